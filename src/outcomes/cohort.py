@@ -1,0 +1,97 @@
+"""`Cohort`: the episodes that a question is about, on a completed grid of time points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from outcomes.facts import Instrument, Source, Therapy, Timepoint
+
+#: What a row of the grid can be.
+STATUSES = ("seen", "missing", "lost", "not_yet_due", "after_event")
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """One row per episode x time point of one instrument, missing visits included.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per episode x time point, baseline included, in the order of episodes and time points:
+        ``episode_id, patient`` (integer code of the patient), ``therapy, site, therapist, timepoint``
+        (ordered categorical of ids), ``day`` (actual), ``score, baseline`` (the baseline score),
+        ``change`` (score - baseline), ``improvement`` (change signed so that positive is better) and
+        ``status``: ``seen``; ``missing`` (due, not assessed, but assessed later or still in care);
+        ``lost`` (due, and nothing was assessed from then on); ``not_yet_due``; ``after_event`` (not
+        used by the declared strategy for an intercurrent event).
+    episodes : pandas.DataFrame
+        One row per episode of the cohort, with ``patient`` and all covariates of the records.
+    flow : pandas.DataFrame
+        One row per step in order: ``step, reason, n_episodes, n_patients, n_excluded_episodes,
+        n_excluded_patients``; its private ``patients`` column holds the codes of those excluded.
+    instrument : Instrument
+    variant : str or None
+    timepoints : mapping of Timepoint
+        Those of the grid by id, baseline first.
+    therapies : mapping of Therapy
+        Those present, by id, in order.
+    reference : str or None
+        Therapy against which others are compared.
+    primary : str
+        Id of the primary time point.
+    covariates : tuple of str
+        Declared baseline covariates (columns of ``episodes``) for adjustment and balance.
+    rules : mapping
+        The rules that decided: ``time_zero, baseline, windows, therapy, episodes, intercurrent_events,
+        missing``, each a sentence.
+    clustered_by : str or None
+        ``patient`` where patients have several episodes, else None.
+    source : Source
+    fingerprint : str
+        Of the records.
+    sessions, events, assessments : pandas.DataFrame
+        Those of the cohort's episodes, all instruments.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    episodes: pd.DataFrame = field(repr=False)
+    flow: pd.DataFrame = field(repr=False)
+    instrument: Instrument
+    variant: str | None
+    timepoints: Mapping[str, Timepoint]
+    therapies: Mapping[str, Therapy]
+    reference: str | None
+    primary: str
+    covariates: tuple[str, ...]
+    rules: Mapping[str, str]
+    clustered_by: str | None
+    source: Source
+    fingerprint: str
+    sessions: pd.DataFrame = field(repr=False)
+    events: pd.DataFrame = field(repr=False)
+    assessments: pd.DataFrame = field(repr=False)
+
+    @property
+    def outcome(self) -> str:
+        """Id of the instrument with its variant, as in the ``outcome`` column of results."""
+        return f"{self.instrument.id}:{self.variant}" if self.variant else self.instrument.id
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the grid, one row per episode x time point."""
+        return self.table.copy()
+
+    def __repr__(self) -> str:
+        """Return counts and rules, never rows."""
+        return (
+            f"Cohort({self.outcome!r}: {len(self.episodes)} episodes of "
+            f"{self.episodes['patient'].nunique()} patients, {len(self.therapies)} therapies, "
+            f"time points {', '.join(self.timepoints)})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{len(self.episodes)} episodes, {len(self.therapies)} therapies</p>" + self.flow.drop(
+            columns="patients"
+        ).to_html(index=False)

@@ -1,0 +1,132 @@
+"""The one error family of the package, and the `Finding` that every message is made of.
+
+A message says what, where (file, line, column, rule), how many, and what to do; never a patient's value.
+Only `outcomes.cli` catches these errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something noticed in a source, a file of facts or a report's parameters.
+
+    Parameters
+    ----------
+    rule : str
+        Name of the rule, such as ``SCORE_RANGE``.
+    outcome : str
+        ``refuse_file``, ``quarantine_row``, ``quarantine_cell``, ``quarantine_patient_pair``,
+        ``repair_and_log``, ``accept_with_warning`` or ``accept``.
+    what : str
+        What was found, in one sentence without any patient's value.
+    file : str, optional
+        Name of the file (never its folder).
+    lines : tuple of int
+        First physical lines of the records concerned, at most ten.
+    column : str, optional
+        Header of the column concerned.
+    count : int
+        How many records or cells are concerned.
+    remedy : str, optional
+        What to do, as a rule the line to add or change in the source.
+    """
+
+    rule: str
+    outcome: str
+    what: str
+    file: str | None = None
+    lines: tuple[int, ...] = ()
+    column: str | None = None
+    count: int = 1
+    remedy: str | None = None
+
+    def __str__(self) -> str:
+        """Return the finding as one readable line."""
+        where = [self.file] if self.file else []
+        if self.lines:
+            more = " ..." if self.count > len(self.lines) else ""
+            where.append(f"line {', '.join(map(str, self.lines))}{more}")
+        if self.column:
+            where.append(f"column {self.column!r}")
+        place = f"{', '.join(where)}: " if where else ""
+        number = f" ({self.count} times)" if self.count > 1 else ""
+        remedy = f"\n    {self.remedy}" if self.remedy else ""
+        return f"{place}{self.rule}: {self.what}{number}{remedy}"
+
+
+class OutcomesError(Exception):
+    """A mistake that its reader can mend; the command line shows it without a traceback.
+
+    Parameters
+    ----------
+    message : str
+        What went wrong and what to do, in words.
+    findings : iterable of Finding
+        All problems found, not only the first.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, findings: Iterable[Finding] = ()) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join([message, *(f"  {finding}" for finding in self.findings)]))
+
+
+class FactsError(OutcomesError):
+    """A file of facts, a source TOML or a configuration is wrong, or a name in it is unknown."""
+
+    exit_code = 2
+
+
+class RecordsError(OutcomesError):
+    """A source could not be read or its structure is wrong."""
+
+    exit_code = 3
+
+
+class PrivacyError(OutcomesError):
+    """The de-identification gate refused a mapped column or a file."""
+
+    exit_code = 4
+
+
+class RefusedShareError(RecordsError):
+    """More records were refused than the source tolerates."""
+
+    exit_code = 5
+
+
+class AnalysisError(OutcomesError):
+    """A question cannot be asked of these records as it stands."""
+
+    exit_code = 6
+
+
+class DisclosureError(OutcomesError):
+    """A result may not leave in this form."""
+
+    exit_code = 7
+
+
+class ReportError(OutcomesError):
+    """A report could not be made or its parameters are wrong; nothing was published.
+
+    Parameters
+    ----------
+    message : str
+        What went wrong.
+    findings : iterable of Finding
+        All problems found.
+    exit_code : int
+        2 parameters, 6 notebook, 8 locked, 9 output cannot be written, 10 time limit.
+    """
+
+    exit_code = 6
+
+    def __init__(self, message: str, findings: Iterable[Finding] = (), exit_code: int = 6) -> None:
+        super().__init__(message, findings)
+        self.exit_code = exit_code

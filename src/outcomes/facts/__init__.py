@@ -1,0 +1,31 @@
+"""What the field knows, as cited data: instruments, therapies, time points, sources, rules and words."""
+
+from outcomes.facts.instrument import Instrument, Threshold, list_instruments, read_instrument
+from outcomes.facts.schema import Column, read_schema
+from outcomes.facts.source import ExcludeSpec, FileSpec, ScoreSpec, Source, list_sources, read_source
+from outcomes.facts.therapy import Therapy, read_therapies
+from outcomes.facts.timepoint import Timepoint, read_timepoints
+from outcomes.facts.toml import read_facts
+from outcomes.facts.wording import Words, read_words
+
+__all__ = [
+    "Column",
+    "ExcludeSpec",
+    "FileSpec",
+    "Instrument",
+    "ScoreSpec",
+    "Source",
+    "Therapy",
+    "Threshold",
+    "Timepoint",
+    "Words",
+    "list_instruments",
+    "list_sources",
+    "read_facts",
+    "read_instrument",
+    "read_schema",
+    "read_source",
+    "read_therapies",
+    "read_timepoints",
+    "read_words",
+]

@@ -1,0 +1,54 @@
+"""`Therapy`: what patients are given, with its label, order, colour and marker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from outcomes.facts.toml import build_strictly, read_facts
+
+
+@dataclass(frozen=True)
+class Therapy:
+    """A kind of therapy.
+
+    Parameters
+    ----------
+    id, label : str
+        ``manual_therapy``, "manual therapy (mobilisation, manipulation, soft tissue)".
+    short_label : str
+        What fits a figure, "manual therapy".
+    group : str
+        ``exercise``, ``education``, ``manual``, ``control``, ...
+    colour : str
+        Hexadecimal, from the palette of Okabe and Ito.
+    marker : str
+        A matplotlib marker, so that colour is never the only difference.
+    order : int
+        Order on a page.
+    aliases : tuple of str
+        Other spellings that sources may use, compared without case, spaces, hyphens and underscores.
+    labels : mapping
+        Labels in other languages, by language code.
+    """
+
+    id: str
+    label: str
+    short_label: str
+    group: str
+    colour: str
+    marker: str
+    order: int
+    aliases: tuple[str, ...] = ()
+    labels: Mapping[str, str] | None = None
+
+
+@cache
+def read_therapies() -> Mapping[str, Therapy]:
+    """Return all therapies by id, in their order."""
+    entries = [
+        build_strictly(Therapy, {"id": id, "order": order, **content}, f"therapies.toml, [{id}]")
+        for order, (id, content) in enumerate(read_facts("therapies").items())
+    ]
+    return {entry.id: entry for entry in entries}

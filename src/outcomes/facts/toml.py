@@ -1,0 +1,95 @@
+"""The one small reader of the package's fact files, and the strict building of types from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from outcomes.errors import FactsError
+
+T = TypeVar("T")
+
+
+@cache
+def read_facts(name: str) -> dict[str, Any]:
+    """Read one TOML file of the package, by its path below ``facts/`` without the suffix.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"disclosure"`` or ``"instruments/odi"``.
+
+    Returns
+    -------
+    dict
+        The file's content; shared between callers, never to be changed.
+
+    Raises
+    ------
+    FactsError
+        When there is no such file.
+    """
+    place = resources.files("outcomes.facts").joinpath(f"{name}.toml")
+    if not place.is_file():
+        raise FactsError(f"There is no file of facts called {name!r}.")
+    return tomllib.loads(place.read_text(encoding="utf-8"))
+
+
+def list_facts(folder: str) -> list[str]:
+    """Return the names of the fact files of a folder, sorted, without their suffix."""
+    place = resources.files("outcomes.facts").joinpath(folder)
+    return sorted(entry.name[:-5] for entry in place.iterdir() if entry.name.endswith(".toml"))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a user's TOML file.
+
+    Raises
+    ------
+    FactsError
+        When the file is absent, not UTF-8 or not TOML; the message names file and line.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise FactsError(f"There is no file {path.name!r} at {path.parent.name or '.'}.") from None
+    except UnicodeDecodeError:
+        raise FactsError(f"{path.name} is not UTF-8 text; save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise FactsError(f"{path.name} is not valid TOML: {error}.") from None
+
+
+def build_strictly(kind: type[T], content: Mapping[str, Any], where: str) -> T:
+    """Build a dataclass from a mapping; unknown and absent keys are errors that name the nearest key.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass whose fields are the allowed keys.
+    content : mapping
+        The keys and values; lists become tuples.
+    where : str
+        How an error names the place, such as ``"riverside.toml, [[file]] 1"``.
+    """
+    from difflib import get_close_matches
+
+    fields = {entry.name: entry for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for key in content:
+        if key not in fields:
+            near = get_close_matches(key, fields, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; allowed are {', '.join(fields)}"
+            raise FactsError(f"{where}: unknown key {key!r}{hint}")
+    required = [
+        name
+        for name, entry in fields.items()
+        if entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+    ]
+    absent = [name for name in required if name not in content]
+    if absent:
+        raise FactsError(f"{where}: add {', '.join(f'{name} = ...' for name in absent)}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})

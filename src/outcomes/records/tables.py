@@ -1,0 +1,81 @@
+"""`Records`: checked treatment records, with every refused one counted and kept with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from outcomes.errors import Finding
+from outcomes.facts import Source
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records of a source; every row passed the checks.
+
+    Parameters
+    ----------
+    source : Source
+        Where they come from.
+    episodes, assessments, sessions, events : pandas.DataFrame
+        One row per episode; per assessment (episode x day or time-point label x instrument and
+        variant); per session; per event. Columns as in ``facts/schema.toml``, all of them present;
+        ids and categories are text (categorical), days nullable integers, scores floats. A
+        ``start_date`` is a date; other dates are already days after time zero.
+    refused : pandas.DataFrame
+        Private: one row per refused record or cell, with ``file, line, column, rule, reason, scope``
+        (``record`` or ``cell``). Holds no values.
+    findings : tuple of Finding
+        All that was refused, repaired or accepted with a warning.
+    unmapped : mapping
+        File name to the headers that were not read.
+    n_read, n_accepted, n_refused : int
+        Source records; ``n_read == n_accepted + n_refused``. A refused cell refuses no record.
+    fingerprint : str
+        SHA-256 over the bytes of all files read and the source TOML's content.
+    """
+
+    source: Source
+    episodes: pd.DataFrame = field(repr=False)
+    assessments: pd.DataFrame = field(repr=False)
+    sessions: pd.DataFrame = field(repr=False)
+    events: pd.DataFrame = field(repr=False)
+    refused: pd.DataFrame = field(repr=False)
+    findings: tuple[Finding, ...] = field(repr=False)
+    unmapped: Mapping[str, tuple[str, ...]]
+    n_read: int
+    n_accepted: int
+    n_refused: int
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        """Hold the sum that nothing may be lost."""
+        if self.n_read != self.n_accepted + self.n_refused:
+            raise ValueError("records read are not the sum of those accepted and refused")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the assessments with their episodes' columns, one row per assessment."""
+        return self.assessments.merge(self.episodes, on="episode_id", how="left", validate="many_to_one")
+
+    def _counts(self) -> list[tuple[str, int]]:
+        return [
+            ("source records read", self.n_read),
+            ("accepted", self.n_accepted),
+            ("refused", self.n_refused),
+            ("patients", self.episodes["patient_id"].nunique()),
+            ("episodes", len(self.episodes)),
+            ("assessments", len(self.assessments)),
+            ("sessions", len(self.sessions)),
+            ("events", len(self.events)),
+        ]
+
+    def __repr__(self) -> str:
+        """Return counts, never rows."""
+        counts = ", ".join(f"{count} {name}" for name, count in self._counts())
+        return f"Records({self.source.name!r}: {counts})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{name}</th><td>{count}</td></tr>" for name, count in self._counts())
+        return f"<table>{rows}</table>"
