@@ -1,0 +1,1 @@
+"""From anonymised treatment records to a defensible answer about therapies."""

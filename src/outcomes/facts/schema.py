@@ -48,7 +48,7 @@ class Column:
 
 @cache
 def read_schema() -> Mapping[str, Mapping[str, Column]]:
-    """Return the tables ``episodes``, ``assessments``, ``sessions`` and ``events``, each a mapping of columns."""
+    """Return the tables ``episodes``, ``assessments``, ``sessions``, ``events``: mappings of columns."""
     return {
         table: {
             name: build_strictly(Column, {"name": name, **content}, f"schema.toml, [{table}.{name}]")

@@ -1,0 +1,1 @@
+"""From a notebook with parameters to a page."""

@@ -1,0 +1,1 @@
+"""From a release to tables, figures and sentences."""
