@@ -1,0 +1,214 @@
+"""The house keeps its plan: floors, rooms, words and sizes, as docs/architecture.md describes them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "outcomes"
+
+#: Room to floor. A module imports from lower floors and from its own room only.
+FLOORS = {
+    "errors": 0,
+    "facts": 1,
+    "result": 2,
+    "records": 2,
+    "synthetic": 3,
+    "cohort": 3,
+    "drafting": 3,
+    "analyses": 4,
+    "disclosure": 5,
+    "views": 6,
+    "reports": 7,
+    "panel": 8,
+    "cli": 9,
+    "__init__": 9,
+}
+#: Library to the only rooms that may import it.
+KEPT_IN = {
+    "statsmodels": {"analyses", "disclosure"},
+    "scipy": {"analyses", "disclosure"},
+    "matplotlib": {"views"},
+    "seaborn": {"views"},
+    "papermill": {"reports"},
+    "nbconvert": {"reports"},
+    "ipywidgets": {"panel"},
+}
+#: Absent on Windows, so never imported when a module is.
+NOT_EVERYWHERE = {"fcntl", "resource", "pwd", "grp", "termios"}
+VAGUE = re.compile(r"^_?(utils?|helpers?|common|core|managers?|misc)$")
+#: Words that the field has a better one for; see "Words" in docs/architecture.md.
+SHUNNED = re.compile(r"(^|_)(treatments?|delta|df2|helper|utils?)(_|$)")
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def _room(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield every imported dotted name with its line, wherever in the module it is imported."""
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((entry.name, node.lineno) for entry in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{_name(path)}:{node.lineno}: write the full name of what is imported"
+            yield node.module or "", node.lineno
+            if node.module == "outcomes":
+                yield from ((f"outcomes.{entry.name}", node.lineno) for entry in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_imports_from_lower_floors_and_its_own_room_only(path):
+    room = _room(path)
+    assert room in FLOORS, f"give the room {room!r} a floor"
+    for name, line in _imports(path):
+        parts = name.split(".")
+        if parts[0] != "outcomes" or len(parts) == 1 or parts[1] == room:
+            continue
+        below = FLOORS.get(parts[1], FLOORS["__init__"])
+        assert below < FLOORS[room], f"{_name(path)}:{line} imports {name} from its own floor or above"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_libraries_stay_in_their_rooms(path):
+    for name, line in _imports(path):
+        rooms = KEPT_IN.get(name.split(".")[0])
+        assert rooms is None or _room(path) in rooms, f"{_name(path)}:{line} imports {name}"
+
+
+def test_only_the_panel_sees_individuals():
+    for path in MODULES:
+        named = any(name.startswith("outcomes.views.individual") for name, _ in _imports(path))
+        assert not named or _room(path) == "panel", f"{_name(path)} imports views.individual"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_what_windows_lacks_is_not_imported_with_a_module(path):
+    for node in _tree(path).body:
+        names = [entry.name for entry in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not NOT_EVERYWHERE.intersection(names), f"{_name(path)}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_text_files_are_read_and_written_as_utf_8(path):
+    for node in ast.walk(_tree(path)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if node.func.attr in {"read_text", "write_text"}:
+            named = {keyword.arg for keyword in node.keywords}
+            assert "encoding" in named, f"{_name(path)}:{node.lineno}: {node.func.attr} without encoding"
+
+
+def _public_functions() -> Iterator[tuple[Path, ast.FunctionDef]]:
+    for path in MODULES:
+        for node in _tree(path).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                yield path, node
+
+
+def test_no_public_function_shares_a_modules_name():
+    modules = {path.stem for path in MODULES} | {path.parent.name for path in MODULES}
+    shared = [f"{_name(path)}: {node.name}" for path, node in _public_functions() if node.name in modules]
+    assert not shared
+
+
+def test_files_stay_readable_in_one_sitting():
+    sizes = {_name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert not {name: lines for name, lines in sizes.items() if lines > 400}
+
+
+def test_names_say_something():
+    vague = [_name(path) for path in MODULES if VAGUE.match(path.stem) or VAGUE.match(path.parent.name)]
+    assert not vague
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_one_word_for_one_thing(path):
+    for node in ast.walk(_tree(path)):
+        names = []
+        if isinstance(node, ast.FunctionDef):
+            every = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            names = [node.name, *(argument.arg for argument in every)]
+        elif isinstance(node, ast.ClassDef):
+            names = [node.name]
+        shunned = [name for name in names if SHUNNED.search(name)]
+        assert not shunned, f"{_name(path)}:{node.lineno}: {shunned}"
+
+
+def test_only_the_command_line_catches_the_packages_errors():
+    family = re.compile(r"^\w*(Outcomes|Facts|Records|Privacy|RefusedShare|Analysis|Disclosure)Error$")
+    for path in MODULES:
+        if _room(path) in {"cli", "panel"}:
+            continue
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.ExceptHandler) and node.type is not None:
+                caught = [part.id for part in ast.walk(node.type) if isinstance(part, ast.Name)]
+                assert not [name for name in caught if family.match(name)], f"{_name(path)}:{node.lineno}"
+
+
+def _analysis_modules() -> list[str]:
+    folder = PACKAGE / "analyses"
+    found = [*folder.glob("*.py"), *(entry.parent for entry in folder.glob("*/__init__.py"))]
+    return sorted(path.stem for path in found if not path.stem.startswith("_"))
+
+
+def test_every_analysis_stands_in_the_description_of_the_house():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    described = re.findall(r"^\| `(\w+)` \| `\w+\(", text, flags=re.MULTILINE)
+    assert sorted(described) == _analysis_modules()
+
+
+def test_every_room_stands_in_the_description_of_the_house():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for room in {_room(path) for path in MODULES} - {"__init__"}:
+        assert f"`{room}" in text or f"{room}.py" in text or f"{room}/" in text, room
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_are_committed_without_outputs(path):
+    for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
+        assert not cell.get("outputs") and not cell.get("execution_count"), f"cell {number} holds outputs"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_begin_with_a_question_and_their_parameters(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert cells[0]["cell_type"] == "markdown" and "".join(cells[0]["source"]).startswith("# ")
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    assert len(tagged) == 1
+    for node in ast.parse("".join(tagged[0]["source"])).body:
+        assert isinstance(node, ast.Assign | ast.AnnAssign), "parameters are plain assignments"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path.stem != "explore"], ids=lambda path: path.name
+)
+def test_report_notebooks_hold_a_few_plain_lines(path):
+    forbidden = ast.FunctionDef | ast.ClassDef | ast.For | ast.While | ast.Lambda
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        for node in ast.walk(ast.parse("".join(cell["source"]))):
+            assert not isinstance(node, forbidden), f"{path.name}: a loop or definition wants a verb"
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                module = getattr(node, "module", None) or node.names[0].name
+                assert module.split(".")[0] == "outcomes", f"{path.name} imports {module}"

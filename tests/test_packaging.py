@@ -1,0 +1,124 @@
+"""One list of dependencies, said three times without contradiction; what ships is whole and portable."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+#: Name on the Python Package Index to name on conda-forge, where they differ.
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "playwright": "playwright-python", "tzdata": "python-tzdata"}
+
+
+def _declared() -> list[Requirement]:
+    extras = PROJECT["optional-dependencies"].values()
+    return [
+        Requirement(text)
+        for text in (*PROJECT["dependencies"], *(line for extra in extras for line in extra))
+    ]
+
+
+def _conda() -> dict[str, str]:
+    lines = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    split = [re.match(r"([a-z0-9-]+)(.*)", line) for line in lines if isinstance(line, str)]
+    return {match[1]: match[2] for match in split if match}
+
+
+def test_conda_environment_says_the_same_as_pyproject():
+    expected = {CONDA_NAMES.get(entry.name, entry.name): str(entry.specifier) for entry in _declared()}
+    found = _conda()
+    extra = {name: found.pop(name) for name in ("python", "pip")}
+    assert {name: _in_order(bounds) for name, bounds in found.items()} == {
+        name: _in_order(bounds) for name, bounds in expected.items()
+    }
+    assert _in_order(extra["python"]) == _in_order(PROJECT["requires-python"])
+
+
+def _in_order(bounds: str) -> list[str]:
+    return sorted(part for part in bounds.split(",") if part)
+
+
+def _locked() -> dict[str, list[str]]:
+    versions: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==([^\s;\\]+)", LOCK, flags=re.MULTILINE):
+        versions.setdefault(canonicalize_name(name), []).append(version)
+    return versions
+
+
+def test_lock_holds_every_dependency_in_its_bounds():
+    locked = _locked()
+    for entry in _declared():
+        versions = locked.get(canonicalize_name(entry.name), [])
+        assert versions, f"{entry.name} is not in requirements.lock; run `make lock`"
+        assert all(entry.specifier.contains(version) for version in versions), entry.name
+
+
+def test_lock_has_hashes_and_names_no_host():
+    blocks = re.split(r"^(?=[\w.-]+(?:\[[\w,-]+\])?==)", LOCK, flags=re.MULTILINE)[1:]
+    assert len(blocks) > 100
+    assert all("--hash=sha256:" in block for block in blocks)
+    assert "://" not in LOCK
+    assert not re.search(r"^(-i|-f|--index|--extra-index|--find-links)", LOCK, flags=re.MULTILINE)
+
+
+def test_version_is_said_once_and_repeated_truly():
+    import outcomes
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert outcomes.__version__ == PROJECT["version"] == citation["version"]
+    assert f"## {PROJECT['version']}" in changes and "Numbers that changed" in changes
+    assert citation["license"] == PROJECT["license"] == "BSD-3-Clause"
+
+
+def test_public_names_are_there_and_documented():
+    import outcomes
+
+    for name in outcomes.__all__:
+        value = getattr(outcomes, name)
+        assert name == "__version__" or value.__doc__, name
+    assert set(outcomes.__all__) <= set(dir(outcomes))
+    with pytest.raises(AttributeError, match="no attribute 'sumarise_change'"):
+        _ = outcomes.sumarise_change
+
+
+def test_readme_shows_the_two_commands_and_windows():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for target in ("report", "test", "lab", "lint", "slow", "bench", "docs", "clean"):
+        assert target in targets
+    assert "make report" in readme and "make test" in readme
+    assert "py -m venv" in readme and "pip install" in readme
+
+
+def test_ci_calls_the_readmes_test_command():
+    assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_typing_marker_and_facts_ship_with_the_package():
+    import outcomes
+
+    package = Path(outcomes.__file__).parent
+    assert (package / "py.typed").is_file()
+    assert list(package.glob("facts/instruments/*.toml")) and list(package.glob("facts/sources/*.toml"))
+
+
+def test_no_file_names_a_place_on_a_developers_machine():
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if names.returncode:
+        pytest.skip("not a clone")
+    here = re.compile(rf"{re.escape(str(ROOT.parent))}/|{re.escape(str(Path.home()))}/")
+    for name in filter(None, names.stdout.split("\0")):
+        path = ROOT / name
+        if path.is_file() and path.stat().st_size < 2_000_000:
+            assert not here.search(path.read_text(encoding="utf-8", errors="ignore")), name
