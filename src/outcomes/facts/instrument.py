@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from outcomes.errors import FactsError
-from outcomes.facts.toml import build_strictly, list_facts, read_facts
+from outcomes.facts.scoring_rule import ScoringRule
+from outcomes.facts.toml import build_strictly, list_facts, read_facts, suggest_name
+
+_TOLERANCE = 1e-9  # so that 30 % is met by 29.9999999999 that arithmetic made of it
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,45 @@ class Threshold:
     default: bool = False
     note: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a rule, level, kind or comparison that there is not."""
+        for key, allowed in _CHOICES.items():
+            value = getattr(self, key)
+            if value not in allowed:
+                raise FactsError(f"Threshold {self.id!r}: {key} = {value!r} is not {' or '.join(allowed)}.")
+
+    def is_met(self, baseline: Any, score: Any, sign: int) -> Any:
+        """Return whether scores at follow-up meet the threshold, elementwise for arrays.
+
+        Parameters
+        ----------
+        baseline, score : float or array of float
+            Scores at the start and at follow-up. A missing one never meets a threshold: callers decide on
+            the denominator.
+        sign : int
+            The instrument's sign.
+
+        Returns
+        -------
+        bool or array of bool
+            A percent rule is never met from a baseline of 0, where percent has no meaning.
+        """
+        if self.rule == "state":
+            return _COMPARISONS[self.comparison](score, self.value)
+        improvement = sign * (score - baseline)
+        if self.rule == "absolute":
+            return improvement >= self.value - _TOLERANCE
+        return (improvement >= self.value / 100 * abs(baseline) - _TOLERANCE) & (baseline != 0)
+
+
+_CHOICES = {
+    "kind": ("MIC", "MDC", "PASS"),
+    "rule": ("absolute", "percent", "state"),
+    "level": ("individual", "group", "between-group"),
+    "comparison": ("<=", "<", ">=", ">"),
+}
+_COMPARISONS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt}
+
 
 @dataclass(frozen=True)
 class Instrument:
@@ -73,28 +116,36 @@ class Instrument:
     minimum, maximum : float
         Range of the score.
     step : float or None
-        Grid of the score where one exists (1 for the NPRS); None where any value is possible.
+        Grid of a score with every item answered (1 for the NPRS); None where any value is possible.
     direction : str
         ``higher_worse``, ``higher_better`` or ``none``.
     scoring : mapping
-        The rule as data: see ``docs/architecture.md``; read by `outcomes.records.scoring`.
+        The rule as data, as in `ScoringRule`; read by `outcomes.records.scoring`.
     variants : mapping
         Groups of allowed variants, for example ``{location = [...], recall = [...]}``; a variant is one
         name from one or more groups, joined by ``-`` in the order of the groups (``leg-average``).
     variant_required : bool
         Whether a score without a variant is refused (EQ-5D: the value set).
     scales : mapping
-        Other ways in which clinics record it: name to ``{factor, offset}`` (score = factor * x + offset).
+        Other ways in which clinics record it: name to ``{factor, offset, meaning}`` (score = factor * x +
+        offset); with ``per``, x is first divided by the measured length that ``per`` names.
     thresholds : tuple of Threshold
     bands : tuple of mappings
-        ``{low, high, label}``, without gaps.
+        ``{low, high, label, verified}``, upwards and without gaps; a score belongs to the first whose
+        ``high`` it does not exceed.
     examples : tuple of mappings
-        Worked examples ``{case, input, expected}``: its tests.
+        Worked examples ``{case, input, expected or refused}``: its tests.
     caveats : tuple of str
         Traps, in words.
     licence, source, recall : str
     verified : bool
         Whether a public source was read; where not, users are told.
+    aliases : tuple of str
+        Other spellings that sources may use, compared without case, spaces, hyphens and underscores.
+    loinc : mapping
+        LOINC code to what it codes.
+    censored_at : float or None
+        Value at which the measurement stops, so that a score there is a bound.
     """
 
     id: str
@@ -130,6 +181,21 @@ class Instrument:
         if self.direction == "none":
             raise FactsError(f"{self.name} has no direction, so improvement is not defined for it.")
         return 1 if self.direction == "higher_better" else -1
+
+    @property
+    def default_threshold(self) -> Threshold | None:
+        """The threshold that reports use when none is named; None where none is verified."""
+        return next((entry for entry in self.thresholds if entry.default), None)
+
+    def find_band(self, score: float) -> str | None:
+        """Return the label of the band of a score; None without bands or outside of them."""
+        if not self.bands or score < self.bands[0]["low"]:
+            return None
+        return next((band["label"] for band in self.bands if score <= band["high"]), None)
+
+    def is_censored(self, score: Any) -> Any:
+        """Return whether scores stand where the measurement stops, elementwise for arrays."""
+        return score == self.censored_at
 
     def threshold(self, id: str) -> Threshold:
         """Return a threshold by its id.
@@ -184,19 +250,16 @@ def read_instrument(id: str) -> Instrument:
     >>> read_instrument("odi").direction
     'higher_worse'
     """
-    from difflib import get_close_matches
-
     known = list_instruments()
     if id not in known:
-        near = get_close_matches(str(id), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
-        raise FactsError(f"There is no instrument {id!r}; {hint}")
+        raise FactsError(f"There is no instrument {id!r}; {suggest_name(str(id), known)}")
     content = dict(read_facts(f"instruments/{id}"))
     where = f"instruments/{id}.toml"
     content["thresholds"] = [
         build_strictly(Threshold, entry, f"{where}, [[thresholds]] {number}")
         for number, entry in enumerate(content.get("thresholds", ()), start=1)
     ]
+    build_strictly(ScoringRule, content.get("scoring", {}), f"{where}, [scoring]")
     return build_strictly(Instrument, content, where)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -64,6 +64,15 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise FactsError(f"{path.name} is not valid TOML: {error}.") from None
 
 
+def suggest_name(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the nearest known one, else all of them."""
+    from difflib import get_close_matches
+
+    known = list(known)
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}."
+
+
 def build_strictly(kind: type[T], content: Mapping[str, Any], where: str) -> T:
     """Build a dataclass from a mapping; unknown and absent keys are errors that name the nearest key.
 
@@ -76,14 +85,10 @@ def build_strictly(kind: type[T], content: Mapping[str, Any], where: str) -> T:
     where : str
         How an error names the place, such as ``"riverside.toml, [[file]] 1"``.
     """
-    from difflib import get_close_matches
-
     fields = {entry.name: entry for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in content:
         if key not in fields:
-            near = get_close_matches(key, fields, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; allowed are {', '.join(fields)}"
-            raise FactsError(f"{where}: unknown key {key!r}{hint}")
+            raise FactsError(f"{where}: unknown key {key!r}; {suggest_name(key, fields)}")
     required = [
         name
         for name, entry in fields.items()
