@@ -1,1 +1,117 @@
-"""From a cohort to a result, one method a file."""
+"""From a cohort to a result, one method a file.
+
+The folder is the registry: each module whose name does not start with ``_`` is one analysis, whose function
+is the first name of its ``__all__``. The functions can be imported from here; nothing is loaded before it
+is asked for.
+
+Examples
+--------
+>>> "change" in list_analyses()
+True
+>>> read_analysis("change").__name__
+'summarise_change'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+from outcomes.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from outcomes.result import Result
+
+#: Function to module; one line for each analysis.
+_EXPORTS = {
+    "compare_at_timepoints": "ancova",
+    "describe_baseline": "baseline",
+    "summarise_change": "change",
+    "check_comparability": "comparability",
+    "count_completeness": "completeness",
+    "trace_cumulative": "cumulative",
+    "summarise_data_quality": "data_quality",
+    "estimate_effect_sizes": "effect_sizes",
+    "count_flow": "flow",
+    "compare_respondents": "nonresponse",
+    "bound_regression_to_mean": "regression_to_mean",
+    "count_responders": "responders",
+    "standardise_responders": "standardised",
+}
+
+__all__ = ["list_analyses", "read_analysis", "run_analysis", *sorted(_EXPORTS)]
+
+
+def list_analyses() -> tuple[str, ...]:
+    """Return the names of all analyses, sorted."""
+    return tuple(sorted(entry.name for entry in iter_modules(__path__) if not entry.name.startswith("_")))
+
+
+def read_analysis(name: str) -> Callable[..., Result]:
+    """Return the function of an analysis.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"change"``; see `list_analyses`.
+
+    Raises
+    ------
+    AnalysisError
+        When there is none of that name; the message suggests the nearest.
+    """
+    from difflib import get_close_matches
+
+    known = list_analyses()
+    if name not in known:
+        near = get_close_matches(str(name), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
+        raise AnalysisError(f"There is no analysis {name!r}; {hint}")
+    module = import_module(f"{__name__}.{name}")
+    function: Callable[..., Result] = getattr(module, module.__all__[0])
+    return function
+
+
+def run_analysis(name: str, of: Any, **options: Any) -> Result:
+    """Run an analysis by its name.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"change"``; see `list_analyses`.
+    of : Cohort or Records
+        A cohort; for ``data_quality`` the records.
+    **options
+        Those of the analysis, such as ``by`` and ``conf_level``.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    AnalysisError
+        When there is no such analysis or option; the message lists the options there are.
+    """
+    from inspect import signature
+
+    function = read_analysis(name)
+    allowed = list(signature(function).parameters)[1:]
+    unknown = [option for option in options if option not in allowed]
+    if unknown:
+        raise AnalysisError(
+            f"The analysis {name!r} has no option {unknown[0]!r}; it has: {', '.join(allowed) or 'none'}."
+        )
+    return function(of, **options)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        return read_analysis(_EXPORTS[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,113 @@
+"""What every result says of itself: its sentences, its estimand and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from outcomes.cohort import Cohort
+from outcomes.errors import AnalysisError
+from outcomes.facts import read_schema, read_words
+
+
+def say(key: str, **values: object) -> str:
+    """Return a sentence of the catalogue's section ``methods``, its places filled."""
+    return read_words().say(f"methods.{key}", **values)
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Join names for a sentence.
+
+    Examples
+    --------
+    >>> join_names(["age", "sex", "region"])
+    'age, sex and region'
+    """
+    names = list(names)
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {say('and')} {names[-1]}"
+
+
+def percent(proportion: float) -> str:
+    """Return a proportion as a percentage in words, such as ``95 %``."""
+    return f"{100 * proportion:g} %"
+
+
+def label_group(cohort: Cohort, group: str) -> str:
+    """Return how a group is called in a sentence."""
+    return cohort.therapies[group].short_label if group in cohort.therapies else group
+
+
+def label_covariate(name: str) -> str:
+    """Return how a covariate is called in a sentence; ``score`` is the baseline score."""
+    column = read_schema()["episodes"].get(name)
+    if name == "score":
+        return say("baseline_score")
+    return (column.label if column else "") or name
+
+
+def label_timepoint(cohort: Cohort, timepoint: str) -> str:
+    """Return how a time point is called in a sentence."""
+    return cohort.timepoints[timepoint].label
+
+
+def trace_provenance(cohort: Cohort) -> dict[str, Any]:
+    """Return what a result of this cohort was made from."""
+    return {
+        "source": cohort.source.name,
+        "fingerprint": cohort.fingerprint,
+        "instrument": cohort.instrument.id,
+        "instrument_version": cohort.instrument.version,
+        "variant": cohort.variant,
+        "rules": dict(cohort.rules),
+        "n_patients": int(cohort.episodes["patient"].nunique()),
+    }
+
+
+def state_estimand(cohort: Cohort, summary: str, timepoints: Iterable[str]) -> str:
+    """State the estimand in the words of ICH E9(R1), 2019.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    summary : str
+        Key of the sentence that names variable and summary measure.
+    timepoints : iterable of str
+        Ids of the time points concerned.
+    """
+    times = join_names(label_timepoint(cohort, id) for id in timepoints)
+    return say(
+        "estimand",
+        population=cohort.rules.get("episodes", ""),
+        therapies=join_names(label_group(cohort, id) for id in cohort.therapies),
+        assignment=cohort.rules.get("therapy", ""),
+        events=cohort.rules.get("intercurrent_events", ""),
+        summary=say(summary, instrument=cohort.instrument.short_name, times=times),
+    )
+
+
+def choose_timepoint(cohort: Cohort, timepoint: str | None) -> str:
+    """Return the named follow-up, or the primary one.
+
+    Raises
+    ------
+    AnalysisError
+        When the cohort has no such follow-up; the message lists those it has.
+    """
+    chosen = cohort.primary if timepoint is None else timepoint
+    follow_ups = list(cohort.timepoints)[1:]
+    if chosen not in follow_ups:
+        raise AnalysisError(
+            f"There is no follow-up {chosen!r} in this cohort; choose one of: {', '.join(follow_ups)}."
+        )
+    return chosen
+
+
+def require_direction(cohort: Cohort) -> None:
+    """Refuse an instrument on which better and worse are not defined."""
+    if cohort.instrument.direction == "none":
+        raise AnalysisError(
+            f"{cohort.instrument.name} has no direction, so improvement is not defined for it; "
+            "describe its scores with the analysis 'change'."
+        )

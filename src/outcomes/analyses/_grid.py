@@ -1,0 +1,140 @@
+"""The cohort's grid as arrays: one row per episode, one column per time point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from outcomes.cohort import STATUSES, Cohort
+from outcomes.errors import AnalysisError
+
+#: Group of those whose value of the grouping column is not recorded.
+NOT_RECORDED = "not_recorded"
+#: Group that holds everyone.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Arrays of a cohort; E episodes, T time points, baseline first.
+
+    Parameters
+    ----------
+    patient, group : array of int, shape (E,)
+        Code of the patient; index into ``groups``.
+    groups, timepoints : tuple of str
+    score, improvement : array, shape (E, T)
+        Missing unless the visit was seen; improvement also where the baseline score is missing.
+    baseline : array, shape (E,)
+    status : array of int, shape (E, T)
+        Index into `outcomes.cohort.STATUSES`.
+    episodes : pandas.DataFrame
+        One row per episode, in the order of the arrays.
+    one_each : bool
+        Whether no patient has a second episode.
+    """
+
+    patient: np.ndarray
+    group: np.ndarray
+    groups: tuple[str, ...]
+    timepoints: tuple[str, ...]
+    score: np.ndarray
+    improvement: np.ndarray
+    baseline: np.ndarray
+    status: np.ndarray
+    episodes: pd.DataFrame
+    one_each: bool
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Whether there is a score, shape (E, T)."""
+        return ~np.isnan(self.score)
+
+    @property
+    def due(self) -> np.ndarray:
+        """Whether the visit was due, seen or not, shape (E, T)."""
+        return self.status != STATUSES.index("not_yet_due")
+
+    def members(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield each group with the positions of its episodes, then everyone."""
+        for number, name in enumerate(self.groups):
+            yield name, np.flatnonzero(self.group == number)
+        yield ALL, np.arange(len(self.patient))
+
+    def patients(self, which: np.ndarray) -> np.ndarray:
+        """Return the distinct patients of some episodes, given by position or as a mask."""
+        codes = self.patient[which]
+        return codes if self.one_each else np.unique(codes)
+
+    def column(self, timepoint: str) -> int:
+        """Return the position of a time point."""
+        return self.timepoints.index(timepoint)
+
+
+def arrange_grid(cohort: Cohort, by: str = "therapy") -> Grid:
+    """Arrange a cohort as arrays.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups: ``therapy``, ``site``, ``therapist`` or one of the episodes.
+
+    Returns
+    -------
+    Grid
+
+    Raises
+    ------
+    AnalysisError
+        When there is no such column; the message lists those that there are.
+    """
+    table, width = cohort.table, len(cohort.timepoints)
+    if len(table) != len(cohort.episodes) * width:
+        raise ValueError("the grid of a cohort has one row per episode and time point")
+    status = pd.Categorical(table["status"], categories=list(STATUSES)).codes.reshape(-1, width)
+    seen = status == STATUSES.index("seen")
+    score, improvement = (
+        np.where(seen, table[name].to_numpy("float64", na_value=np.nan).reshape(-1, width), np.nan)
+        for name in ("score", "improvement")
+    )
+    # A visit whose score could not be computed was attended, but there is nothing to analyse.
+    status = np.where(seen & np.isnan(score), STATUSES.index("missing"), status)
+    first = table.iloc[::width]
+    patient = first["patient"].to_numpy("int64")
+    episodes = _align_episodes(cohort, first["episode_id"])
+    group, groups = _find_groups(cohort, first, episodes, by)
+    return Grid(
+        patient, group, groups, tuple(cohort.timepoints), score, improvement,
+        first["baseline"].to_numpy("float64", na_value=np.nan), status, episodes,
+        len(np.unique(patient)) == len(patient),
+    )  # fmt: skip
+
+
+def _align_episodes(cohort: Cohort, ids: pd.Series) -> pd.DataFrame:
+    episodes = cohort.episodes
+    if np.array_equal(episodes["episode_id"].to_numpy(object), ids.to_numpy(object)):
+        return episodes
+    return episodes.iloc[pd.Index(episodes["episode_id"]).get_indexer(ids)]
+
+
+def _find_groups(
+    cohort: Cohort, first: pd.DataFrame, episodes: pd.DataFrame, by: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    held = first if by in ("therapy", "site", "therapist") else episodes
+    if by not in held.columns or by in ("episode_id", "patient", "patient_id"):
+        known = [name for name in episodes.columns if name not in ("episode_id", "patient", "patient_id")]
+        raise AnalysisError(f"There is no column {by!r} to group by; choose one of: {', '.join(known)}.")
+    values = held[by]
+    if by == "therapy":
+        names = list(cohort.therapies)
+    else:
+        names = sorted(values.dropna().astype(str).unique())
+    codes = pd.Categorical(values.astype("str"), categories=names).codes.astype("int64")
+    if (codes < 0).any():
+        names.append(NOT_RECORDED)
+        codes = np.where(codes < 0, len(names) - 1, codes)
+    return codes, tuple(names)

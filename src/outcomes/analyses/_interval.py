@@ -1,0 +1,108 @@
+"""Means and shares with their intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+
+def quantile_t(conf_level: float, df: float | np.ndarray) -> Any:
+    """Return the two-sided quantile of Student's t, such as 1.96 for 0.95 and many degrees of freedom.
+
+    Examples
+    --------
+    >>> round(float(quantile_t(0.95, 9)), 4)
+    2.2622
+    """
+    return special.stdtrit(df, (1 + conf_level) / 2)
+
+
+def p_value_t(statistic: float | np.ndarray, df: float | np.ndarray) -> Any:
+    """Return the two-sided p-value of a t statistic.
+
+    Examples
+    --------
+    >>> round(float(p_value_t(2.2622, 9)), 3)
+    0.05
+    """
+    return 2 * special.stdtr(df, -np.abs(statistic))
+
+
+def estimate_mean(values: np.ndarray, patients: np.ndarray, conf_level: float) -> dict[str, Any]:
+    """Estimate a mean with its t interval.
+
+    Parameters
+    ----------
+    values : array
+        One per episode, none missing.
+    patients : array of int
+        The patient of each.
+    conf_level : float
+
+    Returns
+    -------
+    dict
+        ``estimate, std_error, df, conf_low, conf_high, n, state``. Where patients have several episodes the
+        variance is clustered by patient: that of the patients' summed deviations, with the number of
+        patients less one as degrees of freedom. Fewer than two patients: ``too_few``. No spread:
+        ``boundary``, without an interval.
+    """
+    distinct, position = np.unique(patients, return_inverse=True)
+    n = len(distinct)
+    if n < 2:
+        return {"n": n, "state": "too_few"}
+    mean = float(values.mean())
+    if np.ptp(values) == 0:
+        return {"estimate": mean, "n": n, "state": "boundary"}
+    sums = np.bincount(position, weights=values - mean)
+    std_error = float(np.sqrt(n / (n - 1) * (sums**2).sum()) / len(values))
+    margin = float(quantile_t(conf_level, n - 1)) * std_error
+    return {
+        "estimate": mean, "std_error": std_error, "df": n - 1,
+        "conf_low": mean - margin, "conf_high": mean + margin, "n": n, "state": "ok",
+    }  # fmt: skip
+
+
+def estimate_sd(values: np.ndarray, n: int) -> dict[str, Any]:
+    """Estimate a standard deviation (divisor: episodes less one) of at least two patients."""
+    if n < 2:
+        return {"n": n, "state": "too_few"}
+    sd = float(values.std(ddof=1))
+    return {"estimate": sd, "n": n, "state": "ok" if sd > 0 else "boundary"}
+
+
+def estimate_share(n_with: int, n_rows: int, n: int, conf_level: float) -> dict[str, Any]:
+    """Estimate a share with the interval of Wilson (1927, doi 10.1080/01621459.1927.10502953).
+
+    Parameters
+    ----------
+    n_with, n_rows : int
+        Episodes with the property, and all.
+    n : int
+        Distinct patients behind them; the interval takes these as its sample, so that second episodes
+        of a patient do not make it narrower.
+    conf_level : float
+
+    Returns
+    -------
+    dict
+        ``estimate, conf_low, conf_high, n, state``; no patients: ``too_few``.
+
+    Examples
+    --------
+    >>> share = estimate_share(56, 70, 70, 0.95)
+    >>> round(share["conf_low"], 6), round(share["conf_high"], 6)
+    (0.691834, 0.876953)
+    """
+    if n == 0:
+        return {"n": 0, "state": "too_few"}
+    share = n_with / n_rows
+    z = float(special.ndtri((1 + conf_level) / 2))
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    margin = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return {
+        "estimate": share, "conf_low": max(0.0, float(centre - margin)),
+        "conf_high": min(1.0, float(centre + margin)), "n": n, "state": "ok",
+    }  # fmt: skip

@@ -1,0 +1,68 @@
+"""Scores and improvement of each group at each time point."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from outcomes.analyses._declaration import percent, say, trace_provenance
+from outcomes.analyses._grid import Grid, arrange_grid
+from outcomes.analyses._interval import estimate_mean, estimate_sd
+from outcomes.analyses._rows import Rows
+from outcomes.cohort import Cohort
+from outcomes.result import Result, build_result
+
+__all__ = ["summarise_change"]
+
+
+def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95) -> Result:
+    """Summarise scores and improvement per group and time point; a description, not a comparison.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    conf_level : float
+        Level of the t intervals of the means, a proportion.
+
+    Returns
+    -------
+    Result
+        Per group, then for ``all``, and per time point: ``mean_score``, ``sd_score`` and after baseline
+        ``mean_improvement``, ``sd_improvement`` (improvement is signed so that positive is better), in
+        the instrument's unit. Each uses the patients seen then; improvement those with a baseline score
+        too. Fewer than two patients: state ``too_few``; no spread: ``boundary``, without an interval.
+
+    Raises
+    ------
+    AnalysisError
+        When there is no column ``by``.
+    """
+    grid = arrange_grid(cohort, by)
+    rows = Rows(outcome=cohort.outcome, unit=cohort.instrument.unit)
+    directed = cohort.instrument.direction != "none"
+    for group, members in grid.members():
+        for column, timepoint in enumerate(grid.timepoints):
+            place = {"group": group, "timepoint": timepoint}
+            _add_moments(rows, grid, members, grid.score[:, column], "score", place, conf_level)
+            if column and directed:
+                _add_moments(
+                    rows, grid, members, grid.improvement[:, column], "improvement", place, conf_level
+                )
+    return build_result(
+        "change", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        method=say("change.method", level=percent(conf_level)),
+        warnings=[say("change.description" if directed else "change.no_direction")],
+    )  # fmt: skip
+
+
+def _add_moments(
+    rows: Rows, grid: Grid, members: np.ndarray, values: np.ndarray, name: str, place: dict[str, str],
+    conf_level: float,
+) -> None:  # fmt: skip
+    present = members[~np.isnan(values[members])]
+    patients = grid.patients(present)
+    mean = estimate_mean(values[present], grid.patient[present], conf_level)
+    rows.add({"all": patients}, statistic=f"mean_{name}", **place, **mean)
+    spread = estimate_sd(values[present], len(patients))
+    rows.add({"all": patients}, statistic=f"sd_{name}", **place, **spread)

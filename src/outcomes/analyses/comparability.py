@@ -1,0 +1,155 @@
+"""The gate: whether groups may be compared on what was recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from outcomes.analyses._balance import compare_covariate, measure_imbalance
+from outcomes.analyses._covariates import list_covariates
+from outcomes.analyses._declaration import (
+    choose_timepoint,
+    join_names,
+    label_covariate,
+    label_group,
+    label_timepoint,
+    say,
+    trace_provenance,
+)
+from outcomes.analyses._grid import Grid, arrange_grid
+from outcomes.analyses._rows import Rows
+from outcomes.cohort import Cohort
+from outcomes.facts import read_facts
+from outcomes.result import Result, build_result
+
+__all__ = ["check_comparability"]
+
+
+def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str | None = None) -> Result:
+    """Check whether groups may be compared: enough patients seen, enough of those due, and balance.
+
+    Every group needs so many patients seen and such a share of those due, and no baseline covariate may
+    differ by more than a given standardised mean difference between any two groups; see
+    ``facts/comparability.toml``. In a randomised design therapies are comparable by design.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    timepoint : str, optional
+        Id of a follow-up; the primary one where absent.
+
+    Returns
+    -------
+    Result
+        Three rows ``check``: ``term`` is ``n_seen``, ``share_seen`` (proportion of those due) or ``smd`` (all
+        patients of the cohort, baseline score and every declared covariate), ``level`` the worst group or
+        covariate, ``estimate`` what was found, ``x`` what is needed. An ``smd`` that is infinite has the state
+        ``separated``. Last a row ``verdict`` with ``level`` ``comparable``, ``not_comparable``,
+        ``randomised`` or ``one_therapy`` and estimate 1 or 0. `Result.comparable` says the same.
+
+    Raises
+    ------
+    AnalysisError
+        When there is no such follow-up or column.
+    """
+    timepoint = choose_timepoint(cohort, timepoint)
+    grid = arrange_grid(cohort, by)
+    rows = Rows(outcome=cohort.outcome, timepoint=timepoint)
+    passed = {
+        "n_seen": _check_seen(rows, grid, timepoint),
+        "share_seen": _check_share(rows, grid, timepoint),
+        "smd": _check_balance(rows, cohort, grid),
+    }
+    verdict = _reach_verdict(cohort, grid, by, all(passed.values()))
+    comparable = verdict in ("comparable", "randomised")
+    everyone = grid.patients(np.arange(len(grid.patient)))
+    rows.add(
+        {"all": everyone}, statistic="verdict", level=verdict, estimate=float(comparable), n=len(everyone)
+    )
+    return build_result(
+        "comparability", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        method=say("comparability.method", time=label_timepoint(cohort, timepoint), **_read_needs()),
+        warnings=_explain(cohort, rows, verdict, passed, timepoint), comparable=comparable,
+    )  # fmt: skip
+
+
+def _read_needs() -> dict[str, str]:
+    facts = read_facts("comparability")
+    return {
+        "n_seen": f"{facts['n_seen']['at_least']:g}",
+        "share_seen": f"{100 * facts['share_seen']['at_least']:g} %",
+        "smd": f"{facts['smd']['at_most']:g}",
+    }
+
+
+def _check_seen(rows: Rows, grid: Grid, timepoint: str) -> bool:
+    seen = grid.seen[:, grid.column(timepoint)]
+    counts = [(grid.patients(members[seen[members]]), name) for name, members in list(grid.members())[:-1]]
+    patients, worst = min(counts, key=lambda entry: len(entry[0]))
+    needed = read_facts("comparability")["n_seen"]["at_least"]
+    rows.add_count(patients, statistic="check", term="n_seen", level=worst, x=needed)
+    return len(patients) >= needed
+
+
+def _check_share(rows: Rows, grid: Grid, timepoint: str) -> bool:
+    column = grid.column(timepoint)
+    shares = []
+    for name, members in list(grid.members())[:-1]:
+        due = members[grid.due[members, column]]
+        seen = grid.seen[due, column]
+        shares.append((seen.mean() if len(due) else 0.0, name, due, seen))
+    share, worst, due, seen = min(shares, key=lambda entry: entry[0])
+    sets = {"all": grid.patients(due), "with": grid.patients(due[seen]), "without": grid.patients(due[~seen])}
+    needed = read_facts("comparability")["share_seen"]["at_least"]
+    found: dict[str, Any] = {"estimate": share} if len(due) else {"state": "too_few"}
+    rows.add(
+        sets, statistic="check", term="share_seen", level=worst, x=needed, n=len(sets["all"]),
+        unit="proportion", **found,
+    )  # fmt: skip
+    return bool(share >= needed)
+
+
+def _check_balance(rows: Rows, cohort: Cohort, grid: Grid) -> bool:
+    if len(grid.groups) < 2:
+        return True
+    found = Rows()
+    for covariate in list_covariates(cohort, grid):
+        compare_covariate(found, grid, covariate, list(grid.members())[:-1])
+    largest = [
+        (row, sets)
+        for row, sets in zip(found.table, found.support, strict=True)
+        if row["statistic"] == "max_smd"
+    ]
+    row, sets = max(largest, key=lambda entry: measure_imbalance(entry[0]))
+    needed = read_facts("comparability")["smd"]["at_most"]
+    rows.add(
+        sets, statistic="check", term="smd", level=row["term"], x=needed, unit="sd", n=row["n"],
+        estimate=row["estimate"], state=row["state"],
+    )  # fmt: skip
+    return measure_imbalance(row) <= needed
+
+
+def _reach_verdict(cohort: Cohort, grid: Grid, by: str, passed: bool) -> str:
+    if len(grid.groups) < 2:
+        return "one_therapy"
+    if cohort.source.design == "randomised" and by == "therapy":
+        return "randomised"
+    return "comparable" if passed else "not_comparable"
+
+
+def _explain(cohort: Cohort, rows: Rows, verdict: str, passed: dict[str, bool], timepoint: str) -> list[str]:
+    if verdict != "not_comparable":
+        return [say(f"comparability.{verdict}")] if verdict != "comparable" else []
+    worst = {row["term"]: row["level"] for row in rows.table if row["statistic"] == "check"}
+    reasons = [
+        say(
+            f"comparability.fails_{term}", group=label_group(cohort, worst[term]), covariate=label_covariate(worst[term]),
+            time=label_timepoint(cohort, timepoint), needed=_read_needs()[term],
+        )
+        for term, good in passed.items()
+        if not good
+    ]  # fmt: skip
+    return [say("comparability.not_comparable", reasons=join_names(reasons))]

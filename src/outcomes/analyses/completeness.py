@@ -1,0 +1,62 @@
+"""Who was due, seen, missing and lost at each time point."""
+
+from __future__ import annotations
+
+from outcomes.analyses._declaration import percent, say, trace_provenance
+from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._interval import estimate_share
+from outcomes.analyses._rows import Rows
+from outcomes.cohort import STATUSES, Cohort
+from outcomes.result import Result, build_result
+
+__all__ = ["count_completeness"]
+
+
+def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95) -> Result:
+    """Count who was due and who was seen, per group and time point.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    conf_level : float
+        Level of the Wilson interval of the share, a proportion.
+
+    Returns
+    -------
+    Result
+        Per group, then for ``all``, and per time point: ``n_due``, ``n_seen``, ``n_missing``, ``n_lost``,
+        ``n_not_yet_due``, ``n_after_event`` where the strategy for intercurrent events sets visits
+        aside, and ``share_seen`` of those due (proportion). Due are all but those not yet due. Counts
+        are of episodes where patients have several (unit ``episodes``), else of patients.
+
+    Raises
+    ------
+    AnalysisError
+        When there is no column ``by``.
+    """
+    grid = arrange_grid(cohort, by)
+    rows = Rows(outcome=cohort.outcome)
+    states = {f"n_{name}": grid.status == STATUSES.index(name) for name in STATUSES}
+    counted = {"n_due": grid.due, **states}
+    if not counted["n_after_event"].any():
+        del counted["n_after_event"]
+    unit = "patients" if grid.one_each else "episodes"
+    for group, members in grid.members():
+        for column, timepoint in enumerate(grid.timepoints):
+            place = {"group": group, "timepoint": timepoint}
+            chosen = {name: members[mask[members, column]] for name, mask in counted.items()}
+            for name, episodes in chosen.items():
+                rows.add_count(
+                    grid.patients(episodes), statistic=name, **place, estimate=len(episodes), unit=unit
+                )
+            due, seen = chosen["n_due"], chosen["n_seen"]
+            unseen = members[counted["n_due"][members, column] & ~counted["n_seen"][members, column]]
+            sets = {"all": grid.patients(due), "with": grid.patients(seen), "without": grid.patients(unseen)}
+            share = estimate_share(len(seen), len(due), len(sets["all"]), conf_level)
+            rows.add(sets, statistic="share_seen", **place, **share, unit="proportion")
+    return build_result(
+        "completeness", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        method=say("completeness.method", level=percent(conf_level)),
+    )  # fmt: skip

@@ -1,0 +1,54 @@
+"""Whether those who were seen differ at baseline from those who were due and not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from outcomes.analyses._balance import compare_covariate, describe_covariate
+from outcomes.analyses._covariates import list_covariates
+from outcomes.analyses._declaration import choose_timepoint, label_timepoint, say, trace_provenance
+from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._rows import Rows
+from outcomes.cohort import Cohort
+from outcomes.result import Result, build_result
+
+__all__ = ["compare_respondents"]
+
+
+def compare_respondents(cohort: Cohort, *, timepoint: str | None = None) -> Result:
+    """Compare the baseline of patients seen at a time point with that of patients due and not seen.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    timepoint : str, optional
+        Id of a follow-up; the primary one where absent.
+
+    Returns
+    -------
+    Result
+        For the groups ``seen`` and ``not_seen`` the rows of the analysis ``baseline``: ``n``, per covariate
+        ``mean``, ``sd`` or ``share``, ``n_missing``, and ``smd``, in standard deviations. All therapies
+        together; patients not yet due are left out.
+
+    Raises
+    ------
+    AnalysisError
+        When there is no such follow-up.
+    """
+    timepoint = choose_timepoint(cohort, timepoint)
+    grid = arrange_grid(cohort)
+    column = grid.column(timepoint)
+    seen, due = grid.seen[:, column], grid.due[:, column]
+    groups = [("seen", np.flatnonzero(due & seen)), ("not_seen", np.flatnonzero(due & ~seen))]
+    rows = Rows(outcome=cohort.outcome, timepoint=timepoint)
+    for name, members in groups:
+        rows.add_count(grid.patients(members), statistic="n", term="patients", group=name)
+    for covariate in list_covariates(cohort, grid):
+        for group in groups:
+            describe_covariate(rows, grid, covariate, group)
+        compare_covariate(rows, grid, covariate, groups)
+    return build_result(
+        "nonresponse", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        method=say("nonresponse.method", time=label_timepoint(cohort, timepoint)),
+    )  # fmt: skip

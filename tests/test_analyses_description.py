@@ -1,0 +1,198 @@
+"""What the describing analyses promise: change, completeness, flow, baseline, non-response."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from handmade import FUNCTION, build_cohort, pick, supported
+from outcomes.analyses import (
+    compare_respondents,
+    count_completeness,
+    count_flow,
+    describe_baseline,
+    list_analyses,
+    read_analysis,
+    run_analysis,
+    summarise_change,
+)
+from outcomes.errors import AnalysisError
+
+SMALL = """
+patient therapy  region   age_years  baseline week_6  month_6
+a       exercise low_back 40         6        4       2
+b       exercise low_back 50         8        6       missing
+c       exercise neck     60         4        4       3
+d       manual   neck     30         5        lost    lost
+e       manual   neck     .          7        3       not_yet_due
+"""
+
+
+@pytest.fixture
+def small():
+    return build_cohort(SMALL, covariates=("region", "age_years"))
+
+
+def test_change_is_signed_so_that_positive_is_better(small):
+    result = summarise_change(small)
+    row = pick(result, statistic="mean_improvement", group="exercise", timepoint="week_6")
+    assert row["estimate"] == pytest.approx(4 / 3)
+    assert (row["n"], row["df"], row["unit"]) == (3, 2, "points")
+    better = summarise_change(build_cohort(SMALL, instrument=FUNCTION))
+    flipped = pick(better, statistic="mean_improvement", group="exercise", timepoint="week_6")
+    assert flipped["estimate"] == pytest.approx(-4 / 3)
+
+
+def test_change_gives_t_interval_and_spread_of_those_seen(small):
+    result = summarise_change(small)
+    row = pick(result, statistic="mean_score", group="all", timepoint="week_6")
+    # 4, 6, 4, 3: mean 4.25, sd 1.258306, t(3) 3.182446
+    assert row["estimate"] == 4.25
+    assert row["conf_high"] - row["estimate"] == pytest.approx(3.182446 * 1.258306 / 2, abs=1e-5)
+    assert pick(result, statistic="sd_score", group="all", timepoint="week_6")["estimate"] == pytest.approx(
+        1.258306
+    )
+    assert supported(result)
+
+
+def test_change_of_one_patient_or_none_is_too_few(small):
+    result = summarise_change(small)
+    one = pick(result, statistic="mean_score", group="manual", timepoint="week_6")
+    none = pick(result, statistic="mean_score", group="manual", timepoint="month_6")
+    assert (one["state"], one["n"]) == ("too_few", 1)
+    assert (none["state"], none["n"]) == ("too_few", 0)
+    assert np.isnan(one["estimate"])
+
+
+def test_constant_scores_have_a_mean_and_no_interval():
+    result = summarise_change(build_cohort("patient therapy baseline week_6\na x 5 3\nb x 5 3\nc x 5 3"))
+    row = pick(result, statistic="mean_score", group="x", timepoint="week_6")
+    assert (row["estimate"], row["state"]) == (3, "boundary")
+    assert np.isnan(row["conf_low"])
+
+
+def test_two_episodes_of_a_patient_count_once():
+    result = summarise_change(
+        build_cohort("patient therapy baseline week_6\na x 5 1\na x 5 1\nb x 5 2\nc x 5 3\nd x 5 4")
+    )
+    row = pick(result, statistic="mean_score", group="x", timepoint="week_6")
+    assert (row["n"], row["df"]) == (4, 3)
+    # deviations from the mean 2.2 summed by patient: -2.4, -0.2, 0.8, 1.8; sum of squares 9.68
+    assert row["std_error"] == pytest.approx(np.sqrt(4 / 3 * 9.68) / 5)
+    assert supported(result)
+
+
+def test_groups_can_be_any_column_of_the_episodes(small):
+    result = summarise_change(small, by="region")
+    assert set(result.table["group"]) == {"low_back", "neck", "all"}
+    with pytest.raises(AnalysisError, match="region"):
+        summarise_change(small, by="colour")
+
+
+def test_completeness_keeps_not_yet_due_apart(small):
+    result = count_completeness(small)
+    manual = {"group": "manual", "timepoint": "month_6"}
+    counts = {
+        name: pick(result, statistic=name, **manual)["estimate"]
+        for name in ("n_due", "n_seen", "n_missing", "n_lost", "n_not_yet_due")
+    }
+    assert counts == {"n_due": 1, "n_seen": 0, "n_missing": 0, "n_lost": 1, "n_not_yet_due": 1}
+    share = pick(result, statistic="share_seen", group="all", timepoint="month_6")
+    assert (share["estimate"], share["n"]) == (0.5, 4)
+    assert supported(result)
+
+
+def test_due_is_the_sum_of_its_states(small):
+    table = count_completeness(small).table
+    wide = table.pivot_table(index=["group", "timepoint"], columns="statistic", values="estimate")
+    assert (wide["n_due"] == wide["n_seen"] + wide["n_missing"] + wide["n_lost"]).all()
+
+
+def test_a_visit_set_aside_by_an_event_was_due_and_not_seen():
+    result = count_completeness(build_cohort("patient therapy baseline week_6\na x 5 after_event\nb x 5 3"))
+    place = {"group": "x", "timepoint": "week_6"}
+    assert pick(result, statistic="n_after_event", **place)["estimate"] == 1
+    assert pick(result, statistic="share_seen", **place)["estimate"] == 0.5
+
+
+def test_flow_adds_up_from_the_cohort_back_to_the_records(small):
+    result = count_flow(small)
+    assert pick(result, statistic="n_patients", term="read")["estimate"] == 6
+    assert pick(result, statistic="n_excluded_patients", term="excluded")["estimate"] == 1
+    assert pick(result, statistic="n_episodes", term="excluded")["estimate"] == 5
+    assert supported(result)
+
+
+def test_baseline_counts_missing_and_keeps_absent_levels(small):
+    result = describe_baseline(small)
+    assert pick(result, statistic="mean", term="score", group="exercise")["estimate"] == 6
+    assert pick(result, statistic="n_missing", term="age_years", group="manual")["estimate"] == 1
+    absent = pick(result, statistic="share", term="region", level="low_back", group="manual")
+    assert (absent["estimate"], absent["n"], absent["state"]) == (0, 2, "ok")
+    assert pick(result, statistic="n", term="patients", group="all")["estimate"] == 5
+    assert supported(result)
+
+
+def test_smd_of_a_number_and_of_a_category_by_hand(small):
+    result = describe_baseline(small)
+    # scores 6, 8, 4 (variance 4) and 5, 7 (variance 2): difference 0
+    assert pick(result, statistic="smd", term="score")["estimate"] == pytest.approx(0)
+    # shares 2/3 and 0: difference over the root of the mean of 2/9 and 0
+    assert pick(result, statistic="smd", term="region")["estimate"] == pytest.approx((2 / 3) / np.sqrt(1 / 9))
+    assert pick(result, statistic="max_smd", term="region", group="all")["estimate"] == pytest.approx(2)
+
+
+def test_smd_of_three_levels_survives_one_that_nobody_of_a_pair_has():
+    lines = [f"p{i} {therapy} {region} 5 5" for i, (therapy, region) in enumerate(
+        [("x", "low_back")] * 3 + [("x", "neck")] * 1 + [("y", "low_back")] * 1 + [("y", "neck")] * 3
+        + [("z", "knee")] * 2 + [("z", "neck")] * 2
+    )]  # fmt: skip
+    cohort = build_cohort(
+        "patient therapy region baseline week_6\n" + "\n".join(lines), covariates=("region",)
+    )
+    row = pick(describe_baseline(cohort), statistic="smd", term="region", group="x", versus="y")
+    # two levels are left: (3/4 - 1/4) over the root of the mean of two variances of 3/16
+    assert row["estimate"] == pytest.approx(0.5 / np.sqrt(3 / 16))
+
+
+def test_smd_of_groups_without_overlap_is_named_separated():
+    cohort = build_cohort(
+        "patient therapy region baseline week_6\na x neck 5 5\nb x neck 4 5\nc y knee 5 5\nd y knee 4 5",
+        covariates=("region",),
+    )
+    row = pick(describe_baseline(cohort), statistic="max_smd", term="region")
+    assert row["state"] == "separated"
+    assert np.isnan(row["estimate"])
+
+
+def test_nonresponse_leaves_out_those_not_yet_due(small):
+    result = compare_respondents(small)
+    assert pick(result, statistic="n", group="seen")["estimate"] == 2
+    assert pick(result, statistic="n", group="not_seen")["estimate"] == 2
+    assert pick(result, statistic="mean", term="score", group="not_seen")["estimate"] == 6.5
+    assert supported(result)
+    with pytest.raises(AnalysisError, match="week_6"):
+        compare_respondents(small, timepoint="month_99")
+
+
+def test_no_analysis_changes_its_cohort(small):
+    before = small.table.copy()
+    for name in ("change", "completeness", "flow", "baseline", "nonresponse"):
+        run_analysis(name, small)
+    assert small.table.equals(before)
+
+
+def test_analyses_are_found_in_the_folder_and_run_by_name(small):
+    assert {"change", "flow", "baseline"} <= set(list_analyses())
+    assert run_analysis("change", small, conf_level=0.9).name == "change"
+    with pytest.raises(AnalysisError, match="change"):
+        read_analysis("chnge")
+    with pytest.raises(AnalysisError, match="conf_level"):
+        run_analysis("change", small, level=0.9)
+
+
+def test_results_say_where_they_come_from(small):
+    result = summarise_change(small)
+    assert result.provenance["source"] == "made-up"
+    assert result.provenance["n_patients"] == 5
+    assert "95 %" in result.method
