@@ -1,0 +1,106 @@
+"""Who is seen when: days of visits, drop-out that depends on earlier scores, visits that are not yet due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from outcomes.facts import read_facts, read_timepoints
+from outcomes.synthetic.course import lead_severity
+from outcomes.synthetic.draws import Draws
+from outcomes.synthetic.people import People, count_days
+
+
+@dataclass(frozen=True)
+class Attendance:
+    """Days and presence, episodes x visits (the start is the first).
+
+    Parameters
+    ----------
+    day : array of int
+        Day of each visit after time zero.
+    seen : array of bool
+        Whether the visit took place before the records were taken.
+    last_day : array of int
+        Last day on which the patient would come at all, one entry per episode.
+    extra_day : array of int
+        Days of one visit before the start and one between visits, at which only pain is asked; episodes x 2.
+    extra_seen : array of bool
+    """
+
+    day: np.ndarray
+    seen: np.ndarray
+    last_day: np.ndarray
+    extra_day: np.ndarray
+    extra_seen: np.ndarray
+
+
+def draw_attendance(
+    people: People, scores: Mapping[str, np.ndarray], therapy: np.ndarray, seed: int, drop_out: bool
+) -> Attendance:
+    """Draw who is seen when.
+
+    Parameters
+    ----------
+    people : People
+    scores : mapping of arrays
+        What would be seen under the chosen therapy, episodes x visits, by instrument.
+    therapy : array of int
+    seed : int
+    drop_out : bool
+        Whether patients leave or skip visits.
+    """
+    facts = read_facts("made_up_clinic")
+    draws = Draws(seed, "attendance")
+    day = _draw_days(draws, len(people))
+    left, skipped = _draw_leaving(draws, scores, therapy)
+    absent = (left | skipped) if drop_out else np.zeros_like(left)
+    observable = count_days(facts["calendar"]["extracted_on"]) - people.start
+    last_day = observable.copy()
+    if drop_out:
+        gone = left.any(axis=1)
+        last_seen = day[np.arange(len(people)), np.maximum(left.argmax(axis=1) - 1, 0)]
+        last_day = np.where(gone, np.minimum(np.maximum(last_seen, 0), observable), observable)
+    extra_day = np.column_stack(
+        [draws.whole_days(-28, -15, len(people)), draws.whole_days(10, 20, len(people))]
+    )
+    shares = np.array([facts["visits"]["intake_share"], facts["visits"]["interim_share"]])
+    extra_seen = (draws.uniform(len(people), 2) < shares) & (extra_day <= last_day[:, None])
+    return Attendance(day, ~absent & (day <= observable[:, None]), last_day, extra_day, extra_seen)
+
+
+def _draw_days(draws: Draws, n: int) -> np.ndarray:
+    facts = read_facts("made_up_clinic")
+    visits = facts["visits"]
+    which = draws.uniform(n)
+    early, late = draws.whole_days(-14, -1, n), draws.whole_days(1, 3, n)
+    start = np.where(which < visits["early_baseline_share"], early, 0)
+    start = np.where(which >= 1 - visits["late_baseline_share"], late, start)
+    timepoints = [read_timepoints()[id] for id in facts["timepoints"]]
+    target, first, last = (
+        np.array([getattr(timepoint, key) for timepoint in timepoints])
+        for key in ("day", "first_day", "last_day")
+    )
+    spread = np.asarray(visits["spread_days"])
+    later = np.clip(np.rint(target + spread * draws.normal(n, len(target))), first, last)
+    return np.column_stack([start, later]).astype(np.int64)
+
+
+def _draw_leaving(
+    draws: Draws, scores: Mapping[str, np.ndarray], therapy: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return who has left by each visit and who skips only that one, episodes x visits."""
+    facts = read_facts("made_up_clinic")
+    rule, n_visits = facts["drop_out"], len(facts["timepoints"])
+    slopes = np.array([rule["slope"][id] for id in facts["therapies"]])[therapy]
+    left = np.zeros((len(therapy), n_visits + 1), dtype=bool)
+    chance = draws.uniform(len(therapy), n_visits)
+    for visit in range(1, n_visits + 1):
+        before = lead_severity({id: values[:, visit - 1] for id, values in scores.items()})
+        odds = np.exp(rule["intercept"][visit - 1] + slopes * (before + (visit > 1) * rule["expected_drop"]))
+        left[:, visit] = left[:, visit - 1] | (chance[:, visit - 1] < odds / (1 + odds))
+    skipped = draws.uniform(*left.shape) < rule["skipped_share"]
+    skipped[:, 0] = False
+    return left, skipped
