@@ -1,1 +1,17 @@
 """From a result to what one audience may see."""
+
+from outcomes.disclosure.policy import release
+from outcomes.disclosure.released import RELEASE_COLUMNS, Release
+from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
+from outcomes.disclosure.writing import write_number, write_value
+
+__all__ = [
+    "AUDIENCES",
+    "RELEASE_COLUMNS",
+    "Release",
+    "Rules",
+    "read_rules",
+    "release",
+    "write_number",
+    "write_value",
+]

@@ -1,0 +1,183 @@
+"""Lines that add up: where one withheld cell could be computed from its neighbours, a second one goes too."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from outcomes.disclosure.rules import Rules
+from outcomes.disclosure.thresholds import Sizes
+
+#: Fates of a cell whose value a reader does not see.
+_UNSEEN = frozenset({"withheld", "few", "dropped", "state"})
+_WHOLE = "all"
+#: What tells one line across groups, or across the levels of a term, from the next.
+_LINE = ("outcome", "statistic", "term", "versus", "timepoint", "x")
+
+
+def protect_lines(
+    table: pd.DataFrame, fates: Sequence[str], sizes: Sequence[Sizes], rules: Rules
+) -> list[str]:
+    """Withhold further cells until no withheld one follows from those that are shown.
+
+    A line is what adds up: the groups of a count, the levels of a term, the parts of a total, the steps of
+    a flow. A line with one withheld cell, or with withheld cells that hold fewer than k patients
+    together, loses its smallest shown cell; where none is left it loses its total. Means do not add up, but
+    a mean over all groups does give the one that is missing: that mean is withheld.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of a result.
+    fates : sequence of str
+        What the rows' own patients allow, one of `outcomes.disclosure.thresholds.FATES` each.
+    sizes : sequence of Sizes
+        Patients behind each row.
+    rules : Rules
+
+    Returns
+    -------
+    list of str
+        The fates, some changed to ``withheld``. Which ones depends on counts only, never on values or on
+        the order of rows.
+    """
+    now = list(fates)
+    weights = [size.part for size in sizes]
+    names = [_name(row) for row in table.itertuples(index=False)]
+    while True:
+        before = list(now)
+        for parts, total, adds in _find_lines(table, rules):
+            for i in _cells_to_lose(parts, total, adds, now, weights, names, rules.k):
+                now[i] = "withheld"
+        for first, steps in _find_chains(table, rules):
+            _protect_chain(first, steps, now, weights, names, rules.k)
+        if now == before:
+            return now
+
+
+def _name(row: Any) -> tuple[str, ...]:
+    return tuple(str(value) for value in (row.statistic, row.term, row.level, row.group, row.timepoint))
+
+
+def _cells_to_lose(
+    parts: Sequence[int],
+    total: int | None,
+    adds: bool,
+    fates: Sequence[str],
+    weights: Sequence[int],
+    names: Sequence[Hashable],
+    k: int,
+) -> Iterable[int]:
+    """Return the cells that one line loses beside those that it has lost already."""
+    unseen = [i for i in parts if fates[i] in _UNSEEN]
+    if not unseen or (len(unseen) > 1 and sum(weights[i] for i in unseen) >= k):
+        return []
+    if not adds:
+        return [total] if len(unseen) == 1 and total is not None and fates[total] == "shown" else []
+    shown = sorted((weights[i], names[i], i) for i in parts if fates[i] == "shown" and weights[i] > 0)
+    if shown:
+        return [shown[0][2]]
+    return [total] if total is not None and fates[total] == "shown" else []
+
+
+def _find_lines(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], int | None, bool]]:
+    yield from _lines_across_groups(table, rules)
+    yield from _lines_across_levels(table, rules)
+    yield from _lines_across_parts(table, rules)
+
+
+def _lines_across_groups(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], int | None, bool]]:
+    lines = _collect(table, (*_LINE, "level"))
+    for indices in lines.values():
+        kind = rules.kind_of.get(str(table["statistic"].iat[indices[0]]))
+        if kind in ("check", "verdict"):
+            continue
+        parts = [i for i in indices if table["group"].iat[i] != _WHOLE]
+        whole = [i for i in indices if table["group"].iat[i] == _WHOLE]
+        if len(parts) > 1:
+            yield parts, whole[0] if whole else None, kind == "count"
+
+
+def _lines_across_levels(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], int | None, bool]]:
+    adding = table["statistic"].isin(rules.roles["adds_over_level"]).to_numpy()
+    for indices in _collect(table, (*_LINE, "group")).values():
+        parts = [i for i in indices if adding[i]]
+        if len(parts) > 1:
+            yield parts, None, True
+
+
+def _lines_across_parts(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], int | None, bool]]:
+    statistics = table["statistic"].astype(str).tolist()
+    for indices in _collect(table, ("outcome", "term", "level", "group", "timepoint")).values():
+        for entry in rules.sums:
+            parts = [i for i in indices if statistics[i] in entry["parts"]]
+            total = [i for i in indices if statistics[i] == entry["total"]]
+            if len(parts) > 1:
+                yield parts, total[0] if total else None, True
+
+
+def _collect(table: pd.DataFrame, columns: Sequence[str]) -> Mapping[Hashable, list[int]]:
+    """Return the positions of the rows that agree in the given columns."""
+    found: dict[Hashable, list[int]] = defaultdict(list)
+    keys = table[list(columns)].astype(str).itertuples(index=False, name=None)
+    for position, key in enumerate(keys):
+        found[key].append(position)
+    return found
+
+
+def _find_chains(
+    table: pd.DataFrame, rules: Rules
+) -> Iterable[tuple[int | None, list[tuple[int | None, int | None]]]]:
+    """Yield each flow as its first count and its steps, each with what it took away and what remained."""
+    statistics = table["statistic"].astype(str).tolist()
+    terms = table["term"].astype(str).tolist()
+    for entry in rules.chains:
+        remaining = {terms[i]: i for i, name in enumerate(statistics) if name == entry["remaining"]}
+        removed = {terms[i]: i for i, name in enumerate(statistics) if name == entry["removed"]}
+        order = list(dict.fromkeys([*remaining, *removed]))
+        if len(order) > 1 and removed:
+            steps = [(removed.get(term), remaining.get(term)) for term in order[1:]]
+            yield remaining.get(order[0]), steps
+
+
+def _protect_chain(
+    first: int | None,
+    steps: Sequence[tuple[int | None, int | None]],
+    fates: list[str],
+    weights: Sequence[int],
+    names: Sequence[Hashable],
+    k: int,
+) -> None:
+    """Withhold what remains after a step wherever it would tell how few the step took away.
+
+    The steps between two counts that are shown form a line. It is mended by joining it to the next, that is
+    by withholding the count between; the first and the last count are kept as long as that suffices.
+    """
+    segment: list[int] = []
+    for removed, remaining in steps[:-1]:
+        segment += [removed] if removed is not None else []
+        if remaining is None or fates[remaining] != "shown":
+            continue
+        if _tells(segment, fates, weights, k):
+            fates[remaining] = "withheld"
+        else:
+            segment = []
+    segment += [steps[-1][0]] if steps[-1][0] is not None else []
+    if not _tells(segment, fates, weights, k):
+        return
+    inner = [i for _, i in steps[:-1] if i is not None and fates[i] == "shown"]
+    shown = sorted((weights[i], names[i], i) for i in segment if fates[i] == "shown" and weights[i] > 0)
+    if inner:
+        fates[inner[-1]] = "withheld"
+    elif shown:
+        fates[shown[0][2]] = "withheld"
+    elif first is not None and fates[first] == "shown":
+        fates[first] = "withheld"
+
+
+def _tells(segment: Sequence[int], fates: Sequence[str], weights: Sequence[int], k: int) -> bool:
+    unseen = [i for i in segment if fates[i] in _UNSEEN]
+    return bool(unseen) and (len(unseen) == 1 or sum(weights[i] for i in unseen) < k)

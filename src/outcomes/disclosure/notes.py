@@ -1,0 +1,77 @@
+"""The sentences that travel with a release: its own notes, and those of its result that hold no count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from outcomes.disclosure.rules import Rules
+from outcomes.facts import read_words
+
+
+def _counting() -> re.Pattern[str]:
+    words = read_words()
+    nouns, bounds = words.say("release.counted"), words.say("release.bounds")
+    # A bound such as "at least 30 patients" is a rule, not a count of these records.
+    return re.compile(rf"(?<!\w)(?P<bound>(?:{bounds})\s+)?\d[\d,.]*\s+(?:\w+\s+){{0,3}}(?:{nouns})\b", re.I)
+
+
+def drop_counts(text: str) -> str:
+    """Return a text without its sentences that count people or records.
+
+    Sentences of a result are written for the team and may say how many patients a step concerned; a number
+    in a sentence cannot be checked against k, so such a sentence does not leave.
+
+    Examples
+    --------
+    >>> drop_counts("Means with t intervals. 3 patients had no age. Needed are at least 30 patients.")
+    'Means with t intervals. Needed are at least 30 patients.'
+    """
+    pattern = _counting()
+    kept = [
+        sentence
+        for sentence in re.split(r"(?<=[.;!?])\s+(?=[A-Z0-9])", text)
+        if all(match.group("bound") for match in pattern.finditer(sentence))
+    ]
+    return " ".join(kept)
+
+
+def drop_counts_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return texts without sentences that count, leaving out those that become empty."""
+    return tuple(kept for kept in map(drop_counts, texts) if kept)
+
+
+def allow_provenance(provenance: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
+    """Return the allowed entries of a provenance, the fingerprint cut to a prefix.
+
+    Texts within lose the sentences that count people or records.
+    """
+    allowed = {key: _clean(provenance[key]) for key in rules.provenance["allowed"] if key in provenance}
+    if provenance.get("fingerprint"):
+        allowed["fingerprint"] = str(provenance["fingerprint"])[: rules.provenance["fingerprint_characters"]]
+    return allowed
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return drop_counts(value)
+    if isinstance(value, Mapping):
+        return {key: _clean(entry) for key, entry in value.items()}
+    return value
+
+
+def write_notes(fates: Sequence[str], bands: bool, rules: Rules) -> tuple[str, ...]:
+    """Return the notes of a stakeholder's release: draft, precision, what was withheld and why."""
+    words = read_words()
+    counted = {fate: fates.count(fate) for fate in set(fates)}
+    notes = [words.say("release.draft"), words.say("release.rounded", multiple=rules.cells["count_multiple"])]
+    if bands:
+        notes.append(words.say("release.bands_note"))
+    if counted.get("withheld") or counted.get("few"):
+        notes.append(words.say("release.withheld_note", mark=words.say("release.withheld"), k=rules.k))
+    if counted.get("dropped"):
+        notes.append(words.say("release.dropped_note", k=rules.k))
+    if counted.get("not_compared"):
+        notes.append(words.say("release.not_compared"))
+    return tuple(notes)

@@ -1,0 +1,183 @@
+"""The one way from a result to what an audience may see.
+
+The order of work: who stands behind each row (`thresholds`), what could be computed from its neighbours
+(`lines`), how exactly it is written (`rounding`, `writing`), what may be said beside it (`notes`). Several
+results that are released together share patients; a joint audit belongs between the second and third step.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from outcomes.disclosure.lines import protect_lines
+from outcomes.disclosure.notes import allow_provenance, drop_counts, drop_counts_of, write_notes
+from outcomes.disclosure.released import RELEASE_COLUMNS, Release
+from outcomes.disclosure.rounding import round_away, round_count, round_p, round_share, round_to
+from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
+from outcomes.disclosure.thresholds import judge_rows
+from outcomes.disclosure.writing import (
+    SHARES,
+    find_decimals,
+    find_kind,
+    write_completeness,
+    write_few,
+    write_value,
+)
+from outcomes.errors import DisclosureError
+from outcomes.facts import read_words
+from outcomes.result import WITH_ESTIMATE, Result
+
+_NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
+#: Never shown to a stakeholder: with them an exact count or a sum can be computed back.
+_NEVER = ("std_error", "df")
+
+
+def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Release:
+    """Release a result for an audience.
+
+    Parameters
+    ----------
+    result : Result
+    audience : str
+        ``stakeholder``, the default, for whatever leaves the clinic: k distinct patients stand behind every
+        number, its complement and every statistic; a line that adds up with one withheld cell loses a
+        second, or its total; counts go to multiples of 5, percentages to steps that fit the group, scores
+        to 1 decimal; completeness is given in bands and few as "fewer than k"; therapies that are not
+        comparable are not compared. ``team`` for the clinic's own people: nothing is rounded or withheld.
+    k : int
+        Smallest number of distinct patients behind what a stakeholder sees; 5 at least.
+
+    Returns
+    -------
+    Release
+        With one row per row of the result, less those that may leave no trace: comparisons of therapies
+        that are not comparable, and steps of a distribution beyond which fewer than k patients lie.
+
+    Raises
+    ------
+    DisclosureError
+        When the audience is unknown or `k` is smaller than 5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from outcomes.result import build_result
+    >>> rows = [{"statistic": "mean_score", "estimate": 30.26, "std_error": 1.0, "n": 12, "unit": "points"}]
+    >>> result = build_result("change", rows, method="Mean.", support=[{"all": np.arange(12)}])
+    >>> release(result).table[["estimate", "std_error", "n", "display"]].values.tolist()
+    [[30.3, nan, 10.0, '30.3']]
+    """
+    if audience not in AUDIENCES:
+        raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")
+    rules = read_rules(k)
+    return _release_to_team(result, rules) if audience == "team" else _release_outside(result, rules)
+
+
+def _release_to_team(result: Result, rules: Rules) -> Release:
+    table = result.to_frame()
+    table["shown"] = table["estimate"].notna()
+    table["display"] = [_write(row, "team", rules) for row in table.itertuples(index=False)]
+    return Release(
+        result.name, table, result.method, result.warnings, result.estimand, dict(result.provenance),
+        result.comparable, "team", rules.k, 0,
+    )  # fmt: skip
+
+
+def _release_outside(result: Result, rules: Rules) -> Release:
+    own, sizes = judge_rows(result, rules)
+    fates = protect_lines(result.table, own, sizes, rules)
+    rows, written = [], []
+    for row, fate, size in zip(result.table.itertuples(index=False), fates, sizes, strict=True):
+        if fate in ("dropped", "not_compared"):
+            written.append(fate)
+            continue
+        released, fate = _write_outside(row._asdict(), fate, size.whole, rules)  # type: ignore[operator]
+        rows.append(released)
+        written.append(fate)
+    table = _build_table(rows, result.table)
+    bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
+    return Release(
+        result.name, table, drop_counts(result.method), drop_counts_of(result.warnings),
+        drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
+        "stakeholder", rules.k, sum(fate not in ("shown", "state") for fate in written),
+        write_notes(written, bands, rules),
+    )  # fmt: skip
+
+
+def _build_table(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
+    types = {column: like[column].dtype for column in like.columns}
+    return table.astype({**types, "shown": "bool", "display": "str"})
+
+
+def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> tuple[dict[str, Any], str]:
+    """Return one row with its numbers rounded or removed, and what became of it."""
+    words = read_words()
+    row |= dict.fromkeys(_NEVER, math.nan)
+    if fate == "withheld":
+        return _blank(row, words.say("release.withheld"), keep_n=False), fate
+    if fate == "state":
+        row["n"], row["n_versus"] = (
+            round_count(row["n"], rules.cells),
+            round_count(row["n_versus"], rules.cells),
+        )
+        return _blank(row, words.say(f"release.state.{row['state']}")), fate
+    if fate == "few":
+        display = write_few(pd.Series(row), n, rules)
+        row["n"] = round_count(row["n"], rules.cells)
+        return _blank(row, display, keep_n=row["statistic"] != "check"), fate
+    return _round(row, n, rules)
+
+
+def _blank(row: dict[str, Any], display: str, keep_n: bool = True) -> dict[str, Any]:
+    gone = _NUMBERS[:-2] if keep_n else _NUMBERS
+    return {**row, **dict.fromkeys(gone, math.nan), "shown": False, "display": display}
+
+
+def _round(row: dict[str, Any], n: int, rules: Rules) -> tuple[dict[str, Any], str]:
+    cells, kind = rules.cells, find_kind(pd.Series(row), rules)
+    exact_n = row["n"]
+    row["n"], row["n_versus"] = round_count(exact_n, cells), round_count(row["n_versus"], cells)
+    row["p_value"] = round_p(row["p_value"], cells)
+    if kind == "band":
+        band = write_completeness(row["estimate"], n if n else exact_n, rules)
+        if band is None:
+            return _blank(row, read_words().say("release.withheld"), keep_n=False), "withheld"
+        row |= {"estimate": band[0], "conf_low": math.nan, "conf_high": math.nan}
+        return {**row, "shown": True, "display": band[1]}, "shown"
+    if row["statistic"] == "check":
+        return _round_check(row, kind, rules), "shown"
+    for column in ("estimate", "conf_low", "conf_high"):
+        row[column] = _round_number(row, column, kind, n, rules)
+    return {**row, "shown": True, "display": _write(pd.Series(row), "stakeholder", rules)}, "shown"
+
+
+def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Rules) -> float:
+    if kind == "count":
+        return round_count(row[column], rules.cells)
+    if kind in SHARES:
+        return round_share(row[column], n, rules.cells)
+    decimals = find_decimals(pd.Series(row), "stakeholder", rules)
+    return round_to(row[column], f"1e-{decimals}", "ROUND_HALF_EVEN")
+
+
+def _round_check(row: dict[str, Any], kind: str, rules: Rules) -> dict[str, Any]:
+    """Round what a check found without carrying it across what it needed."""
+    multiple: Any = (
+        rules.cells["count_multiple"] if kind == "count" else f"1e-{rules.cells['effect_decimals']}"
+    )
+    at_least = row["term"] in rules.roles["smallest_needed"]
+    row["estimate"] = round_away(row["estimate"], multiple, row["x"], at_least)
+    return {**row, "shown": True, "display": _write(pd.Series(row), "stakeholder", rules)}
+
+
+def _write(row: Any, audience: str, rules: Rules) -> str:
+    words = read_words()
+    if rules.kind_of.get(str(row.statistic)) == "verdict":
+        return words.say(f"release.verdict.{row.level}")
+    if row.state not in WITH_ESTIMATE:
+        return words.say(f"release.state.{row.state}")
+    return write_value(row, "estimate", audience, rules)

@@ -1,0 +1,77 @@
+"""`Release`: a result as one audience may see it; nothing else reaches a view."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outcomes.result import COLUMNS
+
+#: Columns of a release: those of a result, whether the number is shown, and how it is written.
+RELEASE_COLUMNS = (*COLUMNS, "shown", "display")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A result as one audience may see it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the analysis.
+    table : pandas.DataFrame
+        One row per estimate: the columns of a result with numbers rounded or withheld, ``shown`` (whether
+        the row carries a number) and ``display`` (the estimate in words: ``31.0``, ``75 %``, ``withheld``,
+        ``fewer than 11 (under 4 %)``, or why it could not be estimated).
+    method, estimand : str
+    warnings, notes : tuple of str
+        What a reader must know; `notes` are about this release.
+    provenance : mapping
+        Allow-listed.
+    comparable : bool or None
+    audience : str
+        ``stakeholder`` or ``team``.
+    k : int
+        Smallest number of patients behind a shown number.
+    n_withheld : int
+        Rows whose number is withheld or was removed.
+    """
+
+    name: str
+    table: pd.DataFrame
+    method: str
+    warnings: tuple[str, ...]
+    estimand: str
+    provenance: Mapping[str, Any]
+    comparable: bool | None
+    audience: str
+    k: int
+    n_withheld: int
+    notes: tuple[str, ...] = field(default=())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the table, one row per estimate."""
+        return self.table.copy()
+
+    def where(self, **equals: object) -> Release:
+        """Return the rows whose columns equal the given values (a list means any of them)."""
+        keep = np.ones(len(self.table), dtype=bool)
+        for column, value in equals.items():
+            wanted = list(value) if isinstance(value, (list, tuple, set)) else [value]
+            keep &= self.table[column].isin(wanted).to_numpy()
+        return replace(self, table=self.table[keep].reset_index(drop=True))
+
+    def __repr__(self) -> str:
+        """Return name, audience and sizes."""
+        shown = int(self.table["shown"].sum())
+        return f"Release({self.name!r} for {self.audience}: {shown} of {len(self.table)} rows shown, k = {self.k})"
+
+    def _repr_html_(self) -> str:
+        shown = self.table.dropna(axis="columns", how="all").to_html(index=False, na_rep="", escape=True)
+        texts = (self.method, *self.warnings, *self.notes)
+        return shown + "".join(f"<p>{html.escape(text)}</p>" for text in texts if text)

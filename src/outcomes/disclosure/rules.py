@@ -1,0 +1,74 @@
+"""The rules of disclosure control, read from ``facts/disclosure.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from outcomes.errors import DisclosureError
+from outcomes.facts import read_facts
+
+AUDIENCES = ("stakeholder", "team")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What must stand behind a number before it leaves, and how exactly it is written.
+
+    Parameters
+    ----------
+    k : int
+        Smallest number of distinct patients behind a cell, its complement and every statistic.
+    cells : mapping
+        Precision and the size that zero and full cells need.
+    kind_of : mapping
+        Statistic to its kind; one that is absent is withheld.
+    roles : mapping
+        Which statistics count harm, compare therapies or add up over levels.
+    sums, chains : tuple of mappings
+        Statistics that add up, so that a withheld one could be computed from the others.
+    provenance : mapping
+        What may be said of where a result comes from.
+    """
+
+    k: int
+    cells: Mapping[str, Any]
+    kind_of: Mapping[str, str]
+    roles: Mapping[str, Any]
+    sums: tuple[Mapping[str, Any], ...]
+    chains: tuple[Mapping[str, str], ...]
+    provenance: Mapping[str, Any]
+
+    @property
+    def full_cell_size(self) -> int:
+        """Smallest group in which a share of 0 or 100 %, or a count of zero, is shown."""
+        return int(self.cells["full_cell_factor"]) * self.k
+
+
+@cache
+def read_rules(k: int) -> Rules:
+    """Read the rules for a smallest number of patients.
+
+    Parameters
+    ----------
+    k : int
+        Distinct patients.
+
+    Raises
+    ------
+    DisclosureError
+        When `k` is no whole number or smaller than the facts allow.
+    """
+    facts = read_facts("disclosure")
+    lowest = facts["lowest_k"]
+    if isinstance(k, bool) or not isinstance(k, int) or k < lowest:
+        raise DisclosureError(
+            f"k = {k!r} would show groups too small to hide a patient; choose a whole number, {lowest} or more."
+        )
+    kind_of = {statistic: kind for kind, statistics in facts["kinds"].items() for statistic in statistics}
+    return Rules(
+        k, facts["cells"], kind_of, facts["roles"], tuple(facts["sums"]), tuple(facts["chains"]),
+        facts["provenance"],
+    )  # fmt: skip

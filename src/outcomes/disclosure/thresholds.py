@@ -1,0 +1,154 @@
+"""Who stands behind a row, and whether they are enough for it to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outcomes.disclosure.rules import Rules
+from outcomes.result import WITH_ESTIMATE, Result, Support
+
+#: What can become of a row. `few` is an upper bound in words; `dropped` rows leave no trace, not even their x.
+FATES = ("shown", "few", "state", "withheld", "dropped", "not_compared")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of distinct patients behind one row.
+
+    Parameters
+    ----------
+    sets : mapping
+        Name of a set of the row's support to its size.
+    """
+
+    sets: Mapping[str, int]
+
+    @property
+    def whole(self) -> int:
+        """Patients behind the row: the whole group, or the smaller of two that are compared."""
+        arms = [self.sets[name] for name in ("group", "versus") if name in self.sets]
+        return min(arms) if arms else self.sets.get("all", 0)
+
+    @property
+    def part(self) -> int:
+        """Patients counted: those with the answer where a share is given, else the whole."""
+        return self.sets.get("with", self.whole)
+
+    def reach(self, k: int) -> bool:
+        """Say whether every set that must hold somebody holds at least `k`."""
+        required = [size for name, size in self.sets.items() if name not in ("with", "without")]
+        return bool(required) and min(required) >= k
+
+    def split(self, k: int, full: int) -> bool:
+        """Say whether both sides of a share hold `k`, or one is empty in a group of at least `full`."""
+        sides = [self.sets.get("with", 0), self.sets.get("without", 0)]
+        if min(sides) == 0:
+            return self.whole >= full and max(sides) > 0
+        return min(sides) >= k
+
+
+def count_patients(support: Support) -> Sizes:
+    """Count the distinct patients of each named set of a row's support."""
+    return Sizes({name: int(np.unique(codes).size) for name, codes in support.items()})
+
+
+def judge_rows(result: Result, rules: Rules) -> tuple[list[str], list[Sizes]]:
+    """Decide for each row by itself whether it may be shown.
+
+    Parameters
+    ----------
+    result : Result
+    rules : Rules
+
+    Returns
+    -------
+    list of str
+        One of `FATES` per row.
+    list of Sizes
+        One per row.
+    """
+    sizes = [count_patients(support) for support in result.support]
+    table = result.table
+    bases = _group_sizes(table, sizes)
+    constant = _find_constant(table, rules)
+    fates = []
+    for row, size, base in zip(table.itertuples(index=False), sizes, bases, strict=True):
+        if _compares_unfairly(row, result.comparable, rules):
+            fates.append("not_compared")
+        elif _key(row) in constant and rules.kind_of.get(str(row.statistic)) == "score":
+            fates.append("withheld")
+        else:
+            fates.append(_judge(row, size, base, rules))
+    return fates, sizes
+
+
+def _compares_unfairly(row: Any, comparable: bool | None, rules: Rules) -> bool:
+    if row.statistic in rules.roles["comparison"]:
+        return comparable is not True
+    return comparable is False and not pd.isna(row.versus)
+
+
+def _judge(row: Any, size: Sizes, base: int, rules: Rules) -> str:
+    kind = rules.kind_of.get(str(row.statistic))
+    if kind is None:
+        return "withheld"
+    if kind == "verdict":
+        return "shown"
+    if kind == "check":
+        return _judge_check(row, size, rules)
+    if kind == "count" and row.estimate == 0:
+        return "shown" if base >= rules.full_cell_size else "withheld"
+    if not size.reach(rules.k):
+        return "dropped" if kind == "curve" else "withheld"
+    if row.state not in WITH_ESTIMATE or pd.isna(row.estimate):
+        return "state"
+    if kind in ("share", "curve") and "with" in size.sets:
+        return _judge_share(row, size, kind, rules)
+    return "shown"
+
+
+def _judge_share(row: Any, size: Sizes, kind: str, rules: Rules) -> str:
+    if row.statistic in rules.roles["harm"] and size.part < rules.k:
+        return "few"
+    if kind == "curve":
+        return "shown" if min(size.sets["with"], size.sets["without"]) >= rules.k else "dropped"
+    return "shown" if size.split(rules.k, rules.full_cell_size) else "withheld"
+
+
+def _judge_check(row: Any, size: Sizes, rules: Rules) -> str:
+    if row.state not in WITH_ESTIMATE or pd.isna(row.estimate):
+        return "state"
+    if row.term in rules.roles["checked_counts"]:
+        return "shown" if row.estimate >= rules.k else "few"
+    return "shown" if size.reach(rules.k) else "withheld"
+
+
+def _group_sizes(table: pd.DataFrame, sizes: list[Sizes]) -> list[int]:
+    """Return for each row the largest number of patients behind any row of its group and time point."""
+    keys = [(str(row.group), str(row.timepoint)) for row in table.itertuples(index=False)]
+    largest: dict[tuple[str, str], int] = {}
+    for key, size in zip(keys, sizes, strict=True):
+        largest[key] = max(largest.get(key, 0), size.whole)
+    return [largest[key] for key in keys]
+
+
+def _key(row: Any) -> tuple[str, ...]:
+    return (str(row.statistic), str(row.term), str(row.level), str(row.group), str(row.timepoint))
+
+
+def _find_constant(table: pd.DataFrame, rules: Rules) -> set[tuple[str, ...]]:
+    """Find means whose patients all gave the same answer, by a spread or a standard error of zero."""
+    found: set[tuple[str, ...]] = set()
+    pairs = rules.roles["mean_of_spread"]
+    for row in table.itertuples(index=False):
+        key = _key(row)
+        if row.statistic in pairs and row.estimate == 0:
+            found |= {key, (pairs[row.statistic], *key[1:])}
+        elif row.statistic in pairs.values() and row.std_error == 0:
+            found.add(key)
+    return found

@@ -1,0 +1,127 @@
+"""Numbers as text, the same in tables, figures and sentences."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from outcomes.disclosure.rounding import percent_multiple, pick_band, round_to, score_decimals
+from outcomes.disclosure.rules import Rules
+from outcomes.facts import read_words
+
+MINUS = "\N{MINUS SIGN}"
+#: Kinds of statistic that are proportions and written as percentages.
+SHARES = frozenset({"share", "curve", "band"})
+
+
+def write_number(value: float, decimals: int = 0) -> str:
+    """Write a number with fixed decimals and a true minus sign; a missing one is empty text.
+
+    Examples
+    --------
+    >>> write_number(-0.04, 1), write_number(1234.0), write_number(float("nan"))
+    ('0.0', '1234', '')
+    """
+    if math.isnan(value):
+        return ""
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def find_kind(row: Any, rules: Rules) -> str:
+    """Return which rule a row's number follows; a check follows that of what it checks."""
+    kind = rules.kind_of.get(str(row.statistic), "score")
+    if kind != "check":
+        return kind
+    for role, of_kind in (
+        ("checked_counts", "count"),
+        ("checked_bands", "band"),
+        ("checked_effects", "effect"),
+    ):
+        if row.term in rules.roles[role]:
+            return of_kind
+    return "effect"
+
+
+def find_decimals(row: Any, audience: str, rules: Rules) -> int:
+    """Return the decimals of a row's estimate and interval; those of a percentage for a share."""
+    kind = find_kind(row, rules)
+    if kind == "count" or kind == "verdict":
+        return 0
+    if kind == "effect":
+        return int(rules.cells["effect_decimals"])
+    team = audience == "team"
+    if kind in SHARES:
+        return int(rules.cells["share_decimals_team"]) if team else 0
+    if team:
+        return int(rules.cells["score_decimals_team"])
+    own = pd.isna(row.term) or row.term == "score"
+    return score_decimals(row.outcome, rules.cells) if own else 1
+
+
+def write_value(row: Any, column: str, audience: str, rules: Rules) -> str:
+    """Write one number of a row: ``estimate``, ``conf_low``, ``conf_high``, ``x``, ``p_value``, ``n`` or ``n_versus``.
+
+    Parameters
+    ----------
+    row : named tuple or Series
+        A row of a release; its numbers are already rounded.
+    column : str
+    audience : str
+    rules : Rules
+
+    Returns
+    -------
+    str
+        Empty where the number is missing; shares as ``75 %``.
+    """
+    value = float(getattr(row, column))
+    if math.isnan(value):
+        return ""
+    if column in ("n", "n_versus"):
+        return write_number(value)
+    if column == "p_value":
+        decimals = int(rules.cells["p_decimals"])
+        smallest = 10.0**-decimals
+        return f"<{smallest:.{decimals}f}" if value <= smallest else write_number(value, decimals)
+    if find_kind(row, rules) in SHARES and not (column == "x" and row.statistic != "check"):
+        return f"{write_number(value * 100, find_decimals(row, audience, rules))} %"
+    if column == "x" and row.statistic != "check":
+        return f"{value:g}".replace("-", MINUS)
+    return write_number(value, find_decimals(row, audience, rules))
+
+
+def write_band(low: float, high: float) -> str:
+    """Write a band of completeness given in percent.
+
+    Examples
+    --------
+    >>> write_band(0, 60), write_band(60, 80), write_band(80, 100)
+    ('under 60 %', '60 to 79 %', '80 % or more')
+    """
+    words = read_words()
+    if low <= 0:
+        return words.say("release.band_lowest", high=f"{high:g}")
+    if high >= 100:
+        return words.say("release.band_highest", low=f"{low:g}")
+    return words.say("release.band", low=f"{low:g}", high=f"{high - 1:g}")
+
+
+def write_few(row: Any, n: float, rules: Rules) -> str:
+    """Write the bound that stands for a small number of patients, zero included."""
+    words = read_words()
+    if row.statistic == "check" or math.isnan(n) or n <= 0:
+        return words.say("release.few", k=rules.k)
+    multiple = percent_multiple(n, rules.cells)
+    bound = min(round_to(100 * rules.k / n, multiple, "ROUND_CEILING"), 100)
+    return words.say("release.few_share", k=rules.k, bound=f"{bound:g}")
+
+
+def write_completeness(share: float, n: float, rules: Rules) -> tuple[float, str] | None:
+    """Return the lower edge of the band of a share as a proportion, and the band in words."""
+    band = pick_band(share, n, rules.k, rules.cells)
+    return None if band is None else (band[0] / 100, write_band(*band))
