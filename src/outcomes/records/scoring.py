@@ -16,8 +16,8 @@ from outcomes.facts.toml import suggest_name
 from outcomes.records.indexing import apply_value_set, find_value_set
 
 STATES = ("complete", "filled", "too_few_items", "blank", "refused")
-"""``complete`` and ``filled`` (by the missing-item policy) have a score; ``too_few_items``, ``blank`` (no item was
-answered) and ``refused`` (an item cannot be right) have none."""
+"""``complete`` and ``filled`` (by the missing-item policy) have a score; ``too_few_items``, ``blank`` (no
+item was answered) and ``refused`` (an item cannot be right) have none."""
 
 _TOLERANCE = (
     1e-9  # items are read from text, so a whole number is exact; this only forgives arithmetic before us
@@ -43,7 +43,7 @@ class Scores:
 
     score: NDArray[np.float64] = field(repr=False)
     n_missing: NDArray[np.int16] = field(repr=False)
-    state: pd.Categorical = field(repr=False)
+    state: pd.Categorical[str] = field(repr=False)
     problems: pd.DataFrame = field(repr=False)
 
 
@@ -192,10 +192,11 @@ _RULES: dict[str, Callable[[NDArray[np.float64], int, ScoringRule], NDArray[np.f
 
 
 def _round_scores(score: NDArray[np.float64], decimals: int | None) -> NDArray[np.float64]:
-    """Round half to even, after dropping the noise of binary fractions, and without negative zeros."""
+    """Round halves up, as the published ends of the value sets do, after dropping binary noise."""
     if decimals is None:
         return score
-    return np.round(np.round(score, decimals + 6), decimals) + 0.0
+    places = 10.0**decimals
+    return np.floor(np.round(score * places, 6) + 0.5) / places
 
 
 def rescale(
