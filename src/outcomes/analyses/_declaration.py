@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from outcomes.cohort import Cohort
@@ -60,6 +61,14 @@ def trace_provenance(cohort: Cohort) -> dict[str, Any]:
         "instrument": cohort.instrument.id,
         "instrument_version": cohort.instrument.version,
         "variant": cohort.variant,
+        "design": cohort.source.design,
+        "made_up": cohort.source.made_up,
+        "primary": cohort.primary,
+        "reference": cohort.reference,
+        "covariates": list(cohort.covariates),
+        "timepoints": {id: asdict(entry) for id, entry in cohort.timepoints.items()},
+        "therapies": {id: asdict(entry) for id, entry in cohort.therapies.items()},
+        "caveats": list(cohort.source.caveats),
         "rules": dict(cohort.rules),
         "n_patients": int(cohort.episodes["patient"].nunique()),
     }

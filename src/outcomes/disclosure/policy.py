@@ -90,11 +90,15 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     own, sizes = judge_rows(result, rules)
     fates = protect_lines(result.table, own, sizes, rules)
     rows, written = [], []
-    for row, fate, size in zip(result.table.itertuples(index=False), fates, sizes, strict=True):
+    for row, fate, size in zip(result.table.to_dict("records"), fates, sizes, strict=True):
+        if fate == "withheld" and rules.kind_of.get(str(row["statistic"])) == "curve":
+            fate = "dropped"
         if fate in ("dropped", "not_compared"):
             written.append(fate)
             continue
-        released, fate = _write_outside(row._asdict(), fate, size.whole, rules)  # type: ignore[operator]
+        released, fate = _write_outside(
+            {str(key): value for key, value in row.items()}, fate, size.whole, rules
+        )
         rows.append(released)
         written.append(fate)
     table = _build_table(rows, result.table)
@@ -120,16 +124,16 @@ def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> tupl
     if fate == "withheld":
         return _blank(row, words.say("release.withheld"), keep_n=False), fate
     if fate == "state":
-        row["n"], row["n_versus"] = (
-            round_count(row["n"], rules.cells),
-            round_count(row["n_versus"], rules.cells),
-        )
-        return _blank(row, words.say(f"release.state.{row['state']}")), fate
+        return _blank(_round_sizes(row, rules), words.say(f"release.state.{row['state']}")), fate
     if fate == "few":
         display = write_few(pd.Series(row), n, rules)
-        row["n"] = round_count(row["n"], rules.cells)
+        row = _round_sizes(row, rules)
         return _blank(row, display, keep_n=row["statistic"] != "check"), fate
     return _round(row, n, rules)
+
+
+def _round_sizes(row: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    return {**row, **{name: round_count(row[name], rules.cells) for name in ("n", "n_versus")}}
 
 
 def _blank(row: dict[str, Any], display: str, keep_n: bool = True) -> dict[str, Any]:
@@ -140,8 +144,7 @@ def _blank(row: dict[str, Any], display: str, keep_n: bool = True) -> dict[str, 
 def _round(row: dict[str, Any], n: int, rules: Rules) -> tuple[dict[str, Any], str]:
     cells, kind = rules.cells, find_kind(pd.Series(row), rules)
     exact_n = row["n"]
-    row["n"], row["n_versus"] = round_count(exact_n, cells), round_count(row["n_versus"], cells)
-    row["p_value"] = round_p(row["p_value"], cells)
+    row = {**_round_sizes(row, rules), "p_value": round_p(row["p_value"], cells)}
     if kind == "band":
         band = write_completeness(row["estimate"], n if n else exact_n, rules)
         if band is None:

@@ -69,7 +69,8 @@ class Release:
     def __repr__(self) -> str:
         """Return name, audience and sizes."""
         shown = int(self.table["shown"].sum())
-        return f"Release({self.name!r} for {self.audience}: {shown} of {len(self.table)} rows shown, k = {self.k})"
+        sizes = f"{shown} of {len(self.table)} rows shown, k = {self.k}"
+        return f"Release({self.name!r} for {self.audience}: {sizes})"
 
     def _repr_html_(self) -> str:
         shown = self.table.dropna(axis="columns", how="all").to_html(index=False, na_rep="", escape=True)

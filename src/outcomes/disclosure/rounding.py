@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Any
 
 from outcomes.errors import FactsError
@@ -86,7 +87,7 @@ def pick_band(share: float, n: float, k: int, cells: Mapping[str, Any]) -> tuple
     """
     for scheme in cells["bands"]:
         edges = scheme["edges"]
-        widths = [high - low for low, high in zip(edges, edges[1:], strict=False)]
+        widths = [high - low for low, high in pairwise(edges)]
         if min(widths) * n >= 100 * k:
             percent = round(share * 100, 9)
             low = max(edge for edge in edges[:-1] if edge <= max(percent, edges[0]))

@@ -65,7 +65,8 @@ def read_rules(k: int) -> Rules:
     lowest = facts["lowest_k"]
     if isinstance(k, bool) or not isinstance(k, int) or k < lowest:
         raise DisclosureError(
-            f"k = {k!r} would show groups too small to hide a patient; choose a whole number, {lowest} or more."
+            f"k = {k!r} would show groups too small to hide a patient; "
+            f"choose a whole number of {lowest} or more."
         )
     kind_of = {statistic: kind for kind, statistics in facts["kinds"].items() for statistic in statistics}
     return Rules(

@@ -12,7 +12,8 @@ import pandas as pd
 from outcomes.disclosure.rules import Rules
 from outcomes.result import WITH_ESTIMATE, Result, Support
 
-#: What can become of a row. `few` is an upper bound in words; `dropped` rows leave no trace, not even their x.
+#: What can become of a row. `few` is an upper bound in words; `dropped` rows leave no trace, not even
+#: their x.
 FATES = ("shown", "few", "state", "withheld", "dropped", "not_compared")
 
 

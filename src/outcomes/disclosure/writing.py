@@ -12,6 +12,8 @@ from outcomes.disclosure.rules import Rules
 from outcomes.facts import read_words
 
 MINUS = "\N{MINUS SIGN}"
+#: What a check looks at, by the role of its term.
+_CHECKED = {"checked_counts": "count", "checked_bands": "band", "checked_effects": "effect"}
 #: Kinds of statistic that are proportions and written as percentages.
 SHARES = frozenset({"share", "curve", "band"})
 
@@ -37,11 +39,7 @@ def find_kind(row: Any, rules: Rules) -> str:
     kind = rules.kind_of.get(str(row.statistic), "score")
     if kind != "check":
         return kind
-    for role, of_kind in (
-        ("checked_counts", "count"),
-        ("checked_bands", "band"),
-        ("checked_effects", "effect"),
-    ):
+    for role, of_kind in _CHECKED.items():
         if row.term in rules.roles[role]:
             return of_kind
     return "effect"
@@ -64,13 +62,14 @@ def find_decimals(row: Any, audience: str, rules: Rules) -> int:
 
 
 def write_value(row: Any, column: str, audience: str, rules: Rules) -> str:
-    """Write one number of a row: ``estimate``, ``conf_low``, ``conf_high``, ``x``, ``p_value``, ``n`` or ``n_versus``.
+    """Write one number of a row.
 
     Parameters
     ----------
     row : named tuple or Series
         A row of a release; its numbers are already rounded.
     column : str
+        ``estimate, conf_low, conf_high, x, p_value, n`` or ``n_versus``.
     audience : str
     rules : Rules
 
