@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from outcomes.errors import FactsError
+from outcomes.errors import FactsError, Finding
 from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml
 
 
@@ -233,8 +233,9 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
     Raises
     ------
     FactsError
-        Naming the block, the key and what is allowed.
+        Naming the block, the key and what is allowed; for a draft, all its open questions.
     """
+    _refuse_questions(content, where)
     content = dict(content)
     files = []
     for number, block in enumerate(content.pop("file", ()), start=1):
@@ -253,6 +254,31 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
     source = build_strictly(Source, {**content, "files": tuple(files), "folder": folder}, where)
     _check_choices(source, where)
     return source
+
+
+def _refuse_questions(content: Mapping[str, Any], where: str) -> None:
+    """Refuse a draft in which a value still begins with "?", with every question that it asks."""
+    findings = [
+        Finding("QUESTION_OPEN", "refuse_file", f"{place} = {question}", where)
+        for place, question in _find_questions(content, "")
+    ]
+    if findings:
+        raise FactsError(
+            f"{where} still asks {len(findings)} questions; "
+            "replace each text that begins with a question mark by its answer.",
+            findings,
+        )
+
+
+def _find_questions(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _find_questions(inner, f"{place}.{key}" if place else key)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _find_questions(inner, place)
+    elif isinstance(value, str) and (value.startswith("? ") or (value == "?" and "missing" not in place)):
+        yield place, value.removeprefix("? ")
 
 
 def _check_choices(spec: FileSpec | Source, where: str) -> None:

@@ -1,0 +1,5 @@
+"""Drafting a source from a file nobody prepared, and the form that needs no source."""
+
+from outcomes.drafting.draft import Draft, draft_source
+
+__all__ = ["Draft", "draft_source"]

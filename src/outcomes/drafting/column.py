@@ -1,0 +1,171 @@
+"""`SheetColumn`: what the cells of one column look like; the cells themselves stay here."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from outcomes.drafting.spelling import is_date, is_number, split_date
+from outcomes.facts import read_facts
+from outcomes.records.coded import simplify_name
+
+#: A code stands in a draft only where at least this many patients share it.
+FEWEST_PATIENTS = 3
+_LONGEST_CODE = 40
+_NAME = re.compile(r"[^\W\d_]+([' -][^\W\d_]+)*")
+_TITLE = re.compile(r"^(mr|mrs|ms|dr|prof)\b\.?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class SheetColumn:
+    """A column of a grid.
+
+    Parameters
+    ----------
+    header : str
+    cells : tuple
+        One per data row, None where blank. Never shown.
+    """
+
+    header: str
+    cells: tuple[Any, ...] = field(repr=False)
+
+    @property
+    def filled(self) -> list[Any]:
+        """Return the cells that are not blank."""
+        return [cell for cell in self.cells if cell is not None]
+
+    def share(self, test: Any) -> float:
+        """Return the proportion of filled cells that pass a test, 0 where none is filled."""
+        filled = self.filled
+        return sum(map(test, filled)) / len(filled) if filled else 0.0
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether nine of ten filled cells are numbers, words for "missing" left aside."""
+        values = [cell for cell in self.filled if not is_missing_word(cell)]
+        return bool(values) and sum(map(is_number, values)) >= 0.9 * len(values)
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether nine of ten filled cells are dates."""
+        return self.share(is_date) >= 0.9
+
+    @property
+    def n_distinct(self) -> int:
+        """Return the number of distinct values, spellings of one taken together."""
+        return len({simplify_name(str(cell)) for cell in self.filled})
+
+    @property
+    def is_free_text(self) -> bool:
+        """Whether the cells are sentences, or so varied that they are no codes."""
+        texts = [str(cell) for cell in self.filled if isinstance(cell, str)]
+        if not texts or self.is_numeric or self.is_dated:
+            return False
+        long = sum(map(len, texts)) / len(texts) > 20 or max(map(len, texts)) > 80
+        return long or (len(texts) >= 20 and self.n_distinct > len(texts) / 2)
+
+
+def is_missing_word(cell: object) -> bool:
+    """Return whether a cell says in a word that there is no value."""
+    facts = read_facts("missing")
+    words = (*facts["always"], *facts["words"], *read_facts("drafting")["missing"]["words"])
+    return isinstance(cell, str) and " ".join(cell.casefold().split()) in words
+
+
+def looks_like_name(text: str) -> bool:
+    """Return whether a text could be a person's name, so that a draft does not repeat it.
+
+    Two or more capitalised words, or a title. A therapy may look so too; it is then asked for without
+    being repeated.
+
+    Examples
+    --------
+    >>> looks_like_name("Tina Wood"), looks_like_name("Dr. Wood"), looks_like_name("hydrotherapy")
+    (True, True, False)
+    """
+    words = text.split()
+    capitalised = len(words) > 1 and all(_NAME.fullmatch(word) and word[0].isupper() for word in words)
+    shouting = text.isupper() and len(words) < 3 and len(text) > 12
+    return bool(_TITLE.match(text)) or capitalised or shouting
+
+
+def list_codes(
+    column: SheetColumn, patients: Sequence[Hashable], known: Iterable[str] = ()
+) -> tuple[dict[str, int], int]:
+    """Return the codes of a column that may stand in a draft, and how many others it has.
+
+    A code may stand there when at least `FEWEST_PATIENTS` patients share it, it is short, and it does
+    not look like a name or a number by which someone could be known.
+
+    Parameters
+    ----------
+    column : SheetColumn
+    patients : sequence
+        Key of the patient of each row.
+    known : iterable of str
+        Simplified names that facts know; these never count as a person's name.
+
+    Returns
+    -------
+    codes : dict of str to int
+        Commonest spelling of each code to its number of patients, most frequent first.
+    n_others : int
+        Codes that were left out.
+    """
+    known = set(known)
+    spellings: dict[str, dict[str, set[Hashable]]] = defaultdict(lambda: defaultdict(set))
+    for cell, patient in zip(column.cells, patients, strict=True):
+        if cell is not None and not isinstance(cell, datetime.date | datetime.datetime):
+            text = " ".join(str(cell).split())
+            spellings[simplify_name(text)][text].add(patient)
+    codes = {}
+    for key, variants in spellings.items():
+        n_patients = len(set().union(*variants.values()))
+        usual = max(variants, key=lambda text: (len(variants[text]), text))
+        if n_patients >= FEWEST_PATIENTS and (key in known or _may_stand(usual)):
+            codes[usual] = n_patients
+    ordered = dict(sorted(codes.items(), key=lambda item: (-item[1], item[0])))
+    return ordered, len(spellings) - len(codes)
+
+
+def _may_stand(text: str) -> bool:
+    return (
+        len(text) <= _LONGEST_CODE
+        and "@" not in text
+        and not re.search(r"\d{4}", text)
+        and split_date(text) is None
+        and not looks_like_name(text)
+    )
+
+
+def find_date_order(columns: Iterable[SheetColumn]) -> str | None:
+    """Return the order that the dates of some columns prove, None where they leave it open.
+
+    Returns
+    -------
+    str or None
+        ``year-first``, ``day-first``, ``month-first``; ``typed`` where no date stands as text.
+
+    Examples
+    --------
+    >>> find_date_order([SheetColumn("seen", ("03/11/2025", "30/11/2025"))])
+    'day-first'
+    >>> find_date_order([SheetColumn("seen", ("03/11/2025",))]) is None
+    True
+    """
+    texts = [split_date(cell) for column in columns for cell in column.filled]
+    dates = [parts for parts in texts if parts]
+    if not dates:
+        return "typed"
+    if all(parts[0] > 31 for parts in dates):
+        return "year-first"
+    day_first = any(12 < parts[0] <= 31 for parts in dates)
+    month_first = any(parts[0] <= 12 < parts[1] <= 31 for parts in dates)
+    if day_first == month_first:
+        return None
+    return "day-first" if day_first else "month-first"
