@@ -11,6 +11,7 @@ import pytest
 from outcomes.errors import FactsError
 from outcomes.facts import Instrument, list_instruments, read_instrument
 from outcomes.facts.scoring_rule import ScoringRule, read_value_sets
+from outcomes.facts.toml import read_table
 from outcomes.records.scoring import rescale, score_items, score_paired_items
 
 INSTRUMENTS = [read_instrument(id) for id in list_instruments()]
@@ -188,7 +189,11 @@ def test_value_sets_are_the_variants_and_span_the_range(id: str) -> None:
     lowest = []
     for name, value_set in sets.items():
         assert value_set.source.startswith("doi 10.")
-        assert [len(value_set.levels[item]) for item in rule.items] == [len(levels)] * rule.n_items
+        if value_set.table is None:
+            assert [len(value_set.levels[item]) for item in rule.items] == [len(levels)] * rule.n_items
+        else:
+            table = read_table(value_set.table)["state"]
+            assert list(table) == ["".join(map(str, state)) for state in states.astype(int)]
         scores = score_items(instrument, states, variant=name).score
         assert scores[0] == instrument.maximum
         lowest.append(scores.min())

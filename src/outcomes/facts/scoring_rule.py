@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from outcomes.errors import FactsError
-from outcomes.facts.toml import build_strictly, read_facts, suggest_name
+from outcomes.facts.toml import build_strictly, read_facts, read_table, suggest_name
 
 RULES = ("single", "sum", "count_endorsed", "mean", "percent_of_maximum", "value_set")
 
@@ -127,6 +127,9 @@ class ValueSet:
         What states add beside their levels, each with a ``coefficient``: ``any_at_least`` (once, when any
         item is at ``level`` or worse), ``count_beyond_first`` (the number of items at one of ``levels``,
         less one, to ``power``) or ``product`` (of the two ``items``, each counted from level 1 as 0).
+    table, column : str or None
+        Instead of start, levels and terms: a file of facts with one value for each state, the states in the
+        order in which counting makes them (11111, 11112, ...), and the column of it.
     note : str
         What to know before using it.
     """
@@ -134,9 +137,11 @@ class ValueSet:
     id: str
     label: str
     source: str
-    start: float
-    levels: Mapping[str, tuple[float, ...]]
+    start: float = 1.0
+    levels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     terms: tuple[Mapping[str, Any], ...] = ()
+    table: str | None = None
+    column: str | None = None
     note: str = ""
 
 
@@ -147,3 +152,9 @@ def read_value_sets(name: str) -> Mapping[str, ValueSet]:
         id: build_strictly(ValueSet, {"id": id, **content}, f"{name}.toml, [{id}]")
         for id, content in read_facts(name).items()
     }
+
+
+@cache
+def read_state_values(table: str, column: str) -> tuple[float, ...]:
+    """Return the values of all states from one column of a table of a value set, in the table's order."""
+    return tuple(float(value) for value in read_table(table)[column])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -38,6 +39,28 @@ def read_facts(name: str) -> dict[str, Any]:
     if not place.is_file():
         raise FactsError(f"There is no file of facts called {name!r}.")
     return tomllib.loads(place.read_text(encoding="utf-8"))
+
+
+@cache
+def read_table(name: str) -> dict[str, tuple[str, ...]]:
+    """Read one CSV file of the package, by its path below ``facts/`` without the suffix.
+
+    Returns
+    -------
+    dict
+        Header to the column's texts. Lines that begin with ``#`` say where the numbers come from.
+
+    Raises
+    ------
+    FactsError
+        When there is no such file.
+    """
+    place = resources.files("outcomes.facts").joinpath(f"{name}.csv")
+    if not place.is_file():
+        raise FactsError(f"There is no table of facts called {name!r}.")
+    lines = [line for line in place.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    header, *rows = csv.reader(lines)
+    return dict(zip(header, zip(*rows, strict=True), strict=True))
 
 
 def list_facts(folder: str) -> list[str]:

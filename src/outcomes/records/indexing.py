@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcomes.errors import FactsError
-from outcomes.facts.scoring_rule import ScoringRule, ValueSet, read_value_sets
+from outcomes.facts.scoring_rule import ScoringRule, ValueSet, read_state_values, read_value_sets
 from outcomes.facts.toml import suggest_name
 
 
@@ -45,12 +45,23 @@ def apply_value_set(
         and are for the caller to drop.
     """
     levels = np.where(scored[:, None], answers, rule.item_minimum).astype(np.int64)
+    if value_set.table is not None:
+        return _look_up_states(value_set, rule, levels)
     index = np.full(len(levels), float(value_set.start))
     for number, label in enumerate(rule.items):
         index += np.asarray(value_set.levels[label], dtype=float)[levels[:, number] - 1]
     for term in value_set.terms:
         index += term["coefficient"] * _count_term(term, rule, levels)
     return index
+
+
+def _look_up_states(value_set: ValueSet, rule: ScoringRule, levels: NDArray[np.int64]) -> NDArray[np.float64]:
+    values = np.asarray(read_state_values(str(value_set.table), str(value_set.column)))
+    n_levels = int(rule.item_maximum - rule.item_minimum) + 1
+    place = np.zeros(len(levels), dtype=np.int64)
+    for column in levels.T:
+        place = place * n_levels + column - int(rule.item_minimum)
+    return values[place]
 
 
 def _count_term(term: Mapping[str, Any], rule: ScoringRule, levels: NDArray[np.int64]) -> NDArray[np.float64]:

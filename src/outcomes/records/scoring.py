@@ -119,34 +119,24 @@ def _shape_items(instrument: Instrument, rule: ScoringRule, items: ArrayLike) ->
 
 
 def _find_problems(rule: ScoringRule, answers: NDArray[np.float64]) -> pd.DataFrame:
-    found = []
     labels = rule.label_items(answers.shape[1])
     low, high, step = rule.item_minimum, rule.item_maximum, rule.item_step
+    found = []
     for number, column in enumerate(answers.T):
         outside = (column < low) | (column > high)
-        found.append((np.flatnonzero(outside), number, "ITEM_RANGE", f"outside {low:g} to {high:g}"))
+        found.append((outside, number, "ITEM_RANGE", f"outside {low:g} to {high:g}"))
         if step is not None:
             places = (np.where(outside, low, column) - low) / step
             off = np.abs(places - np.rint(places)) > _TOLERANCE
-            found.append((np.flatnonzero(off), number, "ITEM_GRID", f"not in steps of {step:g}"))
-    return pd.concat([_list_problems(*entry, labels) for entry in found], ignore_index=True).sort_values(
-        ["row", "item"], ignore_index=True
-    )
-
-
-def _list_problems(
-    rows: NDArray[np.intp], number: int, rule: str, reason: str, labels: tuple[str, ...]
-) -> pd.DataFrame:
-    size = len(rows)
-    return pd.DataFrame(
-        {
-            "row": rows,
-            "item": np.full(size, number + 1),
-            "label": pd.array([labels[number]] * size, dtype="str"),
-            "rule": pd.array([rule] * size, dtype="str"),
-            "reason": pd.array([f"item {number + 1}: {reason}"] * size, dtype="str"),
-        }
-    )
+            found.append((off, number, "ITEM_GRID", f"not in steps of {step:g}"))
+    problems = [
+        (row, number + 1, labels[number], name, f"item {number + 1}: {reason}")
+        for where, number, name, reason in found
+        if where.any()
+        for row in np.flatnonzero(where).tolist()
+    ]
+    problems.sort(key=lambda entry: entry[:2])
+    return pd.DataFrame(problems, columns=["row", "item", "label", "rule", "reason"])
 
 
 def _judge_rows(
@@ -157,7 +147,7 @@ def _judge_rows(
     state = np.where(answered == n_items, 0, np.where(enough, 1, 2)).astype(np.int8)
     state[(answered < policy.least_answered) & (state == 0)] = 2
     state[answered == 0] = 3
-    state[problems["row"].to_numpy()] = 4
+    state[problems["row"].to_numpy(dtype=np.int64)] = 4
     return state
 
 
@@ -302,9 +292,7 @@ def score_paired_items(
         raise FactsError(f"{instrument.name} is not a mean of items, so its visits are scored one by one.")
     first, last = (_shape_items(instrument, rule, items) for items in (baseline, follow_up))
     if first.shape != last.shape:
-        raise FactsError(
-            f"{instrument.name}: the two visits have {first.shape} and {last.shape} rows and items."
-        )
+        raise FactsError(f"{instrument.name}: the visits differ in shape, {first.shape} and {last.shape}.")
     n_problems = sum(len(_find_problems(rule, items)) for items in (first, last))
     if n_problems:
         raise FactsError(f"{instrument.name}: {n_problems} items are out of range; score_items locates them.")
