@@ -26,12 +26,16 @@ class Cohort:
         ``change`` (score - baseline), ``improvement`` (change signed so that positive is better) and
         ``status``: ``seen``; ``missing`` (due, not assessed, but assessed later or still in care);
         ``lost`` (due, and nothing was assessed from then on); ``not_yet_due``; ``after_event`` (not
-        used by the declared strategy for an intercurrent event).
+        used by the declared strategy for an intercurrent event). A score recorded before its window has
+        closed is seen.
     episodes : pandas.DataFrame
-        One row per episode of the cohort, with ``patient`` and all covariates of the records.
+        One row per episode of the cohort, with ``patient`` (code) in place of ``patient_id`` and all other
+        columns of the records; a covariate that is the baseline score of another instrument is a column more.
     flow : pandas.DataFrame
         One row per step in order: ``step, reason, n_episodes, n_patients, n_excluded_episodes,
-        n_excluded_patients``; its private ``patients`` column holds the codes of those excluded.
+        n_excluded_patients`` (patients of whom no episode is left, so that both kinds of counts sum). Two
+        private columns hold patients' codes: ``patients`` all those behind the excluded episodes,
+        ``patients_gone`` those of whom no episode is left.
     instrument : Instrument
     variant : str or None
     timepoints : mapping of Timepoint
@@ -92,6 +96,11 @@ class Cohort:
         )
 
     def _repr_html_(self) -> str:
-        return f"<p>{len(self.episodes)} episodes, {len(self.therapies)} therapies</p>" + self.flow.drop(
-            columns="patients"
-        ).to_html(index=False)
+        shown = self.flow.drop(columns=["patients", "patients_gone"], errors="ignore")
+        head = f"<p>{len(self.episodes)} episodes, {len(self.therapies)} therapies</p>"
+        return head + shown.to_html(index=False)
+
+    @property
+    def missing_covariates(self) -> pd.Series:
+        """How many episodes of the cohort lack each declared covariate."""
+        return self.episodes[list(self.covariates)].isna().sum()

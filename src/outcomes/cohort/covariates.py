@@ -1,0 +1,138 @@
+"""Covariates and filters: only what was known at time zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outcomes.errors import AnalysisError
+from outcomes.facts import Column, read_facts, read_schema, read_words
+from outcomes.records.tables import Records
+
+
+def settle_covariates(records: Records, asked: Sequence[str] | None) -> Iterator[str]:
+    """Yield the covariates asked for, or those that the source declares.
+
+    A covariate is a column of the episodes that is known at time zero, or the baseline score of another instrument
+    written ``instrument@baseline`` or ``instrument:variant@baseline``.
+
+    Raises
+    ------
+    AnalysisError
+        For a covariate measured after time zero, an unknown or an unrecorded one.
+    """
+    if asked is None:
+        asked = records.source.primary.get("covariates", ())
+    for name in [asked] if isinstance(asked, str) else asked:
+        if "@" in name:
+            _check_score(records, name)
+        else:
+            _check_column(records, name)
+        yield name
+
+
+def split_score(name: str) -> tuple[str, str | None, str]:
+    """Split ``nprs:average@baseline`` into instrument, variant and time point."""
+    outcome, _, timepoint = name.partition("@")
+    instrument, _, variant = outcome.partition(":")
+    return instrument, variant or None, timepoint
+
+
+def _check_score(records: Records, name: str) -> None:
+    instrument, variant, timepoint = split_score(name)
+    if timepoint != "baseline":
+        raise AnalysisError(read_words().say("cohort.errors.covariate_later", name=name))
+    recorded = records.assessments[["instrument", "variant"]].drop_duplicates()
+    own = recorded.loc[recorded["instrument"] == instrument, "variant"]
+    if not (own.isna() if variant is None else own == variant).any():
+        known = sorted(
+            f"{row.instrument}:{row.variant}" if isinstance(row.variant, str) else str(row.instrument)
+            for row in recorded.itertuples()
+        )
+        raise AnalysisError(
+            read_words().say("cohort.errors.covariate_score", name=name, known=", ".join(known))
+        )
+
+
+def _check_column(records: Records, name: str) -> None:
+    columns = read_schema()["episodes"]
+    words = read_words()
+    known = [id for id, column in columns.items() if column.covariate and records.episodes[id].notna().any()]
+    instruments = records.assessments["instrument"].dropna().unique()
+    if name in known:
+        return
+    if name in columns and columns[name].covariate:
+        raise AnalysisError(words.say("cohort.errors.covariate_empty", name=name, known=", ".join(known)))
+    if name.partition(":")[0] in instruments:
+        raise AnalysisError(words.say("cohort.errors.covariate_when", name=name))
+    if name in columns or name in read_schema()["assessments"] or name in read_schema()["sessions"]:
+        raise AnalysisError(
+            words.say("cohort.errors.covariate_not_at_start", name=name, known=", ".join(known))
+        )
+    raise AnalysisError(words.say("cohort.errors.covariate_unknown", name=name, known=", ".join(known)))
+
+
+def apply_filters(
+    episodes: pd.DataFrame, where: Mapping[str, Any] | None
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield for each filter a reason in words and which episodes it excludes.
+
+    Parameters
+    ----------
+    episodes : pandas.DataFrame
+        One row per episode.
+    where : mapping
+        Column to a value, a list of values, or for numbers and dates ``(from, to)``, both included, None for open.
+
+    Raises
+    ------
+    AnalysisError
+        For a column that is not known at time zero, or values that it cannot have.
+    """
+    columns = read_schema()["episodes"]
+    allowed = [name for name, column in columns.items() if column.covariate] + read_facts("cohort")["filters"]
+    for name, wanted in (where or {}).items():
+        if name not in allowed:
+            key = "filter_not_at_start" if name in columns else "filter_unknown"
+            raise AnalysisError(read_words().say(f"cohort.errors.{key}", name=name, known=", ".join(allowed)))
+        column, values = columns[name], episodes[name]
+        ranged = column.type in ("number", "integer", "date")
+        inside, said = (_compare_range if ranged else _compare_values)(column, values, wanted)
+        label = column.label or name.replace("_", " ")
+        yield read_words().say("cohort.flow.outside_filter", label=label, wanted=said), ~inside
+
+
+def _compare_range(column: Column, values: pd.Series, wanted: Any) -> tuple[np.ndarray, str]:
+    if not isinstance(wanted, tuple | list) or len(wanted) != 2:
+        raise AnalysisError(read_words().say("cohort.errors.filter_range", name=column.name))
+    low, high = (pd.Timestamp(end) if column.type == "date" and end is not None else end for end in wanted)
+    inside = values.notna()
+    if low is not None:
+        inside = inside & (values >= low)
+    if high is not None:
+        inside = inside & (values <= high)
+    kind = "both" if low is not None and high is not None else "from" if low is not None else "to"
+    if low is None and high is None:
+        kind = "any"
+    said = read_words().say(f"cohort.ranges.{kind}", low=wanted[0], high=wanted[1], unit=column.unit)
+    return inside.fillna(False).to_numpy(dtype=bool), said.strip()
+
+
+def _compare_values(column: Column, values: pd.Series, wanted: Any) -> tuple[np.ndarray, str]:
+    several = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
+    if column.type == "flag":
+        if not all(isinstance(value, bool | np.bool_) for value in several):
+            raise AnalysisError(read_words().say("cohort.errors.filter_flag", name=column.name))
+    else:
+        known = list(column.allowed) or sorted(str(value) for value in values.dropna().unique())
+        for value in several:
+            if value not in known:
+                raise AnalysisError(
+                    read_words().say("cohort.errors.filter_value", name=column.name, known=", ".join(known))
+                )
+    inside = values.isin(several).to_numpy(dtype=bool)
+    labels = column.labels or {}
+    return inside, " / ".join(labels.get(str(value), str(value)) for value in several)

@@ -1,0 +1,51 @@
+"""Which episodes are left after each step, so that every exclusion is counted once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+class Flow:
+    """Episodes that are left, and the steps that excluded the others.
+
+    Parameters
+    ----------
+    patient : array of int
+        Code of the patient of each episode of the records.
+    reason : str
+        What the first row says.
+    """
+
+    def __init__(self, patient: np.ndarray, reason: str) -> None:
+        self._patient = patient
+        self.kept = np.ones(len(patient), dtype=bool)
+        self._steps: list[dict[str, object]] = []
+        self._note("read", reason, np.zeros(len(patient), dtype=bool))
+
+    def exclude(self, step: str, reason: str, which: np.ndarray) -> None:
+        """Exclude episodes that are still in; a step that excludes none is written down as well."""
+        out = which & self.kept
+        self.kept = self.kept & ~out
+        self._note(step, reason, out)
+
+    def _note(self, step: str, reason: str, out: np.ndarray) -> None:
+        left = np.unique(self._patient[self.kept])
+        behind = np.unique(self._patient[out])
+        gone = np.setdiff1d(behind, left, assume_unique=True)
+        self._steps.append(
+            {
+                "step": step,
+                "reason": reason,
+                "n_episodes": int(self.kept.sum()),
+                "n_patients": len(left),
+                "n_excluded_episodes": int(out.sum()),
+                "n_excluded_patients": len(gone),
+                "patients": behind,
+                "patients_gone": gone,
+            }
+        )
+
+    def tabulate(self) -> pd.DataFrame:
+        """Return one row per step in order."""
+        return pd.DataFrame(self._steps)

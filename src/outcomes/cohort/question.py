@@ -1,0 +1,248 @@
+"""What a cohort is asked for: every name checked against the records, with the source's own choice as the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from outcomes.cohort.covariates import settle_covariates
+from outcomes.cohort.positions import gather_rows, match_rows
+from outcomes.cohort.therapies import build_therapies, check_therapy_rule, list_late_labels
+from outcomes.errors import AnalysisError
+from outcomes.facts import (
+    Instrument,
+    Therapy,
+    Timepoint,
+    read_facts,
+    read_instrument,
+    read_timepoints,
+    read_words,
+)
+from outcomes.facts.toml import build_strictly
+from outcomes.records.tables import Records
+
+
+@dataclass(frozen=True)
+class Question:
+    """A settled question; see `outcomes.cohort.select_cohort` for what its parts mean.
+
+    Parameters
+    ----------
+    instrument : Instrument
+    variant : str or None
+    timepoints : mapping of Timepoint
+        Baseline first.
+    labels : mapping of Timepoint
+        All time points of the source, whose order gives labels their codes.
+    primary : str
+    reference : str or None
+    therapies : mapping of Therapy
+        Those asked for.
+    covariates : tuple of str
+    episodes : str
+    strategies : mapping
+        Intercurrent event to strategy.
+    """
+
+    instrument: Instrument
+    variant: str | None
+    timepoints: Mapping[str, Timepoint]
+    labels: Mapping[str, Timepoint]
+    primary: str
+    reference: str | None
+    therapies: Mapping[str, Therapy]
+    covariates: tuple[str, ...]
+    episodes: str
+    strategies: Mapping[str, str]
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether the instrument is asked at the start at all."""
+        return self.instrument.domain not in read_facts("cohort")["domains_without_baseline"]
+
+
+def settle_question(
+    records: Records,
+    instrument: str | None,
+    variant: str | None,
+    timepoints: Sequence[str] | None,
+    primary: str | None,
+    reference: str | None,
+    therapies: Sequence[str] | None,
+    covariates: Sequence[str] | None,
+    episodes: str,
+    intercurrent_events: str | Mapping[str, str] | None,
+) -> Question:
+    """Settle a question: fill in what the source declares, refuse what the records do not have.
+
+    Raises
+    ------
+    AnalysisError
+        Naming what is unknown and what is known.
+    """
+    check_therapy_rule(records.source)
+    asked = records.source.primary
+    measure = _settle_instrument(records, instrument or asked.get("instrument"))
+    variant = _settle_variant(records, measure, variant or _own_variant(asked, measure))
+    known = list_timepoints(records)
+    found = _find_timepoints(records, measure, variant, known)
+    chosen = _settle_timepoints(found, known, timepoints)
+    given = _settle_therapies(records, therapies)
+    check_name("episodes", episodes, ["first", "all"])
+    return Question(
+        instrument=measure,
+        variant=variant,
+        timepoints=chosen,
+        labels=known,
+        primary=_settle_primary(chosen, primary or asked.get("timepoint")),
+        reference=_settle_reference(given, reference, asked.get("reference")),
+        therapies=given,
+        covariates=tuple(settle_covariates(records, covariates)),
+        episodes=episodes,
+        strategies=_settle_strategies(intercurrent_events or asked.get("intercurrent_events")),
+    )
+
+
+def check_name(what: str, name: object, known: Iterable[object]) -> None:
+    """Refuse a name that is not among those known.
+
+    Raises
+    ------
+    AnalysisError
+        With the nearest name, or all of them.
+    """
+    names = [str(entry) for entry in known]
+    if name not in names:
+        near = get_close_matches(str(name), names, n=1)
+        key = "cohort.errors.unknown_near" if near else "cohort.errors.unknown"
+        raise AnalysisError(
+            read_words().say(
+                key,
+                what=what,
+                name=repr(name),
+                near=repr(near[0]) if near else "",
+                known=", ".join(names) or "-",
+            )
+        )
+
+
+def _settle_instrument(records: Records, id: object) -> Instrument:
+    recorded = [str(name) for name in records.assessments["instrument"].dropna().unique()]
+    if id is None:
+        raise AnalysisError(
+            read_words().say("cohort.errors.no_instrument", known=", ".join(sorted(recorded)))
+        )
+    check_name("instrument", id, sorted(recorded))
+    return read_instrument(str(id))
+
+
+def _own_variant(asked: Mapping[str, Any], measure: Instrument) -> str | None:
+    return asked.get("variant") if asked.get("instrument") == measure.id else None
+
+
+def _settle_variant(records: Records, measure: Instrument, variant: str | None) -> str | None:
+    own = records.assessments.loc[records.assessments["instrument"] == measure.id, "variant"]
+    recorded = sorted(str(name) for name in own.dropna().unique())
+    plain = bool(own.isna().any())
+    if variant is None:
+        if plain and not recorded:
+            return None
+        if len(recorded) == 1 and not plain:
+            return recorded[0]
+        raise AnalysisError(
+            read_words().say(
+                "cohort.errors.which_variant", instrument=measure.name, known=", ".join(recorded)
+            )
+        )
+    check_name(f"variant of {measure.name}", variant, recorded)
+    return variant
+
+
+def list_timepoints(records: Records) -> dict[str, Timepoint]:
+    """Return the standard time points and the source's own by id, in order of their days."""
+    known = dict(read_timepoints())
+    for id, content in records.source.timepoints.items():
+        base = {**vars(known[id])} if id in known else {"id": id}
+        known[id] = build_strictly(
+            Timepoint, {**base, **content}, f"{records.source.name}, [timepoints.{id}]"
+        )
+    return dict(sorted(known.items(), key=lambda entry: (entry[0] != "baseline", entry[1].day)))
+
+
+def _find_timepoints(
+    records: Records, measure: Instrument, variant: str | None, known: Mapping[str, Timepoint]
+) -> list[str]:
+    """Return the time points at which the instrument was recorded, baseline always."""
+    rows = gather_rows(pick_assessments(records, measure, variant), records.episodes["episode_id"], known)
+    return [
+        id for code, id in enumerate(known) if id == "baseline" or match_rows(rows, known[id], code).any()
+    ]
+
+
+def pick_assessments(records: Records, measure: Instrument, variant: str | None) -> Any:
+    """Return the assessments of one instrument and variant that have a score."""
+    table = records.assessments
+    own = (table["instrument"] == measure.id) & table["score"].notna()
+    own &= table["variant"].isna() if variant is None else (table["variant"] == variant)
+    return table.loc[own]
+
+
+def _settle_timepoints(
+    found: list[str], known: Mapping[str, Timepoint], asked: Sequence[str] | None
+) -> dict[str, Timepoint]:
+    if asked is None:
+        return {id: known[id] for id in found}
+    asked = [asked] if isinstance(asked, str) else list(asked)
+    for id in asked:
+        check_name("timepoint", id, known)
+    return {id: timepoint for id, timepoint in known.items() if id == "baseline" or id in asked}
+
+
+def _settle_primary(chosen: Mapping[str, Timepoint], primary: str | None) -> str:
+    followed = [id for id in chosen if id != "baseline"]
+    if not followed:
+        raise AnalysisError(read_words().say("cohort.errors.no_follow_up"))
+    if primary is None:
+        raise AnalysisError(read_words().say("cohort.errors.no_primary", known=", ".join(followed)))
+    check_name("primary", primary, followed)
+    return primary
+
+
+def _settle_therapies(records: Records, asked: Sequence[str] | None) -> dict[str, Therapy]:
+    known = build_therapies(records.source)
+    recorded = [id for id in known if (records.episodes["therapy"] == id).any()]
+    late = list_late_labels(records.source)
+    if not recorded:
+        in_sessions = records.sessions["therapy"].notna().any()
+        raise AnalysisError(
+            read_words().say(f"cohort.errors.{'therapy_of_sessions' if in_sessions else 'no_therapy'}")
+        )
+    if asked is None:
+        return {id: known[id] for id in recorded if id not in late}
+    for id in [asked] if isinstance(asked, str) else asked:
+        check_name("therapy", id, recorded)
+        if id in late:
+            raise AnalysisError(read_words().say("cohort.errors.late_label", therapy=known[id].label))
+    return {id: known[id] for id in recorded if id in asked}
+
+
+def _settle_reference(
+    given: Mapping[str, Therapy], reference: str | None, declared: str | None
+) -> str | None:
+    if reference is not None:
+        check_name("reference", reference, given)
+        return reference
+    return declared if declared in given and len(given) > 1 else None
+
+
+def _settle_strategies(asked: str | Mapping[str, str] | None) -> dict[str, str]:
+    facts = read_facts("cohort")
+    events, strategies = facts["intercurrent_events"], facts["strategies"]
+    if asked is None or isinstance(asked, str):
+        asked = dict.fromkeys(events, asked or facts["default_strategy"])
+    for event, strategy in asked.items():
+        check_name("intercurrent event", event, events)
+        check_name("strategy", strategy, strategies)
+    return {event: asked.get(event, facts["default_strategy"]) for event in events}

@@ -1,0 +1,80 @@
+"""The rules that decided about a cohort, each as a sentence that a page can print."""
+
+from __future__ import annotations
+
+from outcomes.cohort.question import Question
+from outcomes.facts import Timepoint, read_facts, read_schema, read_words
+from outcomes.records.tables import Records
+
+
+def state_rules(records: Records, question: Question) -> dict[str, str]:
+    """Return the rules by name; none of them holds a number of patients."""
+    say = read_words().say
+    return {
+        "time_zero": say("cohort.rules.time_zero"),
+        "baseline": _state_baseline(records, question),
+        "windows": _state_windows(records, question),
+        "therapy": say("cohort.rules.therapy"),
+        "episodes": say(f"cohort.rules.episodes_{question.episodes}"),
+        "intercurrent_events": _state_strategies(question),
+        "missing": _state_missing(records, question),
+    }
+
+
+def _state_baseline(records: Records, question: Question) -> str:
+    say = read_words().say
+    if not question.has_baseline:
+        return say("cohort.rules.no_baseline", instrument=question.instrument.name)
+    if records.assessments["day"].isna().all():
+        return say("cohort.rules.baseline_label")
+    start = question.labels["baseline"]
+    key = "baseline_sessions" if len(records.sessions) else "baseline_no_sessions"
+    return say(f"cohort.rules.{key}", first=start.first_day, last=start.last_day)
+
+
+def _state_windows(records: Records, question: Question) -> str:
+    say = read_words().say
+    if records.assessments["day"].isna().all():
+        names = [timepoint.label for id, timepoint in question.timepoints.items() if id != "baseline"]
+        return say("cohort.rules.labels", names=", ".join(names))
+    windows = [
+        _state_window(id, timepoint) for id, timepoint in question.timepoints.items() if id != "baseline"
+    ]
+    return say("cohort.rules.windows", windows="; ".join(windows))
+
+
+def _state_window(id: str, timepoint: Timepoint) -> str:
+    say, end = read_words().say, read_facts("cohort")["end_of_therapy"]
+    if id == end["timepoint"]:
+        return say("cohort.rules.end_of_therapy", label=timepoint.label, days=end["days_after_discharge"])
+    if timepoint.first_day is None:
+        return say("cohort.rules.label", label=timepoint.label)
+    return say(
+        "cohort.rules.window", label=timepoint.label, first=timepoint.first_day, last=timepoint.last_day
+    )
+
+
+def _state_strategies(question: Question) -> str:
+    say = read_words().say
+    sentences = []
+    for strategy in read_facts("cohort")["strategies"]:
+        events = [event for event, chosen in question.strategies.items() if chosen == strategy]
+        if events:
+            names = [say(f"cohort.events.{event}") for event in events]
+            sentences.append(say(f"cohort.rules.{strategy}", events=", ".join(names)))
+    return " ".join(sentences)
+
+
+def _state_missing(records: Records, question: Question) -> str:
+    say = read_words().say
+    columns = read_schema()["episodes"]
+    lacking = [
+        columns[name].label
+        for name in question.covariates
+        if name in columns and records.episodes[name].isna().any()
+    ]
+    if not question.covariates:
+        return say("cohort.rules.no_covariates")
+    if not lacking:
+        return say("cohort.rules.covariates_complete")
+    return say("cohort.rules.covariates_missing", names=", ".join(lacking))

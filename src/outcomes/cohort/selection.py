@@ -1,0 +1,285 @@
+"""`select_cohort`: the one way from records to a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outcomes.cohort.covariates import apply_filters, split_score
+from outcomes.cohort.flow import Flow
+from outcomes.cohort.grid import (
+    Grid,
+    complete_grid,
+    find_baseline,
+    find_bounds,
+    find_end_of_therapy,
+    find_follow_up,
+)
+from outcomes.cohort.positions import Rows, gather_rows, locate_episodes
+from outcomes.cohort.question import Question, pick_assessments, settle_question
+from outcomes.cohort.rules import state_rules
+from outcomes.cohort.therapies import list_late_labels
+from outcomes.cohort.types import STATUSES, Cohort
+from outcomes.errors import AnalysisError
+from outcomes.facts import read_facts, read_instrument, read_words
+from outcomes.records.tables import Records
+
+
+def select_cohort(
+    records: Records,
+    *,
+    instrument: str | None = None,
+    variant: str | None = None,
+    timepoints: Sequence[str] | None = None,
+    primary: str | None = None,
+    reference: str | None = None,
+    therapies: Sequence[str] | None = None,
+    covariates: Sequence[str] | None = None,
+    where: Mapping[str, Any] | None = None,
+    episodes: str = "first",
+    intercurrent_events: str | Mapping[str, str] | None = None,
+) -> Cohort:
+    """Select the episodes that a question is about and lay their scores on a completed grid.
+
+    What is None is taken from the source's ``primary`` table.
+
+    Parameters
+    ----------
+    records : Records
+    instrument : str, optional
+        Id of the outcome measure.
+    variant : str, optional
+        Its variant; the only recorded one where absent.
+    timepoints : sequence of str, optional
+        Ids; the baseline is always added. All at which the instrument was recorded where absent.
+    primary : str, optional
+        Id of the primary time point.
+    reference : str, optional
+        Therapy against which the others are compared.
+    therapies : sequence of str, optional
+        Those to look at; all recorded where absent.
+    covariates : sequence of str, optional
+        Columns of the episodes known at time zero, or ``instrument:variant@baseline``.
+    where : mapping, optional
+        Filters on what is known at time zero: ``{"region": "low_back", "age_years": (18, 65)}``; ranges
+        include both ends, None leaves an end open. Episodes without the value are excluded.
+    episodes : str
+        ``first`` (each patient's first episode that qualifies) or ``all`` (clustered by patient).
+    intercurrent_events : str or mapping, optional
+        ``treatment_policy`` (scores count whatever happened; the default) or ``while_on_therapy`` (scores
+        after a switch, an injection or surgery do not count), for all events or each.
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    AnalysisError
+        When a name is unknown, a covariate or filter is not known at time zero, therapies would need later
+        sessions, or no episode is left; the message says what is known and what to do.
+
+    Examples
+    --------
+    >>> from outcomes.synthetic import simulate_clinic
+    >>> cohort = select_cohort(simulate_clinic(200, seed=1), where={"age_years": (18, 65)})
+    >>> cohort.primary, cohort.reference
+    ('month_6', 'usual_care')
+    """
+    question = settle_question(
+        records, instrument, variant, timepoints, primary, reference, therapies, covariates, episodes,
+        intercurrent_events,
+    )  # fmt: skip
+    ids = records.episodes["episode_id"]
+    rows = gather_rows(pick_assessments(records, question.instrument, question.variant), ids, question.labels)
+    found = _find_scores(records, question, rows)
+    grid = complete_grid(
+        rows,
+        found,
+        find_bounds(question.timepoints, _take_days(records.episodes, "discharge_day")),
+        _take_days(records.episodes, "observable_days"),
+        _find_last_contact(records, question),
+        _find_event_day(records, question),
+    )
+    patient = pd.factorize(records.episodes["patient_id"])[0]
+    flow = _exclude(records, question, grid, patient, where)
+    return _assemble(records, question, grid, patient, flow)
+
+
+def _take_days(table: pd.DataFrame, column: str) -> np.ndarray:
+    return table[column].to_numpy("float64", na_value=np.nan)
+
+
+def _find_scores(records: Records, question: Question, rows: Rows) -> np.ndarray:
+    """Return the row number of the score that counts for each episode x time point, -1 where none does."""
+    end = read_facts("cohort")["end_of_therapy"]["timepoint"]
+    codes = {id: code for code, id in enumerate(question.labels)}
+    found = []
+    for id, timepoint in question.timepoints.items():
+        if id == "baseline":
+            found.append(_find_start(records, question, rows))
+        elif id == end:
+            found.append(find_end_of_therapy(rows, _take_days(records.episodes, "discharge_day"), codes[id]))
+        else:
+            found.append(find_follow_up(rows, timepoint, codes[id], len(records.episodes)))
+    return np.column_stack(found)
+
+
+def _find_start(records: Records, question: Question, rows: Rows) -> np.ndarray:
+    code = list(question.labels).index("baseline")
+    return find_baseline(rows, question.labels["baseline"], code, _find_first_session(records))
+
+
+def _find_first_session(records: Records) -> np.ndarray:
+    first = np.full(len(records.episodes), np.inf)
+    place = locate_episodes(records.sessions["episode_id"], records.episodes["episode_id"])
+    day = _take_days(records.sessions, "day")
+    np.fmin.at(first, place[place >= 0], day[place >= 0])
+    return np.where(np.isinf(first), np.nan, first)
+
+
+def _find_last_contact(records: Records, question: Question) -> np.ndarray:
+    """Return the last day on which an episode was assessed with any instrument or came to a session."""
+    ids = records.episodes["episode_id"]
+    last = np.nan_to_num(_take_days(records.episodes, "discharge_day"), nan=-np.inf)
+    targets = np.array([float(timepoint.day) for timepoint in question.labels.values()] + [np.nan])
+    for table in (records.assessments, records.sessions):
+        rows = gather_rows(table, ids, question.labels)
+        day = np.where(np.isnan(rows.day), targets[rows.label], rows.day)
+        np.fmax.at(last, rows.episode, day)
+    return np.where(np.isinf(last), np.nan, last)
+
+
+def _find_event_day(records: Records, question: Question) -> np.ndarray:
+    """Return the day of the first event after which scores do not count."""
+    ending = [event for event, strategy in question.strategies.items() if strategy == "while_on_therapy"]
+    events = records.events.loc[records.events["event"].isin(ending) & (records.events["day"] > 0)]
+    first = np.full(len(records.episodes), np.inf)
+    place = locate_episodes(events["episode_id"], records.episodes["episode_id"])
+    np.fmin.at(first, place[place >= 0], _take_days(events, "day")[place >= 0])
+    return np.where(np.isinf(first), np.nan, first)
+
+
+def _exclude(
+    records: Records, question: Question, grid: Grid, patient: np.ndarray, where: Mapping[str, Any] | None
+) -> Flow:
+    """Exclude episodes step by step, each step written down."""
+    say, episodes = read_words().say, records.episodes
+    flow = Flow(patient, say("cohort.flow.read"))
+    for reason in sorted(str(name) for name in episodes["excluded"].dropna().unique()):
+        flow.exclude("excluded_by_source", reason, (episodes["excluded"] == reason).to_numpy(dtype=bool))
+    for reason, outside in apply_filters(episodes, where):
+        flow.exclude("outside_filter", reason, outside)
+    therapy = episodes["therapy"]
+    flow.exclude("no_therapy", say("cohort.flow.no_therapy"), therapy.isna().to_numpy())
+    late = list_late_labels(records.source)
+    if late:
+        flow.exclude("late_label", say("cohort.flow.late_label"), therapy.isin(late).to_numpy())
+    others = ~therapy.isin(list(question.therapies)).to_numpy()
+    if (others & flow.kept).any():
+        flow.exclude("other_therapy", say("cohort.flow.other_therapy"), others)
+    if question.has_baseline:
+        missing = np.isnan(grid.score[:, 0])
+        flow.exclude(
+            "no_baseline", say("cohort.flow.no_baseline", instrument=question.instrument.name), missing
+        )
+    if question.episodes == "first":
+        flow.exclude(
+            "later_episode", say("cohort.flow.later_episode"), _find_later(episodes, patient, flow.kept)
+        )
+    waiting = (grid.status[:, 1:] == STATUSES.index("not_yet_due")).all(axis=1)
+    flow.exclude("no_visit_due", say("cohort.flow.no_visit_due"), waiting)
+    if not flow.kept.any():
+        raise AnalysisError(_explain_empty(flow))
+    return flow
+
+
+def _explain_empty(flow: Flow) -> str:
+    steps = flow.tabulate()
+    worst = steps.loc[steps["n_excluded_episodes"].idxmax()]
+    return read_words().say("cohort.errors.empty", n=len(flow.kept), reason=worst["reason"])
+
+
+def _find_later(episodes: pd.DataFrame, patient: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return which episodes are not the first that is left of their patient: by start, then by id, else as read."""
+    order = pd.DataFrame(
+        {"start": episodes["start_date"], "id": episodes["episode_id"].astype("str"), "out": ~kept}
+    )
+    keys = ["out", "start", "id"] if episodes["start_date"].notna().any() else ["out"]
+    ranked = order.sort_values(keys, kind="stable").index
+    position = pd.Series(np.arange(len(order)), index=order.index)[ranked].to_numpy()
+    later = np.zeros(len(order), dtype=bool)
+    later[position] = pd.Series(patient[position]).duplicated().to_numpy()
+    return later
+
+
+def _assemble(records: Records, question: Question, grid: Grid, patient: np.ndarray, flow: Flow) -> Cohort:
+    kept = np.flatnonzero(flow.kept)
+    held = records.episodes.iloc[kept].reset_index(drop=True)
+    held = held.drop(columns="patient_id").assign(patient=patient[kept])
+    therapies = {id: entry for id, entry in question.therapies.items() if (held["therapy"] == id).any()}
+    held["therapy"] = held["therapy"].astype("category").cat.set_categories(list(therapies))
+    for name in question.covariates:
+        if "@" in name:
+            held[name] = _score_at_start(records, question, name)[kept]
+    clustered = question.episodes == "all" and held["patient"].duplicated().any()
+    return Cohort(
+        table=_lay_out(held, question, grid, kept),
+        episodes=held,
+        flow=flow.tabulate(),
+        instrument=question.instrument,
+        variant=question.variant,
+        timepoints=question.timepoints,
+        therapies=therapies,
+        reference=question.reference if question.reference in therapies and len(therapies) > 1 else None,
+        primary=question.primary,
+        covariates=question.covariates,
+        rules=state_rules(records, question),
+        clustered_by="patient" if clustered else None,
+        source=records.source,
+        fingerprint=records.fingerprint,
+        **{
+            name: _keep_rows(getattr(records, name), held["episode_id"])
+            for name in ("sessions", "events", "assessments")
+        },
+    )
+
+
+def _score_at_start(records: Records, question: Question, name: str) -> np.ndarray:
+    """Return each episode's baseline score of another instrument."""
+    instrument, variant, _ = split_score(name)
+    table = pick_assessments(records, read_instrument(instrument), variant)
+    rows = gather_rows(table, records.episodes["episode_id"], question.labels)
+    return np.append(rows.score, np.nan)[_find_start(records, question, rows)]
+
+
+def _keep_rows(table: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
+    return table.loc[locate_episodes(table["episode_id"], ids) >= 0].reset_index(drop=True)
+
+
+def _lay_out(held: pd.DataFrame, question: Question, grid: Grid, kept: np.ndarray) -> pd.DataFrame:
+    """Return the grid as a table, one row per episode x time point."""
+    ids, n = list(question.timepoints), len(kept)
+    repeated = np.repeat(np.arange(n), len(ids))
+    score, day = grid.score[kept], grid.day[kept]
+    baseline = np.repeat(score[:, 0], len(ids))
+    change = score.ravel() - baseline
+    sign = question.instrument.sign if question.instrument.direction != "none" else np.nan
+    status = pd.Index(STATUSES, dtype="str")
+    table = (
+        held[["episode_id", "patient", "therapy", "site", "therapist"]].iloc[repeated].reset_index(drop=True)
+    )
+    return table.assign(
+        timepoint=pd.Categorical.from_codes(
+            np.tile(np.arange(len(ids)), n), categories=pd.Index(ids, dtype="str"), ordered=True
+        ),
+        day=pd.array(np.where(np.isnan(day.ravel()), pd.NA, day.ravel()), dtype="Int64"),
+        score=score.ravel(),
+        baseline=baseline,
+        change=change,
+        improvement=sign * change + 0.0,  # no negative zeros
+        status=pd.Categorical.from_codes(grid.status[kept].ravel(), categories=status),
+    )
