@@ -1,0 +1,62 @@
+"""The notebooks that are reports: where they lie and what they are called."""
+
+from __future__ import annotations
+
+import json
+import re
+from difflib import get_close_matches
+from pathlib import Path
+
+from outcomes.errors import ReportError
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+
+
+def list_reports() -> tuple[str, ...]:
+    """Return the names of all report notebooks, one's own (``notebooks/``) and the shipped ones, sorted.
+
+    A notebook is a report when its cell tagged ``parameters`` says for which ``audience`` it is made;
+    others, such as ``explore``, are for working in.
+    """
+    found = {path.stem for folder in _list_folders() for path in folder.glob("*.ipynb") if _is_report(path)}
+    return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
+
+
+def find_notebook(name: str) -> Path:
+    """Return the notebook of a report; one's own goes before a shipped one.
+
+    Parameters
+    ----------
+    name : str
+        Name without folder and suffix, such as ``"therapy_comparison"``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ReportError
+        When there is none of that name (exit code 2); the message lists those there are.
+    """
+    if _NAME.fullmatch(name):
+        for folder in _list_folders():
+            path = folder / f"{name}.ipynb"
+            if path.is_file() and _is_report(path):
+                return path
+    known = list_reports()
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}."
+    raise ReportError(f"There is no report of that name; {hint}", exit_code=2)
+
+
+def _list_folders() -> list[Path]:
+    package = Path(__file__).resolve().parent.parent
+    # an installed package carries the notebooks inside; in a clone they lie at the top level
+    return [Path("notebooks"), package / "notebooks", package.parent.parent / "notebooks"]
+
+
+def _is_report(path: Path) -> bool:
+    cells = json.loads(path.read_text(encoding="utf-8")).get("cells", ())
+    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", ())]
+    return any(re.search(r"^audience\b", "".join(cell["source"]), flags=re.MULTILINE) for cell in tagged)

@@ -1,0 +1,114 @@
+"""What stands around a page's sections, and what the page's file is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from nbformat import NotebookNode
+
+import outcomes
+from outcomes.facts import Source, Words, read_instrument
+from outcomes.reports.page import Page, build_sections
+from outcomes.reports.parameters import Value
+from outcomes.views.view import View
+
+# parameters that tell pages of one notebook and source apart, in the order of their file name
+_TELLING = ("instrument", "variant", "timepoint", "reference", "audience")
+_SHOWN_OF_FINGERPRINT = 12
+_LONGEST_NAME = 160
+
+
+def build_page(
+    notebook: NotebookNode,
+    views: Mapping[str, View],
+    values: Mapping[str, Value],
+    source: Source | None,
+    day: datetime,
+    fingerprint: str,
+    words: Words,
+) -> Page:
+    """Put a page together from an executed notebook, its released views and what was asked.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+    views : mapping of View
+        By id.
+    values : mapping
+        The run's parameters; only audience, instrument, clinic, period, prepared_by and contact are shown.
+    source : Source or None
+        Of the records, where the notebook has one.
+    day : datetime
+        Of the run; shown to the day.
+    fingerprint : str
+        Of the records; its beginning is shown.
+    words : Words
+
+    Returns
+    -------
+    Page
+    """
+    title, opening, sections = build_sections(notebook, views, words)
+    audience = str(values["audience"])
+    return Page(
+        title=title,
+        kicker=_say_kicker(values, source, words),
+        byline=_say_byline(values, words),
+        banners=_say_banners(audience, source, words),
+        footer=_say_footer(day, fingerprint, words),
+        opening=opening,
+        sections=sections,
+    )
+
+
+def name_page(name: str, values: Mapping[str, Value], source: Source | None) -> str:
+    """Return a page's file name without suffix, made of plain letters.
+
+    Examples
+    --------
+    >>> name_page("therapy_comparison", {"instrument": "nprs", "variant": "", "audience": "team"}, None)
+    'therapy_comparison-nprs-team'
+    """
+    primary = source.primary if source else {}
+    parts = [name, source.name if source else ""]
+    for key in _TELLING:
+        value = values.get(key) or (primary.get(key) if key == "instrument" and key in values else "")
+        parts.append(str(value or ""))
+    return "-".join(slug for part in parts if (slug := re.sub(r"[^a-z0-9_]+", "-", part.lower()).strip("-")))[
+        :160
+    ]
+
+
+def _say_kicker(values: Mapping[str, Value], source: Source | None, words: Words) -> tuple[str, ...]:
+    primary = source.primary if source else {}
+    instrument = (values.get("instrument") or primary.get("instrument")) if "instrument" in values else None
+    parts = (
+        values.get("clinic") or (source and (source.clinic or source.label)),
+        instrument and read_instrument(str(instrument)).name,
+        values.get("period") or (source and source.period),
+        words.say(f"page.audiences.{values['audience']}"),
+    )
+    return tuple(str(part) for part in parts if part)
+
+
+def _say_byline(values: Mapping[str, Value], words: Words) -> tuple[str, ...]:
+    return tuple(
+        words.say(f"page.{key}", who=values[key]) for key in ("prepared_by", "contact") if values.get(key)
+    )
+
+
+def _say_banners(audience: str, source: Source | None, words: Words) -> tuple[str, ...]:
+    banners = [words.say("page.made_up")] if source and source.made_up else []
+    if audience == "stakeholder":
+        banners.append(words.say("page.draft"))
+    return tuple(banners)
+
+
+def _say_footer(day: datetime, fingerprint: str, words: Words) -> tuple[str, ...]:
+    made_from = (
+        [words.say("page.records", fingerprint=fingerprint[:_SHOWN_OF_FINGERPRINT])] if fingerprint else []
+    )
+    version = words.say("page.version", version=outcomes.__version__)
+    return (*made_from, version, words.say("page.day", day=day.date().isoformat()))

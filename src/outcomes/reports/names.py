@@ -1,0 +1,45 @@
+"""Names among a report's parameters that must stand in the facts or in the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from outcomes.disclosure.rules import AUDIENCES
+from outcomes.errors import Finding
+from outcomes.facts import Source, list_instruments, read_therapies, read_timepoints
+from outcomes.reports.parameters import Value, raise_findings
+
+
+def check_names(values: Mapping[str, Value], source: Source | None) -> None:
+    """Refuse instruments, time points and therapies that nobody knows, before anything runs.
+
+    Parameters
+    ----------
+    values : mapping
+        Checked parameters; empty text stands for the source's default.
+    source : Source or None
+        Whose own time points and therapies count too.
+
+    Raises
+    ------
+    ReportError
+        Listing every unknown name with the nearest known one (exit code 2).
+    """
+    known = {
+        "audience": AUDIENCES,
+        "instrument": list_instruments(),
+        "timepoint": (*read_timepoints(), *(source.timepoints if source else ())),
+        "reference": (*read_therapies(), *(source.therapies if source else ())),
+    }
+    raise_findings(list(_find_unknown(values, known)))
+
+
+def _find_unknown(values: Mapping[str, Value], known: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
+    for name, names in known.items():
+        value = values.get(name)
+        if not value or value in names:
+            continue
+        near = get_close_matches(str(value), names, n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}."
+        yield Finding("PARAMETER_VALUE", "refuse_file", f"{name} is not a known one", remedy=remedy)

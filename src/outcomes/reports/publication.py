@@ -1,0 +1,100 @@
+"""Putting finished files in place: whole or not at all, and never over the last good ones by halves."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from outcomes.errors import ReportError
+
+
+def prepare_folder(out: str | Path) -> Path:
+    """Make the folder for pages and prove that it can be written, before anything else is done.
+
+    Parameters
+    ----------
+    out : str or Path
+        Such as ``reports/html``.
+
+    Returns
+    -------
+    Path
+        Absolute.
+
+    Raises
+    ------
+    ReportError
+        When it cannot be made or written (exit code 9).
+    """
+    folder = Path(out).absolute()
+    probe = folder / f".probe-{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise _cannot_write(folder, error) from None
+    return folder
+
+
+def publish(folder: Path, page_name: str, page: bytes, exports: Mapping[str, bytes]) -> Path:
+    """Put a page and the files beside it in place.
+
+    The files beside it come first, the page last: whoever sees a new page finds its files. Files of an
+    earlier run that this one does not make are removed.
+
+    Parameters
+    ----------
+    folder : Path
+        Of pages.
+    page_name : str
+        Without suffix; also the name of the folder beside the page.
+    page : bytes
+        The HTML.
+    exports : mapping
+        File name to content.
+
+    Returns
+    -------
+    Path
+        Of the page.
+
+    Raises
+    ------
+    ReportError
+        When a file cannot be written (exit code 9); the last good page then still stands.
+    """
+    beside = folder / page_name
+    try:
+        beside.mkdir(exist_ok=True)
+        for name, content in exports.items():
+            replace_file(beside / name, content)
+        replace_file(folder / f"{page_name}.html", page)
+        for path in beside.iterdir():
+            if path.is_file() and path.name not in exports:
+                path.unlink()
+    except OSError as error:
+        raise _cannot_write(folder, error) from None
+    return folder / f"{page_name}.html"
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old one or the whole new one, also after a crash."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with draft.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _cannot_write(folder: Path, error: OSError) -> ReportError:
+    return ReportError(
+        f"The folder {folder.name!r} for pages cannot be written ({error.strerror}); nothing was published.",
+        exit_code=9,
+    )

@@ -1,0 +1,75 @@
+"""The released views of a run: found by their ids in its folder, checked against the report's audience."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from outcomes.errors import DisclosureError
+from outcomes.views.view import MEDIA_TYPE, View, read_view
+
+_ID = re.compile(r"[a-z][a-z0-9_-]{0,99}")
+
+
+def find_view_ids(cell: NotebookNode) -> Iterator[str]:
+    """Yield the ids that a code cell's outputs carry; whatever else an output holds is left alone."""
+    for output in cell.outputs:
+        carried = output.get("data", {}).get(MEDIA_TYPE)
+        id = carried.get("id") if isinstance(carried, dict) else None
+        if isinstance(id, str) and _ID.fullmatch(id):
+            yield id
+
+
+def collect_views(notebook: NotebookNode, folder: Path, audience: str, k: int) -> dict[str, View]:
+    """Return the views that an executed notebook shows, each once, in order.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Executed.
+    folder : Path
+        Where the run kept its views; an id without a view there is dropped.
+    audience : str
+        Of the page.
+    k : int
+        Smallest number of patients that the page may show.
+
+    Returns
+    -------
+    dict of View by id
+
+    Raises
+    ------
+    DisclosureError
+        When a view was released for another audience or with another k.
+    """
+    views: dict[str, View] = {}
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        for id in find_view_ids(cell):
+            if id not in views and (folder / f"{id}.json").is_file():
+                views[id] = _check_audience(read_view(folder, id), audience, k)
+    return views
+
+
+def count_dropped(notebook: NotebookNode, views: dict[str, View]) -> int:
+    """Return how many outputs of an executed notebook are not on its page."""
+    outputs = shown = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            outputs += len(cell.outputs)
+            shown += sum(id in views for id in find_view_ids(cell))
+    return outputs - shown
+
+
+def _check_audience(view: View, audience: str, k: int) -> View:
+    if view.audience != audience or view.k != k:
+        raise DisclosureError(
+            f"The view {view.id!r} was released for {view.audience} with k = {view.k}, the page is for "
+            f"{audience} with k = {k}; nothing was published. Pass audience and k to release in the notebook."
+        )
+    return view

@@ -1,0 +1,83 @@
+"""A run's private folder: what is made before anything is published, and the record of how it went."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from outcomes.errors import ReportError
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a report.
+
+    Parameters
+    ----------
+    id : str
+        Moment (UTC) and a random part; says nothing about the parameters.
+    folder : Path
+        Private, readable by its owner only: the executed notebook, released views, what went wrong.
+    started : datetime
+        In UTC.
+    """
+
+    id: str
+    folder: Path
+    started: datetime
+
+    @property
+    def views(self) -> Path:
+        """Folder in which released views are kept during the run."""
+        return self.folder / "views"
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a private text file into the run's folder."""
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def write_manifest(self, content: Mapping[str, Any]) -> Path:
+        """Write what the run was made from and how it ended, and close the folder to all others."""
+        for path in self.folder.rglob("*"):
+            path.chmod(0o700 if path.is_dir() else 0o600)  # the kernel wrote with the caller's umask
+        return self.write("manifest.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def open_run(private_folder: str | Path = ".outcomes") -> Run:
+    """Make the private folder of a new run.
+
+    Parameters
+    ----------
+    private_folder : str or Path
+        The folder ``.outcomes`` of the project; made where it is absent.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ReportError
+        When the folder cannot be written (exit code 9).
+    """
+    started = datetime.now(UTC)
+    id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    home = Path(private_folder).absolute()
+    folder = home / "runs" / id
+    try:
+        for part in (home, home / "runs", folder, folder / "views"):
+            if not part.is_dir():
+                part.mkdir(mode=0o700, parents=True, exist_ok=True)
+                part.chmod(0o700)  # whatever the umask says
+    except OSError as error:
+        raise ReportError(
+            f"The private folder {home.name!r} cannot be written ({error.strerror}).", exit_code=9
+        ) from None
+    return Run(id, folder, started)
