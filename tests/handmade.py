@@ -78,6 +78,7 @@ def assemble_cohort(
             "n_episodes": [len(held) + 1, len(held)], "n_patients": [n_patients + 1, n_patients],
             "n_excluded_episodes": [0, 1], "n_excluded_patients": [0, 1],
             "patients": [np.array([], dtype=int), np.array([n_patients])],
+            "patients_gone": [np.array([], dtype=int), np.array([n_patients])],
         }
     )  # fmt: skip
     empty = pd.DataFrame({"episode_id": pd.Series([], dtype="str")})

@@ -46,8 +46,8 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
     Result
         Three rows ``check``: ``term`` is ``n_seen``, ``share_seen`` (proportion of those due) or ``smd`` (all
         patients of the cohort, baseline score and every declared covariate), ``level`` the worst group or
-        covariate, ``estimate`` what was found, ``x`` what is needed. An ``smd`` that is infinite has the state
-        ``separated``. Last a row ``verdict`` with ``level`` ``comparable``, ``not_comparable``,
+        covariate, ``estimate`` what was found, ``x`` what is needed. An ``smd`` that is infinite has the
+        state ``separated``. Last a row ``verdict`` with ``level`` ``comparable``, ``not_comparable``,
         ``randomised`` or ``one_therapy`` and estimate 1 or 0. `Result.comparable` says the same.
 
     Raises
@@ -62,8 +62,9 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
         "n_seen": _check_seen(rows, grid, timepoint),
         "share_seen": _check_share(rows, grid, timepoint),
         "smd": _check_balance(rows, cohort, grid),
+        "timepoint": cohort.timepoints[timepoint].comparable,
     }
-    verdict = _reach_verdict(cohort, grid, by, all(passed.values()))
+    verdict = _reach_verdict(cohort, grid, by, passed)
     comparable = verdict in ("comparable", "randomised")
     everyone = grid.patients(np.arange(len(grid.patient)))
     rows.add(
@@ -74,6 +75,14 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
         method=say("comparability.method", time=label_timepoint(cohort, timepoint), **_read_needs()),
         warnings=_explain(cohort, rows, verdict, passed, timepoint), comparable=comparable,
     )  # fmt: skip
+
+
+def check_follow_up(cohort: Cohort, by: str, grid: Grid, timepoint: str) -> bool:
+    """Return whether enough patients of every group were seen at a time point; true in a randomised design."""
+    if cohort.source.design == "randomised" and by == "therapy":
+        return True
+    unused = Rows()
+    return _check_seen(unused, grid, timepoint) and _check_share(unused, grid, timepoint)
 
 
 def _read_needs() -> dict[str, str]:
@@ -132,22 +141,23 @@ def _check_balance(rows: Rows, cohort: Cohort, grid: Grid) -> bool:
     return measure_imbalance(row) <= needed
 
 
-def _reach_verdict(cohort: Cohort, grid: Grid, by: str, passed: bool) -> str:
+def _reach_verdict(cohort: Cohort, grid: Grid, by: str, passed: dict[str, bool]) -> str:
     if len(grid.groups) < 2:
         return "one_therapy"
-    if cohort.source.design == "randomised" and by == "therapy":
+    if cohort.source.design == "randomised" and by == "therapy" and passed["timepoint"]:
         return "randomised"
-    return "comparable" if passed else "not_comparable"
+    return "comparable" if all(passed.values()) else "not_comparable"
 
 
 def _explain(cohort: Cohort, rows: Rows, verdict: str, passed: dict[str, bool], timepoint: str) -> list[str]:
     if verdict != "not_comparable":
         return [say(f"comparability.{verdict}")] if verdict != "comparable" else []
     worst = {row["term"]: row["level"] for row in rows.table if row["statistic"] == "check"}
+    time, needs = label_timepoint(cohort, timepoint), _read_needs()
     reasons = [
         say(
-            f"comparability.fails_{term}", group=label_group(cohort, worst[term]), covariate=label_covariate(worst[term]),
-            time=label_timepoint(cohort, timepoint), needed=_read_needs()[term],
+            f"comparability.fails_{term}", group=label_group(cohort, worst.get(term, "")),
+            covariate=label_covariate(worst.get(term, "")), time=time, needed=needs.get(term),
         )
         for term, good in passed.items()
         if not good

@@ -23,19 +23,20 @@ def count_flow(cohort: Cohort) -> Result:
     -------
     Result
         Per step in order (``term`` its id, ``level`` its reason in words): ``n_episodes`` and
-        ``n_patients`` that remain, ``n_excluded_episodes`` and ``n_excluded_patients``. A patient who is
-        excluded with one episode may remain with another.
+        ``n_patients`` that remain, ``n_excluded_episodes``, and ``n_excluded_patients`` of whom no episode
+        remains; a patient who is excluded with one episode may remain with another.
     """
     rows = Rows(outcome=cohort.outcome, group="all")
     flow = cohort.flow.reset_index(drop=True)
     excluded = [np.unique(np.asarray(codes, dtype="int64")) for codes in flow["patients"]]
+    gone = [np.unique(np.asarray(codes, dtype="int64")) for codes in flow["patients_gone"]]
     remaining = _trace_back(cohort.episodes["patient"].to_numpy("int64"), excluded)
-    for place, step in flow.iterrows():
+    for place, step in enumerate(flow.to_dict("records")):
         for statistic, patients, unit in (
             ("n_episodes", remaining[place], "episodes"),
             ("n_patients", remaining[place], "patients"),
             ("n_excluded_episodes", excluded[place], "episodes"),
-            ("n_excluded_patients", excluded[place], "patients"),
+            ("n_excluded_patients", gone[place], "patients"),
         ):
             rows.add_count(
                 patients, statistic=statistic, term=step["step"], level=step["reason"],

@@ -1,0 +1,138 @@
+"""Rules by which a patient counts as improved, worse or in a good state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from outcomes.analyses._grid import Grid
+from outcomes.cohort import Cohort
+from outcomes.errors import AnalysisError, FactsError
+from outcomes.facts import Threshold
+
+#: Scores are sums and quotients of small numbers, so that 29.9999999 is meant to be 30.
+_TOLERANCE = 1e-7
+_COMPARISONS = ("<=", ">=", "<", ">")
+
+
+def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) -> list[Threshold]:
+    """Return the thresholds to apply to individual patients.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    thresholds : str, sequence of str, or None
+        Ids of the instrument's thresholds, or rules written out: ``absolute:2``, ``percent:30``,
+        ``state:<=1``. None takes all verified thresholds of level individual and all states.
+
+    Raises
+    ------
+    AnalysisError
+        When one is unknown or holds for groups only, or when there is none at all.
+    """
+    known = cohort.instrument.thresholds
+    if thresholds is None:
+        chosen = [
+            entry
+            for entry in known
+            if entry.level == "individual" and (entry.verified or entry.rule == "state")
+        ]
+    else:
+        names = [thresholds] if isinstance(thresholds, str) else list(thresholds)
+        chosen = [_read_rule(name) or _find_threshold(cohort, name) for name in names]
+    for entry in chosen:
+        if entry.level != "individual":
+            raise AnalysisError(
+                f"The threshold {entry.id!r} is of level {entry.level}; it says nothing about single patients. "
+                "Choose one of level individual."
+            )
+    return chosen
+
+
+def choose_threshold(cohort: Cohort, threshold: str | None) -> Threshold:
+    """Return one threshold: the named one, the source's primary one, the instrument's default or its first."""
+    name = threshold
+    if name is None and cohort.source.primary.get("instrument") == cohort.instrument.id:
+        name = cohort.source.primary.get("threshold")
+    if name is not None:
+        return choose_thresholds(cohort, name)[0]
+    chosen = choose_thresholds(cohort, None)
+    if not chosen:
+        raise AnalysisError(
+            f"{cohort.instrument.name} has no verified threshold for single patients; name a rule, "
+            "such as threshold='percent:30'."
+        )
+    return next((entry for entry in chosen if entry.default), chosen[0])
+
+
+def _find_threshold(cohort: Cohort, name: str) -> Threshold:
+    try:
+        return cohort.instrument.threshold(name)
+    except FactsError as error:
+        raise AnalysisError(f"{error} Or write a rule: absolute:2, percent:30, state:<=1.") from None
+
+
+def _read_rule(text: str) -> Threshold | None:
+    rule, separator, rest = text.partition(":")
+    if not separator or rule not in ("absolute", "percent", "state"):
+        return None
+    comparison = ">="
+    if rule == "state":
+        comparison = next((sign for sign in _COMPARISONS if rest.startswith(sign)), "")
+        rest = rest.removeprefix(comparison)
+    try:
+        value = float(rest)
+    except ValueError:
+        comparison = ""
+        value = 0.0
+    if not comparison or not np.isfinite(value):
+        raise AnalysisError(f"{text!r} is no rule; write absolute:2, percent:30 or state:<=1.")
+    made = Threshold(text, "", rule, value, "individual", "", "", False)
+    return replace(made, comparison=comparison)
+
+
+def mark_improved(grid: Grid, threshold: Threshold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mark who improved, who got worse, and for whom the rule is defined.
+
+    Parameters
+    ----------
+    grid : Grid
+    threshold : Threshold
+        ``absolute``: points of improvement; ``percent``: of the baseline score, not defined where that is 0;
+        ``state``: the score itself, which nobody can get worse by.
+
+    Returns
+    -------
+    improved, worse, defined : arrays of bool, shape (E, T)
+        Neither improved nor worse where not seen or not defined.
+    """
+    if threshold.rule == "state":
+        reached = _compare(grid.score, threshold.comparison, threshold.value)
+        return reached, np.zeros_like(reached), grid.seen
+    amount = grid.improvement
+    if threshold.rule == "percent":
+        start = np.abs(grid.baseline)[:, None]
+        amount = np.divide(100 * amount, start, out=np.full_like(amount, np.nan), where=start > 0)
+    improved = _compare(amount, ">=", threshold.value)
+    return improved, _compare(-amount, ">=", threshold.value), ~np.isnan(amount)
+
+
+def mark_out_of_reach(cohort: Cohort, grid: Grid, threshold: Threshold) -> np.ndarray:
+    """Mark episodes that start too near the best score to improve by the threshold, shape (E,)."""
+    if threshold.rule == "state":
+        return np.zeros(len(grid.baseline), dtype=bool)
+    instrument = cohort.instrument
+    best = instrument.maximum if instrument.sign > 0 else instrument.minimum
+    room = np.abs(best - grid.baseline)
+    needed = np.abs(grid.baseline) * threshold.value / 100 if threshold.rule == "percent" else threshold.value
+    return room < needed - _TOLERANCE
+
+
+def _compare(values: np.ndarray, comparison: str, limit: float) -> np.ndarray:
+    if comparison == ">=":
+        return values >= limit - _TOLERANCE
+    if comparison == ">":
+        return values > limit + _TOLERANCE
+    return values <= limit + _TOLERANCE if comparison == "<=" else values < limit - _TOLERANCE

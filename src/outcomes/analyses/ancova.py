@@ -1,0 +1,276 @@
+"""The adjusted comparison of groups at each time point: analysis of covariance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from outcomes.analyses._cluster_robust import estimate_clustered
+from outcomes.analyses._clusters import Clustering, choose_clusters, count_clusters
+from outcomes.analyses._covariates import Covariate, list_covariates, read_covariate
+from outcomes.analyses._declaration import (
+    join_names,
+    label_covariate,
+    label_timepoint,
+    percent,
+    require_direction,
+    say,
+    state_estimand,
+    trace_provenance,
+)
+from outcomes.analyses._grid import Grid, arrange_grid
+from outcomes.analyses._interval import p_value_t, quantile_t
+from outcomes.analyses._regression import Design, build_design
+from outcomes.analyses._rows import Rows
+from outcomes.analyses.comparability import check_comparability, check_follow_up
+from outcomes.cohort import Cohort
+from outcomes.facts import read_facts
+from outcomes.result import Result, build_result
+
+__all__ = ["compare_at_timepoints"]
+
+
+def compare_at_timepoints(
+    cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95, cluster: str = "auto"
+) -> Result:
+    """Compare groups at each comparable time point, adjusted for baseline score and covariates.
+
+    Least squares of the score on group, baseline score and the cohort's covariates, one model a time point, from
+    the patients seen then. Baseline as covariate, not change as outcome: Vickers and Altman 2001 (BMJ 323:1123,
+    doi 10.1136/bmj.323.7321.1123).
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    conf_level : float
+        Level of each interval, a proportion; intervals are not adjusted for the number of comparisons.
+    cluster : str
+        ``auto``, ``therapist``, ``site``, ``patient`` or ``none``: see
+        `outcomes.analyses._clusters.choose_clusters`. Clustered standard errors are CR2 with Satterthwaite
+        degrees of freedom, otherwise those of least squares with residual degrees of freedom.
+
+    Returns
+    -------
+    Result
+        Per time point ``marginal_mean`` of each group (covariates at their means over the fitted patients),
+        ``contrast`` of every pair (group - versus, in score units, p adjusted by Holm within the time point) and
+        ``n_missing`` per covariate that some fitted patients lack. Missing covariates are kept by a level "not
+        recorded" or the mean with an indicator. States: ``degenerate`` (one group, constant scores),
+        ``too_few``, ``rank_deficient`` (groups cannot be told from covariates), ``few_clusters``.
+
+    Raises
+    ------
+    AnalysisError
+        When there is no such column or cluster, or the instrument has no direction.
+    """
+    require_direction(cohort)
+    grid = arrange_grid(cohort, by)
+    gate = check_comparability(cohort, by=by)
+    rows = Rows(outcome=cohort.outcome, term=by, unit=cohort.instrument.unit)
+    task = _plan(cohort, grid, by, conf_level, cluster)
+    warnings = [*gate.warnings, *task.clustering.warnings]
+    compared = [id for id, entry in list(cohort.timepoints.items())[1:] if entry.comparable]
+    for timepoint in compared:
+        state = "ok"
+        if (
+            gate.comparable
+            and timepoint != cohort.primary
+            and not check_follow_up(cohort, by, grid, timepoint)
+        ):
+            state = "too_few"
+        reason = _compare(rows, task, timepoint, state)
+        if reason and len(grid.groups) > 1:
+            warnings.append(say(f"ancova.{reason}", time=label_timepoint(cohort, timepoint)))
+    set_aside = [
+        label_timepoint(cohort, id) for id, entry in cohort.timepoints.items() if not entry.comparable
+    ]
+    if set_aside:
+        warnings.append(say("ancova.not_compared", times=join_names(set_aside)))
+    return build_result(
+        "ancova", rows.table, support=rows.support, provenance=trace_provenance(cohort), warnings=warnings,
+        method=_describe(cohort, task), estimand=state_estimand(cohort, "ancova.summary", compared),
+        comparable=gate.comparable,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What all time points of one comparison share."""
+
+    grid: Grid
+    groups: tuple[str, ...]
+    covariates: list[Covariate]
+    clustering: Clustering
+    conf_level: float
+
+
+def _plan(cohort: Cohort, grid: Grid, by: str, conf_level: float, cluster: str) -> _Task:
+    scored = ~np.isnan(grid.baseline) & grid.seen[:, grid.column(cohort.primary)]
+    clustering = choose_clusters(grid, np.flatnonzero(scored), cluster, by)
+    covariates = [entry for entry in list_covariates(cohort, grid) if entry.name != by]
+    groups = grid.groups
+    if cohort.reference in groups:
+        groups = (*(name for name in groups if name != cohort.reference), cohort.reference)
+    if clustering.site_effect:
+        clustering = _add_sites(grid, groups, covariates, clustering, np.flatnonzero(scored))
+    return _Task(grid, groups, covariates, clustering, conf_level)
+
+
+def _add_sites(
+    grid: Grid,
+    groups: tuple[str, ...],
+    covariates: list[Covariate],
+    clustering: Clustering,
+    fitted: np.ndarray,
+) -> Clustering:
+    """Add the sites to the covariates unless groups could then not be told from sites."""
+    sites = read_covariate(grid.episodes["site"], "site")
+    if build_design(grid, [*covariates, sites], fitted, groups).state == "ok":
+        covariates.append(sites)
+        return clustering
+    warnings = (*clustering.warnings, say("clusters.sites_confounded"))
+    return replace(clustering, site_effect=False, warnings=warnings)
+
+
+def _compare(rows: Rows, task: _Task, timepoint: str, state: str) -> str | None:
+    """Add the rows of a time point; return what a reader must know of it, if anything."""
+    grid = task.grid
+    scores = grid.score[:, grid.column(timepoint)]
+    usable = ~np.isnan(scores) & ~np.isnan(grid.baseline)
+    members = {name: np.flatnonzero(usable & (grid.group == grid.groups.index(name))) for name in task.groups}
+    patients = {name: grid.patients(held) for name, held in members.items()}
+    present = tuple(name for name in task.groups if len(patients[name]) > 1)
+    fitted = (
+        np.sort(np.concatenate([members[name] for name in present])) if present else np.array([], dtype=int)
+    )
+    reason: str | None = "not_followed_up" if state != "ok" else None
+    estimates: dict[Any, dict[str, Any]] = {}
+    if state == "ok":
+        state, estimates = _estimate(task, scores, fitted, present)
+        reason = state if state != "ok" else ("empty_group" if len(present) < len(task.groups) else None)
+    _add_rows(rows, task, timepoint, patients, present, state, estimates)
+    _count_missing(rows, task, timepoint, fitted)
+    return reason
+
+
+def _estimate(
+    task: _Task, scores: np.ndarray, fitted: np.ndarray, present: tuple[str, ...]
+) -> tuple[str, dict[Any, dict[str, Any]]]:
+    """Fit one time point; return its state and the estimates by group and by pair of groups."""
+    if len(present) < 2:
+        return "degenerate" if len(task.groups) < 2 else "too_few", {}
+    if np.ptp(scores[fitted]) == 0:
+        return "degenerate", {}
+    design = build_design(task.grid, task.covariates, fitted, present)
+    if design.state != "ok":
+        return design.state, {}
+    if len(fitted) <= design.columns.shape[1]:
+        return "too_few", {}
+    return _fit(task, scores[fitted], fitted, design)
+
+
+def _fit(
+    task: _Task, scores: np.ndarray, fitted: np.ndarray, design: Design
+) -> tuple[str, dict[Any, dict[str, Any]]]:
+    from statsmodels.regression.linear_model import OLS
+
+    fit = OLS(scores, design.columns).fit(method="qr")
+    means = design.average_for_groups()
+    pairs = list(combinations(range(len(design.groups)), 2))
+    contrasts = np.vstack([means, *(means[i] - means[j] for i, j in pairs)])
+    keys = [*design.groups, *((design.groups[i], design.groups[j]) for i, j in pairs)]
+    if task.clustering.codes is None:
+        spread = np.einsum("ip,pq,iq->i", contrasts, fit.normalized_cov_params, contrasts)
+        std_error, df = np.sqrt(fit.scale * spread), np.full(len(keys), float(fit.df_resid))
+    else:
+        clusters = task.clustering.codes[fitted]
+        if count_clusters(clusters) < read_facts("comparability")["clusters"]["at_least"]:
+            return "few_clusters", {}
+        std_error, df = estimate_clustered(design.columns, fit.resid, clusters, contrasts)
+    if not fit.scale > 1e-20 * scores.var():
+        return "degenerate", {}
+    return "ok", _summarise(keys, contrasts @ fit.params, std_error, df, task)
+
+
+def _summarise(
+    keys: list[Any], estimates: np.ndarray, std_error: np.ndarray, df: np.ndarray, task: _Task
+) -> dict[Any, dict[str, Any]]:
+    trusted = np.ones(len(keys), dtype=bool)
+    if task.clustering.codes is not None:
+        trusted = df >= read_facts("comparability")["cluster_df"]["at_least"]
+    margin = quantile_t(task.conf_level, df) * std_error
+    p_values = np.where(trusted, p_value_t(estimates / std_error, df), np.nan)
+    is_pair = np.array([isinstance(key, tuple) for key in keys])
+    p_values[is_pair] = adjust_holm(p_values[is_pair])
+    p_values[~is_pair] = np.nan
+    return {
+        key: {
+            "estimate": estimates[i], "std_error": std_error[i], "df": df[i], "conf_low": estimates[i] - margin[i],
+            "conf_high": estimates[i] + margin[i], "p_value": p_values[i],
+            "state": "ok" if trusted[i] else "few_clusters",
+        }
+        for i, key in enumerate(keys)
+    }  # fmt: skip
+
+
+def adjust_holm(p_values: np.ndarray) -> np.ndarray:
+    """Adjust p-values by Holm (1979, Scand J Stat 6:65); missing ones stay so and are not counted.
+
+    Examples
+    --------
+    >>> adjust_holm(np.array([0.01, 0.02, 0.03])).round(3).tolist()
+    [0.03, 0.04, 0.04]
+    """
+    adjusted = p_values.astype("float64")
+    known = np.flatnonzero(~np.isnan(adjusted))
+    order = known[np.argsort(adjusted[known])]
+    raised = adjusted[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(raised), 1.0) if len(order) else raised
+    return adjusted
+
+
+def _add_rows(
+    rows: Rows, task: _Task, timepoint: str, patients: dict[str, np.ndarray], present: tuple[str, ...], state: str,
+    estimates: dict[Any, dict[str, Any]],
+) -> None:  # fmt: skip
+    for name in task.groups:
+        found = estimates.get(name, {"state": state if name in present and state != "ok" else "too_few"})
+        if len(task.groups) < 2:
+            found = {"state": "degenerate"}
+        rows.add(
+            {"all": patients[name]}, statistic="marginal_mean", group=name, timepoint=timepoint,
+            n=len(patients[name]), **found,
+        )  # fmt: skip
+    for first, second in combinations(task.groups, 2):
+        both = first in present and second in present
+        found = estimates.get((first, second), {"state": state if both and state != "ok" else "too_few"})
+        sets = {"group": patients[first], "versus": patients[second]}
+        rows.add(
+            sets, statistic="contrast", group=first, versus=second, timepoint=timepoint,
+            n=len(patients[first]), n_versus=len(patients[second]), **found,
+        )  # fmt: skip
+
+
+def _count_missing(rows: Rows, task: _Task, timepoint: str, fitted: np.ndarray) -> None:
+    for covariate in task.covariates:
+        absent = task.grid.patients(fitted[~covariate.recorded[fitted]])
+        if len(absent):
+            rows.add_count(
+                absent, statistic="n_missing", term=covariate.name, group="all", timepoint=timepoint
+            )
+
+
+def _describe(cohort: Cohort, task: _Task) -> str:
+    adjusted = join_names(label_covariate(entry.name) for entry in task.covariates)
+    parts = [
+        say("ancova.method", covariates=adjusted, level=percent(task.conf_level)),
+        say(f"clusters.by_{task.clustering.unit}"),
+        say("clusters.site_effect") if task.clustering.site_effect else "",
+        say("ancova.missing"),
+    ]
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,103 @@
+"""The whole distribution of improvement: the share that improved by at least so much."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from outcomes.analyses._declaration import (
+    choose_timepoint,
+    label_timepoint,
+    require_direction,
+    say,
+    trace_provenance,
+)
+from outcomes.analyses._grid import Grid, arrange_grid
+from outcomes.analyses._rows import Rows
+from outcomes.cohort import Cohort
+from outcomes.result import Result, Support, build_result
+
+__all__ = ["trace_cumulative"]
+
+#: Points of a curve over the width of a score that has no grid of its own: finer than a figure can show.
+_POINTS_WITHOUT_STEP = 100
+_TOLERANCE = 1e-7
+
+
+def trace_cumulative(cohort: Cohort, *, by: str = "therapy", timepoint: str | None = None) -> Result:
+    """Trace per group the share of patients whose improvement is at least x, for every x that was attained.
+
+    The whole curve is shown so that no cut-off is chosen afterwards (US FDA 2009, guidance on patient-reported
+    outcome measures). Below 0 it shows deterioration: 1 less the share improving by at least x got worse by
+    more than -x.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    timepoint : str, optional
+        Id of a follow-up; the primary one where absent.
+
+    Returns
+    -------
+    Result
+        Per group, then for ``all``: ``share_improved_by`` (proportion of those seen with a baseline score) at
+        each ``x``, in the instrument's unit. All groups share the same x: the attained improvements of all,
+        rounded down to the instrument's step (a hundredth of its range where it has none). No patients:
+        no rows.
+
+    Raises
+    ------
+    AnalysisError
+        When there is no such follow-up or column, or the instrument has no direction.
+    """
+    require_direction(cohort)
+    timepoint = choose_timepoint(cohort, timepoint)
+    grid = arrange_grid(cohort, by)
+    amount = grid.improvement[:, grid.column(timepoint)]
+    points = _list_points(cohort, amount[~np.isnan(amount)])
+    rows = Rows(outcome=cohort.outcome, statistic="share_improved_by", timepoint=timepoint, unit="proportion")
+    for group, members in grid.members():
+        _trace_group(rows, grid, group, members[~np.isnan(amount[members])], amount, points)
+    return build_result(
+        "cumulative", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        method=say("cumulative.method", time=label_timepoint(cohort, timepoint)),
+        warnings=[say("change.description")],
+    )  # fmt: skip
+
+
+def _list_points(cohort: Cohort, attained: np.ndarray) -> np.ndarray:
+    instrument = cohort.instrument
+    step = instrument.step or (instrument.maximum - instrument.minimum) / _POINTS_WITHOUT_STEP
+    return np.unique(np.floor(attained / step + _TOLERANCE)) * step
+
+
+def _trace_group(
+    rows: Rows, grid: Grid, group: str, members: np.ndarray, amount: np.ndarray, points: np.ndarray
+) -> None:
+    if not len(members):
+        return
+    values = np.sort(amount[members])
+    shares = 1 - np.searchsorted(values, points - _TOLERANCE) / len(values)
+    supports = _list_supports(grid, members, amount, points)
+    for point, share, sets in zip(points, shares, supports, strict=True):
+        rows.add(sets, group=group, x=float(point), estimate=float(share), n=len(sets["all"]))
+
+
+def _list_supports(grid: Grid, members: np.ndarray, amount: np.ndarray, points: np.ndarray) -> list[Support]:
+    """Return who stands on each side of every point, as slices of two sorted arrays.
+
+    A patient with several episodes may stand on both sides: on the upper one by the best of them, on the lower
+    one by the worst.
+    """
+    patients, position = np.unique(grid.patient[members], return_inverse=True)
+    best, worst = np.full(len(patients), -np.inf), np.full(len(patients), np.inf)
+    np.maximum.at(best, position, amount[members])
+    np.minimum.at(worst, position, amount[members])
+    up, down = np.argsort(best, kind="stable"), np.argsort(worst, kind="stable")
+    above = np.searchsorted(best[up], points - _TOLERANCE)
+    below = np.searchsorted(worst[down], points - _TOLERANCE)
+    high, low = patients[up], patients[down]
+    return [
+        {"all": patients, "with": high[i:], "without": low[:j]} for i, j in zip(above, below, strict=True)
+    ]

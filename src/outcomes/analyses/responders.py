@@ -1,0 +1,119 @@
+"""How many patients improved or got worse by a cited threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from outcomes.analyses._declaration import (
+    join_names,
+    percent,
+    require_direction,
+    say,
+    trace_provenance,
+)
+from outcomes.analyses._grid import Grid, arrange_grid
+from outcomes.analyses._interval import estimate_share
+from outcomes.analyses._rows import Rows
+from outcomes.analyses._thresholds import choose_thresholds, mark_improved, mark_out_of_reach
+from outcomes.cohort import Cohort
+from outcomes.facts import Threshold
+from outcomes.result import Result, build_result
+
+__all__ = ["count_responders"]
+
+
+def count_responders(
+    cohort: Cohort,
+    *,
+    by: str = "therapy",
+    conf_level: float = 0.95,
+    thresholds: str | Sequence[str] | None = None,
+) -> Result:
+    """Count who improved and who got worse by each threshold, per group and follow-up.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    conf_level : float
+        Level of the Wilson intervals, a proportion.
+    thresholds : str or sequence of str, optional
+        Ids of the instrument's thresholds or rules (``absolute:2``, ``percent:30``, ``state:<=1``); by default
+        all verified ones of level individual and all states. Those of level group or between-group are refused.
+
+    Returns
+    -------
+    Result
+        Per threshold (``level`` its id, ``x`` its value), group, then ``all``, and follow-up: ``share_improved``
+        (for a state: the share in it) and ``share_worse`` (proportions), once with ``term`` ``seen`` (of those
+        seen for whom the rule is defined) and once ``due`` (of all due: those not seen, and those for whom the
+        rule is not defined, count as not improved and not worse). "At least" is meant within 1e-7. For
+        ``percent`` rules ``n_undefined`` counts patients seen whose baseline score is 0, and ``n_out_of_reach``
+        those due who start too near the best score to improve by the threshold.
+
+    Raises
+    ------
+    AnalysisError
+        When a threshold or column is unknown or the instrument has no direction.
+    """
+    require_direction(cohort)
+    chosen = choose_thresholds(cohort, thresholds)
+    grid = arrange_grid(cohort, by)
+    rows = Rows(outcome=cohort.outcome)
+    for threshold in chosen:
+        _count_threshold(rows, cohort, grid, threshold, conf_level)
+    unread = [entry.id for entry in chosen if not entry.verified and entry.source]
+    warnings = [say("responders.description")]
+    warnings += [say("responders.none", instrument=cohort.instrument.short_name)] if not chosen else []
+    warnings += [say("responders.unverified", thresholds=join_names(unread))] if unread else []
+    return build_result(
+        "responders", rows.table, support=rows.support, provenance=trace_provenance(cohort), warnings=warnings,
+        method=say("responders.method", level=percent(conf_level), thresholds=_list_rules(cohort, chosen)),
+    )  # fmt: skip
+
+
+def _list_rules(cohort: Cohort, chosen: list[Threshold]) -> str:
+    rules = [
+        say(
+            f"responders.rule_{entry.rule}", value=f"{entry.value:g}", unit=cohort.instrument.unit,
+            comparison=entry.comparison, source=entry.source or say("responders.own_rule"),
+        )
+        for entry in chosen
+    ]  # fmt: skip
+    return "; ".join(rules) or say("responders.no_rule")
+
+
+def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshold, conf_level: float) -> None:
+    improved, worse, defined = mark_improved(grid, threshold)
+    marks = {"share_improved": improved}
+    if threshold.rule != "state":
+        marks["share_worse"] = worse
+    near = mark_out_of_reach(cohort, grid, threshold)
+    for group, members in grid.members():
+        for column, timepoint in list(enumerate(grid.timepoints))[1:]:
+            place = {"level": threshold.id, "x": threshold.value, "group": group, "timepoint": timepoint}
+            due = members[grid.due[members, column]]
+            denominators = {"seen": due[defined[due, column]], "due": due}
+            for term, counted in denominators.items():
+                for statistic, mark in marks.items():
+                    _add_share(rows, grid, counted, mark[counted, column], conf_level,
+                               {"statistic": statistic, "term": term, **place})  # fmt: skip
+            undefined = due[grid.seen[due, column] & ~defined[due, column]]
+            if threshold.rule == "percent":
+                rows.add_count(grid.patients(undefined), statistic="n_undefined", **place)
+            if threshold.rule != "state":
+                rows.add_count(grid.patients(due[near[due]]), statistic="n_out_of_reach", **place)
+
+
+def _add_share(
+    rows: Rows, grid: Grid, counted: np.ndarray, mark: np.ndarray, conf_level: float, place: dict[str, object]
+) -> None:
+    sets = {
+        "all": grid.patients(counted), "with": grid.patients(counted[mark]),
+        "without": grid.patients(counted[~mark]),
+    }  # fmt: skip
+    share = estimate_share(int(mark.sum()), len(counted), len(sets["all"]), conf_level)
+    rows.add(sets, **place, **share, unit="proportion")
