@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,8 +10,6 @@ from typing import Any
 from outcomes.errors import FactsError
 from outcomes.facts.scoring_rule import ScoringRule
 from outcomes.facts.toml import build_strictly, list_facts, read_facts, suggest_name
-
-_TOLERANCE = 1e-9  # so that 30 % is met by 29.9999999999 that arithmetic made of it
 
 
 @dataclass(frozen=True)
@@ -58,44 +55,14 @@ class Threshold:
     default: bool = False
     note: str = ""
 
-    def __post_init__(self) -> None:
-        """Refuse a rule, level, kind or comparison that there is not."""
-        for key, allowed in _CHOICES.items():
-            value = getattr(self, key)
-            if value not in allowed:
-                raise FactsError(f"Threshold {self.id!r}: {key} = {value!r} is not {' or '.join(allowed)}.")
-
-    def is_met(self, baseline: Any, score: Any, sign: int) -> Any:
-        """Return whether scores at follow-up meet the threshold, elementwise for arrays.
-
-        Parameters
-        ----------
-        baseline, score : float or array of float
-            Scores at the start and at follow-up. A missing one never meets a threshold: callers decide on
-            the denominator.
-        sign : int
-            The instrument's sign.
-
-        Returns
-        -------
-        bool or array of bool
-            A percent rule is never met from a baseline of 0, where percent has no meaning.
-        """
-        if self.rule == "state":
-            return _COMPARISONS[self.comparison](score, self.value)
-        improvement = sign * (score - baseline)
-        if self.rule == "absolute":
-            return improvement >= self.value - _TOLERANCE
-        return (improvement >= self.value / 100 * abs(baseline) - _TOLERANCE) & (baseline != 0)
-
 
 _CHOICES = {
     "kind": ("MIC", "MDC", "PASS"),
     "rule": ("absolute", "percent", "state"),
     "level": ("individual", "group", "between-group"),
     "comparison": ("<=", "<", ">=", ">"),
+    "direction": ("higher_worse", "higher_better", "none"),
 }
-_COMPARISONS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt}
 
 
 @dataclass(frozen=True)
@@ -256,11 +223,25 @@ def read_instrument(id: str) -> Instrument:
     content = dict(read_facts(f"instruments/{id}"))
     where = f"instruments/{id}.toml"
     content["thresholds"] = [
-        build_strictly(Threshold, entry, f"{where}, [[thresholds]] {number}")
+        _build_threshold(entry, f"{where}, [[thresholds]] {number}")
         for number, entry in enumerate(content.get("thresholds", ()), start=1)
     ]
     build_strictly(ScoringRule, content.get("scoring", {}), f"{where}, [scoring]")
-    return build_strictly(Instrument, content, where)
+    instrument = build_strictly(Instrument, content, where)
+    _check_choice("direction", instrument.direction, where)
+    return instrument
+
+
+def _build_threshold(content: Mapping[str, Any], where: str) -> Threshold:
+    threshold = build_strictly(Threshold, content, where)
+    for key in ("kind", "rule", "level", "comparison"):
+        _check_choice(key, getattr(threshold, key), where)
+    return threshold
+
+
+def _check_choice(key: str, value: str, where: str) -> None:
+    if value not in _CHOICES[key]:
+        raise FactsError(f"{where}: {key} = {value!r} is not one of {', '.join(map(repr, _CHOICES[key]))}")
 
 
 @cache

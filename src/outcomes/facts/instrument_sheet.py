@@ -1,0 +1,232 @@
+"""What is known of an instrument, in words: one Markdown sheet an instrument, and one row of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from outcomes.facts.instrument import Instrument, Threshold, list_instruments, read_instrument
+from outcomes.facts.scoring_rule import ScoringRule, read_policies, read_value_sets
+from outcomes.facts.wording import read_words
+
+
+def write_instrument_sheet(id: str) -> str:
+    """Write what is known of an instrument as Markdown.
+
+    Parameters
+    ----------
+    id : str
+        Id of the instrument, such as ``"odi"``.
+
+    Returns
+    -------
+    str
+        Range, direction, scoring in words, missing-item policies, variants, scales, bands, thresholds with
+        level, population and source, caveats, licence and source; what was not checked is marked so.
+
+    Raises
+    ------
+    FactsError
+        When there is no such instrument.
+
+    Examples
+    --------
+    >>> print(write_instrument_sheet("odi").splitlines()[0])
+    # Oswestry Disability Index (ODI)
+    """
+    instrument = read_instrument(id)
+    sections = {
+        "score": _list_points(_describe_score(instrument)),
+        "variants": _describe_variants(instrument),
+        "value_sets": _tabulate_value_sets(instrument),
+        "scales": _tabulate_scales(instrument),
+        "bands": _tabulate_bands(instrument),
+        "thresholds": _tabulate_thresholds(instrument),
+        "caveats": _list_points(instrument.caveats),
+        "origin": _list_points(_describe_origin(instrument)),
+    }
+    title = _say("title", name=instrument.name, short_name=instrument.short_name)
+    parts = [f"# {title}", " ".join(_introduce(instrument))]
+    for name, text in sections.items():
+        if text:
+            parts += [f"## {_say(f'section.{name}')}", text]
+    return "\n\n".join(parts) + "\n"
+
+
+def list_instrument_rows() -> tuple[dict[str, str], ...]:
+    """List all instruments, one row each, by domain.
+
+    Returns
+    -------
+    tuple of dict
+        ``domain``, ``id``, ``name``, ``range`` (with unit), ``direction`` and ``threshold`` (the default
+        one), as texts; domains in the order of the catalogue of words, ids sorted within.
+    """
+    domains = list(read_words().texts["instrument_sheet"]["domain"])
+    instruments = sorted(map(read_instrument, list_instruments()), key=lambda it: domains.index(it.domain))
+    return tuple(_make_row(entry) for entry in instruments)
+
+
+def tabulate_rows(header: str, rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table from a header such as ``"from | to"`` and rows of texts."""
+    n_columns = header.count("|") + 1
+    lines = [f"| {header} |", f"|{'---|' * n_columns}"]
+    lines += [f"| {' | '.join(_escape_cell(cell) for cell in row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _escape_cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _say(key: str, **values: object) -> str:
+    return read_words().say(f"instrument_sheet.{key}", **values)
+
+
+def _list_points(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _say_checked(verified: bool) -> str:
+    return _say("checked.yes" if verified else "checked.no")
+
+
+def _make_row(instrument: Instrument) -> dict[str, str]:
+    default = instrument.default_threshold
+    return {
+        "domain": _say(f"domain.{instrument.domain}"),
+        "id": instrument.id,
+        "name": instrument.name,
+        "range": f"{instrument.minimum:g} to {instrument.maximum:g} {instrument.unit}",
+        "direction": _say(f"direction.{instrument.direction}"),
+        "threshold": _say_threshold(default, instrument.unit) if default else _say("list.no_threshold"),
+    }
+
+
+def _introduce(instrument: Instrument) -> Iterator[str]:
+    yield _say(
+        "lead",
+        id=instrument.id,
+        domain=_say(f"domain.{instrument.domain}"),
+        kind=_say(f"kind.{instrument.kind}"),
+        version=instrument.version,
+    )
+    if instrument.recall:
+        yield _say("recall", recall=instrument.recall)
+    if not instrument.verified:
+        yield f"**{_say('unverified')}**"
+
+
+def _describe_score(instrument: Instrument) -> Iterator[str]:
+    rule = ScoringRule(**instrument.scoring)
+    yield _say(
+        "score.range",
+        low=f"{instrument.minimum:g}",
+        high=f"{instrument.maximum:g}",
+        unit=instrument.unit,
+        direction=_say(f"direction.{instrument.direction}"),
+    )
+    if instrument.step is not None:
+        single = rule.rule == "single"
+        yield _say("score.step_single" if single else "score.step", step=f"{instrument.step:g}")
+    yield from _describe_rule(rule)
+    if instrument.censored_at is not None:
+        yield _say("score.censored", limit=f"{instrument.censored_at:g}", unit=instrument.unit)
+    if instrument.aliases:
+        yield _say("score.aliases", aliases=", ".join(instrument.aliases))
+    for code, meaning in instrument.loinc.items():
+        yield _say("score.loinc", code=code, meaning=meaning)
+
+
+def _describe_rule(rule: ScoringRule) -> Iterator[str]:
+    n_items: object = rule.n_items
+    if rule.n_items_maximum is not None:
+        n_items = _say("score.up_to", fewest=rule.n_items, most=rule.n_items_maximum)
+    low, high = f"{rule.item_minimum:g}", f"{rule.item_maximum:g}"
+    yield _say(f"score.{rule.rule}", n_items=n_items, low=low, high=high)
+    if rule.items:
+        yield _say("score.labels", labels=", ".join(f"`{label}`" for label in rule.items))
+    if rule.rule == "single":
+        yield _say("score.missing_single")
+    else:
+        yield _say("score.missing", meaning=read_policies()[rule.missing].meaning, policy=rule.missing)
+    if rule.policies:
+        told = [f"`{name}` ({read_policies()[name].meaning})" for name in rule.policies]
+        yield _say("score.policies", policies="; ".join(told))
+    if rule.decimals is not None:
+        yield _say("score.decimals" if rule.decimals else "score.whole", decimals=rule.decimals)
+
+
+def _describe_variants(instrument: Instrument) -> str:
+    if not instrument.variants or ScoringRule(**instrument.scoring).value_sets:
+        return ""
+    groups = [
+        _say("variants.group", group=group, names=", ".join(f"`{name}`" for name in names))
+        for group, names in instrument.variants.items()
+    ]
+    return f"{_say('variants.lead')}\n\n{_list_points(groups)}"
+
+
+def _tabulate_value_sets(instrument: Instrument) -> str:
+    name = ScoringRule(**instrument.scoring).value_sets
+    if name is None:
+        return ""
+    sets = read_value_sets(name).values()
+    rows = [(f"`{entry.id}`", entry.label, entry.source, entry.note) for entry in sets]
+    return f"{_say('variants.required')}\n\n{tabulate_rows(_say('value_sets.header'), rows)}"
+
+
+def _tabulate_scales(instrument: Instrument) -> str:
+    if not instrument.scales:
+        return ""
+    rows = []
+    for name, scale in instrument.scales.items():
+        offset = f" {'+' if scale['offset'] > 0 else '-'} {abs(scale['offset']):g}" if scale["offset"] else ""
+        values = {"factor": f"{scale['factor']:g}", "offset": offset, "per": scale.get("per", "")}
+        rule = _say("scales.per" if "per" in scale else "scales.rule", **values)
+        rows.append((f"`{name}`", str(scale["meaning"]), rule))
+    return f"{_say('scales.lead')}\n\n{tabulate_rows(_say('scales.header'), rows)}"
+
+
+def _tabulate_bands(instrument: Instrument) -> str:
+    if not instrument.bands:
+        return ""
+    rows = [
+        (f"{band['low']:g}", f"{band['high']:g}", band["label"], _say_checked(band.get("verified", True)))
+        for band in instrument.bands
+    ]
+    return f"{tabulate_rows(_say('bands.header'), rows)}\n\n{_say('bands.lead')}"
+
+
+def _tabulate_thresholds(instrument: Instrument) -> str:
+    if not instrument.thresholds:
+        return _say("thresholds.none")
+    rows = [_fill_threshold_row(entry, instrument.unit) for entry in instrument.thresholds]
+    lead = _say("thresholds.lead")
+    if instrument.default_threshold is None:
+        lead = _say("thresholds.no_default")
+    return f"{lead}\n\n{tabulate_rows(_say('thresholds.header'), rows)}"
+
+
+def _fill_threshold_row(threshold: Threshold, unit: str) -> tuple[str, ...]:
+    mark = f" **({_say('thresholds.default')})**" if threshold.default else ""
+    who = f"{threshold.population}; {threshold.anchor}" if threshold.anchor else threshold.population
+    return (
+        f"`{threshold.id}`{mark}",
+        _say(f"thresholds.kind.{threshold.kind}"),
+        _say_threshold(threshold, unit),
+        _say(f"thresholds.level.{threshold.level}"),
+        who,
+        f"{threshold.source}. {threshold.note}".strip() if threshold.note else threshold.source,
+        _say_checked(threshold.verified),
+    )
+
+
+def _say_threshold(threshold: Threshold, unit: str) -> str:
+    values = {"value": f"{threshold.value:g}", "unit": unit, "comparison": threshold.comparison}
+    return _say(f"thresholds.{threshold.rule}", **values)
+
+
+def _describe_origin(instrument: Instrument) -> Iterator[str]:
+    yield _say("origin.licence", licence=instrument.licence)
+    yield _say("origin.source", source=instrument.source)
+    yield _say("origin.examples", number=len(instrument.examples), id=instrument.id)
