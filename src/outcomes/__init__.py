@@ -1,8 +1,8 @@
 """From anonymised treatment records to a defensible answer about therapies.
 
-A source becomes records, a question picks a cohort from them, an analysis gives a result, disclosure control releases it
-for an audience, a view shows it, and a report is a notebook whose released views become one page. Names are loaded when
-they are first used, so that ``import outcomes`` costs nothing.
+A source becomes records, a question picks a cohort from them, an analysis gives a result, disclosure
+control releases it for an audience, a view shows it, and a report is a notebook whose released views become
+one page. Names are loaded when they are first used, so that ``import outcomes`` costs nothing.
 
 Examples
 --------
@@ -22,32 +22,41 @@ __version__ = "0.1.0"
 _OFFERED = {
     "outcomes.errors": ("OutcomesError",),
     "outcomes.facts": (
-        "list_instruments", "list_sources", "read_instrument", "read_source", "read_therapies", "read_timepoints",
+        "list_instruments",
+        "list_sources",
+        "read_instrument",
+        "read_source",
+        "read_therapies",
+        "read_timepoints",
     ),
     "outcomes.records": ("Records", "read_records"),
     "outcomes.synthetic": ("simulate_clinic", "true_effects", "write_clinic"),
     "outcomes.cohort": ("Cohort", "select_cohort"),
     "outcomes.drafting": ("draft_source", "write_form"),
     "outcomes.result": ("Result",),
-    "outcomes.analyses.ancova": ("compare_at_timepoints",),
-    "outcomes.analyses.baseline": ("describe_baseline",),
-    "outcomes.analyses.change": ("summarise_change",),
-    "outcomes.analyses.comparability": ("check_comparability",),
-    "outcomes.analyses.completeness": ("count_completeness",),
-    "outcomes.analyses.cumulative": ("trace_cumulative",),
-    "outcomes.analyses.data_quality": ("summarise_data_quality",),
-    "outcomes.analyses.effect_sizes": ("estimate_effect_sizes",),
-    "outcomes.analyses.flow": ("count_flow",),
-    "outcomes.analyses.nonresponse": ("compare_respondents",),
-    "outcomes.analyses.regression_to_mean": ("bound_regression_to_mean",),
-    "outcomes.analyses.responders": ("count_responders",),
-    "outcomes.analyses.standardised": ("standardise_responders",),
+    "outcomes.analyses": (
+        "bound_regression_to_mean",
+        "check_comparability",
+        "compare_at_timepoints",
+        "compare_respondents",
+        "count_completeness",
+        "count_flow",
+        "count_responders",
+        "describe_baseline",
+        "estimate_effect_sizes",
+        "list_analyses",
+        "run_analysis",
+        "standardise_responders",
+        "summarise_change",
+        "summarise_data_quality",
+        "trace_cumulative",
+    ),
     "outcomes.disclosure": ("Release", "release"),
     "outcomes.reports": ("Report", "run_report"),
-}  # fmt: skip
+}
 _PLACES = {name: module for module, names in _OFFERED.items() for name in names}
 
-__all__ = ["__version__", *sorted(_PLACES)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_PLACES)]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,101 @@
+"""`outcomes analyse`: one analysis' rows with its method, its states and the flow of episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from outcomes.analyses import count_flow, run_analysis
+from outcomes.cli.screen import note, print_csv, print_json, print_table, say, shows_progress
+from outcomes.cohort import select_cohort
+from outcomes.disclosure import AUDIENCES, Release, release
+from outcomes.errors import DisclosureError
+from outcomes.records import Records, read_records
+from outcomes.result import Result
+
+#: The one analysis that is asked of records, not of a cohort.
+_OF_RECORDS = "data_quality"
+
+
+def run_named(
+    name: str,
+    source: str,
+    path: Path | None,
+    of_cohort: Mapping[str, Any],
+    of_analysis: Mapping[str, Any],
+    audience: str,
+) -> tuple[Result | Release, Result | Release | None]:
+    """Run an analysis by name, and count the flow of the cohort it was asked of.
+
+    Parameters
+    ----------
+    name, source, path
+        Analysis, source and place of the records.
+    of_cohort, of_analysis : mapping
+        Arguments of `select_cohort` and of the analysis.
+    audience : str
+        ``team`` prints results as computed; for others they are released first.
+
+    Returns
+    -------
+    tuple
+        The result and its flow, released where the audience is not the team; no flow where the analysis
+        is of records.
+    """
+    if audience not in AUDIENCES:
+        raise DisclosureError(f"There is no audience {audience!r}; there are {', '.join(AUDIENCES)}.")
+    records: Records = read_records(source, path, show_progress=shows_progress())
+    if name == _OF_RECORDS:
+        results: list[Result] = [run_analysis(name, records, **of_analysis)]
+    else:
+        cohort = select_cohort(records, **of_cohort)
+        results = [run_analysis(name, cohort, **of_analysis), count_flow(cohort)]
+    shown = results if audience == "team" else [release(result, audience) for result in results]
+    return shown[0], shown[1] if len(shown) > 1 else None
+
+
+def print_analysis(result: Result | Release, flow: Result | Release | None, form: str) -> None:
+    """Print a result as a table for people, or as CSV or JSON for machines.
+
+    CSV holds the rows alone; what belongs to them is printed on standard error.
+    """
+    rows = result.to_frame().to_dict("records")
+    columns = list(result.to_frame().columns)
+    if form == "json":
+        print_json(
+            _describe(result) | {"rows": rows, "flow": flow.to_frame().to_dict("records") if flow else []}
+        )
+    elif form == "csv":
+        print_csv(rows, columns)
+        note(*_write_words(result))
+    else:
+        print_table(rows, columns, title=result.name)
+        say("", *_write_words(result))
+        if flow is not None:
+            say("")
+            print_table(
+                flow.to_frame().to_dict("records"), ["term", "level", "statistic", "estimate"], title="flow"
+            )
+
+
+def _describe(result: Result | Release) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "method": result.method,
+        "warnings": result.warnings,
+        "notes": getattr(result, "notes", ()),
+        "estimand": result.estimand,
+        "comparable": result.comparable,
+        "states": result.table["state"].value_counts().to_dict(),
+        "provenance": result.provenance,
+    }
+
+
+def _write_words(result: Result | Release) -> list[str]:
+    states = ", ".join(f"{count} {state}" for state, count in _describe(result)["states"].items())
+    comparable = {True: "comparable", False: "not comparable"}.get(result.comparable)  # type: ignore[arg-type]
+    lines = [f"Method: {result.method}", f"States: {states or 'none'}"]
+    lines += [f"Estimand: {result.estimand}"] if result.estimand else []
+    lines += [f"Therapies: {comparable} on what was recorded"] if comparable else []
+    return [*lines, *(f"Note: {text}" for text in (*result.warnings, *getattr(result, "notes", ())))]

@@ -1,0 +1,198 @@
+"""`outcomes check`: what was read and refused and why, what is complete, and what each audience will see."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from outcomes.analyses import (
+    check_comparability,
+    count_completeness,
+    count_responders,
+    describe_baseline,
+    summarise_change,
+)
+from outcomes.cli.screen import print_table, say
+from outcomes.cohort import Cohort, select_cohort
+from outcomes.disclosure import AUDIENCES, release
+from outcomes.errors import AnalysisError, Finding
+from outcomes.records import Records
+from outcomes.records.quarantine import open_private_folder, write_private_file
+from outcomes.result import Result
+
+_KINDS = {
+    "refused records": ("quarantine_row", "quarantine_patient_pair"),
+    "refused cells": ("quarantine_cell",),
+    "repaired": ("repair_and_log",),
+    "to know": ("accept_with_warning",),
+}
+_GROUP_ALL = "all"
+
+
+def describe_records(records: Records) -> dict[str, Any]:
+    """Describe what was read of a source, without any patient's value.
+
+    Parameters
+    ----------
+    records : Records
+
+    Returns
+    -------
+    dict
+        Counts, findings by kind, columns not read, completeness per outcome, what each audience will see
+        of the primary outcome, and how many follow-ups are overdue (their list is written privately).
+    """
+    cohorts, problems = _select_cohorts(records)
+    description: dict[str, Any] = {
+        "source": records.source.name,
+        "n_read": records.n_read,
+        "n_accepted": records.n_accepted,
+        "n_refused": records.n_refused,
+        "n_patients": int(records.episodes["patient_id"].nunique()),
+        "n_episodes": len(records.episodes),
+        "n_assessments": len(records.assessments),
+        "findings": {kind: _pick(records.findings, outcomes) for kind, outcomes in _KINDS.items()},
+        "not_read": records.unmapped,
+        "completeness": [row for cohort in cohorts for row in _count_seen(cohort)],
+        "problems": problems,
+    }
+    if cohorts:
+        description["audiences"] = _foresee(cohorts[0])
+        description["overdue"] = _list_overdue(cohorts[0])
+    return description
+
+
+def _pick(findings: tuple[Finding, ...], outcomes: tuple[str, ...]) -> list[str]:
+    return [str(finding) for finding in findings if finding.outcome in outcomes]
+
+
+def _select_cohorts(records: Records) -> tuple[list[Cohort], list[str]]:
+    """Select a cohort for each recorded outcome, the source's primary one first."""
+    scores = records.assessments[["instrument", "variant"]].drop_duplicates()
+    outcomes = [
+        (str(row.instrument), None if pd.isna(row.variant) else str(row.variant))
+        for row in scores.itertuples()
+    ]
+    primary = records.source.primary
+    first = (primary.get("instrument"), primary.get("variant"))
+    outcomes.sort(key=lambda outcome: (outcome != first, outcome[0] != first[0], str(outcome)))
+    cohorts, problems = [], []
+    for instrument, variant in outcomes:
+        try:
+            cohorts.append(select_cohort(records, instrument=instrument, variant=variant))
+        except AnalysisError as error:
+            problems.append(f"{instrument}{f':{variant}' if variant else ''}: {error}")
+    return cohorts, problems
+
+
+def _count_seen(cohort: Cohort) -> list[dict[str, Any]]:
+    """Count those due and seen of all therapies together, one row per time point."""
+    table = count_completeness(cohort).where(group=_GROUP_ALL).table
+    wide = table.pivot(index="timepoint", columns="statistic", values="estimate")
+    return [
+        {
+            "outcome": cohort.outcome,
+            "timepoint": timepoint,
+            "due": wide["n_due"].get(timepoint),
+            "seen": wide["n_seen"].get(timepoint),
+            "share_seen": wide["share_seen"].get(timepoint),
+        }
+        for timepoint in cohort.timepoints
+        if timepoint in wide.index
+    ]
+
+
+def _foresee(cohort: Cohort) -> dict[str, Any]:
+    """Count the rows that each audience will see of what a page shows of the primary outcome."""
+    gate = check_comparability(cohort)
+    results = [
+        describe_baseline(cohort),
+        count_completeness(cohort),
+        summarise_change(cohort),
+        count_responders(cohort),
+    ]
+    return {
+        "outcome": cohort.outcome,
+        "comparable": gate.comparable,
+        "because": [] if gate.comparable else _say_reasons(gate),
+        "rows": [_count_shown(result, audience) for audience in AUDIENCES for result in results],
+    }
+
+
+def _say_reasons(gate: Result) -> list[str]:
+    return [
+        f"{row['term']}: found {row['estimate']:.3g}, needed {row['x']:.3g} ({row['level']})"
+        for row in gate.where(statistic="check").table.to_dict("records")
+    ]
+
+
+def _count_shown(result: Result, audience: str) -> dict[str, Any]:
+    released = release(result, audience)
+    n_rows = len(result.table)
+    return {
+        "audience": audience,
+        "part": result.name,
+        "rows": n_rows,
+        "shown": int(released.table["shown"].sum()),
+        "withheld": n_rows - int(released.table["shown"].sum()),
+    }
+
+
+def _list_overdue(cohort: Cohort, folder: Path = Path(".outcomes")) -> dict[str, Any]:
+    """Write the episodes whose latest due follow-up was not seen to a private file, and count them."""
+    grid = cohort.table.loc[cohort.table["timepoint"] != next(iter(cohort.timepoints))]
+    due = grid.loc[grid["status"].isin(["seen", "missing", "lost"])]
+    latest = due.groupby("episode_id", observed=True).tail(1)
+    overdue = latest.loc[latest["status"] != "seen", ["episode_id", "timepoint"]]
+    if overdue.empty:
+        return {"n": 0, "file": None}
+    path = (
+        open_private_folder(folder) / f"overdue-{cohort.source.name}-{datetime.date.today().isoformat()}.csv"
+    )
+    text = overdue.assign(outcome=cohort.outcome).to_csv(index=False, lineterminator="\n")
+    write_private_file(path, text.encode("utf-8"))
+    return {"n": len(overdue), "file": path.as_posix()}
+
+
+def print_description(description: Mapping[str, Any]) -> None:
+    """Print a description for a person."""
+    counts = ("n_read", "n_accepted", "n_refused", "n_patients", "n_episodes", "n_assessments")
+    read, accepted, refused, patients, episodes, assessments = (description[key] for key in counts)
+    say(
+        f"{description['source']}: {read} records read, {accepted} accepted, {refused} refused",
+        f"{patients} patients, {episodes} episodes, {assessments} assessments",
+    )
+    for kind, lines in description["findings"].items():
+        _print_section(kind.capitalize(), lines)
+    unread = [f"{file}: {', '.join(headers)}" for file, headers in description["not_read"].items() if headers]
+    _print_section("Columns not read", unread)
+    if description["completeness"]:
+        say("")
+        rows = [row | {"share_seen": f"{row['share_seen']:.0%}"} for row in description["completeness"]]
+        print_table(rows, ["outcome", "timepoint", "due", "seen", "share_seen"], title="Completeness")
+    _print_section("Cannot be asked as it stands", description["problems"])
+    _print_outlook(description)
+
+
+def _print_section(title: str, lines: list[str]) -> None:
+    if lines:
+        say("", title, *(f"  {line}" for line in lines))
+
+
+def _print_outlook(description: Mapping[str, Any]) -> None:
+    if "audiences" not in description:
+        return
+    outlook, overdue = description["audiences"], description["overdue"]
+    say("")
+    title = f"What each audience will see of {outlook['outcome']}"
+    print_table(outlook["rows"], ["audience", "part", "rows", "shown", "withheld"], title=title)
+    words = {True: "yes", False: "no, because", None: "there is nothing to compare"}
+    say(f"Therapies comparable on what was recorded: {words[outlook['comparable']]}")
+    say(*(f"  {reason}" for reason in outlook["because"]))
+    say("", f"Overdue follow-ups: {overdue['n']}")
+    if overdue["file"]:
+        say(f"  which episodes: {overdue['file']} (private; it holds their ids)")

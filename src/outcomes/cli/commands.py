@@ -1,0 +1,220 @@
+"""The commands, each thin: read what was typed, call one verb of the package, print what it gave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outcomes.cli.screen import print_json, print_table, say, shows_progress
+from outcomes.cli.values import share_options, split_instrument, split_pairs, split_ranges
+
+app = typer.Typer(
+    help="From treatment records to a defensible answer: which therapy, how much better, how sure.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Source = Annotated[str, typer.Option("--source", help="Name of a source, or the path of its TOML.")]
+Records = Annotated[
+    Path | None, typer.Option("--path", help="File or folder of records; where the source says, when absent.")
+]
+Pairs = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="key=value; may be repeated.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@app.callback(invoke_without_command=True)
+def begin(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Print the version where it is asked for."""
+    if version:
+        from outcomes import __version__
+
+        say(f"outcomes {__version__}")
+        raise typer.Exit
+
+
+@app.command("check")
+def check_records(source: Source = "made-up-clinic", path: Records = None, as_json: AsJson = False) -> None:
+    """Read a source and say what was refused and why.
+
+    Also: how complete it is, what each audience will see, and how many follow-ups are overdue.
+    """
+    from outcomes.cli.checking import describe_records, print_description
+    from outcomes.records import read_records
+
+    records = read_records(source, path, show_progress=shows_progress())
+    description = describe_records(records)
+    if as_json:
+        print_json(description)
+    else:
+        print_description(description)
+
+
+def _already(target: Path) -> str:
+    return f"{target} is there already; add --replace to write over it, or --out for another place."
+
+
+@app.command("draft")
+def draft_toml(
+    file: Annotated[Path, typer.Argument(help="A CSV, Excel or Parquet file.")],
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook; the fullest when absent.")] = None,
+    out: Annotated[str | None, typer.Option(help="File to write, - to print; else data/sources/.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over an earlier draft.")] = False,
+) -> None:
+    """Draft a source TOML from a file, with questions."""
+    from outcomes.drafting import draft_source
+    from outcomes.errors import FactsError
+
+    draft = draft_source(file, sheet)
+    if out == "-":
+        say(draft.text.rstrip("\n"))
+        return
+    target = Path(out) if out else Path("data", "sources", f"{draft.name}.toml")
+    if target.exists() and not replace:
+        raise FactsError(_already(target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(draft.text, encoding="utf-8")
+    say(f"Wrote {target} with {draft.n_questions} questions.")
+    for kind, headers in draft.left_out.items():
+        say(f"  not read, {kind.replace('_', ' ')}: {', '.join(headers)}")
+    named = draft.name if out is None else str(target)
+    say(f'Answer each text that begins with "?", then: outcomes check --source {named} --path {file}')
+
+
+@app.command("template")
+def write_template(
+    out: Annotated[Path, typer.Option(help="Workbook to write.")] = Path("outcomes-form.xlsx"),
+    replace: Annotated[bool, typer.Option("--replace", help="Write over an earlier form.")] = False,
+) -> None:
+    """Write an Excel form that needs no source TOML."""
+    from outcomes.drafting import write_form
+    from outcomes.errors import FactsError
+
+    if out.exists() and not replace:
+        raise FactsError(_already(out))
+    write_form(out)
+    say(f"Wrote {out}. Fill its first sheet, one row per patient, then:")
+    say(f"  outcomes report therapy_comparison --source template --path {out}")
+
+
+@app.command("report")
+def make_reports(
+    name: Annotated[str | None, typer.Argument(help="Name of a report, such as therapy_comparison.")] = None,
+    instrument: Annotated[
+        list[str] | None, typer.Option(help="Instrument, such as odi or nprs:average; may be repeated.")
+    ] = None,
+    audience: Annotated[list[str] | None, typer.Option(help="team or stakeholder; may be repeated.")] = None,
+    source: Source = "made-up-clinic",
+    path: Records = None,
+    parameter: Pairs = None,
+    out: Annotated[Path, typer.Option(help="Folder of pages.")] = Path("reports", "html"),
+    as_json: AsJson = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the reports.")] = False,
+) -> None:
+    """Make a report, a page per instrument and audience."""
+    from outcomes.reports import list_reports
+
+    if list_all or name is None:
+        say(*list_reports())
+        return
+    from outcomes.cli.making import make_pages
+
+    wanted = [
+        split_instrument(one) | ({"audience": who} if who else {})
+        for one in instrument or [""]
+        for who in audience or [""]
+    ]
+    exit_code = make_pages(name, wanted, split_pairs(parameter or ()), source, path, out, as_json)
+    raise typer.Exit(exit_code)
+
+
+@app.command("analyse")
+def analyse_cohort(
+    name: Annotated[str | None, typer.Argument(help="Name of an analysis, such as change.")] = None,
+    source: Source = "made-up-clinic",
+    path: Records = None,
+    instrument: Annotated[str | None, typer.Option(help="Instrument, such as odi or nprs:average.")] = None,
+    parameter: Pairs = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Filter, such as region=low_back or age_years=18..65."),
+    ] = None,
+    audience: Annotated[str, typer.Option(help="team or stakeholder.")] = "team",
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    list_all: Annotated[bool, typer.Option("--list", help="List the analyses.")] = False,
+) -> None:
+    """Run one analysis and print its rows.
+
+    With them: the method, the states and the flow of episodes.
+    """
+    from outcomes.analyses import list_analyses
+
+    if list_all or name is None:
+        say(*list_analyses())
+        return
+    if form not in ("table", "csv", "json"):
+        raise typer.BadParameter("choose table, csv or json", param_hint="--format")
+    from outcomes.cli.analysing import print_analysis, run_named
+
+    of_cohort, of_analysis = share_options(name, split_pairs(parameter or ()))
+    of_cohort |= split_instrument(instrument) | split_ranges(where or ())
+    print_analysis(*run_named(name, source, path, of_cohort, of_analysis, audience), form)
+
+
+@app.command("instruments")
+def show_instruments(
+    id: Annotated[str | None, typer.Argument(help="Id of an instrument, such as odi.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is known of instruments, with sources."""
+    from dataclasses import asdict
+
+    from outcomes.facts import read_instrument
+    from outcomes.facts.instrument_sheet import list_instrument_rows, write_instrument_sheet
+
+    if id is not None and as_json:
+        print_json(asdict(read_instrument(id)))
+    elif id is not None:
+        say(write_instrument_sheet(id).rstrip("\n"))
+    else:
+        rows = list_instrument_rows()
+        print_json(rows) if as_json else print_table(rows, list(rows[0]))
+
+
+@app.command("simulate")
+def simulate_records(
+    episodes: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 1200,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same records.")] = 20261123,
+    out: Annotated[Path | None, typer.Option(help="Folder to write.")] = None,
+) -> None:
+    """Write made-up records with known true effects."""
+    from outcomes.synthetic import write_clinic
+
+    folder = out or Path(f"made-up-clinic-{seed}")
+    write_clinic(folder, n_episodes=episodes, seed=seed)
+    say(f"Wrote {episodes} made-up episodes to {folder}. To look at them:")
+    say(f"  outcomes report therapy_comparison --source made-up-clinic --path {folder}")
+
+
+@app.command("explore")
+def open_explorer() -> None:
+    """Open JupyterLab on the explore notebook."""
+    import subprocess
+    import sys
+
+    from outcomes.errors import ReportError
+
+    notebook = Path("notebooks", "explore.ipynb")
+    if not notebook.is_file():
+        raise ReportError(
+            f"There is no {notebook.as_posix()} here; change to the project's folder.", exit_code=2
+        )
+    raise typer.Exit(
+        subprocess.run([sys.executable, "-m", "jupyterlab", str(notebook)], check=False).returncode
+    )

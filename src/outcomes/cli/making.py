@@ -1,0 +1,59 @@
+"""`outcomes report`: one page for each instrument and audience that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from outcomes.cli.screen import note, print_json, say, shows_progress
+from outcomes.errors import OutcomesError
+from outcomes.reports import find_notebook, parse_texts, read_parameters, run_report
+
+
+def make_pages(
+    name: str,
+    wanted: Sequence[Mapping[str, str]],
+    pairs: Mapping[str, str],
+    source: str,
+    path: Path | None,
+    out: Path,
+    as_json: bool,
+) -> int:
+    """Make the pages one after the other; a page that fails does not keep the others from being made.
+
+    Parameters
+    ----------
+    name : str
+        Name of the report.
+    wanted : sequence of mappings
+        Instrument, variant and audience of each page, what was not typed absent.
+    pairs : mapping
+        Further parameters, as typed.
+    source, path, out, as_json
+        As on the command line.
+
+    Returns
+    -------
+    int
+        0, or the highest exit code of the pages that failed.
+    """
+    import nbformat
+
+    schema = read_parameters(nbformat.read(find_notebook(name), as_version=4))
+    made, exit_code = [], 0
+    for choice in wanted:
+        parameters = parse_texts(schema, {**pairs, **choice})
+        try:
+            report = run_report(
+                name, parameters, source=source, path=path, out=out, show_progress=shows_progress()
+            )
+        except OutcomesError as error:
+            note(f"Not made ({', '.join(choice.values()) or name}): {error}")
+            exit_code = max(exit_code, error.exit_code)
+            continue
+        made.append({**choice, "audience": report.audience, "page": report.page.as_posix()})
+        if not as_json:
+            say(report.page.as_posix())
+    if as_json:
+        print_json(made)
+    return exit_code

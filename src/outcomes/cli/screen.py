@@ -1,0 +1,93 @@
+"""What commands print: tables for people, CSV and JSON for machines."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+
+def say(*lines: str) -> None:
+    """Print lines for a person on standard output."""
+    for line in lines:
+        print(line)
+
+
+def note(*lines: str) -> None:
+    """Print lines beside the result, on standard error."""
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def shows_progress() -> bool:
+    """Return whether progress may be shown: only on a terminal."""
+    return sys.stderr.isatty()
+
+
+def print_json(content: Any) -> None:
+    """Print a value as JSON, missing numbers as null."""
+    print(json.dumps(_plain(content), ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value made of what JSON has; numbers that are none become null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "item") and not isinstance(value, str):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def print_csv(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str], file: TextIO | None = None) -> None:
+    """Print rows as CSV with a header; missing values are empty."""
+    writer = csv.writer(file or sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        plain = (_plain(row.get(column)) for column in columns)
+        writer.writerow("" if value is None else value for value in plain)
+
+
+def print_table(rows: Sequence[Mapping[Any, Any]], columns: Sequence[str], title: str = "") -> None:
+    """Print rows in aligned columns, numbers to the right; columns without any value are left out.
+
+    Examples
+    --------
+    >>> print_table([{"group": "all", "n": 12.0, "x": None}], ["group", "n", "x"])
+    group   n
+    all    12
+    """
+    cells = [[_format(row.get(column)) for column in columns] for row in rows]
+    used = [i for i in range(len(columns)) if any(line[i] for line in cells)]
+    lines = [[columns[i] for i in used], *([line[i] for i in used] for line in cells)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(used))]
+    numeric = [_is_numeric(rows, columns[i]) for i in used]
+    if title:
+        say(title)
+    for line in lines:
+        parts = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        )
+        say("  ".join(parts).rstrip())
+
+
+def _is_numeric(rows: Sequence[Mapping[Any, Any]], column: str) -> bool:
+    values = [_plain(row.get(column)) for row in rows]
+    numbers = [value for value in values if value is not None]
+    return bool(numbers) and all(isinstance(value, int | float) for value in numbers)
+
+
+def _format(value: Any) -> str:
+    value = _plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,129 @@
+"""What is typed on the command line, as the values that functions take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from inspect import signature
+from typing import Any
+
+from outcomes.errors import AnalysisError, FactsError
+
+#: Arguments of `select_cohort` that a user may give with ``-p``; the others have options of their own.
+_TUPLES = {"timepoints", "therapies", "covariates"}
+
+
+def split_pairs(texts: Iterable[str]) -> dict[str, str]:
+    """Split ``key=value`` texts.
+
+    Raises
+    ------
+    FactsError
+        When a text has no ``=`` or a key stands twice.
+
+    Examples
+    --------
+    >>> split_pairs(["k=8", "where=site == 'A'"])
+    {'k': '8', 'where': "site == 'A'"}
+    """
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise FactsError(f"-p takes key=value, such as -p k=8; it was given {text!r}.")
+        if key.strip() in pairs:
+            raise FactsError(f"-p {key.strip()} was given twice.")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def split_instrument(text: str | None) -> dict[str, str]:
+    """Split ``nprs:average`` into instrument and variant.
+
+    Examples
+    --------
+    >>> split_instrument("nprs:average"), split_instrument("odi"), split_instrument(None)
+    ({'instrument': 'nprs', 'variant': 'average'}, {'instrument': 'odi'}, {})
+    """
+    if not text:
+        return {}
+    id, _, variant = text.partition(":")
+    return {"instrument": id, "variant": variant} if variant else {"instrument": id}
+
+
+def split_ranges(texts: Iterable[str]) -> dict[str, Any]:
+    """Split filters on episodes; ``18..65`` is a range that includes both ends, either may be left open.
+
+    Examples
+    --------
+    >>> split_ranges(["region=low_back", "age_years=18..65", "bmi=..30"])
+    {'where': {'region': 'low_back', 'age_years': (18, 65), 'bmi': (None, 30)}}
+    >>> split_ranges([])
+    {}
+    """
+    filters = {}
+    for key, text in split_pairs(texts).items():
+        low, dots, high = text.partition("..")
+        ends = tuple(read_value(end) if end else None for end in (low, high))
+        filters[key] = ends if dots else read_value(text)
+    return {"where": filters} if filters else {}
+
+
+def read_value(text: str) -> Any:
+    """Read a text as true or false, a number, none, or text.
+
+    Examples
+    --------
+    >>> read_value("true"), read_value("0.9"), read_value("3"), read_value("odi"), read_value("none")
+    (True, 0.9, 3, 'odi', None)
+    """
+    words = {"true": True, "false": False, "none": None}
+    if text.casefold() in words:
+        return words[text.casefold()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def share_options(name: str, pairs: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Share out options between the choice of the cohort and the analysis.
+
+    Parameters
+    ----------
+    name : str
+        Name of the analysis.
+    pairs : mapping
+        As typed; lists are separated by commas.
+
+    Returns
+    -------
+    tuple of dict
+        Arguments of `select_cohort`, arguments of the analysis.
+
+    Raises
+    ------
+    AnalysisError
+        When neither takes an option; the message lists all that there are.
+    """
+    from outcomes.analyses import read_analysis
+    from outcomes.cohort import select_cohort
+
+    of_cohort = list(signature(select_cohort).parameters)[1:]
+    of_analysis = list(signature(read_analysis(name)).parameters)[1:]
+    unknown = [key for key in pairs if key not in (*of_cohort, *of_analysis)]
+    if unknown:
+        allowed = ", ".join(dict.fromkeys((*of_analysis, *of_cohort)))
+        raise AnalysisError(f"{name} takes no option {unknown[0]!r}; it takes: {allowed}.")
+    chosen = {key: _read(key, text) for key, text in pairs.items()}
+    return (
+        {key: value for key, value in chosen.items() if key in of_cohort},
+        {key: value for key, value in chosen.items() if key in of_analysis and key not in of_cohort},
+    )
+
+
+def _read(key: str, text: str) -> Any:
+    if key in _TUPLES:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return read_value(text)

@@ -1,0 +1,173 @@
+"""The Excel form that needs no source: made from the source that reads it, with lists to choose from."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+
+from outcomes.errors import RecordsError
+from outcomes.facts import FileSpec, read_facts, read_instrument, read_schema, read_source, read_therapies
+
+_SOURCE = "template"
+_CODES_SHEET = "codes"
+#: Rows that can be filled in; the form says so where it ends.
+_N_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class FormColumn:
+    """A column of the form.
+
+    Parameters
+    ----------
+    header : str
+    hint : str
+        What the form says when a cell of the column is entered; at most 255 characters, as Excel allows.
+    choices : tuple of str
+        List to choose from; empty where a number, date or short text is typed.
+    labels : tuple of str
+        What each choice means, in the same order.
+    kind : str
+        ``list``, ``date``, ``integer``, ``decimal`` or ``any``.
+    minimum, maximum : float or None
+        Of a number.
+    """
+
+    header: str
+    hint: str
+    choices: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    kind: str = "any"
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+def write_form(path: str | Path) -> None:
+    """Write the form as an Excel workbook: a sheet to fill in, and a sheet with the codes.
+
+    One row is one patient; what is left blank counts as not recorded. The source ``template`` reads it.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where to write it; an older file is replaced.
+
+    Raises
+    ------
+    RecordsError
+        When the name does not end in ``.xlsx``.
+    """
+    if Path(path).suffix != ".xlsx":
+        raise RecordsError("The form is an Excel workbook; give it a name that ends in .xlsx.")
+    spec = read_source(_SOURCE).files[0]
+    columns = list_form_columns(spec)
+    book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False})
+    sheet = book.add_worksheet(spec.sheet)
+    places = _write_codes(book, [column for column in columns if column.choices])
+    bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
+    formats = {
+        "date": book.add_format({"num_format": "yyyy-mm-dd"}),
+        "any": book.add_format({"num_format": "@"}),
+    }
+    for number, column in enumerate(columns):
+        sheet.write_string(0, number, column.header, bold)
+        sheet.set_column(number, number, max(11, len(column.header) + 2), formats.get(column.kind))
+        sheet.data_validation(1, number, _N_ROWS, number, _build_validation(column, places))
+    sheet.freeze_panes(1, 1)
+    book.close()
+
+
+def list_form_columns(spec: FileSpec) -> list[FormColumn]:
+    """Return the columns of the form in their order: the episode's, then date and scores of each visit.
+
+    Parameters
+    ----------
+    spec : FileSpec
+        The one file of the source that reads the form.
+
+    Returns
+    -------
+    list of FormColumn
+    """
+    hints = read_facts("drafting")["form"]
+    columns = [_describe_column(name, header) for name, header in spec.columns.items()]
+    for score in spec.scores:
+        if score.date_column and all(column.header != score.date_column for column in columns):
+            columns.append(FormColumn(score.date_column, hints["visit_date"], kind="date"))
+        instrument = read_instrument(score.instrument)
+        whole = instrument.step is not None and float(instrument.step).is_integer()
+        columns.append(
+            FormColumn(
+                score.column or "",
+                hints["score"].format(name=instrument.name, low=instrument.minimum, high=instrument.maximum),
+                kind="integer" if whole else "decimal",
+                minimum=instrument.minimum,
+                maximum=instrument.maximum,
+            )
+        )
+    return columns
+
+
+def _describe_column(name: str, header: str) -> FormColumn:
+    """Return a column of the form for a column of the schema, with its choices, range and hint."""
+    column, hints = read_schema()["episodes"][name], read_facts("drafting")["form"]
+    hint = hints.get(name, column.meaning)[:255]
+    if name == "therapy":
+        therapies = read_therapies().values()
+        return FormColumn(
+            header, hint, _plain(entry.id for entry in therapies), tuple(t.label for t in therapies), "list"
+        )
+    if column.allowed:
+        labels = tuple((column.labels or {}).get(code, "") for code in column.allowed)
+        return FormColumn(header, hint, _plain(column.allowed), labels, "list")
+    kind = {"date": "date", "integer": "integer", "number": "decimal"}.get(column.type, "any")
+    return FormColumn(header, hint, kind=kind, minimum=column.minimum, maximum=column.maximum)
+
+
+def _plain(ids: Any) -> tuple[str, ...]:
+    """Return ids as words; the reader takes blanks and underscores for the same."""
+    return tuple(id.replace("_", " ") for id in ids)
+
+
+def _write_codes(book: Any, columns: Sequence[FormColumn]) -> dict[str, str]:
+    """Write the sheet of codes, and return the range of each column's choices for its validation."""
+    sheet = book.add_worksheet(_CODES_SHEET)
+    bold = book.add_format({"bold": True, "bottom": 1})
+    places = {}
+    for number, column in enumerate(columns):
+        first = 3 * number
+        sheet.write_string(0, first, column.header, bold)
+        sheet.set_column(first, first, 20)
+        sheet.set_column(first + 1, first + 1, 40)
+        for line, (choice, label) in enumerate(zip(column.choices, column.labels, strict=True), start=1):
+            sheet.write_string(line, first, choice)
+            sheet.write_string(line, first + 1, label)
+        letters = xlsxwriter.utility.xl_col_to_name(first, col_abs=True)
+        places[column.header] = f"={_CODES_SHEET}!{letters}$2:{letters}${len(column.choices) + 1}"
+    return places
+
+
+def _build_validation(column: FormColumn, places: dict[str, str]) -> dict[str, Any]:
+    """Return what Excel lets into a column, and what it says when something else is typed."""
+    said = {
+        "input_title": column.header[:32],
+        "input_message": column.hint,
+        "error_title": column.header[:32],
+        "error_message": column.hint,
+        "ignore_blank": True,
+    }
+    if column.kind == "list":
+        return {"validate": "list", "source": places[column.header], **said}
+    if column.kind == "date":
+        earliest = datetime.date(read_facts("checks")["earliest_year"], 1, 1)
+        return {"validate": "date", "criteria": ">=", "value": earliest, **said}
+    if column.kind in ("integer", "decimal"):
+        low = column.minimum if column.minimum is not None else 0
+        high = column.maximum if column.maximum is not None else 1e6
+        return {"validate": column.kind, "criteria": "between", "minimum": low, "maximum": high, **said}
+    return {"validate": "any", **said}
