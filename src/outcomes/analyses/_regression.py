@@ -21,6 +21,8 @@ class Design:
     ----------
     columns : array, shape (n, p)
         Intercept, baseline score, covariates, then one column for every group but the last.
+    target : array, shape (m, p)
+        The same columns for the episodes over which covariates are averaged.
     groups : tuple of str
         Groups in the order of their columns; the last is the one that the others are set against.
     state : str
@@ -28,18 +30,34 @@ class Design:
     """
 
     columns: np.ndarray
+    target: np.ndarray
     groups: tuple[str, ...]
     state: str
 
+    @property
+    def n_marks(self) -> int:
+        """How many columns, the last ones, mark groups."""
+        return len(self.groups) - 1
+
+    def place_in(self, number: int) -> np.ndarray:
+        """Return the target's columns as if all its episodes were in one group, given by its place."""
+        moved = self.target.copy()
+        moved[:, -self.n_marks :] = np.eye(len(self.groups))[number, :-1]
+        return moved
+
     def average_for_groups(self) -> np.ndarray:
-        """Return per group the mean of the columns over all rows as if all were in that group."""
-        rows = np.tile(self.columns.mean(axis=0), (len(self.groups), 1))
-        rows[:, -(len(self.groups) - 1) :] = np.eye(len(self.groups))[:, :-1]
+        """Return per group the mean of the target's columns as if all were in that group."""
+        rows = np.tile(self.target.mean(axis=0), (len(self.groups), 1))
+        rows[:, -self.n_marks :] = np.eye(len(self.groups))[:, :-1]
         return rows
 
 
 def build_design(
-    grid: Grid, covariates: list[Covariate], fitted: np.ndarray, groups: tuple[str, ...]
+    grid: Grid,
+    covariates: list[Covariate],
+    fitted: np.ndarray,
+    groups: tuple[str, ...],
+    target: np.ndarray | None = None,
 ) -> Design:
     """Build the columns for the episodes at some positions, all of them in the given groups.
 
@@ -56,28 +74,39 @@ def build_design(
     fitted : array of int
     groups : tuple of str
         At least two.
+    target : array of int, optional
+        Positions of the episodes over which covariates are averaged; the fitted ones where absent.
 
     Returns
     -------
     Design
     """
-    held = [column for covariate in covariates for column in _spread(covariate, fitted)]
-    codes = [grid.groups.index(name) for name in groups[:-1]]
-    marks = [(grid.group[fitted] == code).astype("float64") for code in codes]
-    columns = np.column_stack([np.ones(len(fitted)), *held, *marks])
+    columns = _list_columns(grid, covariates, fitted, fitted, groups)
     kept = find_independent(columns)
-    lost = np.setdiff1d(np.arange(columns.shape[1] - len(marks), columns.shape[1]), kept)
-    return Design(columns[:, kept], groups, "rank_deficient" if len(lost) else "ok")
+    marks = np.arange(columns.shape[1] - len(groups) + 1, columns.shape[1])
+    state = "ok" if np.isin(marks, kept).all() else "rank_deficient"
+    columns = columns[:, kept]
+    if target is None:
+        return Design(columns, columns, groups, state)
+    return Design(columns, _list_columns(grid, covariates, target, fitted, groups)[:, kept], groups, state)
 
 
-def _spread(covariate: Covariate, fitted: np.ndarray) -> list[np.ndarray]:
-    values, recorded = covariate.values[fitted], covariate.recorded[fitted]
+def _list_columns(
+    grid: Grid, covariates: list[Covariate], rows: np.ndarray, fitted: np.ndarray, groups: tuple[str, ...]
+) -> np.ndarray:
+    held = [column for covariate in covariates for column in _spread(covariate, rows, fitted)]
+    marks = [(grid.group[rows] == grid.groups.index(name)).astype("float64") for name in groups[:-1]]
+    return np.column_stack([np.ones(len(rows)), *held, *marks])
+
+
+def _spread(covariate: Covariate, rows: np.ndarray, fitted: np.ndarray) -> list[np.ndarray]:
+    values, recorded = covariate.values[rows], covariate.recorded[rows]
     absent = (~recorded).astype("float64")
     if covariate.levels:
         marks = [(values == level).astype("float64") for level in range(1, len(covariate.levels))]
         return [*marks, absent]
-    mean = values[recorded].mean() if recorded.any() else 0.0
-    filled = np.where(recorded, values, mean)
+    known = covariate.values[fitted[covariate.recorded[fitted]]]
+    filled = np.where(recorded, values, known.mean() if len(known) else 0.0)
     return [filled] if covariate.name == SCORE else [filled, absent]
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from outcomes.analyses._cluster_robust import estimate_clustered
-from outcomes.analyses._clusters import Clustering, choose_clusters, count_clusters
-from outcomes.analyses._covariates import Covariate, list_covariates, read_covariate
+from outcomes.analyses._clusters import count_clusters
+from outcomes.analyses._comparison import Comparison, plan_comparison
 from outcomes.analyses._declaration import (
     join_names,
-    label_covariate,
     label_timepoint,
     percent,
     require_direction,
@@ -21,7 +19,7 @@ from outcomes.analyses._declaration import (
     state_estimand,
     trace_provenance,
 )
-from outcomes.analyses._grid import Grid, arrange_grid
+from outcomes.analyses._grid import arrange_grid
 from outcomes.analyses._interval import p_value_t, quantile_t
 from outcomes.analyses._regression import Design, build_design
 from outcomes.analyses._rows import Rows
@@ -72,8 +70,8 @@ def compare_at_timepoints(
     grid = arrange_grid(cohort, by)
     gate = check_comparability(cohort, by=by)
     rows = Rows(outcome=cohort.outcome, term=by, unit=cohort.instrument.unit)
-    task = _plan(cohort, grid, by, conf_level, cluster)
-    warnings = [*gate.warnings, *task.clustering.warnings]
+    plan = plan_comparison(cohort, grid, by, conf_level, cluster)
+    warnings = [*gate.warnings, *plan.clustering.warnings]
     compared = [id for id, entry in list(cohort.timepoints.items())[1:] if entry.comparable]
     for timepoint in compared:
         state = "ok"
@@ -83,7 +81,7 @@ def compare_at_timepoints(
             and not check_follow_up(cohort, by, grid, timepoint)
         ):
             state = "too_few"
-        reason = _compare(rows, task, timepoint, state)
+        reason = _compare(rows, plan, timepoint, state)
         if reason and len(grid.groups) > 1:
             warnings.append(say(f"ancova.{reason}", time=label_timepoint(cohort, timepoint)))
     set_aside = [
@@ -91,91 +89,53 @@ def compare_at_timepoints(
     ]
     if set_aside:
         warnings.append(say("ancova.not_compared", times=join_names(set_aside)))
+    sentence = say("ancova.method", covariates=plan.name_covariates(), level=percent(conf_level))
     return build_result(
         "ancova", rows.table, support=rows.support, provenance=trace_provenance(cohort), warnings=warnings,
-        method=_describe(cohort, task), estimand=state_estimand(cohort, "ancova.summary", compared),
+        method=f"{sentence} {plan.describe()}", estimand=state_estimand(cohort, "ancova.summary", compared),
         comparable=gate.comparable,
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What all time points of one comparison share."""
-
-    grid: Grid
-    groups: tuple[str, ...]
-    covariates: list[Covariate]
-    clustering: Clustering
-    conf_level: float
-
-
-def _plan(cohort: Cohort, grid: Grid, by: str, conf_level: float, cluster: str) -> _Task:
-    scored = ~np.isnan(grid.baseline) & grid.seen[:, grid.column(cohort.primary)]
-    clustering = choose_clusters(grid, np.flatnonzero(scored), cluster, by)
-    covariates = [entry for entry in list_covariates(cohort, grid) if entry.name != by]
-    groups = grid.groups
-    if cohort.reference in groups:
-        groups = (*(name for name in groups if name != cohort.reference), cohort.reference)
-    if clustering.site_effect:
-        clustering = _add_sites(grid, groups, covariates, clustering, np.flatnonzero(scored))
-    return _Task(grid, groups, covariates, clustering, conf_level)
-
-
-def _add_sites(
-    grid: Grid,
-    groups: tuple[str, ...],
-    covariates: list[Covariate],
-    clustering: Clustering,
-    fitted: np.ndarray,
-) -> Clustering:
-    """Add the sites to the covariates unless groups could then not be told from sites."""
-    sites = read_covariate(grid.episodes["site"], "site")
-    if build_design(grid, [*covariates, sites], fitted, groups).state == "ok":
-        covariates.append(sites)
-        return clustering
-    warnings = (*clustering.warnings, say("clusters.sites_confounded"))
-    return replace(clustering, site_effect=False, warnings=warnings)
-
-
-def _compare(rows: Rows, task: _Task, timepoint: str, state: str) -> str | None:
+def _compare(rows: Rows, plan: Comparison, timepoint: str, state: str) -> str | None:
     """Add the rows of a time point; return what a reader must know of it, if anything."""
-    grid = task.grid
+    grid = plan.grid
     scores = grid.score[:, grid.column(timepoint)]
     usable = ~np.isnan(scores) & ~np.isnan(grid.baseline)
-    members = {name: np.flatnonzero(usable & (grid.group == grid.groups.index(name))) for name in task.groups}
+    members = {name: np.flatnonzero(usable & (grid.group == grid.groups.index(name))) for name in plan.groups}
     patients = {name: grid.patients(held) for name, held in members.items()}
-    present = tuple(name for name in task.groups if len(patients[name]) > 1)
+    present = tuple(name for name in plan.groups if len(patients[name]) > 1)
     fitted = (
         np.sort(np.concatenate([members[name] for name in present])) if present else np.array([], dtype=int)
     )
     reason: str | None = "not_followed_up" if state != "ok" else None
     estimates: dict[Any, dict[str, Any]] = {}
     if state == "ok":
-        state, estimates = _estimate(task, scores, fitted, present)
-        reason = state if state != "ok" else ("empty_group" if len(present) < len(task.groups) else None)
-    _add_rows(rows, task, timepoint, patients, present, state, estimates)
-    _count_missing(rows, task, timepoint, fitted)
+        state, estimates = _estimate(plan, scores, fitted, present)
+        reason = state if state != "ok" else ("empty_group" if len(present) < len(plan.groups) else None)
+    _add_rows(rows, plan, timepoint, patients, present, state, estimates)
+    _count_missing(rows, plan, timepoint, fitted)
     return reason
 
 
 def _estimate(
-    task: _Task, scores: np.ndarray, fitted: np.ndarray, present: tuple[str, ...]
+    plan: Comparison, scores: np.ndarray, fitted: np.ndarray, present: tuple[str, ...]
 ) -> tuple[str, dict[Any, dict[str, Any]]]:
     """Fit one time point; return its state and the estimates by group and by pair of groups."""
     if len(present) < 2:
-        return "degenerate" if len(task.groups) < 2 else "too_few", {}
+        return "degenerate" if len(plan.groups) < 2 else "too_few", {}
     if np.ptp(scores[fitted]) == 0:
         return "degenerate", {}
-    design = build_design(task.grid, task.covariates, fitted, present)
+    design = build_design(plan.grid, plan.covariates, fitted, present)
     if design.state != "ok":
         return design.state, {}
     if len(fitted) <= design.columns.shape[1]:
         return "too_few", {}
-    return _fit(task, scores[fitted], fitted, design)
+    return _fit(plan, scores[fitted], fitted, design)
 
 
 def _fit(
-    task: _Task, scores: np.ndarray, fitted: np.ndarray, design: Design
+    plan: Comparison, scores: np.ndarray, fitted: np.ndarray, design: Design
 ) -> tuple[str, dict[Any, dict[str, Any]]]:
     from statsmodels.regression.linear_model import OLS
 
@@ -184,26 +144,26 @@ def _fit(
     pairs = list(combinations(range(len(design.groups)), 2))
     contrasts = np.vstack([means, *(means[i] - means[j] for i, j in pairs)])
     keys = [*design.groups, *((design.groups[i], design.groups[j]) for i, j in pairs)]
-    if task.clustering.codes is None:
+    if plan.clustering.codes is None:
         spread = np.einsum("ip,pq,iq->i", contrasts, fit.normalized_cov_params, contrasts)
         std_error, df = np.sqrt(fit.scale * spread), np.full(len(keys), float(fit.df_resid))
     else:
-        clusters = task.clustering.codes[fitted]
+        clusters = plan.clustering.codes[fitted]
         if count_clusters(clusters) < read_facts("comparability")["clusters"]["at_least"]:
             return "few_clusters", {}
         std_error, df = estimate_clustered(design.columns, fit.resid, clusters, contrasts)
     if not fit.scale > 1e-20 * scores.var():
         return "degenerate", {}
-    return "ok", _summarise(keys, contrasts @ fit.params, std_error, df, task)
+    return "ok", _summarise(keys, contrasts @ fit.params, std_error, df, plan)
 
 
 def _summarise(
-    keys: list[Any], estimates: np.ndarray, std_error: np.ndarray, df: np.ndarray, task: _Task
+    keys: list[Any], estimates: np.ndarray, std_error: np.ndarray, df: np.ndarray, plan: Comparison
 ) -> dict[Any, dict[str, Any]]:
     trusted = np.ones(len(keys), dtype=bool)
-    if task.clustering.codes is not None:
+    if plan.clustering.codes is not None:
         trusted = df >= read_facts("comparability")["cluster_df"]["at_least"]
-    margin = quantile_t(task.conf_level, df) * std_error
+    margin = quantile_t(plan.conf_level, df) * std_error
     p_values = np.where(trusted, p_value_t(estimates / std_error, df), np.nan)
     is_pair = np.array([isinstance(key, tuple) for key in keys])
     p_values[is_pair] = adjust_holm(p_values[is_pair])
@@ -235,18 +195,18 @@ def adjust_holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def _add_rows(
-    rows: Rows, task: _Task, timepoint: str, patients: dict[str, np.ndarray], present: tuple[str, ...], state: str,
+    rows: Rows, plan: Comparison, timepoint: str, patients: dict[str, np.ndarray], present: tuple[str, ...], state: str,
     estimates: dict[Any, dict[str, Any]],
 ) -> None:  # fmt: skip
-    for name in task.groups:
+    for name in plan.groups:
         found = estimates.get(name, {"state": state if name in present and state != "ok" else "too_few"})
-        if len(task.groups) < 2:
+        if len(plan.groups) < 2:
             found = {"state": "degenerate"}
         rows.add(
             {"all": patients[name]}, statistic="marginal_mean", group=name, timepoint=timepoint,
             n=len(patients[name]), **found,
         )  # fmt: skip
-    for first, second in combinations(task.groups, 2):
+    for first, second in combinations(plan.groups, 2):
         both = first in present and second in present
         found = estimates.get((first, second), {"state": state if both and state != "ok" else "too_few"})
         sets = {"group": patients[first], "versus": patients[second]}
@@ -256,21 +216,10 @@ def _add_rows(
         )  # fmt: skip
 
 
-def _count_missing(rows: Rows, task: _Task, timepoint: str, fitted: np.ndarray) -> None:
-    for covariate in task.covariates:
-        absent = task.grid.patients(fitted[~covariate.recorded[fitted]])
+def _count_missing(rows: Rows, plan: Comparison, timepoint: str, fitted: np.ndarray) -> None:
+    for covariate in plan.covariates:
+        absent = plan.grid.patients(fitted[~covariate.recorded[fitted]])
         if len(absent):
             rows.add_count(
                 absent, statistic="n_missing", term=covariate.name, group="all", timepoint=timepoint
             )
-
-
-def _describe(cohort: Cohort, task: _Task) -> str:
-    adjusted = join_names(label_covariate(entry.name) for entry in task.covariates)
-    parts = [
-        say("ancova.method", covariates=adjusted, level=percent(task.conf_level)),
-        say(f"clusters.by_{task.clustering.unit}"),
-        say("clusters.site_effect") if task.clustering.site_effect else "",
-        say("ancova.missing"),
-    ]
-    return " ".join(part for part in parts if part)

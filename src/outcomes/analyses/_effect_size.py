@@ -1,0 +1,147 @@
+"""Intervals of effect sizes: noncentral t, and the bootstrap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import optimize, special
+
+#: Above so many patients the sums that a resample is made of are drawn from their normal limit.
+_MOST_RESAMPLED = 1000
+
+
+def estimate_standardised_mean(values: np.ndarray, n: int, conf_level: float) -> dict[str, Any]:
+    """Estimate mean over standard deviation with its exact interval by the noncentral t distribution.
+
+    Parameters
+    ----------
+    values : array
+        Improvements, one per episode.
+    n : int
+        Distinct patients, taken as the sample.
+    conf_level : float
+
+    Examples
+    --------
+    >>> pre, post = np.array([42, 50, 36, 60, 44, 38, 52, 48]), np.array([30, 40, 30, 40, 36, 34, 30, 44])
+    >>> round(estimate_standardised_mean((pre - post).astype(float), 8, 0.95)["estimate"], 4)
+    1.5528
+    """
+    if n < 2:
+        return {"state": "too_few"}
+    sd = values.std(ddof=1)
+    if not sd > 0:
+        return {"state": "degenerate"}
+    ratio = float(values.mean() / sd)
+    low, high = bound_noncentrality(ratio * np.sqrt(n), n - 1, conf_level) / np.sqrt(n)
+    return {"estimate": ratio, "df": n - 1, "conf_low": low, "conf_high": high, "state": "ok"}
+
+
+def estimate_hedges_g(
+    first: np.ndarray, second: np.ndarray, n: int, n_versus: int, conf_level: float
+) -> dict[str, Any]:
+    """Estimate Hedges g (1981, J Educ Stat 6:107, doi 10.3102/10769986006002107), first less second.
+
+    Parameters
+    ----------
+    first, second : array
+        Improvements of each group.
+    n, n_versus : int
+        Distinct patients of each group, taken as the samples.
+    conf_level : float
+        Of the noncentral t interval, which is corrected for bias as the estimate is.
+
+    Examples
+    --------
+    >>> first, second = np.array([12, 10, 6, 20, 8, 4, 22, 4.0]), np.array([6, 2, 8, 4, 10, 0, 5, 3.0])
+    >>> round(estimate_hedges_g(first, second, 8, 8, 0.95)["estimate"], 3)
+    1.049
+    """
+    if min(n, n_versus) < 2:
+        return {"state": "too_few"}
+    df = n + n_versus - 2
+    squares = sum(((values - values.mean()) ** 2).sum() for values in (first, second))
+    pooled = np.sqrt(squares / (len(first) + len(second) - 2))
+    if not pooled > 0:
+        return {"state": "degenerate"}
+    d = float((first.mean() - second.mean()) / pooled)
+    correction = np.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / np.sqrt(df / 2)
+    root = np.sqrt(1 / n + 1 / n_versus)
+    low, high = correction * root * bound_noncentrality(d / root, df, conf_level)
+    return {"estimate": correction * d, "df": df, "conf_low": low, "conf_high": high, "state": "ok"}
+
+
+def bound_noncentrality(statistic: float, df: float, conf_level: float) -> np.ndarray:
+    """Return the two noncentralities under which a t statistic lies at the edges of its distribution.
+
+    Steiger and Fouladi 1997 (in What if there were no significance tests?, Erlbaum). Missing where no root is
+    found.
+    """
+    tail = (1 - conf_level) / 2
+    reach = 10 + 3 * abs(statistic)
+    limits = []
+    for probability in (1 - tail, tail):
+
+        def miss(shift: float, probability: float = probability) -> float:
+            return float(special.nctdtr(df, shift, statistic)) - probability
+
+        try:
+            limits.append(optimize.brentq(miss, statistic - reach, statistic + reach, xtol=1e-12))
+        except ValueError:
+            limits.append(np.nan)
+    return np.array(limits)
+
+
+def bootstrap_ses(
+    improvement: np.ndarray,
+    baseline: np.ndarray,
+    patients: np.ndarray,
+    conf_level: float,
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Estimate mean improvement over the standard deviation at baseline, with a percentile bootstrap interval.
+
+    Patients are resampled, each with all episodes; above a thousand patients the sums that a resample is made of
+    are drawn from their joint normal limit, which is indistinguishable and quick.
+
+    Parameters
+    ----------
+    improvement, baseline : array
+        One per episode, none missing.
+    patients : array of int
+    conf_level : float
+    resamples, seed : int
+        The same seed and records give the same interval, in whatever order the records stand.
+    """
+    distinct, position = np.unique(patients, return_inverse=True)
+    n = len(distinct)
+    if n < 2:
+        return {"state": "too_few"}
+    if not np.ptp(baseline) > 0:
+        return {"state": "degenerate"}
+    centre = baseline.mean()
+    parts = (np.ones_like(baseline), improvement, baseline - centre, (baseline - centre) ** 2)
+    sums = np.column_stack([np.bincount(position, weights=part) for part in parts])
+    drawn = _resample(sums[np.lexsort(sums.T)], resamples, np.random.default_rng(seed))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = _form_ses(drawn)
+    ratios = ratios[np.isfinite(ratios)]
+    tail = (1 - conf_level) / 2
+    low, high = np.quantile(ratios, [tail, 1 - tail]) if len(ratios) else (np.nan, np.nan)
+    estimate = float(_form_ses(sums.sum(axis=0)[None, :])[0])
+    return {"estimate": estimate, "conf_low": low, "conf_high": high, "state": "ok"}
+
+
+def _form_ses(sums: np.ndarray) -> np.ndarray:
+    count, gained, start, squares = sums.T
+    return gained / count / np.sqrt((squares - start**2 / count) / (count - 1))
+
+
+def _resample(sums: np.ndarray, resamples: int, random: np.random.Generator) -> np.ndarray:
+    n = len(sums)
+    if n <= _MOST_RESAMPLED:
+        return random.multinomial(n, np.full(n, 1 / n), size=resamples) @ sums
+    spread = np.cov(sums, rowvar=False) * n
+    return random.multivariate_normal(sums.sum(axis=0), spread, size=resamples, method="eigh")

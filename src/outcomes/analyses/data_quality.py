@@ -1,0 +1,157 @@
+"""What was read, what was refused and why, and how complete the records are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from outcomes.analyses._declaration import percent, say
+from outcomes.analyses._interval import estimate_share
+from outcomes.analyses._rows import Rows
+from outcomes.facts import read_schema, read_timepoints
+from outcomes.records.tables import Records
+from outcomes.result import Result, build_result
+
+__all__ = ["summarise_data_quality"]
+
+#: Columns of the episodes that identify or date rather than describe.
+_KEYS = ("episode_id", "patient_id", "start_date", "excluded", "observable_days")
+
+
+def summarise_data_quality(records: Records, *, by: str = "site", conf_level: float = 0.95) -> Result:
+    """Summarise what was read and refused, and what is recorded, per group of episodes.
+
+    Parameters
+    ----------
+    records : Records
+    by : str
+        Column of the episodes whose values are the groups; where nothing is recorded in it, only ``all``.
+    conf_level : float
+        Level of the Wilson intervals of shares, a proportion.
+
+    Returns
+    -------
+    Result
+        ``n_read``, ``n_accepted``, ``n_refused`` (unit ``records``; they add up) and per rule
+        ``n_refused_by_rule`` (``level`` the rule, ``term`` ``record`` or ``cell``); these have no patients
+        behind them that could be counted, so that they never leave the clinic. ``n_patients``, ``n_episodes``,
+        ``n_assessments``. Per group and for ``all``: ``share_recorded`` of each column of the episodes (``term``)
+        and, per instrument (``outcome``), ``share_assessed`` of the episodes with a score at ``baseline``, at a
+        ``follow_up`` (``level``) or ``ever``, and ``n_without_score``: assessments from which too few items were
+        answered to compute a score.
+
+    Examples
+    --------
+    >>> from outcomes.analyses import list_analyses
+    >>> "data_quality" in list_analyses()
+    True
+    """
+    rows = Rows()
+    _count_records(rows, records)
+    patient = pd.factorize(records.episodes["patient_id"])[0]
+    groups = _find_groups(records.episodes, by)
+    _count_tables(rows, records, patient)
+    for group, members in groups:
+        _describe_columns(rows, records.episodes, patient, group, members, conf_level)
+        _describe_instruments(rows, records, patient, group, members, conf_level)
+    return build_result(
+        "data_quality", rows.table, support=rows.support,
+        method=say("data_quality.method", level=percent(conf_level)),
+        provenance={"source": records.source.name, "fingerprint": records.fingerprint},
+    )  # fmt: skip
+
+
+def _count_records(rows: Rows, records: Records) -> None:
+    for statistic in ("n_read", "n_accepted", "n_refused"):
+        rows.add({}, statistic=statistic, group="all", estimate=getattr(records, statistic), unit="records")
+    refused = records.refused.groupby(["scope", "rule"], observed=True).size()
+    for (scope, rule), number in refused.sort_values(ascending=False, kind="stable").items():
+        unit = "records" if scope == "record" else "cells"
+        rows.add(
+            {}, statistic="n_refused_by_rule", group="all", term=scope, level=rule, estimate=number, unit=unit
+        )
+
+
+def _count_tables(rows: Rows, records: Records, patient: np.ndarray) -> None:
+    everyone = np.unique(patient)
+    assessed = _place_episodes(records)
+    rows.add_count(everyone, statistic="n_patients", group="all")
+    rows.add_count(everyone, statistic="n_episodes", group="all", estimate=len(patient), unit="episodes")
+    rows.add_count(
+        np.unique(patient[assessed[assessed >= 0]]), statistic="n_assessments", group="all",
+        estimate=len(records.assessments), unit="assessments",
+    )  # fmt: skip
+
+
+def _place_episodes(records: Records) -> np.ndarray:
+    """Return for each assessment the position of its episode."""
+    return pd.Index(records.episodes["episode_id"]).get_indexer(records.assessments["episode_id"])
+
+
+def _find_groups(episodes: pd.DataFrame, by: str) -> list[tuple[str, np.ndarray]]:
+    everyone = [("all", np.arange(len(episodes)))]
+    if by not in episodes or not episodes[by].notna().any():
+        return everyone
+    values = episodes[by].astype("str")
+    names = sorted(values.dropna().unique())
+    return [*((name, np.flatnonzero((values == name).fillna(False))) for name in names), *everyone]
+
+
+def _describe_columns(
+    rows: Rows,
+    episodes: pd.DataFrame,
+    patient: np.ndarray,
+    group: str,
+    members: np.ndarray,
+    conf_level: float,
+) -> None:
+    for name in read_schema()["episodes"]:
+        if name in _KEYS or name not in episodes or not episodes[name].notna().any():
+            continue
+        recorded = episodes[name].notna().to_numpy()[members]
+        _add_share(
+            rows, patient, members, recorded, conf_level, statistic="share_recorded", term=name, group=group
+        )
+
+
+def _describe_instruments(
+    rows: Rows, records: Records, patient: np.ndarray, group: str, members: np.ndarray, conf_level: float
+) -> None:
+    table = records.assessments
+    outcome = table["instrument"].astype("str") + (":" + table["variant"].astype("str")).fillna("")
+    episode, late = _place_episodes(records), _mark_follow_ups(table)
+    inside = np.isin(episode, members)
+    scored = table["score"].notna().to_numpy()
+    for name in sorted(outcome.unique()):
+        mine = inside & (outcome == name).to_numpy()
+        marks = {"baseline": ~late, "follow_up": late, "ever": np.ones_like(late)}
+        for level, mark in marks.items():
+            has = np.isin(members, episode[mine & scored & mark])
+            _add_share(
+                rows, patient, members, has, conf_level, statistic="share_assessed", outcome=name, level=level,
+                group=group,
+            )  # fmt: skip
+        blank = episode[mine & ~scored]
+        rows.add_count(
+            np.unique(patient[blank]), statistic="n_without_score", outcome=name, group=group,
+            estimate=len(blank), unit="assessments",
+        )  # fmt: skip
+
+
+def _mark_follow_ups(table: pd.DataFrame) -> np.ndarray:
+    """Return whether each assessment came after the window of the baseline."""
+    label = table["timepoint"].astype("str")
+    day = table["day"].to_numpy("float64", na_value=np.nan)
+    by_day = day > float(read_timepoints()["baseline"].last_day or 0)
+    return np.where(label.notna(), (label != "baseline").fillna(False), by_day).astype(bool)
+
+
+def _add_share(
+    rows: Rows, patient: np.ndarray, members: np.ndarray, has: np.ndarray, conf_level: float, **place: object
+) -> None:
+    sets = {
+        "all": np.unique(patient[members]), "with": np.unique(patient[members[has]]),
+        "without": np.unique(patient[members[~has]]),
+    }  # fmt: skip
+    share = estimate_share(int(has.sum()), len(members), len(sets["all"]), conf_level)
+    rows.add(sets, **place, **share, unit="proportion")

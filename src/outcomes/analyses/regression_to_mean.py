@@ -1,0 +1,105 @@
+"""How much improvement regression to the mean alone would bring, where a reference says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from outcomes.analyses._declaration import (
+    join_names,
+    percent,
+    require_direction,
+    say,
+    trace_provenance,
+)
+from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._interval import estimate_mean
+from outcomes.analyses._rows import Rows
+from outcomes.cohort import Cohort
+from outcomes.errors import AnalysisError
+from outcomes.result import Result, build_result
+
+__all__ = ["bound_regression_to_mean"]
+
+
+def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95) -> Result:
+    """Bound the improvement that patients chosen for a bad score would show without any therapy.
+
+    Someone whose score lies off the mean of those like them is expected to move towards it by the share that is not
+    repeated on retest: (1 - r) (mean - baseline), signed as improvement (Davis 1976, Am J Epidemiol 104:493; Barnett,
+    van der Pols and Dobson 2005, Int J Epidemiol 34:215, doi 10.1093/ije/dyh299). Only from a declared reference.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    conf_level : float
+        Level of the interval of the mean baseline score over which the range is taken, a proportion.
+
+    Returns
+    -------
+    Result
+        Per group, then for ``all``, ``regression_to_mean_low`` and ``regression_to_mean_high`` in the instrument's
+        unit, positive for improvement: the least and the most over all declared references, both ends of their
+        ``retest_correlation`` (one number or a pair) and of the interval of the mean baseline score. Without a
+        declared reference or with fewer than two patients: ``too_few``.
+
+    Raises
+    ------
+    AnalysisError
+        When there is no column ``by``, the instrument has no direction, or a reference lacks its citation.
+    """
+    require_direction(cohort)
+    grid = arrange_grid(cohort, by)
+    references = [
+        entry for entry in cohort.source.reference_scores if entry.get("instrument") in _name(cohort)
+    ]
+    for entry in references:
+        _check_reference(entry)
+    rows = Rows(outcome=cohort.outcome, timepoint=grid.timepoints[0], unit=cohort.instrument.unit)
+    for group, members in grid.members():
+        held = members[~np.isnan(grid.baseline[members])]
+        mean = estimate_mean(grid.baseline[held], grid.patient[held], conf_level)
+        low, high = _bound(cohort, references, mean)
+        for statistic, found in (("regression_to_mean_low", low), ("regression_to_mean_high", high)):
+            rows.add({"all": grid.patients(held)}, statistic=statistic, group=group, n=mean["n"], **found)
+    cited = join_names(entry["citation"] for entry in references)
+    return build_result(
+        "regression_to_mean", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        method=say("regression_to_mean.method", level=percent(conf_level), citations=cited or say("regression_to_mean.none")),
+        warnings=[] if references else [say("regression_to_mean.cannot_tell")],
+    )  # fmt: skip
+
+
+def _name(cohort: Cohort) -> tuple[str, ...]:
+    """Return the names under which references may speak of this outcome."""
+    return (cohort.outcome, cohort.instrument.id)
+
+
+def _check_reference(entry: Mapping[str, Any]) -> None:
+    absent = [key for key in ("mean", "sd", "retest_correlation", "citation") if not entry.get(key)]
+    correlations = np.atleast_1d(entry.get("retest_correlation", np.nan)).astype(float)
+    if absent or not ((correlations > 0) & (correlations < 1)).all():
+        raise AnalysisError(
+            "A [[reference_scores]] block of the source needs mean, sd, retest_correlation (between 0 and 1, one "
+            f"number or two) and citation; look at: {', '.join(absent) or 'retest_correlation'}."
+        )
+
+
+def _bound(
+    cohort: Cohort, references: list[Mapping[str, Any]], mean: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    if not references or "estimate" not in mean:
+        return {"state": "too_few"}, {"state": "too_few"}
+    starts = [mean["estimate"], mean.get("conf_low", np.nan), mean.get("conf_high", np.nan)]
+    gains = [
+        cohort.instrument.sign * (1 - correlation) * (float(entry["mean"]) - start)
+        for entry in references
+        for correlation in np.atleast_1d(entry["retest_correlation"]).astype(float)
+        for start in starts
+        if not np.isnan(start)
+    ]
+    return {"estimate": min(gains), "state": "ok"}, {"estimate": max(gains), "state": "ok"}

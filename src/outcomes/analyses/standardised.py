@@ -1,0 +1,185 @@
+"""Responder shares that can be compared: what each therapy's share would be if all had received it."""
+
+from __future__ import annotations
+
+import warnings as python_warnings
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from outcomes.analyses._clusters import count_clusters
+from outcomes.analyses._comparison import Comparison, plan_comparison
+from outcomes.analyses._declaration import (
+    choose_timepoint,
+    label_timepoint,
+    percent,
+    require_direction,
+    say,
+    state_estimand,
+    trace_provenance,
+)
+from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._interval import quantile_t
+from outcomes.analyses._regression import Design, build_design
+from outcomes.analyses._rows import Rows
+from outcomes.analyses._thresholds import choose_threshold, mark_improved
+from outcomes.analyses.comparability import check_comparability
+from outcomes.cohort import Cohort
+from outcomes.facts import read_facts
+from outcomes.result import Result, build_result
+
+__all__ = ["standardise_responders"]
+
+#: Standard error of a group's log odds ratio beyond which the group decides the outcome alone.
+_SEPARATED = 20.0
+
+
+def standardise_responders(
+    cohort: Cohort,
+    *,
+    by: str = "therapy",
+    conf_level: float = 0.95,
+    threshold: str | None = None,
+    timepoint: str | None = None,
+    cluster: str = "auto",
+) -> Result:
+    """Standardise each group's share of responders to the whole cohort.
+
+    A logistic regression of reaching the threshold on group, baseline score and covariates among the patients seen
+    predicts, for every episode of the cohort with a baseline score, the chance under each group; its mean is the
+    share (g-computation: Snowden, Rose and Mortimer 2011, Am J Epidemiol 173:731, doi 10.1093/aje/kwq472).
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    conf_level : float
+        Level of the delta-method interval, made on the logit scale; the cohort's covariates count as fixed.
+    threshold : str, optional
+        Id or rule as in `outcomes.analyses.responders.count_responders`; by default that of the source, else the
+        instrument's default.
+    timepoint : str, optional
+        Id of a comparable follow-up; the primary one where absent.
+    cluster : str
+        As in `outcomes.analyses.ancova.compare_at_timepoints`.
+
+    Returns
+    -------
+    Result
+        ``share_improved_standardised`` per group (proportion; ``level`` the threshold, ``x`` its value; ``n`` the
+        patients of the group who were seen). States: ``degenerate`` (one group), ``too_few``, ``separated`` (all
+        or none of a group improved), ``rank_deficient``, ``not_converged``, ``few_clusters``.
+
+    Raises
+    ------
+    AnalysisError
+        When there is no such threshold, follow-up, column or cluster.
+    """
+    require_direction(cohort)
+    chosen = choose_threshold(cohort, threshold)
+    timepoint = choose_timepoint(cohort, timepoint)
+    grid = arrange_grid(cohort, by)
+    gate = check_comparability(cohort, by=by, timepoint=timepoint)
+    plan = plan_comparison(cohort, grid, by, conf_level, cluster)
+    column = grid.column(timepoint)
+    improved, _, defined = (mark[:, column] for mark in mark_improved(grid, chosen))
+    members = {
+        name: np.flatnonzero(defined & ~np.isnan(grid.baseline) & (grid.group == grid.groups.index(name)))
+        for name in plan.groups
+    }
+    state, shares = _estimate(plan, members, improved)
+    rows = Rows(outcome=cohort.outcome, statistic="share_improved_standardised", unit="proportion")
+    for name, held in members.items():
+        sets = {
+            "all": grid.patients(held), "with": grid.patients(held[improved[held]]),
+            "without": grid.patients(held[~improved[held]]),
+        }  # fmt: skip
+        rows.add(
+            sets, level=chosen.id, x=chosen.value, group=name, timepoint=timepoint, n=len(sets["all"]),
+            **shares.get(name, {"state": state}),
+        )  # fmt: skip
+    time = label_timepoint(cohort, timepoint)
+    reasons = [say(f"standardised.{state}", time=time)] if state != "ok" and len(grid.groups) > 1 else []
+    sentence = say(
+        "standardised.method", covariates=plan.name_covariates(), level=percent(conf_level), time=time
+    )
+    return build_result(
+        "standardised", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        warnings=[*gate.warnings, *plan.clustering.warnings, *reasons], comparable=gate.comparable,
+        method=f"{sentence} {plan.describe()}",
+        estimand=state_estimand(cohort, "standardised.summary", [timepoint]),
+    )  # fmt: skip
+
+
+def _estimate(
+    plan: Comparison, members: dict[str, np.ndarray], improved: np.ndarray
+) -> tuple[str, dict[str, dict[str, Any]]]:
+    if len(plan.groups) < 2:
+        return "degenerate", {}
+    if min(len(plan.grid.patients(held)) for held in members.values()) < 2:
+        return "too_few", {}
+    if any(improved[held].all() or not improved[held].any() for held in members.values()):
+        return "separated", {}
+    fitted = np.sort(np.concatenate(list(members.values())))
+    whole = np.flatnonzero(~np.isnan(plan.grid.baseline))
+    design = build_design(plan.grid, plan.covariates, fitted, plan.groups, whole)
+    if design.state != "ok":
+        return design.state, {}
+    if len(fitted) <= design.columns.shape[1]:
+        return "too_few", {}
+    return _fit(plan, design, improved[fitted].astype("float64"), fitted)
+
+
+def _fit(
+    plan: Comparison, design: Design, outcome: np.ndarray, fitted: np.ndarray
+) -> tuple[str, dict[str, dict[str, Any]]]:
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    options: dict[str, Any] = {}
+    df = np.inf
+    if plan.clustering.codes is not None:
+        clusters = plan.clustering.codes[fitted]
+        df = count_clusters(clusters) - 1
+        if df + 1 < read_facts("comparability")["clusters"]["at_least"]:
+            return "few_clusters", {}
+        options = {"cov_type": "cluster", "cov_kwds": {"groups": clusters}}
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("ignore")
+        fit = GLM(outcome, design.columns, family=Binomial()).fit(**options)
+    covariance = np.asarray(fit.cov_params())
+    if not fit.converged:
+        return "not_converged", {}
+    spread = np.sqrt(np.diag(covariance)[-design.n_marks :])
+    if not (spread < _SEPARATED).all():
+        return "separated", {}
+    quantile = (
+        float(quantile_t(plan.conf_level, df)) if np.isfinite(df) else _quantile_normal(plan.conf_level)
+    )
+    return "ok", {
+        name: _standardise(design, number, np.asarray(fit.params), covariance, quantile, df)
+        for number, name in enumerate(design.groups)
+    }
+
+
+def _quantile_normal(conf_level: float) -> float:
+    return float(special.ndtri((1 + conf_level) / 2))
+
+
+def _standardise(
+    design: Design, number: int, params: np.ndarray, covariance: np.ndarray, quantile: float, df: float
+) -> dict[str, Any]:
+    columns = design.place_in(number)
+    chance = special.expit(columns @ params)
+    share = float(chance.mean())
+    gradient = (chance * (1 - chance)) @ columns / len(columns)
+    std_error = float(np.sqrt(gradient @ covariance @ gradient))
+    margin = quantile * std_error / (share * (1 - share))
+    centre = special.logit(share)
+    return {
+        "estimate": share, "std_error": std_error, "df": df if np.isfinite(df) else np.nan,
+        "conf_low": float(special.expit(centre - margin)), "conf_high": float(special.expit(centre + margin)),
+        "state": "ok",
+    }  # fmt: skip
