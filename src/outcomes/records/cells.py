@@ -1,4 +1,4 @@
-"""Tidying the cells of mapped columns: what changes no meaning is repaired and noted, the rest is a bad cell."""
+"""Tidying the cells of mapped columns: repairs that change no meaning are noted, the rest is a bad cell."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class RawColumns:
         All headers, mapped ones as the source TOML spells them.
     refused, bad_cells : list of Refusal
         As in `TextTable`.
-    numbers_as_text : bool
-        Whether numbers stand as typed by people; False where the file held real numbers.
+    typed : bool
+        Whether the file held numbers as numbers, which were spelt with a decimal point.
     """
 
     columns: dict[str, pa.ChunkedArray]
@@ -49,7 +49,7 @@ class RawColumns:
     headers: tuple[str, ...]
     refused: list[Refusal] = field(default_factory=list)
     bad_cells: list[Refusal] = field(default_factory=list)
-    numbers_as_text: bool = True
+    typed: bool = False
 
 
 def list_numeric_headers(spec: FileSpec) -> set[str]:
@@ -89,8 +89,8 @@ def tidy_columns(raw: RawColumns, spec: FileSpec, findings: FileFindings) -> tup
         cells.repair_text()
         if header in spec.fill_down:
             cells.fill_down()
-        if header in numeric and raw.numbers_as_text:
-            cells.repair_decimals(spec.decimal)
+        if header in numeric:
+            cells.repair_decimals(spec.decimal, raw.typed)
         columns[header] = cells.encode()
         bad += cells.bad
     return pa.table(columns), bad
@@ -172,9 +172,9 @@ class _Cells:
             what = "blank cells took the value above them, as fill_down says"
             self.findings.repair("FILLED_DOWN", what, column=self.header, count=int(fillable.sum()))
 
-    def repair_decimals(self, decimal: str) -> None:
+    def repair_decimals(self, decimal: str, typed: bool) -> None:
         """Turn decimal commas into points where declared; where not, say that they stand there."""
-        if decimal == ",":
+        if decimal == "," and not typed:
             self._refuse(_match(self.texts, _THOUSANDS_POINT), "DECIMAL_POINT", _THOUSANDS_REASON)
         places = _match(self.texts, _DECIMAL_COMMA)
         if not places:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import zipfile
 import zlib
-from typing import BinaryIO
+from typing import IO
 
 from outcomes.facts import read_facts
 from outcomes.records.file_findings import FileFindings
@@ -14,15 +15,13 @@ _BLOCK = 1 << 20
 
 
 def unpack_gzip(data: bytes, findings: FileFindings) -> bytes:
-    """Return the content of a gzip file; one that expands too far is refused before it is unpacked whole."""
-    import gzip
-
+    """Return the content of a gzip file; one that expands too far is refused before that."""
     with gzip.open(io.BytesIO(data)) as stream:
         return _read_bounded(stream, len(data), findings)
 
 
 def unpack_zip(data: bytes, findings: FileFindings) -> bytes:
-    """Return the only member of a zip file; one that expands too far is refused before it is unpacked whole."""
+    """Return the only member of a zip file; one that expands too far is refused before that."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
@@ -37,7 +36,7 @@ def unpack_zip(data: bytes, findings: FileFindings) -> bytes:
     raise AssertionError("a refused file stops")
 
 
-def _read_bounded(stream: BinaryIO | zipfile.ZipExtFile, packed: int, findings: FileFindings) -> bytes:
+def _read_bounded(stream: IO[bytes] | gzip.GzipFile, packed: int, findings: FileFindings) -> bytes:
     limits = read_facts("limits")["file"]
     allowed = min(limits["max_bytes"], max(packed * limits["max_decompression_ratio"], _BLOCK))
     blocks, size = [], 0

@@ -1,4 +1,4 @@
-"""The layout of delimited text: which line is the header, what delimits fields, which records are not data."""
+"""The layout of delimited text: where the header is, what delimits fields, which records are no data."""
 
 from __future__ import annotations
 
@@ -42,58 +42,93 @@ def find_layout(data: bytes, spec: FileSpec, findings: FileFindings) -> tuple[tu
     limits = read_facts("limits")["text"]
     wanted = list_header_lines(spec)
     top = data.split(b"\n", limits["header_search_lines"] + wanted[-1])
-    texts = [line.decode("utf-8") for line in top[: limits["header_search_lines"] + wanted[-1]]]
+    # A line too long for a header is not searched for one, unless it is declared to be it.
+    texts = [
+        line.decode("utf-8") if len(line) < limits["max_field_chars"] or number in wanted else ""
+        for number, line in enumerate(top[: limits["header_search_lines"] + wanted[-1]], 1)
+    ]
     if wanted == (1,) and any(text.strip() for text in texts):
         wanted = (1 + next(place for place, text in enumerate(texts) if text.strip()),)
-    if wanted[-1] > len(texts):
-        _refuse_preamble(f"header_row is {wanted[-1]} and the file ends before", [], None, findings)
-    matches = {
-        sign: _count_at(texts, wanted, sign, spec.mapped)
-        for sign in dict.fromkeys([spec.delimiter or ",", *limits["delimiters"]])
-    }
-    delimiter = max(matches, key=lambda sign: (matches[sign], sign == spec.delimiter))
-    if not any(found for found, _ in matches.values()):
+    signs = list(dict.fromkeys([spec.delimiter or ",", *limits["delimiters"]]))
+    readings = {sign: [split_fields(text, sign) for text in texts] for sign in signs}
+    matches = {sign: _count_at(readings[sign], wanted, spec.mapped) for sign in signs}
+    delimiter = max(signs, key=lambda sign: matches[sign])
+    if not matches[delimiter][0]:
         delimiter = spec.delimiter or delimiter
-    _check_place(texts, wanted, delimiter, matches[delimiter][0], spec, findings)
+    others = [readings[sign] for sign in signs if sign != delimiter]
+    check_header_place([readings[delimiter], *others], wanted, spec.mapped, findings)
     _report_delimiter(delimiter, spec, findings)
     findings.stop()
     return wanted, delimiter
 
 
-def _count_at(
-    texts: Sequence[str], lines: Sequence[int], delimiter: str, mapped: Sequence[str]
-) -> tuple[int, int]:
-    """Return how many mapped headers a delimiter finds on the header's lines, and how many fields."""
-    rows = [split_fields(texts[line - 1], delimiter) for line in lines]
-    headers = join_header_rows(rows) if len(rows) > 1 else rows[0]
+def _count_at(rows: Sequence[Sequence[str]], lines: Sequence[int], mapped: Sequence[str]) -> tuple[int, int]:
+    """Return how many mapped headers stand on the header's lines, and how many fields there are."""
+    if lines[-1] > len(rows):
+        return 0, 0
+    headers = join_header_rows([rows[line - 1] for line in lines])
     return count_matches(headers, mapped), len(headers)
 
 
-def _check_place(texts, wanted, delimiter, found, spec: FileSpec, findings: FileFindings) -> None:
-    """Refuse a file whose header stands on a later line, or that has none."""
-    if found == len(spec.mapped) or not spec.mapped:
+def check_header_place(
+    readings: Sequence[Sequence[Sequence[str]]],
+    wanted: Sequence[int],
+    mapped: Sequence[str],
+    findings: FileFindings,
+) -> None:
+    """Refuse a file whose header stands on another line than declared, or that has none; raised at once.
+
+    Parameters
+    ----------
+    readings : sequence of tables
+        The first lines as rows of cells, once for every delimiter that may be meant; the first reading
+        is the one in use.
+    wanted : sequence of int
+        Lines of the header, counted from 1.
+    mapped : sequence of str
+    findings : FileFindings
+    """
+    if not mapped:
         return
-    signs = read_facts("limits")["text"]["delimiters"]
-    counts = [
-        max(_count_at(texts, [line], sign, spec.mapped)[0] for sign in signs)
-        for line in range(1, len(texts) + 1)
-    ]
-    best = counts.index(max(counts)) + 1
-    if len(wanted) == 1 and counts[best - 1] > max(found, 1):
-        _refuse_preamble(f"the header stands on line {best}", [best], f"add header_row = {best}", findings)
-    cells = split_fields(texts[wanted[0] - 1], delimiter)
-    if not found and any(_LOOKS_LIKE_DATA.match(cell.strip()) for cell in cells):
+    if wanted[-1] > len(readings[0]):
+        _refuse_preamble(f"the file ends before line {wanted[-1]}, its header", [], None, findings)
+    rows = [readings[0][line - 1] for line in wanted]
+    found = count_matches(join_header_rows(rows), mapped)
+    if found == len(mapped):
+        return
+    places = _list_places(readings, mapped)
+    best = max(places, key=lambda lines: places[lines])
+    if places[best] > max(found, 1):
+        named, value = (
+            (f"line {best[0]}", best[0]) if len(best) == 1 else (f"lines {best[0]} and {best[1]}", list(best))
+        )
+        _refuse_preamble(f"the header stands on {named}", best, f"add header_row = {value}", findings)
+    if not found and any(_LOOKS_LIKE_DATA.match(cell.strip()) for row in rows for cell in row):
         findings.refuse(
             "HEADER_MISSING",
             "the first line holds data, not headers",
-            lines=[wanted[0]],
-            remedy=f"add a line of headers to the file, with {', '.join(map(repr, spec.mapped))}",
+            lines=wanted[:1],
+            remedy=f"add a line of headers to the file, with {', '.join(map(repr, mapped))}",
         )
         findings.stop()
 
 
+def _list_places(
+    readings: Sequence[Sequence[Sequence[str]]], mapped: Sequence[str]
+) -> dict[tuple[int, ...], int]:
+    """Return how many mapped headers stand on each line, and on each two lines read as a merged header."""
+    places: dict[tuple[int, ...], int] = {}
+    for lines in [(line,) for line in range(1, len(readings[0]) + 1)]:
+        places[lines] = max(count_matches(rows[lines[0] - 1], mapped) for rows in readings)
+    for line in range(1, len(readings[0])):
+        pairs = (join_header_rows(rows[line - 1 : line + 1]) for rows in readings)
+        places[line, line + 1] = max(count_matches(pair, mapped) for pair in pairs)
+    return places
+
+
 def _refuse_preamble(what: str, lines: Sequence[int], remedy: str | None, findings: FileFindings) -> None:
-    findings.refuse("PREAMBLE", f"{what}, not where the source TOML says", lines=lines, remedy=remedy)
+    what = f"{what}, not where the source TOML says"
+    findings.refuse("PREAMBLE", what, lines=lines, count=1, remedy=remedy)
     findings.stop()
 
 

@@ -91,7 +91,7 @@ def _lay_out(data: bytes, spec: FileSpec, findings: FileFindings) -> _CsvText:
     text = _CsvText(data, delimiter, (), [], [], records.keep(is_head))
     rows = [text.split_record(index) for index in range(len(text.records.lines))]
     head = tuple(text.get_record(index) for index in range(len(rows)))
-    headers = join_header_rows(rows) if len(rows) > 1 else rows[0]
+    headers = join_header_rows(rows)
     check_width(headers, header_lines[0], findings)
     positions = match_headers(headers, spec.mapped, header_lines[0], findings)
     records = records.keep(records.lines > header_lines[-1])
@@ -121,7 +121,7 @@ def _refuse_lines(text: _CsvText) -> list[Refusal]:
 
 
 def _parse(text: _CsvText) -> tuple[pa.Table, dict[int, int]]:
-    """Read the mapped columns; also return the records (by index) with a wrong number of fields, and that number."""
+    """Read the mapped columns; also return the wrong number of fields of each misshapen record, by index."""
     misshapen: dict[int, int] = {}
 
     def skip(row) -> str:
@@ -151,7 +151,7 @@ def _parse(text: _CsvText) -> tuple[pa.Table, dict[int, int]]:
 
 
 def _join_records(text: _CsvText) -> pa.Buffer:
-    """Return the bytes of the records without those left out, uncopied where none was left out in between."""
+    """Return the bytes of the records, uncopied where none was left out in between."""
     starts, ends = text.records.starts, text.records.ends
     if not len(starts):
         return pa.py_buffer(b"")
@@ -166,7 +166,7 @@ def _join_records(text: _CsvText) -> pa.Buffer:
 def _judge_shapes(
     text: _CsvText, misshapen: dict[int, int], spec: FileSpec, refused: list[Refusal], findings: FileFindings
 ) -> dict[int, list[str]]:
-    """Refuse records with a wrong number of fields, or the file; return those that lack unmapped fields only."""
+    """Refuse records with a wrong number of fields, or the file; return those that lack unmapped ones only."""
     width = len(text.headers)
     if not misshapen:
         return {}

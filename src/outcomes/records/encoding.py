@@ -1,4 +1,4 @@
-"""From a file's bytes to UTF-8 with one kind of line end; an encoding is declared or proved, never guessed."""
+"""From bytes to UTF-8 with one kind of line end; an encoding is declared or proved, never guessed."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _decode_declared(data: bytes, declared: str, findings: FileFindings) -> byte
 
 
 def _check_utf8(data: bytes, findings: FileFindings) -> None:
-    """Refuse what is not UTF-8, saying whether a byte is damaged, exports are mixed or an encoding is missing."""
+    """Refuse what is not UTF-8: a byte is damaged, exports were joined, or an encoding is missing."""
     if data.isascii() or _is_utf8(data):
         return
     lines = data.split(b"\n")

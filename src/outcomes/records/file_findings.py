@@ -50,7 +50,7 @@ class FileFindings:
         count: int | None = None,
         remedy: str | None = None,
     ) -> None:
-        """Add a finding; of its lines the first ten are shown, and all are counted unless a count is given."""
+        """Add a finding; its first ten lines are shown, and all are counted unless a count is given."""
         places = [int(line) for line in lines]
         shown = tuple(sorted(set(places))[:_LINES_SHOWN])
         number = count if count is not None else max(1, len(places))

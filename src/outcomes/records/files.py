@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.cells import tidy_columns
+from outcomes.records.cells import RawColumns, tidy_columns
 from outcomes.records.compressed import unpack_gzip, unpack_zip
 from outcomes.records.csv_text import read_csv_columns
+from outcomes.records.excel import read_excel_columns, refuse_macro_workbook
 from outcomes.records.file_findings import FileFindings
+from outcomes.records.parquet import read_parquet_columns
 from outcomes.records.text_table import Refusal, TextTable
 
 _ZIP, _OLE, _GZIP, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"PAR1"
@@ -224,12 +226,19 @@ def _report_refused(refused: list[Refusal], findings: FileFindings) -> None:
         findings.add("quarantine_row", rule, same[0].reason, lines=[refusal.line for refusal in same])
 
 
-def _read_gzip(data: bytes, spec: FileSpec, findings: FileFindings):
+def _read_gzip(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
     return read_csv_columns(unpack_gzip(data, findings), spec, findings)
 
 
-def _read_zip(data: bytes, spec: FileSpec, findings: FileFindings):
+def _read_zip(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
     return read_csv_columns(unpack_zip(data, findings), spec, findings)
 
 
-_READERS = {"csv": read_csv_columns, "gzip": _read_gzip, "zip": _read_zip}
+_READERS: dict[str, Callable[[bytes, FileSpec, FileFindings], RawColumns]] = {
+    "csv": read_csv_columns,
+    "gzip": _read_gzip,
+    "zip": _read_zip,
+    "xlsx": read_excel_columns,
+    "xlsm": refuse_macro_workbook,
+    "parquet": read_parquet_columns,
+}

@@ -21,6 +21,8 @@ def join_header_rows(rows: Sequence[Sequence[str]]) -> list[str]:
     >>> join_header_rows([["Pt No", "Baseline", "", "Notes"], ["", "ODI %", "Pain", ""]])
     ['Pt No', 'Baseline ODI %', 'Baseline Pain', 'Notes']
     """
+    if len(rows) == 1:
+        return list(rows[0])
     width = max(len(row) for row in rows)
     cells = [[*(" ".join(cell.split()) for cell in row), *[""] * (width - len(row))] for row in rows]
     for depth, row in enumerate(cells[:-1]):
@@ -69,7 +71,9 @@ def match_headers(
         One per mapped header; -1 where there is none.
     """
     simple = [simplify_header(header) for header in headers]
-    positions = []
+    positions: list[int] = []
+    # Where no header matches, the line may hold a patient's values, which no message repeats.
+    listed = _list_headers(headers) if count_matches(headers, mapped) else ""
     for name in mapped:
         exact = [place for place, header in enumerate(headers) if header == name]
         similar = [place for place, header in enumerate(simple) if header == simplify_header(name)]
@@ -85,7 +89,8 @@ def match_headers(
                 remedy="give each column a name of its own",
             )
         elif not places:
-            _report_missing(name, headers, mapped, line, findings)
+            _report_missing(name, headers if listed else [], mapped, listed, line, findings)
+            listed = listed and "see above"
         elif not exact:
             _report_variant(headers[places[0]], name, line, findings)
     return positions
@@ -101,17 +106,20 @@ def _report_variant(found: str, name: str, line: int, findings: FileFindings) ->
         findings.repair("HEADER_ALIAS", what, lines=[line], column=name)
 
 
-def _report_missing(name, headers, mapped, line, findings: FileFindings) -> None:
+def _report_missing(
+    name: str,
+    headers: Sequence[str],
+    mapped: Sequence[str],
+    listed: str,
+    line: int,
+    findings: FileFindings,
+) -> None:
     free = {simplify_header(header): header for header in headers if header and header not in mapped}
     near = get_close_matches(simplify_header(name), free, n=1, cutoff=0.5)
     hint = f"write {free[near[0]]!r} in the source TOML if that is it; " if near else ""
-    findings.refuse(
-        "COLUMN_MISSING",
-        "the source TOML maps this header, and the file has no such column",
-        lines=[line],
-        column=name,
-        remedy=f"{hint}the file has {_list_headers(headers)}",
-    )
+    what = "the source TOML maps this header, and the file has no such column"
+    remedy = f"{hint}the file's headers: {listed}" if listed else "check header_row and the file's headers"
+    findings.refuse("COLUMN_MISSING", what, lines=[line], column=name, remedy=remedy)
 
 
 def _list_headers(headers: Sequence[str], shown: int = 40) -> str:
