@@ -23,6 +23,7 @@ from outcomes.reports.parameters import Value, check_parameters, read_parameters
 from outcomes.reports.publication import prepare_folder, publish
 from outcomes.reports.released import collect_views, count_dropped
 from outcomes.reports.runs import Run, open_run
+from outcomes.views.view import View
 
 # parameters that a manifest may repeat: none that names a person or a place on a disk
 _RECORDED = ("instrument", "variant", "timepoint", "reference", "audience", "k", "language")
@@ -117,7 +118,8 @@ def run_report(
     try:
         notebook = execute_notebook(notebook_path, values, run, limits=limits, show_progress=show_progress)
         views = collect_views(notebook, run.views, str(values["audience"]), int(values["k"]))
-        page = build_page(notebook, views, values, origin, run.started, "", words)
+        made_from["fingerprint"] = _find_fingerprint(views)
+        page = build_page(notebook, views, values, origin, run.started, made_from["fingerprint"], words)
         html = render_page(page, words).encode("utf-8")
         made_from |= {"sha256": hashlib.sha256(html).hexdigest(), "n_dropped": count_dropped(notebook, views)}
         target = publish(folder, name_page(name, values, origin), html, build_exports(list(views.values())))
@@ -152,3 +154,9 @@ def _describe_making(notebook_path: Path, values: Mapping[str, Value], run: Run)
         "parameters": {name: value for name, value in values.items() if name in _RECORDED},
         "state": "failed",
     }
+
+
+def _find_fingerprint(views: Mapping[str, View]) -> str:
+    """Return the fingerprint of the records as it was released, empty where no view has one."""
+    found = (str(view.provenance.get("fingerprint", "")) for view in views.values())
+    return next((fingerprint for fingerprint in found if fingerprint), "")
