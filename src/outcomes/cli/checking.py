@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from outcomes.analyses import (
     check_comparability,
     count_completeness,
@@ -72,11 +70,8 @@ def _pick(findings: tuple[Finding, ...], outcomes: tuple[str, ...]) -> list[str]
 
 def _select_cohorts(records: Records) -> tuple[list[Cohort], list[str]]:
     """Select a cohort for each recorded outcome, the source's primary one first."""
-    scores = records.assessments[["instrument", "variant"]].drop_duplicates()
-    outcomes = [
-        (str(row.instrument), None if pd.isna(row.variant) else str(row.variant))
-        for row in scores.itertuples()
-    ]
+    scores = records.assessments[["instrument", "variant"]].drop_duplicates().astype("object")
+    outcomes = [(str(id), str(name) if isinstance(name, str) else None) for id, name in scores.to_numpy()]
     primary = records.source.primary
     first = (primary.get("instrument"), primary.get("variant"))
     outcomes.sort(key=lambda outcome: (outcome != first, outcome[0] != first[0], str(outcome)))
