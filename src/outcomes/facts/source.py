@@ -59,6 +59,15 @@ class ExcludeSpec:
     """Which records a source excludes, and why: those whose ``column`` holds one of ``values``.
 
     Excluded records are accepted, then counted in the flow.
+
+    Parameters
+    ----------
+    column : str
+        Header of the column that says so.
+    values : tuple of str
+        Codes in it.
+    reason : str
+        In words, as the flow prints it.
     """
 
     column: str
@@ -97,7 +106,14 @@ class FileSpec:
         blank upper cell taking the one to its left.
     fill_down : tuple of str
         Headers whose blank cells repeat the cell above (merged cells).
-    sheet, encoding, delimiter, decimal : str
+    sheet : str
+        Name of the sheet of an Excel file; the only visible one where absent.
+    encoding : str
+        Of a text file; UTF-8 where absent, unless the file begins with a mark that says otherwise.
+    delimiter : str
+        Of a text file; found from the header where absent.
+    decimal : str
+        ``.`` or ``,``.
     date_order : str
         ``year-first``, ``day-first`` or ``month-first``.
     date_calendar : str
@@ -107,6 +123,11 @@ class FileSpec:
         ``codes.therapy`` says so for the joined text, otherwise it is refused.
     key_normalise : tuple of str
         ``strip``, ``casefold``: what may be done to ids so that spellings agree.
+    constants : mapping
+        Column of the schema to the one value that all rows of the file have (``region = "neck"``).
+    top_code : mapping
+        Column of the schema to the largest number that is kept; larger ones become it
+        (``age_years = 89``).
     """
 
     path: str
@@ -128,6 +149,8 @@ class FileSpec:
     date_calendar: str = "gregorian"
     therapy_separator: str | None = None
     key_normalise: tuple[str, ...] = ()
+    constants: Mapping[str, str] = field(default_factory=dict)
+    top_code: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def mapped(self) -> tuple[str, ...]:
@@ -146,8 +169,10 @@ class Source:
 
     Parameters
     ----------
-    name, label : str
-        ``verwoerd-2024``; "Verwoerd 2024, neck pain in Dutch physiotherapy practices".
+    name : str
+        Short name without blanks, such as ``verwoerd-2024``.
+    label : str
+        Such as "Verwoerd 2024, neck pain in Dutch physiotherapy practices".
     files : tuple of FileSpec
         ``[[file]]``
     design : str
@@ -166,18 +191,28 @@ class Source:
         Name of the clinic's zone, for timestamps.
     primary : mapping
         ``instrument, variant, timepoint, reference, covariates, threshold``: what reports ask by default.
-    timepoints, therapies : mapping
-        Names of its own, as in ``timepoints.toml`` and ``therapies.toml``.
+    timepoints : mapping
+        Time points of its own, ``[timepoints.ID]``.
+    therapies : mapping
+        Therapies of its own, ``[therapies.ID]``.
     reference_scores : tuple of mappings
         ``{instrument, mean, sd, retest_correlation, citation}``: needed to bound regression to the mean.
     caveats : tuple of str
         Sentences for a page's "What this cannot show".
-    citation, licence, period, clinic : str
-        ``clinic`` is an alias for page headers, ``period`` words such as "2018/19".
+    citation : str
+        How to cite the records.
+    licence : str
+        Under which terms they may be used.
+    period : str
+        Words for page headers, such as "2018/19".
+    clinic : str
+        An alias of the clinic for page headers.
     privacy_exceptions : str
         File of reviewed exceptions beside the source TOML.
     quasi_identifiers : tuple of str
-        Columns counted by the k report; ``k_min`` its warning level.
+        Columns counted by the k report.
+    k_min : int
+        Number of patients below which the k report warns.
     folder : Path or None
         Where its files lie unless the caller says otherwise.
     """

@@ -1,0 +1,211 @@
+"""From text to days: dates by the declared order and calendar; what is ambiguous is asked, never guessed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+
+from outcomes.errors import FactsError
+from outcomes.facts import read_facts
+
+#: Day number of a missing date.
+NO_DATE = np.iinfo(np.int32).min
+
+_EPOCH = dt.date(1970, 1, 1).toordinal()
+_YEAR_FIRST = re.compile(r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?$")
+_COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
+_YEAR_LAST = re.compile(r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})$")
+_SHORT_YEAR = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{2})$")
+_ROC = re.compile(r"^(?:民國)?(\d{2,3})[-/.年](\d{1,2})[-/.月](\d{1,2})日?$")
+_ROC_COMPACT = re.compile(r"^(1\d{2})(\d{2})(\d{2})$")
+_SERIAL = re.compile(r"^(\d{5})(\.\d+)?$")
+_TIMESTAMP = re.compile(r"^(.+?)[T ](\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|[+-]\d{2}:?\d{2})?$")
+_ROC_OFFSET = 1911
+_EXCEL_EPOCHS = {"excel1900": dt.date(1899, 12, 30), "excel1904": dt.date(1904, 1, 1)}
+
+
+@dataclass(frozen=True)
+class DateForm:
+    """How a file writes its dates: declared order, calendar and the clinic's zone."""
+
+    order: str = "year-first"
+    calendar: str = "gregorian"
+    zone: str | None = None
+
+
+def parse_dates(
+    texts: np.ndarray, present: np.ndarray, form: DateForm
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Parse texts as dates.
+
+    Parameters
+    ----------
+    texts : array of str
+        Distinct repaired texts.
+    present : array of bool
+        Which of them are not missing.
+    form : DateForm
+        What the source declares.
+
+    Returns
+    -------
+    days : array of int32
+        Days since 1970-01-01, `NO_DATE` where missing or refused.
+    rules : dict
+        Mask per rule. ``DATE_TIMEZONE`` and ``DATE_DST`` were repaired, all others refuse.
+
+    Examples
+    --------
+    >>> days, rules = parse_dates(np.array(["2026-01-05", "03/04/2026"], dtype=object),
+    ...                           np.array([True, True]), DateForm())
+    >>> int(days[0]), rules["DATE_AMBIGUOUS"].tolist()
+    (20458, [False, True])
+    """
+    days = np.full(len(texts), NO_DATE, dtype=np.int32)
+    rules: dict[str, np.ndarray] = {}
+    for i in np.flatnonzero(present):
+        date, rule = _parse_date(texts[i], form)
+        if date is not None:
+            days[i] = date.toordinal() - _EPOCH
+        if rule is not None:
+            rules.setdefault(rule, np.zeros(len(texts), dtype=bool))[i] = True
+    return days, rules
+
+
+def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
+    stamp = _TIMESTAMP.match(text)
+    if stamp:
+        return _parse_timestamp(*stamp.groups(), form)
+    if match := (_YEAR_FIRST.match(text) or _COMPACT.match(text)):
+        return _make_date(*map(int, match.groups()))
+    if match := _YEAR_LAST.match(text):
+        if form.order == "year-first":
+            return None, "DATE_AMBIGUOUS"
+        first, second, year = map(int, match.groups())
+        day, month = (first, second) if form.order == "day-first" else (second, first)
+        return _make_date(year, month, day)
+    return _parse_other_form(text, form)
+
+
+def _parse_other_form(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
+    if match := (_ROC.match(text) or _ROC_COMPACT.match(text)):
+        year, month, day = map(int, match.groups())
+        if form.calendar == "roc":
+            return _make_date(year + _ROC_OFFSET, month, day)
+        if year >= 100:
+            return None, "DATE_ROC_SUSPECT"
+    if match := _SERIAL.match(text):
+        return _parse_serial(int(match[1]), form)
+    if _SHORT_YEAR.match(text):
+        return None, "DATE_TWO_DIGIT_YEAR"
+    return None, "DATE_INVALID"
+
+
+def _parse_serial(serial: int, form: DateForm) -> tuple[dt.date | None, str | None]:
+    limits = read_facts("checks")["excel"]
+    if not limits["first_serial"] <= serial <= limits["last_serial"]:
+        return None, "DATE_INVALID"
+    if form.calendar not in _EXCEL_EPOCHS:
+        return None, "DATE_EXCEL_SERIAL"
+    return _EXCEL_EPOCHS[form.calendar] + dt.timedelta(days=serial), None
+
+
+def _make_date(year: int, month: int, day: int) -> tuple[dt.date | None, str | None]:
+    limits = read_facts("checks")
+    try:
+        date = dt.date(year, month, day)
+    except ValueError:
+        return None, "DATE_INVALID"
+    if date.isoformat() in limits["sentinel_dates"]:
+        return None, "DATE_SENTINEL"
+    return (date, None) if date.year >= limits["earliest_year"] else (None, "DATE_INVALID")
+
+
+def _parse_timestamp(
+    date_text: str, clock: str, offset: str | None, form: DateForm
+) -> tuple[dt.date | None, str | None]:
+    """Return the day in the clinic's zone; without a declared zone the day as written."""
+    date, rule = _parse_date(date_text, form)
+    if date is None:
+        return date, rule
+    try:
+        time = dt.time.fromisoformat(clock.zfill(len(clock) + (clock[1] == ":")))
+    except ValueError:
+        return None, "DATE_INVALID"
+    zone = find_zone(form.zone)
+    if offset:
+        moment = dt.datetime.fromisoformat(
+            f"{date.isoformat()}T{time.isoformat()}{offset.replace('Z', '+00:00')}"
+        )
+        return (moment.astimezone(zone).date() if zone else date), "DATE_TIMEZONE"
+    if zone and _falls_on_clock_change(dt.datetime.combine(date, time), zone):
+        return date, "DATE_DST"
+    return date, None
+
+
+def _falls_on_clock_change(moment: dt.datetime, zone: ZoneInfo) -> bool:
+    early, late = (moment.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    return early != late
+
+
+@cache
+def find_zone(name: str | None) -> ZoneInfo | None:
+    """Return a time zone by its name, None for None.
+
+    Raises
+    ------
+    FactsError
+        When there is no zone of that name.
+    """
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise FactsError(
+            f'There is no time zone {name!r}; write it like time_zone = "Asia/Taipei".'
+        ) from None
+
+
+def to_iso(day: int) -> str:
+    """Return a day number as an ISO date."""
+    return dt.date.fromordinal(int(day) + _EPOCH).isoformat()
+
+
+def to_day_number(date: dt.date) -> int:
+    """Return a date as days since 1970-01-01."""
+    return date.toordinal() - _EPOCH
+
+
+#: What each rule says, and what the source can declare; `{column}` is the header.
+DATE_RULES: Mapping[str, tuple[str, str | None]] = {
+    "DATE_AMBIGUOUS": (
+        "dates with the year last, and their order is not declared",
+        'add to [[file]]: date_order = "day-first"  (or "month-first")',
+    ),
+    "DATE_ROC_SUSPECT": (
+        "dates that look like years of the Republic of China",
+        'add to [[file]]: date_calendar = "roc"',
+    ),
+    "DATE_EXCEL_SERIAL": (
+        "dates that look like Excel serial numbers; the 1900 and 1904 systems differ by 1462 days",
+        'add to [[file]]: date_calendar = "excel1900"  (or "excel1904"), or correct the cells',
+    ),
+    "DATE_TWO_DIGIT_YEAR": ("dates with a two-digit year", "write years with four digits"),
+    "DATE_INVALID": ("not a date of the calendar", None),
+    "DATE_SENTINEL": (
+        "a placeholder date",
+        "if it means missing, add its spelling to [[file]]: missing = [...]",
+    ),
+    "DATE_TIMEZONE": ("timestamps with an offset, read as days in the clinic's time zone", None),
+    "DATE_DST": ("timestamps in an hour that the clock change skips or repeats; their day is kept", None),
+}
+#: Rules about the form of a whole column, not about single cells.
+FORM_RULES = ("DATE_AMBIGUOUS", "DATE_ROC_SUSPECT", "DATE_EXCEL_SERIAL")
+REPAIRED_RULES = ("DATE_TIMEZONE", "DATE_DST")

@@ -1,0 +1,165 @@
+"""`Problems`: what was found while reading, and which records and cells were refused for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from outcomes.errors import Finding
+
+_SHOWN_LINES = 10
+
+
+@dataclass(frozen=True)
+class Place:
+    """One file of a source: its records are numbered from ``start`` on among all records."""
+
+    file: str
+    lines: np.ndarray
+    start: int
+
+    @property
+    def stop(self) -> int:
+        """Return the number after its last record."""
+        return self.start + len(self.lines)
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Records or cells refused for one reason: numbers of records, and the header of the cell."""
+
+    rule: str
+    reason: str
+    column: str | None
+    scope: str
+    records: np.ndarray
+
+
+class Problems:
+    """A ledger of findings and refusals over all files of a source.
+
+    Records are numbered over all files; each record is refused once, for the first reason met.
+    """
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.places: list[Place] = []
+        self._refusals: list[_Refusal] = []
+        self._refused = np.zeros(0, dtype=bool)
+
+    def add_file(self, file: str, lines: np.ndarray) -> Place:
+        """Register a file by the first line of each of its records, and return its place."""
+        place = Place(file, lines, len(self._refused))
+        self.places.append(place)
+        self._refused = np.append(self._refused, np.zeros(len(lines), dtype=bool))
+        return place
+
+    def is_refused(self, records: np.ndarray | slice) -> np.ndarray:
+        """Return which of the records are refused so far."""
+        return self._refused[records]
+
+    @property
+    def n_refused(self) -> int:
+        """Return how many distinct records are refused."""
+        return int(self._refused.sum())
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """Return the findings for which the whole source is refused."""
+        return [finding for finding in self.findings if finding.outcome == "refuse_file"]
+
+    def note(
+        self,
+        rule: str,
+        outcome: str,
+        what: str,
+        records: np.ndarray | Sequence[int] = (),
+        *,
+        column: str | None = None,
+        remedy: str | None = None,
+        place: Place | None = None,
+    ) -> None:
+        """Add a finding per file concerned; nothing where ``records`` is empty and no file is named."""
+        records = np.asarray(records, dtype=np.int64)
+        if not len(records):
+            if place is not None:
+                self.findings.append(Finding(rule, outcome, what, place.file, (), column, 1, remedy))
+            return
+        for here in self.places:
+            inside = records[(records >= here.start) & (records < here.stop)]
+            if len(inside):
+                shown = np.unique(inside)[:_SHOWN_LINES]
+                lines = tuple(int(line) for line in here.lines[shown - here.start])
+                self.findings.append(
+                    Finding(rule, outcome, what, here.file, lines, column, len(inside), remedy)
+                )
+
+    def refuse(
+        self,
+        records: np.ndarray,
+        rule: str,
+        what: str,
+        *,
+        column: str | None = None,
+        remedy: str | None = None,
+        outcome: str = "quarantine_row",
+    ) -> None:
+        """Refuse records for a rule; those refused before keep their first reason."""
+        records = np.unique(np.asarray(records, dtype=np.int64))
+        if not len(records):
+            return
+        self.note(rule, outcome, what, records, column=column, remedy=remedy)
+        new = records[~self._refused[records]]
+        self._refused[new] = True
+        if len(new):
+            self._refusals.append(_Refusal(rule, what, column, "record", new))
+
+    def refuse_silently(
+        self, record: int, rule: str, reason: str, column: str | None, scope: str = "record"
+    ) -> None:
+        """Take over the refusal of a record or a cell that already has its finding."""
+        if scope == "record":
+            if self._refused[record]:
+                return
+            self._refused[record] = True
+        self._refusals.append(_Refusal(rule, reason, column, scope, np.array([record])))
+
+    def refuse_cells(
+        self, records: np.ndarray, rule: str, what: str, *, column: str, remedy: str | None = None
+    ) -> None:
+        """Refuse one cell of each record: it becomes missing, the record stays."""
+        records = np.unique(np.asarray(records, dtype=np.int64))
+        if len(records):
+            self.note(rule, "quarantine_cell", what, records, column=column, remedy=remedy)
+            self._refusals.append(_Refusal(rule, what, column, "cell", records))
+
+    def tabulate_refusals(self) -> pd.DataFrame:
+        """Return one row per refused record or cell: ``record, file, line, column, rule, reason, scope``."""
+        frames = [
+            pd.DataFrame(
+                {
+                    "record": refusal.records,
+                    "column": refusal.column or "",
+                    "rule": refusal.rule,
+                    "reason": refusal.reason,
+                    "scope": refusal.scope,
+                }
+            )
+            for refusal in self._refusals
+        ]
+        columns = ["record", "file", "line", "column", "rule", "reason", "scope"]
+        if not frames:
+            return pd.DataFrame(columns=columns)
+        table = pd.concat(frames, ignore_index=True)
+        starts = np.array([place.start for place in self.places])
+        which = np.searchsorted(starts, table["record"].to_numpy(), side="right") - 1
+        # An empty file shares its start with the next; the last of them holds the records.
+        table["file"] = [self.places[i].file for i in which]
+        table["line"] = [
+            int(self.places[i].lines[record - self.places[i].start])
+            for i, record in zip(which, table["record"], strict=True)
+        ]
+        return table.sort_values(["record", "scope", "column"], kind="stable")[columns].reset_index(drop=True)

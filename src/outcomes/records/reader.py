@@ -1,0 +1,209 @@
+"""`read_records`: from the files of a source to checked records, all problems of a source at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, RefusedShareError
+from outcomes.facts import FileSpec, Source, read_source
+from outcomes.records.checking import Checking
+from outcomes.records.dates import to_day_number
+from outcomes.records.declaration import check_declaration
+from outcomes.records.files import read_text_table
+from outcomes.records.gate import find_identifying, names_person
+from outcomes.records.part import build_part
+from outcomes.records.problems import Problems
+from outcomes.records.progress import Progress
+from outcomes.records.quarantine import find_values, keep_refused
+from outcomes.records.rekey import rekey_text
+from outcomes.records.tables import Records
+from outcomes.records.text_table import TextTable
+
+_DEFAULT_FOLDER = Path("data") / "raw"
+
+
+def read_records(
+    source: str | Path | Source = "made-up-clinic",
+    path: str | Path | None = None,
+    *,
+    run_date: str | dt.date | None = None,
+    private_folder: str | Path = ".outcomes",
+    show_progress: bool = False,
+) -> Records:
+    """Read the files of a source, and return its records: gated, typed, scored and checked.
+
+    Only mapped columns are read. Every source record is either accepted or refused with a reason; refused
+    ones are kept with their values in ``private_folder``, and nowhere else.
+
+    Parameters
+    ----------
+    source : str, Path or Source
+        Name of a shipped source or of one in ``data/sources/``, the path of a source TOML, or a `Source`.
+    path : str or Path, optional
+        File or folder to read; else the folder of the source TOML, ``data/raw/<name>`` or ``data/raw``,
+        whichever holds the files.
+    run_date : str or date, optional
+        The day of this run (ISO); dates after it are refused. Today where absent.
+    private_folder : str or Path
+        Where refused records and keys are kept; only its owner may enter.
+    show_progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Records
+
+    Raises
+    ------
+    FactsError
+        When the source TOML names columns, codes, instruments or time points that do not exist.
+    PrivacyError
+        When a mapped column may identify people.
+    RecordsError
+        When a file cannot be read or its structure is wrong; all problems of all files are listed.
+    RefusedShareError
+        When more records were refused than the source tolerates.
+    """
+    if not isinstance(source, Source):
+        source = read_source(source)
+    check_declaration(source)
+    private = Path(private_folder)
+    run_day = to_day_number(_find_run_date(run_date))
+    with Progress(show_progress) as progress:
+        progress.say("reading files")
+        texts = _read_texts(source, _list_files(source, path))
+        progress.say("looking for identifying values")
+        texts = (
+            [(spec, rekey_text(text, spec, source, private)) for spec, text in texts]
+            if source.rekey
+            else texts
+        )
+        suspicions = _gate(source, texts)
+        progress.say("typing and repairing")
+        problems = Problems()
+        parts = [build_part(text, spec, source, problems) for spec, text in texts]
+        problems.findings.extend(suspicions)
+        sha256 = {text.file: text.sha256 for _, text in texts}
+        unmapped = {text.file: text.unmapped for _, text in texts}
+        del texts
+        progress.say("scoring and checking")
+        tables = Checking(parts, source, problems, run_day).build_tables()
+    if problems.blocking:
+        raise RecordsError(
+            f"{source.name} was not read: {len(problems.blocking)} things to solve first.",
+            _order_findings(problems.findings),
+        )
+    refused = problems.tabulate_refusals()
+    n_read = sum(len(place.lines) for place in problems.places)
+    keep_refused(refused, find_values(refused, parts), sha256, source.name, private)
+    _refuse_share(source, problems, n_read, private)
+    return Records(
+        source=source, **tables, refused=refused.drop(columns="record"), findings=_order_findings(problems.findings),
+        unmapped=unmapped, n_read=n_read, n_accepted=n_read - problems.n_refused, n_refused=problems.n_refused,
+        fingerprint=_fingerprint(source, sha256),
+    )  # fmt: skip
+
+
+def _find_run_date(run_date: str | dt.date | None) -> dt.date:
+    if run_date is None:
+        return dt.date.today()
+    if isinstance(run_date, dt.date):
+        return run_date
+    try:
+        return dt.date.fromisoformat(run_date)
+    except ValueError:
+        raise FactsError('run_date is written like "2026-11-23".') from None
+
+
+def _list_files(source: Source, path: str | Path | None) -> list[tuple[FileSpec, Path]]:
+    """Return each file with what describes it, in the order of the source TOML, then of their names."""
+    if path is not None and not Path(path).is_dir():
+        return [(_choose_spec(source, Path(path)), Path(path))]
+    folder = Path(path) if path is not None else _find_folder(source)
+    found = []
+    for spec in source.files:
+        pattern = any(mark in spec.path for mark in "*?[")
+        matches = sorted(folder.glob(spec.path)) if pattern else []
+        found += [(spec, match) for match in matches or [folder / spec.path]]
+    return found
+
+
+def _choose_spec(source: Source, path: Path) -> FileSpec:
+    if len(source.files) == 1:
+        return source.files[0]
+    for spec in source.files:
+        if path.match(spec.path):
+            return spec
+    names = ", ".join(spec.path for spec in source.files)
+    raise FactsError(f"{source.name} has several files ({names}); give the folder that holds them.")
+
+
+def _find_folder(source: Source) -> Path:
+    """Return the first folder that holds a file of the source: its own, ``data/raw/<name>``, ``data/raw``."""
+    own = [source.folder] if source.folder is not None else []
+    for folder in (*own, _DEFAULT_FOLDER / source.name):
+        if any(any(folder.glob(spec.path)) for spec in source.files):
+            return folder
+    return _DEFAULT_FOLDER
+
+
+def _read_texts(source: Source, files: Sequence[tuple[FileSpec, Path]]) -> list[tuple[FileSpec, TextTable]]:
+    """Read every file, gathering the problems of all of them before any is raised."""
+    texts, errors = [], []
+    for spec, path in files:
+        try:
+            texts.append((spec, read_text_table(path, spec, check_name=names_person)))
+        except (RecordsError, PrivacyError) as error:
+            errors.append(error)
+    if errors:
+        kind = PrivacyError if any(isinstance(error, PrivacyError) for error in errors) else RecordsError
+        findings = [finding for error in errors for finding in error.findings]
+        raise kind(f"{source.name} was not read.", findings)
+    return texts
+
+
+def _gate(source: Source, texts: Sequence[tuple[FileSpec, TextTable]]) -> list[Finding]:
+    """Return what the gate only warns of; raise all of it where a mapped column may identify people."""
+    findings = [finding for spec, text in texts for finding in find_identifying(text, spec, source)]
+    if any(finding.outcome == "refuse_file" for finding in findings):
+        raise PrivacyError(
+            f"{source.name} was not read: mapped columns may identify people. Leave them out of the source, or have "
+            "a person review the exception.", findings,
+        )  # fmt: skip
+    return findings
+
+
+def _refuse_share(source: Source, problems: Problems, n_read: int, private: Path) -> None:
+    if n_read and problems.n_refused > source.max_refused_share * n_read:
+        raise RefusedShareError(
+            f"{source.name}: {problems.n_refused} of {n_read} records were refused, more than the tolerated share "
+            f"of {source.max_refused_share:g}. They are listed in {private.name}/quarantine/{source.name}. Mend them, or "
+            f"raise max_refused_share in the source.", _order_findings(problems.findings),
+        )  # fmt: skip
+
+
+_RANK = {
+    "refuse_file": 0,
+    "quarantine_patient_pair": 1,
+    "quarantine_row": 1,
+    "quarantine_cell": 2,
+    "accept_with_warning": 3,
+}
+
+
+def _order_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the findings with the gravest first, each file's in the order in which they were made."""
+    return tuple(sorted(findings, key=lambda finding: _RANK.get(finding.outcome, 4)))
+
+
+def _fingerprint(source: Source, sha256: dict[str, str]) -> str:
+    import dataclasses
+
+    declared = {key: value for key, value in dataclasses.asdict(source).items() if key != "folder"}
+    digest = hashlib.sha256(repr(sorted(declared.items())).encode("utf-8"))
+    for file, value in sorted(sha256.items()):
+        digest.update(f"\n{file} {value}".encode())
+    return digest.hexdigest()
