@@ -15,10 +15,12 @@ class Therapy:
 
     Parameters
     ----------
-    id, label : str
-        ``manual_therapy``, "manual therapy (mobilisation, manipulation, soft tissue)".
+    id : str
+        Such as ``manual_therapy``.
+    label : str
+        Such as "manual therapy (mobilisation, manipulation, soft tissue)".
     short_label : str
-        What fits a figure, "manual therapy".
+        What fits a figure, such as "manual therapy".
     group : str
         ``exercise``, ``education``, ``manual``, ``control``, ...
     colour : str

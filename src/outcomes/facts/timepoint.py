@@ -15,12 +15,14 @@ class Timepoint:
 
     Parameters
     ----------
-    id, label : str
-        ``month_3``, "3 months".
+    id : str
+        Such as ``month_3``.
+    label : str
+        Such as "3 months".
     day : int
         Target day after time zero.
     first_day, last_day : int or None
-        Window, both days included; None where a source has labels only.
+        Window, both days included; absent where a source has labels only.
     comparable : bool
         False where reaching it depends on the outcome (end of therapy): described, never compared.
     """
