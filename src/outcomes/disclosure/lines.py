@@ -153,29 +153,36 @@ def _protect_chain(
 ) -> None:
     """Withhold what remains after a step wherever it would tell how few the step took away.
 
-    The steps between two counts that are shown form a line. It is mended by joining it to the next, that is
-    by withholding the count between; the first and the last count are kept as long as that suffices.
+    The steps between two counts that are shown form a line. It loses its smallest cell, or, where it has no
+    other, is joined to the next line by withholding the count between. The first and the last count are
+    kept as long as that suffices.
     """
     segment: list[int] = []
     for removed, remaining in steps[:-1]:
         segment += [removed] if removed is not None else []
         if remaining is None or fates[remaining] != "shown":
             continue
-        if _tells(segment, fates, weights, k):
-            fates[remaining] = "withheld"
-        else:
+        if not _tells(segment, fates, weights, k) or _lose_smallest(segment, fates, weights, names):
             segment = []
+        else:
+            fates[remaining] = "withheld"
     segment += [steps[-1][0]] if steps[-1][0] is not None else []
-    if not _tells(segment, fates, weights, k):
+    if not _tells(segment, fates, weights, k) or _lose_smallest(segment, fates, weights, names):
         return
     inner = [i for _, i in steps[:-1] if i is not None and fates[i] == "shown"]
+    for i in [*inner[-1:], first][:1]:
+        if i is not None and fates[i] == "shown":
+            fates[i] = "withheld"
+
+
+def _lose_smallest(
+    segment: Sequence[int], fates: list[str], weights: Sequence[int], names: Sequence[Hashable]
+) -> bool:
+    """Withhold the smallest shown cell of a segment that is not zero; say whether there was one."""
     shown = sorted((weights[i], names[i], i) for i in segment if fates[i] == "shown" and weights[i] > 0)
-    if inner:
-        fates[inner[-1]] = "withheld"
-    elif shown:
+    if shown:
         fates[shown[0][2]] = "withheld"
-    elif first is not None and fates[first] == "shown":
-        fates[first] = "withheld"
+    return bool(shown)
 
 
 def _tells(segment: Sequence[int], fates: Sequence[str], weights: Sequence[int], k: int) -> bool:

@@ -15,14 +15,14 @@ import pandas as pd
 from outcomes.disclosure.lines import protect_lines
 from outcomes.disclosure.notes import allow_provenance, drop_counts, drop_counts_of, write_notes
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
-from outcomes.disclosure.rounding import round_away, round_count, round_p, round_share, round_to
+from outcomes.disclosure.rounding import pick_band, round_away, round_count, round_p, round_share, round_to
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
 from outcomes.disclosure.thresholds import judge_rows
 from outcomes.disclosure.writing import (
     SHARES,
     find_decimals,
     find_kind,
-    write_completeness,
+    write_band,
     write_few,
     write_value,
 )
@@ -89,25 +89,21 @@ def _release_to_team(result: Result, rules: Rules) -> Release:
 def _release_outside(result: Result, rules: Rules) -> Release:
     own, sizes = judge_rows(result, rules)
     fates = protect_lines(result.table, own, sizes, rules)
-    rows, written = [], []
+    rows = []
+    for place, statistic in enumerate(result.table["statistic"]):
+        if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
+            fates[place] = "dropped"
     for row, fate, size in zip(result.table.to_dict("records"), fates, sizes, strict=True):
-        if fate == "withheld" and rules.kind_of.get(str(row["statistic"])) == "curve":
-            fate = "dropped"
-        if fate in ("dropped", "not_compared"):
-            written.append(fate)
-            continue
-        released, fate = _write_outside(
-            {str(key): value for key, value in row.items()}, fate, size.whole, rules
-        )
-        rows.append(released)
-        written.append(fate)
+        if fate not in ("dropped", "not_compared"):
+            named = {str(key): value for key, value in row.items()}
+            rows.append(_write_outside(named, fate, size.whole, rules))
     table = _build_table(rows, result.table)
     bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
     return Release(
         result.name, table, drop_counts(result.method), drop_counts_of(result.warnings),
         drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
-        "stakeholder", rules.k, sum(fate not in ("shown", "state") for fate in written),
-        write_notes(written, bands, rules),
+        "stakeholder", rules.k, sum(fate not in ("shown", "state") for fate in fates),
+        write_notes(fates, bands, rules),
     )  # fmt: skip
 
 
@@ -117,18 +113,17 @@ def _build_table(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame
     return table.astype({**types, "shown": "bool", "display": "str"})
 
 
-def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> tuple[dict[str, Any], str]:
-    """Return one row with its numbers rounded or removed, and what became of it."""
+def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> dict[str, Any]:
+    """Return one row with its numbers rounded or removed."""
     words = read_words()
     row |= dict.fromkeys(_NEVER, math.nan)
     if fate == "withheld":
-        return _blank(row, words.say("release.withheld"), keep_n=False), fate
+        return _blank(row, words.say("release.withheld"), keep_n=False)
     if fate == "state":
-        return _blank(_round_sizes(row, rules), words.say(f"release.state.{row['state']}")), fate
+        return _blank(_round_sizes(row, rules), words.say(f"release.state.{row['state']}"))
     if fate == "few":
         display = write_few(pd.Series(row), n, rules)
-        row = _round_sizes(row, rules)
-        return _blank(row, display, keep_n=row["statistic"] != "check"), fate
+        return _blank(_round_sizes(row, rules), display, keep_n=row["statistic"] != "check")
     return _round(row, n, rules)
 
 
@@ -141,21 +136,18 @@ def _blank(row: dict[str, Any], display: str, keep_n: bool = True) -> dict[str, 
     return {**row, **dict.fromkeys(gone, math.nan), "shown": False, "display": display}
 
 
-def _round(row: dict[str, Any], n: int, rules: Rules) -> tuple[dict[str, Any], str]:
+def _round(row: dict[str, Any], n: int, rules: Rules) -> dict[str, Any]:
     cells, kind = rules.cells, find_kind(pd.Series(row), rules)
-    exact_n = row["n"]
     row = {**_round_sizes(row, rules), "p_value": round_p(row["p_value"], cells)}
     if kind == "band":
-        band = write_completeness(row["estimate"], n if n else exact_n, rules)
-        if band is None:
-            return _blank(row, read_words().say("release.withheld"), keep_n=False), "withheld"
-        row |= {"estimate": band[0], "conf_low": math.nan, "conf_high": math.nan}
-        return {**row, "shown": True, "display": band[1]}, "shown"
+        low, high = pick_band(row["estimate"], n, rules.k, cells) or (0.0, 100.0)
+        row |= {"estimate": low / 100, "conf_low": math.nan, "conf_high": math.nan}
+        return {**row, "shown": True, "display": write_band(low, high)}
     if row["statistic"] == "check":
-        return _round_check(row, kind, rules), "shown"
+        return _round_check(row, kind, rules)
     for column in ("estimate", "conf_low", "conf_high"):
         row[column] = _round_number(row, column, kind, n, rules)
-    return {**row, "shown": True, "display": _write(pd.Series(row), "stakeholder", rules)}, "shown"
+    return {**row, "shown": True, "display": _write(pd.Series(row), "stakeholder", rules)}
 
 
 def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Rules) -> float:

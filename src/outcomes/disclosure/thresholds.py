@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from outcomes.disclosure.rounding import pick_band
 from outcomes.disclosure.rules import Rules
 from outcomes.result import WITH_ESTIMATE, Result, Support
 
@@ -108,6 +109,8 @@ def _judge(row: Any, size: Sizes, base: int, rules: Rules) -> str:
         return "dropped" if kind == "curve" else "withheld"
     if row.state not in WITH_ESTIMATE or pd.isna(row.estimate):
         return "state"
+    if kind == "band":
+        return "shown" if pick_band(row.estimate, size.whole, rules.k, rules.cells) else "withheld"
     if kind in ("share", "curve") and "with" in size.sets:
         return _judge_share(row, size, kind, rules)
     return "shown"
@@ -126,7 +129,11 @@ def _judge_check(row: Any, size: Sizes, rules: Rules) -> str:
         return "state"
     if row.term in rules.roles["checked_counts"]:
         return "shown" if row.estimate >= rules.k else "few"
-    return "shown" if size.reach(rules.k) else "withheld"
+    if not size.reach(rules.k):
+        return "withheld"
+    if row.term in rules.roles["checked_bands"]:
+        return "shown" if pick_band(row.estimate, size.whole, rules.k, rules.cells) else "withheld"
+    return "shown"
 
 
 def _group_sizes(table: pd.DataFrame, sizes: list[Sizes]) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure.rounding import percent_multiple, pick_band, round_to, score_decimals
+from outcomes.disclosure.rounding import percent_multiple, round_to, score_decimals
 from outcomes.disclosure.rules import Rules
 from outcomes.facts import read_words
 
@@ -118,9 +118,3 @@ def write_few(row: Any, n: float, rules: Rules) -> str:
     multiple = percent_multiple(n, rules.cells)
     bound = min(round_to(100 * rules.k / n, multiple, "ROUND_CEILING"), 100)
     return words.say("release.few_share", k=rules.k, bound=f"{bound:g}")
-
-
-def write_completeness(share: float, n: float, rules: Rules) -> tuple[float, str] | None:
-    """Return the lower edge of the band of a share as a proportion, and the band in words."""
-    band = pick_band(share, n, rules.k, rules.cells)
-    return None if band is None else (band[0] / 100, write_band(*band))

@@ -1,0 +1,147 @@
+"""The map of completeness: who was seen of those due, therapies by time points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from outcomes.disclosure import Release
+from outcomes.facts import Therapy, Timepoint, read_facts, read_words
+from outcomes.views.figure import (
+    apply_style,
+    measure_text,
+    open_figure,
+    place_axes,
+    read_style,
+    save_png,
+    wrap_label,
+)
+from outcomes.views.labels import WHOLE, Labels, read_labels
+from outcomes.views.released_rows import explain_absence, list_rows
+from outcomes.views.text import capitalise
+from outcomes.views.view import View, build_empty_view, build_figure_view
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_CELL_INCHES = 0.5
+#: Where the colour map would end, as a proportion: shades stay pale enough for dark text.
+_PALE = 1.9
+
+
+def draw_completeness(
+    completeness: Release,
+    *,
+    therapies: Mapping[str, Therapy] | None = None,
+    timepoints: Mapping[str, Timepoint] | None = None,
+) -> View:
+    """Draw the share of patients seen of those due as a map in shades with the numbers in it.
+
+    Parameters
+    ----------
+    completeness : Release
+        Of the analysis ``completeness``.
+    therapies, timepoints : mapping, optional
+        Labels to use instead of those that the release names.
+
+    Returns
+    -------
+    View
+        A figure; a withheld cell stays white and says so. Stakeholders see bands.
+    """
+    labels = read_labels(completeness, therapies=therapies, timepoints=timepoints)
+    shares = completeness.where(statistic="share_seen").table
+    if not shares["shown"].any():
+        return build_empty_view("completeness", "figure", (completeness,), explain_absence(completeness))
+    if shares.loc[shares["group"] != WHOLE, "group"].nunique() == 1:
+        shares = shares[shares["group"] != WHOLE]
+    groups, times = labels.order(shares["group"]), labels.order_times(shares["timepoint"])
+    texts = _write_cells(shares, completeness)
+    figure = plot_completeness(shares, texts, groups, times, labels)
+    words = read_words()
+    courses = " ".join(_course(group, shares, times, labels) for group in groups)
+    team = completeness.audience == "team"
+    return build_figure_view(
+        "completeness", (completeness,), save_png(figure),
+        words.say("views.completeness_alt", courses=courses),
+        words.say("views.completeness_caption" if team else "views.completeness_caption_bands"),
+        shares.drop(columns=["shown"]),
+    )  # fmt: skip
+
+
+def plot_completeness(
+    shares: pd.DataFrame,
+    texts: Mapping[tuple[str, str], str],
+    groups: Sequence[str],
+    times: Sequence[str],
+    labels: Labels,
+) -> Figure:
+    """Return the figure, one cell per therapy and time point."""
+    import seaborn
+
+    facts = read_facts("appearance")
+    grid = shares.pivot(index="group", columns="timepoint", values="estimate").reindex(
+        list(groups), columns=list(times)
+    )
+    said = [[texts.get((group, time), "") for time in times] for group in groups]
+    names = [wrap_label(labels.title(group), facts["labels"]["direct_characters"], 2) for group in groups]
+    with apply_style():
+        figure = open_figure(_CELL_INCHES * len(groups) + 0.5)
+        lines = [line for name in names for line in name.split("\n")]
+        left = measure_text(figure, lines, read_style()["text_size"]) + 0.3
+        axes = place_axes(figure, left, 0.1, 0.1, 0.4)
+        seaborn.heatmap(
+            grid.astype(float), ax=axes, annot=said, fmt="", vmin=0, vmax=_PALE, cbar=False, linewidths=2,
+            linecolor="white", cmap=facts["completeness"]["colour_map"],
+            annot_kws={"size": read_style()["small_size"], "color": read_style()["ink"]},
+            xticklabels=[capitalise(labels.time(id)) for id in times], yticklabels=names,
+        )  # fmt: skip
+        _write_withheld(axes, grid, said)
+        axes.xaxis.tick_top()
+        axes.tick_params(length=0)
+        axes.set(xlabel="", ylabel="")
+        axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
+    return figure
+
+
+def _write_withheld(axes: Any, grid: pd.DataFrame, said: Sequence[Sequence[str]]) -> None:
+    """Write into the cells that seaborn leaves without text, because they hold no number."""
+    style, missing = read_style(), grid.isna().to_numpy()
+    for y, row in enumerate(said):
+        for x, text in enumerate(row):
+            if missing[y, x]:
+                axes.text(
+                    x + 0.5, y + 0.5, text, ha="center", va="center", size=style["small_size"],
+                    color=style["soft"],
+                )  # fmt: skip
+
+
+def _write_cells(shares: pd.DataFrame, completeness: Release) -> dict[tuple[str, str], str]:
+    """Return what each cell says: the share, and seen of due or the number due where these are shown."""
+    words = read_words()
+    counts = completeness.where(statistic=["n_due", "n_seen"], shown=True).table
+    shown = {(row.group, row.timepoint, row.statistic): row.display for row in list_rows(counts)}
+    texts = {}
+    for row in list_rows(shares):
+        place = (row.group, row.timepoint)
+        due, seen = shown.get((*place, "n_due")), shown.get((*place, "n_seen"))
+        second = ""
+        if due and seen and completeness.audience == "team":
+            second = words.say("views.completeness_seen", seen=seen, due=due)
+        elif due and row.shown:
+            second = words.say("views.completeness_due", n=due)
+        texts[place] = f"{row.display}\n{second}".strip()
+    return texts
+
+
+def _course(group: str, shares: pd.DataFrame, times: Sequence[str], labels: Labels) -> str:
+    words = read_words()
+    rows = shares[shares["group"] == group].set_index("timepoint")["display"]
+    points = [
+        words.say("views.trajectory_point", value=rows[id], time=labels.time(id))
+        for id in times
+        if id in rows.index
+    ]
+    return words.say("views.trajectory_course", group=labels.title(group), course=", ".join(points))

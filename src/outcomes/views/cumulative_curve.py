@@ -1,0 +1,210 @@
+"""The cumulative distribution of improvement: for every amount, who improved that much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from outcomes.disclosure import Release, read_rules, write_value
+from outcomes.facts import Therapy, Threshold, Timepoint, read_facts, read_words
+from outcomes.views.comparing import pick_time
+from outcomes.views.figure import (
+    apply_style,
+    measure_text,
+    open_figure,
+    pick_look,
+    place_axes,
+    read_style,
+    save_png,
+    spread_apart,
+    wrap_label,
+)
+from outcomes.views.labels import WHOLE, Labels, read_labels
+from outcomes.views.released_rows import explain_absence, list_rows
+from outcomes.views.view import View, build_empty_view, build_figure_view
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_HEIGHT_INCHES = 3.5
+
+
+def draw_cumulative(
+    cumulative: Release,
+    *,
+    threshold: str | None = None,
+    therapies: Mapping[str, Therapy] | None = None,
+    timepoints: Mapping[str, Timepoint] | None = None,
+) -> View:
+    """Draw the share of patients who improved by at least each amount, one curve a therapy.
+
+    Parameters
+    ----------
+    cumulative : Release
+        Of the analysis ``cumulative``.
+    threshold : str, optional
+        Id of a threshold of the instrument to mark; its default one where absent. Only a threshold in points
+        for single patients is drawn.
+    therapies, timepoints : mapping, optional
+        Labels to use instead of those that the release names.
+
+    Returns
+    -------
+    View
+        A figure whose steps are the shown rows and no others.
+    """
+    labels = read_labels(cumulative, therapies=therapies, timepoints=timepoints)
+    time = pick_time(cumulative, "share_improved_by", labels)
+    points = choose_steps(cumulative, time)
+    if points.empty:
+        return build_empty_view("cumulative", "figure", (cumulative,), explain_absence(cumulative))
+    marked = pick_threshold(labels, threshold)
+    figure = plot_cumulative(points, labels, marked)
+    return build_figure_view(
+        "cumulative", (cumulative,), save_png(figure), _describe(points, labels, marked, cumulative),
+        _caption(points, labels, marked, cumulative), points.drop(columns=["shown"]),
+    )  # fmt: skip
+
+
+def choose_steps(cumulative: Release, timepoint: str | None) -> pd.DataFrame:
+    """Return the shown steps of the therapies at a time point, or of everybody where no therapy has any."""
+    shown = cumulative.where(statistic="share_improved_by", timepoint=timepoint, shown=True).table
+    own = shown[shown["group"] != WHOLE]
+    return (shown if own.empty else own).sort_values(["group", "x"]).reset_index(drop=True)
+
+
+def pick_threshold(labels: Labels, id: str | None = None) -> Threshold | None:
+    """Return the threshold that may be laid over single patients' improvement in points, if there is one."""
+    fitting = [
+        entry
+        for entry in labels.instrument.thresholds
+        if entry.rule == "absolute" and entry.level == "individual" and id in (None, entry.id)
+    ]
+    return next((entry for entry in fitting if entry.default), fitting[0] if fitting else None)
+
+
+def plot_cumulative(points: pd.DataFrame, labels: Labels, threshold: Threshold | None) -> Figure:
+    """Return the figure of some shown steps, one row per step."""
+    groups = labels.order(points["group"])
+    facts = read_facts("appearance")["labels"]
+    ends = [wrap_label(labels.title(group), facts["direct_characters"], facts["lines"]) for group in groups]
+    with apply_style():
+        figure = open_figure(_HEIGHT_INCHES)
+        lines = [line for end in ends for line in end.split("\n")]
+        widest = measure_text(figure, lines, read_style()["text_size"], "bold")
+        axes = place_axes(figure, 0.85, 0.6, widest + 0.35, 0.15)
+        for group in groups:
+            _draw_steps(axes, points[points["group"] == group], group, labels)
+        _finish_axes(axes, points, labels)
+        if threshold is not None:
+            _mark_threshold(axes, threshold)
+        _label_ends(axes, points, groups, ends, labels)
+    return figure
+
+
+def _draw_steps(axes: Axes, rows: pd.DataFrame, group: str, labels: Labels) -> None:
+    """Draw one step a row; it reaches to its left, as a share of x or more holds down to the step below."""
+    style = read_style()
+    colour, _, marker = pick_look(group, labels)
+    xs, shares = rows["x"].tolist(), (rows["estimate"] * 100).tolist()
+    step = labels.instrument.step or min((b - a for a, b in pairwise(xs)), default=1.0)
+    axes.plot(
+        [xs[0] - step, *xs], [shares[0], *shares], drawstyle="steps-pre", color=colour, marker=marker,
+        markersize=style["marker_size"] - 1, markevery=(1, max(1, len(xs) // 5)), zorder=3, label=group,
+        linewidth=style["line_width"],
+    )  # fmt: skip
+
+
+def _finish_axes(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
+    words = read_words()
+    time = labels.time(str(points["timepoint"].iloc[0]))
+    low, high = min(points["x"].min(), 0), points["x"].max()
+    edge = 0.04 * (high - low or 1)
+    axes.set_xlim(low - edge, high + edge)
+    axes.set_ylim(0, 103)
+    axes.grid(axis="both")
+    axes.set_ylabel(words.say("views.cumulative_y"))
+    axes.set_xlabel(
+        words.say("views.cumulative_x", measure=labels.measure, unit=labels.instrument.unit, time=time)
+    )
+
+
+def _mark_threshold(axes: Axes, threshold: Threshold) -> None:
+    words, style = read_words(), read_style()
+    low, high = axes.get_xlim()
+    for value, key in ((threshold.value, "better_by"), (-threshold.value, "worse_by")):
+        if not low < value < high:
+            continue
+        axes.axvline(value, color=style["soft"], linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+        axes.annotate(
+            words.say(f"views.{key}", value=f"{threshold.value:g}"), xy=(value, 0.02),
+            xycoords=("data", "axes fraction"), xytext=(3, 2), textcoords="offset points",
+            size=style["small_size"], color=style["soft"],
+        )  # fmt: skip
+
+
+def _label_ends(
+    axes: Axes, points: pd.DataFrame, groups: Sequence[str], ends: Sequence[str], labels: Labels
+) -> None:
+    """Write each therapy's name at the right, joined to the end of its curve."""
+    size, soft = read_style()["text_size"], read_style()["soft"]
+    inches = axes.get_window_extent().height / axes.figure.dpi
+    lines = max(end.count("\n") + 1 for end in ends)
+    gap = 103 / inches * size / 72 * 1.25 * lines
+    last = [points[points["group"] == group].iloc[-1] for group in groups]
+    right = axes.get_xlim()[1]
+    wanted = spread_apart([row["estimate"] * 100 for row in last], gap)
+    # Curves end near zero: the lowest label stays above the axis.
+    lift = max(0.0, gap / 2 - min(wanted))
+    for group, end, row, y in zip(groups, ends, last, wanted, strict=True):
+        axes.annotate(
+            end, xy=(1, y + lift), xycoords=("axes fraction", "data"), xytext=(5, 0),
+            textcoords="offset points", va="center", size=size, weight="bold",
+            color=pick_look(group, labels)[1], annotation_clip=False,
+        )  # fmt: skip
+        axes.plot(
+            [row["x"], right], [row["estimate"] * 100, y + lift], color=soft, linewidth=0.5, zorder=2,
+            clip_on=False, label="_leader",
+        )  # fmt: skip
+
+
+def _describe(points: pd.DataFrame, labels: Labels, threshold: Threshold | None, release: Release) -> str:
+    """Say the share of each therapy at the threshold, or at its first, middle and last step."""
+    words, rules = read_words(), read_rules(release.k)
+    courses = []
+    for group in labels.order(points["group"]):
+        rows = points[points["group"] == group]
+        chosen = rows[rows["x"] == threshold.value] if threshold else rows.iloc[:0]
+        chosen = rows.iloc[[0, len(rows) // 2, -1]].drop_duplicates("x") if chosen.empty else chosen
+        said = [
+            words.say(
+                "views.cumulative_point", share=row.display, x=write_value(row, "x", release.audience, rules)
+            )
+            for row in list_rows(chosen)
+        ]
+        courses.append(
+            words.say("views.cumulative_course", group=labels.title(group), points=", ".join(said))
+        )
+    time = labels.time(str(points["timepoint"].iloc[0]))
+    return words.say("views.cumulative_alt", measure=labels.measure, time=time, courses=" ".join(courses))
+
+
+def _caption(points: pd.DataFrame, labels: Labels, threshold: Threshold | None, release: Release) -> str:
+    words = read_words()
+    parts = [words.say("views.cumulative_caption", time=labels.time(str(points["timepoint"].iloc[0])))]
+    if threshold is not None:
+        parts.append(
+            words.say(
+                "views.cumulative_threshold", value=f"{threshold.value:g}", unit=labels.instrument.unit,
+                source=threshold.source.split(",")[0],
+            )
+        )  # fmt: skip
+    if release.audience != "team":
+        parts.append(words.say("views.cumulative_stops", k=release.k))
+    if labels.design != "randomised" and points["group"].nunique() > 1:
+        parts.append(words.say("views.description_only"))
+    return " ".join(parts)

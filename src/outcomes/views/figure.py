@@ -1,0 +1,173 @@
+"""What all figures share: one column wide, no titles, labels that keep apart, the same bytes each time."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from outcomes.facts import read_facts
+from outcomes.views.labels import WHOLE, Labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def read_style() -> Mapping[str, Any]:
+    """Return the sizes and colours of figures."""
+    return read_facts("appearance")["figure"]
+
+
+@contextmanager
+def apply_style() -> Iterator[None]:
+    """Draw within this project's style, whatever the user's own settings are."""
+    import matplotlib
+
+    style = read_style()
+    settings: Any = {
+        "font.family": _find_fonts(style["fonts"]),
+        "font.size": style["text_size"],
+        "text.color": style["ink"],
+        "axes.edgecolor": style["soft"],
+        "axes.labelcolor": style["ink"],
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.grid": False,
+        "grid.color": style["line"],
+        "xtick.color": style["soft"],
+        "ytick.color": style["soft"],
+        "xtick.labelcolor": style["ink"],
+        "ytick.labelcolor": style["ink"],
+    }
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(settings)
+        yield
+
+
+def _find_fonts(wanted: Sequence[str]) -> list[str]:
+    """Return the fonts that are installed; a later one lends the characters that an earlier one lacks."""
+    from matplotlib.font_manager import fontManager
+
+    return [name for name in wanted if name in fontManager.get_font_names()]
+
+
+def open_figure(height_inches: float) -> Figure:
+    """Return an empty figure of one column's width, free of pyplot's state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    style = read_style()
+    figure = Figure(
+        figsize=(style["width_inches"], height_inches), dpi=style["dots_per_inch"], facecolor="white"
+    )
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_png(figure: Figure) -> bytes:
+    """Return a figure as PNG without any text chunk, the same bytes for the same figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    held = BytesIO()
+    FigureCanvasAgg(figure).print_png(held, metadata={"Software": None})
+    return held.getvalue()
+
+
+def measure_text(figure: Figure, texts: Sequence[str], size: float, weight: str = "normal") -> float:
+    """Return the width in inches of the widest of some texts."""
+    widest = 0.0
+    for text in texts:
+        drawn = figure.text(0, 0, text, size=size, weight=weight)
+        widest = max(widest, drawn.get_window_extent(figure.canvas.get_renderer()).width)  # type: ignore[attr-defined]
+        drawn.remove()
+    return widest / figure.dpi
+
+
+def place_axes(figure: Figure, left: float, bottom: float, right: float, top: float) -> Axes:
+    """Return axes with the given margins in inches."""
+    width, height = figure.get_size_inches()
+    box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+    return figure.add_axes(box)
+
+
+def spread_apart(positions: Sequence[float], gap: float) -> list[float]:
+    """Move positions apart as little as needed so that neighbours keep a gap; their order stays.
+
+    Examples
+    --------
+    >>> spread_apart([1.0, 1.2, 5.0], 1.0)
+    [0.6, 1.6, 5.0]
+    """
+    order = sorted(range(len(positions)), key=lambda i: (positions[i], i))
+    blocks: list[tuple[float, list[int]]] = []
+    for i in order:
+        blocks.append((positions[i], [i]))
+        while len(blocks) > 1 and _touch(blocks[-2], blocks[-1], gap):
+            upper, lower = blocks.pop(), blocks.pop()
+            members = lower[1] + upper[1]
+            blocks.append((sum(positions[m] for m in members) / len(members), members))
+    placed = [0.0] * len(positions)
+    for centre, members in blocks:
+        for rank, member in enumerate(members):
+            placed[member] = round(centre + (rank - (len(members) - 1) / 2) * gap, 9)
+    return placed
+
+
+def _touch(lower: tuple[float, list[int]], upper: tuple[float, list[int]], gap: float) -> bool:
+    return upper[0] - lower[0] < gap * (len(lower[1]) + len(upper[1])) / 2
+
+
+def wrap_label(text: str, characters: int, lines: int) -> str:
+    """Break a label into lines of so many characters, cutting what does not fit.
+
+    Examples
+    --------
+    >>> wrap_label("cognitive or pain-reprocessing therapy", 20, 2)
+    'cognitive or pain-\\nreprocessing therapy'
+    """
+    return "\n".join(textwrap.wrap(text, characters, max_lines=lines, placeholder=" …")) or text
+
+
+def cut_label(text: str, characters: int) -> str:
+    """Cut a label to so many characters."""
+    return text if len(text) <= characters else f"{text[: characters - 1].rstrip()}…"
+
+
+def darken(colour: str, contrast: float) -> str:
+    """Return a colour, darkened until it contrasts enough with white.
+
+    Parameters
+    ----------
+    colour : str
+        Hexadecimal.
+    contrast : float
+        Ratio by WCAG 2.2, 1 to 21.
+
+    Examples
+    --------
+    >>> darken("#0072B2", 4.5), darken("#F0E442", 4.5)
+    ('#0072b2', '#7e7723')
+    """
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    while 1.05 / (_luminance(channels) + 0.05) < contrast:
+        channels = [channel * 0.98 for channel in channels]
+    return "#" + "".join(f"{round(channel * 255):02x}" for channel in channels)
+
+
+def _luminance(channels: Sequence[float]) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def pick_look(group: str, labels: Labels) -> tuple[str, str, str]:
+    """Return the colour of marks, the colour of text and the marker of a group."""
+    facts = read_facts("appearance")
+    therapy = labels.therapies.get(group)
+    whole = facts["palette"]["whole_colour"], facts["palette"]["whole_marker"]
+    colour, marker = (therapy.colour, therapy.marker) if therapy and group != WHOLE else whole
+    return darken(colour, facts["contrast"]["graphics"]), darken(colour, facts["contrast"]["text"]), marker

@@ -1,0 +1,177 @@
+"""The flow: from the records to those who are reported on, with every exclusion in order."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from outcomes.disclosure import Release
+from outcomes.facts import read_words
+from outcomes.views.figure import apply_style, open_figure, place_axes, read_style, save_png
+from outcomes.views.text import capitalise
+from outcomes.views.view import View, build_empty_view, build_figure_view
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MAIN_INCHES = 3.3
+_SIDE_INCHES = 3.3
+_LINE_INCHES = 0.17
+_MAIN_CHARACTERS = 46
+_SIDE_CHARACTERS = 52
+
+
+@dataclass(frozen=True)
+class Step:
+    """What stands between two counts of a flow, in words.
+
+    Parameters
+    ----------
+    remaining : str
+        Who remains.
+    excluded : tuple of str
+        Who was excluded since the count before, and why; empty at the first.
+    """
+
+    remaining: str
+    excluded: tuple[str, ...]
+
+
+def draw_flow(flow: Release) -> View:
+    """Draw the flow from the records to the cohort, a box a count and a side box for exclusions.
+
+    Parameters
+    ----------
+    flow : Release
+        Of the analysis ``flow``.
+
+    Returns
+    -------
+    View
+        A figure. Steps that excluded nobody are left out; where what remained is withheld, the steps stand
+        together in one side box.
+    """
+    steps = read_steps(flow)
+    if not steps:
+        return build_empty_view("flow", "figure", (flow,), read_words().say("views.empty_nothing"))
+    words = read_words()
+    said = " ".join(f"{text}." for step in steps for text in (*step.excluded, step.remaining))
+    return build_figure_view(
+        "flow", (flow,), save_png(plot_flow(steps)), words.say("views.flow_alt", steps=said),
+        words.say("views.flow_caption"), flow.table.drop(columns=["shown"]),
+    )  # fmt: skip
+
+
+def read_steps(flow: Release) -> list[Step]:
+    """Return the counts of a flow in words, each with the exclusions before it."""
+    table = flow.table
+    terms = list(dict.fromkeys(table["term"].dropna()))
+    steps: list[Step] = []
+    waiting: list[str] = []
+    for place, term in enumerate(terms):
+        rows = table[table["term"] == term].set_index("statistic")
+        gone = rows.loc[["n_excluded_episodes", "n_excluded_patients"]]
+        if place and not (gone["shown"].all() and (gone["estimate"] == 0).all()):
+            waiting.append(_count(rows, "n_excluded_episodes", "n_excluded_patients"))
+        ends = place in (0, len(terms) - 1)
+        if ends or (waiting and rows.loc[["n_episodes", "n_patients"], "shown"].any()):
+            steps.append(Step(_count(rows, "n_episodes", "n_patients", named=False), tuple(waiting)))
+            waiting = []
+    return _name_ends(steps)
+
+
+def _name_ends(steps: list[Step]) -> list[Step]:
+    words = read_words()
+    named = list(steps)
+    for place, key in ((0, "views.flow_first"), (-1, "views.flow_last")):
+        if len(named) > 1 or place == 0:
+            remaining = words.say(key, count=steps[place].remaining)
+            named[place] = Step(remaining, steps[place].excluded)
+    return named
+
+
+def _count(rows: pd.DataFrame, episodes: str, patients: str, named: bool = True) -> str:
+    """Say episodes and patients, or patients alone where both are the same, after the reason of the step."""
+    words = read_words()
+    both = rows.loc[[episodes, patients]]
+    if not both["shown"].any():
+        count = words.say("views.flow_withheld")
+    elif both["display"].nunique() == 1:
+        count = words.say("views.flow_patients", patients=both["display"].iloc[0])
+    else:
+        count = words.say(
+            "views.flow_both", episodes=both["display"].iloc[0], patients=both["display"].iloc[1]
+        )
+    reason = str(rows["level"].dropna().iloc[0]) if rows["level"].notna().any() else ""
+    return f"{capitalise(reason)}: {count}" if named and reason else count
+
+
+def plot_flow(steps: list[Step]) -> Figure:
+    """Return the figure of the steps of a flow."""
+    texts = [
+        (
+            _wrap([step.remaining], _MAIN_CHARACTERS),
+            _wrap(step.excluded, _SIDE_CHARACTERS) if step.excluded else [],
+        )
+        for step in steps
+    ]
+    heights = [_box_height(side) if side else 0.0 for _, side in texts]
+    mains = [_box_height(main) for main, _ in texts]
+    total = sum(mains) + sum(height + 0.3 for height in heights[1:]) + 0.2
+    with apply_style():
+        figure = open_figure(total)
+        axes = place_axes(figure, 0.1, 0.0, 0.1, 0.0)
+        axes.set_axis_off()
+        axes.set_xlim(0, read_style()["width_inches"] - 0.2)
+        axes.set_ylim(total, 0)
+        y = 0.1
+        for place, (main, side) in enumerate(texts):
+            if place:
+                _draw_arrow(axes, y, y + heights[place] + 0.3)
+                if side:
+                    _draw_side(axes, side, y + 0.15, heights[place])
+                y += heights[place] + 0.3
+            _draw_box(axes, 0.1, y, _MAIN_INCHES, mains[place], main, strong=True)
+            y += mains[place]
+    return figure
+
+
+def _wrap(texts: Sequence[str], characters: int) -> list[str]:
+    return [line for text in texts for line in textwrap.wrap(text, characters, max_lines=3, placeholder=" …")]
+
+
+def _box_height(lines: list[str]) -> float:
+    return 0.16 + _LINE_INCHES * len(lines)
+
+
+def _draw_box(
+    axes: Axes, x: float, y: float, width: float, height: float, lines: list[str], strong: bool = False
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    style = read_style()
+    edge = style["ink"] if strong else style["soft"]
+    axes.add_patch(Rectangle((x, y), width, height, facecolor="white", edgecolor=edge, linewidth=0.9))
+    axes.text(
+        x + 0.1, y + height / 2, "\n".join(lines), va="center", ha="left",
+        size=style["text_size"] if strong else style["small_size"], linespacing=1.3,
+    )  # fmt: skip
+
+
+def _draw_arrow(axes: Axes, top: float, bottom: float) -> None:
+    middle = 0.1 + _MAIN_INCHES / 2
+    arrow = {"arrowstyle": "-|>", "color": read_style()["soft"], "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", xy=(middle, bottom), xytext=(middle, top), arrowprops=arrow)
+
+
+def _draw_side(axes: Axes, lines: list[str], top: float, height: float) -> None:
+    middle, left = 0.1 + _MAIN_INCHES / 2, 0.1 + _MAIN_INCHES + 0.4
+    arrow = {"arrowstyle": "-|>", "color": read_style()["soft"], "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
+    centre = top + height / 2
+    axes.annotate("", xy=(left, centre), xytext=(middle, centre), arrowprops=arrow)
+    _draw_box(axes, left, top, _SIDE_INCHES, height, lines)

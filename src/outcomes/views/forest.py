@@ -1,0 +1,198 @@
+"""The forest: adjusted differences between therapies with their intervals, and which side favours whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from outcomes.disclosure import Release
+from outcomes.facts import Therapy, Timepoint, read_facts, read_words
+from outcomes.views.comparing import pick_contrasts, pick_time
+from outcomes.views.figure import (
+    apply_style,
+    cut_label,
+    measure_text,
+    open_figure,
+    pick_look,
+    place_axes,
+    read_style,
+    save_png,
+)
+from outcomes.views.labels import Labels, read_labels
+from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
+from outcomes.views.text import capitalise, join_words
+from outcomes.views.view import View, build_empty_view, build_figure_view
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ROW_INCHES = 0.3
+
+
+def draw_forest(
+    contrasts: Release,
+    *,
+    timepoint: str | None = None,
+    therapies: Mapping[str, Therapy] | None = None,
+    timepoints: Mapping[str, Timepoint] | None = None,
+) -> View:
+    """Draw the adjusted differences between therapies at one time point.
+
+    Parameters
+    ----------
+    contrasts : Release
+        Of the analysis ``ancova``.
+    timepoint : str, optional
+        Id of a time point; the primary one where absent.
+    therapies, timepoints : mapping, optional
+        Labels to use instead of those that the release names.
+
+    Returns
+    -------
+    View
+        A figure, each therapy against the reference; for the team all pairs. Where therapies are not
+        compared, a sentence that says so. No threshold is drawn: those of single patients say nothing about
+        a difference between groups.
+    """
+    labels = read_labels(contrasts, therapies=therapies, timepoints=timepoints)
+    time = pick_time(contrasts, "contrast", labels, timepoint)
+    points = pick_contrasts(contrasts, labels, time, all_pairs=contrasts.audience == "team")
+    points = points[points["shown"]].reset_index(drop=True)
+    if points.empty:
+        return build_empty_view("forest", "figure", (contrasts,), explain_absence(contrasts))
+    figure = plot_forest(points, labels, contrasts)
+    return build_figure_view(
+        "forest", (contrasts,), save_png(figure), _describe(points, labels, contrasts),
+        _caption(labels, contrasts, time), points.drop(columns=["shown"]),
+    )  # fmt: skip
+
+
+def plot_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -> Figure:
+    """Return the figure of some shown contrasts, one mark a row."""
+    names = [_name_row(row, points, labels) for row in list_rows(points)]
+    numbers = [write_interval(row, contrasts) for row in list_rows(points)]
+    sizes = [
+        f"{write_size(row, contrasts)} / {write_size(row, contrasts, 'n_versus')}"
+        for row in list_rows(points)
+    ]
+    with apply_style():
+        figure = open_figure(0.95 + _ROW_INCHES * (len(points) + 0.6))
+        axes = _open_axes(figure, names, numbers, sizes)
+        for place, row in enumerate(list_rows(points)):
+            _draw_row(axes, place, row, labels)
+        _finish_axes(axes, points, names, labels)
+        _write_columns(axes, numbers, sizes)
+    return figure
+
+
+def _name_row(row: Any, points: pd.DataFrame, labels: Labels) -> str:
+    characters = read_facts("appearance")["labels"]["row_characters"]
+    name = labels.title(str(row.group))
+    if points["versus"].nunique() == 1:
+        return cut_label(name, characters)
+    pair = read_words().say("views.pair", group=name, versus=labels.short(str(row.versus)))
+    return cut_label(pair, characters + 12)
+
+
+def _open_axes(figure: Figure, names: list[str], numbers: list[str], sizes: list[str]) -> Axes:
+    words, style = read_words(), read_style()
+    small = style["small_size"]
+    left = measure_text(figure, names, style["text_size"]) + 0.25
+    first = measure_text(figure, [*numbers, words.say("views.difference_head")], small)
+    second = measure_text(figure, [*sizes, words.say("views.patients")], small)
+    return place_axes(figure, left, 0.72, first + second + 0.4, 0.32)
+
+
+def _draw_row(axes: Axes, place: int, row: Any, labels: Labels) -> None:
+    style = read_style()
+    colour, _, marker = pick_look(str(row.group), labels)
+    axes.hlines(place, row.conf_low, row.conf_high, color=colour, linewidth=style["line_width"] + 0.4)
+    axes.plot(
+        [row.estimate], [place], marker=marker, color=colour, markersize=style["marker_size"] + 2,
+        linestyle="none", zorder=3,
+    )  # fmt: skip
+
+
+def _finish_axes(axes: Axes, points: pd.DataFrame, names: list[str], labels: Labels) -> None:
+    words, style = read_words(), read_style()
+    ends = [*points["conf_low"], *points["conf_high"], *points["estimate"], 0.0]
+    low, high = min(ends), max(ends)
+    edge = 0.08 * (high - low or 1)
+    # Zero stays away from the edge, so that both directions have a side of their own.
+    reach = 0.3 * (high - low or 1)
+    axes.set_xlim(min(low - edge, -reach), max(high + edge, reach))
+    axes.axvline(0, color=style["soft"], linewidth=1)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel(
+        words.say("views.forest_axis", measure=labels.measure, unit=labels.instrument.unit), labelpad=18
+    )
+    _write_directions(axes, points, labels)
+
+
+def _write_directions(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
+    """Say on each side of zero whom it favours, which depends on the direction of the measure."""
+    words, style = read_words(), read_style()
+    one = points["versus"].nunique() == 1
+    versus = labels.short(points["versus"].iloc[0]) if one else words.say("views.second_therapy")
+    group = words.say("views.the_therapy" if one else "views.first_therapy")
+    left, right = (group, versus) if labels.instrument.sign < 0 else (versus, group)
+    characters = read_facts("appearance")["labels"]["direct_characters"]
+    y = -0.29 / (axes.get_window_extent().height / axes.figure.dpi)
+    zero = axes.transAxes.inverted().transform(axes.transData.transform((0, 0)))[0]
+    for x, side, key in ((zero - 0.02, left, "favours_left"), (zero + 0.02, right, "favours_right")):
+        axes.text(
+            x, y, words.say(f"views.{key}", who=cut_label(side, characters)), va="top",
+            ha="right" if x < zero else "left", transform=axes.transAxes, size=style["small_size"], color=style["soft"],
+        )  # fmt: skip
+
+
+def _write_columns(axes: Axes, numbers: list[str], sizes: list[str]) -> None:
+    words, style = read_words(), read_style()
+    figure = axes.figure
+    edge = 1 - 0.06 / style["width_inches"]
+    width = measure_text(figure, [*sizes, words.say("views.patients")], style["small_size"])  # type: ignore[arg-type]
+    inner = edge - (width + 0.2) / style["width_inches"]
+    transform = axes.get_yaxis_transform()
+    for column, head, cells in (
+        (inner, words.say("views.difference_head"), numbers),
+        (edge, words.say("views.patients"), sizes),
+    ):
+        box = axes.get_position()
+        x = (column - box.x0) / box.width
+        axes.text(
+            x, -0.72, head, transform=transform, ha="right", va="bottom", size=style["small_size"],
+            color=style["soft"],
+        )  # fmt: skip
+        for place, text in enumerate(cells):
+            axes.text(x, place, text, transform=transform, ha="right", va="center", size=style["small_size"])
+
+
+def _describe(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:
+    words = read_words()
+    rows = [
+        words.say(
+            "views.forest_row", group=labels.title(row.group), versus=labels.short(row.versus),
+            number=write_interval(row, contrasts),
+        )
+        for row in list_rows(points)
+    ]  # fmt: skip
+    return words.say(
+        "views.forest_alt", measure=labels.measure, time=labels.time(points["timepoint"].iloc[0]),
+        rows=" ".join(rows), favours=words.say(f"views.favours_{labels.instrument.direction}"),
+    )  # fmt: skip
+
+
+def _caption(labels: Labels, contrasts: Release, time: str | None) -> str:
+    words = read_words()
+    parts = [words.say("views.forest_caption", measure=labels.measure, time=labels.time(str(time)))]
+    terms = [str(term) for term in contrasts.provenance.get("covariates", ()) if term != "score"]
+    names = [labels.covariate(term)[0] for term in ("score", *terms)]
+    parts.append(words.say("views.forest_adjusted", covariates=join_words(names)))
+    parts.append(capitalise(words.say("views.forest_patients")))
+    return " ".join(parts)

@@ -1,0 +1,44 @@
+"""Rows of a release as views read them: with their intervals in words, and why there are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from outcomes.disclosure import Release, read_rules, write_value
+from outcomes.facts import read_words
+
+
+def list_rows(table: pd.DataFrame) -> list[Any]:
+    """Return the rows of a table as named tuples."""
+    return list(table.itertuples(index=False))
+
+
+def write_size(row: Any, release: Release, column: str = "n") -> str:
+    """Write the number of patients behind a row."""
+    return write_value(row, column, release.audience, read_rules(release.k))
+
+
+def write_interval(row: Any, release: Release) -> str:
+    """Write an estimate with its interval: ``−9.3 (−12.0 to −6.6)``; without one, the estimate alone."""
+    low, high = write_ends(row, release)
+    if not low or not high:
+        return str(row.display)
+    return read_words().say("views.interval", estimate=row.display, low=low, high=high)
+
+
+def write_ends(row: Any, release: Release) -> tuple[str, str]:
+    """Write the two ends of a row's interval, the unit of a percentage only at the second."""
+    rules = read_rules(release.k)
+    low, high = (write_value(row, end, release.audience, rules) for end in ("conf_low", "conf_high"))
+    return low.removesuffix(" %"), high
+
+
+def explain_absence(release: Release) -> str:
+    """Say in words why a view of a release holds nothing."""
+    words = read_words()
+    if release.comparable is False and release.audience != "team" and release.name != "comparability":
+        return words.say("release.not_compared")
+    reason = "withheld" if release.n_withheld else "nothing"
+    return words.say(f"views.empty_{reason}", k=release.k)

@@ -1,0 +1,247 @@
+"""The trajectory: mean score of each therapy over time with its interval and the patients seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from outcomes.disclosure import Release
+from outcomes.facts import Therapy, Timepoint, read_facts, read_words
+from outcomes.views.figure import (
+    apply_style,
+    cut_label,
+    measure_text,
+    open_figure,
+    pick_look,
+    place_axes,
+    read_style,
+    save_png,
+    spread_apart,
+    wrap_label,
+)
+from outcomes.views.labels import WHOLE, Labels, read_labels
+from outcomes.views.released_rows import explain_absence, list_rows, write_size
+from outcomes.views.text import capitalise, join_words
+from outcomes.views.view import View, build_empty_view, build_figure_view
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PLOT_INCHES = 2.75
+_ROW_INCHES = 0.165
+#: Time points closer than this part of the whole span are drawn at equal distances instead.
+_CLOSEST = 0.075
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Where the time points lie, and whether their distances are true."""
+
+    places: Mapping[str, float]
+    true_scale: bool
+
+    @property
+    def width(self) -> float:
+        return max(self.places.values()) - min(self.places.values()) or 1.0
+
+
+def draw_trajectory(
+    change: Release,
+    *,
+    therapies: Mapping[str, Therapy] | None = None,
+    timepoints: Mapping[str, Timepoint] | None = None,
+) -> View:
+    """Draw the mean score of each therapy over time, with intervals and the patients seen beneath.
+
+    Parameters
+    ----------
+    change : Release
+        Of the analysis ``change``.
+    therapies, timepoints : mapping, optional
+        Labels to use instead of those that the release names.
+
+    Returns
+    -------
+    View
+        A figure. Where no therapy has a mean to show, all therapies together; where that is withheld too,
+        a sentence that says why. A mark stands for every shown row, and for no other.
+    """
+    labels = read_labels(change, therapies=therapies, timepoints=timepoints)
+    points = _choose_points(change, labels)
+    if points.empty:
+        return build_empty_view("trajectory", "figure", (change,), explain_absence(change))
+    figure = plot_trajectory(points, labels, change)
+    return build_figure_view(
+        "trajectory", (change,), save_png(figure), _describe(points, labels, change),
+        _caption(points, labels), points.drop(columns=["shown"]),
+    )  # fmt: skip
+
+
+def _choose_points(change: Release, labels: Labels) -> pd.DataFrame:
+    """Return the shown means of the therapies, or of everybody where none of a therapy is shown."""
+    means = change.where(statistic="mean_score", shown=True).table
+    own = means[means["group"] != WHOLE]
+    chosen = means if own.empty else own
+    # Reaching the end of therapy depends on the outcome, so it lies on no axis of time.
+    usual = [id for id in chosen["timepoint"].unique() if _is_on_axis(id, labels)]
+    return chosen[chosen["timepoint"].isin(usual)].reset_index(drop=True)
+
+
+def _is_on_axis(timepoint: str, labels: Labels) -> bool:
+    entry = labels.timepoints.get(timepoint)
+    return entry is None or entry.comparable
+
+
+def plot_trajectory(points: pd.DataFrame, labels: Labels, change: Release) -> Figure:
+    """Return the figure of some shown means, one row per mark."""
+    groups = labels.order(points["group"])
+    axis = _place_times(labels.order_times(points["timepoint"]), labels)
+    with apply_style():
+        figure = open_figure(_PLOT_INCHES + 0.75 + _ROW_INCHES * (len(groups) + 1))
+        axes = _open_axes(figure, groups, labels)
+        for number, group in enumerate(groups):
+            shift = (number - (len(groups) - 1) / 2) * 0.012 * axis.width
+            _draw_group(axes, points[points["group"] == group], group, labels, axis, shift)
+        _finish_axes(axes, axis, labels)
+        _label_ends(axes, points, groups, labels, axis)
+        _write_patients(axes, points, groups, labels, axis, change)
+    return figure
+
+
+def _place_times(times: Sequence[str], labels: Labels) -> _Axis:
+    days = [labels.timepoints[id].day if id in labels.timepoints else None for id in times]
+    known = [day for day in days if day is not None]
+    if len(known) == len(times) and len(times) > 1:
+        gaps = [later - earlier for earlier, later in pairwise(known)]
+        if min(gaps) >= _CLOSEST * (known[-1] - known[0]):
+            return _Axis(dict(zip(times, map(float, known), strict=True)), True)
+    return _Axis({id: float(place) for place, id in enumerate(times)}, False)
+
+
+def _open_axes(figure: Figure, groups: Sequence[str], labels: Labels) -> Axes:
+    facts = read_facts("appearance")["labels"]
+    small = read_style()["small_size"]
+    rows = [cut_label(labels.title(group), facts["row_characters"]) for group in groups]
+    ends = [_end_label(group, labels).split("\n") for group in groups]
+    left = max(0.75, measure_text(figure, [*rows, read_words().say("views.patients")], small) + 0.4)
+    widest = measure_text(
+        figure, [line for lines in ends for line in lines], read_style()["text_size"], "bold"
+    )
+    return place_axes(figure, left, 0.5 + _ROW_INCHES * (len(groups) + 1), widest + 0.3, 0.15)
+
+
+def _end_label(group: str, labels: Labels) -> str:
+    facts = read_facts("appearance")["labels"]
+    return wrap_label(labels.title(group), facts["direct_characters"], facts["lines"])
+
+
+def _draw_group(
+    axes: Axes, rows: pd.DataFrame, group: str, labels: Labels, axis: _Axis, shift: float
+) -> None:
+    style = read_style()
+    colour, _, marker = pick_look(group, labels)
+    rows = rows.set_index("timepoint").loc[labels.order_times(rows["timepoint"])]
+    xs = [axis.places[id] + shift for id in rows.index]
+    axes.plot(
+        xs, rows["estimate"], color=colour, marker=marker, markersize=style["marker_size"],
+        linewidth=style["line_width"], label=group, zorder=3, clip_on=False,
+    )  # fmt: skip
+    axes.vlines(
+        xs, rows["conf_low"], rows["conf_high"], color=colour, linewidth=style["line_width"], zorder=2
+    )
+
+
+def _finish_axes(axes: Axes, axis: _Axis, labels: Labels) -> None:
+    axes.set_xticks(list(axis.places.values()), [capitalise(labels.time(id)) for id in axis.places])
+    edge = 0.06 * axis.width
+    axes.set_xlim(min(axis.places.values()) - edge, max(axis.places.values()) + edge)
+    axes.margins(y=0.08)
+    axes.grid(axis="y")
+    axes.set_ylabel(labels.axis)
+
+
+def _label_ends(axes: Axes, points: pd.DataFrame, groups: Sequence[str], labels: Labels, axis: _Axis) -> None:
+    """Write each therapy's name beside its last mark, kept apart from its neighbours."""
+    size = read_style()["text_size"]
+    low, high = axes.get_ylim()
+    inches = axes.get_window_extent().height / axes.figure.dpi
+    lines = max(_end_label(group, labels).count("\n") + 1 for group in groups)
+    gap = (high - low) / inches * size / 72 * 1.25 * lines
+    last = [_last_row(points, group, labels) for group in groups]
+    for group, row, y in zip(groups, last, spread_apart([r["estimate"] for r in last], gap), strict=True):
+        axes.annotate(
+            _end_label(group, labels), xy=(1, y), xycoords=("axes fraction", "data"), xytext=(4, 0),
+            textcoords="offset points", va="center", ha="left", size=size, weight="bold",
+            color=pick_look(group, labels)[1], annotation_clip=False,
+        )  # fmt: skip
+        start, end = axis.places[row["timepoint"]] + 0.02 * axis.width, axes.get_xlim()[1]
+        if abs(y - row["estimate"]) > gap / 4:
+            axes.plot([start, end], [row["estimate"], y], color=read_style()["soft"], linewidth=0.5, zorder=1)
+
+
+def _last_row(points: pd.DataFrame, group: str, labels: Labels) -> Any:
+    rows = points[points["group"] == group].set_index("timepoint", drop=False)
+    return rows.loc[labels.order_times(rows.index)[-1]]
+
+
+def _write_patients(
+    axes: Axes, points: pd.DataFrame, groups: Sequence[str], labels: Labels, axis: _Axis, change: Release
+) -> None:
+    """Write the patients behind each mark in rows beneath the axis, under their time points."""
+    size = read_style()["small_size"]
+    height = axes.get_window_extent().height / axes.figure.dpi
+    characters = read_facts("appearance")["labels"]["row_characters"]
+    shown = {(row.group, row.timepoint): row for row in list_rows(points)}
+
+    def write(column: float | None, row: int, text: str, colour: str) -> None:
+        y = -(0.46 + _ROW_INCHES * row) / height
+        place = {"transform": axes.transAxes, "ha": "right", "x": -0.02}
+        if column is not None:
+            place = {"transform": axes.get_xaxis_transform(), "ha": "center", "x": column}
+        axes.text(y=y, s=text, size=size, color=colour, va="center", clip_on=False, **place)  # type: ignore[arg-type]
+
+    write(None, 0, read_words().say("views.patients"), read_style()["soft"])
+    for number, group in enumerate(groups, start=1):
+        write(None, number, cut_label(labels.title(group), characters), pick_look(group, labels)[1])
+        for id, place in axis.places.items():
+            row = shown.get((group, id))
+            text = write_size(row, change) if row else "·"
+            write(place, number, text, read_style()["ink"])
+
+
+def _describe(points: pd.DataFrame, labels: Labels, change: Release) -> str:
+    words = read_words()
+    times = labels.order_times(points["timepoint"])
+    courses = []
+    for group in labels.order(points["group"]):
+        rows = points[points["group"] == group].set_index("timepoint")
+        course = [
+            words.say("views.trajectory_point", value=rows.at[id, "display"], time=labels.time(id))
+            for id in times
+            if id in rows.index
+        ]
+        courses.append(
+            words.say("views.trajectory_course", group=labels.title(group), course=", ".join(course))
+        )
+    return words.say(
+        "views.trajectory_alt", measure=labels.measure, times=join_words([labels.time(id) for id in times]),
+        courses=" ".join(courses), better=words.say(f"views.better_{labels.instrument.direction}"),
+    )  # fmt: skip
+
+
+def _caption(points: pd.DataFrame, labels: Labels) -> str:
+    words = read_words()
+    axis = _place_times(labels.order_times(points["timepoint"]), labels)
+    parts = [words.say("views.trajectory_caption", measure=labels.measure)]
+    if labels.design != "randomised" and points["group"].nunique() > 1:
+        parts.append(words.say("views.description_only"))
+    if not axis.true_scale and len(axis.places) > 2:
+        parts.append(words.say("views.equal_distances"))
+    if set(points["group"]) == {WHOLE}:
+        parts.append(words.say("views.whole_only"))
+    return " ".join(parts)

@@ -1,0 +1,183 @@
+"""`View`: a table, figure or sentence as it stands on a page, made from released numbers only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from outcomes.disclosure import Release
+from outcomes.errors import DisclosureError, ReportError
+
+#: Set while a report runs: the folder in which views leave their content.
+RUN_FOLDER = "OUTCOMES_RUN_DIR"
+#: The only output of a view within a report: an id, to be looked up in the run folder.
+MEDIA_TYPE = "application/vnd.outcomes.view+json"
+_ID = re.compile(r"[a-z][a-z0-9-]{0,99}")
+
+
+@dataclass(frozen=True)
+class View:
+    """A piece of a page.
+
+    Parameters
+    ----------
+    id : str
+        The same for the same content; different for another.
+    kind : str
+        ``figure``, ``table``, ``sentence`` or ``header``.
+    html : str
+        A fragment, every text in it escaped.
+    png : bytes or None
+        The figure; None where a reason stands in its place.
+    alt : str
+        What it shows, in words.
+    caption : str
+    table : pandas.DataFrame or None
+        The released numbers that it shows, for ``csv`` and ``xlsx``.
+    audience : str
+    k : int
+    provenance : mapping
+        What its numbers were made from, as released.
+    """
+
+    id: str
+    kind: str
+    html: str
+    png: bytes | None
+    alt: str
+    caption: str
+    table: pd.DataFrame | None = field(repr=False)
+    audience: str
+    k: int
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def save_figure(self, path: str | Path) -> Path:
+        """Write the figure as PNG and return where; a folder gets a file named after the view.
+
+        Raises
+        ------
+        ReportError
+            When the view holds no figure.
+        """
+        if self.png is None:
+            raise ReportError(f"The view {self.id!r} holds no figure to save.", exit_code=2)
+        path = Path(path)
+        path = path / f"{self.id}.png" if path.is_dir() else path
+        path.write_bytes(self.png)
+        return path
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        folder = os.environ.get(RUN_FOLDER)
+        if folder:
+            write_view(self, Path(folder) / "views")
+            return {MEDIA_TYPE: {"id": self.id}}
+        style = resources.files("outcomes.views").joinpath("view.css").read_text(encoding="utf-8")
+        return {
+            "text/html": f'<style>{style}</style><div class="outcomes-view">{self.html}</div>',
+            "text/plain": self.alt or self.caption,
+        }
+
+
+def write_view(view: View, folder: Path) -> None:
+    """Write a view into a folder as ``<id>.json``, with ``<id>.png`` where it is a figure."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {**asdict(view), "png": view.png is not None, "provenance": dict(view.provenance)}
+    content["table"] = None if view.table is None else view.table.to_json(orient="table", index=False)
+    (folder / f"{view.id}.json").write_text(
+        json.dumps(content, ensure_ascii=False, default=str), encoding="utf-8"
+    )
+    if view.png is not None:
+        (folder / f"{view.id}.png").write_bytes(view.png)
+
+
+def read_view(folder: Path, id: str) -> View:
+    """Read a view back that `write_view` wrote.
+
+    Raises
+    ------
+    ReportError
+        When there is none of that id.
+    """
+    path = folder / f"{id}.json"
+    if not _ID.fullmatch(id) or not path.is_file():
+        raise ReportError("A view of the notebook was not found in the run folder.")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["png"] = (folder / f"{id}.png").read_bytes() if content["png"] else None
+    if content["table"] is not None:
+        content["table"] = pd.read_json(StringIO(content["table"]), orient="table")
+    return View(**content)
+
+
+def build_view(
+    name: str,
+    kind: str,
+    releases: tuple[Release, ...],
+    fragment: str,
+    *,
+    alt: str = "",
+    caption: str = "",
+    png: bytes | None = None,
+    table: pd.DataFrame | None = None,
+) -> View:
+    """Build a view, its id made of its name, the measure and its content.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``trajectory``.
+    kind : str
+    releases : tuple of Release
+        All for the same audience.
+    fragment : str
+        HTML in which ``{id}`` stands for the view's id.
+    alt, caption, png, table
+        As in `View`.
+
+    Raises
+    ------
+    DisclosureError
+        When releases for different audiences are mixed.
+    """
+    audiences = {release.audience for release in releases}
+    if len(audiences) != 1:
+        raise DisclosureError(
+            f"A view takes releases for one audience, not {' and '.join(sorted(audiences)) or 'none'}."
+        )
+    outcomes = [str(value) for release in releases for value in release.table["outcome"].dropna().head(1)]
+    slug = re.sub(r"[^a-z0-9]+", "-", "-".join([name, *outcomes[:1]]).lower()).strip("-")
+    digest = hashlib.sha256(fragment.encode() + (png or b"") + str(audiences).encode()).hexdigest()[:8]
+    id = f"{slug[:80]}-{digest}"
+    return View(
+        id, kind, fragment.replace("{id}", id), png, alt, caption, table, audiences.pop(),
+        max(release.k for release in releases), dict(releases[0].provenance),
+    )  # fmt: skip
+
+
+def build_figure_view(
+    name: str, releases: tuple[Release, ...], png: bytes, alt: str, caption: str, table: pd.DataFrame
+) -> View:
+    """Build the view of a figure, the image within its HTML."""
+    image = base64.b64encode(png).decode()
+    fragment = (
+        f'<figure id="{{id}}"><img src="data:image/png;base64,{image}" alt="{html.escape(alt)}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+    return build_view(name, "figure", releases, fragment, alt=alt, caption=caption, png=png, table=table)
+
+
+def build_empty_view(name: str, kind: str, releases: tuple[Release, ...], reason: str) -> View:
+    """Build the view that says why there is nothing to show."""
+    fragment = f'<p class="empty" id="{{id}}">{html.escape(reason)}</p>'
+    return build_view(name, kind, releases, fragment, alt=reason, caption=reason)
