@@ -38,11 +38,15 @@ class Rows:
 
 def locate_episodes(ids: pd.Series, episodes: pd.Series) -> np.ndarray:
     """Return the position among ``episodes`` of each id, -1 where it is not among them."""
-    if ids.dtype != "category":
-        ids = ids.astype("category")
-    places = pd.Index(episodes.astype("str")).get_indexer(ids.cat.categories.astype("str"))
-    codes = ids.cat.codes.to_numpy()
-    return np.where(codes >= 0, np.append(places, -1)[codes], -1)
+    own, held = ids.astype("category").cat, episodes.astype("category").cat
+    places = np.full(len(held.categories) + 1, -1)
+    places[held.codes.to_numpy()] = np.arange(len(episodes))
+    places[-1] = -1
+    codes = own.codes.to_numpy()
+    if not own.categories.equals(held.categories):  # ids of one reading share their categories
+        known = held.categories.astype("str").get_indexer(own.categories.astype("str"))
+        codes = np.append(known, -1)[codes]
+    return places[codes]
 
 
 def gather_rows(table: pd.DataFrame, episodes: pd.Series, timepoints: Mapping[str, Timepoint]) -> Rows:

@@ -68,7 +68,7 @@ def draw_course(people: People, seed: int) -> Course:
         own = _draw_residuals(draws, people, len(facts["timepoints"]))
         mixed = np.sqrt(_SHARED_OVER_SCORES) * common + np.sqrt(1 - _SHARED_OVER_SCORES) * own
         residuals[name] = score["worse"] * mixed * np.asarray(score["residual"])
-        skill = liking.normal(int(people.therapist.max(initial=0)) + 1)
+        skill = liking.normal(people.n_therapists)
         therapist[name] = score["worse"] * score["therapist_sd"] * skill[people.therapist]
     return Course(people, measures, baseline, latent, residuals, therapist)
 
@@ -124,9 +124,7 @@ def choose_therapy(course: Course, seed: int, confounding: float) -> np.ndarray:
     facts = read_facts("made_up_clinic")
     choice, people = facts["choice"], course.people
     draws = Draws(seed, "choice")
-    liking = choice["therapist_sd"] * draws.normal(
-        int(people.therapist.max(initial=0)) + 1, len(facts["therapies"])
-    )
+    liking = choice["therapist_sd"] * draws.normal(people.n_therapists, len(facts["therapies"]))
     known = {
         "score": lead_severity(course.baseline),
         "age": people.age_sds,

@@ -44,7 +44,9 @@ def write_clinic(
     tables = {
         "episodes": _lay_out_episodes(clinic),
         "assessments": _lay_out_assessments(clinic),
-        "sessions": _date_rows(clinic, tabulate_sessions(clinic))[["episode_id", "date", "therapy", "minutes"]],
+        "sessions": _date_rows(clinic, tabulate_sessions(clinic))[
+            ["episode_id", "date", "therapy", "minutes"]
+        ],
         "events": _date_rows(clinic, tabulate_events(clinic))[["episode_id", "date", "event", "severity"]],
     }
     tables["sessions"]["minutes"] = tables["sessions"]["minutes"].astype("Int64")
@@ -93,16 +95,19 @@ def _lay_out_assessments(clinic: Clinic) -> pd.DataFrame:
     }
     table = pd.concat([pd.DataFrame(columns), pd.DataFrame(extra)], ignore_index=True)
     table = table.sort_values(["episode", "day"], kind="stable", ignore_index=True)
-    table["episode_id"] = name_rows("E", table["episode"].to_numpy())
+    table["episode_id"] = name_rows("E", table["episode"].to_numpy(), len(clinic.people))
     headers = [name for name in columns if name not in ("episode", "day")]
-    decimals = {name: facts["decimals"] for name, facts in read_facts("made_up_clinic")["scores"].items() if "decimals" in facts}
+    decimals = {
+        name: facts["decimals"]
+        for name, facts in read_facts("made_up_clinic")["scores"].items()
+        if "decimals" in facts
+    }
     whole = [name for name in headers if not decimals.get(name)]
     return _date_rows(clinic, table.astype(dict.fromkeys(whole, "Int64")))[["episode_id", "date", *headers]]
 
 
 def _date_rows(clinic: Clinic, table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with the date of each row's day."""
-    ids = pd.Index(name_rows("E", np.arange(len(clinic.people))))
-    start = clinic.people.start[ids.get_indexer(table["episode_id"].astype("str"))]
+    start = clinic.people.start[table["episode_id"].cat.codes.to_numpy()]
     date = pd.to_datetime(start + table["day"].to_numpy(dtype=np.int64), unit="D")
     return table.assign(date=date.strftime("%Y-%m-%d"))

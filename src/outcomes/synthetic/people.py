@@ -55,6 +55,12 @@ class People:
         return np.isin(self.codes[category], [known.index(name) for name in names])
 
     @property
+    def n_therapists(self) -> int:
+        """Therapists of all sites."""
+        facts = read_facts("made_up_clinic")["people"]
+        return len(facts["shares"]["site"]) * facts["therapists_per_site"]
+
+    @property
     def age_sds(self) -> np.ndarray:
         """Age in standard deviations from the clinic's mean."""
         facts = read_facts("made_up_clinic")["people"]

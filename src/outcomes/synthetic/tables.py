@@ -18,10 +18,10 @@ def tabulate_episodes(clinic: Clinic) -> pd.DataFrame:
     n_sessions = np.bincount(clinic.sessions["episode"], minlength=len(people))
     last_session = clinic.sessions.groupby("episode")["day"].max().reindex(range(len(people)))
     columns = {
-        "episode_id": name_rows("E", np.arange(len(people))),
-        "patient_id": name_rows("P", people.patient),
+        "episode_id": name_rows("E", np.arange(len(people)), len(people)),
+        "patient_id": name_rows("P", people.patient, int(people.patient.max()) + 1),
         "therapy": _categorise(clinic.therapy, read_facts("made_up_clinic")["therapies"]),
-        "therapist": name_rows("T", people.therapist, digits=2),
+        "therapist": name_rows("T", people.therapist, people.n_therapists, digits=2),
         "age_years": people.age_years.astype(float),
         "previous_episodes": pd.array(people.previous_episodes, dtype="boolean"),
         "start_date": pd.to_datetime(people.start, unit="D"),
@@ -47,28 +47,36 @@ def _declined_reason() -> str:
 
 
 def tabulate_assessments(clinic: Clinic) -> pd.DataFrame:
-    """Return one row per episode x day x instrument, by instrument and then by episode and day."""
+    """Return one row per episode x day x instrument, in that order."""
     facts = read_facts("made_up_clinic")
-    ids = name_rows("E", np.arange(len(clinic.people)))
-    parts = []
-    for name in clinic.scores:
-        scores = clinic.scores[name]
-        recorded = clinic.attendance.seen & _is_recorded(clinic, name)
-        episode, visit = np.nonzero(recorded)
-        day, score = clinic.attendance.day[episode, visit], scores[episode, visit]
-        part = {"episode": episode, "day": day, "score": score}
-        if name in clinic.items:
-            part["n_items_missing"] = np.isnan(clinic.items[name][episode, visit]).sum(axis=1)
-        part = pd.DataFrame(part)
-        if name == "nprs":
-            part = pd.concat([part, _tabulate_extra(clinic)], ignore_index=True)
-            part = part.sort_values(["episode", "day"], ignore_index=True)
-        part["instrument"] = name
-        part["variant"] = (facts["scores"].get(name) or facts[name]).get("variant")
-        parts.append(part)
-    table = pd.concat(parts, ignore_index=True)
-    table["episode_id"] = ids[table.pop("episode").to_numpy()]
+    names = list(clinic.scores)
+    table = pd.concat(
+        [_tabulate_scores(clinic, name, code) for code, name in enumerate(names)], ignore_index=True
+    )
+    table = table.sort_values(["episode", "day", "instrument"], kind="stable", ignore_index=True)
+    variants = [(facts["scores"].get(name) or facts[name]).get("variant") for name in names]
+    known = sorted({variant for variant in variants if variant})
+    variant_codes = np.array([known.index(variant) if variant else -1 for variant in variants])
+    code = table["instrument"].to_numpy()
+    table["episode_id"] = name_rows("E", table.pop("episode").to_numpy(), len(clinic.people))
+    table["variant"] = _categorise(variant_codes[code], known)
+    table["instrument"] = _categorise(code, names)
     return complete_columns(table, "assessments")
+
+
+def _tabulate_scores(clinic: Clinic, name: str, code: int) -> pd.DataFrame:
+    """Return the assessments with one instrument, its number in place of its id."""
+    episode, visit = np.nonzero(clinic.attendance.seen & _is_recorded(clinic, name))
+    columns = {
+        "episode": episode, "day": clinic.attendance.day[episode, visit], "instrument": code,
+        "score": clinic.scores[name][episode, visit],
+    }  # fmt: skip
+    if name in clinic.items:
+        columns["n_items_missing"] = np.isnan(clinic.items[name][episode, visit]).sum(axis=1)
+    table = pd.DataFrame(columns)
+    if name == "nprs":
+        return pd.concat([table, _tabulate_extra(clinic).assign(instrument=code)], ignore_index=True)
+    return table
 
 
 def _is_recorded(clinic: Clinic, name: str) -> np.ndarray:
@@ -90,7 +98,7 @@ def tabulate_sessions(clinic: Clinic) -> pd.DataFrame:
     sessions = clinic.sessions
     table = pd.DataFrame(
         {
-            "episode_id": name_rows("E", sessions["episode"].to_numpy()),
+            "episode_id": name_rows("E", sessions["episode"].to_numpy(), len(clinic.people)),
             "day": sessions["day"],
             "therapy": _categorise(sessions["therapy"].to_numpy(), read_facts("made_up_clinic")["therapies"]),
             "minutes": sessions["minutes"],
@@ -102,16 +110,15 @@ def tabulate_sessions(clinic: Clinic) -> pd.DataFrame:
 def tabulate_events(clinic: Clinic) -> pd.DataFrame:
     """Return one row per event."""
     events = clinic.events
-    table = events.assign(episode_id=name_rows("E", events["episode"].to_numpy())).drop(columns="episode")
+    ids = name_rows("E", events["episode"].to_numpy(), len(clinic.people))
+    table = events.assign(episode_id=ids).drop(columns="episode")
     return complete_columns(table, "events")
 
 
-def name_rows(letter: str, numbers: np.ndarray, digits: int = 5) -> np.ndarray:
-    """Return pseudonyms such as ``E00012`` as an array of text."""
-    known = np.array(
-        [f"{letter}{number + 1:0{digits}d}" for number in range(int(numbers.max(initial=-1)) + 1)]
-    )
-    return known[numbers] if len(numbers) else np.array([], dtype=str)
+def name_rows(letter: str, numbers: np.ndarray, n_names: int, digits: int = 5) -> pd.Categorical:
+    """Return pseudonyms such as ``E00012``, one of ``n_names``, for numbers from 0."""
+    names = [f"{letter}{number:0{digits}d}" for number in range(1, n_names + 1)]
+    return pd.Categorical.from_codes(numbers, categories=pd.Index(names, dtype="str"))
 
 
 def _categorise(codes: np.ndarray, names: Sequence[str]) -> pd.Categorical:

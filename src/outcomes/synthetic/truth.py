@@ -51,7 +51,9 @@ def true_effects(
     """
     facts = read_facts("made_up_clinic")
     if instrument not in facts["scores"]:
-        raise FactsError(f"The made-up clinic knows the truth of {', '.join(facts['scores'])}, not of {instrument!r}.")
+        raise FactsError(
+            f"The made-up clinic knows the truth of {', '.join(facts['scores'])}, not of {instrument!r}."
+        )
     pairs = list(combinations(range(len(facts["therapies"])), 2))
     sums = np.zeros((3, len(pairs), len(facts["timepoints"])))
     for number, start in enumerate(range(0, n, chunk)):
@@ -84,7 +86,7 @@ def _tabulate_effects(sums: np.ndarray, pairs: list[tuple[int, int]], instrument
                     "group": facts["therapies"][group],
                     "versus": facts["therapies"][versus],
                     "difference": mean,
-                    "std_error": np.sqrt((squares / count - mean**2) / count),
+                    "std_error": np.sqrt(max(squares / count - mean**2, 0.0) / count),
                     "n": int(count),
                 }
             )

@@ -1,0 +1,241 @@
+"""The made-up clinic: the same on every machine, as it says of itself, and with a truth that can be known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from outcomes.cohort import select_cohort
+from outcomes.errors import FactsError, ReportError
+from outcomes.facts import read_facts, read_instrument, read_schema, read_source
+from outcomes.synthetic import simulate_clinic, true_effects, write_clinic
+from outcomes.synthetic.course import choose_therapy, draw_course, follow_scores
+from outcomes.synthetic.draws import Draws
+from outcomes.synthetic.people import draw_people
+
+FACTS = read_facts("made_up_clinic")
+TABLES = ("episodes", "assessments", "sessions", "events")
+SHIPPED = Path(__file__).parents[1] / "data" / "raw" / "made-up-clinic"
+RECORDS = simulate_clinic()
+
+
+def test_the_same_seed_gives_the_same_clinic_and_another_seed_another():
+    again, other = simulate_clinic(), simulate_clinic(seed=1)
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(RECORDS, name), getattr(again, name))
+    assert RECORDS.fingerprint == again.fingerprint != other.fingerprint
+    assert not RECORDS.assessments["score"].equals(other.assessments["score"])
+
+
+def test_the_shipped_files_are_the_default_clinic(tmp_path):
+    for path in write_clinic(tmp_path):
+        shipped = (SHIPPED / path.name).read_bytes()
+        assert path.read_bytes() == shipped, f"{path.name} has to be written anew"
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in SHIPPED.iterdir()}
+
+
+def test_the_shipped_files_are_small_and_say_that_they_are_made_up():
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 1.5e6
+    readme = (SHIPPED.parent / "README.md").read_text(encoding="utf-8")
+    assert "made up" in readme
+    assert read_source("made-up-clinic").made_up
+
+
+@pytest.mark.parametrize("confounding", ["moderate", "strong"])
+def test_reading_the_files_gives_the_records_that_were_drawn(tmp_path, confounding):
+    from outcomes.records import read_records
+
+    folder = SHIPPED if confounding == "moderate" else tmp_path
+    if confounding == "strong":
+        write_clinic(tmp_path, 300, seed=3, confounding=confounding)
+    drawn = RECORDS if confounding == "moderate" else simulate_clinic(300, seed=3, confounding=confounding)
+    read = read_records("made-up-clinic", folder, private_folder=tmp_path / "private")
+    for name in TABLES:
+        pd.testing.assert_frame_equal(
+            _plain(getattr(read, name)), _plain(getattr(drawn, name)), check_dtype=False
+        )
+    assert (read.n_read, read.n_refused) == (drawn.n_read, 0)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    keys = [name for name in ("episode_id", "day", "instrument", "event", "severity") if name in table]
+    plain = table.assign(**{name: table[name].astype("str") for name in table.select_dtypes("category")})
+    return plain.sort_values(keys, ignore_index=True)
+
+
+def test_every_table_has_the_columns_and_values_of_the_schema():
+    for name in TABLES:
+        table = getattr(RECORDS, name)
+        columns = read_schema()[name]
+        assert list(table.columns) == list(columns)
+        for column in columns.values():
+            values = table[column.name].dropna()
+            if column.allowed:
+                assert set(values) <= set(column.allowed), column.name
+            if column.minimum is not None and len(values):
+                assert values.min() >= column.minimum, column.name
+            if column.maximum is not None and len(values):
+                assert values.max() <= column.maximum, column.name
+            assert len(values) == len(table) or not column.required or column.name == "score"
+    assert RECORDS.episodes["episode_id"].is_unique
+    for name in TABLES[1:]:
+        assert set(getattr(RECORDS, name)["episode_id"]) <= set(RECORDS.episodes["episode_id"])
+
+
+def test_scores_lie_on_the_grid_of_their_instrument():
+    scores = RECORDS.assessments.dropna(subset="score")
+    for id, own in scores.groupby("instrument", observed=True)["score"]:
+        measure = read_instrument(str(id))
+        assert own.between(measure.minimum, measure.maximum).all(), id
+    complete = scores.loc[(scores["instrument"] == "odi") & (scores["n_items_missing"] == 0), "score"]
+    assert (complete % 2 == 0).all()
+    assert RECORDS.assessments.loc[RECORDS.assessments["instrument"] == "odi", "score"].isna().any(), (
+        "two blanks"
+    )
+    assert (RECORDS.assessments.loc[RECORDS.assessments["instrument"] == "pgic7", "day"] > 7).all()
+
+
+def test_it_holds_what_a_clinic_holds():
+    episodes, events = RECORDS.episodes, RECORDS.events
+    assert episodes["site"].nunique() == 4
+    assert (episodes.groupby("therapist", observed=True)["site"].nunique() == 1).all(), (
+        "therapists lie in sites"
+    )
+    assert episodes.groupby("therapist", observed=True)["therapy"].nunique().max() == 4
+    assert set(episodes["therapy"]) == set(FACTS["therapies"])
+    assert episodes["patient_id"].duplicated().sum() == 60
+    assert episodes["excluded"].notna().sum() > 0
+    assert episodes["work_status"].isna().sum() > 0
+    assert {"adverse_event", "reconsultation", "therapy_switch", "injection", "surgery"} <= set(
+        events["event"]
+    )
+    assert events.loc[events["event"] == "adverse_event", "severity"].notna().all()
+    repeated = episodes.sort_values("start_date").groupby("patient_id", observed=True)["start_date"]
+    assert repeated.diff().dropna().min() >= pd.Timedelta(days=FACTS["calendar"]["second_episode_after_days"])
+
+
+def test_nothing_happens_after_the_records_were_taken():
+    observable = RECORDS.episodes.set_index("episode_id")["observable_days"]
+    for name in TABLES[1:]:
+        table = getattr(RECORDS, name)
+        assert (
+            table["day"].to_numpy() <= observable.loc[table["episode_id"].astype("str")].to_numpy()
+        ).all(), name
+
+
+def test_the_default_comparison_passes_the_gate_and_the_strongly_confounded_one_does_not():
+    from outcomes.analyses.comparability import check_comparability
+
+    for instrument in ("odi", "nprs"):
+        assert check_comparability(select_cohort(RECORDS, instrument=instrument)).comparable, instrument
+    strong = check_comparability(select_cohort(simulate_clinic(confounding="strong")))
+    assert strong.comparable is False
+    smd = strong.table.loc[strong.table["term"] == "smd"].iloc[0]
+    assert smd["estimate"] > smd["x"] == 0.25
+
+
+def test_therapies_are_chosen_by_severity_as_much_as_asked():
+    people = draw_people(20_000, 1)
+    course = draw_course(people, 1)
+    start = course.baseline["odi"]
+
+    def spread(confounding: float) -> float:
+        therapy = choose_therapy(course, 1, confounding)
+        means = [np.nanmean(start[therapy == code]) for code in range(len(FACTS["therapies"]))]
+        return np.ptp(means) / np.nanstd(start)
+
+    assert spread(0.0) < 0.06 < spread(1.0) < 0.25 < 0.8 < spread(FACTS["confounding"]["strong"])
+
+
+def test_patients_leave_by_their_earlier_scores_only_where_asked():
+    full = select_cohort(simulate_clinic(4_000, seed=2, drop_out=False))
+    assert not full.table["status"].isin(["missing", "lost"]).any() or _only_blank(full)
+    left = select_cohort(simulate_clinic(4_000, seed=2))
+    wide = left.table.pivot(index="episode_id", columns="timepoint", values=["score", "status"])
+    due = wide[wide["status"]["month_3"].isin(["seen", "lost"]) & (wide["status"]["week_6"] == "seen")]
+    lost = due["status"]["month_3"] == "lost"
+    therapy = left.episodes.set_index("episode_id")["therapy"].loc[due.index]
+    score = due["score"]["week_6"].astype(float)
+    exercised, usual = therapy == "combined_pt", therapy == "usual_care"
+    assert score[lost & exercised].mean() < score[~lost & exercised].mean() - 1
+    assert score[lost & usual].mean() > score[~lost & usual].mean() + 1
+
+
+def _only_blank(cohort) -> bool:
+    """Whether those not seen came, but left too many items blank."""
+    absent = cohort.table.loc[cohort.table["status"].isin(["missing", "lost"])]
+    blank = cohort.assessments.loc[
+        (cohort.assessments["instrument"] == "odi") & cohort.assessments["score"].isna(), "episode_id"
+    ]
+    return set(absent["episode_id"]) <= set(blank)
+
+
+def test_what_is_seen_is_the_potential_score_under_the_chosen_therapy():
+    people = draw_people(500, 7)
+    course = draw_course(people, 7)
+    therapy = choose_therapy(course, 7, 1.0)
+    seen = follow_scores(course, therapy, "odi")
+    for code in range(len(FACTS["therapies"])):
+        potential = follow_scores(course, np.full(500, code), "odi")
+        np.testing.assert_array_equal(seen[therapy == code], potential[therapy == code])
+
+
+def test_the_truth_is_near_the_declared_effects_and_adds_up():
+    effects = true_effects(60_000, seed=3).set_index(["timepoint", "group", "versus"])["difference"]
+    declared = FACTS["scores"]["odi"]["effects"]
+    for visit, timepoint in enumerate(FACTS["timepoints"]):
+        for therapy, shifts in declared.items():
+            found = effects[(timepoint, therapy, "usual_care")]
+            assert shifts[visit] <= found <= 0.9 * shifts[visit], (
+                "a floor may take a little of an effect away"
+            )
+        legs = (
+            effects[(timepoint, "strengthening", "manual_therapy")]
+            + effects[(timepoint, "manual_therapy", "usual_care")]
+        )
+        assert legs == pytest.approx(effects[(timepoint, "strengthening", "usual_care")])
+
+
+def test_the_truth_of_measured_scores_is_known_and_no_other():
+    assert set(true_effects(500, seed=1, instrument="mmst_cm")["timepoint"]) == {
+        "week_6",
+        "month_3",
+        "month_6",
+    }
+    with pytest.raises(FactsError, match="odi, nprs, mmst_cm, sorensen_s"):
+        true_effects(500, instrument="pgic7")
+
+
+def test_chunks_make_no_difference_to_what_is_counted():
+    effects = true_effects(1_000, seed=4, chunk=300)
+    assert effects["n"].nunique() <= len(FACTS["timepoints"]) and effects["n"].max() < 1_000
+
+
+def test_normal_numbers_are_normal_and_do_not_change():
+    draws = Draws(20261123, "a test")
+    numbers = draws.normal(200_001)
+    assert numbers.mean() == pytest.approx(0, abs=0.01)
+    assert numbers.std() == pytest.approx(1, abs=0.01)
+    assert np.mean(np.abs(numbers) > 1.959964) == pytest.approx(0.05, abs=0.002)
+    # PCG64 seeded through SeedSequence, numpy 2.4; its stream of uniform numbers is fixed
+    first = Draws(1, "a test").uniform(2)
+    np.testing.assert_array_equal(first, Draws(1, "a test").uniform(2))
+    assert Draws(1, "b test").uniform(1)[0] != first[0]
+
+
+@pytest.mark.parametrize("n_episodes", [1, 2, 13])
+def test_small_clinics_can_be_drawn(n_episodes):
+    assert len(simulate_clinic(n_episodes, seed=9).episodes) == n_episodes
+
+
+def test_what_cannot_be_drawn_or_written_says_why(tmp_path):
+    with pytest.raises(FactsError, match="none, moderate, strong"):
+        simulate_clinic(10, confounding="extreme")
+    with pytest.raises(FactsError, match="at least one"):
+        simulate_clinic(0)
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ReportError, match="cannot be written"):
+        write_clinic(tmp_path / "file", 10)
