@@ -12,7 +12,7 @@ from handmade import build_cohort, pick
 from outcomes.analyses.responders import count_responders
 from outcomes.errors import FactsError
 from outcomes.facts import Instrument, list_instruments, read_instrument
-from outcomes.facts.scoring_rule import ScoringRule, read_value_sets
+from outcomes.facts.scoring_rule import read_value_sets
 from outcomes.facts.toml import read_table
 from outcomes.records.scoring import rescale, score_items, score_paired_items
 
@@ -177,7 +177,7 @@ class TestEveryInstrument:
             assert back == pytest.approx([instrument.minimum, instrument.maximum])
 
     def test_items_at_their_ends_give_scores_at_the_ends(self, instrument: Instrument) -> None:
-        rule = ScoringRule(**instrument.scoring)
+        rule = instrument.scoring_rule
         if rule.rule == "value_set":
             return
         ends = [[value] * rule.n_items for value in (rule.item_minimum, rule.item_maximum)]
@@ -187,7 +187,7 @@ class TestEveryInstrument:
 @pytest.mark.parametrize("id", ["eq5d_3l", "eq5d_5l"])
 def test_value_sets_are_the_variants_and_span_the_range(id: str) -> None:
     instrument = read_instrument(id)
-    rule = ScoringRule(**instrument.scoring)
+    rule = instrument.scoring_rule
     sets = read_value_sets(str(rule.value_sets))
     assert sorted(sets) == sorted(instrument.variants["value_set"])
     levels = range(int(rule.item_minimum), int(rule.item_maximum) + 1)

@@ -14,10 +14,9 @@ from hypothesis.extra.numpy import arrays
 
 from outcomes.errors import FactsError
 from outcomes.facts import list_instruments, read_instrument
-from outcomes.facts.scoring_rule import ScoringRule
 from outcomes.records.scoring import STATES, rescale, score_items, score_paired_items
 
-RULES = {id: ScoringRule(**read_instrument(id).scoring) for id in list_instruments()}
+RULES = {id: read_instrument(id).scoring_rule for id in list_instruments()}
 SUM_LIKE = [
     id
     for id, rule in RULES.items()

@@ -87,7 +87,7 @@ class Instrument:
     direction : str
         ``higher_worse``, ``higher_better`` or ``none``.
     scoring : mapping
-        The rule as data, as in `ScoringRule`; read by `outcomes.records.scoring`.
+        The rule as data; `scoring_rule` is the same, checked.
     variants : mapping
         Groups of allowed variants, for example ``{location = [...], recall = [...]}``; a variant is one
         name from one or more groups, joined by ``-`` in the order of the groups (``leg-average``).
@@ -148,6 +148,11 @@ class Instrument:
         if self.direction == "none":
             raise FactsError(f"{self.name} has no direction, so improvement is not defined for it.")
         return 1 if self.direction == "higher_better" else -1
+
+    @property
+    def scoring_rule(self) -> ScoringRule:
+        """The scoring, checked: unknown keys, rules and policies are errors."""
+        return build_strictly(ScoringRule, self.scoring, f"{self.id}, [scoring]")
 
     @property
     def default_threshold(self) -> Threshold | None:
@@ -226,8 +231,8 @@ def read_instrument(id: str) -> Instrument:
         _build_threshold(entry, f"{where}, [[thresholds]] {number}")
         for number, entry in enumerate(content.get("thresholds", ()), start=1)
     ]
-    build_strictly(ScoringRule, content.get("scoring", {}), f"{where}, [scoring]")
     instrument = build_strictly(Instrument, content, where)
+    _ = instrument.scoring_rule
     _check_choice("direction", instrument.direction, where)
     return instrument
 

@@ -117,7 +117,7 @@ def _introduce(instrument: Instrument) -> Iterator[str]:
 
 
 def _describe_score(instrument: Instrument) -> Iterator[str]:
-    rule = ScoringRule(**instrument.scoring)
+    rule = instrument.scoring_rule
     yield _say(
         "score.range",
         low=f"{instrument.minimum:g}",
@@ -157,7 +157,7 @@ def _describe_rule(rule: ScoringRule) -> Iterator[str]:
 
 
 def _describe_variants(instrument: Instrument) -> str:
-    if not instrument.variants or ScoringRule(**instrument.scoring).value_sets:
+    if not instrument.variants or instrument.scoring_rule.value_sets:
         return ""
     groups = [
         _say("variants.group", group=group, names=", ".join(f"`{name}`" for name in names))
@@ -167,7 +167,7 @@ def _describe_variants(instrument: Instrument) -> str:
 
 
 def _tabulate_value_sets(instrument: Instrument) -> str:
-    name = ScoringRule(**instrument.scoring).value_sets
+    name = instrument.scoring_rule.value_sets
     if name is None:
         return ""
     sets = read_value_sets(name).values()

@@ -14,10 +14,13 @@ from outcomes.facts.instrument import Instrument, read_instrument
 from outcomes.facts.scoring_rule import ItemPolicy, ScoringRule
 from outcomes.facts.toml import suggest_name
 from outcomes.records.indexing import apply_value_set, find_value_set
+from outcomes.records.items import find_item_problems, shape_items
 
 STATES = ("complete", "filled", "too_few_items", "blank", "refused")
 """``complete`` and ``filled`` (by the missing-item policy) have a score; ``too_few_items``, ``blank`` (no
 item was answered) and ``refused`` (an item cannot be right) have none."""
+
+_COMPLETE, _FILLED, _TOO_FEW, _BLANK, _REFUSED = range(len(STATES))
 
 _TOLERANCE = (
     1e-9  # items are read from text, so a whole number is exact; this only forgives arithmetic before us
@@ -83,60 +86,37 @@ def score_items(
     if isinstance(instrument, str):
         instrument = read_instrument(instrument)
     instrument.check_variant(variant)
-    rule = ScoringRule(**instrument.scoring)
-    answers = _shape_items(instrument, rule, items)
+    rule = instrument.scoring_rule
+    answers = shape_items(instrument, items)
     chosen = rule.find_policy(policy)
-    problems = _find_problems(rule, answers)
-    answered = np.zeros(len(answers), dtype=np.int16)
-    total = np.zeros(len(answers))
-    for column in answers.T:
-        answered += ~np.isnan(column)
-        total += np.nan_to_num(column, nan=0.0, posinf=0.0, neginf=0.0)
+    problems = find_item_problems(rule, answers)
+    answered = _count_answered(answers)
     state = _judge_rows(chosen, answered, answers.shape[1], problems)
     if rule.rule == "value_set":
-        score = apply_value_set(find_value_set(rule, variant), rule, answers, state <= 1)
+        score = apply_value_set(find_value_set(rule, variant), rule, answers, state <= _FILLED)
     else:
-        filled = _fill_blanks(chosen, total, answered, answers.shape[1])
+        filled = _fill_blanks(chosen, _add_items(answers), answered, answers.shape[1])
         score = _RULES[rule.rule](filled, answers.shape[1], rule)
     return Scores(
-        score=_round_scores(np.where(state <= 1, score, np.nan), rule.decimals),
+        score=_round_scores(np.where(state <= _FILLED, score, np.nan), rule.decimals),
         n_missing=(answers.shape[1] - answered).astype(np.int16),
         state=pd.Categorical.from_codes(state, categories=pd.Index(STATES)),
         problems=problems,
     )
 
 
-def _shape_items(instrument: Instrument, rule: ScoringRule, items: ArrayLike) -> NDArray[np.float64]:
-    answers = np.asarray(items, dtype=np.float64)
-    if answers.ndim < 2 and rule.n_items == 1:
-        answers = answers.reshape(-1, 1)
-    most = rule.n_items_maximum or rule.n_items
-    if answers.ndim != 2 or not rule.n_items <= answers.shape[1] <= most:
-        expected = f"{rule.n_items}" if most == rule.n_items else f"{rule.n_items} to {most}"
-        found = answers.shape[-1] if answers.ndim else 1
-        raise FactsError(f"{instrument.name}: expected {expected} items in each row, got {found}.")
-    return answers
+def _count_answered(answers: NDArray[np.float64]) -> NDArray[np.int16]:
+    answered = np.zeros(len(answers), dtype=np.int16)
+    for column in answers.T:  # one column at a time keeps a million forms small in memory
+        answered += ~np.isnan(column)
+    return answered
 
 
-def _find_problems(rule: ScoringRule, answers: NDArray[np.float64]) -> pd.DataFrame:
-    labels = rule.label_items(answers.shape[1])
-    low, high, step = rule.item_minimum, rule.item_maximum, rule.item_step
-    found = []
-    for number, column in enumerate(answers.T):
-        outside = (column < low) | (column > high)
-        found.append((outside, number, "ITEM_RANGE", f"outside {low:g} to {high:g}"))
-        if step is not None:
-            places = (np.where(outside, low, column) - low) / step
-            off = np.abs(places - np.rint(places)) > _TOLERANCE
-            found.append((off, number, "ITEM_GRID", f"not in steps of {step:g}"))
-    problems = [
-        (row, number + 1, labels[number], name, f"item {number + 1}: {reason}")
-        for where, number, name, reason in found
-        if where.any()
-        for row in np.flatnonzero(where).tolist()
-    ]
-    problems.sort(key=lambda entry: entry[:2])
-    return pd.DataFrame(problems, columns=["row", "item", "label", "rule", "reason"])
+def _add_items(answers: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = np.zeros(len(answers))
+    for column in answers.T:
+        total += np.nan_to_num(column, nan=0.0, posinf=0.0, neginf=0.0)
+    return total
 
 
 def _judge_rows(
@@ -144,10 +124,10 @@ def _judge_rows(
 ) -> NDArray[np.int8]:
     most_missing = n_items - 1 if policy.most_missing is None else policy.most_missing
     enough = (answered >= policy.least_answered) & (n_items - answered <= most_missing)
-    state = np.where(answered == n_items, 0, np.where(enough, 1, 2)).astype(np.int8)
-    state[(answered < policy.least_answered) & (state == 0)] = 2
-    state[answered == 0] = 3
-    state[problems["row"].to_numpy(dtype=np.int64)] = 4
+    state = np.where(enough, _FILLED, _TOO_FEW).astype(np.int8)
+    state[answered == n_items] = _COMPLETE
+    state[answered == 0] = _BLANK
+    state[problems["row"].to_numpy(dtype=np.int64)] = _REFUSED
     return state
 
 
@@ -287,13 +267,13 @@ def score_paired_items(
     """
     if isinstance(instrument, str):
         instrument = read_instrument(instrument)
-    rule = ScoringRule(**instrument.scoring)
+    rule = instrument.scoring_rule
     if rule.rule != "mean":
         raise FactsError(f"{instrument.name} is not a mean of items, so its visits are scored one by one.")
-    first, last = (_shape_items(instrument, rule, items) for items in (baseline, follow_up))
+    first, last = (shape_items(instrument, items) for items in (baseline, follow_up))
     if first.shape != last.shape:
         raise FactsError(f"{instrument.name}: the visits differ in shape, {first.shape} and {last.shape}.")
-    n_problems = sum(len(_find_problems(rule, items)) for items in (first, last))
+    n_problems = sum(len(find_item_problems(rule, items)) for items in (first, last))
     if n_problems:
         raise FactsError(f"{instrument.name}: {n_problems} items are out of range; score_items locates them.")
     both = ~np.isnan(first) & ~np.isnan(last)
