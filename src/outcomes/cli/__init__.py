@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from outcomes.cli.commands import app
 from outcomes.cli.failure import keep_traceback
@@ -43,8 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_say(str(error), error.exit_code))
     except KeyboardInterrupt:
         sys.exit(_say("Interrupted; nothing further was written.", _INTERRUPTED))
-    except PermissionError as error:
-        sys.exit(_say(f"{error.filename or 'A file'} cannot be written or read: no permission.", _OUTPUT))
+    except OSError as error:
+        place = Path(str(error.filename)).name if error.filename else "A file"
+        sys.exit(_say(f"{place} cannot be read or written: {error.strerror}.", _OUTPUT))
     except Exception as error:
         sys.exit(_say(keep_traceback(error), _BUG))
 

@@ -74,9 +74,19 @@ def print_analysis(result: Result | Release, flow: Result | Release | None, form
         say("", *_write_words(result))
         if flow is not None:
             say("")
-            print_table(
-                flow.to_frame().to_dict("records"), ["term", "level", "statistic", "estimate"], title="flow"
-            )
+            print_table(_tabulate_flow(flow), ["reason", "excluded", "episodes", "patients"], title=flow.name)
+
+
+def _tabulate_flow(flow: Result | Release) -> list[dict[str, Any]]:
+    """Return one row per step of the flow: the reason, and the counts as they may be shown."""
+    names = {"n_excluded_episodes": "excluded", "n_episodes": "episodes", "n_patients": "patients"}
+    column = "display" if isinstance(flow, Release) else "estimate"
+    steps: dict[str, dict[str, Any]] = {}
+    for row in flow.to_frame().to_dict("records"):
+        step = steps.setdefault(row["term"], {"reason": row["level"]})
+        if row["statistic"] in names:
+            step[names[row["statistic"]]] = row[column]
+    return list(steps.values())
 
 
 def _describe(result: Result | Release) -> dict[str, Any]:

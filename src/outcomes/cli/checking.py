@@ -18,6 +18,7 @@ from outcomes.cli.screen import print_table, say
 from outcomes.cohort import Cohort, select_cohort
 from outcomes.disclosure import AUDIENCES, release
 from outcomes.errors import AnalysisError, Finding
+from outcomes.facts import read_facts
 from outcomes.records import Records
 from outcomes.records.quarantine import open_private_folder, write_private_file
 from outcomes.result import Result
@@ -88,6 +89,7 @@ def _count_seen(cohort: Cohort) -> list[dict[str, Any]]:
     """Count those due and seen of all therapies together, one row per time point."""
     table = count_completeness(cohort).where(group=_GROUP_ALL).table
     wide = table.pivot(index="timepoint", columns="statistic", values="estimate")
+    skips_baseline = cohort.instrument.domain in read_facts("cohort")["domains_without_baseline"]
     return [
         {
             "outcome": cohort.outcome,
@@ -97,7 +99,7 @@ def _count_seen(cohort: Cohort) -> list[dict[str, Any]]:
             "share_seen": wide["share_seen"].get(timepoint),
         }
         for timepoint in cohort.timepoints
-        if timepoint in wide.index
+        if timepoint in wide.index and not (skips_baseline and timepoint == "baseline")
     ]
 
 
@@ -113,16 +115,9 @@ def _foresee(cohort: Cohort) -> dict[str, Any]:
     return {
         "outcome": cohort.outcome,
         "comparable": gate.comparable,
-        "because": [] if gate.comparable else _say_reasons(gate),
+        "because": [] if gate.comparable else list(gate.warnings),
         "rows": [_count_shown(result, audience) for audience in AUDIENCES for result in results],
     }
-
-
-def _say_reasons(gate: Result) -> list[str]:
-    return [
-        f"{row['term']}: found {row['estimate']:.3g}, needed {row['x']:.3g} ({row['level']})"
-        for row in gate.where(statistic="check").table.to_dict("records")
-    ]
 
 
 def _count_shown(result: Result, audience: str) -> dict[str, Any]:
@@ -185,7 +180,7 @@ def _print_outlook(description: Mapping[str, Any]) -> None:
     say("")
     title = f"What each audience will see of {outlook['outcome']}"
     print_table(outlook["rows"], ["audience", "part", "rows", "shown", "withheld"], title=title)
-    words = {True: "yes", False: "no, because", None: "there is nothing to compare"}
+    words = {True: "yes", False: "no", None: "there is nothing to compare"}
     say(f"Therapies comparable on what was recorded: {words[outlook['comparable']]}")
     say(*(f"  {reason}" for reason in outlook["because"]))
     say("", f"Overdue follow-ups: {overdue['n']}")

@@ -21,7 +21,8 @@ app = typer.Typer(
 
 Source = Annotated[str, typer.Option("--source", help="Name of a source, or the path of its TOML.")]
 Records = Annotated[
-    Path | None, typer.Option("--path", help="File or folder of records; where the source says, when absent.")
+    Path | None,
+    typer.Option("--path", exists=True, help="File or folder of records; else where the source says."),
 ]
 Pairs = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="key=value; may be repeated.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]

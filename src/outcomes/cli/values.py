@@ -110,20 +110,29 @@ def share_options(name: str, pairs: Mapping[str, str]) -> tuple[dict[str, Any], 
     from outcomes.analyses import read_analysis
     from outcomes.cohort import select_cohort
 
-    of_cohort = list(signature(select_cohort).parameters)[1:]
-    of_analysis = list(signature(read_analysis(name)).parameters)[1:]
-    unknown = [key for key in pairs if key not in (*of_cohort, *of_analysis)]
+    of_cohort = dict(list(signature(select_cohort).parameters.items())[1:])
+    of_analysis = dict(list(signature(read_analysis(name)).parameters.items())[1:])
+    of_cohort.pop("where")  # has an option of its own
+    allowed = {**of_cohort, **of_analysis}
+    unknown = [key for key in pairs if key not in allowed]
     if unknown:
-        allowed = ", ".join(dict.fromkeys((*of_analysis, *of_cohort)))
-        raise AnalysisError(f"{name} takes no option {unknown[0]!r}; it takes: {allowed}.")
-    chosen = {key: _read(key, text) for key, text in pairs.items()}
+        raise AnalysisError(f"{name} takes no option {unknown[0]!r}; it takes: {', '.join(allowed)}.")
+    chosen = {key: _read(key, text, allowed[key].default) for key, text in pairs.items()}
     return (
         {key: value for key, value in chosen.items() if key in of_cohort},
-        {key: value for key, value in chosen.items() if key in of_analysis and key not in of_cohort},
+        {key: value for key, value in chosen.items() if key not in of_cohort},
     )
 
 
-def _read(key: str, text: str) -> Any:
+def _read(key: str, text: str, default: object) -> Any:
+    """Read an option as the kind of value that its default is."""
     if key in _TUPLES:
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    return read_value(text)
+    value = read_value(text)
+    kinds = {bool: bool, int: int, float: int | float, str: str}
+    kind = kinds.get(type(default), object)
+    if isinstance(default, str):
+        return text
+    if value is not None and (not isinstance(value, kind) or (kind is not bool and value is True)):
+        raise AnalysisError(f"-p {key} takes a value such as {default!r}.")
+    return value
