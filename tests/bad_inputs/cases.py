@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from bad_inputs import generators
-from outcomes.facts import Source
+from outcomes.facts import FileSpec, Source
 from outcomes.facts.source import build_source
 
 _FOLDER = Path(__file__).parent
@@ -52,10 +52,11 @@ def _patch(changes: list[dict]) -> str:
     return out.getvalue()
 
 
-def make_source(case: dict, **changes) -> Source:
+def make_source(case: dict, file_name: str, **changes) -> Source:
     """Return the source that describes the file of a case."""
     content = tomllib.loads((_FOLDER / "base-clinic.toml").read_text(encoding="utf-8"))
     file = content["file"][0]
+    file["path"] = file_name
     for key, value in {**case.get("options", {}), **changes}.items():
         if key == "run_date":
             continue
@@ -63,7 +64,7 @@ def make_source(case: dict, **changes) -> Source:
             file["columns"] = {
                 name: header for name, header in {**file["columns"], **value}.items() if header
             }
-        elif key in ("encoding", "decimal", "sheet", "header_row", "fill_down", "codes", "key_normalise"):
+        elif key in FileSpec.__dataclass_fields__:
             file[key] = value
         else:
             content[key] = value

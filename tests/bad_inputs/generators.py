@@ -1,7 +1,7 @@
 """Files of the families file, encoding, Excel and Parquet that cannot be written down as text.
 
-Each generator is a function of its name in cases.yaml: it takes a folder, the base file's text, the case, and a
-stack on which it leaves what must be undone, and returns the path of the file. All are deterministic.
+Each generator is a function of its name in cases.yaml: it takes a folder, the base file's text, the case, and
+a stack on which it leaves what must be undone, and returns the path of the file. All are deterministic.
 """
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ def _rewrite(path: Path, part: str, change: Callable[[bytes], bytes]) -> Path:
     """Change one part of a workbook's container."""
     with zipfile.ZipFile(path) as container:
         parts = {name: container.read(name) for name in container.namelist()}
-    parts[part] = change(parts[part])
+    parts[part] = change(parts.get(part, b"<sst/>"))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as container:
         for name, content in parts.items():
             container.writestr(name, content)

@@ -20,7 +20,13 @@ from outcomes.records.csv_layout import (
 from outcomes.records.encoding import recode_as_utf8
 from outcomes.records.file_findings import FileFindings
 from outcomes.records.headers import check_width, join_header_rows, match_headers, name_headers
-from outcomes.records.lines import RecordLines, check_lengths, locate_records, split_fields
+from outcomes.records.lines import (
+    RecordLines,
+    check_lengths,
+    count_whole_fields,
+    locate_records,
+    split_fields,
+)
 from outcomes.records.text_table import Refusal
 
 _BLOCK = 4 << 20
@@ -113,7 +119,11 @@ def _find_offset(data: bytes, line: int) -> int:
 def _refuse_lines(text: _CsvText) -> list[Refusal]:
     """Return the records that are none by their bytes: stray quotes, repeated headers, totals."""
     reason = "a quote stands inside a field, so the fields cannot be told apart"
-    stray = [Refusal(int(line), None, "QUOTE_STRAY", reason) for line in text.records.stray]
+    stray = []
+    for index in np.flatnonzero(np.isin(text.records.lines, text.records.stray)).tolist():
+        place = count_whole_fields(text.get_record(index), text.delimiter)
+        header = text.headers[place] if place in text.positions else None
+        stray.append(Refusal(int(text.records.lines[index]), header, "QUOTE_STRAY", reason))
     rest = text.without(stray)
     repeated = find_repeated_headers(text.data, rest.records, [head.encode("utf-8") for head in text.head])
     rest = rest.without(repeated)
@@ -121,7 +131,7 @@ def _refuse_lines(text: _CsvText) -> list[Refusal]:
 
 
 def _parse(text: _CsvText) -> tuple[pa.Table, dict[int, int]]:
-    """Read the mapped columns; also return the wrong number of fields of each misshapen record, by index."""
+    """Read the mapped columns; also return the number of fields of misshapen records, by index."""
     misshapen: dict[int, int] = {}
 
     def skip(row) -> str:
@@ -166,7 +176,7 @@ def _join_records(text: _CsvText) -> pa.Buffer:
 def _judge_shapes(
     text: _CsvText, misshapen: dict[int, int], spec: FileSpec, refused: list[Refusal], findings: FileFindings
 ) -> dict[int, list[str]]:
-    """Refuse records with a wrong number of fields, or the file; return those that lack unmapped ones only."""
+    """Refuse records with a wrong number of fields, or the file; return those lacking unmapped ones only."""
     width = len(text.headers)
     if not misshapen:
         return {}
@@ -233,7 +243,7 @@ def _refuse_split_decimals(
 def _assemble(
     text: _CsvText, table: pa.Table, misshapen: dict[int, int], padded: dict[int, list[str]], spec: FileSpec
 ) -> tuple[dict[str, pa.ChunkedArray], np.ndarray]:
-    """Return the mapped columns and the lines of the records kept, those that lack unmapped fields in place."""
+    """Return the mapped columns and the lines of the records kept, in the order of the file."""
     kept = np.ones(len(text.records.lines), bool)
     kept[list(misshapen)] = False
     index = np.append(np.flatnonzero(kept), np.array(list(padded), np.int64))

@@ -186,9 +186,8 @@ def _unify_line_ends(data: bytes, findings: FileFindings) -> bytes:
 def find_mojibake(text: str) -> bool:
     """Whether a text looks as if it had been decoded with a wrong encoding.
 
-    Control characters of the range U+0080 to U+009F never stand in records; symbols of U+00A0 to U+00BF
-    stand alone or after a digit in real text, while wrongly decoded text is full of them; and UTF-8 read
-    as Latin-1 can be turned back.
+    Control characters of the range U+0080 to U+009F never stand in records; UTF-8 read as Latin-1 can be
+    turned back; and other wrongly decoded text is full of symbols that records hardly hold.
 
     Examples
     --------
@@ -206,5 +205,6 @@ def find_mojibake(text: str) -> bool:
             return True
         except UnicodeDecodeError:
             continue
-    symbols = sum("\xa1" <= sign <= "\xbf" for sign in high)
-    return symbols >= 2 and symbols / len(high) > read_facts("limits")["text"]["max_symbol_share"]
+    limits = read_facts("limits")["text"]
+    symbols = sum(sign in limits["rare_symbols"] for sign in high)
+    return symbols >= 2 and symbols / len(high) > limits["max_symbol_share"]

@@ -18,9 +18,14 @@ from outcomes.records.csv_layout import check_header_place, is_total, list_heade
 from outcomes.records.file_findings import FileFindings
 from outcomes.records.headers import check_width, join_header_rows, match_headers, name_headers
 from outcomes.records.text_table import Refusal
-from outcomes.records.workbook import Sheet, SheetStructure, list_sheets, open_container, read_structure
-
-_FULL_ROWS = 1_048_576
+from outcomes.records.workbook import (
+    Sheet,
+    SheetStructure,
+    find_last_row,
+    list_sheets,
+    open_container,
+    read_structure,
+)
 
 
 def read_excel_columns(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
@@ -47,15 +52,20 @@ def read_excel_columns(data: bytes, spec: FileSpec, findings: FileFindings) -> R
     try:
         container = open_container(data, findings)
         sheet = _choose_sheet(list_sheets(container), spec.sheet, findings)
+        _check_full(find_last_row(container, sheet), findings)
         structure = read_structure(container, sheet)
+        _check_full(structure.last_row, findings)
     except (ElementTree.ParseError, KeyError, ValueError, zipfile.BadZipFile):
         findings.refuse("XLSX_CORRUPT", "the workbook is damaged", remedy="save it again")
         findings.stop()
-    if structure.last_row >= read_facts("limits")["excel"]["max_rows"]:
-        what = f"the sheet is full to its last row ({structure.last_row}), so records may have been cut off"
+    return _read_sheet(data, sheet, structure, spec, findings)
+
+
+def _check_full(last_row: int, findings: FileFindings) -> None:
+    if last_row >= read_facts("limits")["excel"]["max_rows"]:
+        what = f"the sheet is full to its last row ({last_row}), so records may have been cut off"
         findings.refuse("XLSX_ROW_LIMIT", what, remedy="export as CSV, or split the export by year")
         findings.stop()
-    return _read_sheet(data, sheet, structure, spec, findings)
 
 
 def refuse_macro_workbook(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:

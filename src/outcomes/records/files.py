@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from outcomes.errors import FactsError
 from outcomes.facts import FileSpec, read_facts
 from outcomes.records.cells import RawColumns, tidy_columns
 from outcomes.records.compressed import unpack_gzip, unpack_zip
@@ -64,9 +65,13 @@ def read_text_table(
     PrivacyError
         When one of the problems is that the file may identify people.
     FactsError
-        When the source TOML asks for something that does not exist, such as an unknown encoding.
+        When the source TOML maps no column, or names an encoding that does not exist.
     """
     path = Path(path)
+    if not spec.mapped:
+        raise FactsError(
+            f"[[file]] path = {spec.path!r} maps no column; add [file.columns] or [[file.scores]]."
+        )
     findings = _check_name(path.name, check_name)
     kind = _check_place(path, root, findings)
     before = path.stat()
@@ -220,10 +225,11 @@ def _check_unchanged(path: Path, before: os.stat_result, digest: str, findings: 
 
 
 def _report_refused(refused: list[Refusal], findings: FileFindings) -> None:
-    """Add one finding per rule for the refused records."""
-    for rule in dict.fromkeys(refusal.rule for refusal in refused):
-        same = [refusal for refusal in refused if refusal.rule == rule]
-        findings.add("quarantine_row", rule, same[0].reason, lines=[refusal.line for refusal in same])
+    """Add one finding per rule and column for the refused records."""
+    for rule, column in dict.fromkeys((refusal.rule, refusal.column) for refusal in refused):
+        same = [refusal for refusal in refused if (refusal.rule, refusal.column) == (rule, column)]
+        lines = [refusal.line for refusal in same]
+        findings.add("quarantine_row", rule, same[0].reason, lines=lines, column=column)
 
 
 def _read_gzip(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:

@@ -165,6 +165,19 @@ def check_lengths(data: bytes, records: RecordLines, delimiter: str, headers: li
                 findings.refuse("FIELD_TOO_LONG", what, lines=[records.lines[index]], column=column)
 
 
+def count_whole_fields(record: str, delimiter: str) -> int:
+    """Return how many fields stand before the first whose quotes do not enclose it.
+
+    Examples
+    --------
+    >>> count_whole_fields('P1,"a,b",exer"cise,7', ",")
+    2
+    """
+    sign = re.escape(delimiter)
+    whole = re.match(rf'(?:(?:"(?:[^"]|"")*"|[^"{sign}]*){sign})*', record)
+    return len(split_fields(whole[0], delimiter)) - 1 if whole else 0
+
+
 def split_fields(record: str, delimiter: str) -> list[str]:
     """Split one record whose quotes enclose whole fields.
 

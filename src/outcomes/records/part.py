@@ -162,12 +162,17 @@ def _add_constants(spec: FileSpec, columns: dict[str, Coded], n_rows: int) -> Fi
 
 
 def _refuse_bad_cells(part: Part, text: TextTable) -> None:
+    """Refuse the cells that could not be read, or their records where a row means nothing without them."""
     essential = {part.spec.columns[name] for name in ESSENTIAL & set(part.spec.columns)}
     row_of = {int(line): row for row, line in enumerate(text.lines)} if text.bad_cells else {}
+    alike: dict[tuple[str, str, str | None], list[int]] = {}
     for cell in text.bad_cells:
-        scope = "cell" if part.is_wide and cell.column not in essential else "record"
-        number = part.place.start + row_of[cell.line]
-        part.problems.refuse_silently(number, cell.rule, cell.reason, cell.column, scope=scope)
+        alike.setdefault((cell.rule, cell.reason, cell.column), []).append(part.place.start + row_of[cell.line])
+    for (rule, reason, column), records in alike.items():
+        if part.is_wide and column is not None and column not in essential:
+            part.problems.refuse_cells(np.array(records), rule, reason, column=column)
+        else:
+            part.problems.refuse(np.array(records), rule, reason, column=column)
 
 
 def _repair_column(part: Part, header: str) -> None:

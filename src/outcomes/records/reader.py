@@ -9,16 +9,18 @@ from pathlib import Path
 
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, RefusedShareError
 from outcomes.facts import FileSpec, Source, read_source
+from outcomes.records.anonymity import report_anonymity
 from outcomes.records.checking import Checking
 from outcomes.records.dates import to_day_number
 from outcomes.records.declaration import check_declaration
 from outcomes.records.files import read_text_table
 from outcomes.records.gate import find_identifying, names_person
+from outcomes.records.linking import link_parts
 from outcomes.records.part import build_part
 from outcomes.records.problems import Problems
 from outcomes.records.progress import Progress
 from outcomes.records.quarantine import find_values, keep_refused
-from outcomes.records.rekey import rekey_text
+from outcomes.records.rekey import rekey_links
 from outcomes.records.tables import Records
 from outcomes.records.text_table import TextTable
 
@@ -74,13 +76,8 @@ def read_records(
     run_day = to_day_number(_find_run_date(run_date))
     with Progress(show_progress) as progress:
         progress.say("reading files")
-        texts = _read_texts(source, _list_files(source, path))
+        texts = _read_texts(source, _list_files(source, path), _find_root(source, path))
         progress.say("looking for identifying values")
-        texts = (
-            [(spec, rekey_text(text, spec, source, private)) for spec, text in texts]
-            if source.rekey
-            else texts
-        )
         suspicions = _gate(source, texts)
         progress.say("typing and repairing")
         problems = Problems()
@@ -90,12 +87,16 @@ def read_records(
         unmapped = {text.file: text.unmapped for _, text in texts}
         del texts
         progress.say("scoring and checking")
-        tables = Checking(parts, source, problems, run_day).build_tables()
+        links = link_parts(parts, problems)
+        links = rekey_links(links, source, private) if source.rekey else links
+        tables = Checking(parts, links, source, problems, run_day).build_tables()
     if problems.blocking:
         raise RecordsError(
             f"{source.name} was not read: {len(problems.blocking)} things to solve first.",
             _order_findings(problems.findings),
         )
+    report = report_anonymity(tables["episodes"], source, problems.places[0].file if problems.places else None)
+    problems.findings.extend([report] if report else [])
     refused = problems.tabulate_refusals()
     n_read = sum(len(place.lines) for place in problems.places)
     keep_refused(refused, find_values(refused, parts), sha256, source.name, private)
@@ -150,12 +151,21 @@ def _find_folder(source: Source) -> Path:
     return _DEFAULT_FOLDER
 
 
-def _read_texts(source: Source, files: Sequence[tuple[FileSpec, Path]]) -> list[tuple[FileSpec, TextTable]]:
+def _find_root(source: Source, path: str | Path | None) -> Path | None:
+    """Return the folder that no file may lie outside of; None where the caller names the file."""
+    if path is None:
+        return _find_folder(source)
+    return Path(path) if Path(path).is_dir() else None
+
+
+def _read_texts(
+    source: Source, files: Sequence[tuple[FileSpec, Path]], root: Path | None
+) -> list[tuple[FileSpec, TextTable]]:
     """Read every file, gathering the problems of all of them before any is raised."""
     texts, errors = [], []
     for spec, path in files:
         try:
-            texts.append((spec, read_text_table(path, spec, check_name=names_person)))
+            texts.append((spec, read_text_table(path, spec, root=root, check_name=names_person)))
         except (RecordsError, PrivacyError) as error:
             errors.append(error)
     if errors:

@@ -43,8 +43,8 @@ class TextTable:
     headers : tuple of str
         All headers of the file; mapped ones as the source TOML spells them.
     findings : tuple of Finding
-        What was refused, repaired or accepted with a warning; refused records and cells too, one
-        finding per rule and column.
+        What was refused, repaired or accepted with a warning; refused records too, one finding per rule
+        and column. Bad cells have none: whether one refuses its record depends on what a row is.
     refused : tuple of Refusal
         Records refused by their shape; they are not in ``table``.
     bad_cells : tuple of Refusal

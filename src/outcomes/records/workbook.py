@@ -17,6 +17,8 @@ from outcomes.records.file_findings import FileFindings
 
 _RATIO_FROM_BYTES = 1 << 20
 _PROLOG_BYTES = 1 << 16
+_BLOCK = 1 << 20
+_TAG_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,24 @@ def list_sheets(container: zipfile.ZipFile) -> list[Sheet]:
                 hidden = element.get("state", "visible") != "visible"
                 sheets.append(Sheet(element.get("name", ""), hidden, parts[id]))
     return sheets
+
+
+def find_last_row(container: zipfile.ZipFile, sheet: Sheet) -> int:
+    """Return the number of the last row without parsing the rows; 0 where rows have no numbers."""
+    last, kept = 0, b""
+    with container.open(sheet.part) as part:
+        while block := part.read(_BLOCK):
+            text = kept + block
+            found = re.match(rb'<\w*:?row\b[^>]*?\br="(\d{1,7})"', text[_find_last_tag(text) :])
+            last = int(found[1]) if found else last
+            kept = text[-_TAG_BYTES:]
+    return last
+
+
+def _find_last_tag(text: bytes) -> int:
+    """Return where the last complete tag of a row starts, or the end of the text."""
+    place = text.rfind(b"row ", 0, max(text.rfind(b">"), 0))
+    return max(text.rfind(b"<", 0, place), 0) if place >= 0 else len(text)
 
 
 def read_structure(container: zipfile.ZipFile, sheet: Sheet) -> SheetStructure:
