@@ -12,12 +12,11 @@ from typing import Any
 from outcomes.drafting.spelling import is_date, is_number, split_date
 from outcomes.facts import read_facts
 from outcomes.records.coded import simplify_name
+from outcomes.records.column_values import find_person_names
 
 #: A code stands in a draft only where at least this many patients share it.
 FEWEST_PATIENTS = 3
 _LONGEST_CODE = 40
-_NAME = re.compile(r"[^\W\d_]+([' -][^\W\d_]+)*")
-_TITLE = re.compile(r"^(mr|mrs|ms|dr|prof)\b\.?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -77,23 +76,6 @@ def is_missing_word(cell: object) -> bool:
     return isinstance(cell, str) and " ".join(cell.casefold().split()) in words
 
 
-def looks_like_name(text: str) -> bool:
-    """Return whether a text could be a person's name, so that a draft does not repeat it.
-
-    Two or more capitalised words, or a title. A therapy may look so too; it is then asked for without
-    being repeated.
-
-    Examples
-    --------
-    >>> looks_like_name("Tina Wood"), looks_like_name("Dr. Wood"), looks_like_name("hydrotherapy")
-    (True, True, False)
-    """
-    words = text.split()
-    capitalised = len(words) > 1 and all(_NAME.fullmatch(word) and word[0].isupper() for word in words)
-    shouting = text.isupper() and len(words) < 3 and len(text) > 12
-    return bool(_TITLE.match(text)) or capitalised or shouting
-
-
 def list_codes(
     column: SheetColumn, patients: Sequence[Hashable], known: Iterable[str] = ()
 ) -> tuple[dict[str, int], int]:
@@ -139,7 +121,7 @@ def _may_stand(text: str) -> bool:
         and "@" not in text
         and not re.search(r"\d{4}", text)
         and split_date(text) is None
-        and not looks_like_name(text)
+        and not find_person_names([text]).any()
     )
 
 

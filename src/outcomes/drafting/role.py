@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from outcomes.drafting.column import SheetColumn, looks_like_name
+from outcomes.drafting.column import SheetColumn
 from outcomes.drafting.spelling import find_longest, is_date, is_number, normalise
 from outcomes.facts import (
     Instrument,
@@ -17,6 +17,8 @@ from outcomes.facts import (
     read_schema,
     read_timepoints,
 )
+from outcomes.records.column_names import match_header
+from outcomes.records.column_values import find_person_names
 
 #: Columns of the schema, and of a long file, by what their values must look like.
 _NUMERIC = {"age_years", "bmi", "duration_weeks", "n_sessions", "discharge_day", "day", "score"}
@@ -25,6 +27,8 @@ _MOST_CATEGORIES = 30
 #: A column of an unknown instrument is asked about when its header is short and its values are many.
 _LONGEST_UNKNOWN = 4
 _FEWEST_SCORES = 6
+#: Proportion of cells that look like persons' names from which on a column is taken to hold names.
+_MOST_NAMES = 0.2
 
 
 @dataclass(frozen=True)
@@ -117,9 +121,10 @@ def guess_role(column: SheetColumn) -> Role:
 
 
 def _is_identifying(header: str) -> bool:
-    words = read_facts("drafting")["identifying"]["words"]
-    text = normalise(header)
-    return text not in _words_of("columns") and find_longest(text, map(normalise, words)) is not None
+    """Whether the gate would refuse the header; a record number may be the key, for it is re-keyed."""
+    rule = match_header(header)
+    keyed = _words_of("columns").get(normalise(header)) in ("patient_id", "episode_id")
+    return rule is not None and not (rule.rekeyed and keyed)
 
 
 def _guess_score(column: SheetColumn, header: str) -> Role | None:
@@ -212,7 +217,8 @@ def fits_values(name: str, column: SheetColumn) -> bool:
 
 
 def _holds_names(column: SheetColumn) -> bool:
-    return column.share(lambda cell: looks_like_name(str(cell))) > 0.2
+    texts = [str(cell) for cell in column.filled]
+    return bool(find_person_names(texts).mean() > _MOST_NAMES)
 
 
 def covariates_among(names: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from outcomes.facts import (
     read_timepoints,
 )
 from outcomes.records.coded import simplify_name
+from outcomes.records.column_names import match_header
 
 _SEPARATORS = (";", "+", "/", "&", ",", " and ")
 #: Where patients come back in more rows than this, a row is an assessment.
@@ -264,5 +265,7 @@ def _find_date_column(sketch: Sketch, score: Role) -> dict[str, str]:
 def needs_rekey(sketch: Sketch) -> bool:
     """Return whether the patient column holds a running number by which someone could be known."""
     column = sketch.mapped.get("patient_id")
+    if column is None:
+        return False
     words = set(read_facts("drafting")["rekey"]["words"])
-    return column is not None and bool(words & set(normalise(column.header).split()))
+    return bool(words & set(normalise(column.header).split())) or match_header(column.header) is not None
