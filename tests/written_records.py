@@ -23,13 +23,15 @@ def write_records(
     """
     held = read_table(episodes)
     held["patient_id"] = held["patient_id"] if "patient_id" in held else held["episode_id"]
-    held["therapy"] = held["therapy"] if "therapy" in held else "usual_care"
+    held["therapy"] = held.get("therapy", "usual_care")
     scores = read_table(assessments)
-    scores["instrument"] = scores["instrument"] if "instrument" in scores else "nprs"
+    scores["instrument"] = scores.get("instrument", "nprs")
     tables = {
-        "episodes": held, "assessments": scores,
-        "sessions": read_table(sessions or "episode_id day"), "events": read_table(events or "episode_id day event"),
-    }  # fmt: skip
+        "episodes": held,
+        "assessments": scores,
+        "sessions": read_table(sessions or "episode_id day"),
+        "events": read_table(events or "episode_id day event"),
+    }
     declared = {
         "name": "by-hand",
         "label": "By hand",
@@ -78,3 +80,15 @@ def lay_grid(cohort: Any, column: str = "score") -> pd.DataFrame:
     table = cohort.table.assign(timepoint=cohort.table["timepoint"].astype("str"))
     wide = table.pivot(index="episode_id", columns="timepoint", values=column)
     return wide[list(cohort.timepoints)]
+
+
+def assert_grid(cohort, column: str, expected: str) -> None:
+    """Compare a column of the grid with a text table whose first column is the episode."""
+    wanted = read_table(expected).set_index("episode_id")
+    found = lay_grid(cohort, column).loc[wanted.index, wanted.columns]
+    for name in wanted.columns:
+        told = [None if pd.isna(value) else value for value in found[name]]
+        meant = [None if pd.isna(value) else value for value in wanted[name]]
+        if column != "status":
+            meant = [None if value is None else float(value) for value in meant]
+        assert told == meant, f"{column} at {name}"

@@ -1,4 +1,4 @@
-"""The adjusted comparison finds the truth of the made-up clinic, over 1,000 clinics that differ in everything but it."""
+"""The adjusted comparison finds the truth of the made-up clinic, over 1,000 clinics that share it."""
 
 from __future__ import annotations
 
@@ -53,10 +53,13 @@ def summarise(found: pd.DataFrame) -> pd.DataFrame:
     n = by.size()
     return pd.DataFrame(
         {
-            "true": by["true"].first(), "bias": by["error"].mean(), "monte_carlo_error": by["error"].std() / np.sqrt(n),
-            "coverage": by["covered"].mean(), "n": n,
+            "true": by["true"].first(),
+            "bias": by["error"].mean(),
+            "monte_carlo_error": by["error"].std() / np.sqrt(n),
+            "coverage": by["covered"].mean(),
+            "n": n,
         }
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.slow
@@ -77,7 +80,5 @@ def test_without_drop_out_the_comparison_is_unbiased_and_its_intervals_cover(tru
 def test_with_drop_out_the_bias_is_printed_not_bounded(truth, capsys):
     summary = summarise(gather(truth, 200, drop_out=True))
     with capsys.disabled():
-        print(
-            f"\nwith drop-out that depends on earlier scores, 200 clinics, {TIMEPOINT}:\n{summary.round(4).to_string()}"
-        )
+        print(f"\nwith drop-out by earlier scores, 200 clinics, {TIMEPOINT}:\n{summary.round(4).to_string()}")
     assert np.isfinite(summary["bias"]).all()

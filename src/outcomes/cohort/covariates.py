@@ -16,8 +16,8 @@ from outcomes.records.tables import Records
 def settle_covariates(records: Records, asked: Sequence[str] | None) -> Iterator[str]:
     """Yield the covariates asked for, or those that the source declares.
 
-    A covariate is a column of the episodes that is known at time zero, or the baseline score of another instrument
-    written ``instrument@baseline`` or ``instrument:variant@baseline``.
+    A covariate is a column of the episodes that is known at time zero, or the baseline score of another
+    instrument, written ``instrument@baseline`` or ``instrument:variant@baseline``.
 
     Raises
     ------
@@ -85,7 +85,8 @@ def apply_filters(
     episodes : pandas.DataFrame
         One row per episode.
     where : mapping
-        Column to a value, a list of values, or for numbers and dates ``(from, to)``, both included, None for open.
+        Column to a value, a list of values, or for numbers and dates ``(from, to)``, both included, None for
+        an open end.
 
     Raises
     ------

@@ -69,7 +69,7 @@ def find_follow_up(rows: Rows, timepoint: Timepoint, code: int, n_episodes: int)
 
 
 def find_end_of_therapy(rows: Rows, discharge_day: np.ndarray, code: int) -> np.ndarray:
-    """Return the row number of each episode's last score up to some days after discharge, -1 where there is none."""
+    """Return the row of each episode's last score up to some days after discharge, -1 where there is none."""
     days_after = read_facts("cohort")["end_of_therapy"]["days_after_discharge"]
     day = np.nan_to_num(rows.day, nan=0.0)
     with np.errstate(invalid="ignore"):
@@ -89,8 +89,8 @@ def find_bounds(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the first and the last day of each time point's window, episodes x time points.
 
-    The end of therapy has a window of its own for each episode; it closes some days after the last session, and
-    never for an episode that has not ended.
+    The end of therapy has a window of its own for each episode; it closes some days after the last session,
+    and never for an episode that has not ended.
     """
     end = read_facts("cohort")["end_of_therapy"]
     opens, closes = (np.empty((len(discharge_day), len(timepoints))) for _ in range(2))

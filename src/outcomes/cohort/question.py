@@ -1,4 +1,4 @@
-"""What a cohort is asked for: every name checked against the records, with the source's own choice as the default."""
+"""What a cohort is asked for: names checked against the records, the source's own choice as the default."""
 
 from __future__ import annotations
 
@@ -63,19 +63,14 @@ class Question:
         return self.instrument.domain not in read_facts("cohort")["domains_without_baseline"]
 
 
-def settle_question(
-    records: Records,
-    instrument: str | None,
-    variant: str | None,
-    timepoints: Sequence[str] | None,
-    primary: str | None,
-    reference: str | None,
-    therapies: Sequence[str] | None,
-    covariates: Sequence[str] | None,
-    episodes: str,
-    intercurrent_events: str | Mapping[str, str] | None,
-) -> Question:
+def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
     """Settle a question: fill in what the source declares, refuse what the records do not have.
+
+    Parameters
+    ----------
+    records : Records
+    given : mapping
+        The arguments of `outcomes.cohort.select_cohort` that name something.
 
     Raises
     ------
@@ -84,24 +79,24 @@ def settle_question(
     """
     check_therapy_rule(records.source)
     asked = records.source.primary
-    measure = _settle_instrument(records, instrument or asked.get("instrument"))
-    variant = _settle_variant(records, measure, variant or _own_variant(asked, measure))
+    measure = _settle_instrument(records, given["instrument"] or asked.get("instrument"))
+    variant = _settle_variant(records, measure, given["variant"] or _own_variant(asked, measure))
     known = list_timepoints(records)
     found = _find_timepoints(records, measure, variant, known)
-    chosen = _settle_timepoints(found, known, timepoints)
-    given = _settle_therapies(records, therapies)
-    check_name("episodes", episodes, ["first", "all"])
+    chosen = _settle_timepoints(found, known, given["timepoints"])
+    therapies = _settle_therapies(records, given["therapies"])
+    check_name("episodes", given["episodes"], ["first", "all"])
     return Question(
         instrument=measure,
         variant=variant,
         timepoints=chosen,
         labels=known,
-        primary=_settle_primary(chosen, primary or asked.get("timepoint")),
-        reference=_settle_reference(given, reference, asked.get("reference")),
-        therapies=given,
-        covariates=tuple(settle_covariates(records, covariates)),
-        episodes=episodes,
-        strategies=_settle_strategies(intercurrent_events or asked.get("intercurrent_events")),
+        primary=_settle_primary(chosen, given["primary"] or asked.get("timepoint")),
+        reference=_settle_reference(therapies, given["reference"], asked.get("reference")),
+        therapies=therapies,
+        covariates=tuple(settle_covariates(records, given["covariates"])),
+        episodes=given["episodes"],
+        strategies=_settle_strategies(given["intercurrent_events"] or asked.get("intercurrent_events")),
     )
 
 

@@ -40,7 +40,9 @@ def _state_windows(records: Records, question: Question) -> str:
     windows = [
         _state_window(id, timepoint) for id, timepoint in question.timepoints.items() if id != "baseline"
     ]
-    return say("cohort.rules.windows", windows="; ".join(windows))
+    sentence = say("cohort.rules.windows", windows="; ".join(windows))
+    dayless = records.assessments["day"].isna().any()
+    return f"{sentence} {say('cohort.rules.labels_without_day')}" if dayless else sentence
 
 
 def _state_window(id: str, timepoint: Timepoint) -> str:

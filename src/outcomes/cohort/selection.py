@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outcomes.cohort.covariates import apply_filters, split_score
+from outcomes.cohort.covariates import split_score
+from outcomes.cohort.exclusion import exclude_episodes
 from outcomes.cohort.flow import Flow
 from outcomes.cohort.grid import (
     Grid,
@@ -21,10 +22,8 @@ from outcomes.cohort.grid import (
 from outcomes.cohort.positions import Rows, gather_rows, locate_episodes
 from outcomes.cohort.question import Question, pick_assessments, settle_question
 from outcomes.cohort.rules import state_rules
-from outcomes.cohort.therapies import list_late_labels
 from outcomes.cohort.types import STATUSES, Cohort
-from outcomes.errors import AnalysisError
-from outcomes.facts import read_facts, read_instrument, read_words
+from outcomes.facts import read_facts, read_instrument
 from outcomes.records.tables import Records
 
 
@@ -89,10 +88,12 @@ def select_cohort(
     >>> cohort.primary, cohort.reference
     ('month_6', 'usual_care')
     """
-    question = settle_question(
-        records, instrument, variant, timepoints, primary, reference, therapies, covariates, episodes,
-        intercurrent_events,
-    )  # fmt: skip
+    given = {
+        "instrument": instrument, "variant": variant, "timepoints": timepoints, "primary": primary,
+        "reference": reference, "therapies": therapies, "covariates": covariates, "episodes": episodes,
+        "intercurrent_events": intercurrent_events,
+    }  # fmt: skip
+    question = settle_question(records, given)
     ids = records.episodes["episode_id"]
     rows = gather_rows(pick_assessments(records, question.instrument, question.variant), ids, question.labels)
     found = _find_scores(records, question, rows)
@@ -105,7 +106,7 @@ def select_cohort(
         _find_event_day(records, question),
     )
     patient = pd.factorize(records.episodes["patient_id"])[0]
-    flow = _exclude(records, question, grid, patient, where)
+    flow = exclude_episodes(records, question, grid, patient, where)
     return _assemble(records, question, grid, patient, flow)
 
 
@@ -161,59 +162,6 @@ def _find_event_day(records: Records, question: Question) -> np.ndarray:
     place = locate_episodes(events["episode_id"], records.episodes["episode_id"])
     np.fmin.at(first, place[place >= 0], _take_days(events, "day")[place >= 0])
     return np.where(np.isinf(first), np.nan, first)
-
-
-def _exclude(
-    records: Records, question: Question, grid: Grid, patient: np.ndarray, where: Mapping[str, Any] | None
-) -> Flow:
-    """Exclude episodes step by step, each step written down."""
-    say, episodes = read_words().say, records.episodes
-    flow = Flow(patient, say("cohort.flow.read"))
-    for reason in sorted(str(name) for name in episodes["excluded"].dropna().unique()):
-        flow.exclude("excluded_by_source", reason, (episodes["excluded"] == reason).to_numpy(dtype=bool))
-    for reason, outside in apply_filters(episodes, where):
-        flow.exclude("outside_filter", reason, outside)
-    therapy = episodes["therapy"]
-    flow.exclude("no_therapy", say("cohort.flow.no_therapy"), therapy.isna().to_numpy())
-    late = list_late_labels(records.source)
-    if late:
-        flow.exclude("late_label", say("cohort.flow.late_label"), therapy.isin(late).to_numpy())
-    others = ~therapy.isin(list(question.therapies)).to_numpy()
-    if (others & flow.kept).any():
-        flow.exclude("other_therapy", say("cohort.flow.other_therapy"), others)
-    if question.has_baseline:
-        missing = np.isnan(grid.score[:, 0])
-        flow.exclude(
-            "no_baseline", say("cohort.flow.no_baseline", instrument=question.instrument.name), missing
-        )
-    if question.episodes == "first":
-        flow.exclude(
-            "later_episode", say("cohort.flow.later_episode"), _find_later(episodes, patient, flow.kept)
-        )
-    waiting = (grid.status[:, 1:] == STATUSES.index("not_yet_due")).all(axis=1)
-    flow.exclude("no_visit_due", say("cohort.flow.no_visit_due"), waiting)
-    if not flow.kept.any():
-        raise AnalysisError(_explain_empty(flow))
-    return flow
-
-
-def _explain_empty(flow: Flow) -> str:
-    steps = flow.tabulate()
-    worst = steps.loc[steps["n_excluded_episodes"].idxmax()]
-    return read_words().say("cohort.errors.empty", n=len(flow.kept), reason=worst["reason"])
-
-
-def _find_later(episodes: pd.DataFrame, patient: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Return which episodes are not the first that is left of their patient: by start, then by id, else as read."""
-    order = pd.DataFrame(
-        {"start": episodes["start_date"], "id": episodes["episode_id"].astype("str"), "out": ~kept}
-    )
-    keys = ["out", "start", "id"] if episodes["start_date"].notna().any() else ["out"]
-    ranked = order.sort_values(keys, kind="stable").index
-    position = pd.Series(np.arange(len(order)), index=order.index)[ranked].to_numpy()
-    later = np.zeros(len(order), dtype=bool)
-    later[position] = pd.Series(patient[position]).duplicated().to_numpy()
-    return later
 
 
 def _assemble(records: Records, question: Question, grid: Grid, patient: np.ndarray, flow: Flow) -> Cohort:
@@ -276,7 +224,7 @@ def _lay_out(held: pd.DataFrame, question: Question, grid: Grid, kept: np.ndarra
         timepoint=pd.Categorical.from_codes(
             np.tile(np.arange(len(ids)), n), categories=pd.Index(ids, dtype="str"), ordered=True
         ),
-        day=pd.array(np.where(np.isnan(day.ravel()), pd.NA, day.ravel()), dtype="Int64"),
+        day=pd.Series(day.ravel()).astype("Int64"),
         score=score.ravel(),
         baseline=baseline,
         change=change,

@@ -64,7 +64,7 @@ def draw_attendance(
         last_seen = day[np.arange(len(people)), np.maximum(left.argmax(axis=1) - 1, 0)]
         last_day = np.where(gone, np.minimum(np.maximum(last_seen, 0), observable), observable)
     extra_day = np.column_stack(
-        [draws.whole_days(-28, -15, len(people)), draws.whole_days(10, 20, len(people))]
+        [draws.whole_days(facts["visits"][key], len(people)) for key in ("intake_days", "interim_days")]
     )
     shares = np.array([facts["visits"]["intake_share"], facts["visits"]["interim_share"]])
     extra_seen = (draws.uniform(len(people), 2) < shares) & (extra_day <= last_day[:, None])
@@ -75,7 +75,7 @@ def _draw_days(draws: Draws, n: int) -> np.ndarray:
     facts = read_facts("made_up_clinic")
     visits = facts["visits"]
     which = draws.uniform(n)
-    early, late = draws.whole_days(-14, -1, n), draws.whole_days(1, 3, n)
+    early, late = (draws.whole_days(visits[key], n) for key in ("early_baseline_days", "late_baseline_days"))
     start = np.where(which < visits["early_baseline_share"], early, 0)
     start = np.where(which >= 1 - visits["late_baseline_share"], late, start)
     timepoints = [read_timepoints()[id] for id in facts["timepoints"]]

@@ -23,16 +23,18 @@ def draw_sessions(attendance: Attendance, therapy: np.ndarray, seed: int) -> pd.
     draws = Draws(seed, "sessions")
     n, most = len(therapy), rule["maximum"]
     planned = np.array([rule["planned"][id] for id in facts["therapies"]])[therapy]
-    planned = np.clip(planned + draws.whole_days(-2, 3, n), 1, most)
-    gaps = np.clip(np.rint(rule["interval_days"] + 2 * draws.normal(n, most)), 2, None)
-    gaps[:, 0] = np.maximum(attendance.day[:, 0], 0) + draws.whole_days(0, 3, n)
+    planned = np.clip(planned + draws.whole_days(rule["planned_spread"], n), 1, most)
+    gaps = np.rint(rule["interval_days"] + rule["interval_sd"] * draws.normal(n, most))
+    gaps = np.clip(gaps, rule["interval_minimum"], None)
+    gaps[:, 0] = np.maximum(attendance.day[:, 0], 0) + draws.whole_days(rule["first_session_days"], n)
     day = np.cumsum(gaps, axis=1).astype(np.int64)
     happened = (np.arange(most) < planned[:, None]) & (
         day <= np.maximum(attendance.last_day, day[:, 0])[:, None]
     )
     episode, number = np.nonzero(happened)
     minutes = np.array([rule["minutes"][id] for id in facts["therapies"]])[therapy][episode]
-    minutes = minutes + 5.0 * draws.whole_days(-1, 1, n * most).reshape(n, most)[episode, number]
+    longer = draws.whole_days((-1, 1), n * most).reshape(n, most)[episode, number]
+    minutes = minutes + rule["minutes_step"] * longer
     return pd.DataFrame(
         {"episode": episode, "day": day[episode, number], "therapy": therapy[episode], "minutes": minutes}
     )
@@ -46,30 +48,22 @@ def draw_events(
     Returns
     -------
     pandas.DataFrame
-        One row per event: ``episode`` (number), ``day``, ``event``, ``severity`` (missing but for adverse events).
+        One row per event: ``episode`` (number), ``day``, ``event`` and, of adverse events, ``severity``.
     """
     facts = read_facts("made_up_clinic")
     rule, draws = facts["events"], Draws(seed, "events")
     n = len(therapy)
     parts = [_draw_adverse(sessions, draws)]
-    first_day = {"reconsultation": 90, "therapy_switch": 21, "injection": 30, "surgery": 60}
-    for name, earliest in first_day.items():
+    for name, earliest in rule["earliest_day"].items():
         share = rule[name]
         if isinstance(share, dict):
             share = np.array([share[id] for id in facts["therapies"]])[therapy]
-        day = draws.whole_days(earliest, earliest + 240, n)
+        day = draws.whole_days((earliest, earliest + rule["span_days"]), n)
         seen = (draws.uniform(n) < share) & (day <= observable)
         parts.append(pd.DataFrame({"episode": np.flatnonzero(seen), "day": day[seen], "event": name}))
-    gone = (
-        (attendance.last_day < observable)
-        & (draws.uniform(n) < 0.3)
-        & (attendance.last_day + 7 <= observable)
-    )
-    parts.append(
-        pd.DataFrame(
-            {"episode": np.flatnonzero(gone), "day": attendance.last_day[gone] + 7, "event": "withdrawal"}
-        )
-    )
+    day = attendance.last_day + rule["withdrawal_after_days"]
+    gone = (draws.uniform(n) < rule["withdrawal"]) & (attendance.last_day < observable) & (day <= observable)
+    parts.append(pd.DataFrame({"episode": np.flatnonzero(gone), "day": day[gone], "event": "withdrawal"}))
     events = pd.concat(parts, ignore_index=True)
     return events.sort_values(["episode", "day", "event"], kind="stable", ignore_index=True)
 

@@ -12,9 +12,6 @@ from outcomes.synthetic.draws import Draws
 from outcomes.synthetic.measures import Measures, draw_measures, observe_score
 from outcomes.synthetic.people import People
 
-#: Share of the residual variance that a patient's scores have in common, over visits and over instruments.
-_SHARED_OVER_VISITS, _SHARED_OVER_SCORES = 0.45, 0.30
-
 
 @dataclass(frozen=True)
 class Course:
@@ -56,18 +53,18 @@ def draw_course(people: People, seed: int) -> Course:
     facts = read_facts("made_up_clinic")
     draws = Draws(seed, "course")
     measures = draw_measures(people, seed)
-    severity = people.add_weights(facts["severity"])
+    severity, sharing = people.add_weights(facts["severity"]), facts["sharing"]
     shared = draws.normal(len(people))
     latent, baseline, residuals, therapist = {}, {}, {}, {}
     common = _draw_residuals(draws, people, len(facts["timepoints"]))
     liking = Draws(seed, "therapists")
     for name, score in facts["scores"].items():
-        level = severity + np.sqrt(0.5) * shared + np.sqrt(0.5) * draws.normal(len(people))
+        level = severity + mix_noise(sharing["severity"], shared, draws.normal(len(people)))
         latent[name] = score["mean"] + score["worse"] * score["spread"] * level
         baseline[name] = observe_score(name, latent[name][:, None], measures)[:, 0]
         own = _draw_residuals(draws, people, len(facts["timepoints"]))
-        mixed = np.sqrt(_SHARED_OVER_SCORES) * common + np.sqrt(1 - _SHARED_OVER_SCORES) * own
-        residuals[name] = score["worse"] * mixed * np.asarray(score["residual"])
+        residual = mix_noise(sharing["scores"], common, own) * np.asarray(score["residual"])
+        residuals[name] = score["worse"] * residual
         skill = liking.normal(people.n_therapists)
         therapist[name] = score["worse"] * score["therapist_sd"] * skill[people.therapist]
     return Course(people, measures, baseline, latent, residuals, therapist)
@@ -76,11 +73,16 @@ def draw_course(people: People, seed: int) -> Course:
 def _draw_residuals(draws: Draws, people: People, n_visits: int) -> np.ndarray:
     lasting = draws.normal(len(people), 1)
     passing = draws.normal(len(people), n_visits)
-    return np.sqrt(_SHARED_OVER_VISITS) * lasting + np.sqrt(1 - _SHARED_OVER_VISITS) * passing
+    return mix_noise(read_facts("made_up_clinic")["sharing"]["visits"], lasting, passing)
+
+
+def mix_noise(share: float, common: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return noise of variance 1 of which a share is common."""
+    return np.sqrt(share) * common + np.sqrt(1 - share) * own
 
 
 def follow_latent(course: Course, therapy: np.ndarray, name: str) -> np.ndarray:
-    """Return the scores of one instrument under a therapy before items and rounding, episodes x follow-ups."""
+    """Return one instrument's scores under a therapy before items and rounding, episodes x follow-ups."""
     facts = read_facts("made_up_clinic")
     score = facts["scores"][name]
     n_visits = len(facts["timepoints"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,8 +10,8 @@ import numpy as np
 class Draws:
     """One stream of random numbers for one purpose, so that a new purpose changes no other stream.
 
-    Only uniform numbers are taken from the generator (their stream is fixed by PCG64); normal numbers are made from
-    them here, because numpy does not promise that its own stay the same from version to version.
+    Only uniform numbers are taken from the generator (their stream is fixed by PCG64); normal numbers are
+    made from them here, because numpy does not promise that its own stay the same in another version.
 
     Parameters
     ----------
@@ -43,6 +43,7 @@ class Draws:
         codes = np.searchsorted(edges, self.uniform(size) * edges[-1], side="right")
         return np.minimum(codes, len(edges) - 1).astype(np.int8)
 
-    def whole_days(self, first: int, last: np.ndarray | int, size: int) -> np.ndarray:
-        """Return whole days from ``first`` to ``last``, both included, each as likely."""
-        return first + np.floor(self.uniform(size) * (np.asarray(last) - first + 1)).astype(np.int64)
+    def whole_days(self, bounds: Sequence[int], size: int) -> np.ndarray:
+        """Return whole days from the first to the last of ``bounds``, both included, each as likely."""
+        first, last = bounds
+        return first + np.floor(self.uniform(size) * (last - first + 1)).astype(np.int64)

@@ -101,7 +101,7 @@ def score_visits(name: str, items: np.ndarray, variant: str | None = None) -> np
 
 
 def rate_levels(odi: np.ndarray, nprs: np.ndarray, measures: Measures) -> np.ndarray:
-    """Return the levels (1-5) of the EQ-5D, episodes x visits x dimensions, from what is felt at all visits."""
+    """Return the levels (1-5) of the EQ-5D from what is felt, episodes x visits x dimensions."""
     facts = read_facts("made_up_clinic")["eq5d_5l"]
     pain = np.clip(nprs, 0, 10) / 10
     function = np.where(measures.taken["odi"][:, None], np.clip(odi, 0, 100) / 100, pain)

@@ -103,14 +103,14 @@ def draw_people(n_episodes: int, seed: int) -> People:
     first, last = (
         count_days(read_facts("made_up_clinic")["calendar"][key]) for key in ("first_start", "last_start")
     )
-    start = draws.whole_days(first, last, n_episodes)
+    start = draws.whole_days((first, last), n_episodes)
     codes = {name: draws.category(facts["shares"][name], n_episodes) for name in CATEGORIES}
     therapists = facts["therapists_per_site"]
     ages = np.rint(facts["age_mean"] + facts["age_sd"] * draws.normal(n_episodes))
     people = People(
         patient=np.arange(n_episodes),
         start=start,
-        therapist=codes["site"] * therapists + draws.whole_days(0, therapists - 1, n_episodes),
+        therapist=codes["site"] * therapists + draws.whole_days((0, therapists - 1), n_episodes),
         age_years=np.clip(ages, facts["age_minimum"], facts["age_maximum"]).astype(np.int64),
         previous_episodes=draws.uniform(n_episodes) < facts["previous_episodes_share"],
         declined=draws.uniform(n_episodes) < facts["declined_share"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ def tabulate_episodes(clinic: Clinic) -> pd.DataFrame:
         "age_years": people.age_years.astype(float),
         "previous_episodes": pd.array(people.previous_episodes, dtype="boolean"),
         "start_date": pd.to_datetime(people.start, unit="D"),
-        "discharge_day": pd.array(last_session, dtype="Int64"),
+        "discharge_day": last_session.astype("Int64").array,
         "n_sessions": pd.array(n_sessions, dtype="Int64"),
         "observable_days": pd.array(
             count_days(read_facts("made_up_clinic")["calendar"]["extracted_on"]) - people.start, dtype="Int64"
@@ -122,17 +123,19 @@ def name_rows(letter: str, numbers: np.ndarray, n_names: int, digits: int = 5) -
 
 
 def _categorise(codes: np.ndarray, names: Sequence[str]) -> pd.Categorical:
-    return pd.Categorical.from_codes(np.asarray(codes, dtype=int), categories=pd.Index(names, dtype="str"))
+    return pd.Categorical.from_codes(
+        np.asarray(codes, dtype=int), categories=pd.Index(list(names), dtype="str")
+    )
 
 
-_TYPES = {"number": "float64", "integer": "Int64", "flag": "boolean", "date": "datetime64[s]"}
+_TYPES: dict[str, Any] = {"number": "float64", "integer": "Int64", "flag": "boolean", "date": "datetime64[s]"}
 
 
 def complete_columns(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return a table with exactly the columns of the schema, in its order and types; absent ones are missing."""
+    """Return a table with the columns of the schema, in its order and types; absent ones are missing."""
     columns = {}
     for column in read_schema()[name].values():
-        kind = _TYPES.get(column.type, "category")
+        kind: Any = _TYPES.get(column.type, "category")
         if column.name not in table:
             columns[column.name] = pd.Series(np.nan, index=table.index, dtype="float64").astype(kind)
         elif kind == "category" and table[column.name].dtype != "category":

@@ -18,8 +18,8 @@ def true_effects(
 ) -> pd.DataFrame:
     """Return the true mean differences between therapies among those in whom the instrument is taken.
 
-    For each of ``n`` made-up patients the scores under both therapies are drawn from the same noise and written
-    down as they would have been (items rounded and clipped); the truth is the mean of their differences.
+    For each of ``n`` made-up patients the scores under both therapies are drawn from the same noise and
+    written down as they would have been (items rounded and clipped); the truth is the mean difference.
 
     Parameters
     ----------
@@ -35,8 +35,9 @@ def true_effects(
     Returns
     -------
     pandas.DataFrame
-        One row per time point and pair of therapies: ``timepoint, group, versus, difference`` (group - versus,
-        in the instrument's unit), ``std_error`` (its Monte Carlo error) and ``n`` (patients with both scores).
+        One row per time point and pair of therapies: ``timepoint, group, versus, difference`` (group -
+        versus, in the instrument's unit), ``std_error`` (its Monte Carlo error) and ``n`` (patients with both
+        scores).
 
     Raises
     ------

@@ -1,0 +1,79 @@
+"""Which episodes of the records are no part of a cohort, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outcomes.cohort.covariates import apply_filters
+from outcomes.cohort.flow import Flow
+from outcomes.cohort.grid import Grid
+from outcomes.cohort.question import Question
+from outcomes.cohort.therapies import list_late_labels
+from outcomes.cohort.types import STATUSES
+from outcomes.errors import AnalysisError
+from outcomes.facts import read_words
+from outcomes.records.tables import Records
+
+
+def exclude_episodes(
+    records: Records, question: Question, grid: Grid, patient: np.ndarray, where: Mapping[str, Any] | None
+) -> Flow:
+    """Exclude episodes step by step, each step written down.
+
+    Raises
+    ------
+    AnalysisError
+        When no episode is left.
+    """
+    say, episodes = read_words().say, records.episodes
+    flow = Flow(patient, say("cohort.flow.read"))
+    for reason in sorted(str(name) for name in episodes["excluded"].dropna().unique()):
+        flow.exclude("excluded_by_source", reason, (episodes["excluded"] == reason).to_numpy(dtype=bool))
+    for reason, outside in apply_filters(episodes, where):
+        flow.exclude("outside_filter", reason, outside)
+    therapy = episodes["therapy"]
+    flow.exclude("no_therapy", say("cohort.flow.no_therapy"), therapy.isna().to_numpy())
+    late = list_late_labels(records.source)
+    if late:
+        flow.exclude("late_label", say("cohort.flow.late_label"), therapy.isin(late).to_numpy())
+    others = ~therapy.isin(list(question.therapies)).to_numpy()
+    if (others & flow.kept).any():
+        flow.exclude("other_therapy", say("cohort.flow.other_therapy"), others)
+    if question.has_baseline:
+        missing = np.isnan(grid.score[:, 0])
+        flow.exclude(
+            "no_baseline", say("cohort.flow.no_baseline", instrument=question.instrument.name), missing
+        )
+    if question.episodes == "first":
+        flow.exclude(
+            "later_episode", say("cohort.flow.later_episode"), _find_later(episodes, patient, flow.kept)
+        )
+    waiting = (grid.status[:, 1:] == STATUSES.index("not_yet_due")).all(axis=1)
+    flow.exclude("no_visit_due", say("cohort.flow.no_visit_due"), waiting)
+    if not flow.kept.any():
+        raise AnalysisError(_explain_empty(flow))
+    return flow
+
+
+def _explain_empty(flow: Flow) -> str:
+    steps = flow.tabulate()
+    worst = int(steps["n_excluded_episodes"].to_numpy().argmax())
+    return read_words().say("cohort.errors.empty", n=len(flow.kept), reason=steps["reason"].iloc[worst])
+
+
+def _find_later(episodes: pd.DataFrame, patient: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return which episodes come after the first one that is left of their patient.
+
+    The order is that of the start, then of the id; where a source has no dates, that of the records.
+    """
+    order = pd.DataFrame({"out": ~kept, "start": episodes["start_date"].to_numpy()})
+    order["id"] = episodes["episode_id"].astype("str").to_numpy()
+    keys = ["out", "start", "id"] if order["start"].notna().any() else ["out"]
+    ranked = order.sort_values(keys, kind="stable").index.to_numpy()
+    later = np.zeros(len(order), dtype=bool)
+    later[ranked] = pd.Series(patient[ranked]).duplicated().to_numpy()
+    return later
