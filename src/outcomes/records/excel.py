@@ -7,6 +7,7 @@ import io
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from xml.etree import ElementTree
 
 import numpy as np
@@ -120,7 +121,7 @@ def _take_rows(
 ) -> RawColumns:
     header_lines = list_header_lines(spec)
     search = read_facts("limits")["text"]["header_search_lines"]
-    top = [(line, row) for line, row in _take(rows, max(header_lines[-1], search))]
+    top = list(islice(rows, max(header_lines[-1], search)))
     texts = [[_spell(cell)[0] or "" for cell in row] for _, row in top]
     check_header_place([texts], header_lines, spec.mapped, findings)
     headers = join_header_rows([texts[line - 1] for line in header_lines])
@@ -129,7 +130,7 @@ def _take_rows(
     _check_structure(structure, headers, positions, header_lines, spec, findings)
     findings.stop()
     taken = _Taken(spec.mapped, positions, structure)
-    for line, row in (entry for part in (top, rows) for entry in part):
+    for line, row in chain(top, rows):
         if line > header_lines[-1]:
             taken.add(line, row)
     taken.report(findings)
@@ -139,10 +140,6 @@ def _take_rows(
     lines = np.array(taken.lines, np.int32)
     names = name_headers(headers, spec.mapped, positions)
     return RawColumns(columns, lines, names, taken.refused, taken.bad_cells, typed=True)
-
-
-def _take(rows: Iterator, number: int) -> list:
-    return [entry for entry, _ in zip(rows, range(number), strict=False)]
 
 
 class _Taken:
