@@ -84,11 +84,17 @@ def assemble_cohort(
     empty = pd.DataFrame({"episode_id": pd.Series([], dtype="str")})
     return Cohort(
         table=table, episodes=episodes, flow=flow, instrument=instrument, variant=None,
-        timepoints={id: Timepoint(id, id.replace("_", " "), 0, comparable=id not in incomparable) for id in timepoints},
-        therapies={id: Therapy(id, id, id, "exercise", "#000000", "o", order) for order, id in enumerate(therapies)},
+        timepoints={
+            id: Timepoint(id, id.replace("_", " "), 0, comparable=id not in incomparable) for id in timepoints
+        },
+        therapies={
+            id: Therapy(id, id, id, "exercise", "#000000", "o", order) for order, id in enumerate(therapies)
+        },
         reference=reference or (therapies[-1] if therapies else None), primary=primary or timepoints[-1],
         covariates=covariates,
-        rules={"episodes": "First episodes.", "therapy": "Therapy planned at the start.", "intercurrent_events": "None."},
+        rules={
+            "episodes": "First episodes.", "therapy": "Planned at the start.", "intercurrent_events": "None.",
+        },
         clustered_by="patient" if episodes["patient"].duplicated().any() else None,
         source=Source(
             "made-up", "Made up", (FileSpec("x.csv", "episode"),), design=design,

@@ -39,11 +39,11 @@ class Clustering:
 def choose_clusters(grid: Grid, fitted: np.ndarray, cluster: str, by: str) -> Clustering:
     """Choose the clusters of a comparison.
 
-    ``auto`` takes therapists where enough are recorded among the fitted episodes, else sites, else patients with
-    several episodes, else none; enough is a fact (``facts/comparability.toml``). Two or more sites that are too
-    few enter as a fixed effect: with few sites this is what removes differences between them without asking
-    for a variance that cannot be estimated. Therapists that are too few are named in a warning, not in the
-    model, since they would often be the same thing as a therapy.
+    ``auto`` takes therapists where enough are recorded among the fitted episodes, else sites, else patients
+    with several episodes, else none; enough is a fact (``facts/comparability.toml``). Two or more sites that
+    are too few enter as a fixed effect: with few sites this is what removes differences between them without
+    asking for a variance that cannot be estimated. Therapists that are too few are named in a warning, not
+    in the model, since they would often be the same thing as a therapy.
 
     Parameters
     ----------

@@ -35,16 +35,17 @@ class Comparison:
     clustering: Clustering
     conf_level: float
 
-    def describe(self) -> str:
-        """Return the sentences on clusters, sites and missing covariates."""
-        parts = [say(f"clusters.by_{self.clustering.unit}")]
+    def describe(self, fit: str) -> str:
+        """Say the standard errors of ``least_squares`` or ``likelihood``, sites and missing."""
+        errors = "alone" if self.clustering.codes is None else "clustered"
+        parts = [say(f"clusters.by_{self.clustering.unit}"), say(f"clusters.{fit}_{errors}")]
         if self.clustering.site_effect:
             parts.append(say("clusters.site_effect"))
         return " ".join([*parts, say("clusters.missing")])
 
     def name_covariates(self) -> str:
         """Return the covariates as a sentence names them."""
-        return join_names(label_covariate(entry.name) for entry in self.covariates)
+        return join_names(label_covariate(entry.name) for entry in self.covariates) or say("nothing")
 
 
 def plan_comparison(cohort: Cohort, grid: Grid, by: str, conf_level: float, cluster: str) -> Comparison:
@@ -62,7 +63,7 @@ def plan_comparison(cohort: Cohort, grid: Grid, by: str, conf_level: float, clus
     -------
     Comparison
     """
-    scored = np.flatnonzero(~np.isnan(grid.baseline) & grid.seen[:, grid.column(cohort.primary)])
+    scored = np.flatnonzero(grid.based & grid.seen[:, grid.column(cohort.primary)])
     clustering = choose_clusters(grid, scored, cluster, by)
     covariates = [entry for entry in list_covariates(cohort, grid) if entry.name != by]
     groups = grid.groups

@@ -42,9 +42,9 @@ class Covariate:
 
 
 def list_covariates(cohort: Cohort, grid: Grid) -> list[Covariate]:
-    """Return the baseline score and all declared covariates, as one `Covariate` each."""
-    score = Covariate(SCORE, grid.baseline, (), cohort.instrument.unit)
-    return [score, *(read_covariate(grid.episodes[name], name) for name in cohort.covariates)]
+    """Return the baseline score, where there is one, and all declared covariates."""
+    score = [Covariate(SCORE, grid.baseline, (), cohort.instrument.unit)] if grid.has_baseline else []
+    return [*score, *(read_covariate(grid.episodes[name], name) for name in cohort.covariates)]
 
 
 def read_covariate(values: pd.Series, name: str) -> Covariate:

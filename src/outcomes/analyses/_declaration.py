@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from outcomes.analyses._grid import BASELINE
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
-from outcomes.facts import read_schema, read_words
+from outcomes.facts import read_instrument, read_schema, read_words
 
 
 def say(key: str, **values: object) -> str:
@@ -45,6 +46,9 @@ def label_covariate(name: str) -> str:
     column = read_schema()["episodes"].get(name)
     if name == "score":
         return say("baseline_score")
+    if name.endswith("@baseline"):
+        instrument = read_instrument(name.removesuffix("@baseline").split(":")[0])
+        return say("score_at_start", instrument=instrument.short_name)
     return (column.label if column else "") or name
 
 
@@ -105,12 +109,36 @@ def choose_timepoint(cohort: Cohort, timepoint: str | None) -> str:
         When the cohort has no such follow-up; the message lists those it has.
     """
     chosen = cohort.primary if timepoint is None else timepoint
-    follow_ups = list(cohort.timepoints)[1:]
+    follow_ups = list_follow_ups(cohort)
     if chosen not in follow_ups:
         raise AnalysisError(
             f"There is no follow-up {chosen!r} in this cohort; choose one of: {', '.join(follow_ups)}."
         )
     return chosen
+
+
+def list_follow_ups(cohort: Cohort, comparable: bool = False) -> list[str]:
+    """Return the ids of all time points after the start, or of those that may be compared."""
+    return [
+        id
+        for id, entry in cohort.timepoints.items()
+        if id != BASELINE and (entry.comparable or not comparable)
+    ]
+
+
+def has_baseline(cohort: Cohort) -> bool:
+    """Return whether anyone has a score at the start."""
+    return bool(cohort.table["baseline"].notna().any())
+
+
+def require_baseline(cohort: Cohort) -> None:
+    """Refuse an instrument that has no score at the start, so that nothing improves from anything."""
+    require_direction(cohort)
+    if not has_baseline(cohort):
+        raise AnalysisError(
+            f"{cohort.instrument.name} has no score at the start, so improvement is not defined for it; "
+            "count a state with the analysis 'responders', or compare scores with 'ancova'."
+        )
 
 
 def require_direction(cohort: Cohort) -> None:

@@ -79,18 +79,22 @@ def bound_noncentrality(statistic: float, df: float, conf_level: float) -> np.nd
     found.
     """
     tail = (1 - conf_level) / 2
-    reach = 10 + 3 * abs(statistic)
-    limits = []
-    for probability in (1 - tail, tail):
+    lower = _find_noncentrality(statistic, df, 1 - tail, -1)
+    return np.array([lower, _find_noncentrality(statistic, df, tail, 1)])
 
-        def miss(shift: float, probability: float = probability) -> float:
-            return float(special.nctdtr(df, shift, statistic)) - probability
 
-        try:
-            limits.append(optimize.brentq(miss, statistic - reach, statistic + reach, xtol=1e-12))
-        except ValueError:
-            limits.append(np.nan)
-    return np.array(limits)
+def _find_noncentrality(statistic: float, df: float, probability: float, side: int) -> float:
+    """Search from the statistic outwards: far from it the distribution function cannot be evaluated."""
+
+    def miss(shift: float) -> float:
+        return side * (float(special.nctdtr(df, shift, statistic)) - probability)
+
+    step = 1.0
+    while step < 100 * (1 + abs(statistic)) and miss(statistic + side * step) > 0:
+        step *= 1.5
+    if not miss(statistic + side * step) <= 0:
+        return np.nan
+    return float(optimize.brentq(miss, statistic + side * step, statistic, xtol=1e-12))
 
 
 def bootstrap_ses(
@@ -101,10 +105,10 @@ def bootstrap_ses(
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Estimate mean improvement over the standard deviation at baseline, with a percentile bootstrap interval.
+    """Estimate mean improvement over the standard deviation at baseline, with a bootstrap interval.
 
-    Patients are resampled, each with all episodes; above a thousand patients the sums that a resample is made of
-    are drawn from their joint normal limit, which is indistinguishable and quick.
+    Percentile interval. Patients are resampled, each with all episodes; above a thousand patients the sums that a resample is
+    made of are drawn from their joint normal limit, which is indistinguishable and quick.
 
     Parameters
     ----------

@@ -15,6 +15,8 @@ from outcomes.errors import AnalysisError
 NOT_RECORDED = "not_recorded"
 #: Group that holds everyone.
 ALL = "all"
+#: Id of the time point at the start.
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,26 @@ class Grid:
     def due(self) -> np.ndarray:
         """Whether the visit was due, seen or not, shape (E, T)."""
         return self.status != STATUSES.index("not_yet_due")
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether anyone has a score at the start; a measure that looks back to it has none."""
+        return not np.isnan(self.baseline).all()
+
+    @property
+    def based(self) -> np.ndarray:
+        """Whether an episode has the score at the start that a comparison needs, shape (E,)."""
+        return ~np.isnan(self.baseline) if self.has_baseline else np.ones(len(self.patient), dtype=bool)
+
+    @property
+    def visits(self) -> list[tuple[int, str]]:
+        """Position and id of every time point at which the instrument is asked."""
+        return [entry for entry in enumerate(self.timepoints) if self.has_baseline or entry[1] != BASELINE]
+
+    @property
+    def follow_ups(self) -> list[tuple[int, str]]:
+        """Position and id of every time point after the start."""
+        return [entry for entry in enumerate(self.timepoints) if entry[1] != BASELINE]
 
     def members(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield each group with the positions of its episodes, then everyone."""
@@ -129,10 +151,7 @@ def _find_groups(
         known = [name for name in episodes.columns if name not in ("episode_id", "patient", "patient_id")]
         raise AnalysisError(f"There is no column {by!r} to group by; choose one of: {', '.join(known)}.")
     values = held[by]
-    if by == "therapy":
-        names = list(cohort.therapies)
-    else:
-        names = sorted(values.dropna().astype(str).unique())
+    names = list(cohort.therapies) if by == "therapy" else sorted(values.dropna().astype(str).unique())
     codes = pd.Categorical(values.astype("str"), categories=names).codes.astype("int64")
     if (codes < 0).any():
         names.append(NOT_RECORDED)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from outcomes.analyses._declaration import has_baseline, require_baseline, say
 from outcomes.analyses._grid import Grid
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError, FactsError
@@ -32,27 +33,30 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
     AnalysisError
         When one is unknown or holds for groups only, or when there is none at all.
     """
-    known = cohort.instrument.thresholds
     if thresholds is None:
-        chosen = [
-            entry
-            for entry in known
-            if entry.level == "individual" and (entry.verified or entry.rule == "state")
-        ]
+        chosen = [entry for entry in cohort.instrument.thresholds if _is_usual(cohort, entry)]
     else:
         names = [thresholds] if isinstance(thresholds, str) else list(thresholds)
         chosen = [_read_rule(name) or _find_threshold(cohort, name) for name in names]
+    if any(entry.rule != "state" for entry in chosen):
+        require_baseline(cohort)
     for entry in chosen:
         if entry.level != "individual":
             raise AnalysisError(
-                f"The threshold {entry.id!r} is of level {entry.level}; it says nothing about single patients. "
-                "Choose one of level individual."
+                f"The threshold {entry.id!r} is of level {entry.level}; it says nothing about single "
+                "patients. Choose one of level individual."
             )
     return chosen
 
 
+def _is_usual(cohort: Cohort, entry: Threshold) -> bool:
+    if entry.level != "individual" or (entry.rule != "state" and not has_baseline(cohort)):
+        return False
+    return entry.verified or entry.rule == "state"
+
+
 def choose_threshold(cohort: Cohort, threshold: str | None) -> Threshold:
-    """Return one threshold: the named one, the source's primary one, the instrument's default or its first."""
+    """Return one threshold: the named one, the source's, the instrument's default or its first."""
     name = threshold
     if name is None and cohort.source.primary.get("instrument") == cohort.instrument.id:
         name = cohort.source.primary.get("threshold")
@@ -91,6 +95,14 @@ def _read_rule(text: str) -> Threshold | None:
         raise AnalysisError(f"{text!r} is no rule; write absolute:2, percent:30 or state:<=1.")
     made = Threshold(text, "", rule, value, "individual", "", "", False)
     return replace(made, comparison=comparison)
+
+
+def describe_threshold(cohort: Cohort, threshold: Threshold) -> str:
+    """Return a rule in words, with its source."""
+    return say(
+        f"thresholds.{threshold.rule}", value=f"{threshold.value:g}", unit=cohort.instrument.unit,
+        comparison=threshold.comparison, source=threshold.source or say("thresholds.own"),
+    )  # fmt: skip
 
 
 def mark_improved(grid: Grid, threshold: Threshold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

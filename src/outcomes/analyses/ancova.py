@@ -13,6 +13,7 @@ from outcomes.analyses._comparison import Comparison, plan_comparison
 from outcomes.analyses._declaration import (
     join_names,
     label_timepoint,
+    list_follow_ups,
     percent,
     require_direction,
     say,
@@ -36,9 +37,9 @@ def compare_at_timepoints(
 ) -> Result:
     """Compare groups at each comparable time point, adjusted for baseline score and covariates.
 
-    Least squares of the score on group, baseline score and the cohort's covariates, one model a time point, from
-    the patients seen then. Baseline as covariate, not change as outcome: Vickers and Altman 2001 (BMJ 323:1123,
-    doi 10.1136/bmj.323.7321.1123).
+    Least squares of the score on group, baseline score and the cohort's covariates, one model a time point,
+    from the patients seen then. Baseline as covariate, not change as outcome: Vickers and Altman 2001 (BMJ
+    323:1123, doi 10.1136/bmj.323.7321.1123).
 
     Parameters
     ----------
@@ -56,10 +57,10 @@ def compare_at_timepoints(
     -------
     Result
         Per time point ``marginal_mean`` of each group (covariates at their means over the fitted patients),
-        ``contrast`` of every pair (group - versus, in score units, p adjusted by Holm within the time point) and
-        ``n_missing`` per covariate that some fitted patients lack. Missing covariates are kept by a level "not
-        recorded" or the mean with an indicator. States: ``degenerate`` (one group, constant scores),
-        ``too_few``, ``rank_deficient`` (groups cannot be told from covariates), ``few_clusters``.
+        ``contrast`` of every pair (group - versus, in score units, p adjusted by Holm within the time point)
+        and ``n_missing`` per covariate that some fitted patients lack. Missing covariates are kept by a
+        level "not recorded" or the mean with an indicator. States: ``degenerate`` (one group, constant
+        scores), ``too_few``, ``rank_deficient`` (groups cannot be told from covariates), ``few_clusters``.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def compare_at_timepoints(
     rows = Rows(outcome=cohort.outcome, term=by, unit=cohort.instrument.unit)
     plan = plan_comparison(cohort, grid, by, conf_level, cluster)
     warnings = [*gate.warnings, *plan.clustering.warnings]
-    compared = [id for id, entry in list(cohort.timepoints.items())[1:] if entry.comparable]
+    compared = list_follow_ups(cohort, comparable=True)
     for timepoint in compared:
         state = "ok"
         if (
@@ -92,7 +93,8 @@ def compare_at_timepoints(
     sentence = say("ancova.method", covariates=plan.name_covariates(), level=percent(conf_level))
     return build_result(
         "ancova", rows.table, support=rows.support, provenance=trace_provenance(cohort), warnings=warnings,
-        method=f"{sentence} {plan.describe()}", estimand=state_estimand(cohort, "ancova.summary", compared),
+        method=" ".join([sentence, plan.describe("least_squares")]),
+        estimand=state_estimand(cohort, "ancova.summary", compared),
         comparable=gate.comparable,
     )  # fmt: skip
 
@@ -101,7 +103,7 @@ def _compare(rows: Rows, plan: Comparison, timepoint: str, state: str) -> str | 
     """Add the rows of a time point; return what a reader must know of it, if anything."""
     grid = plan.grid
     scores = grid.score[:, grid.column(timepoint)]
-    usable = ~np.isnan(scores) & ~np.isnan(grid.baseline)
+    usable = ~np.isnan(scores) & grid.based
     members = {name: np.flatnonzero(usable & (grid.group == grid.groups.index(name))) for name in plan.groups}
     patients = {name: grid.patients(held) for name, held in members.items()}
     present = tuple(name for name in plan.groups if len(patients[name]) > 1)
@@ -170,8 +172,8 @@ def _summarise(
     p_values[~is_pair] = np.nan
     return {
         key: {
-            "estimate": estimates[i], "std_error": std_error[i], "df": df[i], "conf_low": estimates[i] - margin[i],
-            "conf_high": estimates[i] + margin[i], "p_value": p_values[i],
+            "estimate": estimates[i], "std_error": std_error[i], "df": df[i],
+            "conf_low": estimates[i] - margin[i], "conf_high": estimates[i] + margin[i], "p_value": p_values[i],
             "state": "ok" if trusted[i] else "few_clusters",
         }
         for i, key in enumerate(keys)
@@ -195,8 +197,8 @@ def adjust_holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def _add_rows(
-    rows: Rows, plan: Comparison, timepoint: str, patients: dict[str, np.ndarray], present: tuple[str, ...], state: str,
-    estimates: dict[Any, dict[str, Any]],
+    rows: Rows, plan: Comparison, timepoint: str, patients: dict[str, np.ndarray], present: tuple[str, ...],
+    state: str, estimates: dict[Any, dict[str, Any]],
 ) -> None:  # fmt: skip
     for name in plan.groups:
         found = estimates.get(name, {"state": state if name in present and state != "ok" else "too_few"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from outcomes.analyses._declaration import percent, say, trace_provenance
-from outcomes.analyses._grid import Grid, arrange_grid
+from outcomes.analyses._grid import BASELINE, Grid, arrange_grid
 from outcomes.analyses._interval import estimate_mean, estimate_sd
 from outcomes.analyses._rows import Rows
 from outcomes.cohort import Cohort
@@ -40,19 +40,20 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
     """
     grid = arrange_grid(cohort, by)
     rows = Rows(outcome=cohort.outcome, unit=cohort.instrument.unit)
-    directed = cohort.instrument.direction != "none"
+    note = "description" if grid.has_baseline else "no_baseline"
+    if cohort.instrument.direction == "none":
+        note = "no_direction"
     for group, members in grid.members():
-        for column, timepoint in enumerate(grid.timepoints):
+        for column, timepoint in grid.visits:
             place = {"group": group, "timepoint": timepoint}
             _add_moments(rows, grid, members, grid.score[:, column], "score", place, conf_level)
-            if column and directed:
-                _add_moments(
-                    rows, grid, members, grid.improvement[:, column], "improvement", place, conf_level
-                )
+            if timepoint != BASELINE and note == "description":
+                gained = grid.improvement[:, column]
+                _add_moments(rows, grid, members, gained, "improvement", place, conf_level)
     return build_result(
         "change", rows.table, support=rows.support, provenance=trace_provenance(cohort),
         method=say("change.method", level=percent(conf_level)),
-        warnings=[say("change.description" if directed else "change.no_direction")],
+        warnings=[say(f"change.{note}")],
     )  # fmt: skip
 
 

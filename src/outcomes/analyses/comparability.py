@@ -78,7 +78,7 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
 
 
 def check_follow_up(cohort: Cohort, by: str, grid: Grid, timepoint: str) -> bool:
-    """Return whether enough patients of every group were seen at a time point; true in a randomised design."""
+    """Return whether enough patients of every group were seen then; true in a randomised design."""
     if cohort.source.design == "randomised" and by == "therapy":
         return True
     unused = Rows()

@@ -44,7 +44,7 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
         del counted["n_after_event"]
     unit = "patients" if grid.one_each else "episodes"
     for group, members in grid.members():
-        for column, timepoint in enumerate(grid.timepoints):
+        for column, timepoint in grid.visits:
             place = {"group": group, "timepoint": timepoint}
             chosen = {name: members[mask[members, column]] for name, mask in counted.items()}
             for name, episodes in chosen.items():

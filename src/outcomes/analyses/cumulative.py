@@ -7,7 +7,7 @@ import numpy as np
 from outcomes.analyses._declaration import (
     choose_timepoint,
     label_timepoint,
-    require_direction,
+    require_baseline,
     say,
     trace_provenance,
 )
@@ -26,9 +26,9 @@ _TOLERANCE = 1e-7
 def trace_cumulative(cohort: Cohort, *, by: str = "therapy", timepoint: str | None = None) -> Result:
     """Trace per group the share of patients whose improvement is at least x, for every x that was attained.
 
-    The whole curve is shown so that no cut-off is chosen afterwards (US FDA 2009, guidance on patient-reported
-    outcome measures). Below 0 it shows deterioration: 1 less the share improving by at least x got worse by
-    more than -x.
+    The whole curve is shown so that no cut-off is chosen afterwards (US FDA 2009, guidance on
+    patient-reported outcome measures). Below 0 it shows deterioration: 1 less the share improving by at
+    least x got worse by more than -x.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def trace_cumulative(cohort: Cohort, *, by: str = "therapy", timepoint: str | No
     AnalysisError
         When there is no such follow-up or column, or the instrument has no direction.
     """
-    require_direction(cohort)
+    require_baseline(cohort)
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)
     amount = grid.improvement[:, grid.column(timepoint)]
@@ -78,7 +78,7 @@ def _trace_group(
     if not len(members):
         return
     values = np.sort(amount[members])
-    shares = 1 - np.searchsorted(values, points - _TOLERANCE) / len(values)
+    shares = (len(values) - np.searchsorted(values, points - _TOLERANCE)) / len(values)
     supports = _list_supports(grid, members, amount, points)
     for point, share, sets in zip(points, shares, supports, strict=True):
         rows.add(sets, group=group, x=float(point), estimate=float(share), n=len(sets["all"]))
@@ -87,8 +87,8 @@ def _trace_group(
 def _list_supports(grid: Grid, members: np.ndarray, amount: np.ndarray, points: np.ndarray) -> list[Support]:
     """Return who stands on each side of every point, as slices of two sorted arrays.
 
-    A patient with several episodes may stand on both sides: on the upper one by the best of them, on the lower
-    one by the worst.
+    A patient with several episodes may stand on both sides: on the upper one by the best of them, on the
+    lower one by the worst.
     """
     patients, position = np.unique(grid.patient[members], return_inverse=True)
     best, worst = np.full(len(patients), -np.inf), np.full(len(patients), np.inf)

@@ -34,11 +34,11 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
     Result
         ``n_read``, ``n_accepted``, ``n_refused`` (unit ``records``; they add up) and per rule
         ``n_refused_by_rule`` (``level`` the rule, ``term`` ``record`` or ``cell``); these have no patients
-        behind them that could be counted, so that they never leave the clinic. ``n_patients``, ``n_episodes``,
-        ``n_assessments``. Per group and for ``all``: ``share_recorded`` of each column of the episodes (``term``)
-        and, per instrument (``outcome``), ``share_assessed`` of the episodes with a score at ``baseline``, at a
-        ``follow_up`` (``level``) or ``ever``, and ``n_without_score``: assessments from which too few items were
-        answered to compute a score.
+        behind them that could be counted, so that they never leave the clinic. ``n_patients``,
+        ``n_episodes``, ``n_assessments``. Per group and for ``all``: ``share_recorded`` of each column of
+        the episodes (``term``) and, per instrument (``outcome``), ``share_assessed`` of the episodes with a
+        score at ``baseline``, at a ``follow_up`` (``level``) or ``ever``, and ``n_without_score``:
+        assessments from which too few items were answered to compute a score.
 
     Examples
     --------
@@ -64,12 +64,12 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
 def _count_records(rows: Rows, records: Records) -> None:
     for statistic in ("n_read", "n_accepted", "n_refused"):
         rows.add({}, statistic=statistic, group="all", estimate=getattr(records, statistic), unit="records")
-    refused = records.refused.groupby(["scope", "rule"], observed=True).size()
-    for (scope, rule), number in refused.sort_values(ascending=False, kind="stable").items():
-        unit = "records" if scope == "record" else "cells"
+    refused = records.refused.groupby(["scope", "rule"], observed=True).size().reset_index(name="number")
+    for entry in refused.sort_values("number", ascending=False, kind="stable").to_dict("records"):
         rows.add(
-            {}, statistic="n_refused_by_rule", group="all", term=scope, level=rule, estimate=number, unit=unit
-        )
+            {}, statistic="n_refused_by_rule", group="all", term=entry["scope"], level=entry["rule"],
+            estimate=entry["number"], unit="records" if entry["scope"] == "record" else "cells",
+        )  # fmt: skip
 
 
 def _count_tables(rows: Rows, records: Records, patient: np.ndarray) -> None:
@@ -128,8 +128,8 @@ def _describe_instruments(
         for level, mark in marks.items():
             has = np.isin(members, episode[mine & scored & mark])
             _add_share(
-                rows, patient, members, has, conf_level, statistic="share_assessed", outcome=name, level=level,
-                group=group,
+                rows, patient, members, has, conf_level, statistic="share_assessed", outcome=name,
+                level=level, group=group,
             )  # fmt: skip
         blank = episode[mine & ~scored]
         rows.add_count(

@@ -6,8 +6,9 @@ import numpy as np
 
 from outcomes.analyses._declaration import (
     label_timepoint,
+    list_follow_ups,
     percent,
-    require_direction,
+    require_baseline,
     say,
     trace_provenance,
 )
@@ -44,27 +45,28 @@ def estimate_effect_sizes(
     Returns
     -------
     Result
-        Per group, then for ``all``, and follow-up ``srm`` (mean over standard deviation of improvement; noncentral
-        t interval) and ``ses`` (mean improvement over the standard deviation at baseline of the same patients;
-        bootstrap interval); per comparable follow-up and group against the reference ``hedges_g`` of improvement,
-        not adjusted. In standard deviations; patients seen who have a baseline score. No spread: ``degenerate``.
+        Per group, then for ``all``, and follow-up ``srm`` (mean over standard deviation of improvement;
+        noncentral t interval) and ``ses`` (mean improvement over the standard deviation at baseline of the
+        same patients; bootstrap interval); per comparable follow-up and group against the reference
+        ``hedges_g`` of improvement, not adjusted. In standard deviations; patients seen who have a baseline
+        score. No spread: ``degenerate``.
 
     Raises
     ------
     AnalysisError
         When there is no such column or the instrument has no direction.
     """
-    require_direction(cohort)
+    require_baseline(cohort)
     grid = arrange_grid(cohort, by)
     rows = Rows(outcome=cohort.outcome, unit="sd")
     gate = check_comparability(cohort, by=by)
-    for column, timepoint in list(enumerate(grid.timepoints))[1:]:
+    for column, timepoint in grid.follow_ups:
         amount = grid.improvement[:, column]
         for group, members in grid.members():
             held = members[~np.isnan(amount[members])]
             _add_within(rows, grid, group, timepoint, held, amount, conf_level, resamples, seed)
     warnings = [*gate.warnings, say("effect_sizes.description")]
-    for timepoint in [id for id, entry in list(cohort.timepoints.items())[1:] if entry.comparable]:
+    for timepoint in list_follow_ups(cohort, comparable=True):
         short = gate.comparable and timepoint != cohort.primary
         if short and not check_follow_up(cohort, by, grid, timepoint):
             warnings.append(say("ancova.not_followed_up", time=label_timepoint(cohort, timepoint)))
@@ -72,15 +74,15 @@ def estimate_effect_sizes(
         else:
             _add_between(rows, cohort, grid, timepoint, conf_level, "ok")
     return build_result(
-        "effect_sizes", rows.table, support=rows.support, provenance=trace_provenance(cohort), warnings=warnings,
-        method=say("effect_sizes.method", level=percent(conf_level), resamples=resamples),
+        "effect_sizes", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        warnings=warnings, method=say("effect_sizes.method", level=percent(conf_level), resamples=resamples),
         comparable=gate.comparable,
     )  # fmt: skip
 
 
 def _add_within(
-    rows: Rows, grid: Grid, group: str, timepoint: str, held: np.ndarray, amount: np.ndarray, conf_level: float,
-    resamples: int, seed: int,
+    rows: Rows, grid: Grid, group: str, timepoint: str, held: np.ndarray, amount: np.ndarray,
+    conf_level: float, resamples: int, seed: int,
 ) -> None:  # fmt: skip
     patients = grid.patients(held)
     place = {"group": group, "timepoint": timepoint, "n": len(patients)}

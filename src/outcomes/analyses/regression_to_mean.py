@@ -10,7 +10,7 @@ import numpy as np
 from outcomes.analyses._declaration import (
     join_names,
     percent,
-    require_direction,
+    require_baseline,
     say,
     trace_provenance,
 )
@@ -27,9 +27,10 @@ __all__ = ["bound_regression_to_mean"]
 def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95) -> Result:
     """Bound the improvement that patients chosen for a bad score would show without any therapy.
 
-    Someone whose score lies off the mean of those like them is expected to move towards it by the share that is not
-    repeated on retest: (1 - r) (mean - baseline), signed as improvement (Davis 1976, Am J Epidemiol 104:493; Barnett,
-    van der Pols and Dobson 2005, Int J Epidemiol 34:215, doi 10.1093/ije/dyh299). Only from a declared reference.
+    Someone whose score lies off the mean of those like them is expected to move towards it by the share that
+    is not repeated on retest: (1 - r) (mean - baseline), signed as improvement (Davis 1976, Am J Epidemiol
+    104:493; Barnett, van der Pols and Dobson 2005, Int J Epidemiol 34:215, doi 10.1093/ije/dyh299). Only
+    from a declared reference.
 
     Parameters
     ----------
@@ -42,17 +43,17 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
     Returns
     -------
     Result
-        Per group, then for ``all``, ``regression_to_mean_low`` and ``regression_to_mean_high`` in the instrument's
-        unit, positive for improvement: the least and the most over all declared references, both ends of their
-        ``retest_correlation`` (one number or a pair) and of the interval of the mean baseline score. Without a
-        declared reference or with fewer than two patients: ``too_few``.
+        Per group, then for ``all``, ``regression_to_mean_low`` and ``regression_to_mean_high`` in the
+        instrument's unit, positive for improvement: the least and the most over all declared references,
+        both ends of their ``retest_correlation`` (one number or a pair) and of the interval of the mean
+        baseline score. Without a declared reference or with fewer than two patients: ``too_few``.
 
     Raises
     ------
     AnalysisError
         When there is no column ``by``, the instrument has no direction, or a reference lacks its citation.
     """
-    require_direction(cohort)
+    require_baseline(cohort)
     grid = arrange_grid(cohort, by)
     references = [
         entry for entry in cohort.source.reference_scores if entry.get("instrument") in _name(cohort)
@@ -66,10 +67,10 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
         low, high = _bound(cohort, references, mean)
         for statistic, found in (("regression_to_mean_low", low), ("regression_to_mean_high", high)):
             rows.add({"all": grid.patients(held)}, statistic=statistic, group=group, n=mean["n"], **found)
-    cited = join_names(entry["citation"] for entry in references)
+    cited = join_names(entry["citation"] for entry in references) or say("regression_to_mean.none")
     return build_result(
         "regression_to_mean", rows.table, support=rows.support, provenance=trace_provenance(cohort),
-        method=say("regression_to_mean.method", level=percent(conf_level), citations=cited or say("regression_to_mean.none")),
+        method=say("regression_to_mean.method", level=percent(conf_level), citations=cited),
         warnings=[] if references else [say("regression_to_mean.cannot_tell")],
     )  # fmt: skip
 
@@ -84,8 +85,8 @@ def _check_reference(entry: Mapping[str, Any]) -> None:
     correlations = np.atleast_1d(entry.get("retest_correlation", np.nan)).astype(float)
     if absent or not ((correlations > 0) & (correlations < 1)).all():
         raise AnalysisError(
-            "A [[reference_scores]] block of the source needs mean, sd, retest_correlation (between 0 and 1, one "
-            f"number or two) and citation; look at: {', '.join(absent) or 'retest_correlation'}."
+            "A [[reference_scores]] block of the source needs mean, sd, retest_correlation (between 0 and 1, "
+            f"one number or two) and citation; look at: {', '.join(absent) or 'retest_correlation'}."
         )
 
 

@@ -16,7 +16,12 @@ from outcomes.analyses._declaration import (
 from outcomes.analyses._grid import Grid, arrange_grid
 from outcomes.analyses._interval import estimate_share
 from outcomes.analyses._rows import Rows
-from outcomes.analyses._thresholds import choose_thresholds, mark_improved, mark_out_of_reach
+from outcomes.analyses._thresholds import (
+    choose_thresholds,
+    describe_threshold,
+    mark_improved,
+    mark_out_of_reach,
+)
 from outcomes.cohort import Cohort
 from outcomes.facts import Threshold
 from outcomes.result import Result, build_result
@@ -41,18 +46,20 @@ def count_responders(
     conf_level : float
         Level of the Wilson intervals, a proportion.
     thresholds : str or sequence of str, optional
-        Ids of the instrument's thresholds or rules (``absolute:2``, ``percent:30``, ``state:<=1``); by default
-        all verified ones of level individual and all states. Those of level group or between-group are refused.
+        Ids of the instrument's thresholds or rules (``absolute:2``, ``percent:30``, ``state:<=1``); by
+        default all verified ones of level individual and all states. Those of level group or between-group
+        are refused.
 
     Returns
     -------
     Result
-        Per threshold (``level`` its id, ``x`` its value), group, then ``all``, and follow-up: ``share_improved``
-        (for a state: the share in it) and ``share_worse`` (proportions), once with ``term`` ``seen`` (of those
-        seen for whom the rule is defined) and once ``due`` (of all due: those not seen, and those for whom the
-        rule is not defined, count as not improved and not worse). "At least" is meant within 1e-7. For
-        ``percent`` rules ``n_undefined`` counts patients seen whose baseline score is 0, and ``n_out_of_reach``
-        those due who start too near the best score to improve by the threshold.
+        Per threshold (``level`` its id, ``x`` its value), group, then ``all``, and follow-up:
+        ``share_improved`` (for a state: the share in it) and ``share_worse`` (proportions), once with
+        ``term`` ``seen`` (of those seen for whom the rule is defined) and once ``due`` (of all due: those
+        not seen, and those for whom the rule is not defined, count as not improved and not worse). "At
+        least" is meant within 1e-7. For ``percent`` rules ``n_undefined`` counts patients seen whose
+        baseline score is 0, and ``n_out_of_reach`` those due who start too near the best score to improve by
+        the threshold.
 
     Raises
     ------
@@ -69,21 +76,11 @@ def count_responders(
     warnings = [say("responders.description")]
     warnings += [say("responders.none", instrument=cohort.instrument.short_name)] if not chosen else []
     warnings += [say("responders.unverified", thresholds=join_names(unread))] if unread else []
+    rules = "; ".join(describe_threshold(cohort, entry) for entry in chosen) or say("thresholds.none")
     return build_result(
-        "responders", rows.table, support=rows.support, provenance=trace_provenance(cohort), warnings=warnings,
-        method=say("responders.method", level=percent(conf_level), thresholds=_list_rules(cohort, chosen)),
+        "responders", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        warnings=warnings, method=say("responders.method", level=percent(conf_level), thresholds=rules),
     )  # fmt: skip
-
-
-def _list_rules(cohort: Cohort, chosen: list[Threshold]) -> str:
-    rules = [
-        say(
-            f"responders.rule_{entry.rule}", value=f"{entry.value:g}", unit=cohort.instrument.unit,
-            comparison=entry.comparison, source=entry.source or say("responders.own_rule"),
-        )
-        for entry in chosen
-    ]  # fmt: skip
-    return "; ".join(rules) or say("responders.no_rule")
 
 
 def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshold, conf_level: float) -> None:
@@ -93,7 +90,7 @@ def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshol
         marks["share_worse"] = worse
     near = mark_out_of_reach(cohort, grid, threshold)
     for group, members in grid.members():
-        for column, timepoint in list(enumerate(grid.timepoints))[1:]:
+        for column, timepoint in grid.follow_ups:
             place = {"level": threshold.id, "x": threshold.value, "group": group, "timepoint": timepoint}
             due = members[grid.due[members, column]]
             denominators = {"seen": due[defined[due, column]], "due": due}

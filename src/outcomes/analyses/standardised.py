@@ -23,7 +23,7 @@ from outcomes.analyses._grid import arrange_grid
 from outcomes.analyses._interval import quantile_t
 from outcomes.analyses._regression import Design, build_design
 from outcomes.analyses._rows import Rows
-from outcomes.analyses._thresholds import choose_threshold, mark_improved
+from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
 from outcomes.analyses.comparability import check_comparability
 from outcomes.cohort import Cohort
 from outcomes.facts import read_facts
@@ -46,9 +46,10 @@ def standardise_responders(
 ) -> Result:
     """Standardise each group's share of responders to the whole cohort.
 
-    A logistic regression of reaching the threshold on group, baseline score and covariates among the patients seen
-    predicts, for every episode of the cohort with a baseline score, the chance under each group; its mean is the
-    share (g-computation: Snowden, Rose and Mortimer 2011, Am J Epidemiol 173:731, doi 10.1093/aje/kwq472).
+    A logistic regression of reaching the threshold on group, baseline score and covariates among the
+    patients seen predicts, for every episode of the cohort with a baseline score, the chance under each
+    group; its mean is the share (g-computation: Snowden, Rose and Mortimer 2011, Am J Epidemiol 173:731, doi
+    10.1093/aje/kwq472).
 
     Parameters
     ----------
@@ -58,8 +59,8 @@ def standardise_responders(
     conf_level : float
         Level of the delta-method interval, made on the logit scale; the cohort's covariates count as fixed.
     threshold : str, optional
-        Id or rule as in `outcomes.analyses.responders.count_responders`; by default that of the source, else the
-        instrument's default.
+        Id or rule as in `outcomes.analyses.responders.count_responders`; by default that of the source, else
+        the instrument's default.
     timepoint : str, optional
         Id of a comparable follow-up; the primary one where absent.
     cluster : str
@@ -68,9 +69,10 @@ def standardise_responders(
     Returns
     -------
     Result
-        ``share_improved_standardised`` per group (proportion; ``level`` the threshold, ``x`` its value; ``n`` the
-        patients of the group who were seen). States: ``degenerate`` (one group), ``too_few``, ``separated`` (all
-        or none of a group improved), ``rank_deficient``, ``not_converged``, ``few_clusters``.
+        ``share_improved_standardised`` per group (proportion; ``level`` the threshold, ``x`` its value;
+        ``n`` the patients of the group who were seen). States: ``degenerate`` (one group), ``too_few``,
+        ``separated`` (all or none of a group improved), ``rank_deficient``, ``not_converged``,
+        ``few_clusters``.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def standardise_responders(
     column = grid.column(timepoint)
     improved, _, defined = (mark[:, column] for mark in mark_improved(grid, chosen))
     members = {
-        name: np.flatnonzero(defined & ~np.isnan(grid.baseline) & (grid.group == grid.groups.index(name)))
+        name: np.flatnonzero(defined & grid.based & (grid.group == grid.groups.index(name)))
         for name in plan.groups
     }
     state, shares = _estimate(plan, members, improved)
@@ -103,12 +105,13 @@ def standardise_responders(
     time = label_timepoint(cohort, timepoint)
     reasons = [say(f"standardised.{state}", time=time)] if state != "ok" and len(grid.groups) > 1 else []
     sentence = say(
-        "standardised.method", covariates=plan.name_covariates(), level=percent(conf_level), time=time
-    )
+        "standardised.method", rule=describe_threshold(cohort, chosen), time=time,
+        covariates=plan.name_covariates(), level=percent(conf_level),
+    )  # fmt: skip
     return build_result(
         "standardised", rows.table, support=rows.support, provenance=trace_provenance(cohort),
         warnings=[*gate.warnings, *plan.clustering.warnings, *reasons], comparable=gate.comparable,
-        method=f"{sentence} {plan.describe()}",
+        method=" ".join([sentence, plan.describe("likelihood")]),
         estimand=state_estimand(cohort, "standardised.summary", [timepoint]),
     )  # fmt: skip
 
@@ -123,7 +126,7 @@ def _estimate(
     if any(improved[held].all() or not improved[held].any() for held in members.values()):
         return "separated", {}
     fitted = np.sort(np.concatenate(list(members.values())))
-    whole = np.flatnonzero(~np.isnan(plan.grid.baseline))
+    whole = np.flatnonzero(plan.grid.based)
     design = build_design(plan.grid, plan.covariates, fitted, plan.groups, whole)
     if design.state != "ok":
         return design.state, {}
