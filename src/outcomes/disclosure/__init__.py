@@ -3,10 +3,11 @@
 from outcomes.disclosure.policy import release
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
-from outcomes.disclosure.writing import write_number, write_value
+from outcomes.disclosure.writing import MINUS, write_number, write_value
 
 __all__ = [
     "AUDIENCES",
+    "MINUS",
     "RELEASE_COLUMNS",
     "Release",
     "Rules",

@@ -12,9 +12,11 @@ from outcomes.facts import read_words
 
 def _counting() -> re.Pattern[str]:
     words = read_words()
-    nouns, bounds = words.say("release.counted"), words.say("release.bounds")
+    nouns, bounds, units = (words.say(f"release.{key}") for key in ("counted", "bounds", "units"))
     # A bound such as "at least 30 patients" is a rule, not a count of these records.
-    return re.compile(rf"(?<!\w)(?P<bound>(?:{bounds})\s+)?\d[\d,.]*\s+(?:\w+\s+){{0,3}}(?:{nouns})\b", re.I)
+    return re.compile(
+        rf"(?<!\w)(?P<bound>(?:{bounds})\s+)?\d[\d,.]*\s+(?!{units})(?:\w+\s+){{0,2}}(?:{nouns})\b", re.I
+    )
 
 
 def drop_counts(text: str) -> str:

@@ -1,1 +1,44 @@
 """From a release to tables, figures and sentences."""
+
+from outcomes.views.answer import say_answer
+from outcomes.views.baseline_table import tabulate_baseline, tabulate_nonresponse
+from outcomes.views.comparison_tables import tabulate_comparability, tabulate_contrasts, tabulate_standardised
+from outcomes.views.completeness_map import draw_completeness
+from outcomes.views.cumulative_curve import draw_cumulative
+from outcomes.views.flow_chart import draw_flow
+from outcomes.views.forest import draw_forest
+from outcomes.views.outcome_tables import (
+    tabulate_change,
+    tabulate_completeness,
+    tabulate_effect_sizes,
+    tabulate_responders,
+)
+from outcomes.views.statements import say_flow, say_header, say_limits, say_methods, tabulate_instrument
+from outcomes.views.trajectory import draw_trajectory
+from outcomes.views.view import View, read_view, write_view
+
+__all__ = [
+    "View",
+    "draw_completeness",
+    "draw_cumulative",
+    "draw_flow",
+    "draw_forest",
+    "draw_trajectory",
+    "read_view",
+    "say_answer",
+    "say_flow",
+    "say_header",
+    "say_limits",
+    "say_methods",
+    "tabulate_baseline",
+    "tabulate_change",
+    "tabulate_comparability",
+    "tabulate_completeness",
+    "tabulate_contrasts",
+    "tabulate_effect_sizes",
+    "tabulate_instrument",
+    "tabulate_nonresponse",
+    "tabulate_responders",
+    "tabulate_standardised",
+    "write_view",
+]

@@ -23,7 +23,7 @@ _MAIN_INCHES = 3.3
 _SIDE_INCHES = 3.3
 _LINE_INCHES = 0.17
 _MAIN_CHARACTERS = 46
-_SIDE_CHARACTERS = 52
+_SIDE_CHARACTERS = 54
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,15 @@ def _count(rows: pd.DataFrame, episodes: str, patients: str, named: bool = True)
     """Say episodes and patients, or patients alone where both are the same, after the reason of the step."""
     words = read_words()
     both = rows.loc[[episodes, patients]]
+    many, people = both["display"]
     if not both["shown"].any():
         count = words.say("views.flow_withheld")
-    elif both["display"].nunique() == 1:
-        count = words.say("views.flow_patients", patients=both["display"].iloc[0])
+    elif many == people:
+        count = words.say("views.flow_patients", patients=people)
+    elif both["estimate"].iloc[1] == 0:
+        count = words.say("views.flow_episodes", episodes=many)
     else:
-        count = words.say(
-            "views.flow_both", episodes=both["display"].iloc[0], patients=both["display"].iloc[1]
-        )
+        count = words.say("views.flow_both", episodes=many, patients=people)
     reason = str(rows["level"].dropna().iloc[0]) if rows["level"].notna().any() else ""
     return f"{capitalise(reason)}: {count}" if named and reason else count
 

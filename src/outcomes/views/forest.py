@@ -148,7 +148,8 @@ def _write_directions(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
     for x, side, key in ((zero - 0.02, left, "favours_left"), (zero + 0.02, right, "favours_right")):
         axes.text(
             x, y, words.say(f"views.{key}", who=cut_label(side, characters)), va="top",
-            ha="right" if x < zero else "left", transform=axes.transAxes, size=style["small_size"], color=style["soft"],
+            ha="right" if x < zero else "left", transform=axes.transAxes, size=style["small_size"],
+            color=style["soft"],
         )  # fmt: skip
 
 

@@ -67,6 +67,11 @@ class Labels:
         return f"{low}–{high}" if self.instrument.unit == "points" else self.instrument.unit
 
     @property
+    def scale(self) -> str:
+        """The measure with its range where scores are points: ``ODI, 0–100``."""
+        return f"{self.measure}, {self.span}" if self.instrument.unit == "points" else self.measure
+
+    @property
     def axis(self) -> str:
         """Label of an axis of scores: ``ODI (0–100, lower is better)``."""
         return read_words().say(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _PLOT_INCHES = 2.75
 _ROW_INCHES = 0.165
 #: Time points closer than this part of the whole span are drawn at equal distances instead.
-_CLOSEST = 0.075
+_CLOSEST = 0.15
 
 
 @dataclass(frozen=True)

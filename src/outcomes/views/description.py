@@ -1,0 +1,72 @@
+"""What happened, in words: the course of each therapy, without comparing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from outcomes.disclosure import Release
+from outcomes.facts import read_words
+from outcomes.views.comparing import pick_time
+from outcomes.views.labels import WHOLE, Labels
+from outcomes.views.released_rows import explain_absence, list_rows, write_ends, write_size
+from outcomes.views.text import capitalise, join_words
+
+
+def describe_groups(change: Release, labels: Labels) -> str:
+    """Describe the course of every therapy that may be shown; where none may, of all together."""
+    courses = [
+        text
+        for group in labels.order(change.table["group"].dropna())
+        if group != WHOLE and (text := _say_course(change, group, labels))
+    ]
+    words = read_words()
+    if not courses:
+        whole = _say_course(change, WHOLE, labels)
+        return f"{words.say('sentences.together')} {whole}" if whole else explain_absence(change)
+    time = labels.time(str(pick_time(change, "mean_improvement", labels)))
+    absent = [
+        labels.name(group)
+        for group in labels.order(change.table["group"].dropna())
+        if group != WHOLE and not _find_course(change, group, labels)
+    ]
+    if absent:
+        courses.append(words.say("sentences.not_shown", groups=join_words(absent)))
+    return f"{words.say('sentences.description', measure=labels.measure, time=time)} {' '.join(courses)}"
+
+
+def describe_course(change: Release, labels: Labels) -> str:
+    """Describe in a full sentence the course of the only therapy, or of all together."""
+    groups = [group for group in labels.order(change.table["group"].dropna()) if group != WHOLE]
+    for group in [*groups[:1], WHOLE]:
+        found = _find_course(change, group, labels)
+        if found:
+            return read_words().say("sentences.course", measure=labels.measure, **found)
+    return explain_absence(change)
+
+
+def _say_course(change: Release, group: str, labels: Labels) -> str:
+    found = _find_course(change, group, labels)
+    key = "sentences.course_whole" if group == WHOLE else "sentences.course_of"
+    return (
+        read_words().say(key, measure=labels.measure, group=capitalise(labels.name(group)), **found)
+        if found
+        else ""
+    )
+
+
+def _find_course(change: Release, group: str, labels: Labels) -> dict[str, str]:
+    """Return the numbers of a course from the start to the primary time point, where all may be shown."""
+    time = pick_time(change, "mean_improvement", labels)
+    held: dict[Any, Any] = {
+        (row.statistic, row.timepoint): row for row in list_rows(change.where(group=group, shown=True).table)
+    }
+    start = next(iter(labels.order_times(change.table["timepoint"].dropna())), None)
+    wanted = [("mean_score", start), ("mean_score", time), ("mean_improvement", time)]
+    if any(key not in held for key in wanted):
+        return {}
+    first, last, gain = (held[key] for key in wanted)
+    low, high = write_ends(gain, change)
+    return {
+        "first": first.display, "last": last.display, "gain": gain.display, "low": low, "high": high,
+        "n": write_size(gain, change), "time": labels.time(str(time)), "unit": labels.instrument.unit,
+    }  # fmt: skip

@@ -1,0 +1,183 @@
+"""Sentences around the answer: the header, the flow, the methods, what the records cannot show."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from outcomes.disclosure import Release
+from outcomes.facts import Instrument, Threshold, read_words
+from outcomes.views.flow_chart import read_steps
+from outcomes.views.labels import read_labels
+from outcomes.views.table import render_list
+from outcomes.views.text import capitalise, join_words, write_html
+from outcomes.views.view import View, build_view
+
+
+def say_header(
+    release: Release,
+    *,
+    title: str,
+    clinic: str = "",
+    period: str = "",
+    prepared_by: str = "",
+    contact: str = "",
+) -> View:
+    """Say what a page is about: its title, the clinic's alias, the period, who prepared it.
+
+    Parameters
+    ----------
+    release : Release
+        Any release of the page; its audience is named.
+    title, clinic, period, prepared_by, contact : str
+        Left out where empty.
+    """
+    words = read_words()
+    parts = [
+        words.say("sentences.header_made_up") if release.provenance.get("made_up") else "",
+        clinic,
+        period,
+        words.say(f"sentences.header_{release.audience}"),
+        words.say("sentences.header_prepared", who=prepared_by) if prepared_by else "",
+        contact,
+        words.say("sentences.header_draft") if release.audience != "team" else "",
+    ]
+    kicker = " · ".join(part for part in parts if part)
+    fragment = (
+        f'<div id="{{id}}"><p class="kicker">{html.escape(kicker)}</p><h1>{html.escape(title)}</h1></div>'
+    )
+    return build_view("header", "header", (release,), fragment, alt=f"{kicker}. {title}", caption=title)
+
+
+def say_flow(flow: Release) -> View:
+    """Say how many episodes and patients the records held, who was excluded and who remained."""
+    steps = read_steps(flow)
+    words = read_words()
+    texts = [steps[0].remaining] if steps else [words.say("views.empty_nothing")]
+    if len(steps) > 1:
+        excluded = [text for step in steps for text in step.excluded]
+        if excluded:
+            texts.append(words.say("sentences.excluded", steps="; ".join(excluded)))
+        texts.append(steps[-1].remaining)
+    return _say("flow-sentence", (flow,), " ".join(f"{text}." for text in texts))
+
+
+def say_limits(
+    change: Release, regression_to_mean: Release | None = None, *, caveats: Iterable[str] = ()
+) -> View:
+    """Say what the records cannot show.
+
+    Parameters
+    ----------
+    change : Release
+        Of the analysis ``change``.
+    regression_to_mean : Release, optional
+        Of the analysis ``regression_to_mean``; without it nothing is said of its size.
+    caveats : iterable of str
+        Further sentences, beside those of the source that the release names.
+    """
+    words = read_words()
+    labels = read_labels(change)
+    items = [words.say(f"sentences.limit_choice_{labels.design}")]
+    items += list(regression_to_mean.warnings) if regression_to_mean is not None else []
+    items += _say_regression(regression_to_mean)
+    items += [words.say("sentences.limit_lost"), words.say("sentences.limit_cause")]
+    items += [*map(str, change.provenance.get("caveats", ())), *caveats]
+    if not labels.instrument.verified:
+        items.append(words.say("sentences.limit_unverified", instrument=labels.instrument.name))
+    releases = (change,) if regression_to_mean is None else (change, regression_to_mean)
+    body = "".join(f"<li>{write_html(item)}</li>" for item in dict.fromkeys(items) if item)
+    return build_view(
+        "limits", "sentence", releases, f'<ul class="facts" id="{{id}}">{body}</ul>', alt=" ".join(items)
+    )
+
+
+def _say_regression(release: Release | None) -> list[str]:
+    if release is None:
+        return []
+    ends = [
+        release.where(statistic=f"regression_to_mean_{end}", group="all", shown=True).table["display"]
+        for end in ("low", "high")
+    ]
+    if not all(len(end) for end in ends):
+        return []
+    low, high = (end.iloc[0] for end in ends)
+    unit = read_labels(release).instrument.unit
+    return [read_words().say("sentences.regression", low=low, high=high, unit=unit)]
+
+
+def say_methods(*releases: Release) -> View:
+    """Say how the numbers were made: measure, analyses, estimand, rules, precision, where from.
+
+    Parameters
+    ----------
+    *releases : Release
+        Those of the page; each analysis is told once.
+    """
+    words = read_words()
+    labels = read_labels(*releases)
+    entries = _describe_instrument(labels.instrument)
+    rules: Mapping[str, Any] = releases[0].provenance.get("rules", {})
+    entries += [(words.say(f"sentences.rule.{key}"), text) for key, text in rules.items() if text]
+    told = set()
+    for release in releases:
+        if release.name not in told:
+            told.add(release.name)
+            text = " ".join([release.method, *release.warnings])
+            entries.append((words.say(f"sentences.analysis.{release.name}"), text))
+    estimands = dict.fromkeys(release.estimand for release in releases if release.estimand)
+    entries += [(words.say("sentences.estimand"), text) for text in estimands]
+    notes = dict.fromkeys(note for release in releases for note in release.notes)
+    entries += [(words.say("sentences.numbers"), " ".join(notes))] if notes else []
+    entries.append((words.say("sentences.made_from"), _say_origin(releases[0])))
+    alt = " ".join(f"{term}: {text}" for term, text in entries)
+    return build_view("methods", "sentence", releases, render_list(entries), alt=alt)
+
+
+def tabulate_instrument(release: Release) -> View:
+    """List what is known of the measure: version, range, direction, thresholds with their source."""
+    entries = _describe_instrument(read_labels(release).instrument)
+    alt = " ".join(f"{term}: {text}" for term, text in entries)
+    return build_view("instrument", "table", (release,), render_list(entries), alt=alt)
+
+
+def _describe_instrument(instrument: Instrument) -> list[tuple[str, str]]:
+    words = read_words()
+    text = words.say(
+        "sentences.instrument_text", name=instrument.name, version=instrument.version, unit=instrument.unit,
+        low=f"{instrument.minimum:g}", high=f"{instrument.maximum:g}", source=instrument.source,
+        direction=words.say(f"sentences.direction_{instrument.direction}"),
+    )  # fmt: skip
+    entries = [(words.say("sentences.instrument"), text)]
+    cited = [_describe_threshold(entry, instrument) for entry in instrument.thresholds if entry.verified]
+    if cited:
+        entries.append((words.say("sentences.thresholds"), "; ".join(cited)))
+    return entries
+
+
+def _describe_threshold(threshold: Threshold, instrument: Instrument) -> str:
+    unit = "%" if threshold.rule == "percent" else instrument.unit
+    return read_words().say(
+        f"sentences.threshold_{threshold.rule}", value=f"{threshold.value:g}", unit=unit, kind=threshold.kind,
+        comparison=threshold.comparison, level=threshold.level, source=threshold.source,
+        population=threshold.population,
+    )  # fmt: skip
+
+
+def _say_origin(release: Release) -> str:
+    from outcomes import __version__
+
+    words = read_words()
+    origin = release.provenance
+    parts = [
+        words.say("sentences.origin_source", source=origin["source"]) if origin.get("source") else "",
+        words.say("sentences.origin_records", fingerprint=str(origin.get("fingerprint", ""))[:8]),
+        words.say("sentences.origin_package", version=origin.get("package_version", __version__)),
+        str(origin.get("day", "")),
+    ]
+    return capitalise(join_words([part for part in parts if part]))
+
+
+def _say(name: str, releases: tuple[Release, ...], text: str) -> View:
+    return build_view(name, "sentence", releases, f'<p id="{{id}}">{write_html(text)}</p>', alt=text)
