@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 import outcomes
 from outcomes.facts import Source, Words, read_source, read_words
 from outcomes.reports.catalogue import find_notebook
@@ -18,6 +16,7 @@ from outcomes.reports.execution import TimeLimits, execute_notebook
 from outcomes.reports.exports import build_exports
 from outcomes.reports.heading import build_page, name_page
 from outcomes.reports.names import check_names
+from outcomes.reports.notebook_file import read_notebook
 from outcomes.reports.page import render_page
 from outcomes.reports.parameters import Value, check_parameters, read_parameters
 from outcomes.reports.publication import prepare_folder, publish
@@ -133,7 +132,7 @@ def _check(
     notebook_path: Path, place: Mapping[str, Any], given: Mapping[str, Any]
 ) -> tuple[dict[str, Value], Source | None, Words]:
     """Check whatever can be checked before anything runs."""
-    schema = read_parameters(nbformat.read(notebook_path, as_version=4))
+    schema = read_parameters(read_notebook(notebook_path))
     # a notebook that reads no records has no use for the place where they are
     wanted = {name: value for name, value in place.items() if name in schema}
     values = check_parameters(schema, {**wanted, **given})

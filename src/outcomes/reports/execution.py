@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 import outcomes.errors
 from outcomes.errors import OutcomesError, ReportError
 from outcomes.reports.kernel import build_kernel_manager
+from outcomes.reports.notebook_file import read_notebook
 from outcomes.reports.runs import Run
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,7 @@ def _blame_cell(path: Path, kind: str, number: int, run: Run) -> ReportError:
 
 def _number_of_cell(path: Path, index: int) -> int:
     """Return the number of a code cell as the notebook's author counts, from its index when it ran."""
-    import nbformat
-
-    cells = nbformat.read(path, as_version=4).cells
+    cells = read_notebook(path).cells
     tagged = [i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", ())]
     # papermill has put one cell, the given parameters, below the tagged one
     last = index - 1 if tagged and index > tagged[0] else index

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING
 
 import outcomes
 from outcomes.facts import Source, Words, read_instrument
 from outcomes.reports.page import Page, build_sections
 from outcomes.reports.parameters import Value
 from outcomes.views.view import View
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 # parameters that tell pages of one notebook and source apart, in the order of their file name
 _TELLING = ("instrument", "variant", "timepoint", "reference", "audience")

@@ -8,16 +8,18 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup, escape
-from nbformat import NotebookNode
+from markupsafe import Markup
 
 from outcomes.facts import Words
 from outcomes.reports.exports import strip_png
 from outcomes.reports.prose import render_fragment, render_prose, split_sections
 from outcomes.reports.released import find_view_ids
 from outcomes.views.view import View
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 # tags of a heading's cell that the page's style sheet knows
 _MARKS = ("answer", "methods")
@@ -179,7 +181,7 @@ def _show_view(view: View, words: Words) -> Block:
         image=base64.b64encode(strip_png(view.png)).decode("ascii") if view.png is not None else "",
         alt=view.alt,
         # a table may hold its caption itself
-        caption="" if str(escape(view.caption)) in fragment else view.caption,
+        caption="" if "<caption" in fragment else view.caption,
         label=view.caption or words.say("page.table"),
     )
 

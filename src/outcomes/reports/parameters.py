@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from numbers import Integral, Real
 from os import PathLike, fspath
-from typing import Any
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 from outcomes.errors import Finding, ReportError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 Value = str | int | float | bool
 _KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING
 
 from outcomes.errors import DisclosureError
 from outcomes.views.view import MEDIA_TYPE, View, read_view
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,99}")
 
