@@ -29,7 +29,7 @@ from outcomes.records.key_checks import (
     refuse_mismatched_instruments,
     refuse_repeated_episodes,
 )
-from outcomes.records.linking import Links, link_parts
+from outcomes.records.linking import Links
 from outcomes.records.part import Part
 from outcomes.records.problems import Problems
 from outcomes.records.score_checks import check_scores
@@ -53,6 +53,8 @@ class Checking:
     ----------
     parts : sequence of Part
         Files with their columns repaired.
+    links : Links
+        Which episode each of their rows belongs to.
     source : Source
     problems : Problems
         Receives what is refused, repaired and named.
@@ -60,9 +62,10 @@ class Checking:
         Day number of this run; later dates are refused.
     """
 
-    def __init__(self, parts: Sequence[Part], source: Source, problems: Problems, run_day: int) -> None:
-        self.parts, self.source, self.problems = parts, source, problems
-        self.links: Links = link_parts(parts, problems)
+    def __init__(
+        self, parts: Sequence[Part], links: Links, source: Source, problems: Problems, run_day: int
+    ) -> None:
+        self.parts, self.links, self.source, self.problems = parts, links, source, problems
         self.n_episodes = len(self.links.episodes)
         self.times = [read_row_times(part, run_day) for part in parts]
         self.attributes, blanks = collect_attributes(parts, self.links)
