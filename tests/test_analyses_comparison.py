@@ -424,8 +424,6 @@ def test_standardised_shares_are_means_of_the_chances_of_all_patients():
         "patient therapy region baseline month_6\n" + "\n".join(lines), covariates=("region",)
     )
     result = standardise_responders(cohort, threshold="absolute:2")
-    import statsmodels.api as sm
-
     table = pd.DataFrame([line.split() for line in lines], columns=["p", "therapy", "region", "b", "m"])
     exog = np.column_stack([np.ones(100), table["region"] == "neck", table["therapy"] == "x"]).astype(float)
     fit = sm.Logit((table["m"] == "2").astype(float), exog).fit(disp=0)

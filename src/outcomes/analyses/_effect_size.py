@@ -55,7 +55,7 @@ def estimate_hedges_g(
     Examples
     --------
     >>> first, second = np.array([12, 10, 6, 20, 8, 4, 22, 4.0]), np.array([6, 2, 8, 4, 10, 0, 5, 3.0])
-    >>> round(estimate_hedges_g(first, second, 8, 8, 0.95)["estimate"], 3)
+    >>> round(float(estimate_hedges_g(first, second, 8, 8, 0.95)["estimate"]), 3)
     1.049
     """
     if min(n, n_versus) < 2:
@@ -107,8 +107,8 @@ def bootstrap_ses(
 ) -> dict[str, Any]:
     """Estimate mean improvement over the standard deviation at baseline, with a bootstrap interval.
 
-    Percentile interval. Patients are resampled, each with all episodes; above a thousand patients the sums that a resample is
-    made of are drawn from their joint normal limit, which is indistinguishable and quick.
+    Percentile interval. Patients are resampled, each with all episodes; above a thousand patients the sums
+    that a resample is made of are drawn from their joint normal limit, which is indistinguishable and quick.
 
     Parameters
     ----------

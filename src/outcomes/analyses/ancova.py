@@ -173,8 +173,8 @@ def _summarise(
     return {
         key: {
             "estimate": estimates[i], "std_error": std_error[i], "df": df[i],
-            "conf_low": estimates[i] - margin[i], "conf_high": estimates[i] + margin[i], "p_value": p_values[i],
-            "state": "ok" if trusted[i] else "few_clusters",
+            "conf_low": estimates[i] - margin[i], "conf_high": estimates[i] + margin[i],
+            "p_value": p_values[i], "state": "ok" if trusted[i] else "few_clusters",
         }
         for i, key in enumerate(keys)
     }  # fmt: skip
