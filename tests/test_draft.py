@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from outcomes.drafting import draft_source
@@ -17,6 +19,18 @@ from outcomes.facts import read_source
 from outcomes.records import read_records
 
 THERAPIES = ("exercise", "Manual therapy", "usual care", "exercise;manual", "EXERCISE ")
+KNOWN = (
+    "patient id",
+    "therapy",
+    "ODI",
+    "baseline ODI %",
+    "sex",
+    "first appt",
+    "visit",
+    "score",
+    "measure",
+    "age",
+)
 AREAS = ("LBP", "low back", "neck")
 
 
@@ -176,6 +190,50 @@ def test_order_of_dates_is_proved_or_asked(tmp_path, dates, order):
     assert found == order if order is None or not order.startswith("?") else found.startswith(order)
 
 
+@pytest.mark.parametrize(
+    ("dates", "calendar"),
+    [
+        (["115/03/04", "114/12/30"], "roc"),
+        (["46000", "45990"], "? dates stand as numbers"),
+        (["2026-01-02"], None),
+    ],
+)
+def test_calendar_of_dates_is_found_or_asked(tmp_path, dates, calendar):
+    path = tmp_path / "dates.csv"
+    lines = ["病人編號;初診日;治療方式;ODI 初評"]
+    lines += [f"{i:03};{dates[i % len(dates)]};徒手治療;{20 + i},5" for i in range(8)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    (file,) = tomllib.loads(draft_source(path).text)["file"]
+    found = file.get("date_calendar")
+    assert found == calendar if calendar is None else found.startswith(calendar)
+    assert (file["decimal"], file["codes"]["therapy"]) == (",", {"徒手治療": "manual_therapy"})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_table_gives_toml_without_its_rare_values_or_a_sentence(tmp_path, data):
+    n_columns = data.draw(st.integers(2, 6))
+    word = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+    header = data.draw(st.lists(word | st.sampled_from(KNOWN), min_size=n_columns, max_size=n_columns))
+    cell = word | st.sampled_from(["", "7", "40", "dna", "30/11/2025", "2025-01-02", "LBP", "usual care"])
+    rows = data.draw(
+        st.lists(st.lists(cell, min_size=n_columns, max_size=n_columns), min_size=1, max_size=12)
+    )
+    canaries = [f"Zq{i}xj{i}" for i in range(len(rows))]
+    path = tmp_path / "any.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*header, "canary"])
+        writer.writerows([*row, canary] for row, canary in zip(rows, canaries, strict=True))
+    try:
+        draft = draft_source(path)
+    except RecordsError as error:
+        assert not any(canary in str(error) for canary in canaries)
+        return
+    tomllib.loads(draft.text)
+    assert not any(canary in draft.text for canary in canaries)
+
+
 def test_long_file_with_instrument_names_in_cells(tmp_path):
     path = tmp_path / "long.csv"
     lines = ["record_id;visit;measure;score;therapy"]
@@ -192,6 +250,34 @@ def test_long_file_with_instrument_names_in_cells(tmp_path):
     assert file["codes"]["timepoint"] == {"start": "baseline", "3 months": "month_3"}
     assert file["codes"]["instrument"]["ODI"] == file["codes"]["instrument"]["Oswestry score"] == "odi"
     assert file["codes"]["instrument"]["SRS"].startswith("? which instrument")
+
+
+@pytest.mark.parametrize(
+    ("above", "header"),
+    [
+        (["export,,,", "made up,,,"], "pt no,sex,baseline ODI,6 weeks ODI"),
+        (["pt no,sex,baseline,", ",,ODI,pain"], None),
+        ([",,baseline,6 weeks", "pt no,sex,ODI,ODI"], None),
+    ],
+)
+def test_header_is_found_under_titles_and_merged_rows(tmp_path, above, header):
+    path = tmp_path / "layout.csv"
+    first = "P0,F,dna,dna"  # a first patient without a number is no header
+    rows = [first, *(f"P{i},F,{40 + i},{5 + i % 5}" for i in range(1, 9))]
+    path.write_text("\n".join([*above, *([header] if header else []), *rows]), encoding="utf-8")
+    (file,) = tomllib.loads(draft_source(path).text)["file"]
+    assert (file["columns"]["patient_id"], file["missing"]) == ("pt no", ["dna"])
+    assert file["header_row"] == (3 if header else [1, 2])
+    assert file["scores"][0]["column"] == "baseline ODI"
+    assert "P0" not in str(file)
+
+
+def test_file_without_header_gives_no_draft(tmp_path):
+    path = tmp_path / "bare.csv"
+    path.write_text("Tina,Wood,dna\nOlga,Green,40\nKate,Evans,50\n", encoding="utf-8")
+    with pytest.raises(RecordsError, match="no column was recognised") as caught:
+        draft_source(path)
+    assert "Tina" not in str(caught.value)
 
 
 def test_items_of_a_questionnaire_are_taken_together_in_their_order(tmp_path):
@@ -270,7 +356,7 @@ def test_spreadsheet_nobody_prepared_from_draft_to_records(shared, tmp_path):
         126: "SCORE_NOT_NUMERIC",  # a percent sign
         187: "TOTAL_ROW",
     }
-    assert (records.n_read, records.n_refused) == (180, 5)
+    assert (records.n_read, records.n_refused) == (181, 5)
     assert records.unmapped["riverside-export.xlsx"] == ("Name", "DOB", "Notes")
     loaded = "".join(table.to_csv() for table in (records.episodes, records.assessments, records.refused))
     for word in ("Wood", "Wilson", "see letter", "rang 12", "R1000", "1974"):

@@ -17,6 +17,8 @@ from outcomes.records.column_values import find_person_names
 #: A code stands in a draft only where at least this many patients share it.
 FEWEST_PATIENTS = 3
 _LONGEST_CODE = 40
+#: Years of the Republic of China that records may hold, 1991 to 2061.
+_ROC_YEARS = (80, 150)
 
 
 @dataclass(frozen=True)
@@ -151,3 +153,43 @@ def find_date_order(columns: Iterable[SheetColumn]) -> str | None:
     if day_first == month_first:
         return None
     return "day-first" if day_first else "month-first"
+
+
+def find_calendar(columns: Iterable[SheetColumn]) -> str | None:
+    """Return the calendar that the dates of some columns are written in, where it is not the usual one.
+
+    Returns
+    -------
+    str or None
+        ``roc`` where all years count from 1912, as in Taiwan; ``excel1900`` where dates stand as the
+        numbers of a spreadsheet; else None.
+
+    Examples
+    --------
+    >>> find_calendar([SheetColumn("初診日", ("115/03/04", "114/12/30"))])
+    'roc'
+    >>> find_calendar([SheetColumn("seen", ("2025-03-04",))]) is None
+    True
+    """
+    cells = [cell for column in columns for cell in column.filled]
+    dates = [parts for parts in map(split_date, cells) if parts]
+    if dates and all(_ROC_YEARS[0] <= parts[0] <= _ROC_YEARS[1] for parts in dates):
+        return "roc"
+    limits = read_facts("checks")["excel"]
+    numbers = [float(cell) for cell in cells if isinstance(cell, str) and cell.strip().isdecimal()]
+    serial = [limits["first_serial"] <= number <= limits["last_serial"] for number in numbers]
+    return "excel1900" if cells and sum(serial) >= 0.9 * len(cells) else None
+
+
+def uses_decimal_comma(columns: Iterable[SheetColumn]) -> bool:
+    """Return whether numbers written as text have decimal commas, and none has a decimal point.
+
+    Examples
+    --------
+    >>> [uses_decimal_comma([SheetColumn("cm", cells)]) for cells in (("5,5", "6"), ("5.5", "6"))]
+    [True, False]
+    """
+    texts = [
+        cell for column in columns for cell in column.filled if isinstance(cell, str) and is_number(cell)
+    ]
+    return any("," in text for text in texts) and not any("." in text for text in texts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from outcomes.drafting.column import FEWEST_PATIENTS, SheetColumn
+from outcomes.drafting.column import FEWEST_PATIENTS, SheetColumn, uses_decimal_comma
 from outcomes.drafting.grid import read_grid
 from outcomes.drafting.layout import find_layout
 from outcomes.drafting.role import covariates_among, guess_role
@@ -23,6 +23,7 @@ from outcomes.drafting.sketch import (
     draft_therapies,
     find_separator,
     list_missing_words,
+    list_numeric,
     needs_rekey,
 )
 from outcomes.drafting.spelling import split_date
@@ -102,6 +103,11 @@ def draft_source(path: str | Path, sheet: str | None = None) -> Draft:
             f"{path.name} has fewer than two columns with a name; nothing can be drafted from it."
         )
     sketch = Sketch(grid, layout, columns, [guess_role(column) for column in columns])
+    if not any(role.kind in ("column", "score") for role in sketch.roles):
+        raise RecordsError(
+            f"{path.name}: no column was recognised by its name in line {layout.header_lines[-1]}; "
+            "name the columns there, or write the source TOML by hand (docs/records.md)."
+        )
     name = re.sub(r"[^a-z0-9]+", "-", path.stem.casefold()).strip("-") or "own-source"
     left_out = _list_left_out(sketch)
     sections = (_head(name, sketch), _primary(sketch), _file(sketch, left_out), _columns(sketch))
@@ -157,7 +163,7 @@ def _find_printed_day(sketch: Sketch) -> str | None:
     title = sketch.grid.rows[: sketch.layout.header_lines[0] - 1]
     words = [word for row in title for cell in row if isinstance(cell, str) for word in cell.split()]
     dates = [parts for parts in map(split_date, words) if parts]
-    order = describe_dates(sketch)
+    order = describe_dates(sketch).get("date_order")
     if len(dates) != 1 or order not in ("day-first", "month-first"):
         return None
     first, second, year = dates[0]
@@ -193,8 +199,10 @@ def _file(sketch: Sketch, left_out: Mapping[str, Iterable[str]]) -> Iterator[str
         content["encoding"] = ask("encoding", encodings=grid.encoding)
     if grid.delimiter:
         content["delimiter"] = grid.delimiter
+    if uses_decimal_comma(list_numeric(sketch)):
+        content["decimal"] = ","
+    content |= describe_dates(sketch)
     optional = {
-        "date_order": describe_dates(sketch),
         "therapy_separator": find_separator(sketch),
         "missing": list_missing_words(sketch),
     }

@@ -64,20 +64,15 @@ def find_layout(rows: Sequence[Sequence[Any]]) -> Layout:
     >>> find_layout(rows).headers
     ('Pt', 'Baseline ODI', 'Baseline Pain')
     """
-    first = _find_first_data_row(rows)
-    last_header = first - 1
-    while last_header >= 0 and not _filled(rows[last_header]):
-        last_header -= 1
-    if last_header < 0 or not _is_names(rows[last_header]):
-        raise RecordsError(
-            "No row of column names was found above the data; add one, with a different name for each column."
-        )
-    top = last_header
-    while top > 0 and last_header - top + 1 < _MAX_HEADER_LINES and _needs_more(rows, top, last_header):
+    top = _find_names(rows)
+    used = [i for i in range(len(rows[top])) if any(row[i] is not None for row in rows[top + 1 :])]
+    bottom = top
+    while bottom - top + 1 < _MAX_HEADER_LINES and _belongs_below(rows, top, bottom, used):
+        bottom += 1
+    if top > 0 and _belongs_above(rows, top, bottom, used):
         top -= 1
-    lines = tuple(range(top + 1, last_header + 2))
-    headers = _join([rows[line - 1] for line in lines])
-    return Layout(lines, headers, first + 1, _find_summaries(rows, first))
+    lines = tuple(range(top + 1, bottom + 2))
+    return Layout(lines, _join(rows[top : bottom + 1]), bottom + 2, _find_summaries(rows, bottom + 1))
 
 
 def _join(lines: Sequence[Sequence[Any]]) -> tuple[str, ...]:
@@ -95,30 +90,47 @@ def _is_names(row: Sequence[Any]) -> bool:
     return bool(cells) and all(isinstance(cell, str) and not is_number_or_date(cell) for cell in cells)
 
 
-def _find_first_data_row(rows: Sequence[Sequence[Any]]) -> int:
-    """Return the index of the first row that holds values and is about as full as those below it."""
+def _find_names(rows: Sequence[Sequence[Any]]) -> int:
+    """Return the index of the first row that is about as full as most; it has to hold names."""
     sizes = sorted(len(_filled(row)) for row in rows if _filled(row))
     usual = sizes[len(sizes) // 2]
-    for i, row in enumerate(rows[: _MAX_TITLE_LINES + 1]):
-        cells = _filled(row)
-        if len(cells) * 2 >= usual and len(cells) > 1 and any(is_number_or_date(cell) for cell in cells):
+    for i, row in enumerate(rows[:_MAX_TITLE_LINES]):
+        size = len(_filled(row))
+        if size < 2 or 2 * size < usual:
+            continue
+        if not _is_names(row):
+            break
+        if any(is_number_or_date(cell) for below in rows[i + 1 :] for cell in _filled(below)):
             return i
     raise RecordsError(
-        f"No row with numbers or dates was found in the first {_MAX_TITLE_LINES} lines; "
-        "put the table at the top of the sheet."
+        "No row of column names was found above rows with numbers or dates; "
+        "add one, with a different name for each column."
     )
 
 
-def _needs_more(rows: Sequence[Sequence[Any]], top: int, last: int) -> bool:
-    """Whether the line above belongs to the header: names are lacking or doubled without it."""
-    above = rows[top - 1]
-    if len(_filled(above)) < 2 or not _is_names(above):
+def _belongs_below(rows: Sequence[Sequence[Any]], top: int, bottom: int, used: Sequence[int]) -> bool:
+    """Whether the next line belongs to a merged header.
+
+    It names columns that the lines so far leave without a name, is blank beneath most of those that have
+    one, and none of its cells stands again in its column, as a value would.
+    """
+    if bottom + 1 >= len(rows) or not _is_names(rows[bottom + 1]):
         return False
-    names = _join([rows[line] for line in range(top, last + 1)])
-    used = [
-        names[i] for i in range(len(names)) if any(row[i] is not None for row in rows[last + 1 : last + 200])
-    ]
-    return "" in used or len(set(used)) < len(used)
+    below, above = rows[bottom + 1], rows[bottom]
+    lacking = [i for i in used if all(row[i] is None for row in rows[top : bottom + 1])]
+    doubly = [i for i in used if below[i] is not None and above[i] is not None]
+    recurs = any(row[i] == below[i] for i in used if below[i] is not None for row in rows[bottom + 2 :])
+    names_all = bool(lacking) and all(below[i] is not None for i in lacking)
+    return names_all and 2 * len(doubly) <= len(used) and not recurs
+
+
+def _belongs_above(rows: Sequence[Sequence[Any]], top: int, bottom: int, used: Sequence[int]) -> bool:
+    """Whether the line above groups columns whose names stand twice without it."""
+    above = rows[top - 1]
+    if not 2 <= len(_filled(above)) <= len(used) // 2 or not _is_names(above):
+        return False
+    names = _join(rows[top : bottom + 1])
+    return len({names[i] for i in used}) < len(used)
 
 
 def _find_summaries(rows: Sequence[Sequence[Any]], first: int) -> tuple[int, ...]:

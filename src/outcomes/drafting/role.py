@@ -21,7 +21,7 @@ from outcomes.records.column_names import match_header
 from outcomes.records.column_values import find_person_names
 
 #: Columns of the schema, and of a long file, by what their values must look like.
-_NUMERIC = {"age_years", "bmi", "duration_weeks", "n_sessions", "discharge_day", "day", "score"}
+NUMERIC = {"age_years", "bmi", "duration_weeks", "n_sessions", "discharge_day", "day", "score"}
 _DATES = {"start_date", "date"}
 _MOST_CATEGORIES = 30
 #: A column of an unknown instrument is asked about when its header is short and its values are many.
@@ -200,7 +200,7 @@ def fits_values(name: str, column: SheetColumn) -> bool:
     """Return whether the values of a column can be what its header says."""
     if not column.filled:
         return False
-    if name in _NUMERIC:
+    if name in NUMERIC:
         return column.is_numeric
     if name in _DATES:
         return column.is_dated or column.share(is_number) >= 0.9

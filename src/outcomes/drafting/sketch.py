@@ -7,10 +7,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from outcomes.drafting.column import SheetColumn, find_date_order, is_missing_word, list_codes
+from outcomes.drafting.column import SheetColumn, find_calendar, find_date_order, is_missing_word, list_codes
 from outcomes.drafting.grid import Grid
 from outcomes.drafting.layout import Layout
-from outcomes.drafting.role import Role, find_instrument, find_timepoint, order_timepoints
+from outcomes.drafting.role import NUMERIC, Role, find_instrument, find_timepoint, order_timepoints
 from outcomes.drafting.spelling import is_number, normalise
 from outcomes.facts import (
     list_instruments,
@@ -102,33 +102,35 @@ class Sketch:
         return order_timepoints(found)
 
 
-def describe_dates(sketch: Sketch) -> str | None:
-    """Return the order of the dates that are read, a question where they leave it open."""
+def describe_dates(sketch: Sketch) -> dict[str, str]:
+    """Return the order and the calendar of the dates that are read, a question where they leave them open."""
     columns = [sketch.mapped[name] for name in ("start_date", "date") if name in sketch.mapped]
     pairs = zip(sketch.columns, sketch.roles, strict=True)
     columns += [column for column, role in pairs if role.kind == "score_date"]
+    calendar = find_calendar(columns)
+    if calendar is not None:
+        return {"date_calendar": calendar if calendar == "roc" else ask("date_calendar")}
     order = find_date_order(columns)
-    if order in ("typed", "year-first"):
-        return None
-    return order or ask("date_order")
+    return {} if order in ("typed", "year-first") else {"date_order": order or ask("date_order")}
+
+
+def list_numeric(sketch: Sketch) -> list[SheetColumn]:
+    """Return the columns that are read as numbers."""
+    scores = [column for column, _ in sketch.scores]
+    return scores + [column for name, column in sketch.mapped.items() if name in NUMERIC]
 
 
 def list_missing_words(sketch: Sketch) -> list[str]:
     """Return words that stand where numbers are expected: known ones for "missing", others as questions."""
-    numeric = [column for column, _ in sketch.scores]
-    numeric += [
-        sketch.mapped[name] for name in ("age_years", "bmi", "n_sessions", "score") if name in sketch.mapped
-    ]
     usual = {simplify_name(word) for part in ("always", "words") for word in read_facts("missing")[part]}
     found: dict[str, str] = {}
-    for column in numeric:
-        words = SheetColumn(column.header, tuple(None if is_number(cell) else cell for cell in column.cells))
-        for code in list_codes(words, sketch.patients)[0]:
-            key = simplify_name(code)
-            if key not in usual:
-                known = is_missing_word(code)
-                found.setdefault(key, code.casefold() if known else ask("missing", code=repr(code)))
-    return list(found.values())
+    for column in list_numeric(sketch):
+        words = tuple(None if is_number(cell) else cell for cell in column.cells)
+        known = {str(cell).strip().casefold() for cell in words if is_missing_word(cell)}
+        found |= {simplify_name(word): word for word in sorted(known)}
+        for code in list_codes(SheetColumn(column.header, words), sketch.patients)[0]:
+            found.setdefault(simplify_name(code), ask("missing", code=repr(code)))
+    return [word for key, word in found.items() if key not in usual]
 
 
 def find_separator(sketch: Sketch) -> str | None:
