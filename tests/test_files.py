@@ -94,6 +94,10 @@ def test_a_stray_quote_refuses_its_record_only(read, wrong):
     assert [(refusal.line, refusal.rule) for refusal in text.refused] == [(3, "QUOTE_STRAY")]
 
 
+def test_quotes_with_blanks_before_them_refuse_the_file(refuse):
+    assert refuse('id,score\n"P1", "4"\n"P2", "5"\n')["QUOTE_STRAY"].count == 2
+
+
 @pytest.mark.parametrize("rest", ["P2,5\nP3,6\n", 'P2,"5"\nP3,6\n', 'P2,5\n"P3",6'])
 def test_a_quote_that_is_not_closed_refuses_the_file_at_its_line(refuse, rest):
     assert refuse(f'id,score\nP0,3\nP1,"4\n{rest}')["QUOTE_UNTERMINATED"].lines == (3,)

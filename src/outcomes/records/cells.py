@@ -197,8 +197,8 @@ _THOUSANDS_REASON = (
 
 def _find_odd(texts: pa.StringArray) -> list[int]:
     """Return the places of the texts that hold anything but printable ASCII."""
-    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
-    if not ((data < 0x20) | (data > 0x7E)).any():
+    content = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
+    if not ((content < 0x20) | (content > 0x7E)).any():
         return []
     return np.flatnonzero(pc.match_substring_regex(texts, r"[^ -~]").to_numpy(zero_copy_only=False)).tolist()
 

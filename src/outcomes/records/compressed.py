@@ -14,20 +14,20 @@ from outcomes.records.file_findings import FileFindings
 _BLOCK = 1 << 20
 
 
-def unpack_gzip(data: bytes, findings: FileFindings) -> bytes:
+def unpack_gzip(content: bytes, findings: FileFindings) -> bytes:
     """Return the content of a gzip file; one that expands too far is refused before that."""
-    with gzip.open(io.BytesIO(data)) as stream:
-        return _read_bounded(stream, len(data), findings)
+    with gzip.open(io.BytesIO(content)) as stream:
+        return _read_bounded(stream, len(content), findings)
 
 
-def unpack_zip(data: bytes, findings: FileFindings) -> bytes:
+def unpack_zip(content: bytes, findings: FileFindings) -> bytes:
     """Return the only member of a zip file; one that expands too far is refused before that."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) == 1 and not members[0].flag_bits & 1:
                 with archive.open(members[0]) as stream:
-                    return _read_bounded(stream, len(data), findings)
+                    return _read_bounded(stream, len(content), findings)
             what = "the zip file holds several files or is protected by a password"
             findings.refuse("ZIP_MEMBERS", what, remedy="unpack it and name the CSV file")
     except (zipfile.BadZipFile, NotImplementedError):

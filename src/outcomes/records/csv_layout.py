@@ -1,4 +1,4 @@
-"""The layout of delimited text: where the header is, what delimits fields, which records are no data."""
+"""The layout of delimited text: where the header is, what delimits fields, which lines are no records."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def list_header_lines(spec: FileSpec) -> tuple[int, ...]:
     return (rows,) if isinstance(rows, int) else tuple(sorted(rows))
 
 
-def find_layout(data: bytes, spec: FileSpec, findings: FileFindings) -> tuple[tuple[int, ...], str]:
+def find_layout(content: bytes, spec: FileSpec, findings: FileFindings) -> tuple[tuple[int, ...], str]:
     """Find the header's lines and the delimiter; a header elsewhere than declared refuses the file.
 
     Parameters
     ----------
-    data : bytes
+    content : bytes
         UTF-8 with line feeds.
     spec : FileSpec
     findings : FileFindings
@@ -41,7 +41,7 @@ def find_layout(data: bytes, spec: FileSpec, findings: FileFindings) -> tuple[tu
     """
     limits = read_facts("limits")["text"]
     wanted = list_header_lines(spec)
-    top = data.split(b"\n", limits["header_search_lines"] + wanted[-1])
+    top = content.split(b"\n", limits["header_search_lines"] + wanted[-1])
     # A line too long for a header is not searched for one, unless it is declared to be it.
     texts = [
         line.decode("utf-8") if len(line) < limits["max_field_chars"] or number in wanted else ""
@@ -106,7 +106,7 @@ def check_header_place(
     if not found and any(_LOOKS_LIKE_DATA.match(cell.strip()) for row in rows for cell in row):
         findings.refuse(
             "HEADER_MISSING",
-            "the first line holds data, not headers",
+            "the first line holds values, not headers",
             lines=wanted[:1],
             remedy=f"add a line of headers to the file, with {', '.join(map(repr, mapped))}",
         )
@@ -142,15 +142,15 @@ def _report_delimiter(delimiter: str, spec: FileSpec, findings: FileFindings) ->
 
 
 def drop_blank_records(
-    data: bytes, records: RecordLines, delimiter: str, ended_by_mark: bool, findings: FileFindings
+    content: bytes, records: RecordLines, delimiter: str, ended_by_mark: bool, findings: FileFindings
 ) -> RecordLines:
     """Leave out lines that hold nothing, or nothing but delimiters; they are no records."""
     filled = records.ends > records.starts
-    first = np.frombuffer(data, np.uint8)[np.minimum(records.starts, len(data) - 1)]
+    first = np.frombuffer(content, np.uint8)[np.minimum(records.starts, len(content) - 1)]
     hollow = np.isin(first, np.frombuffer(f" \t{delimiter}".encode(), np.uint8)) & filled
     signs = f" \t{delimiter}".encode()
     for index in np.flatnonzero(hollow):
-        filled[index] = bool(data[records.starts[index] : records.ends[index]].strip(signs))
+        filled[index] = bool(content[records.starts[index] : records.ends[index]].strip(signs))
     lines = records.lines[~filled]
     if len(lines) or ended_by_mark:
         what = "blank lines were skipped" + (", and an end-of-file mark" if ended_by_mark else "")
@@ -158,13 +158,13 @@ def drop_blank_records(
     return records.keep(filled)
 
 
-def find_repeated_headers(data: bytes, records: RecordLines, headers: Sequence[bytes]) -> list[Refusal]:
+def find_repeated_headers(content: bytes, records: RecordLines, headers: Sequence[bytes]) -> list[Refusal]:
     """Return the records that repeat a line of the header (two exports joined)."""
     refused = []
     sizes = records.ends - records.starts
     for header in headers:
         for index in np.flatnonzero(sizes == len(header)):
-            if data.startswith(header, records.starts[index]):
+            if content.startswith(header, records.starts[index]):
                 reason = "the header is repeated in the middle of the file"
                 refused.append(Refusal(int(records.lines[index]), None, "HEADER_REPEATED", reason))
     return refused
@@ -181,13 +181,13 @@ def is_total(cell: str) -> bool:
     return cell.strip(" :\u00a0").casefold() in read_facts("limits")["text"]["total_words"]
 
 
-def find_total_records(data: bytes, records: RecordLines, delimiter: str, last: int = 3) -> list[Refusal]:
+def find_total_records(content: bytes, records: RecordLines, delimiter: str, last: int = 3) -> list[Refusal]:
     """Return those of the last records whose first filled cell says that they sum up others."""
     refused = []
     for start, end, line in zip(
         records.starts[-last:], records.ends[-last:], records.lines[-last:], strict=True
     ):
-        cells = split_fields(data[start:end].decode("utf-8"), delimiter)
+        cells = split_fields(content[start:end].decode("utf-8"), delimiter)
         if is_total(next((cell for cell in cells if cell.strip()), "")):
             refused.append(refuse_total(int(line)))
     return refused

@@ -36,7 +36,7 @@ _BLOCK = 4 << 20
 class _CsvText:
     """Delimited text (UTF-8, line feeds) with its layout: header, delimiter, and where the records stand."""
 
-    data: bytes
+    content: bytes
     delimiter: str
     head: tuple[str, ...]
     headers: list[str]
@@ -44,7 +44,7 @@ class _CsvText:
     records: RecordLines
 
     def get_record(self, index: int) -> str:
-        return self.data[self.records.starts[index] : self.records.ends[index]].decode("utf-8")
+        return self.content[self.records.starts[index] : self.records.ends[index]].decode("utf-8")
 
     def split_record(self, index: int) -> list[str]:
         return split_fields(self.get_record(index), self.delimiter)
@@ -56,12 +56,12 @@ class _CsvText:
         return replace(self, records=self.records.keep(~np.isin(self.records.lines, lines)))
 
 
-def read_csv_columns(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
+def read_csv_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
     """Read the mapped columns of delimited text.
 
     Parameters
     ----------
-    data : bytes
+    content : bytes
         The file's content, as it lies on the disk.
     spec : FileSpec
         What is mapped; encoding, delimiter and header line where declared.
@@ -73,8 +73,8 @@ def read_csv_columns(data: bytes, spec: FileSpec, findings: FileFindings) -> Raw
     RecordsError
         With all findings, when the file is refused.
     """
-    text = _lay_out(recode_as_utf8(data, spec.encoding, findings), spec, findings)
-    refused = _refuse_lines(text)
+    text = _lay_out(recode_as_utf8(content, spec.encoding, findings), spec, findings)
+    refused = _refuse_lines(text, findings)
     text = text.without(refused)
     table, misshapen = _parse(text)
     padded = _judge_shapes(text, misshapen, spec, refused, findings)
@@ -84,39 +84,39 @@ def read_csv_columns(data: bytes, spec: FileSpec, findings: FileFindings) -> Raw
     return RawColumns(columns, lines, headers, refused)
 
 
-def _lay_out(data: bytes, spec: FileSpec, findings: FileFindings) -> _CsvText:
+def _lay_out(content: bytes, spec: FileSpec, findings: FileFindings) -> _CsvText:
     """Find header, delimiter and records, and check the header."""
-    marked = b"\x1a" in data[-64:]
-    data = data.rstrip(b"\n \x1a") + b"\n" if marked else data
-    if not data or data.isspace():
+    marked = b"\x1a" in content[-64:]
+    content = content.rstrip(b"\n \x1a") + b"\n" if marked else content
+    if not content or content.isspace():
         findings.refuse("FILE_EMPTY", "the file is empty", remedy="export it again")
         findings.stop()
-    header_lines, delimiter = find_layout(data, spec, findings)
-    records = locate_records(data, delimiter, findings, _find_offset(data, header_lines[0]))
+    header_lines, delimiter = find_layout(content, spec, findings)
+    records = locate_records(content, delimiter, findings, _find_offset(content, header_lines[0]))
     is_head = np.isin(records.lines, header_lines)
-    text = _CsvText(data, delimiter, (), [], [], records.keep(is_head))
+    text = _CsvText(content, delimiter, (), [], [], records.keep(is_head))
     rows = [text.split_record(index) for index in range(len(text.records.lines))]
     head = tuple(text.get_record(index) for index in range(len(rows)))
     headers = join_header_rows(rows)
     check_width(headers, header_lines[0], findings)
     positions = match_headers(headers, spec.mapped, header_lines[0], findings)
     records = records.keep(records.lines > header_lines[-1])
-    records = drop_blank_records(data, records, delimiter, marked, findings)
+    records = drop_blank_records(content, records, delimiter, marked, findings)
     if not len(records.lines):
         findings.refuse("FILE_NO_ROWS", "the file has a header and no records", remedy="export it again")
-    check_lengths(data, records, delimiter, headers, findings)
+    check_lengths(content, records, delimiter, headers, findings)
     findings.stop()
-    return _CsvText(data, delimiter, head, headers, positions, records)
+    return _CsvText(content, delimiter, head, headers, positions, records)
 
 
-def _find_offset(data: bytes, line: int) -> int:
+def _find_offset(content: bytes, line: int) -> int:
     offset = 0
     for _ in range(line - 1):
-        offset = data.index(b"\n", offset) + 1
+        offset = content.index(b"\n", offset) + 1
     return offset
 
 
-def _refuse_lines(text: _CsvText) -> list[Refusal]:
+def _refuse_lines(text: _CsvText, findings: FileFindings) -> list[Refusal]:
     """Return the records that are none by their bytes: stray quotes, repeated headers, totals."""
     reason = "a quote stands inside a field, so the fields cannot be told apart"
     stray = []
@@ -124,10 +124,14 @@ def _refuse_lines(text: _CsvText) -> list[Refusal]:
         place = count_whole_fields(text.get_record(index), text.delimiter)
         header = text.headers[place] if place in text.positions else None
         stray.append(Refusal(int(text.records.lines[index]), header, "QUOTE_STRAY", reason))
+    if len(stray) > read_facts("limits")["text"]["max_misshapen_share"] * len(text.records.lines):
+        what, remedy = "quotes stand inside the fields of most records", "export without blanks beside quotes"
+        findings.refuse("QUOTE_STRAY", what, lines=text.records.stray, remedy=remedy)
+        findings.stop()
     rest = text.without(stray)
-    repeated = find_repeated_headers(text.data, rest.records, [head.encode("utf-8") for head in text.head])
+    repeated = find_repeated_headers(text.content, rest.records, [head.encode("utf-8") for head in text.head])
     rest = rest.without(repeated)
-    return [*stray, *repeated, *find_total_records(text.data, rest.records, text.delimiter)]
+    return [*stray, *repeated, *find_total_records(text.content, rest.records, text.delimiter)]
 
 
 def _parse(text: _CsvText) -> tuple[pa.Table, dict[int, int]]:
@@ -168,9 +172,9 @@ def _join_records(text: _CsvText) -> pa.Buffer:
     breaks = np.flatnonzero(starts[1:] != ends[:-1] + 1)
     first, last = np.append(0, breaks + 1), np.append(breaks, len(starts) - 1)
     if len(first) == 1:
-        return pa.py_buffer(text.data).slice(int(starts[0]), int(ends[-1] - starts[0]))
+        return pa.py_buffer(text.content).slice(int(starts[0]), int(ends[-1] - starts[0]))
     runs = zip(starts[first], ends[last], strict=True)
-    return pa.py_buffer(b"\n".join(text.data[start:end] for start, end in runs))
+    return pa.py_buffer(b"\n".join(text.content[start:end] for start, end in runs))
 
 
 def _judge_shapes(
@@ -181,7 +185,7 @@ def _judge_shapes(
     if not misshapen:
         return {}
     last = len(text.records.lines) - 1
-    if misshapen.get(last, width) < width and not text.data.endswith(b"\n"):
+    if misshapen.get(last, width) < width and not text.content.endswith(b"\n"):
         findings.refuse(
             "TRUNCATED",
             f"the last line has no end and {misshapen[last]} of {width} fields; the file was cut off",

@@ -16,12 +16,12 @@ _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-b
 _UTF32_MARKS = {codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be"}
 
 
-def recode_as_utf8(data: bytes, declared: str | None, findings: FileFindings) -> bytes:
+def recode_as_utf8(content: bytes, declared: str | None, findings: FileFindings) -> bytes:
     """Return the bytes as UTF-8 with line feeds only, noting every repair.
 
     Parameters
     ----------
-    data : bytes
+    content : bytes
         The file's content.
     declared : str or None
         Encoding that the source TOML declares; UTF-8 where it says nothing.
@@ -35,14 +35,14 @@ def recode_as_utf8(data: bytes, declared: str | None, findings: FileFindings) ->
     FactsError
         When the declared encoding is unknown.
     """
-    data, declared = _strip_marks(data, declared, findings)
+    content, declared = _strip_marks(content, declared, findings)
     if declared is None or _normalise(declared) in ("utf-8", "ascii"):
-        _check_utf8(data, findings)
+        _check_utf8(content, findings)
     else:
-        data = _decode_declared(data, declared, findings)
-    _check_nul(data, findings)
+        content = _decode_declared(content, declared, findings)
+    _check_nul(content, findings)
     findings.stop()
-    return _unify_line_ends(data, findings)
+    return _unify_line_ends(content, findings)
 
 
 def _normalise(encoding: str) -> str:
@@ -53,30 +53,30 @@ def _normalise(encoding: str) -> str:
     return "utf-8" if name == "utf-8-sig" else name
 
 
-def _strip_marks(data: bytes, declared: str | None, findings: FileFindings) -> tuple[bytes, str | None]:
+def _strip_marks(content: bytes, declared: str | None, findings: FileFindings) -> tuple[bytes, str | None]:
     """Remove byte order marks; those of UTF-16 and UTF-32 declare the encoding."""
     for marks in (_UTF32_MARKS, _UTF16_MARKS):
         for mark, encoding in marks.items():
-            if data.startswith(mark):
+            if content.startswith(mark):
                 findings.repair("ENC_UTF16", f"the text is {encoding.upper()} by its byte order mark")
-                return data[len(mark) :], encoding
+                return content[len(mark) :], encoding
     number = 0
-    while data.startswith(codecs.BOM_UTF8, number * len(codecs.BOM_UTF8)):
+    while content.startswith(codecs.BOM_UTF8, number * len(codecs.BOM_UTF8)):
         number += 1
     if number:
         findings.repair("ENC_BOM", "a byte order mark before the header was skipped", count=number)
-    return data[number * len(codecs.BOM_UTF8) :], declared
+    return content[number * len(codecs.BOM_UTF8) :], declared
 
 
-def _decode_declared(data: bytes, declared: str, findings: FileFindings) -> bytes:
+def _decode_declared(content: bytes, declared: str, findings: FileFindings) -> bytes:
     encoding = _normalise(declared)
     try:
-        text = data.decode(encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
         findings.refuse(
             "ENC_INVALID_BYTE",
             f"byte {error.start} does not fit the declared encoding {declared}",
-            lines=[_find_line(data, error.start)],
+            lines=[_find_line(content, error.start)],
             remedy="declare the encoding the file was saved with: encoding = ...",
         )
         findings.stop()
@@ -85,19 +85,19 @@ def _decode_declared(data: bytes, declared: str, findings: FileFindings) -> byte
     return text.encode("utf-8")
 
 
-def _check_utf8(data: bytes, findings: FileFindings) -> None:
+def _check_utf8(content: bytes, findings: FileFindings) -> None:
     """Refuse what is not UTF-8: a byte is damaged, exports were joined, or an encoding is missing."""
-    if data.isascii() or _is_utf8(data):
+    if content.isascii() or _is_utf8(content):
         return
-    lines = data.split(b"\n")
+    lines = content.split(b"\n")
     broken = [number for number, line in enumerate(lines, 1) if not line.isascii() and not _is_utf8(line)]
     sound = any(not line.isascii() and _is_utf8(line) for line in lines)
-    offset = _first_invalid(data)
+    offset = _first_invalid(content)
     wrong_bytes = sum(_count_invalid(lines[number - 1], limit=2) for number in broken[:2])
     named = f"first at byte {offset}"
     if wrong_bytes == 1:
         what = f"one byte is not UTF-8, {named}; the file may be damaged"
-        remedy = f"export it again; should it be in another encoding, say so: {_name_candidates(data)}"
+        remedy = f"export it again; should it be in another encoding, say so: {_name_candidates(content)}"
         findings.refuse("ENC_INVALID_BYTE", what, lines=broken, remedy=remedy)
     elif sound:
         what = f"some lines are UTF-8 and others are not, {named}; exports were joined"
@@ -105,14 +105,14 @@ def _check_utf8(data: bytes, findings: FileFindings) -> None:
         findings.refuse("ENC_MIXED", what, lines=broken, remedy=remedy)
     else:
         what = f"the text is not UTF-8, {named}, and no encoding is declared"
-        findings.refuse("ENC_UNDECIDED", what, lines=broken, remedy=f"add {_name_candidates(data)}")
+        findings.refuse("ENC_UNDECIDED", what, lines=broken, remedy=f"add {_name_candidates(content)}")
     findings.stop()
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(content: bytes) -> bool:
     """Whether the bytes are valid UTF-8, checked without a decoded copy."""
-    offsets = pa.array([0, len(data)], pa.int64()).buffers()[1]
-    text = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(data))
+    offsets = pa.array([0, len(content)], pa.int64()).buffers()[1]
+    text = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(content))
     try:
         text.validate(full=True)
     except pa.ArrowInvalid:
@@ -120,12 +120,12 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _first_invalid(data: bytes) -> int:
+def _first_invalid(content: bytes) -> int:
     decoder, position = codecs.getincrementaldecoder("utf-8")(), 0
-    for start in range(0, len(data), _BLOCK):
+    for start in range(0, len(content), _BLOCK):
         pending = len(decoder.getstate()[0])
         try:
-            decoder.decode(data[start : start + _BLOCK], start + _BLOCK >= len(data))
+            decoder.decode(content[start : start + _BLOCK], start + _BLOCK >= len(content))
         except UnicodeDecodeError as error:
             position = start - pending + error.start
             break
@@ -144,25 +144,25 @@ def _count_invalid(line: bytes, limit: int) -> int:
     return number
 
 
-def _name_candidates(data: bytes) -> str:
+def _name_candidates(content: bytes) -> str:
     fitting = []
     for encoding in read_facts("limits")["text"]["candidate_encodings"]:
         try:
-            data.decode(encoding)
+            content.decode(encoding)
         except UnicodeDecodeError:
             continue
         fitting.append(f'encoding = "{encoding}"')
     return " or ".join(fitting) or "none of the usual encodings fits all of it"
 
 
-def _find_line(data: bytes, offset: int) -> int:
-    return data.count(b"\n", 0, offset) + 1
+def _find_line(content: bytes, offset: int) -> int:
+    return content.count(b"\n", 0, offset) + 1
 
 
-def _check_nul(data: bytes, findings: FileFindings) -> None:
-    if b"\0" not in data:
+def _check_nul(content: bytes, findings: FileFindings) -> None:
+    if b"\0" not in content:
         return
-    lines = [number for number, line in enumerate(data.split(b"\n"), 1) if b"\0" in line]
+    lines = [number for number, line in enumerate(content.split(b"\n"), 1) if b"\0" in line]
     findings.refuse(
         "NUL_BYTE",
         "NUL bytes stand in the text",
@@ -171,16 +171,16 @@ def _check_nul(data: bytes, findings: FileFindings) -> None:
     )
 
 
-def _unify_line_ends(data: bytes, findings: FileFindings) -> bytes:
-    if b"\r" not in data:
-        return data
-    feeds, returns, pairs = data.count(b"\n"), data.count(b"\r"), data.count(b"\r\n")
+def _unify_line_ends(content: bytes, findings: FileFindings) -> bytes:
+    if b"\r" not in content:
+        return content
+    feeds, returns, pairs = content.count(b"\n"), content.count(b"\r"), content.count(b"\r\n")
     if not feeds:
         findings.repair("EOL_CR", "lines end in a carriage return only")
     elif pairs != returns or pairs != feeds:
         findings.repair("EOL_MIXED", "line ends are mixed")
-    data = data.replace(b"\r\n", b"\n")
-    return data.replace(b"\r", b"\n") if pairs != returns else data
+    content = content.replace(b"\r\n", b"\n")
+    return content.replace(b"\r", b"\n") if pairs != returns else content
 
 
 def find_mojibake(text: str) -> bool:

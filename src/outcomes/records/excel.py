@@ -29,7 +29,7 @@ from outcomes.records.workbook import (
 )
 
 
-def read_excel_columns(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
+def read_excel_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
     """Read the mapped columns of a workbook's sheet.
 
     Dates become ISO text, whole numbers lose their decimals, booleans read TRUE and FALSE. A formula gives
@@ -37,7 +37,7 @@ def read_excel_columns(data: bytes, spec: FileSpec, findings: FileFindings) -> R
 
     Parameters
     ----------
-    data : bytes
+    content : bytes
         The workbook.
     spec : FileSpec
         What is mapped; ``sheet`` where there are several.
@@ -51,7 +51,7 @@ def read_excel_columns(data: bytes, spec: FileSpec, findings: FileFindings) -> R
         When hidden rows, a hidden mapped column, a hidden sheet or comments are in what would be read.
     """
     try:
-        container = open_container(data, findings)
+        container = open_container(content, findings)
         sheet = _choose_sheet(list_sheets(container), spec.sheet, findings)
         _check_full(find_last_row(container, sheet), findings)
         structure = read_structure(container, sheet)
@@ -59,7 +59,7 @@ def read_excel_columns(data: bytes, spec: FileSpec, findings: FileFindings) -> R
     except (ElementTree.ParseError, KeyError, ValueError, zipfile.BadZipFile):
         findings.refuse("XLSX_CORRUPT", "the workbook is damaged", remedy="save it again")
         findings.stop()
-    return _read_sheet(data, sheet, structure, spec, findings)
+    return _read_sheet(content, sheet, structure, spec, findings)
 
 
 def _check_full(last_row: int, findings: FileFindings) -> None:
@@ -69,7 +69,7 @@ def _check_full(last_row: int, findings: FileFindings) -> None:
         findings.stop()
 
 
-def refuse_macro_workbook(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
+def refuse_macro_workbook(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
     """Refuse a workbook that may hold macros, whatever is in it."""
     what = "workbooks with macros (.xlsm) are never opened"
     findings.refuse("XLSX_ACTIVE_CONTENT", what, remedy="save it as .xlsx")
@@ -100,13 +100,13 @@ def _choose_sheet(sheets: Sequence[Sheet], wanted: str | None, findings: FileFin
 
 
 def _read_sheet(
-    data: bytes, sheet: Sheet, structure: SheetStructure, spec: FileSpec, findings: FileFindings
+    content: bytes, sheet: Sheet, structure: SheetStructure, spec: FileSpec, findings: FileFindings
 ) -> RawColumns:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles and extensions that hold no values
         import openpyxl
 
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         page = book[sheet.title]
         page.reset_dimensions()
         if book.epoch == openpyxl.utils.datetime.CALENDAR_MAC_1904:

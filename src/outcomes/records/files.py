@@ -75,10 +75,10 @@ def read_text_table(
     findings = _check_name(path.name, check_name)
     kind = _check_place(path, root, findings)
     before = path.stat()
-    data = _read_bytes(path, kind, findings)
-    digest = hashlib.sha256(data).hexdigest()
-    raw = _READERS[kind](data, spec, findings)
-    del data
+    content = _read_bytes(path, kind, findings)
+    digest = hashlib.sha256(content).hexdigest()
+    raw = _READERS[kind](content, spec, findings)
+    del content
     table, bad_cells = tidy_columns(raw, spec, findings)
     _check_unchanged(path, before, digest, findings)
     findings.stop()
@@ -232,12 +232,12 @@ def _report_refused(refused: list[Refusal], findings: FileFindings) -> None:
         findings.add("quarantine_row", rule, same[0].reason, lines=lines, column=column)
 
 
-def _read_gzip(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
-    return read_csv_columns(unpack_gzip(data, findings), spec, findings)
+def _read_gzip(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
+    return read_csv_columns(unpack_gzip(content, findings), spec, findings)
 
 
-def _read_zip(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
-    return read_csv_columns(unpack_zip(data, findings), spec, findings)
+def _read_zip(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
+    return read_csv_columns(unpack_zip(content, findings), spec, findings)
 
 
 _READERS: dict[str, Callable[[bytes, FileSpec, FileFindings], RawColumns]] = {

@@ -9,9 +9,9 @@ import numpy as np
 
 from outcomes.facts import read_facts
 from outcomes.records.file_findings import FileFindings
+from outcomes.records.quotes import FEED, QUOTE, find_wrong_quotes, follow_quotes
 
 _BLOCK = 8 << 20
-_QUOTE, _FEED = ord('"'), ord("\n")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RecordLines:
         return RecordLines(*kept, self.stray, self.spans_lines)
 
 
-def locate_records(data: bytes, delimiter: str, findings: FileFindings, start: int = 0) -> RecordLines:
+def locate_records(content: bytes, delimiter: str, findings: FileFindings, start: int = 0) -> RecordLines:
     """Find the records of delimited text (UTF-8, line feeds) from an offset at which no quote is open.
 
     Blank lines are records of length zero. A quote is whole where it opens a field and closes it; where
@@ -50,7 +50,7 @@ def locate_records(data: bytes, delimiter: str, findings: FileFindings, start: i
 
     Parameters
     ----------
-    data : bytes
+    content : bytes
     delimiter : str
         One ASCII character.
     findings : FileFindings
@@ -58,14 +58,14 @@ def locate_records(data: bytes, delimiter: str, findings: FileFindings, start: i
     start : int
         Offset of the first record.
     """
-    view = np.frombuffer(data, np.uint8)[start:]
+    view = np.frombuffer(content, np.uint8)[start:]
     feeds, outside, sound = _scan_blocks(view, ord(delimiter))
-    if len(view) and view[-1] != _FEED:
+    if len(view) and view[-1] != FEED:
         feeds, outside = np.append(feeds, len(view)), np.append(outside, True)
-    first_line = data.count(b"\n", 0, start) + 1
+    first_line = content.count(b"\n", 0, start) + 1
     stray = np.empty(0, np.int64)
     if not sound:
-        outside, stray = _follow_quotes(data, start, feeds, delimiter, first_line, findings)
+        outside, stray = _follow(view, feeds, delimiter, first_line, findings)
     line_starts = np.concatenate(([0], feeds[:-1] + 1)) if len(feeds) else feeds
     closes = np.flatnonzero(outside)
     opens = np.concatenate(([0], closes[:-1] + 1)) if len(closes) else closes
@@ -79,12 +79,12 @@ def _scan_blocks(view: np.ndarray, delimiter: int) -> tuple[np.ndarray, np.ndarr
     feeds, outside, is_open, sound = [], [], 0, True
     for begin in range(0, len(view), _BLOCK):
         block = view[begin : begin + _BLOCK]
-        ends = np.flatnonzero(block == _FEED)
-        quotes = np.flatnonzero(block == _QUOTE)
+        ends = np.flatnonzero(block == FEED)
+        quotes = np.flatnonzero(block == QUOTE)
         inside = (np.searchsorted(quotes, ends) + is_open) % 2 == 1 if len(quotes) or is_open else None
         if len(quotes):
             opening = (np.arange(len(quotes)) + is_open) % 2 == 0
-            sound &= _check_quotes(view, quotes + begin, opening, delimiter)
+            sound &= not find_wrong_quotes(view, quotes + begin, opening, delimiter).any()
             is_open = (is_open + len(quotes)) % 2
         feeds.append(ends + begin)
         outside.append(np.ones(len(ends), bool) if inside is None else ~inside)
@@ -93,71 +93,30 @@ def _scan_blocks(view: np.ndarray, delimiter: int) -> tuple[np.ndarray, np.ndarr
     return np.concatenate(feeds), np.concatenate(outside), bool(sound and not is_open)
 
 
-def _check_quotes(view: np.ndarray, quotes: np.ndarray, opening: np.ndarray, delimiter: int) -> bool:
-    """Whether every opening quote follows, and every closing one precedes, a field's edge or a quote."""
-    left, right = quotes[opening] - 1, quotes[~opening] + 1
-    before = np.where(left >= 0, view[left], _FEED)
-    after = np.where(right < len(view), view[np.minimum(right, len(view) - 1)], _FEED)
-    edges = np.array([delimiter, _FEED, _QUOTE], np.uint8)
-    return bool(np.isin(before, edges).all() and np.isin(after, edges).all())
-
-
-def _follow_quotes(
-    data: bytes, start: int, feeds: np.ndarray, delimiter: str, first_line: int, findings: FileFindings
+def _follow(
+    view: np.ndarray, feeds: np.ndarray, delimiter: str, first_line: int, findings: FileFindings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Follow the quotes line by line, for a text in which some do not enclose whole fields."""
-    sign = re.escape(delimiter.encode())
-    quoted = rb'"[^"]*(?:""[^"]*)*"'
-    plain = rb'[^"%b]*' % sign
-    field = rb"(?:%b|%b)" % (quoted, plain)
-    whole = re.compile(rb"%b(?:%b%b)*\Z" % (field, sign, field))
-    left_open = re.compile(rb'(?:%b%b)*"[^"]*(?:""[^"]*)*\Z' % (field, sign))
-    closed = re.compile(rb'[^"]*(?:""[^"]*)*"(?:\Z|%b)' % sign)
-    still_open = re.compile(rb'[^"]*(?:""[^"]*)*\Z')
-
-    outside, stray, opened = np.ones(len(feeds), bool), [], None
-    bounds = np.concatenate(([0], feeds + 1)) + start
-    for index in _lines_with_quotes(data, start, feeds):
-        line = data[bounds[index] : feeds[index] + start]
-        if opened is not None:
-            if still_open.match(line):
-                continue
-            end = closed.match(line)
-            if end is None:
-                break
-            outside[opened:index] = False
-            first, opened = opened, None
-            line = line[end.end() :]
-            if left_open.match(line):
-                opened = first
-            elif not whole.match(line):
-                opened = first
-                break
-        elif left_open.match(line):
-            opened = index
-        elif not whole.match(line):
-            stray.append(index)
-    if opened is not None:
+    """Return whether each line end is outside quotes, and the stray lines, where some quotes are wrong."""
+    faults = follow_quotes(view, feeds, delimiter)
+    if faults.unterminated is not None:
         findings.refuse(
             "QUOTE_UNTERMINATED",
             "a quote opens a field and is not closed where the field ends",
-            lines=[opened + first_line],
+            lines=[faults.unterminated + first_line],
             remedy="close the quote in the file, or export it again",
         )
         findings.stop()
-    return outside, np.array(stray, np.int64)
+    outside = np.ones(len(feeds), bool)
+    for first, last in faults.spans:
+        outside[first:last] = False
+    return outside, np.array(faults.stray, np.int64)
 
 
-def _lines_with_quotes(data: bytes, start: int, feeds: np.ndarray) -> np.ndarray:
-    view = np.frombuffer(data, np.uint8)[start:]
-    return np.unique(np.searchsorted(feeds, np.flatnonzero(view == _QUOTE)))
-
-
-def check_lengths(data: bytes, records: RecordLines, delimiter: str, headers: list[str], findings) -> None:
+def check_lengths(content: bytes, records: RecordLines, delimiter: str, headers: list[str], findings) -> None:
     """Refuse records with a field longer than the limit, naming line and column."""
     limit = read_facts("limits")["text"]["max_field_chars"]
     for index in np.flatnonzero(records.ends - records.starts > limit):
-        text = data[records.starts[index] : records.ends[index]].decode("utf-8")
+        text = content[records.starts[index] : records.ends[index]].decode("utf-8")
         for position, cell in enumerate(split_fields(text, delimiter)):
             if len(cell) > limit:
                 column = headers[position] if position < len(headers) else None

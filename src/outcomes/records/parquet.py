@@ -17,7 +17,7 @@ from outcomes.records.headers import check_width, match_headers, name_headers
 _EXTENSION_KEY = b"ARROW:extension:name"
 
 
-def read_parquet_columns(data: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
+def read_parquet_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
     """Read the mapped columns of a Parquet file.
 
     Texts, numbers, decimals, booleans, dates and timestamps are read, dictionary-encoded or not; nested and
@@ -25,7 +25,7 @@ def read_parquet_columns(data: bytes, spec: FileSpec, findings: FileFindings) ->
 
     Parameters
     ----------
-    data : bytes
+    content : bytes
         The file.
     spec : FileSpec
     findings : FileFindings
@@ -38,15 +38,15 @@ def read_parquet_columns(data: bytes, spec: FileSpec, findings: FileFindings) ->
     import pyarrow.parquet as pq
 
     try:
-        footer = pq.read_metadata(pa.BufferReader(data))
+        footer = pq.read_metadata(pa.BufferReader(content))
         _check_extensions(footer, findings)
         findings.stop()
         schema = footer.schema.to_arrow_schema()
         positions = _check_columns(schema, footer, spec, findings)
-        _check_size(footer, schema, positions, len(data), findings)
+        _check_size(footer, schema, positions, len(content), findings)
         findings.stop()
         names = [schema.names[place] for place in positions]
-        table = pq.ParquetFile(pa.BufferReader(data)).read(
+        table = pq.ParquetFile(pa.BufferReader(content)).read(
             columns=list(dict.fromkeys(names)), use_threads=False
         )
         table.validate(full=True)

@@ -51,7 +51,7 @@ class TextTable:
         Cells that cannot be read (a formula without a value, an error, a control character); null in
         ``table``. A long file refuses their record, a wide one the cell where the schema allows it.
     n_read : int
-        Data records of the file: ``len(lines) + len(refused)``.
+        Records of the file: ``len(lines) + len(refused)``.
     sha256 : str
         Of the file's bytes.
     """

@@ -55,7 +55,7 @@ class SheetStructure:
     comments: set[tuple[int, int]] = field(default_factory=set)
 
 
-def open_container(data: bytes, findings: FileFindings) -> zipfile.ZipFile:
+def open_container(content: bytes, findings: FileFindings) -> zipfile.ZipFile:
     """Open a workbook's zip container after checking its directory; nothing is unpacked before.
 
     Raises
@@ -64,7 +64,7 @@ def open_container(data: bytes, findings: FileFindings) -> zipfile.ZipFile:
         When it is damaged, too large when unpacked, or holds macros, links, entities or a password.
     """
     try:
-        container = zipfile.ZipFile(io.BytesIO(data))
+        container = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile:
         findings.refuse("XLSX_CORRUPT", "the workbook is damaged", remedy="save it again")
         findings.stop()
