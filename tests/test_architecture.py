@@ -218,3 +218,35 @@ def test_report_notebooks_hold_a_few_plain_lines(path):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 module = getattr(node, "module", None) or node.names[0].name
                 assert module.split(".")[0] == "outcomes", f"{path.name} imports {module}"
+
+
+def _texts(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the string literals of a module that are no docstrings, with their lines."""
+    tree = _tree(path)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value, node.lineno
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if _room(path) != "synthetic"], ids=_name)
+def test_what_the_field_knows_stands_in_facts_not_in_code(path):
+    """No module names an instrument, a threshold or a therapy, but for the made-up clinic itself."""
+    from outcomes.facts import list_instruments, read_instrument, read_therapies
+
+    thresholds = {entry.id for id in list_instruments() for entry in read_instrument(id).thresholds}
+    # "other" is an everyday word, not only a therapy.
+    known = {*list_instruments(), *thresholds, *read_therapies()} - {"other"}
+    named = [f"{_name(path)}:{line}: {text!r}" for text, line in _texts(path) if text in known]
+    assert not named, "read it from the facts or the source"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_nothing_is_left_to_do_later(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"raise NotImplementedError|\b(TODO|FIXME|XXX)\b", text)
