@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from outcomes.facts import Words
 from outcomes.reports.exports import strip_png
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # tags of a heading's cell that the page's style sheet knows
 _MARKS = ("answer", "methods")
+_CAPTION = re.compile(r"<caption>(.*?)</caption>", flags=re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,16 @@ class Block:
     html : Markup
         Went through an allow-list.
     kind : str
-        ``prose``, or the view's kind.
-    id, alt, caption, label : str
-        Of the view; the label names the region in which a wide table scrolls.
+        ``prose``, ``figure``, ``table`` or ``sentence``.
+    id : str
+        Of the view.
     image : str
         The figure's PNG in base 64.
+    alt : str
+        What the figure shows, in words.
+    caption : str
+    label : str
+        Names the region in which a wide table scrolls.
     """
 
     html: Markup
@@ -173,17 +179,16 @@ def render_page(page: Page, words: Words) -> str:
 
 
 def _show_view(view: View, words: Words) -> Block:
-    fragment = Markup(render_fragment(view.html))
-    return Block(
-        html=fragment,
-        kind=view.kind,
-        id=view.id,
-        image=base64.b64encode(strip_png(view.png)).decode("ascii") if view.png is not None else "",
-        alt=view.alt,
-        # a table may hold its caption itself
-        caption="" if "<caption" in fragment else view.caption,
-        label=view.caption or words.say("page.table"),
-    )
+    if view.png is not None:
+        image = base64.b64encode(strip_png(view.png)).decode("ascii")
+        return Block(Markup(), view.kind, view.id, image, view.alt, escape(view.caption))
+    fragment = render_fragment(view.html)
+    if "<table" not in fragment:
+        return Block(Markup(fragment), "sentence", view.id)
+    # a table's caption stands below the region in which a wide table scrolls, so that it stays in sight
+    captions = [Markup(text) for text in _CAPTION.findall(fragment)] or [escape(view.caption)]
+    label = Markup(" ").join(captions).striptags() or words.say("page.table")
+    return Block(Markup(_CAPTION.sub("", fragment)), "table", view.id, "", "", captions[0], label)
 
 
 def _open_section(title: str, cell: NotebookNode, before: Sequence[Section]) -> Section:

@@ -13,6 +13,7 @@ from outcomes.views.outcome_tables import (
     tabulate_effect_sizes,
     tabulate_responders,
 )
+from outcomes.views.quality_tables import say_counting, tabulate_assessed, tabulate_reading, tabulate_recorded
 from outcomes.views.statements import say_flow, say_header, say_limits, say_methods, tabulate_instrument
 from outcomes.views.trajectory import draw_trajectory
 from outcomes.views.view import View, read_view, write_view
@@ -26,10 +27,12 @@ __all__ = [
     "draw_trajectory",
     "read_view",
     "say_answer",
+    "say_counting",
     "say_flow",
     "say_header",
     "say_limits",
     "say_methods",
+    "tabulate_assessed",
     "tabulate_baseline",
     "tabulate_change",
     "tabulate_comparability",
@@ -38,6 +41,8 @@ __all__ = [
     "tabulate_effect_sizes",
     "tabulate_instrument",
     "tabulate_nonresponse",
+    "tabulate_reading",
+    "tabulate_recorded",
     "tabulate_responders",
     "tabulate_standardised",
     "write_view",

@@ -130,7 +130,7 @@ def say_methods(*releases: Release) -> View:
     entries += [(words.say("sentences.estimand"), text) for text in estimands]
     notes = dict.fromkeys(note for release in releases for note in release.notes)
     entries += [(words.say("sentences.numbers"), " ".join(notes))] if notes else []
-    entries.append((words.say("sentences.made_from"), _say_origin(releases[0])))
+    entries.append((words.say("sentences.made_from"), describe_origin(releases[0])))
     alt = " ".join(f"{term}: {text}" for term, text in entries)
     return build_view("methods", "sentence", releases, render_list(entries), alt=alt)
 
@@ -165,7 +165,8 @@ def _describe_threshold(threshold: Threshold, instrument: Instrument) -> str:
     )  # fmt: skip
 
 
-def _say_origin(release: Release) -> str:
+def describe_origin(release: Release) -> str:
+    """Return in words what a release was made from: source, records, version, day."""
     from outcomes import __version__
 
     words = read_words()
