@@ -161,7 +161,8 @@ def _find_kind(name: str, findings: FileFindings) -> str:
             return suffixes[suffix]
     known = any(name.casefold().endswith(suffix) for suffix in limits["refused_suffixes"])
     what = "files of this format are never opened" if known else "this is not a format of records"
-    _refuse(findings, "FORMAT_NOT_ALLOWED", what, f"export as one of {', '.join(suffixes)}")
+    readable = ", ".join(suffix for suffix, kind in suffixes.items() if kind != "xlsm")
+    _refuse(findings, "FORMAT_NOT_ALLOWED", what, f"export as one of {readable}")
     raise AssertionError("refusing raises")
 
 
