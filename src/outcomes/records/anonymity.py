@@ -48,7 +48,7 @@ def report_anonymity(episodes: pd.DataFrame, source: Source, file: str | None) -
 def _coarsen(values: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(values):
         return values // _DECADE
-    return values.astype("str")
+    return values.cat.codes if isinstance(values.dtype, pd.CategoricalDtype) else values.astype("str")
 
 
 def _suggest_coarser(traits: pd.DataFrame, columns: list[str], k: int) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from outcomes.facts import Column, Source, read_schema, read_therapies
 from outcomes.records.assessments import Assessments
 from outcomes.records.attributes import Attribute, take_first
-from outcomes.records.coded import Coded
+from outcomes.records.coded import Coded, sort_rows
 from outcomes.records.dates import NO_DATE, to_day_number
 from outcomes.records.linking import Links
 from outcomes.records.timing import list_timepoints
@@ -82,8 +82,10 @@ def build_episodes(
         else:
             columns[name] = shape_column(column, _absent(len(kept)))
     columns["episode_id"] = frame.name(kept)
-    patients = frame.links.patients[kept]
-    columns["patient_id"] = pd.Categorical(patients, categories=pd.Index(sorted(set(patients)), dtype="str"))
+    columns["patient_id"] = frame.name(kept)
+    if frame.links.patients is not frame.links.episodes:
+        patients = frame.links.patients[kept]
+        columns["patient_id"] = pd.Categorical(patients, categories=pd.Index(np.unique(patients), dtype="str"))
     names = sorted({reasons[i] for i in np.unique(excluded[kept]) if i >= 0})
     place = np.array(
         [names.index(reason) if reason in names else -1 for reason in reasons] + [-1], dtype=np.int32
@@ -151,8 +153,8 @@ def build_assessments(
     """
     labels = list_timepoints(source)
     moment = np.where(scores.day != NO_DATE, scores.day, scores.timepoint)
-    order = np.lexsort((scores.measure, moment, frame.position[scores.episode]))
-    scores = scores.keep(np.ones(len(scores), dtype=bool)) if len(order) == 0 else _reorder(scores, order)
+    order = sort_rows(frame.position[scores.episode], moment, scores.measure)
+    scores = scores.take(order)
     ids = [measure.instrument.id for measure in scores.measures]
     variants = [measure.variant for measure in scores.measures]
     return pd.DataFrame(
@@ -168,19 +170,6 @@ def build_assessments(
             "n_items_missing": _whole(scores.n_missing.astype(float), scores.n_missing < 0),
             "sessions_to_date": _whole(sessions[order], np.isnan(sessions[order])),
         }
-    )
-
-
-def _reorder(scores: Assessments, order: np.ndarray) -> Assessments:
-    from dataclasses import fields, replace
-
-    return replace(
-        scores,
-        **{
-            f.name: getattr(scores, f.name)[order]
-            for f in fields(scores)
-            if f.name not in ("measures", "columns")
-        },
     )
 
 

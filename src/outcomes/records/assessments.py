@@ -51,14 +51,12 @@ class Assessments:
 
     def keep(self, rows: np.ndarray) -> Assessments:
         """Return the assessments that ``rows`` (a mask) marks."""
-        if rows.all():
-            return self
-        arrays = {
-            entry.name: getattr(self, entry.name)[rows]
-            for entry in fields(self)
-            if entry.name not in ("measures", "columns")
-        }
-        return replace(self, **arrays)
+        return self if rows.all() else self.take(np.flatnonzero(rows))
+
+    def take(self, places: np.ndarray) -> Assessments:
+        """Return the assessments at these places, in their order."""
+        names = (entry.name for entry in fields(self) if entry.name not in ("measures", "columns"))
+        return replace(self, **{name: getattr(self, name)[places] for name in names})
 
 
 def gather_assessments(

@@ -113,11 +113,11 @@ def _say_range(column: Column) -> str:
 
 
 def _join_pieces(column: Column, pieces: list[tuple[Part, np.ndarray, Coded]]) -> Attribute:
-    values = np.unique(np.concatenate([typed.values[_used(typed)] for _, _, typed in pieces]))
+    values = np.unique(np.concatenate([typed.values[typed.mark_used()] for _, _, typed in pieces]))
     records, episodes, codes = [], [], []
     for part, episode, typed in pieces:
         position = np.append(np.searchsorted(values, typed.values), -1).astype(np.int32)
-        position[np.append(~_used(typed), True)] = -1
+        position[np.append(~typed.mark_used(), True)] = -1
         code = position[typed.codes]
         rows = np.flatnonzero((code >= 0) & (episode >= 0))
         records.append((part.place.start + rows).astype(np.int32))
@@ -125,10 +125,6 @@ def _join_pieces(column: Column, pieces: list[tuple[Part, np.ndarray, Coded]]) -
         codes.append(code[rows])
     header = pieces[0][0].spec.columns[column.name]
     return Attribute(column, header, *(np.concatenate(x) for x in (records, episodes, codes)), values)
-
-
-def _used(typed: Coded) -> np.ndarray:
-    return np.bincount(typed.codes + 1, minlength=len(typed.values) + 1)[1:] > 0
 
 
 def refuse_conflicts(attribute: Attribute, n_episodes: int, problems: Problems) -> None:

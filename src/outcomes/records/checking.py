@@ -19,7 +19,7 @@ from outcomes.records.assessments import gather_assessments
 from outcomes.records.attributes import collect_attributes, refuse_conflicts, take_first
 from outcomes.records.coded import Coded
 from outcomes.records.dates import NO_DATE
-from outcomes.records.direction_check import note_reversed_sites
+from outcomes.records.site_checks import note_reversed_sites
 from outcomes.records.follow_rows import build_rows, map_rows, refuse_unplaced
 from outcomes.records.key_checks import (
     note_missing_baselines,

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 #: Zero-width characters and soft hyphens, which no reader sees.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"))
+
+#: Blanks at an end, runs of blanks, blanks other than the space, and all that is not ASCII.
+_ODD_SPELLING = r"^\s|\s$|\s\s|[\t\n\r\f\v]|[^\x00-\x7F]"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ class Coded:
     def spread(self, fill: object) -> np.ndarray:
         """Return the values, one per row, with ``fill`` where missing."""
         return np.append(self.values, np.array([fill], dtype=self.values.dtype))[self.codes]
+
+    def mark_used(self) -> np.ndarray:
+        """Return which of the values any row holds, as a mask."""
+        return np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:] > 0
 
     def type_as(self, values: np.ndarray, missing: np.ndarray) -> Coded:
         """Return the same rows with new values, missing where ``missing`` marks a distinct value."""
@@ -105,6 +113,21 @@ def repair_text(value: str) -> tuple[str, str | None]:
     return " ".join(plain.split()), rule
 
 
+def match_texts(texts: np.ndarray | pa.Array, pattern: str) -> np.ndarray:
+    """Return which texts a regular expression (RE2) matches anywhere, as a mask."""
+    array = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+    return pc.match_substring_regex(array, pattern).to_numpy(zero_copy_only=False).astype(bool)
+
+
+def repair_texts(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return distinct texts repaired by `repair_text`, and the rule that changed each (``""`` for none)."""
+    repaired, rules = texts.copy(), np.full(len(texts), "", dtype=object)
+    for i in np.flatnonzero(match_texts(texts, _ODD_SPELLING)):
+        text, rule = repair_text(texts[i])
+        repaired[i], rules[i] = text, rule or ""
+    return repaired, rules
+
+
 def simplify_name(text: str) -> str:
     """Return a name for comparison: without case, blanks, hyphens and underscores; ``498.0`` becomes ``498``.
 
@@ -117,3 +140,15 @@ def simplify_name(text: str) -> str:
     if plain.lstrip("-").replace(".", "", 1).isdigit():
         return plain.removesuffix(".0")
     return plain.replace(" ", "").replace("_", "").replace("-", "") or plain
+
+
+def sort_rows(*keys: np.ndarray) -> np.ndarray:
+    """Return the stable order of rows by whole-number keys, the first one foremost.
+
+    Several keys are packed into one number, which sorts fast where rows are nearly in order already.
+    """
+    packed = np.zeros(len(keys[0]), dtype=np.int64)
+    for key in keys:
+        least = int(key.min(initial=0))
+        packed = packed * (int(key.max(initial=0)) - least + 1) + (key.astype(np.int64) - least)
+    return np.argsort(packed, kind="stable")

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from outcomes.facts import read_facts
+from outcomes.records.coded import match_texts
 from outcomes.records.identifiers import count_phones, find_check
 
 #: Short plain numbers are scores, ages and counts; nothing is searched in them.
@@ -53,12 +53,12 @@ def search_values(texts: pa.Array, header: str, *, is_id: bool, holds_dates: boo
     -------
     list of ValueRule
     """
-    odd = np.flatnonzero(~_match(texts, _PLAIN_NUMBER))
+    odd = np.flatnonzero(~match_texts(texts, _PLAIN_NUMBER))
     if not len(odd):
         return []
     candidates = texts.take(pa.array(odd))
     found = []
-    suspects = np.flatnonzero(_match(candidates, _join_patterns()))
+    suspects = np.flatnonzero(match_texts(candidates, _join_patterns()))
     for entry in read_facts("gate")["values"] if len(suspects) else ():
         if entry.get("dates") and holds_dates:
             continue
@@ -74,10 +74,6 @@ def search_values(texts: pa.Array, header: str, *, is_id: bool, holds_dates: boo
     return found
 
 
-def _match(texts: pa.Array, pattern: str) -> np.ndarray:
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
-
-
 @cache
 def _join_patterns() -> str:
     return "|".join(f"(?:{entry['pattern']})" for entry in read_facts("gate")["values"])
@@ -90,7 +86,7 @@ def _place(rule: ValueRule, positions: np.ndarray, size: int) -> ValueRule:
 
 
 def _search_pattern(entry: dict, texts: pa.Array, header: str, is_id: bool) -> ValueRule | None:
-    formed = _match(texts, entry["pattern"])
+    formed = match_texts(texts, entry["pattern"])
     hits = formed.copy()
     if "check" in entry and formed.any():
         check = find_check(entry["check"])
@@ -125,7 +121,7 @@ def exceeds_chance(hits: int, tries: int, share: float) -> bool:
 def _search_phones(texts: pa.Array) -> ValueRule | None:
     facts = read_facts("gate")
     dates = next(entry["pattern"] for entry in facts["values"] if entry.get("dates"))
-    formed = _match(texts, _PHONE_FORM) & ~_match(texts, _DIGITS_ONLY) & ~_match(texts, dates)
+    formed = match_texts(texts, _PHONE_FORM) & ~match_texts(texts, _DIGITS_ONLY) & ~match_texts(texts, dates)
     if not formed.any():
         return None
     chosen = texts.filter(pa.array(formed)).to_pylist()
@@ -162,10 +158,21 @@ def _is_person_name(text: str, facts: dict) -> bool:
 
 
 def has_title(text: str, titles: list[str]) -> bool:
-    """Return whether a text begins with a person's title, or ends with one that follows the name."""
+    """Return whether a text begins with a person's title, or ends with one that follows the name.
+
+    Examples
+    --------
+    >>> has_title("Dr. Lee", ["dr"]), has_title("王小姐", ["小姐"]), has_title("drive", ["dr"])
+    (True, True, False)
+    """
     first, _, rest = text.partition(" ")
     before = bool(rest) and first.casefold().rstrip(".") in titles and rest[0].isupper()
-    return before or any(not title.isascii() and len(text) > len(title) and text.endswith(title) for title in titles if not title.isalpha() or ord(title[0]) > 0x2E7F)
+    return before or any(_follows(text, title) for title in titles)
+
+
+def _follows(text: str, title: str) -> bool:
+    """Return whether a text ends with a title that is written after the name, as in Chinese and Japanese."""
+    return title[0] > "\u2e7f" and len(text) > len(title) and text.endswith(title)
 
 
 def is_han_name(text: str, family_names: str) -> bool:

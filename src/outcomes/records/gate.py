@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outcomes.errors import Finding
 from outcomes.facts import FileSpec, Source, read_facts, read_schema
-from outcomes.records.coded import simplify_name
+from outcomes.records.coded import match_texts, simplify_name
 from outcomes.records.column_names import match_header
 from outcomes.records.column_values import (
     ValueRule,
@@ -181,12 +182,13 @@ def _search_old_ages(column: GatedColumn, spec: FileSpec) -> list[ValueRule]:
 
 def _judge_texts(column: GatedColumn, spec: FileSpec, source: Source) -> list[ValueRule]:
     """Judge the texts of a category or of ids that nobody has declared: free text, names, too many of them."""
-    texts = column.texts.to_pylist()
+    open_ = ~match_texts(column.texts, r"^\s*$")
     known = _list_known(column.name, spec, source)
-    open_ = np.array([bool(text.strip()) and simplify_name(text) not in known for text in texts], dtype=bool)
+    if known:
+        open_ &= np.array([simplify_name(text) not in known for text in column.texts.to_pylist()], dtype=bool)
     if not open_.any():
         return []
-    strange = [text for text, is_open in zip(texts, open_, strict=True) if is_open]
+    strange = column.texts.filter(pa.array(open_))
     rules = _search_free_text(column, open_, strange)
     most = limit_categories(column.name)
     if column.kind == "category" and len(strange) > most:
@@ -209,30 +211,34 @@ def _list_known(name: str, spec: FileSpec, source: Source) -> set[str]:
     return known
 
 
-def _search_free_text(column: GatedColumn, open_: np.ndarray, strange: list[str]) -> list[ValueRule]:
+def _search_free_text(column: GatedColumn, open_: np.ndarray, strange: pa.Array) -> list[ValueRule]:
     limits = read_facts("gate")["free_text"]
-    lengths = np.array([len(text) for text in strange])
+    lengths = pc.utf8_length(strange).to_numpy(zero_copy_only=False)
     n_rows = int(np.append(open_, False)[column.codes].sum())
     share = len(strange) / max(n_rows, 1)
     long = lengths.mean() > limits["mean_characters"] and share > limits["distinct_share"]
-    spoken = any(" " in text.strip() for text in strange)
+    spoken = bool(match_texts(strange, r"\S\s\S").any())
+    longest = lengths.max() > limits["most_characters"]
     if column.kind == "id":
-        free = spoken and (long or lengths.max() > limits["most_characters"])
+        free = spoken and (long or longest)
     else:
         many = n_rows >= limits["fewest_records"] and share > limits["distinct_share"]
-        free = lengths.max() > limits["most_characters"] or many or (long and spoken and len(strange) > 1)
+        free = longest or many or (long and spoken and len(strange) > 1)
     return [ValueRule("PHI_FREE_TEXT", "free text", open_, True)] if free else []
 
 
-def _search_names(column: GatedColumn, open_: np.ndarray, strange: list[str]) -> list[ValueRule]:
+def _search_names(column: GatedColumn, open_: np.ndarray, strange: pa.Array) -> list[ValueRule]:
+    """Search names among texts with a blank, a full stop or signs beyond ASCII; codes have none of them."""
     facts = read_facts("gate")["names"]
     hits = np.zeros(len(open_), dtype=bool)
-    places = np.flatnonzero(open_)
-    if column.name in _NAMED_PEOPLE:
-        looks = find_person_names(strange)
-        if looks.sum() >= facts["fewest"] and looks.mean() >= facts["share"]:
+    spoken = np.flatnonzero(match_texts(strange, r"[^\x21-\x2d\x2f-\x7e]"))
+    texts = [text.strip() for text in strange.take(pa.array(spoken)).to_pylist()]
+    places = np.flatnonzero(open_)[spoken]
+    if column.name in _NAMED_PEOPLE and len(texts):
+        looks = find_person_names(texts)
+        if looks.sum() >= facts["fewest"] and looks.sum() >= facts["share"] * len(strange):
             hits[places[looks]] = True
-    hits[places[[has_title(text.strip(), facts["titles"]) for text in strange]]] = True
+    hits[places[[i for i, text in enumerate(texts) if has_title(text, facts["titles"])]]] = True
     return [ValueRule("PHI_NAME", "what look like persons' names", hits, True)] if hits.any() else []
 
 

@@ -22,11 +22,12 @@ def refuse_duplicate_rows(part: Part) -> None:
     """
     if part.spec.patient == "one per row" or not part.columns:
         return
-    rows = np.flatnonzero(part.accepted())
-    copies = find_copies([coded.codes[rows] for coded in part.columns.values()])
+    accepted = part.accepted()
+    columns = [coded.codes for coded in part.columns.values()]
+    copies = find_copies(columns if accepted.all() else [codes[accepted] for codes in columns])
     if not copies.any():
         return
-    records = part.records(rows[copies])
+    records = part.records(np.flatnonzero(accepted)[copies])
     if part.spec.rows in ("session", "event"):
         part.problems.note(
             "ROW_DUPLICATE",
@@ -154,15 +155,12 @@ def refuse_mismatched_instruments(
     long = np.array([column.spec is None for column in scores.columns], dtype=bool)
     if not long.any() or not long[scores.column].all() or len(scores.measures) < 2:
         return
-    visit = scores.episode.astype(np.int64) * 3 + np.where(is_baseline, 0, np.where(is_follow_up, 1, 2))
-    per_visit = np.unique(visit * len(scores.measures) + scores.measure)
-    count = np.bincount((per_visit // len(scores.measures) // 3).astype(np.int64), minlength=n_episodes)
     start = _only_measure(scores, is_baseline, n_episodes)
-    later = _only_measure(scores, is_follow_up, n_episodes)
     if (start == -2).any():
         return
-    usual = np.isin(np.arange(len(scores.measures)), scores.measure[is_baseline])
-    mismatch = (start >= 0) & (later >= 0) & (start != later) & usual[later] & (count == 2)
+    later = _only_measure(scores, is_follow_up, n_episodes)
+    usual = _list_usual(scores, is_baseline)
+    mismatch = (start >= 0) & (later >= 0) & (start != later) & usual[later]
     chosen = mismatch[scores.episode]
     _refuse(
         scores, chosen, problems, "INSTRUMENT_MISMATCH", "one instrument at baseline, another at follow-up"
@@ -171,11 +169,16 @@ def refuse_mismatched_instruments(
 
 def _only_measure(scores: Assessments, rows: np.ndarray, n_episodes: int) -> np.ndarray:
     """Return the measure of each episode in some assessments: -1 for none, -2 for several."""
-    low = np.full(n_episodes, len(scores.measures), dtype=np.int64)
-    high = np.full(n_episodes, -1, dtype=np.int64)
-    np.minimum.at(low, scores.episode[rows], scores.measure[rows])
-    np.maximum.at(high, scores.episode[rows], scores.measure[rows])
-    return np.where(high < 0, -1, np.where(low == high, high, -2))
+    episode, measure = scores.episode[rows], scores.measure[rows]
+    only = np.full(n_episodes, -1, dtype=np.int64)
+    only[episode] = measure
+    only[episode[only[episode] != measure]] = -2
+    return only
+
+
+def _list_usual(scores: Assessments, is_baseline: np.ndarray) -> np.ndarray:
+    """Return which measures are asked at baseline at all."""
+    return np.bincount(scores.measure[is_baseline], minlength=len(scores.measures)) > 0
 
 
 def note_missing_baselines(
@@ -186,8 +189,10 @@ def note_missing_baselines(
     Instruments that are never asked at baseline (global change) are left out.
     """
     key = scores.episode.astype(np.int64) * len(scores.measures) + scores.measure
-    usual = np.isin(np.arange(len(scores.measures)), scores.measure[is_baseline])
-    alone = is_follow_up & usual[scores.measure] & ~np.isin(key, key[is_baseline])
+    usual = _list_usual(scores, is_baseline)
+    started = np.zeros(int(key.max(initial=-1)) + 1, dtype=bool)
+    started[key[is_baseline]] = True
+    alone = is_follow_up & usual[scores.measure] & ~started[key]
     for number, column in enumerate(scores.columns):
         here = alone & (scores.column == number)
         problems.note(

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from outcomes.records.coded import Coded
 from outcomes.records.mapping import map_ids
@@ -76,32 +79,25 @@ def _number_together(ids: Sequence[Coded]) -> tuple[np.ndarray, list[np.ndarray]
     """Number distinct ids over several files, in the order of their text."""
     if not ids:
         return np.array([], dtype=object), []
-    together = np.concatenate([coded.values for coded in ids])
-    used = np.concatenate(
-        [np.bincount(coded.codes + 1, minlength=len(coded.values) + 1)[1:] > 0 for coded in ids]
-    )
-    names = np.array(sorted(set(together[used])), dtype=object)
-    position = {name: i for i, name in enumerate(names)}
+    used = [coded.values[coded.mark_used()] for coded in ids]
+    together = pa.array(np.concatenate(used), pa.string()).unique()
+    names = together.take(pc.array_sort_indices(together))
     rows = []
     for coded in ids:
-        number = np.array([position.get(value, -1) for value in coded.values] + [-1], dtype=np.int32)
-        rows.append(number[coded.codes])
-    return names, rows
+        number = pc.index_in(pa.array(coded.values, pa.string()), value_set=names).fill_null(-1)
+        rows.append(np.append(number.to_numpy(zero_copy_only=False), -1).astype(np.int32)[coded.codes])
+    return names.to_numpy(zero_copy_only=False).astype(object), rows
 
 
 def _find_near_duplicates(parts: Sequence[Part], ids: Sequence[Coded | None], problems: Problems) -> None:
     """Ask about ids that differ only by case or blanks: they are merged only where the source says so."""
-    first: dict[str, str] = {}
-    clash: set[str] = set()
-    for coded in ids:
-        if coded is None:
-            continue
-        for value in coded.values:
-            plain = value.strip().casefold()
-            if first.setdefault(plain, value) != value:
-                clash |= {first[plain], value}
-    if not clash:
+    given = [pa.array(coded.values, pa.string()) for coded in ids if coded is not None]
+    distinct = pa.chunked_array(given, pa.string()).unique()
+    plain = pc.utf8_lower(pc.utf8_trim_whitespace(distinct))
+    if len(plain.unique()) == len(distinct):
         return
+    count = pd.Series(plain.to_pylist()).duplicated(keep=False).to_numpy()
+    clash = set(distinct.filter(pa.array(count)).to_pylist())
     for part, coded in zip(parts, ids, strict=True):
         if coded is None:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from outcomes.facts import Column, read_facts
-from outcomes.records.coded import Coded, simplify_name
+from outcomes.records.coded import Coded, match_texts, simplify_name
 from outcomes.records.dates import DATE_RULES, FORM_RULES, NO_DATE, REPAIRED_RULES, DateForm, parse_dates
 from outcomes.records.parsing import find_missing, parse_flags, parse_numbers
 from outcomes.records.part import Part, refuse_hazards
@@ -16,7 +16,8 @@ _NUMBER_RULES = {
     "SCORE_NOT_NUMERIC": "not a number",
     "SCORE_NOT_FINITE": "not a finite number",
 }
-_DAMAGED_KEY = r"^\d(\.\d+)E\+\d+$"
+_DAMAGED_KEY = r"^\d\.\d+[eE]\+?\d+$"
+_NUMERIC_KEY = r"^(0\d+|\d{16,}|\d+[eE]\d+)$"
 
 
 def list_missing_codes(part: Part, name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -40,29 +41,21 @@ def map_ids(part: Part, header: str) -> Coded:
     A key is never a number: ``0007`` is not ``7``. What Excel has already turned into one
     (``1.23457E+11``) cannot be mended, so the file is refused.
     """
-    import re
-
     coded = part.columns[header]
-    missing = find_missing(np.array([text.strip() for text in coded.values], dtype=object), part.spec.missing)
+    missing = find_missing(coded.values, part.spec.missing) | match_texts(coded.values, r"^\s*$")
     rows = coded.rows(missing) | (coded.codes < 0)
     part.refuse_values(header, rows, "KEY_EMPTY", "no id in the record", whole=True)
-    damaged = np.array([bool(re.match(_DAMAGED_KEY, text)) for text in coded.values], dtype=bool)
+    damaged = coded.rows(match_texts(coded.values, _DAMAGED_KEY))
     part.note_values(
-        header, coded.rows(damaged), "KEY_EXCEL_DAMAGED", "refuse_file",
+        header,
+        damaged,
+        "KEY_EXCEL_DAMAGED",
+        "refuse_file",
         "ids that a spreadsheet has rounded to scientific notation; which patient it was is lost",
         "export the column as text",
-    )  # fmt: skip
-    numeric_looks = np.array(
-        [bool(re.match(r"^(0\d+|\d{16,}|\d+[eE]\d+)$", text)) for text in coded.values], dtype=bool
     )
-    if (numeric_looks & ~missing).any():
-        part.note_values(
-            header,
-            coded.rows(numeric_looks & ~missing),
-            "KEY_AS_TEXT",
-            "accept",
-            "ids that look like numbers are kept as text",
-        )
+    numeric = coded.rows(match_texts(coded.values, _NUMERIC_KEY) & ~missing)
+    part.note_values(header, numeric, "KEY_AS_TEXT", "accept", "ids that look like numbers are kept as text")
     refuse_hazards(part, header, whole=True)
     return coded.type_as(coded.values, missing)
 

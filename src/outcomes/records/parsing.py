@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.facts import read_facts
-from outcomes.records.coded import simplify_name
+from outcomes.records.coded import match_texts, simplify_name
 
 _NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
@@ -38,21 +38,15 @@ def find_missing(texts: np.ndarray, codes: Iterable[str] = (), *, keep_words: bo
     [False, True, True, True]
     """
     spellings = read_facts("missing")
-    known = {token.casefold() for token in spellings["always"]}
-    if not keep_words:
-        known |= {token.casefold() for token in spellings["words"]}
-    own = {code.casefold() for code in codes}
-    own_numbers = {simplify_name(code) for code in codes if _is_plain_number(code)}
-    return np.fromiter(
-        (
-            (low := text.casefold()) in known
-            or low in own
-            or (bool(own_numbers) and simplify_name(text) in own_numbers)
-            for text in texts
-        ),
-        dtype=bool,
-        count=len(texts),
-    )
+    tokens = [*spellings["always"], *([] if keep_words else spellings["words"]), *codes]
+    plain = pc.utf8_lower(pa.array(texts, pa.string()))
+    missing = pc.is_in(plain, value_set=pa.array(sorted({token.casefold() for token in tokens}), pa.string()))
+    found = missing.to_numpy(zero_copy_only=False).astype(bool)
+    own = {simplify_name(code) for code in codes if _is_plain_number(code)}
+    if own:
+        numeric = np.flatnonzero(match_texts(texts, r"^-?[0-9]+\.0$"))
+        found[numeric] |= np.array([simplify_name(text) in own for text in texts[numeric]], dtype=bool)
+    return found
 
 
 def _is_plain_number(text: str) -> bool:
@@ -89,31 +83,22 @@ def parse_numbers(
     text = pa.array(texts, pa.string())
     comma = np.zeros(len(texts), dtype=bool)
     grouped = np.zeros(len(texts), dtype=bool)
+    with_comma = match_texts(text, ",")
     if decimal == ",":
-        comma = _match(text, _DECIMAL_COMMA)
-        grouped = _match(text, _THOUSANDS_DOT)
+        comma = match_texts(text, _DECIMAL_COMMA)
+        grouped = match_texts(text, _THOUSANDS_DOT)
         text = pc.replace_substring(text, ",", ".")
-    numeric = (_match(text, _NUMBER) & ~grouped & (comma | ~_contains(texts, ",", decimal))) & present
+    numeric = (match_texts(text, _NUMBER) & ~grouped & (comma | ~with_comma)) & present
     values = np.full(len(texts), np.nan)
     if numeric.any():
         values[numeric] = pc.cast(text.filter(pa.array(numeric)), pa.float64()).to_numpy()
-    endless = (_match(pc.utf8_lower(text), _ENDLESS) | (np.abs(values) > _LARGEST)) & present
+    endless = (match_texts(pc.utf8_lower(text), _ENDLESS) | (np.abs(values) > _LARGEST)) & present
     values[endless] = np.nan
     return values, {
         "SCORE_NOT_NUMERIC": present & ~numeric & ~endless,
         "SCORE_NOT_FINITE": endless,
         "DECIMAL_COMMA": comma & present,
     }
-
-
-def _contains(texts: np.ndarray, mark: str, decimal: str) -> np.ndarray:
-    if decimal != ",":
-        return np.zeros(len(texts), dtype=bool)
-    return np.fromiter((mark in text for text in texts), dtype=bool, count=len(texts))
-
-
-def _match(text: pa.Array, pattern: str) -> np.ndarray:
-    return pc.match_substring_regex(text, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
 def parse_flags(texts: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from outcomes.facts import FileSpec, Source
-from outcomes.records.coded import Coded, encode_text, repair_text, simplify_name
+from outcomes.records.coded import Coded, encode_text, match_texts, repair_texts, simplify_name
 from outcomes.records.problems import Place, Problems
 from outcomes.records.text_table import TextTable
 
@@ -179,9 +179,7 @@ def _repair_column(part: Part, header: str) -> None:
     """Bring the texts of a column to one spelling; ids keep their blanks and case unless the source says so."""
     coded = part.columns[header]
     is_id = header in {part.spec.columns.get(name) for name in _IDS}
-    repaired = [repair_text(text) for text in coded.values]
-    rules = np.array([rule or "" for _, rule in repaired], dtype=object)
-    values = np.array([text for text, _ in repaired], dtype=object)
+    values, rules = repair_texts(coded.values)
     if is_id:
         values = np.where(rules == "", coded.values, values)
         values = _normalise_keys(values, part.spec.key_normalise)
@@ -208,12 +206,10 @@ def refuse_hazards(part: Part, header: str, whole: bool) -> np.ndarray:
     """
     coded = part.columns[header]
     refused = np.zeros(len(coded.values), dtype=bool)
-    for rule, (pattern, what) in _HAZARDS.items():
-        found = np.fromiter(
-            (not text.isalnum() and bool(pattern.search(text)) for text in coded.values),
-            bool,
-            len(coded.values),
-        )
+    suspects = np.flatnonzero(match_texts(coded.values, r"[^A-Za-z0-9 _.]|\.\."))
+    for rule, (pattern, what) in _HAZARDS.items() if len(suspects) else ():
+        found = np.zeros(len(coded.values), dtype=bool)
+        found[suspects] = [bool(pattern.search(text)) for text in coded.values[suspects]]
         rows = coded.rows(found & ~refused)
         if rows.any():
             part.refuse_values(header, rows, rule, what, whole=whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from outcomes.facts import read_schema
+from outcomes.records.coded import sort_rows
 from outcomes.records.mapping import list_missing_codes, map_numbers
 from outcomes.records.part import Part
 from outcomes.records.problems import Problems
@@ -31,7 +32,7 @@ def note_falling_sessions(
     rows = np.flatnonzero(~np.isnan(sessions) & part.accepted() & (episode >= 0))
     if not len(rows):
         return
-    rows = rows[np.lexsort((moment[rows], episode[rows]))]
+    rows = rows[sort_rows(episode[rows], moment[rows])]
     same = episode[rows][1:] == episode[rows][:-1]
     falls = rows[1:][same & (sessions[rows][1:] < sessions[rows][:-1])]
     problems.note(

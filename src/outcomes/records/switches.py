@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.records.attributes import Attribute
+from outcomes.records.coded import sort_rows
 from outcomes.records.dates import NO_DATE
 from outcomes.records.problems import Problems
 
@@ -33,7 +34,7 @@ def find_planned_therapy(
     events : pandas.DataFrame
         One row per switch with a known day: ``episode, day, event``.
     """
-    order = np.lexsort((moment, therapy.episode))
+    order = sort_rows(therapy.episode, moment)
     first = np.full(n_episodes, -1, dtype=np.int32)
     first[therapy.episode[order][::-1]] = therapy.codes[order][::-1]
     other = therapy.codes != first[therapy.episode]
