@@ -47,12 +47,13 @@ def protect_lines(
     now = list(fates)
     weights = [size.part for size in sizes]
     names = [_name(row) for row in table.itertuples(index=False)]
+    lines, chains = list(_find_lines(table, rules)), list(_find_chains(table, rules))
     while True:
         before = list(now)
-        for parts, total, adds in _find_lines(table, rules):
+        for parts, total, adds in lines:
             for i in _cells_to_lose(parts, total, adds, now, weights, names, rules.k):
                 now[i] = "withheld"
-        for first, steps in _find_chains(table, rules):
+        for first, steps in chains:
             _protect_chain(first, steps, now, weights, names, rules.k)
         if now == before:
             return now
@@ -90,13 +91,13 @@ def _find_lines(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], 
 
 
 def _lines_across_groups(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], int | None, bool]]:
-    lines = _collect(table, (*_LINE, "level"))
-    for indices in lines.values():
-        kind = rules.kind_of.get(str(table["statistic"].iat[indices[0]]))
+    groups, statistics = table["group"].tolist(), table["statistic"].tolist()
+    for indices in _collect(table, (*_LINE, "level")).values():
+        kind = rules.kind_of.get(str(statistics[indices[0]]))
         if kind in ("check", "verdict"):
             continue
-        parts = [i for i in indices if table["group"].iat[i] != _WHOLE]
-        whole = [i for i in indices if table["group"].iat[i] == _WHOLE]
+        parts = [i for i in indices if groups[i] != _WHOLE]
+        whole = [i for i in indices if groups[i] == _WHOLE]
         if len(parts) > 1:
             yield parts, whole[0] if whole else None, kind == "count"
 

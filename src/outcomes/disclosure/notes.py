@@ -15,7 +15,8 @@ def _counting() -> re.Pattern[str]:
     nouns, bounds, units = (words.say(f"release.{key}") for key in ("counted", "bounds", "units"))
     # A bound such as "at least 30 patients" is a rule, not a count of these records.
     return re.compile(
-        rf"(?<!\w)(?P<bound>(?:{bounds})\s+)?\d[\d,.]*\s+(?!{units})(?:\w+\s+){{0,2}}(?:{nouns})\b", re.I
+        rf"(?<!\w)(?P<bound>(?:{bounds})\s+)?(?<![.\d])\d[\d,]*(?![.,]?\d)\s+(?!{units})(?:\w+\s+){{0,2}}(?:{nouns})\b",
+        re.I,
     )
 
 

@@ -8,6 +8,7 @@ results that are released together share patients; a joint audit belongs between
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -122,7 +123,7 @@ def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> dict
     if fate == "state":
         return _blank(_round_sizes(row, rules), words.say(f"release.state.{row['state']}"))
     if fate == "few":
-        display = write_few(pd.Series(row), n, rules)
+        display = write_few(SimpleNamespace(**row), n, rules)
         return _blank(_round_sizes(row, rules), display, keep_n=row["statistic"] != "check")
     return _round(row, n, rules)
 
@@ -137,7 +138,7 @@ def _blank(row: dict[str, Any], display: str, keep_n: bool = True) -> dict[str, 
 
 
 def _round(row: dict[str, Any], n: int, rules: Rules) -> dict[str, Any]:
-    cells, kind = rules.cells, find_kind(pd.Series(row), rules)
+    cells, kind = rules.cells, find_kind(SimpleNamespace(**row), rules)
     row = {**_round_sizes(row, rules), "p_value": round_p(row["p_value"], cells)}
     if kind == "band":
         low, high = pick_band(row["estimate"], n, rules.k, cells) or (0.0, 100.0)
@@ -147,7 +148,7 @@ def _round(row: dict[str, Any], n: int, rules: Rules) -> dict[str, Any]:
         return _round_check(row, kind, rules)
     for column in ("estimate", "conf_low", "conf_high"):
         row[column] = _round_number(row, column, kind, n, rules)
-    return {**row, "shown": True, "display": _write(pd.Series(row), "stakeholder", rules)}
+    return {**row, "shown": True, "display": _write(SimpleNamespace(**row), "stakeholder", rules)}
 
 
 def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Rules) -> float:
@@ -155,7 +156,7 @@ def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Ru
         return round_count(row[column], rules.cells)
     if kind in SHARES:
         return round_share(row[column], n, rules.cells)
-    decimals = find_decimals(pd.Series(row), "stakeholder", rules)
+    decimals = find_decimals(SimpleNamespace(**row), "stakeholder", rules)
     return round_to(row[column], f"1e-{decimals}", "ROUND_HALF_EVEN")
 
 
@@ -166,7 +167,7 @@ def _round_check(row: dict[str, Any], kind: str, rules: Rules) -> dict[str, Any]
     )
     at_least = row["term"] in rules.roles["smallest_needed"]
     row["estimate"] = round_away(row["estimate"], multiple, row["x"], at_least)
-    return {**row, "shown": True, "display": _write(pd.Series(row), "stakeholder", rules)}
+    return {**row, "shown": True, "display": _write(SimpleNamespace(**row), "stakeholder", rules)}
 
 
 def _write(row: Any, audience: str, rules: Rules) -> str:

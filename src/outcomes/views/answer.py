@@ -198,7 +198,9 @@ def _unclear(against: Sequence[Any], reference: str, labels: Labels, release: Re
         for row in rows
     ]
     return (
-        words.say("sentences.unclear", groups="; ".join(said), versus=labels.name(reference)) if said else ""
+        words.say("sentences.unclear", groups=capitalise(join_words(said)), versus=labels.name(reference))
+        if said
+        else ""
     )
 
 

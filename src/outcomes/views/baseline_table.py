@@ -159,7 +159,7 @@ def _pair(means: pd.DataFrame, sds: pd.DataFrame, group: str) -> str:
         return ""
     mean = str(means.at[group, "display"])
     if group in sds.index and sds.at[group, "shown"] and means.at[group, "shown"]:
-        return f"{mean} ({sds.at[group, 'display']})"
+        return f"{mean} ({sds.at[group, 'display']!s})"
     return mean
 
 

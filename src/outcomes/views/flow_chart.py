@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -143,7 +144,9 @@ def plot_flow(steps: list[Step]) -> Figure:
 
 
 def _wrap(texts: Sequence[str], characters: int) -> list[str]:
-    return [line for text in texts for line in textwrap.wrap(text, characters, max_lines=3, placeholder=" …")]
+    # A number stays on one line with what it counts.
+    kept = [re.sub(r"(?<=\d) (?=\w)", "\N{NO-BREAK SPACE}", text) for text in texts]
+    return [line for text in kept for line in textwrap.wrap(text, characters, max_lines=3, placeholder=" …")]
 
 
 def _box_height(lines: list[str]) -> float:
