@@ -17,6 +17,7 @@ from outcomes.drafting import draft_source
 from outcomes.errors import FactsError, RecordsError
 from outcomes.facts import read_source
 from outcomes.records import read_records
+from outcomes.reports import run_report
 
 THERAPIES = ("exercise", "Manual therapy", "usual care", "exercise;manual", "EXERCISE ")
 KNOWN = (
@@ -338,7 +339,24 @@ def test_what_cannot_be_drafted_is_said(tmp_path, name, content, message):
         draft_source(tmp_path / name)
 
 
-def test_spreadsheet_nobody_prepared_from_draft_to_records(shared, tmp_path):
+def _read_published(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_drafted_sheet_becomes_a_page_without_its_names(sheet, tmp_path):
+    place = tmp_path / "hillside.toml"
+    place.write_text(_answer(draft_source(sheet).text, ANSWERS), encoding="utf-8")
+    report = run_report(
+        "therapy_comparison", {"audience": "team"}, source=place, path=sheet,
+        out=tmp_path / "html", private_folder=tmp_path / "private",
+    )  # fmt: skip
+    assert "A made-up clinic" in report.page.read_text(encoding="utf-8")
+    published = _read_published(tmp_path / "html")
+    for canary in (b"Quill", b"R2001", b"feels better", b"/1970", b"06/01/2025"):
+        assert canary not in published
+
+
+def test_spreadsheet_nobody_prepared_from_draft_to_page(shared, tmp_path):
     export = shared / "data" / "made-up-clinic-export" / "riverside-export.xlsx"
     draft = draft_source(export)
     assert draft.left_out["identifying"] == ("Name", "DOB", "Notes")
@@ -361,3 +379,11 @@ def test_spreadsheet_nobody_prepared_from_draft_to_records(shared, tmp_path):
     loaded = "".join(table.to_csv() for table in (records.episodes, records.assessments, records.refused))
     for word in ("Wood", "Wilson", "see letter", "rang 12", "R1000", "1974"):
         assert word not in loaded
+    report = run_report(
+        "therapy_comparison", {"audience": "stakeholder"}, source=place, path=export,
+        out=tmp_path / "html", private_folder=tmp_path / "private",
+    )  # fmt: skip
+    published = _read_published(tmp_path / "html")
+    assert report.page.stat().st_size > 10_000
+    for canary in (b"Davies", b"Tina", b"see letter", b"rang 12", b"R1000", b"R1179"):
+        assert canary not in published

@@ -51,9 +51,16 @@ def make_pages(
             note(f"Not made ({', '.join(choice.values()) or name}): {error}")
             exit_code = max(exit_code, error.exit_code)
             continue
-        made.append({**choice, "audience": report.audience, "page": report.page.as_posix()})
+        page = _shorten(report.page)
+        made.append({**choice, "audience": report.audience, "page": page})
         if not as_json:
-            say(report.page.as_posix())
+            say(page)
     if as_json:
         print_json(made)
     return exit_code
+
+
+def _shorten(page: Path) -> str:
+    """Return the place of a page from here, where it lies below."""
+    here = Path.cwd()
+    return (page.relative_to(here) if page.is_relative_to(here) else page).as_posix()
