@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 
 from handmade import PAIN, assemble_cohort, build_cohort, pick, supported
 from outcomes.analyses import (
@@ -19,6 +20,7 @@ from outcomes.analyses import (
 from outcomes.analyses._cluster_robust import estimate_clustered
 from outcomes.analyses._effect_size import estimate_hedges_g
 from outcomes.analyses._interval import estimate_share
+from outcomes.analyses._regression import fit_least_squares
 from outcomes.analyses.ancova import adjust_holm
 from outcomes.errors import AnalysisError
 
@@ -114,7 +116,9 @@ def test_cluster_robust_errors_match_clubsandwich(simulated):
     exog = np.column_stack([np.asarray(columns[term], float) for term in terms])
     coefficients, *_ = np.linalg.lstsq(exog, long["value"].to_numpy(), rcond=None)
     residuals = long["value"].to_numpy() - exog @ coefficients
-    std_error, df = estimate_clustered(exog, residuals, long["patient"].to_numpy(), np.eye(len(terms)))
+    std_error, df = estimate_clustered(
+        *np.linalg.qr(exog), residuals, long["patient"].to_numpy(), np.eye(len(terms))
+    )
     close = {"rel": expected["tolerance"]["relative"]}
     assert std_error == pytest.approx([entry["std_error"] for entry in expected["CR2"]], **close)
     assert df == pytest.approx([entry["df"] for entry in expected["CR2"]], **close)
@@ -136,9 +140,19 @@ def test_cluster_robust_errors_by_the_definition_for_large_clusters():
         meat += float(weight @ residuals[rows]) ** 2
         vectors.append((np.eye(60) - hat)[:, rows] @ weight)
     gram = np.array(vectors) @ np.array(vectors).T
-    std_error, df = estimate_clustered(exog, residuals, clusters, contrast[None, :])
+    std_error, df = estimate_clustered(*np.linalg.qr(exog), residuals, clusters, contrast[None, :])
     assert std_error[0] == pytest.approx(np.sqrt(meat), rel=1e-12)
     assert df[0] == pytest.approx(np.trace(gram) ** 2 / (gram**2).sum(), rel=1e-10)
+
+
+def test_least_squares_matches_statsmodels():
+    random = np.random.default_rng(5)
+    columns = np.column_stack([np.ones(50), random.normal(size=(50, 4))])
+    outcome, contrasts = random.normal(size=50), random.normal(size=(3, 5))
+    found, expected = fit_least_squares(columns, outcome), sm.OLS(outcome, columns).fit()
+    assert found.coefficients == pytest.approx(expected.params, rel=1e-10)
+    assert found.measure_errors(contrasts) == pytest.approx(expected.t_test(contrasts).sd, rel=1e-10)
+    assert found.df == expected.df_resid
 
 
 def test_hedges_g_and_its_interval_match_effectsize(simulated):

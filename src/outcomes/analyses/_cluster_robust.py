@@ -45,7 +45,11 @@ class _Sums:
 
 
 def estimate_clustered(
-    exog: np.ndarray, residuals: np.ndarray, clusters: np.ndarray, contrasts: np.ndarray
+    basis: np.ndarray,
+    triangle: np.ndarray,
+    residuals: np.ndarray,
+    clusters: np.ndarray,
+    contrasts: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Estimate standard errors and degrees of freedom of contrasts of least-squares coefficients.
 
@@ -57,8 +61,8 @@ def estimate_clustered(
 
     Parameters
     ----------
-    exog : array, shape (n, p)
-        Design matrix of full rank.
+    basis, triangle : arrays, shape (n, p) and (p, p)
+        Thin decomposition U R of a design matrix of full rank.
     residuals : array, shape (n,)
     clusters : array of int, shape (n,)
         Cluster of each row.
@@ -68,7 +72,6 @@ def estimate_clustered(
     -------
     std_error, df : arrays, shape (k,)
     """
-    basis, triangle = np.linalg.qr(exog)
     directions = np.linalg.solve(triangle.T, contrasts.T)
     order = np.argsort(clusters, kind="stable")
     basis, residuals = basis[order], residuals[order]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -50,22 +51,22 @@ class Grid:
     episodes: pd.DataFrame
     one_each: bool
 
-    @property
+    @cached_property
     def seen(self) -> np.ndarray:
         """Whether there is a score, shape (E, T)."""
         return ~np.isnan(self.score)
 
-    @property
+    @cached_property
     def due(self) -> np.ndarray:
         """Whether the visit was due, seen or not, shape (E, T)."""
         return self.status != STATUSES.index("not_yet_due")
 
-    @property
+    @cached_property
     def has_baseline(self) -> bool:
         """Whether anyone has a score at the start; a measure that looks back to it has none."""
         return not np.isnan(self.baseline).all()
 
-    @property
+    @cached_property
     def based(self) -> np.ndarray:
         """Whether an episode has the score at the start that a comparison needs, shape (E,)."""
         return ~np.isnan(self.baseline) if self.has_baseline else np.ones(len(self.patient), dtype=bool)

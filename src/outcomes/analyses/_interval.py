@@ -30,7 +30,9 @@ def p_value_t(statistic: float | np.ndarray, df: float | np.ndarray) -> Any:
     return 2 * special.stdtr(df, -np.abs(statistic))
 
 
-def estimate_mean(values: np.ndarray, patients: np.ndarray, conf_level: float) -> dict[str, Any]:
+def estimate_mean(
+    values: np.ndarray, patients: np.ndarray, conf_level: float, one_each: bool = False
+) -> dict[str, Any]:
     """Estimate a mean with its t interval.
 
     Parameters
@@ -40,6 +42,8 @@ def estimate_mean(values: np.ndarray, patients: np.ndarray, conf_level: float) -
     patients : array of int
         The patient of each.
     conf_level : float
+    one_each : bool
+        Whether it is known that no patient comes twice.
 
     Returns
     -------
@@ -49,14 +53,14 @@ def estimate_mean(values: np.ndarray, patients: np.ndarray, conf_level: float) -
         patients less one as degrees of freedom. Fewer than two patients: ``too_few``. No spread:
         ``boundary``, without an interval.
     """
-    distinct, position = np.unique(patients, return_inverse=True)
+    distinct, position = (patients, None) if one_each else np.unique(patients, return_inverse=True)
     n = len(distinct)
     if n < 2:
         return {"n": n, "state": "too_few"}
     mean = float(values.mean())
     if np.ptp(values) == 0:
         return {"estimate": mean, "n": n, "state": "boundary"}
-    sums = np.bincount(position, weights=values - mean)
+    sums = values - mean if position is None else np.bincount(position, weights=values - mean)
     std_error = float(np.sqrt(n / (n - 1) * (sums**2).sum()) / len(values))
     margin = float(quantile_t(conf_level, n - 1)) * std_error
     return {

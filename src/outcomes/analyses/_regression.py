@@ -133,3 +133,40 @@ def find_independent(columns: np.ndarray) -> np.ndarray:
             root[j, j] = np.sqrt(left)
             kept.append(int(j))
     return np.array([0, *(j + 1 for j in kept)])
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """A fit by the thin decomposition X = U R of its columns, which cluster-robust errors need as well.
+
+    Parameters
+    ----------
+    coefficients : array, shape (p,)
+    residuals : array, shape (n,)
+    basis, triangle : arrays, shape (n, p) and (p, p)
+    variance : float
+        Residual variance.
+    df : int
+        Residual degrees of freedom.
+    """
+
+    coefficients: np.ndarray
+    residuals: np.ndarray
+    basis: np.ndarray
+    triangle: np.ndarray
+    variance: float
+    df: int
+
+    def measure_errors(self, contrasts: np.ndarray) -> np.ndarray:
+        """Return the standard errors of contrasts, shape (k, p), under independent equal errors."""
+        directions = np.linalg.solve(self.triangle.T, contrasts.T)
+        return np.sqrt(self.variance * (directions**2).sum(axis=0))
+
+
+def fit_least_squares(columns: np.ndarray, outcome: np.ndarray) -> LeastSquares:
+    """Fit by least squares; the columns are independent and fewer than the rows."""
+    basis, triangle = np.linalg.qr(columns)
+    coefficients = np.linalg.solve(triangle, basis.T @ outcome)
+    residuals = outcome - columns @ coefficients
+    df = len(outcome) - columns.shape[1]
+    return LeastSquares(coefficients, residuals, basis, triangle, float(residuals @ residuals) / df, df)

@@ -22,7 +22,7 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import arrange_grid
 from outcomes.analyses._interval import p_value_t, quantile_t
-from outcomes.analyses._regression import Design, build_design
+from outcomes.analyses._regression import Design, build_design, fit_least_squares
 from outcomes.analyses._rows import Rows
 from outcomes.analyses.comparability import check_comparability, check_follow_up
 from outcomes.cohort import Cohort
@@ -139,24 +139,21 @@ def _estimate(
 def _fit(
     plan: Comparison, scores: np.ndarray, fitted: np.ndarray, design: Design
 ) -> tuple[str, dict[Any, dict[str, Any]]]:
-    from statsmodels.regression.linear_model import OLS
-
-    fit = OLS(scores, design.columns).fit(method="qr")
+    fit = fit_least_squares(design.columns, scores)
     means = design.average_for_groups()
     pairs = list(combinations(range(len(design.groups)), 2))
     contrasts = np.vstack([means, *(means[i] - means[j] for i, j in pairs)])
     keys = [*design.groups, *((design.groups[i], design.groups[j]) for i, j in pairs)]
+    if not fit.variance > 1e-20 * scores.var():
+        return "degenerate", {}
     if plan.clustering.codes is None:
-        spread = np.einsum("ip,pq,iq->i", contrasts, fit.normalized_cov_params, contrasts)
-        std_error, df = np.sqrt(fit.scale * spread), np.full(len(keys), float(fit.df_resid))
+        std_error, df = fit.measure_errors(contrasts), np.full(len(keys), float(fit.df))
     else:
         clusters = plan.clustering.codes[fitted]
         if count_clusters(clusters) < read_facts("comparability")["clusters"]["at_least"]:
             return "few_clusters", {}
-        std_error, df = estimate_clustered(design.columns, fit.resid, clusters, contrasts)
-    if not fit.scale > 1e-20 * scores.var():
-        return "degenerate", {}
-    return "ok", _summarise(keys, contrasts @ fit.params, std_error, df, plan)
+        std_error, df = estimate_clustered(fit.basis, fit.triangle, fit.residuals, clusters, contrasts)
+    return "ok", _summarise(keys, contrasts @ fit.coefficients, std_error, df, plan)
 
 
 def _summarise(

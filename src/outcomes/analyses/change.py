@@ -63,7 +63,7 @@ def _add_moments(
 ) -> None:  # fmt: skip
     present = members[~np.isnan(values[members])]
     patients = grid.patients(present)
-    mean = estimate_mean(values[present], grid.patient[present], conf_level)
+    mean = estimate_mean(values[present], grid.patient[present], conf_level, grid.one_each)
     rows.add({"all": patients}, statistic=f"mean_{name}", **place, **mean)
     spread = estimate_sd(values[present], len(patients))
     rows.add({"all": patients}, statistic=f"sd_{name}", **place, **spread)

@@ -85,32 +85,39 @@ def count_responders(
 
 def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshold, conf_level: float) -> None:
     improved, worse, defined = mark_improved(grid, threshold)
-    marks = {"share_improved": improved}
-    if threshold.rule != "state":
-        marks["share_worse"] = worse
     near = mark_out_of_reach(cohort, grid, threshold)
-    for group, members in grid.members():
-        for column, timepoint in grid.follow_ups:
+    groups = list(grid.members())
+    for column, timepoint in grid.follow_ups:
+        marks = {"share_improved": improved[:, column].copy()}
+        if threshold.rule != "state":
+            marks["share_worse"] = worse[:, column].copy()
+        due, known = grid.due[:, column].copy(), defined[:, column].copy()
+        for group, members in groups:
             place = {"level": threshold.id, "x": threshold.value, "group": group, "timepoint": timepoint}
-            due = members[grid.due[members, column]]
-            denominators = {"seen": due[defined[due, column]], "due": due}
-            for term, counted in denominators.items():
-                for statistic, mark in marks.items():
-                    _add_share(rows, grid, counted, mark[counted, column], conf_level,
-                               {"statistic": statistic, "term": term, **place})  # fmt: skip
-            undefined = due[grid.seen[due, column] & ~defined[due, column]]
+            asked = members[due[members]]
+            answered = asked[known[asked]]
+            for term, counted in (("seen", answered), ("due", asked)):
+                _add_shares(rows, grid, counted, marks, conf_level, {"term": term, **place})
             if threshold.rule == "percent":
+                undefined = asked[grid.seen[asked, column] & ~known[asked]]
                 rows.add_count(grid.patients(undefined), statistic="n_undefined", **place)
             if threshold.rule != "state":
-                rows.add_count(grid.patients(due[near[due]]), statistic="n_out_of_reach", **place)
+                rows.add_count(grid.patients(asked[near[asked]]), statistic="n_out_of_reach", **place)
 
 
-def _add_share(
-    rows: Rows, grid: Grid, counted: np.ndarray, mark: np.ndarray, conf_level: float, place: dict[str, object]
+def _add_shares(
+    rows: Rows,
+    grid: Grid,
+    counted: np.ndarray,
+    marks: dict[str, np.ndarray],
+    conf_level: float,
+    place: dict[str, object],
 ) -> None:
-    sets = {
-        "all": grid.patients(counted), "with": grid.patients(counted[mark]),
-        "without": grid.patients(counted[~mark]),
-    }  # fmt: skip
-    share = estimate_share(int(mark.sum()), len(counted), len(sets["all"]), conf_level)
-    rows.add(sets, **place, **share, unit="proportion")
+    everyone = grid.patients(counted)
+    for statistic, mark in marks.items():
+        has = mark[counted]
+        sets = {
+            "all": everyone, "with": grid.patients(counted[has]), "without": grid.patients(counted[~has]),
+        }  # fmt: skip
+        share = estimate_share(int(has.sum()), len(counted), len(everyone), conf_level)
+        rows.add(sets, statistic=statistic, **place, **share, unit="proportion")

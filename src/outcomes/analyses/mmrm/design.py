@@ -1,0 +1,206 @@
+"""The columns of the model as products of a visit and of what is known of a patient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import numpy as np
+
+from outcomes.analyses.mmrm.layout import Layout
+from outcomes.analyses.mmrm.wide import Wide
+
+#: One piece of a part: a factor and the level that it marks, or a number (level -1).
+Atom = tuple[str, int]
+#: What a column holds of a patient: the product of some atoms; the empty product is 1.
+Part = tuple[Atom, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the model: a part at one visit, or at all (visit -1)."""
+
+    name: str
+    visit: int
+    part: Part
+    term: int
+
+
+class Design:
+    """The p columns of a model and the L - T parts of patients that they are made of.
+
+    A patient's row at visit t is ``v' B_t`` with ``v`` the patient's parts and ``B_t`` a matrix of zeros and
+    ones, so that sums of products of parts are enough for all sums of products of columns.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+    parts : tuple of (Part, int)
+        Each part with the visit at which it is taken, -1 where it is the same at all.
+    selection : array of int, shape (T, p)
+        Position of the part that each column holds at each visit, -1 where the column is 0.
+    centring : array, shape (p, p)
+        ``X = X_centred @ centring``: what centring and scaling numbers before summing did to the columns.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.n_visits = len(layout.visits)
+        self.columns = tuple(_list_columns(layout))
+        self.uncentred = _find_uncentred(layout, self.columns)
+        self.parts = _close_parts(layout, self.columns, self.n_visits)
+        self.position = {entry: number for number, entry in enumerate(self.parts)}
+        self.selection = np.array(
+            [[self._locate(column, visit) for column in self.columns] for visit in range(self.n_visits)]
+        ).reshape(self.n_visits, len(self.columns))
+        self.centring = self._recover()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return [column.name for column in self.columns]
+
+    @property
+    def size(self) -> int:
+        """How many sums a patient enters: parts, then scores at each visit."""
+        return len(self.parts) + self.n_visits
+
+    def at_visit(self, part: Part, visit: int) -> int:
+        """Return the position of a part at a visit."""
+        varies = any(name in self.layout.varying for name, _ in part) or "weights" in self.layout.varying
+        return self.position[part, visit if varies else -1]
+
+    def _locate(self, column: Column, visit: int) -> int:
+        return self.at_visit(column.part, visit) if column.visit in (-1, visit) else -1
+
+    def _recover(self) -> np.ndarray:
+        place = {(column.visit, column.part): number for number, column in enumerate(self.columns)}
+        centring = np.zeros((len(self.columns), len(self.columns)))
+        for number, column in enumerate(self.columns):
+            numbers = [atom for atom in column.part if atom[1] < 0]
+            for kept in _subsets(numbers):
+                left = [atom for atom in numbers if atom not in kept]
+                weight = np.prod([self.layout.spread.get(name, 1.0) for name, _ in kept], initial=1.0)
+                weight *= np.prod([self.layout.centre.get(name, 0.0) for name, _ in left], initial=1.0)
+                if weight:
+                    part = tuple(atom for atom in column.part if atom not in left)
+                    centring[place[column.visit, part], number] += weight
+        return centring
+
+    def evaluate_parts(self, wide: Wide) -> np.ndarray:
+        """Return the parts and scores of some patients, shape (n, L), zero where a visit is missing.
+
+        With weights, everything is multiplied by their root.
+        """
+        seen = ~np.isnan(wide.score)
+        columns = np.zeros((len(wide.score), self.size))
+        # A part is an earlier part times one atom more.
+        for number, (part, visit) in enumerate(self.parts):
+            if not part:
+                columns[:, number] = 1.0 if visit < 0 else seen[:, visit]
+                continue
+            shorter = (part[:-1], visit) if (part[:-1], visit) in self.position else (part[:-1], -1)
+            atom = _read_atom(wide, part[-1], visit)
+            np.multiply(columns[:, self.position[shorter]], atom, out=columns[:, number])
+            if visit >= 0:
+                columns[:, number] *= seen[:, visit]
+        columns[:, len(self.parts) :] = np.where(seen, wide.score, 0.0)
+        if wide.weights is not None:
+            self._weigh(columns, np.sqrt(wide.weights))
+        return columns
+
+    def _weigh(self, columns: np.ndarray, root: np.ndarray) -> None:
+        if root.ndim == 1:
+            columns *= root[:, None]
+            return
+        for number, (_, visit) in enumerate(self.parts):
+            columns[:, number] *= root[:, visit]
+        columns[:, len(self.parts) :] *= root
+
+    def spread_visits(self, parts: np.ndarray) -> np.ndarray:
+        """Return the columns at each visit from parts, shape (n, T, p)."""
+        padded = np.concatenate([parts, np.zeros((len(parts), 1))], axis=1)
+        return padded[:, np.where(self.selection < 0, parts.shape[1], self.selection)]
+
+
+def _subsets(atoms: list[Atom]) -> list[tuple[Atom, ...]]:
+    return [chosen for size in range(len(atoms) + 1) for chosen in combinations(atoms, size)]
+
+
+def _read_atom(wide: Wide, atom: Atom, visit: int) -> np.ndarray:
+    values = wide.factors[atom[0]]
+    if values.ndim == 2:
+        values = values[:, visit]
+    return values if atom[1] < 0 else values == atom[1]
+
+
+def _list_columns(layout: Layout) -> list[Column]:
+    """List columns as R and formulaic do: a factor drops its first level where the term without it is there."""
+    terms = [frozenset(term) for term in layout.terms.terms]
+    columns: list[Column] = []
+    spanned: set[frozenset[str]] = set()
+    for number, term in enumerate(layout.terms.terms):
+        choices = [_code_factor(layout, name, terms[number] - {name} in spanned) for name in term]
+        # The first factor of a term changes fastest.
+        for chosen in product(*reversed(choices)):
+            pieces = list(reversed(chosen))
+            visit = next((level for name, level, _ in pieces if layout.is_visit(name)), -1)
+            part = tuple(sorted((name, level) for name, level, _ in pieces if not layout.is_visit(name)))
+            columns.append(
+                Column(":".join(label for _, _, label in pieces) or "Intercept", visit, part, number)
+            )
+        spanned.add(terms[number])
+        spanned |= _span(layout, term)
+    return columns
+
+
+def _span(layout: Layout, term: tuple[str, ...]) -> set[frozenset[str]]:
+    """Return the terms whose columns lie in the span of a term coded so far."""
+    categories = [name for name in term if _count_levels(layout, name)]
+    rest = frozenset(term) - frozenset(categories)
+    return {
+        rest | frozenset(chosen)
+        for size in range(len(categories) + 1)
+        for chosen in combinations(categories, size)
+    }
+
+
+def _count_levels(layout: Layout, name: str) -> int:
+    return len(layout.visits) if layout.is_visit(name) else len(layout.levels.get(name, ()))
+
+
+def _code_factor(layout: Layout, name: str, reduced: bool) -> list[tuple[str, int, str]]:
+    levels = layout.visits if layout.is_visit(name) else layout.levels.get(name)
+    if levels is None:
+        return [(name, -1, name)]
+    mark = "T." if reduced else ""
+    return [
+        (name, number, f"{name}[{mark}{level}]")
+        for number, level in enumerate(levels)
+        if number or not reduced
+    ]
+
+
+def _find_uncentred(layout: Layout, columns: tuple[Column, ...]) -> frozenset[str]:
+    """Return the numbers that cannot be centred: some column with them has none without them beside it."""
+    there = {(column.visit, column.part) for column in columns}
+    return frozenset(
+        atom[0]
+        for column in columns
+        for atom in column.part
+        if atom[1] < 0
+        and any(
+            (column.visit, tuple(sorted(set(column.part) - {atom, *others}))) not in there
+            for others in _subsets([other for other in column.part if other[1] < 0 and other != atom])
+        )
+    )
+
+
+def _close_parts(layout: Layout, columns: tuple[Column, ...], n_visits: int) -> tuple[tuple[Part, int], ...]:
+    """Return every part with all that is left of it when atoms are taken away, shorter ones first."""
+    wanted = {tuple(chosen) for column in columns for chosen in _subsets(list(column.part))}
+    found: list[tuple[Part, int]] = []
+    for part in sorted(wanted | {()}, key=lambda entry: (len(entry), entry)):
+        varies = any(name in layout.varying for name, _ in part) or "weights" in layout.varying
+        found += [(part, visit) for visit in range(n_visits)] if varies else [(part, -1)]
+    return tuple(found)

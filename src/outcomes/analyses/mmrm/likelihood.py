@@ -1,0 +1,320 @@
+"""The (restricted) likelihood with its derivatives, from pattern sums alone.
+
+With ``A`` the inverse of a pattern's block of the covariance ``Sigma`` (zero for visits not in the pattern) and
+``S[s, t]`` the sums of products of rows at visits s and t, minus twice the restricted log-likelihood is
+
+    (N - p) log 2 pi + sum n log|Sigma_m| + log|H| + sum A . Syy - beta' sum A . Sxy,    H = sum A . Sxx
+
+without the half log|X'X| that some programs add; ``V = inv(H)`` and ``beta = V sum A . Sxy``.
+Its cost does not depend on the number of patients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from outcomes.analyses.mmrm.design import Design
+from outcomes.analyses.mmrm.patterns import PatternSums
+
+#: Largest copy of blocks of sums that is kept between evaluations, in bytes.
+_MOST_KEPT_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The sums of M patterns beside each other, for the columns of the model that are kept.
+
+    Parameters
+    ----------
+    grams : array, shape (M, L, L)
+    counts : array, shape (M,)
+    seen : array of bool, shape (M, T)
+    group : array of int, shape (M,)
+        Place of the covariance among those of the groups.
+    selection : array of int, shape (T, p + 1)
+        Position of each kept column, and last of the score, at each visit; -1 where it is 0.
+    """
+
+    grams: np.ndarray
+    counts: np.ndarray
+    seen: np.ndarray
+    group: np.ndarray
+    selection: np.ndarray
+
+    @property
+    def n_visits(self) -> int:
+        """How many visits there are."""
+        return self.seen.shape[1]
+
+    @property
+    def n_groups(self) -> int:
+        """How many groups have a covariance of their own."""
+        return int(self.group.max()) + 1
+
+    @property
+    def n_rows(self) -> int:
+        """Complete rows."""
+        return int((self.counts * self.seen.sum(axis=1)).sum())
+
+    @property
+    def n_columns(self) -> int:
+        """Kept columns of the model."""
+        return self.selection.shape[1] - 1
+
+    @cached_property
+    def _pairs(self) -> list[tuple[int, int, np.ndarray]]:
+        """Pairs of visits with the patterns that hold both."""
+        return [
+            (s, t, np.flatnonzero(self.seen[:, s] & self.seen[:, t]))
+            for s in range(self.n_visits)
+            for t in range(s, self.n_visits)
+        ]
+
+    @cached_property
+    def _used(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Per visit the positions in use and the 0/1 matrix from them to columns and score."""
+        found = []
+        for row in self.selection:
+            used, place = np.unique(row[row >= 0], return_inverse=True)
+            matrix = np.zeros((len(used), len(row)))
+            matrix[place, np.flatnonzero(row >= 0)] = 1.0
+            found.append((used, matrix))
+        return found
+
+    @cached_property
+    def _kept_blocks(self) -> list[np.ndarray] | None:
+        widths = [len(used) for used, _ in self._used]
+        size = sum(8 * len(members) * widths[s] * widths[t] for s, t, members in self._pairs)
+        return [self._cut(*pair) for pair in self._pairs] if size < _MOST_KEPT_BYTES else None
+
+    def _cut(self, s: int, t: int, members: np.ndarray) -> np.ndarray:
+        block = self.grams[np.ix_(members, self._used[s][0], self._used[t][0])]
+        return block.reshape(len(members), -1)
+
+    def contract(self, weight: np.ndarray) -> np.ndarray:
+        """Return sums over patterns and visits of ``weight[..., m, s, t] * S_m[s, t]``.
+
+        Parameters
+        ----------
+        weight : array, shape (..., M, T, T)
+            Symmetric in its last two axes.
+
+        Returns
+        -------
+        array, shape (..., p + 1, p + 1)
+            Columns of the model, then the score.
+        """
+        lead = weight.shape[:-3]
+        total = np.zeros((*lead, self.selection.shape[1], self.selection.shape[1]))
+        for number, (s, t, members) in enumerate(self._pairs):
+            if not len(members):
+                continue
+            kept = self._kept_blocks
+            block = kept[number] if kept is not None else self._cut(s, t, members)
+            (left, from_left), (right, from_right) = self._used[s], self._used[t]
+            summed = (weight[..., members, s, t] @ block).reshape(*lead, len(left), len(right))
+            part = from_left.T @ summed @ from_right
+            total += part
+            if s != t:
+                total += np.swapaxes(part, -1, -2)
+        return total
+
+    def project(self, matrix: np.ndarray) -> np.ndarray:
+        """Return per pattern and pair of visits the trace of ``matrix`` with its sums, shape (M, T, T).
+
+        Parameters
+        ----------
+        matrix : array, shape (p + 1, p + 1)
+            Symmetric.
+        """
+        traces = np.zeros((len(self.counts), self.n_visits, self.n_visits))
+        for number, (s, t, members) in enumerate(self._pairs):
+            if not len(members):
+                continue
+            kept = self._kept_blocks
+            block = kept[number] if kept is not None else self._cut(s, t, members)
+            spread = self._used[s][1] @ matrix @ self._used[t][1].T
+            traces[members, s, t] = traces[members, t, s] = block @ spread.ravel()
+        return traces
+
+
+def stack_patterns(sums: PatternSums, design: Design, kept: np.ndarray, groups: list[int]) -> Stack:
+    """Set the sums of all patterns beside each other.
+
+    Parameters
+    ----------
+    sums : PatternSums
+    design : Design
+    kept : array of int
+        Columns of the model that are not repeats of others.
+    groups : list of int
+        Codes of the groups that have a covariance of their own.
+    """
+    keys = sorted(sums.grams)
+    masks = np.array([mask for _, mask in keys], dtype=np.int64)
+    visits = np.arange(design.n_visits)
+    scores = len(design.parts) + visits
+    return Stack(
+        np.stack([sums.grams[key] for key in keys]),
+        np.array([sums.counts[key] for key in keys], dtype="float64"),
+        (masks[:, None] >> visits & 1).astype(bool),
+        np.array([groups.index(group) for group, _ in keys]),
+        np.column_stack([design.selection[:, kept], scores]),
+    )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The likelihood at some covariances.
+
+    Parameters
+    ----------
+    deviance : float
+        Minus twice the (restricted) log-likelihood; infinite where a covariance is not positive definite.
+    beta : array, shape (p,)
+    vcov : array, shape (p, p)
+        ``V``.
+    inverses : array, shape (M, T, T)
+        ``A``.
+    """
+
+    deviance: float
+    beta: np.ndarray
+    vcov: np.ndarray
+    inverses: np.ndarray
+
+
+def evaluate_likelihood(stack: Stack, sigmas: np.ndarray, reml: bool) -> Evaluation:
+    """Evaluate the likelihood at the covariances of the groups, shape (groups, T, T)."""
+    nothing = Evaluation(np.inf, np.empty(0), np.empty((0, 0)), np.empty(0))
+    inverses, log_det = _invert_blocks(stack, sigmas)
+    if inverses is None:
+        return nothing
+    total = stack.contract(inverses)
+    information, cross, square = total[:-1, :-1], total[:-1, -1], total[-1, -1]
+    vcov, log_information = invert_positive(information)
+    if vcov is None:
+        return nothing
+    beta = vcov @ cross
+    beta += vcov @ (cross - information @ beta)
+    deviance = stack.counts @ log_det + square - beta @ cross
+    n_free = stack.n_rows
+    if reml:
+        deviance += log_information
+        n_free -= stack.n_columns
+    return Evaluation(float(deviance + n_free * np.log(2 * np.pi)), beta, vcov, inverses)
+
+
+def _invert_blocks(stack: Stack, sigmas: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    """Invert each pattern's block, zero outside it; None where one is not positive definite."""
+    both = stack.seen[:, :, None] & stack.seen[:, None, :]
+    blocks = np.where(both, sigmas[stack.group], np.eye(stack.n_visits))
+    if not np.isfinite(blocks).all():
+        return None, np.empty(0)
+    try:
+        factors = np.linalg.cholesky(blocks)
+    except np.linalg.LinAlgError:
+        return None, np.empty(0)
+    roots = np.diagonal(factors, axis1=1, axis2=2)
+    if roots.min() < 1e-12 * roots.max():
+        return None, np.empty(0)
+    half = np.linalg.inv(factors)
+    return np.where(both, np.swapaxes(half, 1, 2) @ half, 0.0), 2 * np.log(roots).sum(axis=1)
+
+
+def invert_positive(matrix: np.ndarray) -> tuple[np.ndarray | None, float]:
+    """Invert a positive definite matrix whatever the scales of its rows; None where it is not one."""
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    if not (np.isfinite(matrix).all() and (scale > 0).all()):
+        return None, np.nan
+    try:
+        factor = np.linalg.cholesky(matrix / np.outer(scale, scale))
+    except np.linalg.LinAlgError:
+        return None, np.nan
+    half = np.linalg.inv(factor) / scale
+    return half.T @ half, float(2 * (np.log(np.diag(factor)) + np.log(scale)).sum())
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Derivatives of the deviance by the R parameters of all groups, and what degrees of freedom need.
+
+    Parameters
+    ----------
+    gradient : array, shape (R,)
+    hessian : array, shape (R, R)
+    information : array, shape (R, p, p)
+        ``P``, the derivatives of ``H``.
+    jacobian : array, shape (R, T, T)
+        Derivatives of the covariance of the parameter's group.
+    second : list of array, shape (r, r, T, T)
+        Second derivatives, per group.
+    owner : array of int, shape (R,)
+        Group of each parameter.
+    """
+
+    gradient: np.ndarray
+    hessian: np.ndarray
+    information: np.ndarray
+    jacobian: np.ndarray
+    second: list[np.ndarray]
+    owner: np.ndarray
+
+
+def differentiate(
+    stack: Stack, at: Evaluation, jacobians: list[np.ndarray], seconds: list[np.ndarray], reml: bool
+) -> Slopes:
+    """Differentiate the deviance twice.
+
+    Parameters
+    ----------
+    stack : Stack
+    at : Evaluation
+    jacobians, seconds : list of array
+        Per group the derivatives of its covariance, shapes (r, T, T) and (r, r, T, T).
+    reml : bool
+    """
+    residual = np.append(-at.beta, 1.0)
+    moments = np.outer(residual, residual)
+    if reml:
+        moments[:-1, :-1] += at.vcov
+    inner = stack.project(moments)
+    bent = at.inverses @ inner @ at.inverses
+    owner = np.repeat(np.arange(len(jacobians)), [len(entry) for entry in jacobians])
+    total = len(owner)
+    gradient, hessian = np.zeros(total), np.zeros((total, total))
+    sloped = np.zeros((total, *([stack.selection.shape[1]] * 2)))
+    for group, (first, second) in enumerate(zip(jacobians, seconds, strict=True)):
+        own, members = np.flatnonzero(owner == group), np.flatnonzero(stack.group == group)
+        inverse, weights = at.inverses[members], stack.counts[members]
+        pull = np.einsum("m,mst->st", weights, inverse) - bent[members].sum(axis=0)
+        gradient[own] = np.einsum("st,rst->r", pull, first)
+        hessian[np.ix_(own, own)] = _curve(inverse, bent[members], weights, first) + np.einsum(
+            "st,rqst->rq", pull, second
+        )
+        turned = np.zeros((len(own), len(stack.counts), stack.n_visits, stack.n_visits))
+        turned[:, members] = -(inverse @ first[:, None] @ inverse)
+        sloped[own] = stack.contract(turned)
+    information = sloped[:, :-1, :-1]
+    pulled = sloped[:, :-1] @ residual
+    hessian -= 2 * pulled @ at.vcov @ pulled.T
+    if reml:
+        through = at.vcov @ information
+        hessian -= np.einsum("rij,sji->rs", through, through)
+    return Slopes(gradient, (hessian + hessian.T) / 2, information, np.concatenate(jacobians), seconds, owner)
+
+
+def _curve(inverse: np.ndarray, bent: np.ndarray, counts: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Return ``sum -n tr(A D_r A D_s) + tr(D_r A D_s B) + tr(D_s A D_r B)`` with B = A M A."""
+    n_visits = inverse.shape[1]
+    flat = inverse.reshape(len(inverse), -1)
+    weighed = bent.reshape(len(bent), -1) * 2 - counts[:, None] * flat
+    # Sum of A[j, k] * (2 B - n A)[l, i], arranged as (i, j) by (k, l).
+    kernel = (flat.T @ weighed).reshape((n_visits,) * 4)
+    kernel = kernel.transpose(3, 0, 1, 2).reshape(n_visits**2, n_visits**2)
+    derivative = first.reshape(len(first), -1)
+    curve = derivative @ kernel @ derivative.T
+    return (curve + curve.T) / 2
