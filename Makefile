@@ -41,7 +41,7 @@ lint: $(INSTALLED)
 	@$(BIN)/mypy
 
 bench: $(INSTALLED)
-	@$(BIN)/python benchmarks/bench_reading.py
+	@set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
 
 docs: $(INSTALLED)
 	@$(BIN)/python docs/generate.py

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 #: Name on the Python Package Index to name on conda-forge, where they differ.
-CONDA_NAMES = {"matplotlib": "matplotlib-base", "playwright": "playwright-python", "tzdata": "python-tzdata"}
+CONDA_NAMES = {
+    "dask": "dask-core",
+    "duckdb": "python-duckdb",
+    "jupyter-client": "jupyter_client",
+    "matplotlib": "matplotlib-base",
+    "playwright": "playwright-python",
+    "tzdata": "python-tzdata",
+}
 
 
 def _declared() -> list[Requirement]:
@@ -30,7 +40,7 @@ def _declared() -> list[Requirement]:
 
 def _conda() -> dict[str, str]:
     lines = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
-    split = [re.match(r"([a-z0-9-]+)(.*)", line) for line in lines if isinstance(line, str)]
+    split = [re.match(r"([a-z0-9_-]+)(.*)", line) for line in lines if isinstance(line, str)]
     return {match[1]: match[2] for match in split if match}
 
 
@@ -122,3 +132,27 @@ def test_no_file_names_a_place_on_a_developers_machine():
         path = ROOT / name
         if path.is_file() and path.stat().st_size < 2_000_000:
             assert not here.search(path.read_text(encoding="utf-8", errors="ignore")), name
+
+
+def _imported(folder: str) -> set[str]:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / folder).rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {entry.name for node in nodes if isinstance(node, ast.Import) for entry in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"outcomes", ""}
+
+
+@pytest.mark.parametrize(("folder", "extras"), [("src", ("cluster",)), ("tests", ("cluster", "test"))])
+def test_what_is_imported_is_declared(folder, extras):
+    lines = [
+        *PROJECT["dependencies"],
+        *(line for e in extras for line in PROJECT["optional-dependencies"][e]),
+    ]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    offered = packages_distributions()
+    here = {path.stem for path in (ROOT / folder).rglob("*.py")} | {
+        path.name for path in (ROOT / folder).iterdir()
+    }
+    for name in _imported(folder) - here:
+        found = {canonicalize_name(distribution) for distribution in offered.get(name, [name])}
+        assert found & declared, f"{folder}/ imports {name}, which pyproject.toml does not declare"
