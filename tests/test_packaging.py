@@ -156,3 +156,22 @@ def test_what_is_imported_is_declared(folder, extras):
     for name in _imported(folder) - here:
         found = {canonicalize_name(distribution) for distribution in offered.get(name, [name])}
         assert found & declared, f"{folder}/ imports {name}, which pyproject.toml does not declare"
+
+
+def test_readme_names_only_commands_that_there_are():
+    from outcomes.cli.commands import app
+
+    known = {command.name for command in app.registered_commands}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`outcomes (\w+)", readme))
+    assert named <= known
+    assert {"draft", "check", "report", "template", "analyse"} <= named
+
+
+def test_readme_example_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert len(names["cohort"].episodes) > 500
