@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.errors import FactsError, Finding
+from outcomes.facts.project import find_project
 from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml
 
 
@@ -346,7 +347,7 @@ def read_source(name: str | Path) -> Source:
     """
     path = Path(name)
     if path.suffix != ".toml":
-        own = Path("data") / "sources" / f"{name}.toml"
+        own = find_project() / "data" / "sources" / f"{name}.toml"
         if own.is_file():
             path = own
         elif str(name) in list_facts("sources"):
@@ -358,5 +359,5 @@ def read_source(name: str | Path) -> Source:
 
 def list_sources() -> tuple[str, ...]:
     """Return the names of the shipped sources and of those in ``data/sources/``, sorted."""
-    own = (path.stem for path in (Path("data") / "sources").glob("*.toml"))
+    own = (path.stem for path in (find_project() / "data" / "sources").glob("*.toml"))
     return tuple(sorted({*list_facts("sources"), *own}))

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from outcomes.errors import ReportError
+from outcomes.facts import find_project
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
@@ -53,7 +54,7 @@ def find_notebook(name: str) -> Path:
 def _list_folders() -> list[Path]:
     package = Path(__file__).resolve().parent.parent
     # an installed package carries the notebooks inside; in a clone they lie at the top level
-    return [Path("notebooks"), package / "notebooks", package.parent.parent / "notebooks"]
+    return [find_project() / "notebooks", package / "notebooks", package.parent.parent / "notebooks"]
 
 
 def _is_report(path: Path) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from outcomes.errors import ReportError
+from outcomes.facts import find_project
 
 
 def prepare_folder(out: str | Path) -> Path:
@@ -28,7 +29,7 @@ def prepare_folder(out: str | Path) -> Path:
     ReportError
         When it cannot be made or written (exit code 9).
     """
-    folder = Path(out).absolute()
+    folder = find_project() / out
     probe = folder / f".probe-{secrets.token_hex(4)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

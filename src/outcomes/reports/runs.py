@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.errors import ReportError
+from outcomes.facts import find_project
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def open_run(private_folder: str | Path = ".outcomes") -> Run:
     """
     started = datetime.now(UTC)
     id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-    home = Path(private_folder).absolute()
+    home = find_project() / private_folder
     folder = home / "runs" / id
     try:
         for part in (home, home / "runs", folder, folder / "views"):
