@@ -1,7 +1,7 @@
 """Read, gate, score and check a million assessments, against pandas reading the same text.
 
-``python benchmarks/read_records.py`` prints the ratios measured in this run, and ends with 1 where a bound is broken.
-Each reading happens in a process of its own, so that peaks of memory do not mix.
+``python benchmarks/read_records.py`` prints the ratios measured in this run, and ends with 1 where a bound
+is broken. Each reading happens in a process of its own, so that peaks of memory do not mix.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def write_long_file(path: Path, n_rows: int) -> None:
             "visit_date": (start[patient] + days[visit]).astype(str),
             "timepoint": visits.to_numpy()[visit],
             "therapy": therapies[rng.integers(0, 4, n_patients)[patient]],
-            "clinic": np.array([f"C{number:02d}" for number in range(12)])[rng.integers(0, 12, n_patients)[patient]],
+            "clinic": np.array([f"C{number:02d}" for number in range(12)])[
+                rng.integers(0, 12, n_patients)[patient]
+            ],
             "age_band": bands[rng.integers(0, 5, n_patients)[patient]],
             "sex": np.array(["F", "M"])[rng.integers(0, 2, n_patients)[patient]],
             "sessions": 3 * visit,
@@ -164,8 +166,8 @@ def main() -> int:
                     growth = min(run["growth"] for run in runs)
                     assert runs[0]["n_accepted"] == size, "the file of the benchmark is clean"
             print(
-                f"{size:>9,} assessments: pandas {wall['pandas', size]:.2f} s, outcomes {wall['outcomes', size]:.2f} s, "
-                f"frame {frame / 1e6:.0f} MB, growth {growth / 1e6:.0f} MB"
+                f"{size:>9,} assessments: pandas {wall['pandas', size]:.2f} s, "
+                f"outcomes {wall['outcomes', size]:.2f} s, frame {frame / 1e6:.0f} MB, growth {growth / 1e6:.0f} MB"
             )
     measured = {
         "times the wall of pandas": (wall["outcomes", LARGE] / wall["pandas", LARGE], MOST_TIMES_WALL),

@@ -1,7 +1,7 @@
 """Files of the families key, score, date, category and privacy that are too long to be written down.
 
-Each generator is a function of its name in cases.yaml: it takes the base file's text and the case, and returns the
-text of the file. All are deterministic.
+Each generator is a function of its name in cases.yaml: it takes the base file's text and the case, and
+returns the text of the file. All are deterministic.
 """
 
 from __future__ import annotations
@@ -79,7 +79,13 @@ def unique_quasi_identifiers(base: str, case: Case) -> str:
 
 
 def _visits(
-    patient: str, clinic: str, instrument: str, baseline: int, follow_up: int, age_band: str = "50-59", sex: str = "F"
+    patient: str,
+    clinic: str,
+    instrument: str,
+    baseline: int,
+    follow_up: int,
+    age_band: str = "50-59",
+    sex: str = "F",
 ) -> list[Sequence[object]]:
     shared = ("exercise", clinic, age_band, sex)
     return [

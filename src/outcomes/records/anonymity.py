@@ -33,16 +33,20 @@ def report_anonymity(episodes: pd.DataFrame, source: Source, file: str | None) -
     if int(size.min()) >= source.k_min:
         return None
     share = float((size < source.k_min).mean())
+    mean_size = len(people) / len(traits.drop_duplicates())
     counts = ", ".join(f"{int((size < small).sum())} below {small}" for small in _SMALL)
     what = (
-        f"{len(people)} patients by {', '.join(columns)}: the smallest group has {int(size.min())}; patients in groups {counts}; "
-        f"{share:.0%} in groups below {source.k_min}; average risk 1 in {len(people) / traits.drop_duplicates().shape[0]:.1f}"
+        f"{len(people)} patients by {', '.join(columns)}: the smallest group has {int(size.min())}; patients in "
+        f"groups {counts}; {share:.0%} in groups below {source.k_min}; average risk 1 in {mean_size:.1f}"
     )
     best = _suggest_coarser(traits, columns, source.k_min)
     return Finding(
-        "K_ANONYMITY", "accept_with_warning", what, file,
+        "K_ANONYMITY",
+        "accept_with_warning",
+        what,
+        file,
         remedy=f"these records stay personal data; leaving out or coarsening {best} would help most",
-    )  # fmt: skip
+    )
 
 
 def _coarsen(values: pd.Series) -> pd.Series:

@@ -85,7 +85,9 @@ def build_episodes(
     columns["patient_id"] = frame.name(kept)
     if frame.links.patients is not frame.links.episodes:
         patients = frame.links.patients[kept]
-        columns["patient_id"] = pd.Categorical(patients, categories=pd.Index(np.unique(patients), dtype="str"))
+        columns["patient_id"] = pd.Categorical(
+            patients, categories=pd.Index(np.unique(patients), dtype="str")
+        )
     names = sorted({reasons[i] for i in np.unique(excluded[kept]) if i >= 0})
     place = np.array(
         [names.index(reason) if reason in names else -1 for reason in reasons] + [-1], dtype=np.int32

@@ -89,7 +89,7 @@ def gather_assessments(
                     when.day,
                     column.score,
                     column.n_missing,
-                ]  # fmt: skip
+                ]
             )
             columns.append(column)
     if not pieces:

@@ -93,11 +93,16 @@ def _map_number(part: Part, column: Column, header: str) -> Coded:
     if column.name in part.spec.top_code:
         part.columns[header] = _top_code(part, header, part.spec.top_code[column.name])
     return map_numbers(
-        part, header, missing=list_missing_codes(part, column.name), low=column.minimum, high=column.maximum,
-        whole_number=column.type == "integer", whole=counts and not part.is_wide,
+        part,
+        header,
+        missing=list_missing_codes(part, column.name),
+        low=column.minimum,
+        high=column.maximum,
+        whole_number=column.type == "integer",
+        whole=counts and not part.is_wide,
         rule="SESSIONS_RANGE" if counts else f"{column.name.split('_')[0].upper()}_RANGE",
         what=_say_range(column),
-    )  # fmt: skip
+    )
 
 
 def _top_code(part: Part, header: str, highest: float) -> Coded:
@@ -109,7 +114,8 @@ def _top_code(part: Part, header: str, highest: float) -> Coded:
 
 def _say_range(column: Column) -> str:
     whole = "whole numbers " if column.type == "integer" else ""
-    return f"not possible; allowed are {whole}from {column.minimum:g} to {column.maximum:g} {column.unit}".strip()
+    limits = f"{column.minimum:g} to {column.maximum:g} {column.unit}".strip()
+    return f"not possible; allowed are {whole}from {limits}"
 
 
 def _join_pieces(column: Column, pieces: list[tuple[Part, np.ndarray, Coded]]) -> Attribute:
@@ -124,7 +130,9 @@ def _join_pieces(column: Column, pieces: list[tuple[Part, np.ndarray, Coded]]) -
         episodes.append(episode[rows])
         codes.append(code[rows])
     header = pieces[0][0].spec.columns[column.name]
-    return Attribute(column, header, *(np.concatenate(x) for x in (records, episodes, codes)), values)
+    return Attribute(
+        column, header, np.concatenate(records), np.concatenate(episodes), np.concatenate(codes), values
+    )
 
 
 def refuse_conflicts(attribute: Attribute, n_episodes: int, problems: Problems) -> None:
@@ -136,10 +144,12 @@ def refuse_conflicts(attribute: Attribute, n_episodes: int, problems: Problems) 
         changing = np.zeros(n_episodes, dtype=bool)
         changing[attribute.episode[differs]] = True
         problems.refuse(
-            attribute.records[changing[attribute.episode]], "KEY_ATTRIBUTE_CONFLICT",
-            "a value that should not change within an episode does", column=attribute.header,
+            attribute.records[changing[attribute.episode]],
+            "KEY_ATTRIBUTE_CONFLICT",
+            "a value that should not change within an episode does",
+            column=attribute.header,
             outcome="quarantine_patient_pair",
-        )  # fmt: skip
+        )
 
 
 def take_first(attribute: Attribute, n_episodes: int) -> np.ndarray:

@@ -19,7 +19,6 @@ from outcomes.records.assessments import gather_assessments
 from outcomes.records.attributes import collect_attributes, refuse_conflicts, take_first
 from outcomes.records.coded import Coded
 from outcomes.records.dates import NO_DATE
-from outcomes.records.site_checks import note_reversed_sites
 from outcomes.records.follow_rows import build_rows, map_rows, refuse_unplaced
 from outcomes.records.key_checks import (
     note_missing_baselines,
@@ -34,6 +33,7 @@ from outcomes.records.part import Part
 from outcomes.records.problems import Problems
 from outcomes.records.score_checks import check_scores
 from outcomes.records.session_checks import note_falling_sessions, read_sessions_to_date
+from outcomes.records.site_checks import note_reversed_sites
 from outcomes.records.switches import find_planned_therapy
 from outcomes.records.timing import (
     BASELINE,
@@ -96,10 +96,12 @@ class Checking:
         for part, episode, blank in zip(self.parts, self.links.rows, blanks, strict=True):
             if blank.any():
                 self.problems.refuse(
-                    part.records(blank & ~named[episode] & part.accepted()), "THERAPY_MISSING",
-                    "no therapy in the record", column=part.spec.columns["therapy"],
+                    part.records(blank & ~named[episode] & part.accepted()),
+                    "THERAPY_MISSING",
+                    "no therapy in the record",
+                    column=part.spec.columns["therapy"],
                     remedy="name the therapy, or exclude such rows with [[file.exclude]]",
-                )  # fmt: skip
+                )
 
     def _check_keys(self) -> None:
         for part, episode in zip(self.parts, self.links.rows, strict=True):
@@ -143,9 +145,10 @@ class Checking:
         by_label = scores.timepoint >= 0
         known = ~by_label & (scores.day != NO_DATE)
         is_baseline = np.where(
-            by_label, scores.timepoint == labels.index(BASELINE),
+            by_label,
+            scores.timepoint == labels.index(BASELINE),
             known & (scores.day >= (window.first_day or 0)) & (scores.day <= (window.last_day or 0)),
-        )  # fmt: skip
+        )
         is_follow_up = np.where(by_label, ~is_baseline, known & (scores.day > (window.last_day or 0)))
         return is_baseline, is_follow_up
 
@@ -155,9 +158,15 @@ class Checking:
         is_baseline, is_follow_up = self._stages()
         header = next((part.spec.columns["date"] for part in self.parts if "date" in part.spec.columns), None)
         refuse_disorder(
-            scores.record, scores.episode, scores.date, is_baseline & labelled, is_follow_up & labelled,
-            self.n_episodes, header, self.problems,
-        )  # fmt: skip
+            scores.record,
+            scores.episode,
+            scores.date,
+            is_baseline & labelled,
+            is_follow_up & labelled,
+            self.n_episodes,
+            header,
+            self.problems,
+        )
         ends = [point.last_day for point in read_timepoints().values() if point.last_day is not None]
         ends += [content["last_day"] for content in self.source.timepoints.values() if "last_day" in content]
         limits = read_schema()["assessments"]["day"]
@@ -170,9 +179,12 @@ class Checking:
             column=header,
         )
         self.problems.note(
-            "FOLLOWUP_WINDOW", "accept_with_warning", f"later than the last time point (day {max(ends)}); kept, used by no time point",
-            scores.record[known & ~outside & (scores.day > max(ends))], column=header,
-        )  # fmt: skip
+            "FOLLOWUP_WINDOW",
+            "accept_with_warning",
+            f"later than the last time point (day {max(ends)}); kept, used by no time point",
+            scores.record[known & ~outside & (scores.day > max(ends))],
+            column=header,
+        )
 
     def _check_scores(self) -> None:
         """Check scores against instruments, sites and each other, dropping what is refused in between."""
@@ -230,7 +242,7 @@ class Checking:
                     np.append(when.timepoint, np.full(extra, -1, dtype=np.int16)),
                     np.append(when.date, blank),
                     np.append(when.day, blank),
-                )  # fmt: skip
+                )
             )
         return padded
 
@@ -282,10 +294,11 @@ class Checking:
             if i not in base:
                 columns = part.spec.columns
                 self.problems.refuse(
-                    part.records(~kept[self.links.rows[i]] & part.accepted()), "EPISODE_UNKNOWN",
+                    part.records(~kept[self.links.rows[i]] & part.accepted()),
+                    "EPISODE_UNKNOWN",
                     "no accepted record of this episode in the file that describes the episodes",
                     column=columns.get("episode_id", columns.get("patient_id")),
-                )  # fmt: skip
+                )
         return kept[:-1]
 
     def _find_excluded(self) -> tuple[np.ndarray, list[str]]:

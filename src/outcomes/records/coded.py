@@ -142,6 +142,11 @@ def simplify_name(text: str) -> str:
     return plain.replace(" ", "").replace("_", "").replace("-", "") or plain
 
 
+def is_known(values: np.ndarray) -> np.ndarray:
+    """Return which of some objects are not None, as a mask."""
+    return np.fromiter((value is not None for value in values), dtype=bool, count=len(values))
+
+
 def sort_rows(*keys: np.ndarray) -> np.ndarray:
     """Return the stable order of rows by whole-number keys, the first one foremost.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from outcomes.facts import read_facts
@@ -35,7 +36,7 @@ def match_header(header: str) -> HeaderRule | None:
     words = [word.casefold() for word in _MARKS.split(_CAMEL.sub(" ", plain)) if word]
     whole = [word.casefold() for word in _MARKS.split(plain) if word]
     joined = "".join(whole)
-    pairs = {first + second for first, second in zip(whole, whole[1:], strict=False)}
+    pairs = {first + second for first, second in pairwise(whole)}
     present = {*words, *whole, *pairs, joined}
     for family in _read_families():
         harmless = present & family["not_beside"] and joined not in family["words"]

@@ -33,7 +33,9 @@ class ValueRule(NamedTuple):
     certain: bool
 
 
-def search_values(texts: pa.Array, header: str, *, is_id: bool, holds_dates: bool, rekeyed: bool) -> list[ValueRule]:
+def search_values(
+    texts: pa.Array, header: str, *, is_id: bool, holds_dates: bool, rekeyed: bool
+) -> list[ValueRule]:
     """Search distinct texts for identifying values.
 
     Parameters
@@ -95,7 +97,9 @@ def _search_pattern(entry: dict, texts: pa.Array, header: str, is_id: bool) -> V
         return None
     certain = entry["strength"] == "strong" or not is_id
     certain = certain or any(word in header.casefold() for word in entry.get("context", ()))
-    certain = certain or exceeds_chance(int(hits.sum()), int(formed.sum()), read_facts("gate")["chance_share"])
+    certain = certain or exceeds_chance(
+        int(hits.sum()), int(formed.sum()), read_facts("gate")["chance_share"]
+    )
     return ValueRule(entry["rule"], entry["what"], hits, certain)
 
 
@@ -134,7 +138,7 @@ def _search_phones(texts: pa.Array) -> ValueRule | None:
 
 
 def _choose_regions(text: str, regions: list[str]) -> list[str]:
-    """Return the regions whose numbers a text may be: bare digits only the first's, since ids are bare digits too."""
+    """Return the regions whose numbers a text may be: of bare digits, as ids are too, the first only."""
     return regions[:1] if text.strip().isdigit() else regions
 
 
@@ -150,11 +154,17 @@ def find_person_names(texts: list[str]) -> np.ndarray:
     return np.array([_is_person_name(text.strip(), facts) for text in texts], dtype=bool)
 
 
-_LATIN_NAME = re.compile(r"^[A-ZÀ-Þ][a-zß-ÿ'’-]+(,? [A-ZÀ-Þ]\.?)?,? [A-ZÀ-Þ][A-Za-zÀ-ÿ'’-]+$|^[A-Z]\. ?[A-ZÀ-Þ][a-zß-ÿ'’-]+$")
+_LATIN_NAME = re.compile(
+    r"^[A-ZÀ-Þ][a-zß-ÿ'’-]+(,? [A-ZÀ-Þ]\.?)?,? [A-ZÀ-Þ][A-Za-zÀ-ÿ'’-]+$|^[A-Z]\. ?[A-ZÀ-Þ][a-zß-ÿ'’-]+$"
+)
 
 
 def _is_person_name(text: str, facts: dict) -> bool:
-    return has_title(text, facts["titles"]) or bool(_LATIN_NAME.match(text)) or is_han_name(text, facts["family_names"])
+    return (
+        has_title(text, facts["titles"])
+        or bool(_LATIN_NAME.match(text))
+        or is_han_name(text, facts["family_names"])
+    )
 
 
 def has_title(text: str, titles: list[str]) -> bool:

@@ -81,7 +81,8 @@ def parse_dates(
 def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
     stamp = _TIMESTAMP.match(text)
     if stamp:
-        return _parse_timestamp(*stamp.groups(), form)
+        date_text, clock, offset = stamp.groups()
+        return _parse_timestamp(date_text, clock, offset, form)
     if match := (_YEAR_FIRST.match(text) or _COMPACT.match(text)):
         return _make_date(*map(int, match.groups()))
     if match := _YEAR_LAST.match(text):

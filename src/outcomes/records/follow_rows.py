@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -29,9 +29,11 @@ def map_rows(part: Part) -> dict[str, Coded]:
         typed[name] = _map_column(part, column)
         if column.required:
             part.problems.refuse(
-                part.records((typed[name].codes < 0) & part.accepted()), "VALUE_MISSING",
-                f"no {column.label or name} in the record", column=part.spec.columns[name],
-            )  # fmt: skip
+                part.records((typed[name].codes < 0) & part.accepted()),
+                "VALUE_MISSING",
+                f"no {column.label or name} in the record",
+                column=part.spec.columns[name],
+            )
     return typed
 
 
@@ -41,10 +43,14 @@ def _map_column(part: Part, column: Column) -> Coded:
         return map_therapy(part, header)[0]
     if column.type == "number":
         return map_numbers(
-            part, header, missing=list_missing_codes(part, column.name), low=column.minimum, high=column.maximum,
+            part,
+            header,
+            missing=list_missing_codes(part, column.name),
+            low=column.minimum,
+            high=column.maximum,
             rule=f"{column.name.upper()}_RANGE",
             what=f"not possible; allowed are {column.minimum:g} to {column.maximum:g} {column.unit}",
-        )  # fmt: skip
+        )
     return map_category(part, column.name, header, column)
 
 
@@ -54,15 +60,19 @@ def refuse_unplaced(part: Part, episode: np.ndarray, times: RowTimes, zero: np.n
     days = count_days(times.date, np.append(zero, NO_DATE)[episode], times.day)
     header = part.spec.columns.get("day", part.spec.columns.get("date"))
     part.problems.refuse(
-        part.records((days == NO_DATE) & part.accepted()), "TIME_MISSING",
-        "no day after time zero: the row has no date, or its episode no start", column=header,
-    )  # fmt: skip
+        part.records((days == NO_DATE) & part.accepted()),
+        "TIME_MISSING",
+        "no day after time zero: the row has no date, or its episode no start",
+        column=header,
+    )
     assert column.minimum is not None and column.maximum is not None
     outside = (days != NO_DATE) & ((days < column.minimum) | (days > column.maximum)) & part.accepted()
     part.problems.refuse(
-        part.records(outside), "DAY_RANGE",
-        f"not possible; allowed are days {column.minimum:g} to {column.maximum:g} after time zero", column=header,
-    )  # fmt: skip
+        part.records(outside),
+        "DAY_RANGE",
+        f"not possible; allowed are days {column.minimum:g} to {column.maximum:g} after time zero",
+        column=header,
+    )
     return days
 
 
@@ -103,7 +113,7 @@ def build_rows(
     return _shape_rows(table.reindex(columns=["episode", *schema]), schema, frame)
 
 
-def _shape_rows(table: pd.DataFrame, schema: dict[str, Column], frame: EpisodeFrame) -> pd.DataFrame:
+def _shape_rows(table: pd.DataFrame, schema: Mapping[str, Column], frame: EpisodeFrame) -> pd.DataFrame:
     table = table.sort_values(["episode", "day"], kind="stable").reset_index(drop=True)
     columns: dict[str, object] = {}
     for name, column in schema.items():

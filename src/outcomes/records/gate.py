@@ -24,7 +24,12 @@ from outcomes.records.column_values import (
 from outcomes.records.dates import DateForm, parse_dates
 from outcomes.records.identifiers import is_taiwan_number
 from outcomes.records.mapping import list_spellings
-from outcomes.records.named import limit_categories, list_instrument_spellings, list_therapy_spellings, list_timepoint_spellings
+from outcomes.records.named import (
+    limit_categories,
+    list_instrument_spellings,
+    list_therapy_spellings,
+    list_timepoint_spellings,
+)
 from outcomes.records.parsing import parse_numbers
 from outcomes.records.reviewed import ReviewedException, fingerprint_values, is_lifted, read_exceptions
 from outcomes.records.text_table import TextTable
@@ -103,12 +108,14 @@ def _report(
     lifted = is_lifted(exceptions, column.header, rule.rule, fingerprint, today)
     if lifted or not rule.certain:
         why = "accepted by a reviewed exception" if lifted else "no more than chance explains"
-        return Finding(rule.rule, "accept_with_warning", f"{rule.what}; {why}", file, lines, column.header, max(count, 1))
+        return Finding(
+            rule.rule, "accept_with_warning", f"{rule.what}; {why}", file, lines, column.header, max(count, 1)
+        )
     named = source.privacy_exceptions or "privacy-exceptions.toml"
     remedy = (
         "map another column or none. If the values identify nobody, have a person review them and add to "
-        f'{named} (privacy_exceptions = "{named}"): [[exception]] column = "{column.header}", rule = "{rule.rule}", '
-        f'sha256 = "{fingerprint}", reason = "...", reviewer = "...", expires = "<a date within a year>"'
+        f'{named} (privacy_exceptions = "{named}"): [[exception]] column = "{column.header}", '
+        f'rule = "{rule.rule}", sha256 = "{fingerprint}", reason = "...", reviewer = "...", expires = "<a date within a year>"'
     )
     if rule.rule == "PHI_AGE_OVER_89":
         remedy = "map bands to age_band, or add to [[file]]: top_code = { age_years = 89 }"
@@ -122,7 +129,9 @@ def _list_columns(text: TextTable, spec: FileSpec) -> list[GatedColumn]:
     for entry in spec.exclude:
         roles[entry.column] = ("", "category")
     for score in spec.scores:
-        roles |= {header: ("", "number") for header in (score.column, score.day_column, *score.items) if header}
+        roles |= {
+            header: ("", "number") for header in (score.column, score.day_column, *score.items) if header
+        }
         if score.date_column:
             roles[score.date_column] = ("", "date")
     roles |= {header: (name, _find_kind(name)) for name, header in spec.columns.items()}
@@ -149,9 +158,20 @@ def _judge_column(column: GatedColumn, spec: FileSpec, source: Source) -> list[V
     named = match_header(column.header)
     is_id = column.kind == "id"
     if named is not None and not (named.rekeyed and source.rekey and is_id):
-        rules.append(ValueRule(named.rule, f"the header says {named.what}" if not named.rekeyed else f"{named.what}, by its header", everything, True))
+        rules.append(
+            ValueRule(
+                named.rule,
+                f"the header says {named.what}" if not named.rekeyed else f"{named.what}, by its header",
+                everything,
+                True,
+            )
+        )
     rules += search_values(
-        column.texts, column.header, is_id=is_id, holds_dates=column.kind == "date", rekeyed=source.rekey and is_id
+        column.texts,
+        column.header,
+        is_id=is_id,
+        holds_dates=column.kind == "date",
+        rekeyed=source.rekey and is_id,
     )
     if column.kind == "date" and source.privacy_profile == "safe_harbor":
         rules += _search_full_dates(column, spec)
@@ -166,7 +186,9 @@ def _search_full_dates(column: GatedColumn, spec: FileSpec) -> list[ValueRule]:
     texts = np.array(column.texts.to_pylist(), dtype=object)
     present = np.array([bool(text.strip()) for text in texts], dtype=bool)
     days, rules = parse_dates(texts, present, DateForm(spec.date_order, spec.date_calendar))
-    hits = (days > np.iinfo(np.int32).min) | np.logical_or.reduce(list(rules.values()) or [np.zeros(len(texts), bool)])
+    hits = (days > np.iinfo(np.int32).min) | np.logical_or.reduce(
+        list(rules.values()) or [np.zeros(len(texts), bool)]
+    )
     what = "full dates, which this privacy profile (safe_harbor) forbids; record days after time zero"
     return [ValueRule("PHI_FULL_DATE", what, hits, True)] if hits.any() else []
 
@@ -181,7 +203,7 @@ def _search_old_ages(column: GatedColumn, spec: FileSpec) -> list[ValueRule]:
 
 
 def _judge_texts(column: GatedColumn, spec: FileSpec, source: Source) -> list[ValueRule]:
-    """Judge the texts of a category or of ids that nobody has declared: free text, names, too many of them."""
+    """Judge undeclared texts of a category or of ids: free text, names, too many of them."""
     open_ = ~match_texts(column.texts, r"^\s*$")
     known = _list_known(column.name, spec, source)
     if known:
@@ -254,6 +276,7 @@ def names_person(file_name: str) -> bool:
     pieces = [piece for piece in re.split(r"[\W_]+", stem) if piece]
     family_names = read_facts("gate")["names"]["family_names"]
     return any(
-        (len(piece) >= 3 and is_han_name(piece, family_names)) or (len(piece) == 10 and is_taiwan_number(piece))
+        (len(piece) >= 3 and is_han_name(piece, family_names))
+        or (len(piece) == 10 and is_taiwan_number(piece))
         for piece in pieces
     )

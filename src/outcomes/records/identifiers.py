@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 #: Taiwan numbers its letters by the counties that once issued the cards; this is their order from 10 on.
 _TAIWAN_LETTERS = "ABCDEFGHJKLMNPQRSTUVXYWZIO"
 _TAIWAN_WEIGHTS = (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1)
-_VIN_VALUES = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9)))
+_TAIWAN_FORM = re.compile(r"(?<![A-Z0-9])[A-Z][A-D1289]\d{8}(?![A-Z0-9])")
+_VIN_GROUPS = ("AJ", "BKS", "CLT", "DMU", "ENV", "FW", "GPX", "HY", "RZ")
+_VIN_VALUES = {letter: value for value, group in enumerate(_VIN_GROUPS, start=1) for letter in group}
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 
 
@@ -22,8 +25,7 @@ def is_taiwan_number(text: str) -> bool:
     >>> is_taiwan_number("A123456789"), is_taiwan_number("A123456788"), is_taiwan_number("A800000014")
     (True, False, True)
     """
-    letters = "".join(sign for sign in text.upper() if sign.isalnum())
-    return any(_passes_taiwan(letters[i : i + 10]) for i in range(len(letters) - 9))
+    return any(_passes_taiwan(match.group()) for match in _TAIWAN_FORM.finditer(text.upper()))
 
 
 def _passes_taiwan(number: str) -> bool:
@@ -65,21 +67,24 @@ def find_check(name: str) -> Callable[[str], bool]:
     from importlib import import_module
 
     check: Callable[[str], bool] = import_module(f"stdnum.{name}").is_valid
-    return check
+    return lambda text: check(text.replace(" ", "").replace("-", ""))
 
 
 def count_phones(texts: Iterable[str], regions: Iterable[str]) -> list[bool]:
     """Return which texts are telephone numbers, international or of one of the regions."""
     import phonenumbers
 
-    return [any(_is_phone(phonenumbers, text, region) for region in _choose_regions(text, regions)) for text in texts]
+    return [
+        any(_is_phone(phonenumbers, text, region) for region in _choose_regions(text, regions))
+        for text in texts
+    ]
 
 
 def _choose_regions(text: str, regions: Iterable[str]) -> Iterable[str | None]:
     return [None] if text.lstrip().startswith("+") else regions
 
 
-def _is_phone(phonenumbers, text: str, region: str | None) -> bool:  # type: ignore[no-untyped-def]
+def _is_phone(phonenumbers, text: str, region: str | None) -> bool:
     try:
         return bool(phonenumbers.is_valid_number(phonenumbers.parse(text, region)))
     except phonenumbers.NumberParseException:

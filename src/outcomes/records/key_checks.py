@@ -74,9 +74,12 @@ def refuse_repeated_episodes(part: Part, episode: np.ndarray) -> None:
     repeated = count[episode[rows]] > 1
     columns = part.spec.columns
     part.problems.refuse(
-        part.records(rows[repeated]), "KEY_CONFLICT", "several rows of one episode that differ; none is chosen",
-        column=columns.get("episode_id", columns.get("patient_id")), outcome="quarantine_patient_pair",
-    )  # fmt: skip
+        part.records(rows[repeated]),
+        "KEY_CONFLICT",
+        "several rows of one episode that differ; none is chosen",
+        column=columns.get("episode_id", columns.get("patient_id")),
+        outcome="quarantine_patient_pair",
+    )
 
 
 def refuse_conflicting_scores(scores: Assessments, is_baseline: np.ndarray, problems: Problems) -> np.ndarray:
@@ -110,9 +113,11 @@ def refuse_conflicting_scores(scores: Assessments, is_baseline: np.ndarray, prob
     for number, column in enumerate(scores.columns):
         here = copy & ~conflict & (scores.column == number)
         problems.refuse(
-            scores.record[here], "ROW_DUPLICATE", "the same score at the same time again; the first is kept",
+            scores.record[here],
+            "ROW_DUPLICATE",
+            "the same score at the same time again; the first is kept",
             column=column.header,
-        )  # fmt: skip
+        )
     return np.unique(scores.episode[conflict])
 
 
@@ -196,6 +201,9 @@ def note_missing_baselines(
     for number, column in enumerate(scores.columns):
         here = alone & (scores.column == number)
         problems.note(
-            "BASELINE_MISSING", "accept_with_warning", "a follow-up without a baseline of the instrument",
-            scores.record[here], column=column.header,
-        )  # fmt: skip
+            "BASELINE_MISSING",
+            "accept_with_warning",
+            "a follow-up without a baseline of the instrument",
+            scores.record[here],
+            column=column.header,
+        )

@@ -104,9 +104,13 @@ def _find_near_duplicates(parts: Sequence[Part], ids: Sequence[Coded | None], pr
         rows = coded.rows(np.array([value in clash for value in coded.values], dtype=bool))
         header = part.spec.columns.get("episode_id", part.spec.columns.get("patient_id", ""))
         part.note_values(
-            header, rows, "KEY_NEAR_DUPLICATE", "refuse_file", "ids that differ only by case or blanks",
+            header,
+            rows,
+            "KEY_NEAR_DUPLICATE",
+            "refuse_file",
+            "ids that differ only by case or blanks",
             'if they are one, add to [[file]]: key_normalise = ["strip", "casefold"]; else correct them',
-        )  # fmt: skip
+        )
 
 
 def _find_patients(
@@ -130,9 +134,12 @@ def _find_patients(
         conflict[known] = people[rows[known]] != texts[known]
         both = np.isin(rows, rows[conflict]) if conflict.any() else conflict
         problems.refuse(
-            parts[i].records(both), "KEY_ATTRIBUTE_CONFLICT", "an episode with two patients",
-            column=parts[i].spec.columns["patient_id"], outcome="quarantine_patient_pair",
-        )  # fmt: skip
+            parts[i].records(both),
+            "KEY_ATTRIBUTE_CONFLICT",
+            "an episode with two patients",
+            column=parts[i].spec.columns["patient_id"],
+            outcome="quarantine_patient_pair",
+        )
     return people
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from outcomes.facts import Column, read_facts
-from outcomes.records.coded import Coded, match_texts, simplify_name
+from outcomes.records.coded import Coded, is_known, match_texts, simplify_name
 from outcomes.records.dates import DATE_RULES, FORM_RULES, NO_DATE, REPAIRED_RULES, DateForm, parse_dates
 from outcomes.records.parsing import find_missing, parse_flags, parse_numbers
 from outcomes.records.part import Part, refuse_hazards
@@ -70,7 +70,7 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     whole = not part.is_wide
     hazard = refuse_hazards(part, header, whole)
     target = look_up_codes(part.spec.codes.get(name, {}), coded.values)
-    coded_by_source = target != None  # noqa: E711  (element by element)
+    coded_by_source = is_known(target)
     missing = find_missing(coded.values, list_missing_codes(part, name)) & ~coded_by_source
     free = ~coded_by_source & ~missing & ~hazard
     if column.allowed:
@@ -78,13 +78,17 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
         target[free] = [known.get(simplify_name(text)) for text in coded.values[free]]
     else:
         target[free] = coded.values[free]
-    unknown = free & (target == None)  # noqa: E711
+    unknown = free & ~is_known(target)
     rows = coded.rows(unknown)
     part.refuse_values(
-        header, rows, "CATEGORY_UNKNOWN", f"not a known {column.label or name}", whole=False,
+        header,
+        rows,
+        "CATEGORY_UNKNOWN",
+        f"not a known {column.label or name}",
+        whole=False,
         remedy=f'add to [file.codes.{name}]: "<what stands in that cell>" = "{"|".join(column.allowed)}"',
-    )  # fmt: skip
-    lost = target == None  # noqa: E711
+    )
+    lost = ~is_known(target)
     target[lost] = ""
     return coded.type_as(target, lost)
 
@@ -158,13 +162,17 @@ def map_flags(part: Part, name: str, header: str) -> Coded:
     coded = part.columns[header]
     texts = coded.values.copy()
     told = look_up_codes(part.spec.codes.get(name, {}), texts)
-    texts = np.where(told == None, texts, told)  # noqa: E711
-    absent = find_missing(texts, list_missing_codes(part, name)) & (told == None)  # noqa: E711
+    texts = np.where(~is_known(told), texts, told)
+    absent = find_missing(texts, list_missing_codes(part, name)) & ~is_known(told)
     values, unclear = parse_flags(texts, ~absent)
     part.refuse_values(
-        header, coded.rows(unclear), "FLAG_UNKNOWN", "neither yes nor no", whole=False,
+        header,
+        coded.rows(unclear),
+        "FLAG_UNKNOWN",
+        "neither yes nor no",
+        whole=False,
         remedy=f'add to [file.codes.{name}]: "<what stands in that cell>" = "yes" or "no"',
-    )  # fmt: skip
+    )
     return coded.type_as(values, np.isnan(values))
 
 

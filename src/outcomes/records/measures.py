@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from outcomes.facts import Instrument, ScoreSpec, read_facts, read_instrument
-from outcomes.records.coded import Coded
+from outcomes.records.coded import Coded, is_known
 from outcomes.records.mapping import list_missing_codes, look_up_codes, map_numbers
 from outcomes.records.named import map_instruments
 from outcomes.records.parsing import find_missing
@@ -110,12 +110,14 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
         unusable |= bad
     scores = score_items(measure.instrument, items, variant=spec.variant, policy=spec.item_policy)
     problems = scores.problems
-    for (item, rule), found in problems.groupby(["item", "rule"], sort=True):
+    kinds = problems[["item", "rule"]].drop_duplicates().sort_values(["item", "rule"])
+    for item, rule in zip(kinds["item"], kinds["rule"], strict=True):
+        found = problems[(problems["item"] == item) & (problems["rule"] == rule)]
         rows = found["row"].to_numpy(dtype=np.int64)
         what = str(found["reason"].iloc[0])
         remedy = "if it means missing, add its spelling to [[file.scores]]: missing = [...]"
         part.refuse_values(spec.items[item - 1], rows, str(rule), what, whole=not part.is_wide, remedy=remedy)
-    answered = (~np.isnan(items)).any(axis=1)
+    answered: np.ndarray = np.asarray((~np.isnan(items)).any(axis=1))
     unusable[problems["row"].to_numpy(dtype=np.int64)] = True
     score = np.where(unusable, np.nan, scores.score)
     if spec.column is not None:
@@ -128,7 +130,7 @@ def _read_item(part: Part, header: str, spec: ScoreSpec) -> tuple[np.ndarray, np
     coded = part.columns[header]
     told = look_up_codes({code: str(value) for code, value in spec.item_codes.items()}, coded.values)
     if spec.item_codes:
-        part.columns[header] = Coded(coded.codes, np.where(told == None, coded.values, told))  # noqa: E711
+        part.columns[header] = Coded(coded.codes, np.where(~is_known(told), coded.values, told))
         coded = part.columns[header]
     absent = find_missing(coded.values, list_missing_codes(part, "score", spec.missing))
     numbers = _read_numbers(part, header, spec).spread(np.nan)
@@ -144,14 +146,20 @@ def _compare_total(
     span = measure.instrument.maximum - measure.instrument.minimum
     differs = np.abs(total - score) > read_facts("checks")["published"]["tolerance"] * span
     part.note_values(
-        spec.column, differs, "SCORE_TOTAL_DIFFERS", "accept_with_warning",
+        spec.column,
+        differs,
+        "SCORE_TOTAL_DIFFERS",
+        "accept_with_warning",
         "the recorded total is not the score of the items; the score of the items is used",
-    )  # fmt: skip
+    )
     alone = np.isnan(score) & ~np.isnan(total)
     part.note_values(
-        spec.column, alone, "SCORE_TOTAL_ONLY", "accept_with_warning",
+        spec.column,
+        alone,
+        "SCORE_TOTAL_ONLY",
+        "accept_with_warning",
         "the items give no score but a total is recorded; the total is used",
-    )  # fmt: skip
+    )
     return np.where(alone, total, score), answered | alone
 
 
@@ -190,9 +198,13 @@ def _read_measure_names(part: Part) -> tuple[list[str], np.ndarray]:
         bad[i] = name != "" and not _is_measure(name)
     header = part.spec.columns.get("variant", part.spec.columns["instrument"])
     part.refuse_values(
-        header, np.append(bad, False)[codes], "VARIANT_UNKNOWN", "not a variant of the instrument, or none where it needs one",
-        whole=True, remedy='map it: [file.codes.instrument] "<what stands in that cell>" = "nprs:average"',
-    )  # fmt: skip
+        header,
+        np.append(bad, False)[codes],
+        "VARIANT_UNKNOWN",
+        "not a variant of the instrument, or none where it needs one",
+        whole=True,
+        remedy='map it: [file.codes.instrument] "<what stands in that cell>" = "nprs:average"',
+    )
     kept = [i for i, name in enumerate(names) if name and not bad[i]]
     position = np.full(len(names) + 1, -1, dtype=np.int32)
     position[kept] = np.arange(len(kept))
@@ -204,7 +216,7 @@ def _join_variants(part: Part, names: list[str], codes: np.ndarray) -> tuple[lis
     coded = part.columns[header]
     hazard = refuse_hazards(part, header, whole=True)
     target = look_up_codes(part.spec.codes.get("variant", {}), coded.values)
-    texts = np.where(target == None, coded.values, target)  # noqa: E711
+    texts = np.where(~is_known(target), coded.values, target)
     none = find_missing(texts, list_missing_codes(part, "variant"))
     variants = Coded(coded.codes, np.where(none | hazard, "", texts)).merge_equal()
     pairs = codes.astype(np.int64) * (len(variants.values) + 1) + variants.codes + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from outcomes.facts import (
     read_therapies,
     read_timepoints,
 )
-from outcomes.records.coded import Coded, simplify_name
+from outcomes.records.coded import Coded, is_known, simplify_name
 from outcomes.records.mapping import list_missing_codes, look_up_codes
 from outcomes.records.parsing import find_missing
 from outcomes.records.part import Part, refuse_hazards
@@ -58,29 +59,22 @@ def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
     spellings = list_therapy_spellings(part.source)
     codes = part.spec.codes.get("therapy", {})
     target = look_up_codes(codes, texts)
-    told = target != None  # noqa: E711
+    told = is_known(target)
     missing = find_missing(texts, list_missing_codes(part, "therapy"), keep_words=True) & ~told
     word = find_missing(texts) & ~missing & ~told
     target[word] = _UNNAMED_THERAPY
     open_ = ~told & ~missing & ~word & ~hazard
     target[open_] = [spellings.get(simplify_name(text)) for text in texts[open_]]
     _find_joined(part, codes, texts, target)
-    exact = np.array(
-        [text in codes or text == found for text, found in zip(part.raw[header], target, strict=True)]
-    )
+    pairs = zip(part.raw[header], target, strict=True)
+    exact = np.array([text in codes or text == found for text, found in pairs], dtype=bool)
     needed = part.excluded < 0
-    several = np.array(
-        [
-            t is None and _names_several(part, codes, spellings, text)
-            for t, text in zip(target, texts, strict=True)
-        ],
-        dtype=bool,
-    )
-    several &= open_
-    unknown = open_ & (target == None) & ~several  # noqa: E711
-    _report_therapies(part, header, coded, word, open_ & ~exact & (target != None), several, unknown, needed)  # noqa: E711
+    several = open_ & ~is_known(target)
+    several[several] = [_names_several(part, codes, spellings, text) for text in texts[several]]
+    unknown = open_ & ~is_known(target) & ~several
+    _report_therapies(part, header, coded, word, open_ & ~exact & is_known(target), several, unknown, needed)
     blank = (coded.rows(missing) | (coded.codes < 0)) & needed
-    lost = target == None  # noqa: E711
+    lost = ~is_known(target)
     target[lost] = ""
     return coded.type_as(target, lost), blank
 
@@ -97,24 +91,35 @@ def _report_therapies(
 ) -> None:
     cell = '"<what stands in that cell>"'
     part.note_values(
-        header, coded.rows(word), "MISSING_TOKEN_IN_CATEGORY", "accept_with_warning",
+        header,
+        coded.rows(word),
+        "MISSING_TOKEN_IN_CATEGORY",
+        "accept_with_warning",
         "a therapy called by a word that often means missing; it is kept as therapy 'other'",
-        f'add to [file.codes.therapy]: {cell} = "usual_care", or to [[file]]: missing_codes.therapy = [{cell}]',
-    )  # fmt: skip
+        f'add to [file.codes.therapy]: {cell} = "usual_care", or to [file.missing_codes]: therapy = [{cell}]',
+    )
     part.note_values(
         header, coded.rows(alias), "THERAPY_ALIAS", "repair_and_log", "another spelling of a known therapy"
     )
     part.refuse_values(
-        header, coded.rows(several) & needed, "THERAPY_MULTI", "several therapies in one cell", whole=True,
+        header,
+        coded.rows(several) & needed,
+        "THERAPY_MULTI",
+        "several therapies in one cell",
+        whole=True,
         remedy=f'if they were planned together, add to [file.codes.therapy]: {cell} = "combined_pt"',
-    )  # fmt: skip
+    )
     part.refuse_values(
-        header, coded.rows(unknown) & needed, "THERAPY_UNKNOWN", "not a known therapy", whole=True,
+        header,
+        coded.rows(unknown) & needed,
+        "THERAPY_UNKNOWN",
+        "not a known therapy",
+        whole=True,
         remedy=f'add to [file.codes.therapy]: {cell} = "<id of a therapy>", or a block [therapies.<id>]',
-    )  # fmt: skip
+    )
 
 
-def _find_joined(part: Part, codes: dict, texts: np.ndarray, target: np.ndarray) -> None:
+def _find_joined(part: Part, codes: Mapping[str, str], texts: np.ndarray, target: np.ndarray) -> None:
     """Look joined therapies up in the source's codes whatever their order."""
     separator = part.spec.therapy_separator
     if not separator:
@@ -129,7 +134,7 @@ def _sort_joined(text: str, separator: str) -> str:
     return separator.join(sorted(simplify_name(piece) for piece in text.split(separator)))
 
 
-def _names_several(part: Part, codes: dict, spellings: dict[str, str], text: str) -> bool:
+def _names_several(part: Part, codes: Mapping[str, str], spellings: dict[str, str], text: str) -> bool:
     separator = part.spec.therapy_separator
     pieces = text.split(separator) if separator and separator in text else _SEPARATORS.split(text)
     pieces = [simplify_name(piece) for piece in pieces if piece.strip()]
@@ -148,15 +153,20 @@ def map_timepoints(part: Part, header: str) -> Coded:
     coded = part.columns[header]
     spellings = list_timepoint_spellings(part.source)
     target = look_up_codes(part.spec.codes.get("timepoint", {}), coded.values)
-    missing = find_missing(coded.values, list_missing_codes(part, "timepoint")) & (target == None)  # noqa: E711
-    open_ = (target == None) & ~missing  # noqa: E711
+    missing = find_missing(coded.values, list_missing_codes(part, "timepoint")) & ~is_known(target)
+    open_ = ~is_known(target) & ~missing
     target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
-    unknown = open_ & (target == None)  # noqa: E711
+    unknown = open_ & ~is_known(target)
     part.refuse_values(
-        header, coded.rows(unknown), "TIMEPOINT_UNKNOWN", "not a known time point", whole=True,
-        remedy='add to [file.codes.timepoint]: "<what stands in that cell>" = "month_3", or a block [timepoints.<id>]',
-    )  # fmt: skip
-    lost = target == None  # noqa: E711
+        header,
+        coded.rows(unknown),
+        "TIMEPOINT_UNKNOWN",
+        "not a known time point",
+        whole=True,
+        remedy='add to [file.codes.timepoint]: "<what stands in that cell>" = "month_3", '
+        "or a block [timepoints.<id>]",
+    )
+    lost = ~is_known(target)
     target[lost] = ""
     return coded.type_as(target, lost)
 
@@ -177,13 +187,17 @@ def map_instruments(part: Part, header: str) -> Coded:
     refuse_hazards(part, header, whole=True)
     spellings = list_instrument_spellings()
     target = look_up_codes(part.spec.codes.get("instrument", {}), coded.values)
-    open_ = target == None  # noqa: E711
+    open_ = ~is_known(target)
     target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
-    lost = target == None  # noqa: E711
+    lost = ~is_known(target)
     part.refuse_values(
-        header, coded.rows(lost) | (coded.codes < 0), "INSTRUMENT_UNKNOWN", "not a known instrument", whole=True,
+        header,
+        coded.rows(lost) | (coded.codes < 0),
+        "INSTRUMENT_UNKNOWN",
+        "not a known instrument",
+        whole=True,
         remedy='add to [file.codes.instrument]: "<what stands in that cell>" = "odi" (or "nprs:average")',
-    )  # fmt: skip
+    )
     target[lost] = ""
     return coded.type_as(target, lost)
 

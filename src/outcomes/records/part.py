@@ -38,7 +38,7 @@ _HAZARDS = {
     "TEXT_PATHLIKE": (re.compile(r"\.\.[\\/]|^[\\/]|^[A-Za-z]:[\\/]|^~[\\/]"), "text that looks like a path"),
 }
 _REPAIRS = {
-    "UNICODE_NFKC": "characters in a compatibility form (such as full-width digits, or U+2212 for minus) read as plain",
+    "UNICODE_NFKC": "compatibility forms read as plain characters (full-width digits; U+2212 as minus)",
     "UNICODE_NFC": "decomposed accents composed",
     "INVISIBLE_CHAR": "invisible characters removed",
 }
@@ -141,11 +141,15 @@ def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Proble
     raw_columns = {header: encode_text(text.table.column(header)) for header in text.table.column_names}
     spec = _add_constants(spec, raw_columns, n_rows)
     part = Part(
-        source, spec, problems, place, n_rows,
+        source,
+        spec,
+        problems,
+        place,
+        n_rows,
         dict(raw_columns),
         {header: coded.values for header, coded in raw_columns.items()},
         np.full(n_rows, -1, dtype=np.int16),
-    )  # fmt: skip
+    )
     _refuse_bad_cells(part, text)
     for header in part.columns:
         _repair_column(part, header)
@@ -167,7 +171,9 @@ def _refuse_bad_cells(part: Part, text: TextTable) -> None:
     row_of = {int(line): row for row, line in enumerate(text.lines)} if text.bad_cells else {}
     alike: dict[tuple[str, str, str | None], list[int]] = {}
     for cell in text.bad_cells:
-        alike.setdefault((cell.rule, cell.reason, cell.column), []).append(part.place.start + row_of[cell.line])
+        alike.setdefault((cell.rule, cell.reason, cell.column), []).append(
+            part.place.start + row_of[cell.line]
+        )
     for (rule, reason, column), records in alike.items():
         if part.is_wide and column is not None and column not in essential:
             part.problems.refuse_cells(np.array(records), rule, reason, column=column)
@@ -176,7 +182,7 @@ def _refuse_bad_cells(part: Part, text: TextTable) -> None:
 
 
 def _repair_column(part: Part, header: str) -> None:
-    """Bring the texts of a column to one spelling; ids keep their blanks and case unless the source says so."""
+    """Bring the texts of a column to one spelling; ids keep blanks and case unless the source says so."""
     coded = part.columns[header]
     is_id = header in {part.spec.columns.get(name) for name in _IDS}
     values, rules = repair_texts(coded.values)

@@ -66,9 +66,9 @@ def keep_refused(
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["sha256", "file", "line", "column", "rule", "reason", "scope", "value"])
-    columns = ("file", "line", "column", "rule", "reason", "scope")
-    for row, value in zip(refused[list(columns)].itertuples(index=False), values, strict=True):
-        writer.writerow([sha256.get(row.file, ""), *row, value])
+    columns = ["file", "line", "column", "rule", "reason", "scope"]
+    for row, value in zip(refused[columns].to_numpy().tolist(), values, strict=True):
+        writer.writerow([sha256.get(row[0], ""), *row, value])
     write_private_file(path, text.getvalue().encode("utf-8"))
     return path
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, RefusedShareError
-from outcomes.facts import FileSpec, Source, read_source
+from outcomes.facts import FileSpec, Source, find_project, read_source
 from outcomes.records.anonymity import report_anonymity
 from outcomes.records.checking import Checking
 from outcomes.records.dates import to_day_number
@@ -72,7 +72,7 @@ def read_records(
     if not isinstance(source, Source):
         source = read_source(source)
     check_declaration(source)
-    private = Path(private_folder)
+    private = find_project() / private_folder
     run_day = to_day_number(_find_run_date(run_date))
     with Progress(show_progress) as progress:
         progress.say("reading files")
@@ -95,17 +95,25 @@ def read_records(
             f"{source.name} was not read: {len(problems.blocking)} things to solve first.",
             _order_findings(problems.findings),
         )
-    report = report_anonymity(tables["episodes"], source, problems.places[0].file if problems.places else None)
+    report = report_anonymity(
+        tables["episodes"], source, problems.places[0].file if problems.places else None
+    )
     problems.findings.extend([report] if report else [])
     refused = problems.tabulate_refusals()
     n_read = sum(len(place.lines) for place in problems.places)
     keep_refused(refused, find_values(refused, parts), sha256, source.name, private)
     _refuse_share(source, problems, n_read, private)
     return Records(
-        source=source, **tables, refused=refused.drop(columns="record"), findings=_order_findings(problems.findings),
-        unmapped=unmapped, n_read=n_read, n_accepted=n_read - problems.n_refused, n_refused=problems.n_refused,
+        source=source,
+        **tables,
+        refused=refused.drop(columns="record"),
+        findings=_order_findings(problems.findings),
+        unmapped=unmapped,
+        n_read=n_read,
+        n_accepted=n_read - problems.n_refused,
+        n_refused=problems.n_refused,
         fingerprint=_fingerprint(source, sha256),
-    )  # fmt: skip
+    )
 
 
 def _find_run_date(run_date: str | dt.date | None) -> dt.date:
@@ -145,10 +153,11 @@ def _choose_spec(source: Source, path: Path) -> FileSpec:
 def _find_folder(source: Source) -> Path:
     """Return the first folder that holds a file of the source: its own, ``data/raw/<name>``, ``data/raw``."""
     own = [source.folder] if source.folder is not None else []
-    for folder in (*own, _DEFAULT_FOLDER / source.name):
+    default = find_project() / _DEFAULT_FOLDER
+    for folder in (*own, default / source.name):
         if any(any(folder.glob(spec.path)) for spec in source.files):
             return folder
-    return _DEFAULT_FOLDER
+    return default
 
 
 def _find_root(source: Source, path: str | Path | None) -> Path | None:
@@ -180,19 +189,21 @@ def _gate(source: Source, texts: Sequence[tuple[FileSpec, TextTable]]) -> list[F
     findings = [finding for spec, text in texts for finding in find_identifying(text, spec, source)]
     if any(finding.outcome == "refuse_file" for finding in findings):
         raise PrivacyError(
-            f"{source.name} was not read: mapped columns may identify people. Leave them out of the source, or have "
-            "a person review the exception.", findings,
-        )  # fmt: skip
+            f"{source.name} was not read: mapped columns may identify people. Leave them out of the source, "
+            "or have a person review the exception.",
+            findings,
+        )
     return findings
 
 
 def _refuse_share(source: Source, problems: Problems, n_read: int, private: Path) -> None:
     if n_read and problems.n_refused > source.max_refused_share * n_read:
         raise RefusedShareError(
-            f"{source.name}: {problems.n_refused} of {n_read} records were refused, more than the tolerated share "
-            f"of {source.max_refused_share:g}. They are listed in {private.name}/quarantine/{source.name}. Mend them, or "
-            f"raise max_refused_share in the source.", _order_findings(problems.findings),
-        )  # fmt: skip
+            f"{source.name}: {problems.n_refused} of {n_read} records were refused, more than the tolerated "
+            f"share of {source.max_refused_share:g}. They are listed in {private.name}/quarantine. Mend them, or "
+            "raise max_refused_share in the source.",
+            _order_findings(problems.findings),
+        )
 
 
 _RANK = {

@@ -45,7 +45,9 @@ class ReviewedException:
             last = dt.date.fromisoformat(str(self.expires))
         except ValueError:
             return False
-        return bool(self.reason and self.reviewer) and today <= last <= today + dt.timedelta(days=_LONGEST_DAYS)
+        return bool(self.reason and self.reviewer) and today <= last <= today + dt.timedelta(
+            days=_LONGEST_DAYS
+        )
 
 
 def read_exceptions(source: Source) -> list[ReviewedException]:

@@ -40,7 +40,11 @@ def check_scores(scores: Assessments, site: np.ndarray, n_sites: int, problems: 
     given, off = _find_off_grid(scores, ~outside)
     named = note_sites(scores, given, off, groups, problems)
     note_where(
-        scores, off & ~named, problems, "SCORE_GRID", "a score between the steps of its instrument; kept as recorded"
+        scores,
+        off & ~named,
+        problems,
+        "SCORE_GRID",
+        "a score between the steps of its instrument; kept as recorded",
     )
     return ~outside
 
@@ -95,8 +99,8 @@ def _refuse_wrong_unit(
             here & outside,
             problems,
             "SCORE_UNIT_SUSPECT",
-            f"most scores lie outside {_describe(measure)}, and all would fit times {factor:g}: the unit is not "
-            "the declared one",
+            f"most scores lie outside {_describe(measure)}, and all would fit times {factor:g}: "
+            "the unit is not the declared one",
             outcome="refuse_file",
             remedy=f"add scale = ... to its [[file.scores]] (known: {scales}), or correct the file",
         )

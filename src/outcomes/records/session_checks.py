@@ -12,16 +12,22 @@ from outcomes.records.problems import Problems
 
 
 def read_sessions_to_date(part: Part) -> np.ndarray:
-    """Return the sessions attended by then, one per row, NaN where not recorded; impossible ones are refused."""
+    """Return the sessions attended by then, one per row, NaN where unknown; impossible ones are refused."""
     header = part.spec.columns.get("sessions_to_date")
     if header is None:
         return np.full(part.n_rows, np.nan)
     column = read_schema()["assessments"]["sessions_to_date"]
     counts = map_numbers(
-        part, header, missing=list_missing_codes(part, "sessions_to_date"), low=column.minimum, high=column.maximum,
-        whole_number=True, whole=part.spec.rows == "assessment", rule="SESSIONS_RANGE",
-        what=f"not a possible number of sessions; allowed are whole numbers from {column.minimum:g} to {column.maximum:g}",
-    )  # fmt: skip
+        part,
+        header,
+        missing=list_missing_codes(part, "sessions_to_date"),
+        low=column.minimum,
+        high=column.maximum,
+        whole_number=True,
+        whole=part.spec.rows == "assessment",
+        rule="SESSIONS_RANGE",
+        what=f"not possible; allowed are whole numbers from {column.minimum:g} to {column.maximum:g}",
+    )
     return counts.spread(np.nan)
 
 
@@ -36,6 +42,9 @@ def note_falling_sessions(
     same = episode[rows][1:] == episode[rows][:-1]
     falls = rows[1:][same & (sessions[rows][1:] < sessions[rows][:-1])]
     problems.note(
-        "SESSIONS_ORDER", "accept_with_warning", "fewer sessions so far than at an earlier time",
-        part.records(falls), column=part.spec.columns["sessions_to_date"],
-    )  # fmt: skip
+        "SESSIONS_ORDER",
+        "accept_with_warning",
+        "fewer sessions so far than at an earlier time",
+        part.records(falls),
+        column=part.spec.columns["sessions_to_date"],
+    )

@@ -33,7 +33,7 @@ class SiteGroups:
     low: np.ndarray = field(repr=False)
     high: np.ndarray = field(repr=False)
 
-    def measure(self, code: int) -> int:
+    def measure(self, code: int | np.signedinteger) -> int:
         """Return the position of a group's measure."""
         return int(code) // self.n_sites
 
@@ -149,7 +149,8 @@ def note_reversed_sites(
         here = (scores.measure == number) & ~np.isnan(scores.score)
         change, home = _measure_change(scores, here & is_baseline, here & is_follow_up, site)
         sign, count = _find_signs(change, home, n_sites, fewest)
-        what = f"the {measure.instrument.short_name} moves at a site against all others; perhaps its scale is reversed"
+        name = measure.instrument.short_name
+        what = f"the {name} moves at a site against all others; perhaps its scale is reversed"
         for code in np.flatnonzero(sign):
             others = sign[(sign != 0) & (np.arange(n_sites) != code)]
             larger_of_two = len(others) == 1 and count[code] > count.sum() / 2

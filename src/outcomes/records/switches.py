@@ -39,10 +39,12 @@ def find_planned_therapy(
     first[therapy.episode[order][::-1]] = therapy.codes[order][::-1]
     other = therapy.codes != first[therapy.episode]
     problems.note(
-        "THERAPY_SWITCH", "accept_with_warning",
-        "the therapy changes within an episode; it stays under the one planned at time zero, and the change is an event",
-        therapy.records[other], column=therapy.header,
-    )  # fmt: skip
+        "THERAPY_SWITCH",
+        "accept_with_warning",
+        "the therapy changes within an episode, which stays under the one planned at time zero",
+        therapy.records[other],
+        column=therapy.header,
+    )
     switches = pd.DataFrame(
         {"episode": therapy.episode[other], "day": day[other].astype(np.int64), "event": "therapy_switch"}
     )

@@ -56,9 +56,12 @@ def read_row_times(part: Part, run_day: int) -> RowTimes:
         nowhere = (times.timepoint < 0) & (times.date == NO_DATE) & (times.day == NO_DATE) & part.accepted()
         header = next((columns[name] for name in ("date", "timepoint", "day") if name in columns), None)
         part.problems.refuse(
-            part.records(nowhere), "TIME_MISSING", "neither a date, a day nor a time point", column=header,
+            part.records(nowhere),
+            "TIME_MISSING",
+            "neither a date, a day nor a time point",
+            column=header,
             remedy="map one of date, day or timepoint in [file.columns]",
-        )  # fmt: skip
+        )
     return times
 
 
@@ -100,9 +103,16 @@ def read_day_numbers(part: Part, header: str | None, *, whole: bool) -> np.ndarr
         return np.full(part.n_rows, NO_DATE, dtype=np.int32)
     column = read_schema()["assessments"]["day"]
     days = map_numbers(
-        part, header, missing=list_missing_codes(part, "day"), low=column.minimum, high=column.maximum,
-        whole_number=True, whole=whole, rule="DAY_RANGE", what="not a possible day after time zero",
-    )  # fmt: skip
+        part,
+        header,
+        missing=list_missing_codes(part, "day"),
+        low=column.minimum,
+        high=column.maximum,
+        whole_number=True,
+        whole=whole,
+        rule="DAY_RANGE",
+        what="not a possible day after time zero",
+    )
     numbers = np.where(np.isnan(days.values), NO_DATE, days.values).astype(np.int32)
     return Coded(days.codes, numbers).spread(NO_DATE)
 
@@ -170,6 +180,9 @@ def refuse_disorder(
     troubled = np.zeros(n_episodes, dtype=bool)
     troubled[episode[early]] = True
     problems.refuse(
-        record[early | (is_baseline & troubled[episode])], "DATE_ORDER", "a follow-up dated before its baseline",
-        column=header, outcome="quarantine_patient_pair",
-    )  # fmt: skip
+        record[early | (is_baseline & troubled[episode])],
+        "DATE_ORDER",
+        "a follow-up dated before its baseline",
+        column=header,
+        outcome="quarantine_patient_pair",
+    )
