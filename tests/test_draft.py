@@ -32,6 +32,7 @@ KNOWN = (
     "measure",
     "age",
 )
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 AREAS = ("LBP", "low back", "neck")
 
 
@@ -327,7 +328,8 @@ def test_headers_with_quotes_and_backslashes_stay_valid_toml(tmp_path):
         ("absent.csv", None, "There is no file"),
         ("empty.csv", b"", "no rows"),
         ("notes.docx", b"x", "neither CSV"),
-        ("broken.xlsx", b"x", "not a readable Excel"),
+        ("broken.xlsx", b"x", "XLSX_CORRUPT"),
+        ("other.xlsx", EMPTY_ZIP, "no Excel workbook"),
         ("broken.parquet", b"x", "not a readable Parquet"),
         ("text.csv", b"a,b\nc,d\n", "numbers or dates"),
     ],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +12,13 @@ from typing import Any
 
 from outcomes.errors import RecordsError
 from outcomes.facts import read_facts
+from outcomes.records.file_findings import FileFindings
+from outcomes.records.workbook import open_container
 
 #: Rows that a draft looks at; enough to see every usual code, few enough to answer at once.
 MAX_ROWS = 20_000
+#: Bytes of a text file from which its encoding is told.
+_MOST_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -95,14 +99,12 @@ def _trim(rows: Iterable[tuple[Any, ...]]) -> tuple[tuple[Any, ...], ...]:
 
 def _read_workbook(path: Path, sheet: str | None) -> Grid:
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
+    open_container(path.read_bytes(), FileFindings(path.name)).close()
     try:
         book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError):
-        raise RecordsError(
-            f"{path.name} is not a readable Excel workbook; save it again as .xlsx, without a password."
-        ) from None
+    except (KeyError, ValueError):
+        raise RecordsError(f"{path.name} is no Excel workbook; save it again as .xlsx.") from None
     try:
         names = [entry.title for entry in book.worksheets if entry.sheet_state == "visible"]
         if sheet is not None and sheet not in names:
@@ -133,7 +135,7 @@ def _read_parquet(path: Path) -> Grid:
 
 def _read_text(path: Path) -> Grid:
     encoding = _find_encoding(path)
-    with path.open(encoding=encoding, newline="") as lines:
+    with path.open(encoding=encoding, errors="replace", newline="") as lines:
         start = "".join(itertools.islice(lines, 60))
         lines.seek(0)
         delimiter = _find_delimiter(start)
@@ -149,12 +151,14 @@ def _read_text(path: Path) -> Grid:
 
 def _find_encoding(path: Path) -> str:
     """Return the encoding of a text file: by its mark, UTF-8, else the first usual one that fits."""
-    content = path.read_bytes()
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    with path.open("rb") as file:
+        start = file.read(_MOST_BYTES)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     for encoding in ("utf-8-sig", *read_facts("limits")["text"]["candidate_encodings"]):
         try:
-            content.decode(encoding)
+            # A sign that was cut off at the end of what was read is no error.
+            codecs.getincrementaldecoder(encoding)().decode(start, final=False)
         except UnicodeDecodeError:
             continue
         return encoding
