@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -175,3 +177,18 @@ def test_readme_example_runs(monkeypatch):
     names: dict[str, object] = {}
     exec(compile(example, "README.md", "exec"), names)
     assert len(names["cohort"].episodes) > 500
+
+
+def test_without_a_usable_python_make_says_in_one_sentence_what_to_install(tmp_path):
+    make = shutil.which("make")
+    if make is None or os.name != "posix":
+        pytest.skip("no make here")
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "nothing").mkdir()
+    done = subprocess.run(
+        [make, "test"], cwd=tmp_path, env={"PATH": str(tmp_path / "nothing")}, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    (sentence,) = done.stdout.splitlines()
+    assert sentence.startswith("Install Python 3.11, 3.12 or 3.13")
