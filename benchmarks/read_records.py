@@ -167,15 +167,17 @@ def main() -> int:
                     assert runs[0]["n_accepted"] == size, "the file of the benchmark is clean"
             print(
                 f"{size:>9,} assessments: pandas {wall['pandas', size]:.2f} s, "
-                f"outcomes {wall['outcomes', size]:.2f} s, frame {frame / 1e6:.0f} MB, growth {growth / 1e6:.0f} MB"
+                f"outcomes {wall['outcomes', size]:.2f} s, "
+                f"frame {frame / 1e6:.0f} MB, growth {growth / 1e6:.0f} MB"
             )
     measured = {
         "times the wall of pandas": (wall["outcomes", LARGE] / wall["pandas", LARGE], MOST_TIMES_WALL),
         "times the memory of the frame": (growth / frame, MOST_TIMES_MEMORY),
         "growth exponent": (
-            math.log(wall["outcomes", LARGE] / wall["outcomes", SMALL]) / math.log(LARGE / SMALL), MOST_EXPONENT,
+            math.log(wall["outcomes", LARGE] / wall["outcomes", SMALL]) / math.log(LARGE / SMALL),
+            MOST_EXPONENT,
         ),
-    }  # fmt: skip
+    }
     for name, (value, bound) in measured.items():
         print(f"{name}: {value:.2f} (bound {bound:g}){'' if value <= bound else '  BROKEN'}")
     return int(any(value > bound for value, bound in measured.values()))

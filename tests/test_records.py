@@ -22,10 +22,17 @@ LONG = {
     "path": "visits.csv",
     "rows": "assessment",
     "columns": {
-        "patient_id": "id", "date": "date", "timepoint": "visit", "therapy": "therapy", "site": "clinic", "sex": "sex",
-        "sessions_to_date": "sessions", "instrument": "instrument", "score": "score",
+        "patient_id": "id",
+        "date": "date",
+        "timepoint": "visit",
+        "therapy": "therapy",
+        "site": "clinic",
+        "sex": "sex",
+        "sessions_to_date": "sessions",
+        "instrument": "instrument",
+        "score": "score",
     },
-}  # fmt: skip
+}
 WIDE = {
     "path": "patients.csv",
     "rows": "episode",
@@ -155,17 +162,21 @@ def test_a_recorded_total_is_held_against_the_items(read):
 
 def test_files_of_one_source_are_joined_on_the_episode(read):
     episodes = {
-        "path": "episodes.csv", "rows": "episode",
+        "path": "episodes.csv",
+        "rows": "episode",
         "columns": {"episode_id": "ep", "patient_id": "id", "therapy": "therapy", "start_date": "start"},
-    }  # fmt: skip
+    }
     visits = {
-        "path": "visits.csv", "rows": "assessment", "columns": {"episode_id": "ep", "date": "date"},
+        "path": "visits.csv",
+        "rows": "assessment",
+        "columns": {"episode_id": "ep", "date": "date"},
         "scores": [{"instrument": "odi", "column": "odi"}, {"instrument": "pgic7", "column": "pgic"}],
-    }  # fmt: skip
+    }
     sessions = {
-        "path": "sessions.csv", "rows": "session",
+        "path": "sessions.csv",
+        "rows": "session",
         "columns": {"episode_id": "ep", "date": "date", "therapy": "given", "minutes": "minutes"},
-    }  # fmt: skip
+    }
     events = {
         "path": "events.csv",
         "rows": "event",
@@ -233,13 +244,22 @@ def test_contradicting_records_are_refused_and_their_patient_is_excluded(read):
 
 def test_missing_codes_and_scales_of_a_source(read):
     block = {
-        "path": "patients.csv", "rows": "episode", "columns": {"patient_id": "id", "sex": "sex"}, "missing": ["*"],
+        "path": "patients.csv",
+        "rows": "episode",
+        "columns": {"patient_id": "id", "sex": "sex"},
+        "missing": ["*"],
         "codes": {"sex": {"1": "male", "2": "female"}},
         "scores": [
-            {"instrument": "odi", "timepoint": "baseline", "column": "sum", "scale": "raw_0_50", "missing": ["999"]},
+            {
+                "instrument": "odi",
+                "timepoint": "baseline",
+                "column": "sum",
+                "scale": "raw_0_50",
+                "missing": ["999"],
+            },
             {"instrument": "pgic7", "timepoint": "month_3", "column": "change", "scale": "seven_best"},
         ],
-    }  # fmt: skip
+    }
     records = read(("id,sex,sum,change\na,2.0,21,7\nb,*,999.0,1\nc,1,NaN,<undefined>", block))
     assert show(records.assessments, "episode_id", "instrument", "score") == [
         ["a", "odi", 42.0],
@@ -265,8 +285,11 @@ def test_missing_codes_and_scales_of_a_source(read):
 )
 def test_dates_are_read_in_the_declared_form(read, form, text, day):
     block = {
-        **LONG, **form, "columns": {"patient_id": "id", "date": "date"}, "scores": [{"instrument": "odi", "column": "odi"}],
-    }  # fmt: skip
+        **LONG,
+        **form,
+        "columns": {"patient_id": "id", "date": "date"},
+        "scores": [{"instrument": "odi", "column": "odi"}],
+    }
     records = read((f"id,date,odi\na,2026-01-05,40\na,{text},20", block), time_zone="Asia/Taipei")
     assert records.assessments["day"].tolist() == [0, day]
 
@@ -308,7 +331,7 @@ def test_refused_values_are_kept_privately_and_named_nowhere(read, tmp_path):
     table = pd.read_csv(kept, dtype=str)
     assert table[["file", "line", "column", "rule", "value"]].to_numpy().tolist() == [
         ["patients.csv", "2", "pain0", "SCORE_NOT_NUMERIC", "7 and a half"],
-    ]  # fmt: skip
+    ]
     assert len(table["sha256"][0]) == 64
     if os.name == "posix":
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600

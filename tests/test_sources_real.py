@@ -81,8 +81,9 @@ def test_verwoerd_as_measured_and_impossible_bmi_refused_as_cells(read):
     assert (records.n_read, records.n_refused) == (603, 0)
     refused = records.refused
     assert refused[["rule", "scope", "line"]].to_numpy().tolist() == [
-        ["BMI_RANGE", "cell", 174], ["BMI_RANGE", "cell", 502],
-    ]  # fmt: skip
+        ["BMI_RANGE", "cell", 174],
+        ["BMI_RANGE", "cell", 502],
+    ]
     assert records.episodes["bmi"].between(12, 50).sum() == 589
     assert records.episodes["sex"].value_counts().to_dict() == {"female": 397, "male": 206}
     assert records.episodes["therapist"].nunique() == 94

@@ -36,8 +36,9 @@ def report_anonymity(episodes: pd.DataFrame, source: Source, file: str | None) -
     mean_size = len(people) / len(traits.drop_duplicates())
     counts = ", ".join(f"{int((size < small).sum())} below {small}" for small in _SMALL)
     what = (
-        f"{len(people)} patients by {', '.join(columns)}: the smallest group has {int(size.min())}; patients in "
-        f"groups {counts}; {share:.0%} in groups below {source.k_min}; average risk 1 in {mean_size:.1f}"
+        f"{len(people)} patients by {', '.join(columns)}: the smallest group has {int(size.min())}; "
+        f"patients in groups {counts}; {share:.0%} in groups below {source.k_min}; "
+        f"average risk 1 in {mean_size:.1f}"
     )
     best = _suggest_coarser(traits, columns, source.k_min)
     return Finding(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from outcomes.facts import Source, read_facts, read_schema, read_timepoints
+from outcomes.facts import Source, read_schema, read_timepoints
 from outcomes.records.assembly import (
     build_assessments,
     build_episodes,
@@ -19,6 +19,7 @@ from outcomes.records.assessments import gather_assessments
 from outcomes.records.attributes import collect_attributes, refuse_conflicts, take_first
 from outcomes.records.coded import Coded
 from outcomes.records.dates import NO_DATE
+from outcomes.records.episodes import count_sessions, find_excluded, keep_episodes
 from outcomes.records.follow_rows import build_rows, map_rows, refuse_unplaced
 from outcomes.records.key_checks import (
     note_missing_baselines,
@@ -250,7 +251,7 @@ class Checking:
         days = {
             i: refuse_unplaced(self.parts[i], self.links.rows[i], self.times[i], self.zero) for i in self.rows
         }
-        kept = self._keep_episodes()
+        kept = keep_episodes(self.parts, self.links, self.problems)
         self._drop_refused()
         frame = frame_episodes(self.links, kept, self.zero)
         sessions = np.concatenate(
@@ -259,7 +260,7 @@ class Checking:
                 for part, counts in zip(self.parts, self.sessions, strict=True)
             ]
         )[self.scores.record]
-        excluded, reasons = self._find_excluded()
+        excluded, reasons = find_excluded(self.parts, self.links, np.concatenate(self.contradictory))
         last_day = find_last_day(self.source, [when.date for when in self.times] + [self.scores.date])
         rows = {
             kind: [
@@ -275,52 +276,12 @@ class Checking:
         }
         return {
             "episodes": build_episodes(
-                frame, attributes, excluded, reasons, self._count_sessions(), last_day
+                frame, attributes, excluded, reasons, count_sessions(self.parts, self.links), last_day
             ),
             "assessments": build_assessments(frame, self.scores, sessions, self.source),
             "sessions": build_rows("session", frame, rows["session"]),
             "events": build_rows("event", frame, rows["event"], switches),
         }
-
-    def _keep_episodes(self) -> np.ndarray:
-        """Return which episodes have an accepted record; rows of other files without one are refused."""
-        base = [i for i, part in enumerate(self.parts) if part.spec.rows == "episode"]
-        base = base or [i for i, part in enumerate(self.parts) if part.spec.rows == "assessment"]
-        kept = np.zeros(self.n_episodes + 1, dtype=bool)
-        for i in base:
-            episode = self.links.rows[i][self.parts[i].accepted()]
-            kept[episode[episode >= 0]] = True
-        for i, part in enumerate(self.parts):
-            if i not in base:
-                columns = part.spec.columns
-                self.problems.refuse(
-                    part.records(~kept[self.links.rows[i]] & part.accepted()),
-                    "EPISODE_UNKNOWN",
-                    "no accepted record of this episode in the file that describes the episodes",
-                    column=columns.get("episode_id", columns.get("patient_id")),
-                )
-        return kept[:-1]
-
-    def _find_excluded(self) -> tuple[np.ndarray, list[str]]:
-        """Return each episode's position among the reasons for exclusion, -1 for none, and the reasons."""
-        excluded = np.full(self.n_episodes, -1, dtype=np.int64)
-        reasons: list[str] = [read_facts("checks")["reasons"]["contradictory"]]
-        excluded[np.concatenate(self.contradictory).astype(np.int64)] = 0
-        for part, episode in zip(self.parts, self.links.rows, strict=True):
-            rows = np.flatnonzero((part.excluded >= 0) & part.accepted() & (episode >= 0))
-            excluded[episode[rows][::-1]] = len(reasons) + part.excluded[rows][::-1]
-            reasons += [block.reason for block in part.spec.exclude]
-        return excluded, reasons
-
-    def _count_sessions(self) -> np.ndarray | None:
-        parts = [i for i, part in enumerate(self.parts) if part.spec.rows == "session"]
-        if not parts:
-            return None
-        counts = np.zeros(self.n_episodes, dtype=np.int64)
-        for i in parts:
-            episode = self.links.rows[i][self.parts[i].accepted()]
-            counts += np.bincount(episode[episode >= 0], minlength=self.n_episodes)
-        return counts
 
 
 def _order_rows(when: RowTimes) -> np.ndarray:

@@ -115,7 +115,8 @@ def _report(
     remedy = (
         "map another column or none. If the values identify nobody, have a person review them and add to "
         f'{named} (privacy_exceptions = "{named}"): [[exception]] column = "{column.header}", '
-        f'rule = "{rule.rule}", sha256 = "{fingerprint}", reason = "...", reviewer = "...", expires = "<a date within a year>"'
+        f'rule = "{rule.rule}", sha256 = "{fingerprint}", reason = "...", '
+        'reviewer = "...", expires = "<a date within a year>"'
     )
     if rule.rule == "PHI_AGE_OVER_89":
         remedy = "map bands to age_band, or add to [[file]]: top_code = { age_years = 89 }"

@@ -199,9 +199,9 @@ def _gate(source: Source, texts: Sequence[tuple[FileSpec, TextTable]]) -> list[F
 def _refuse_share(source: Source, problems: Problems, n_read: int, private: Path) -> None:
     if n_read and problems.n_refused > source.max_refused_share * n_read:
         raise RefusedShareError(
-            f"{source.name}: {problems.n_refused} of {n_read} records were refused, more than the tolerated "
-            f"share of {source.max_refused_share:g}. They are listed in {private.name}/quarantine. Mend them, or "
-            "raise max_refused_share in the source.",
+            f"{source.name}: {problems.n_refused} of {n_read} records were refused, more than the "
+            f"tolerated share of {source.max_refused_share:g}. They are listed in {private.name}/quarantine. "
+            "Mend them, or raise max_refused_share in the source.",
             _order_findings(problems.findings),
         )
 
