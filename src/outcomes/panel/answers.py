@@ -1,18 +1,19 @@
-"""What a question is answered with: the course of each therapy, its numbers, and one sentence."""
+"""What a question is answered with: an answer in words, the course of each therapy, its numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outcomes.analyses.ancova import compare_at_timepoints
 from outcomes.analyses.change import summarise_change
+from outcomes.analyses.comparability import check_comparability
 from outcomes.cohort import Cohort
 from outcomes.disclosure import Release, release
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_words
 from outcomes.panel.choices import Question, select_asked
 from outcomes.records import Records
-from outcomes.views.trajectory import draw_trajectory
-from outcomes.views.view import View
+from outcomes.views import View, draw_trajectory, say_answer, tabulate_change
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Answer:
 
 
 def answer_question(records: Records, question: Question) -> Answer:
-    """Answer a question by describing what happened; it compares no therapies.
+    """Answer a question: in words, in a figure and in a table.
+
+    Therapies are compared, in the words only, where they pass the same checks as in a report.
 
     Parameters
     ----------
@@ -53,5 +56,9 @@ def answer_question(records: Records, question: Question) -> Answer:
     if not question.therapies:
         raise AnalysisError(read_words().say("panel.no_therapy"))
     cohort = select_asked(records, question)
-    change = release(summarise_change(cohort), "team")
-    return Answer(cohort, change, (draw_trajectory(change),))
+    change, contrasts, checks = (
+        release(analyse(cohort), "team")
+        for analyse in (summarise_change, compare_at_timepoints, check_comparability)
+    )
+    said = say_answer(change, contrasts, comparability=checks)
+    return Answer(cohort, change, (said, draw_trajectory(change), tabulate_change(change)))
