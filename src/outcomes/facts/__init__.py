@@ -1,6 +1,7 @@
 """What the field knows, as cited data: instruments, therapies, time points, sources, rules and words."""
 
-from outcomes.facts.instrument import Instrument, Threshold, list_instruments, read_instrument
+from outcomes.facts.instrument import Instrument, Threshold
+from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.project import find_project
 from outcomes.facts.schema import Column, read_schema
 from outcomes.facts.source import ExcludeSpec, FileSpec, ScoreSpec, Source, list_sources, read_source

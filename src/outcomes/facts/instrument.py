@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from outcomes.errors import FactsError
 from outcomes.facts.scoring_rule import ScoringRule
-from outcomes.facts.toml import build_strictly, list_facts, read_facts, suggest_name
+from outcomes.facts.toml import build_strictly
 
 
 @dataclass(frozen=True)
@@ -21,11 +20,11 @@ class Threshold:
     id : str
         Name by which a user chooses it, such as ``ostelo-2008-absolute``.
     kind : str
-        ``MIC`` (minimal important change), ``MDC`` (minimal detectable change) or ``PASS``
-        (patient acceptable symptom state).
+        ``MIC`` (minimal important change), ``SCB`` (substantial clinical benefit), ``MDC`` (minimal
+        detectable change) or ``PASS`` (patient acceptable symptom state).
     rule : str
-        ``absolute`` (points of improvement), ``percent`` (of the baseline score) or ``state`` (a score
-        at follow-up).
+        ``absolute`` (points of improvement), ``percent`` (of the baseline score), ``percent_of_possible``
+        (of what lies between the baseline score and the best one) or ``state`` (a score at follow-up).
     value : float
         In points or percent.
     level : str
@@ -56,18 +55,47 @@ class Threshold:
     note: str = ""
 
 
-_CHOICES = {
-    "kind": ("MIC", "MDC", "PASS"),
-    "rule": ("absolute", "percent", "state"),
-    "level": ("individual", "group", "between-group"),
-    "comparison": ("<=", "<", ">=", ">"),
-    "direction": ("higher_worse", "higher_better", "none"),
-}
+@dataclass(frozen=True)
+class Subscale:
+    """A score that is one of several of a form: a subscale, or a version that is not to be mixed with others.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    items : tuple of int
+        Numbers of its items in the whole form; all of them where absent.
+    scoring : mapping
+        What differs from the form's ``[scoring]``.
+    minimum, maximum, step, unit, direction, domain, recall, censored_at, verified
+        What differs from the form.
+    thresholds, bands
+        Its own; where the form has no score of its own (``variant_required``), those of the form hold for
+        every subscale that has none.
+    """
+
+    name: str
+    items: tuple[int, ...] = ()
+    scoring: Mapping[str, Any] = field(default_factory=dict)
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    unit: str | None = None
+    direction: str | None = None
+    domain: str | None = None
+    recall: str | None = None
+    censored_at: float | None = None
+    verified: bool | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    bands: tuple[Mapping[str, Any], ...] = ()
+
+
+_OWN = ("minimum", "maximum", "step", "unit", "direction", "domain", "recall", "censored_at", "verified")
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """An outcome measure, read from ``facts/instruments/<id>.toml``.
+    """An outcome measure, read from ``facts/instruments/<id>.toml`` or the user's ``data/instruments/``.
 
     Parameters
     ----------
@@ -90,16 +118,22 @@ class Instrument:
         The rule as data; `scoring_rule` is the same, checked.
     variants : mapping
         Groups of allowed variants, for example ``{location = [...], recall = [...]}``; a variant is one
-        name from one or more groups, joined by ``-`` in the order of the groups (``leg-average``).
+        name from one or more groups, joined by ``-`` in the order of the groups (``leg-average``). The
+        subscales are the first group, ``score``.
     variant_required : bool
-        Whether a score without a variant is refused (EQ-5D: the value set).
+        Whether a score without a name from each group is refused (EQ-5D: the value set).
+    subscales : mapping of Subscale
+        Scores that are computed from some or all items of the form by a rule of their own, by id.
+    classes : tuple of mappings
+        ``{label, at_least}``: classes that need several scores, such as ``{total = 4, psych = 4}``; the first
+        whose smallest scores are all reached. ``total`` is the score without a variant.
     scales : mapping
         Other ways in which clinics record it: name to ``{factor, offset, meaning}`` (score = factor * x +
         offset); with ``per``, x is first divided by the measured length that ``per`` names.
     thresholds : tuple of Threshold
     bands : tuple of mappings
         ``{low, high, label, verified}``, upwards and without gaps; a score belongs to the first whose
-        ``high`` it does not exceed.
+        ``high`` it does not exceed; with ``below = true`` it must lie below ``high``.
     examples : tuple of mappings
         Worked examples ``{case, input, expected or refused}``: its tests.
     caveats : tuple of str
@@ -133,6 +167,8 @@ class Instrument:
     recall: str = ""
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     variant_required: bool = False
+    subscales: Mapping[str, Subscale] = field(default_factory=dict)
+    classes: tuple[Mapping[str, Any], ...] = ()
     scales: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     thresholds: tuple[Threshold, ...] = ()
     bands: tuple[Mapping[str, Any], ...] = ()
@@ -163,7 +199,24 @@ class Instrument:
         """Return the label of the band of a score; None without bands or outside of them."""
         if not self.bands or score < self.bands[0]["low"]:
             return None
-        return next((band["label"] for band in self.bands if score <= band["high"]), None)
+        return next((band["label"] for band in self.bands if _lies_within(score, band)), None)
+
+    def find_class(self, scores: Mapping[str, float]) -> str | None:
+        """Return the label of the class that a patient's scores make; None where a score is missing.
+
+        Examples
+        --------
+        >>> from outcomes.facts import read_instrument
+        >>> read_instrument("start_back").find_class({"total": 6, "psych": 2})
+        'medium'
+        """
+        needed = {name for entry in self.classes for name in entry["at_least"]}
+        if any(name not in scores or scores[name] != scores[name] for name in needed):
+            return None
+        for entry in self.classes:
+            if all(scores[name] >= least for name, least in entry["at_least"].items()):
+                return str(entry["label"])
+        return None
 
     def is_censored(self, score: Any) -> Any:
         """Return whether scores stand where the measurement stops, elementwise for arrays."""
@@ -185,71 +238,42 @@ class Instrument:
 
     def check_variant(self, variant: str | None) -> None:
         """Refuse a variant that the instrument does not have, or an absent one that it needs."""
-        if variant is None:
-            if self.variant_required:
-                known = ", ".join(name for names in self.variants.values() for name in names)
-                raise FactsError(f"{self.name} needs a variant, one of: {known}.")
-            return
-        parts = variant.split("-")
+        parts = variant.split("-") if variant else []
         for names in self.variants.values():
             if parts and parts[0] in names:
                 parts.pop(0)
+            elif self.variant_required and (not parts or variant is None):
+                known = ", ".join(names)
+                raise FactsError(f"{self.name} needs a variant, one of: {known}.")
         if parts:
             known = ", ".join(name for names in self.variants.values() for name in names) or "none"
             raise FactsError(f"{self.name} has no variant {variant!r}; it has: {known}.")
 
+    def narrow(self, variant: str | None) -> Instrument:
+        """Return the instrument as a variant sees it: a subscale's own range, direction, rule and thresholds.
 
-@cache
-def read_instrument(id: str) -> Instrument:
-    """Read an instrument by its id.
-
-    Parameters
-    ----------
-    id : str
-        Such as ``"odi"``; see `list_instruments`.
-
-    Returns
-    -------
-    Instrument
-
-    Raises
-    ------
-    FactsError
-        When there is none of that name (the message suggests the nearest), or its file is wrong.
-
-    Examples
-    --------
-    >>> read_instrument("odi").direction
-    'higher_worse'
-    """
-    known = list_instruments()
-    if id not in known:
-        raise FactsError(f"There is no instrument {id!r}; {suggest_name(str(id), known)}")
-    content = dict(read_facts(f"instruments/{id}"))
-    where = f"instruments/{id}.toml"
-    content["thresholds"] = [
-        _build_threshold(entry, f"{where}, [[thresholds]] {number}")
-        for number, entry in enumerate(content.get("thresholds", ()), start=1)
-    ]
-    instrument = build_strictly(Instrument, content, where)
-    _ = instrument.scoring_rule
-    _check_choice("direction", instrument.direction, where)
-    return instrument
+        Raises
+        ------
+        FactsError
+            When there is no such variant, or none is given where one is needed.
+        """
+        self.check_variant(variant)
+        chosen = [self.subscales[part] for part in (variant or "").split("-") if part in self.subscales]
+        if not chosen:
+            return self
+        subscale = chosen[0]
+        own = {key: getattr(subscale, key) for key in _OWN if getattr(subscale, key) is not None}
+        for key in ("thresholds", "bands"):
+            own[key] = getattr(subscale, key) or (getattr(self, key) if self.variant_required else ())
+        return replace(
+            self, **own, subscales={}, classes=(), scoring=narrow_scoring(self.scoring_rule, subscale)
+        )
 
 
-def _build_threshold(content: Mapping[str, Any], where: str) -> Threshold:
-    threshold = build_strictly(Threshold, content, where)
-    for key in ("kind", "rule", "level", "comparison"):
-        _check_choice(key, getattr(threshold, key), where)
-    return threshold
+def _lies_within(score: float, band: Mapping[str, Any]) -> bool:
+    return bool(score < band["high"] if band.get("below") else score <= band["high"])
 
 
-def _check_choice(key: str, value: str, where: str) -> None:
-    if value not in _CHOICES[key]:
-        raise FactsError(f"{where}: {key} = {value!r} is not one of {', '.join(map(repr, _CHOICES[key]))}")
-
-
-@cache
-def list_instruments() -> tuple[str, ...]:
-    """Return the ids of all instruments, sorted."""
-    return tuple(list_facts("instruments"))
+def narrow_scoring(rule: ScoringRule, subscale: Subscale) -> Mapping[str, Any]:
+    """Return the ``[scoring]`` of a subscale."""
+    return vars(rule.narrow(tuple(map(int, subscale.items)), subscale.scoring))

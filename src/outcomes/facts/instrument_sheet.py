@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from outcomes.facts.instrument import Instrument, Threshold, list_instruments, read_instrument
+from outcomes.facts.instrument import Instrument, Threshold
+from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.scoring_rule import ScoringRule, read_policies, read_value_sets
 from outcomes.facts.wording import read_words
 

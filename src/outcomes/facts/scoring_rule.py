@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -10,20 +10,30 @@ from typing import Any
 from outcomes.errors import FactsError
 from outcomes.facts.toml import build_strictly, read_facts, read_table, suggest_name
 
-RULES = ("single", "sum", "count_endorsed", "mean", "percent_of_maximum", "value_set")
+RULES = (
+    "single", "sum", "count_endorsed", "mean", "percent_of_maximum", "weighted_sum", "lookup", "value_set",
+    "quotient", "difference", "symmetry",
+)  # fmt: skip
+"""``single``: the item is the score. ``count_endorsed``: sum of items that are 0 or 1.
+``percent_of_maximum``: 0 to 100. ``weighted_sum``: with ``weights``. ``lookup``: the sum's entry in
+``table``. ``value_set``: an index from levels. ``quotient``: first item by the second. ``difference``: second
+item less the first. ``symmetry``: smallest item as a percentage of the largest."""
+
+_OF_TWO = ("quotient", "difference")
+#: Rules under which a blank item cannot be filled from the others.
+_UNFILLABLE = ("weighted_sum", "lookup", "value_set", "symmetry", *_OF_TWO)
 
 
 @dataclass(frozen=True)
 class ScoringRule:
-    """The ``[scoring]`` table of an instrument.
+    """The ``[scoring]`` table of an instrument. Items are numbered from 1.
 
     Parameters
     ----------
     rule : str
-        ``single`` (the item is the score), ``sum``, ``count_endorsed`` (sum of items that are 0 or 1),
-        ``mean``, ``percent_of_maximum`` (0 to 100) or ``value_set`` (an index from levels).
-    item_minimum, item_maximum : float
-        Range of one item.
+        One of `RULES`.
+    item_minimum, item_maximum : float or tuple of float
+        Range of one item: of all alike, or one entry for each.
     missing : str
         Name of the missing-item policy that is used by default.
     n_items : int
@@ -31,7 +41,7 @@ class ScoringRule:
     n_items_maximum : int or None
         Largest number of items, where patients may name several.
     item_step : float or None
-        Grid of one item; None where any value is possible.
+        Grid of the items; None where any value is possible.
     items : tuple of str
         Neutral labels of the items; ``item1``, ``item2``, ... where absent.
     policies : tuple of str
@@ -40,11 +50,31 @@ class ScoringRule:
         Decimals to which a score is rounded; None keeps it as computed.
     value_sets : str or None
         For ``value_set``: the file of facts with the coefficients, by variant.
+    recodes : tuple of mappings
+        ``{items, values}``: what the answers of some items count, from the lowest answer on.
+    reverse : tuple of int or ``"all"``
+        Items of which the highest answer counts least: minimum + maximum - answer.
+    highest_of : tuple of tuples of int
+        Groups of items of which the highest alone counts, in the place of the first.
+    weights : tuple of float
+        For ``weighted_sum``: one for each item that counts.
+    table : str or None
+        For ``lookup``: name of the table that turns the sum into the score. One that is not among the
+        package's ``conversions/`` is the user's own.
+    factor, offset : float
+        For ``quotient``: (first + offset) / second * factor.
+    flags : tuple of mappings
+        What a reader must see beside the score: ``{meaning}`` with ``at_least``, ``above`` or ``below``, of
+        the ``item`` of that number, of the score where none is named.
+    form_items : tuple of int
+        For a subscale: its items' numbers in the whole form.
+    n_form_items : int
+        For a subscale: number of items of the whole form.
     """
 
     rule: str
-    item_minimum: float
-    item_maximum: float
+    item_minimum: float | tuple[float, ...]
+    item_maximum: float | tuple[float, ...]
     missing: str
     n_items: int = 1
     n_items_maximum: int | None = None
@@ -53,15 +83,89 @@ class ScoringRule:
     policies: tuple[str, ...] = ()
     decimals: int | None = None
     value_sets: str | None = None
+    recodes: tuple[Mapping[str, Any], ...] = ()
+    reverse: tuple[int, ...] | str = ()
+    highest_of: tuple[tuple[int, ...], ...] = ()
+    weights: tuple[float, ...] = ()
+    table: str | None = None
+    factor: float = 1.0
+    offset: float = 0.0
+    flags: tuple[Mapping[str, Any], ...] = ()
+    form_items: tuple[int, ...] = ()
+    n_form_items: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse names of rules and policies that there are not."""
+        """Refuse names of rules and policies that there are not, and parts that do not fit each other."""
         if self.rule not in RULES:
             raise FactsError(f"There is no scoring rule {self.rule!r}; {suggest_name(self.rule, RULES)}")
         for name in (self.missing, *self.policies):
             if name not in read_policies():
                 hint = suggest_name(name, read_policies())
                 raise FactsError(f"There is no missing-item policy {name!r}; {hint}")
+        for name in (self.missing, *self.policies):
+            if (self.rule in _UNFILLABLE or self.highest_of) and name != "none_missing":
+                raise FactsError(
+                    f"The scoring rule {self.rule!r} needs every item: missing = 'none_missing'."
+                )
+        for problem in self._find_misfits():
+            raise FactsError(f"The scoring rule {self.rule!r} {problem}.")
+
+    def _find_misfits(self) -> Iterator[str]:
+        n_counted = self.n_items - sum(len(group) - 1 for group in self.highest_of)
+        if self.rule == "weighted_sum" and len(self.weights) != n_counted:
+            yield f"needs {n_counted} weights, one for each item that counts"
+        if self.rule == "lookup" and self.table is None:
+            yield "needs a table"
+        if self.rule in _OF_TWO and self.n_items != 2:
+            yield "needs two items"
+        for name in ("item_minimum", "item_maximum", "items"):
+            given = getattr(self, name)
+            if isinstance(given, tuple) and given and len(given) != self.n_items:
+                yield f"needs {self.n_items} entries in {name}, one for each item"
+
+    def list_bounds(self, n_items: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return the smallest and the largest answer of each item."""
+        low, high = self.item_minimum, self.item_maximum
+        return (
+            low if isinstance(low, tuple) else (float(low),) * n_items,
+            high if isinstance(high, tuple) else (float(high),) * n_items,
+        )
+
+    def list_reversed(self, n_items: int) -> tuple[int, ...]:
+        """Return the numbers of the items of which the highest answer counts least."""
+        return tuple(range(1, n_items + 1)) if self.reverse == "all" else tuple(map(int, self.reverse))
+
+    def narrow(self, numbers: tuple[int, ...], changes: Mapping[str, Any]) -> ScoringRule:
+        """Return the rule of a subscale: of the items of those numbers, with its own changes.
+
+        Parameters
+        ----------
+        numbers : tuple of int
+            Items of the whole form; none means all of them.
+        changes : mapping
+            Other values of the rule's own fields.
+        """
+        numbers = numbers or tuple(range(1, self.n_items + 1))
+        place = {number: own for own, number in enumerate(numbers, start=1)}
+        low, high = self.list_bounds(self.n_items)
+        labels = self.label_items(self.n_items)
+        own: dict[str, Any] = {
+            **vars(self),
+            "n_items": len(numbers),
+            "item_minimum": tuple(low[number - 1] for number in numbers),
+            "item_maximum": tuple(high[number - 1] for number in numbers),
+            "items": tuple(labels[number - 1] for number in numbers),
+            "reverse": tuple(place[n] for n in self.list_reversed(self.n_items) if n in place),
+            "recodes": _renumber_recodes(self.recodes, place),
+            "flags": tuple(
+                {**flag, "item": place[flag["item"]]} if "item" in flag else flag
+                for flag in self.flags
+                if flag.get("item", numbers[0]) in place
+            ),
+            "form_items": numbers,
+            "n_form_items": self.n_items,
+        }
+        return build_strictly(ScoringRule, {**own, **changes}, "scoring of a subscale")
 
     def find_policy(self, name: str | None = None) -> ItemPolicy:
         """Return a missing-item policy of the instrument, its default where no name is given.
@@ -81,6 +185,16 @@ class ScoringRule:
         return self.items or tuple(f"item{number}" for number in range(1, n_items + 1))
 
 
+def _renumber_recodes(
+    recodes: tuple[Mapping[str, Any], ...], place: Mapping[int, int]
+) -> tuple[Mapping[str, Any], ...]:
+    kept = [
+        {"items": [place[number] for number in entry["items"] if number in place], "values": entry["values"]}
+        for entry in recodes
+    ]
+    return tuple(entry for entry in kept if entry["items"])
+
+
 @dataclass(frozen=True)
 class ItemPolicy:
     """A missing-item policy of ``item_policies.toml``.
@@ -94,6 +208,8 @@ class ItemPolicy:
         Largest number of blank items with which there still is a score.
     least_answered : int
         Smallest number of answered items with which there is a score.
+    least_share : float
+        Smallest share of the items that must be answered, a proportion.
     """
 
     id: str
@@ -101,6 +217,7 @@ class ItemPolicy:
     blank: str
     most_missing: int | None = None
     least_answered: int = 1
+    least_share: float = 0.0
 
 
 @cache

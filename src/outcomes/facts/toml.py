@@ -63,6 +63,11 @@ def read_table(name: str) -> dict[str, tuple[str, ...]]:
     return dict(zip(header, zip(*rows, strict=True), strict=True))
 
 
+def has_table(name: str) -> bool:
+    """Return whether the package has a CSV file of that path below ``facts/``."""
+    return resources.files("outcomes.facts").joinpath(f"{name}.csv").is_file()
+
+
 def list_facts(folder: str) -> list[str]:
     """Return the names of the fact files of a folder, sorted, without their suffix."""
     place = resources.files("outcomes.facts").joinpath(folder)

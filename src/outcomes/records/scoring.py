@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from outcomes.errors import FactsError
-from outcomes.facts.instrument import Instrument, read_instrument
+from outcomes.facts.instrument import Instrument
+from outcomes.facts.instrument_file import read_instrument
 from outcomes.facts.scoring_rule import ItemPolicy, ScoringRule
 from outcomes.facts.toml import suggest_name
+from outcomes.records.bands import find_flags
+from outcomes.records.conversion import read_conversion
 from outcomes.records.indexing import apply_value_set, find_value_set
-from outcomes.records.items import find_item_problems, shape_items
+from outcomes.records.items import (
+    Counting,
+    count_answers,
+    find_item_problems,
+    list_problems,
+    may_have_problems,
+    number_items,
+    shape_items,
+)
 
 STATES = ("complete", "filled", "too_few_items", "blank", "refused")
 """``complete`` and ``filled`` (by the missing-item policy) have a score; ``too_few_items``, ``blank`` (no
-item was answered) and ``refused`` (an item cannot be right) have none."""
+item was answered) and ``refused`` (an item, or what follows from the items, cannot be right) have none."""
 
 _COMPLETE, _FILLED, _TOO_FEW, _BLANK, _REFUSED = range(len(STATES))
 
-_TOLERANCE = (
-    1e-9  # items are read from text, so a whole number is exact; this only forgives arithmetic before us
-)
+_TOLERANCE = 1e-9
+#: Rows that are scored at a time: their items stay in the processor's cache from one pass to the next.
+_BLOCK_ROWS = 16384
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +52,33 @@ class Scores:
         One of `STATES`.
     problems : pandas.DataFrame
         One row per item that cannot be right: ``row`` (position, from 0), ``item`` (from 1), ``label``,
-        ``rule`` (``ITEM_RANGE`` or ``ITEM_GRID``) and ``reason``. Holds no values.
+        ``rule`` (``ITEM_RANGE``, ``ITEM_GRID`` or, where the items together cannot be right, ``SCORE_RANGE`` at
+        the last of them) and ``reason``. Holds no values.
+    raw : array of float
+        Sum of what the items count, before a table or a percentage; NaN where there is no score.
+    std_error : array of float
+        Standard error of the score where the instrument's table gives one.
+    flags : pandas.DataFrame
+        What a reader must see beside the score, one row each: ``row``, ``item`` (0 for the score itself) and
+        ``meaning``.
     """
 
     score: NDArray[np.float64] = field(repr=False)
     n_missing: NDArray[np.int16] = field(repr=False)
     state: pd.Categorical[str] = field(repr=False)
     problems: pd.DataFrame = field(repr=False)
+    raw: NDArray[np.float64] = field(repr=False)
+    std_error: NDArray[np.float64] = field(repr=False)
+    flags: pd.DataFrame = field(repr=False)
 
 
 def score_items(
-    instrument: Instrument | str, items: ArrayLike, *, variant: str | None = None, policy: str | None = None
+    instrument: Instrument | str,
+    items: ArrayLike,
+    *,
+    variant: str | None = None,
+    policy: str | None = None,
+    tables: Path | str | None = None,
 ) -> Scores:
     """Score the items of an instrument by its declared rule.
 
@@ -61,11 +88,14 @@ def score_items(
         The instrument or its id.
     items : array-like of float
         One row per assessment, one column per item in the instrument's order; NaN where blank. For a
-        single item also one value per assessment.
+        single item also one value per assessment. For a subscale its own items, or all of the form.
     variant : str, optional
-        Variant of the instrument; needed where it is a value set.
+        Variant of the instrument; needed where it is a value set, or where a form has several scores.
     policy : str, optional
         Name of the missing-item policy, one that the instrument lists; its default where absent.
+    tables : path, optional
+        Folder of the user's own tables of scores, for instruments whose table the package may not hold;
+        ``data/tables/`` of the project where absent.
 
     Returns
     -------
@@ -76,57 +106,101 @@ def score_items(
     Raises
     ------
     FactsError
-        When the number of items, the variant or the policy is not one of the instrument's.
+        When the number of items, the variant or the policy is not one of the instrument's, or its table of
+        scores is absent; the message says where to put it.
 
     Examples
     --------
     >>> score_items("odi", [[2, 2, 2, 2, 2, 2, 2, 2, 2, 2]]).score.tolist()
     [40.0]
+    >>> score_items("koos", [[1, 1, 1, 1, 1, 1, 1, 1, 1]], variant="pain").score.tolist()
+    [75.0]
     """
     if isinstance(instrument, str):
         instrument = read_instrument(instrument)
-    instrument.check_variant(variant)
+    instrument = instrument.narrow(variant)
     rule = instrument.scoring_rule
-    answers = shape_items(instrument, items)
+    given = shape_items(instrument, items)
+    numbers = number_items(rule, given.shape[1])
+    answers = given if len(numbers) == given.shape[1] else given[:, np.array(numbers) - 1]
     chosen = rule.find_policy(policy)
-    problems = find_item_problems(rule, answers)
-    answered = _count_answered(answers)
+    counting, least, most = count_answers(rule, answers.shape[1])
+    total, answered, problems = _add_items(rule, answers, counting, numbers)
     state = _judge_rows(chosen, answered, answers.shape[1], problems)
+    scored = state <= _FILLED
+    std_error = np.full(len(answers), np.nan)
     if rule.rule == "value_set":
-        score = apply_value_set(find_value_set(rule, variant), rule, answers, state <= _FILLED)
+        score = apply_value_set(find_value_set(rule, variant), rule, answers, scored)
     else:
-        filled = _fill_blanks(chosen, _add_items(answers), answered, answers.shape[1])
-        score = _RULES[rule.rule](filled, answers.shape[1], rule)
+        total = _fill_blanks(chosen, total, answered, answers.shape[1])
+        if rule.rule == "lookup":
+            conversion = read_conversion(instrument, int(least.sum()), int(most.sum()), tables)
+            score, std_error = conversion.look_up(np.where(scored, total, np.nan))
+        else:
+            score = _apply_rule(rule, total, least, most)
+    score = _round_scores(np.where(scored, score, np.nan), rule.decimals)
+    beyond = _find_beyond(instrument, rule, score, numbers)
+    if len(beyond):
+        state[beyond["row"]], problems = _REFUSED, pd.concat([problems, beyond], ignore_index=True)
+        score[beyond["row"]] = np.nan
     return Scores(
-        score=_round_scores(np.where(state <= _FILLED, score, np.nan), rule.decimals),
+        score=score,
         n_missing=(answers.shape[1] - answered).astype(np.int16),
         state=pd.Categorical.from_codes(state, categories=pd.Index(STATES)),
         problems=problems,
+        raw=np.where(np.isnan(score), np.nan, total),
+        std_error=std_error,
+        flags=find_flags(rule, answers, score, numbers),
     )
 
 
-def _count_answered(answers: NDArray[np.float64]) -> NDArray[np.int16]:
-    answered = np.zeros(len(answers), dtype=np.int16)
-    for column in answers.T:  # one column at a time keeps a million forms small in memory
-        answered += ~np.isnan(column)
-    return answered
+def _add_items(
+    rule: ScoringRule, answers: NDArray[np.float64], counting: Counting, numbers: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.int16], pd.DataFrame]:
+    """Return what the items of each row come to, how many were answered, and what cannot be right."""
+    total = np.empty(len(answers))
+    answered = np.empty(len(answers), dtype=np.int16)
+    problems = [list_problems([])]
+    for start in range(0, len(answers), _BLOCK_ROWS):
+        rows = slice(start, start + _BLOCK_ROWS)
+        block = np.ascontiguousarray(answers[rows].T)
+        if may_have_problems(rule, block):
+            problems.append(find_item_problems(rule, answers[rows], start, numbers))
+        blank = np.isnan(block)
+        np.subtract(len(block), blank.sum(axis=0, dtype=np.int16), out=answered[rows])
+        total[rows] = _combine(rule, counting(block), blank)
+    found = [table for table in problems if len(table)]
+    return total, answered, pd.concat(found, ignore_index=True) if found else problems[0]
 
 
-def _add_items(answers: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = np.zeros(len(answers))
-    for column in answers.T:
-        total += np.nan_to_num(column, nan=0.0, posinf=0.0, neginf=0.0)
-    return total
+def _combine(
+    rule: ScoringRule, counted: NDArray[np.float64], blank: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return one number per assessment from a block with one row per item."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if rule.rule == "quotient":
+            return (counted[0] + rule.offset) / counted[1] * rule.factor
+        if rule.rule == "difference":
+            return np.asarray(counted[1] - counted[0])
+        if rule.rule == "symmetry":
+            return 100 * counted.min(axis=0) / counted.max(axis=0)
+    if rule.weights:
+        return np.asarray(np.tensordot(np.array(rule.weights, dtype=float), counted, axes=1))
+    finite = (
+        np.where(np.isfinite(counted), counted, 0.0) if blank.any() or np.isinf(counted).any() else counted
+    )
+    return np.asarray(finite.sum(axis=0))
 
 
 def _judge_rows(
     policy: ItemPolicy, answered: NDArray[np.int16], n_items: int, problems: pd.DataFrame
 ) -> NDArray[np.int8]:
     most_missing = n_items - 1 if policy.most_missing is None else policy.most_missing
-    enough = (answered >= policy.least_answered) & (n_items - answered <= most_missing)
-    state = np.where(enough, _FILLED, _TOO_FEW).astype(np.int8)
-    state[answered == n_items] = _COMPLETE
-    state[answered == 0] = _BLANK
+    fewest = max(policy.least_answered, n_items - most_missing, int(np.ceil(policy.least_share * n_items)))
+    by_number = np.full(n_items + 1, _TOO_FEW, dtype=np.int8)
+    by_number[fewest:] = _FILLED
+    by_number[n_items], by_number[0] = _COMPLETE, _BLANK
+    state = by_number[answered]
     state[problems["row"].to_numpy(dtype=np.int64)] = _REFUSED
     return state
 
@@ -134,31 +208,32 @@ def _judge_rows(
 def _fill_blanks(
     policy: ItemPolicy, total: NDArray[np.float64], answered: NDArray[np.int16], n_items: int
 ) -> NDArray[np.float64]:
-    if policy.blank == "zero":
+    if policy.blank == "zero" or n_items == 1:
         return total
-    return total * n_items / np.maximum(answered, 1)
+    return total * (n_items / np.maximum(np.arange(n_items + 1), 1))[answered]
 
 
-def _keep_total(filled: NDArray[np.float64], n_items: int, rule: ScoringRule) -> NDArray[np.float64]:
-    return filled
+def _apply_rule(
+    rule: ScoringRule, total: NDArray[np.float64], least: NDArray[np.float64], most: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    if rule.rule == "mean":
+        return total / len(least)
+    if rule.rule == "percent_of_maximum":
+        return (total - least.sum()) * (100 / (most.sum() - least.sum()))
+    return total
 
 
-def _take_mean(filled: NDArray[np.float64], n_items: int, rule: ScoringRule) -> NDArray[np.float64]:
-    return filled / n_items
-
-
-def _take_percent(filled: NDArray[np.float64], n_items: int, rule: ScoringRule) -> NDArray[np.float64]:
-    span = rule.item_maximum - rule.item_minimum
-    return 100 * (filled - n_items * rule.item_minimum) / (n_items * span)
-
-
-_RULES: dict[str, Callable[[NDArray[np.float64], int, ScoringRule], NDArray[np.float64]]] = {
-    "single": _keep_total,
-    "sum": _keep_total,
-    "count_endorsed": _keep_total,
-    "mean": _take_mean,
-    "percent_of_maximum": _take_percent,
-}
+def _find_beyond(
+    instrument: Instrument, rule: ScoringRule, score: NDArray[np.float64], numbers: tuple[int, ...]
+) -> pd.DataFrame:
+    """Return the rows whose items, each in its range, together give a score that cannot be."""
+    low, high = instrument.minimum - _TOLERANCE, instrument.maximum + _TOLERANCE
+    if rule.rule not in ("quotient", "difference"):
+        return list_problems([])
+    reason = f"items {numbers[0]} and {numbers[-1]} together: outside {instrument.minimum:g} to {instrument.maximum:g}"
+    label = rule.label_items(len(numbers))[-1]
+    outside = np.flatnonzero((score < low) | (score > high)).tolist()
+    return list_problems([(row, numbers[-1], label, "SCORE_RANGE", reason) for row in outside])
 
 
 def _round_scores(score: NDArray[np.float64], decimals: int | None) -> NDArray[np.float64]:
@@ -166,7 +241,7 @@ def _round_scores(score: NDArray[np.float64], decimals: int | None) -> NDArray[n
     if decimals is None:
         return score
     places = 10.0**decimals
-    return np.floor(np.round(score * places, 6) + 0.5) / places
+    return np.floor(score * places + (0.5 + 1e-6)) / places
 
 
 def rescale(
@@ -268,7 +343,7 @@ def score_paired_items(
     if isinstance(instrument, str):
         instrument = read_instrument(instrument)
     rule = instrument.scoring_rule
-    if rule.rule != "mean":
+    if rule.rule != "mean" or rule.recodes or rule.reverse or rule.highest_of:
         raise FactsError(f"{instrument.name} is not a mean of items, so its visits are scored one by one.")
     first, last = (shape_items(instrument, items) for items in (baseline, follow_up))
     if first.shape != last.shape:

@@ -1,0 +1,144 @@
+"""Reading instruments: those of the package, and those of the user's own project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from outcomes.errors import FactsError
+from outcomes.facts.instrument import Instrument, Subscale, Threshold, narrow_scoring
+from outcomes.facts.project import find_project
+from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml, suggest_name
+
+_CHOICES = {
+    "kind": ("MIC", "SCB", "MDC", "PASS"),
+    "rule": ("absolute", "percent", "percent_of_possible", "state"),
+    "level": ("individual", "group", "between-group"),
+    "comparison": ("<=", "<", ">=", ">"),
+    "direction": ("higher_worse", "higher_better", "none"),
+}
+
+
+def read_instrument(name: str) -> Instrument:
+    """Read an instrument by its id, one of the package or of the project's ``data/instruments/``.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"odi"``; see `list_instruments`. With a variant (``"koos:pain"``) the instrument as that
+        variant sees it.
+
+    Returns
+    -------
+    Instrument
+
+    Raises
+    ------
+    FactsError
+        When there is none of that name (the message suggests the nearest), or its file is wrong.
+
+    Examples
+    --------
+    >>> read_instrument("odi").direction, read_instrument("koos:pain").scoring_rule.n_items
+    ('higher_worse', 9)
+    """
+    id, _, variant = str(name).partition(":")
+    own = _list_own().get(id)
+    if own is not None:
+        return _read_own(own, own.stat().st_mtime_ns, variant)
+    if id not in _list_shipped():
+        raise FactsError(f"There is no instrument {id!r}; {suggest_name(id, list_instruments())}")
+    return _read_shipped(id, variant)
+
+
+@cache
+def _read_shipped(id: str, variant: str) -> Instrument:
+    if variant:
+        return _read_shipped(id, "").narrow(variant)
+    return build_instrument(read_facts(f"instruments/{id}"), f"instruments/{id}.toml")
+
+
+@cache
+def _read_own(path: Path, changed_ns: int, variant: str) -> Instrument:
+    if variant:
+        return _read_own(path, changed_ns, "").narrow(variant)
+    if path.stem in _list_shipped():
+        raise FactsError(f"{path.name}: the package has an instrument {path.stem!r}; give yours another id.")
+    instrument = build_instrument(read_toml(path), path.name)
+    if instrument.id != path.stem:
+        raise FactsError(f"{path.name}: id = {instrument.id!r} is not the name of the file.")
+    return instrument
+
+
+def build_instrument(content: Mapping[str, Any], where: str) -> Instrument:
+    """Build an instrument from the content of its file, strictly.
+
+    Parameters
+    ----------
+    content : mapping
+        As read from TOML.
+    where : str
+        How an error names the file.
+
+    Raises
+    ------
+    FactsError
+        When a key is unknown or absent, or a value is not one of those allowed.
+    """
+    content = dict(content)
+    content["thresholds"] = _build_thresholds(content, where)
+    content["subscales"] = {
+        id: _build_subscale(entry, f"{where}, [subscales.{id}]")
+        for id, entry in content.get("subscales", {}).items()
+    }
+    if content["subscales"]:
+        content["variants"] = {"score": list(content["subscales"]), **content.get("variants", {})}
+    instrument = build_strictly(Instrument, content, where)
+    _check_choice("direction", instrument.direction, where)
+    _ = instrument.scoring_rule
+    for subscale in instrument.subscales.values():
+        _ = narrow_scoring(instrument.scoring_rule, subscale)
+    return instrument
+
+
+def _build_subscale(content: Mapping[str, Any], where: str) -> Subscale:
+    subscale = build_strictly(Subscale, {**content, "thresholds": _build_thresholds(content, where)}, where)
+    if subscale.direction is not None:
+        _check_choice("direction", subscale.direction, where)
+    return subscale
+
+
+def _build_thresholds(content: Mapping[str, Any], where: str) -> list[Threshold]:
+    return [
+        _build_threshold(entry, f"{where}, [[thresholds]] {number}")
+        for number, entry in enumerate(content.get("thresholds", ()), start=1)
+    ]
+
+
+def _build_threshold(content: Mapping[str, Any], where: str) -> Threshold:
+    threshold = build_strictly(Threshold, content, where)
+    for key in ("kind", "rule", "level", "comparison"):
+        _check_choice(key, getattr(threshold, key), where)
+    return threshold
+
+
+def _check_choice(key: str, value: str, where: str) -> None:
+    if value not in _CHOICES[key]:
+        raise FactsError(f"{where}: {key} = {value!r} is not one of {', '.join(map(repr, _CHOICES[key]))}")
+
+
+def list_instruments() -> tuple[str, ...]:
+    """Return the ids of all instruments, the package's and those in ``data/instruments/``, sorted."""
+    return tuple(sorted({*_list_shipped(), *_list_own()}))
+
+
+@cache
+def _list_shipped() -> frozenset[str]:
+    return frozenset(list_facts("instruments"))
+
+
+def _list_own() -> dict[str, Path]:
+    folder = find_project() / "data" / "instruments"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}

@@ -1,0 +1,132 @@
+"""Tables that turn the sum of a form into its score: those of the package, and the user's own copies."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcomes.errors import FactsError
+from outcomes.facts.instrument import Instrument
+from outcomes.facts.project import find_project
+from outcomes.facts.toml import has_table, read_table
+
+#: Columns of a table; the standard error may be absent.
+_SUM, _SCORES, _ERROR = "raw_sum", ("score", "t_score"), "se"
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """Score of each possible sum.
+
+    Parameters
+    ----------
+    lowest : int
+        The smallest sum.
+    score, std_error : array of float
+        One entry per sum, from the smallest on; NaN where the table gives no standard error.
+    """
+
+    lowest: int
+    score: NDArray[np.float64] = field(repr=False)
+    std_error: NDArray[np.float64] = field(repr=False)
+
+    def look_up(self, total: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return scores and standard errors of sums; nothing is interpolated, and NaN stays NaN."""
+        place = np.clip(np.nan_to_num(total) - self.lowest, 0, len(self.score) - 1).astype(np.int64)
+        known = ~np.isnan(total)
+        return np.where(known, self.score[place], np.nan), np.where(known, self.std_error[place], np.nan)
+
+
+def read_conversion(
+    instrument: Instrument, lowest: int, highest: int, folder: Path | str | None = None
+) -> Conversion:
+    """Read the table of an instrument whose rule is ``lookup``.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        As its variant sees it.
+    lowest, highest : int
+        The smallest and the largest possible sum.
+    folder : path, optional
+        Where the user's own copies lie; ``data/tables/`` of the project where absent.
+
+    Returns
+    -------
+    Conversion
+
+    Raises
+    ------
+    FactsError
+        When there is no such table, or it does not give one score for each sum, rising or falling
+        throughout, within the instrument's range.
+    """
+    name = str(instrument.scoring_rule.table)
+    if has_table(f"conversions/{name}"):
+        return _check(read_table(f"conversions/{name}"), f"{name}.csv", instrument, lowest, highest)
+    path = (Path(folder) if folder is not None else find_project() / "data" / "tables") / f"{name}.csv"
+    if not path.is_file():
+        shown = path if folder is not None else f"data/tables/{name}.csv"
+        raise FactsError(
+            f"{instrument.name}: its table of scores is not part of the package, because its owner's permission "
+            f"is needed. Put your own copy at {shown} with the columns raw_sum,t_score,se, one line for each sum "
+            f"from {lowest} to {highest} (se may be left out); or give the scores themselves."
+        )
+    columns = _read_own(path, path.stat().st_mtime_ns)
+    return _check(columns, path.name, instrument, lowest, highest)
+
+
+@cache
+def _read_own(path: Path, changed_ns: int) -> Mapping[str, Sequence[str]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise FactsError(f"{path.name} is not UTF-8 text; save it as UTF-8.") from None
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    rows = list(csv.reader(lines))
+    if len(rows) < 2 or any(len(row) != len(rows[0]) for row in rows):
+        raise FactsError(f"{path.name}: every line needs as many columns as the header raw_sum,t_score,se.")
+    return dict(zip(map(str.strip, rows[0]), zip(*rows[1:], strict=True), strict=True))
+
+
+def _check(
+    columns: Mapping[str, Sequence[str]], name: str, instrument: Instrument, lowest: int, highest: int
+) -> Conversion:
+    score_column = next((column for column in _SCORES if column in columns), None)
+    if _SUM not in columns or score_column is None:
+        raise FactsError(f"{name}: the columns must be {_SUM},t_score,se; found {', '.join(columns)}.")
+    sums, score = (_read_numbers(columns[column], name, column) for column in (_SUM, score_column))
+    if not np.array_equal(sums, np.arange(lowest, highest + 1)):
+        raise FactsError(f"{name}: one line is needed for each sum from {lowest} to {highest}, in order.")
+    steps = np.diff(score)
+    wrong = np.flatnonzero(np.sign(steps) != np.sign(score[-1] - score[0]))
+    if len(wrong):
+        raise FactsError(
+            f"{name}: the scores must rise or fall throughout; see the lines of sums "
+            f"{sums[wrong[0]]:g} and {sums[wrong[0] + 1]:g}."
+        )
+    if score.min() < instrument.minimum or score.max() > instrument.maximum:
+        raise FactsError(
+            f"{name}: a score lies outside {instrument.minimum:g} to {instrument.maximum:g}, the range of "
+            f"{instrument.name}."
+        )
+    errors = (
+        _read_numbers(columns[_ERROR], name, _ERROR) if _ERROR in columns else np.full(len(score), np.nan)
+    )
+    return Conversion(lowest, score, errors)
+
+
+def _read_numbers(texts: Sequence[str], name: str, column: str) -> NDArray[np.float64]:
+    try:
+        numbers = np.array([float(text) for text in texts])
+    except ValueError:
+        raise FactsError(f"{name}: the column {column} must hold numbers with a decimal point.") from None
+    if not np.isfinite(numbers).all():
+        raise FactsError(f"{name}: the column {column} has an entry that is not a finite number.")
+    return numbers
