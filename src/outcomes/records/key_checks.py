@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from outcomes.records.assessments import Assessments
 from outcomes.records.dates import NO_DATE
@@ -48,18 +49,11 @@ def find_copies(columns: Sequence[np.ndarray]) -> np.ndarray:
     for codes in columns:
         mixed = (mixed ^ codes.astype(np.uint64)) * _MULTIPLIER
         mixed ^= mixed >> np.uint64(29)
-    order = np.argsort(mixed, kind="stable")
-    same = mixed[order][1:] == mixed[order][:-1]
     copies = np.zeros(len(mixed), dtype=bool)
-    if not same.any():
-        return copies
-    begins = np.append(True, ~same)
-    first = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
-    suspects = np.flatnonzero(~begins)
-    equal = np.ones(len(suspects), dtype=bool)
-    for codes in columns:
-        equal &= codes[order[suspects]] == codes[first[suspects]]
-    copies[order[suspects[equal]]] = True
+    suspects = np.flatnonzero(pd.Series(mixed).duplicated(keep=False))
+    if len(suspects):
+        rows = pd.DataFrame({number: codes[suspects] for number, codes in enumerate(columns)})
+        copies[suspects] = rows.duplicated().to_numpy()
     return copies
 
 
