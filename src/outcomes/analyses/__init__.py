@@ -1,7 +1,7 @@
 """From a cohort to a result, one method a file.
 
 The folder is the registry: each module whose name does not start with ``_`` is one analysis, whose function
-is the first name of its ``__all__``. The functions can be imported from here; nothing is loaded before it
+is the first name of its ``__all__``. A folder in it, such as ``mmrm``, is a method for any table, below analyses. The functions can be imported from here; nothing is loaded before it
 is asked for.
 
 Examples
@@ -46,7 +46,8 @@ __all__ = ["list_analyses", "read_analysis", "run_analysis", *sorted(_EXPORTS)]
 
 def list_analyses() -> tuple[str, ...]:
     """Return the names of all analyses, sorted."""
-    return tuple(sorted(entry.name for entry in iter_modules(__path__) if not entry.name.startswith("_")))
+    found = (entry for entry in iter_modules(__path__) if not entry.ispkg)
+    return tuple(sorted(entry.name for entry in found if not entry.name.startswith("_")))
 
 
 def read_analysis(name: str) -> Callable[..., Result]:

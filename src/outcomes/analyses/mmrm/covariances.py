@@ -78,7 +78,7 @@ class Covariance:
             return np.concatenate([np.log(sd), (factor / sd[:, None])[np.tril_indices(len(sd), -1)]])
         variance = np.diag(moments)
         root = np.sqrt(variance)
-        sd = [0.5 * np.log(variance.mean())] if self.one_sd else np.log(root)
+        sd = np.log(root) if not self.one_sd else np.array([0.5 * np.log(variance.mean())])
         return np.concatenate([sd, self.start(moments / np.outer(root, root))])
 
     def find_boundary(self, theta: np.ndarray, n_visits: int) -> bool:
@@ -235,7 +235,8 @@ def choose_covariance(name: str, n_visits: int, equally_spaced: bool) -> Covaria
     chosen = COVARIANCES[name]
     if chosen.equally_spaced and not equally_spaced:
         raise AnalysisError(
-            f"The covariance {name!r} supposes visits at equal distances in time (6 weeks, 3, 6 and 12 months are "
+            f"The covariance {name!r} supposes visits at equal distances in time (6 weeks, 3, 6 and 12 "
+            "months are "
             "not); say equally_spaced=True where they are, or choose us, adh or csh."
         )
     if n_visits < 2:

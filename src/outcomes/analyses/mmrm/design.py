@@ -135,7 +135,7 @@ def _read_atom(wide: Wide, atom: Atom, visit: int) -> np.ndarray:
 
 
 def _list_columns(layout: Layout) -> list[Column]:
-    """List columns as R and formulaic do: a factor drops its first level where the term without it is there."""
+    """List columns as R does: a factor drops its first level where the term without it is there."""
     terms = [frozenset(term) for term in layout.terms.terms]
     columns: list[Column] = []
     spanned: set[frozenset[str]] = set()

@@ -117,7 +117,7 @@ def encode_levels(values: pd.Series, levels: tuple[str, ...]) -> np.ndarray:
     if not isinstance(values.dtype, pd.CategoricalDtype):
         codes, found = pd.factorize(values, use_na_sentinel=True)
     else:
-        codes, found = values.cat.codes.to_numpy(), values.cat.categories
+        codes, found = values.cat.codes.to_numpy().astype(np.int64), values.cat.categories
     place = {level: number for number, level in enumerate(levels)}
     table = np.array([place.get(write_level(level), -1) for level in found] + [-1], dtype=np.int32)
     return table[codes]

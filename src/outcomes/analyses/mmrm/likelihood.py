@@ -1,7 +1,7 @@
 """The (restricted) likelihood with its derivatives, from pattern sums alone.
 
-With ``A`` the inverse of a pattern's block of the covariance ``Sigma`` (zero for visits not in the pattern) and
-``S[s, t]`` the sums of products of rows at visits s and t, minus twice the restricted log-likelihood is
+With ``A`` the inverse of a pattern's block of the covariance ``Sigma`` (zero for visits not in the pattern)
+and ``S[s, t]`` the sums of products of rows at visits s and t, minus twice the restricted log-likelihood is
 
     (N - p) log 2 pi + sum n log|Sigma_m| + log|H| + sum A . Syy - beta' sum A . Sxy,    H = sum A . Sxx
 

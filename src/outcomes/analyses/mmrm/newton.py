@@ -17,8 +17,8 @@ from outcomes.analyses.mmrm.likelihood import (
 
 #: Steps at most, and halvings of one step.
 MOST_STEPS, MOST_HALVINGS = 60, 30
-#: Newton decrement (twice the fall in deviance still to be had) after which one more step is the last: it leaves
-#: an error that is the square of the present one.
+#: Newton decrement (twice the fall in deviance still to be had) after which one more step is the last: it
+#: leaves an error that is the square of the present one.
 _LAST_STEP = 1e-9
 #: Largest change of a parameter in one step: logarithms of standard deviations and unbounded correlations.
 _LONGEST_STEP = 1.5
@@ -65,8 +65,8 @@ def begin_with_moments(stack: Stack, covariance: Covariance) -> np.ndarray:
 def minimise_deviance(stack: Stack, covariance: Covariance, theta: np.ndarray, reml: bool) -> Optimum | None:
     """Find the minimum of the deviance.
 
-    Newton steps from ``theta``; where the Hessian is not positive definite its eigenvalues are made so; a step
-    that does not lower the deviance, or leaves the positive definite covariances, is halved.
+    Newton steps from ``theta``; where the Hessian is not positive definite its eigenvalues are made so; a
+    step that does not lower the deviance, or leaves the positive definite covariances, is halved.
 
     Returns
     -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -65,9 +66,9 @@ class PatternSums:
         return sum(count * mask.bit_count() for (_, mask), count in self.counts.items())
 
 
-def add_all(sums: Iterable[PatternSums]) -> PatternSums:
+def add_all(sums: Iterable[Any], start: Any = None) -> Any:
     """Return the sum of several, none of which is changed."""
-    total = PatternSums()
+    total = PatternSums() if start is None else start
     for part in sums:
         total = total + part
     return total

@@ -110,7 +110,8 @@ def _read_factor(name: str) -> Factor:
     called = re.findall(r"(\w+)\s*\(", name)
     if any(function in _STATEFUL for function in called) or name.startswith("C("):
         raise AnalysisError(
-            f"{name} cannot be part of a model that is fitted in one pass: compute that column first and name it "
+            f"{name} cannot be part of a model that is fitted in one pass: compute that column first and "
+            "name it "
             "in the formula; categories are coded by treatment contrasts, C(column)."
         )
     return Factor(name, tuple(sorted(map(str, Formula(f"0 + {name}").required_variables))), False)

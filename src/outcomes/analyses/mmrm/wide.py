@@ -163,6 +163,7 @@ def _refuse_duplicates(place: np.ndarray, size: int, layout: Layout) -> None:
     n_twice = len(place) - int(taken.sum())
     if n_twice:
         raise AnalysisError(
-            f"{n_twice} rows repeat a visit that their patient already has; keep one row per {layout.subject} and "
+            f"{n_twice} rows repeat a visit that their patient already has; keep one row per "
+            f"{layout.subject} and "
             f"{layout.visit} (for a patient with several episodes, let {layout.subject} name the episode)."
         )

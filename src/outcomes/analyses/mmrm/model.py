@@ -1,0 +1,331 @@
+"""`fit`: from a formula and a long table to a fitted model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from outcomes.analyses.mmrm.covariances import Covariance, choose_covariance
+from outcomes.analyses.mmrm.design import Design
+from outcomes.analyses.mmrm.fitted import MmrmFit
+from outcomes.analyses.mmrm.freedom import (
+    METHODS,
+    adjust_covariance,
+    count_between_within,
+    find_parameter_variance,
+)
+from outcomes.analyses.mmrm.inference import Inference, Robust
+from outcomes.analyses.mmrm.layout import Layout, list_columns
+from outcomes.analyses.mmrm.likelihood import Stack, invert_positive, stack_patterns
+from outcomes.analyses.mmrm.newton import begin_with_moments, minimise_deviance
+from outcomes.analyses.mmrm.passes import lay_out, open_pass, sum_table
+from outcomes.analyses.mmrm.sandwich import POWERS, Fitted
+from outcomes.analyses.mmrm.terms import parse_formula
+from outcomes.errors import AnalysisError
+from outcomes.facts import read_facts
+
+#: Share of a column's variance left by earlier columns, below which it repeats them.
+_REPEATED = 1e-10
+#: Share of the score's variance left by the columns, below which nothing is left to model.
+_NOTHING_LEFT = 1e-14
+
+
+@dataclass(frozen=True)
+class _Choices:
+    covariance: str
+    group: str | None
+    method: str
+    df: str
+    vcov: str
+    cluster: str | None
+    weights: str | None
+    weight_kind: str
+    equally_spaced: bool
+    conf_level: float
+
+
+def fit(
+    formula: str,
+    table: Any,
+    *,
+    subject: str,
+    visit: str,
+    covariance: str = "us",
+    group: str | None = None,
+    method: str = "reml",
+    df: str | None = None,
+    vcov: str | None = None,
+    cluster: str | None = None,
+    weights: str | None = None,
+    weight_kind: str = "precision",
+    equally_spaced: bool = False,
+    conf_level: float = 0.95,
+    memory_limit_gb: float = 4.0,
+    patients_per_chunk: int | None = None,
+) -> MmrmFit:
+    """Fit a mixed model for repeated measures: a linear model with correlated errors between visits.
+
+    Parameters
+    ----------
+    formula : str
+        In the grammar of formulaic, such as ``"score ~ therapy*visit + baseline*visit + age"``; categories
+        are coded by treatment contrasts, the first level the reference.
+    table : pandas.DataFrame, str, pathlib.Path or dask.dataframe.DataFrame
+        Long: one row per patient and visit, in any order; a path names Parquet. Rows that lack a score or
+        anything that the formula names are left out and counted; this is valid where scores are missing at
+        random given what the model holds.
+    subject, visit : str
+        Columns. A visit must be unique within its subject.
+    covariance : str
+        Between visits: ``us`` (free), ``adh, csh, cs, ad``, or with ``equally_spaced`` also ``ar1, ar1h,
+        toep, toeph``.
+    group : str, optional
+        Column whose levels have a covariance of their own.
+    method : str
+        ``reml`` or ``ml``.
+    df : str, optional
+        ``kenward-roger-linear`` (where absent, for REML with the model's covariance), ``kenward-roger``,
+        ``satterthwaite`` (where absent, otherwise; with a cluster-robust covariance those of Bell and
+        McCaffrey), ``residual``, ``between-within``.
+    vcov : str, optional
+        Covariance of the coefficients: ``model`` (where absent) or cluster-robust ``CR0``, ``CR2`` (where
+        absent, if ``cluster`` is named), ``CR3``.
+    cluster : str, optional
+        Column of the clusters, such as therapist or site; patients where absent.
+    weights : str, optional
+        Column of positive weights, one a row; rows without one are left out.
+    weight_kind : str
+        ``precision``: a row's variance is divided by its weight. ``probability``: weights undo unequal
+        chances of being in the table, and demand a cluster-robust covariance.
+    equally_spaced : bool
+        Declares visits at equal distances in time.
+    conf_level : float
+        Level of intervals, a proportion.
+    memory_limit_gb : float
+        For Parquet: memory of the database and of the rows it hands over, in 10^9 bytes.
+    patients_per_chunk : int, optional
+        For frames: lay out so many patients at a time.
+
+    Returns
+    -------
+    MmrmFit
+        With a ``state``; nothing is raised for what the numbers cannot bear.
+
+    Raises
+    ------
+    AnalysisError
+        When a column or a choice is unknown, choices do not go together, or a patient has a visit twice.
+
+    Notes
+    -----
+    Restricted likelihood by Newton's method from sums of products per pattern of visits; see
+    ``docs/mmrm.md``. Mallinckrodt et al. 2008 (Drug Inf J 42:303, doi 10.1177/009286150804200402) describe
+    the model's use.
+    """
+    choices = _check_choices(
+        covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level
+    )
+    terms = parse_formula(formula)
+    if cluster == subject:
+        cluster = None
+    source = open_pass(
+        table, list_columns(terms, subject, visit, group, cluster, weights), subject,
+        memory_limit_gb=memory_limit_gb, patients_per_chunk=patients_per_chunk,
+    )  # fmt: skip
+    layout, design, sums = sum_table(source, lay_out(source, terms, subject, visit, group, cluster, weights))
+    return fit_sums(source, layout, design, sums, choices)
+
+
+def _check_choices(
+    covariance: str, group: str | None, method: str, df: str | None, vcov: str | None, cluster: str | None,
+    weights: str | None, weight_kind: str, equally_spaced: bool, conf_level: float,
+) -> _Choices:  # fmt: skip
+    choose_covariance(covariance, 2, equally_spaced)
+    vcov = vcov or ("CR2" if cluster else "model")
+    robust = vcov != "model"
+    df = df or ("kenward-roger-linear" if method == "reml" and not robust else "satterthwaite")
+    for name, value, allowed in (
+        ("method", method, ("reml", "ml")),
+        ("df", df, METHODS),
+        ("vcov", vcov, ("model", *POWERS)),
+        ("weight_kind", weight_kind, ("precision", "probability")),
+    ):
+        if value not in allowed:
+            raise AnalysisError(f"There is no {name} {value!r}; choose one of: {', '.join(allowed)}.")
+    if df.startswith("kenward-roger") and robust:
+        raise AnalysisError(
+            f"Kenward and Roger adjust the model's covariance, not {vcov}; choose df='satterthwaite' (Bell "
+            "and "
+            "McCaffrey) or vcov='model'."
+        )
+    if df.startswith("kenward-roger") and method == "ml":
+        raise AnalysisError(
+            "Kenward and Roger's method needs method='reml'; for ML choose df='satterthwaite'."
+        )
+    if cluster and not robust:
+        raise AnalysisError("Clusters need vcov='CR2' (or CR0, CR3); vcov='model' knows of patients only.")
+    if weights and weight_kind == "probability" and not robust:
+        raise AnalysisError(
+            "Probability weights need vcov='CR2' (or CR0, CR3); the model's covariance is wrong."
+        )
+    if not 0 < conf_level < 1:
+        raise AnalysisError("conf_level is a proportion between 0 and 1, such as 0.95.")
+    return _Choices(
+        covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level
+    )
+
+
+def fit_sums(source: Any, layout: Layout, design: Design, sums: Any, choices: _Choices) -> MmrmFit:
+    """Fit a model to pattern sums; see `fit`."""
+    groups = sorted({group for group, _ in sums.grams})
+    everything = stack_patterns(sums, design, np.arange(len(design.columns)), groups)
+    cross = everything.contract(np.where(_pair_with_itself(everything), 1.0, 0.0))
+    kept, repeats = find_kept(cross[:-1, :-1])
+    dropped = tuple(design.names[place] for place in np.setdiff1d(np.arange(len(design.columns)), kept))
+    stack = stack_patterns(sums, design, kept, groups)
+    held = MmrmFit(
+        layout.terms.formula, choices.covariance, choices.method, choices.df, choices.vcov, "ok",
+        _list_reasons(sums, dropped), dropped, sums.n_patients, sums.n_rows, sums.n_dropped, sums.n_empty,
+        sums.n_patients, choices.conf_level, layout, design, sums, kept, repeats,
+        tuple(layout.held[layout.group][code] for code in groups) if layout.group else (), stack,
+        source=source,
+    )  # fmt: skip
+    state, reason = _check_numbers(stack, cross, kept)
+    if state != "ok":
+        return replace(held, state=state, reasons=(*held.reasons, reason))
+    return _maximise(held, choices)
+
+
+def _pair_with_itself(stack: Stack) -> np.ndarray:
+    return stack.seen[:, :, None] & np.eye(stack.n_visits, dtype=bool)
+
+
+def find_kept(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find columns that do not repeat earlier ones, from sums of their products.
+
+    Returns
+    -------
+    kept : array of int
+    repeats : array, shape (kept, dropped)
+        How the dropped columns are made of the kept ones.
+
+    Examples
+    --------
+    >>> kept, repeats = find_kept(np.array([[2.0, 4, 0], [4, 8, 0], [0, 0, 1]]))
+    >>> kept.tolist(), repeats.round(6).tolist()
+    ([0, 2], [[2.0], [0.0]])
+    """
+    left = gram.astype("float64")
+    own = np.diag(gram).copy()
+    found = []
+    for place in range(len(gram)):
+        if own[place] > 0 and left[place, place] > _REPEATED * own[place]:
+            found.append(place)
+            left = left - np.outer(left[:, place], left[place]) / left[place, place]
+    kept = np.array(found, dtype=int)
+    dropped = np.setdiff1d(np.arange(len(gram)), kept)
+    inverse, _ = invert_positive(gram[np.ix_(kept, kept)])
+    if inverse is None:
+        inverse = np.linalg.pinv(gram[np.ix_(kept, kept)])
+    return kept, inverse @ gram[np.ix_(kept, dropped)]
+
+
+def _list_reasons(sums: Any, dropped: tuple[str, ...]) -> tuple[str, ...]:
+    reasons = []
+    if sums.n_dropped:
+        reasons.append(f"{sums.n_dropped} rows lack a score or a factor of the model and were left out.")
+    if sums.n_empty:
+        reasons.append(f"{sums.n_empty} patients have no complete row and were left out.")
+    if dropped:
+        reasons.append(f"Columns that repeat others or hold nothing were left out: {', '.join(dropped)}.")
+    return tuple(reasons)
+
+
+def _check_numbers(stack: Stack, cross: np.ndarray, kept: np.ndarray) -> tuple[str, str]:
+    """Return why nothing can be estimated, if so."""
+    if stack.n_rows <= len(kept) or stack.counts.sum() < 2:
+        return "too_few", f"{stack.n_rows} rows are too few for {len(kept)} columns."
+    inverse, _ = invert_positive(cross[np.ix_(kept, kept)])
+    if inverse is None:
+        return "not_converged", "The columns of the model cannot be told apart numerically."
+    explained = cross[kept, -1] @ inverse @ cross[kept, -1]
+    if not cross[-1, -1] - explained > _NOTHING_LEFT * max(cross[-1, -1], stack.n_rows):
+        return "degenerate", "The scores do not vary beyond what the model explains."
+    return "ok", ""
+
+
+def _maximise(held: MmrmFit, choices: _Choices) -> MmrmFit:
+    assert held.stack is not None
+    n_visits = held.stack.n_visits
+    form = choose_covariance(choices.covariance, n_visits, choices.equally_spaced)
+    optimum = minimise_deviance(
+        held.stack, form, begin_with_moments(held.stack, form), choices.method == "reml"
+    )
+    if optimum is None or not (optimum.converged or _is_boundary(form, optimum.theta, held.stack)):
+        reason = (
+            f"The likelihood has no maximum that could be found with the covariance {choices.covariance!r}."
+        )
+        return replace(held, state="not_converged", reasons=(*held.reasons, reason))
+    found = replace(held, optimum=optimum)
+    if _is_boundary(form, optimum.theta, held.stack):
+        reason = "A correlation between visits is 1 or a variance 0, as nearly as can be told."
+        found = replace(found, state="boundary", reasons=(*found.reasons, reason))
+    return _infer(found, choices)
+
+
+def _is_boundary(form: Covariance, theta: np.ndarray, stack: Stack) -> bool:
+    return any(form.find_boundary(own, stack.n_visits) for own in np.split(theta, stack.n_groups))
+
+
+def _infer(found: MmrmFit, choices: _Choices) -> MmrmFit:
+    optimum, stack, design = found.optimum, found.stack, found.design
+    assert optimum is not None and stack is not None
+    vcov, kept = optimum.at.vcov, found.kept
+    variance = find_parameter_variance(optimum.slopes)
+    used, robust, n_clusters, withheld = vcov, None, found.n_clusters, False
+    if choices.vcov != "model":
+        groups = sorted({group for group, _ in found.sums.grams})
+        second = Fitted(design, kept, optimum.at.beta, vcov, optimum.sigmas, groups)
+        robust = Robust(found.source, found.layout, second, choices.vcov)
+        used, n_clusters = robust.estimate_covariance()
+        withheld = n_clusters < read_facts("comparability")["clusters"]["at_least"]
+    elif choices.df.startswith("kenward-roger"):
+        linear = choices.df == "kenward-roger-linear"
+        used = adjust_covariance(stack, optimum.at.inverses, vcov, optimum.slopes, variance, linear=linear)
+    centring = design.centring[np.ix_(kept, kept)]
+    centring += found.repeats @ np.delete(design.centring, kept, axis=0)[:, kept]
+    inference = Inference(
+        optimum.at.beta, vcov, used, optimum.slopes, variance, choices.df, found.layout.spread[""],
+        found.layout.centre[""], _find_constant(design)[kept], np.linalg.inv(centring),
+        found.n_rows - len(kept),
+        count_between_within(_find_within(design)[kept], found.n_rows, found.n_patients), robust, withheld,
+    )  # fmt: skip
+    state, reasons = found.state, found.reasons
+    if withheld:
+        state = "few_clusters"
+        reasons = (*reasons, f"{n_clusters} clusters are too few for standard errors that can be trusted.")
+    return replace(
+        found, inference=inference, n_clusters=n_clusters, state=state, reasons=reasons,
+        log_determinant=float(np.linalg.slogdet(centring)[1]),
+    )  # fmt: skip
+
+
+def _find_constant(design: Design) -> np.ndarray:
+    """Return coefficients that make the columns add up to 1: the intercept's, or a term of categories'."""
+    layout = design.layout
+    for number, term in enumerate(layout.terms.terms):
+        if all(layout.is_visit(name) or name in layout.levels for name in term):
+            return np.array([float(column.term == number) for column in design.columns])
+    return np.zeros(len(design.columns))
+
+
+def _find_within(design: Design) -> np.ndarray:
+    """Return which columns change within patients; the intercept does where any other does."""
+    varying = design.layout.varying
+    within = np.array(
+        [column.visit >= 0 or any(name in varying for name, _ in column.part) for column in design.columns]
+    )
+    empty = np.array([column.visit < 0 and not column.part for column in design.columns])
+    return within | (empty & within.any())

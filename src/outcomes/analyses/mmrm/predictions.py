@@ -1,0 +1,129 @@
+"""Fitted means of rows, and residuals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from outcomes.analyses.mmrm.fitted import MmrmFit
+from outcomes.analyses.mmrm.layout import Layout, require_columns
+from outcomes.analyses.mmrm.sandwich import Fitted
+from outcomes.analyses.mmrm.terms import Factor
+from outcomes.analyses.mmrm.wide import Wide, widen
+from outcomes.errors import AnalysisError
+
+_PLACE = "__row__"
+
+
+def predict_rows(fit: MmrmFit, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean that the model gives each row of a long frame.
+
+    The mean is that of all patients like the row's, whatever else is known of the patient's other visits.
+
+    Parameters
+    ----------
+    fit : MmrmFit
+    frame : pandas.DataFrame
+        With the columns of the formula and the visit; scores are not needed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per row of the frame, with its index: ``fitted, std_error``; both missing where a factor is
+        missing or has a level that the model does not know.
+    """
+    _require_estimates(fit)
+    assert fit.inference is not None
+    layout = _ask_for_means(fit.layout)
+    named = list(
+        dict.fromkeys([layout.visit, *(name for entry in layout.factors for name in entry.variables)])
+    )
+    require_columns([str(name) for name in frame.columns], named)
+    asked = frame[named].reset_index(drop=True)
+    asked[_PLACE], asked["__score__"] = np.arange(len(frame)), 0.0
+    wide = widen(asked, layout)
+    second = _describe_fit(fit)
+    columns, _ = replace(second, design=second.design).subtract(wide)
+    rows = columns.sum(axis=1)
+    places = wide.subjects.astype(int)
+    found = pd.DataFrame(np.nan, index=frame.index, columns=["fitted", "std_error"])
+    values = np.full((len(frame), 2), np.nan)
+    values[places, 0] = fit.inference.shift * np.round(rows @ fit.inference.constant, 12)
+    values[places, 0] += fit.inference.scale * (rows @ fit.inference.beta)
+    if not fit.inference.withheld:
+        values[places, 1] = fit.inference.scale * np.sqrt(
+            np.einsum("ip,pq,iq->i", rows, fit.inference.used, rows)
+        )
+    found[["fitted", "std_error"]] = values
+    return found
+
+
+def _ask_for_means(layout: Layout) -> Layout:
+    terms = replace(layout.terms, score=Factor("__score__", ("__score__",), False))
+    return replace(
+        layout, terms=terms, subject=_PLACE, weights=None, group=None, cluster=None,
+        varying=layout.varying, centre={**layout.centre, "": 0.0}, spread={**layout.spread, "": 1.0},
+    )  # fmt: skip
+
+
+def _describe_fit(fit: MmrmFit) -> Fitted:
+    assert fit.inference is not None and fit.optimum is not None
+    groups = sorted({group for group, _ in fit.sums.grams})
+    return Fitted(fit.design, fit.kept, fit.inference.beta, fit.inference.model, fit.optimum.sigmas, groups)
+
+
+def _require_estimates(fit: MmrmFit) -> None:
+    if fit.inference is None:
+        raise AnalysisError(f"The model has no estimates (state {fit.state}): {' '.join(fit.reasons)}")
+
+
+def list_residuals(fit: MmrmFit) -> pd.DataFrame:
+    """Return the residuals of all fitted rows, by another pass over the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per fitted row, ordered by patient and visit: subject, visit, ``fitted``, ``residual`` (score
+        less fitted), ``standardised`` (over its standard deviation) and ``normalised`` (by the Cholesky
+        factor of the patient's covariance, uncorrelated where the model holds).
+    """
+    _require_estimates(fit)
+    parts = fit.source.map(fit.layout, partial(_subtract, fitted=_describe_fit(fit)))
+    subjects, visits, numbers = (np.concatenate(found) for found in zip(*parts, strict=True))
+    assert fit.inference is not None
+    scale = fit.inference.scale
+    table = pd.DataFrame(
+        {
+            fit.layout.subject: subjects,
+            fit.layout.visit: pd.Categorical(
+                np.array(fit.layout.visits, dtype=object)[visits],
+                categories=list(fit.layout.visits),
+                ordered=True,
+            ),
+            "fitted": scale * numbers[:, 0] + fit.inference.shift,
+            "residual": scale * numbers[:, 1],
+            "standardised": numbers[:, 2],
+            "normalised": numbers[:, 3],
+        }
+    )
+    return table.sort_values([fit.layout.subject, fit.layout.visit], kind="stable", ignore_index=True)
+
+
+def _subtract(wide: Wide, *, fitted: Fitted) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    seen = ~np.isnan(wide.score)
+    columns, residuals = fitted.subtract(wide)
+    _, normalised = fitted.whiten(wide)
+    weights = np.ones_like(residuals)
+    if wide.weights is not None:
+        weights = np.sqrt(wide.weights if wide.weights.ndim == 2 else wide.weights[:, None] * weights)
+    group = (
+        np.zeros(len(seen), dtype=int) if wide.group is None else np.searchsorted(fitted.groups, wide.group)
+    )
+    sd = np.sqrt(np.diagonal(fitted.sigmas, axis1=1, axis2=2))[group]
+    rows, visits = np.nonzero(seen)
+    fitted_means = columns @ fitted.beta / weights
+    numbers = np.stack([fitted_means, residuals / weights, residuals / sd, normalised], axis=2)
+    return wide.subjects[rows], visits, numbers[rows, visits]
