@@ -26,7 +26,7 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
     cohort : Cohort
     thresholds : str, sequence of str, or None
         Ids of the instrument's thresholds, or rules written out: ``absolute:2``, ``percent:30``,
-        ``state:<=1``. None takes all verified thresholds of level individual and all states.
+        ``state:<=1``. None takes all verified MIC and PASS of level individual.
 
     Raises
     ------
@@ -50,9 +50,10 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
 
 
 def _is_usual(cohort: Cohort, entry: Threshold) -> bool:
-    if entry.level != "individual" or (entry.rule != "state" and not has_baseline(cohort)):
+    # A detectable change is measurement error, not importance: it is used only where it is asked for.
+    if entry.level != "individual" or entry.kind == "MDC" or not entry.verified:
         return False
-    return entry.verified or entry.rule == "state"
+    return entry.rule == "state" or has_baseline(cohort)
 
 
 def choose_threshold(cohort: Cohort, threshold: str | None) -> Threshold:

@@ -47,7 +47,7 @@ def count_responders(
         Level of the Wilson intervals, a proportion.
     thresholds : str or sequence of str, optional
         Ids of the instrument's thresholds or rules (``absolute:2``, ``percent:30``, ``state:<=1``); by
-        default all verified ones of level individual and all states. Those of level group or between-group
+        default all verified MIC and PASS of level individual. Those of level group or between-group
         are refused.
 
     Returns

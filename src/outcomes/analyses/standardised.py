@@ -31,8 +31,11 @@ from outcomes.result import Result, build_result
 
 __all__ = ["standardise_responders"]
 
-#: Standard error of a group's log odds ratio beyond which the group decides the outcome alone.
-_SEPARATED = 20.0
+#: Log odds beyond which a fitted chance is 0 or 1 in all but name: something recorded decides the outcome
+#: alone, and estimates depend on when the iterations stop (Albert and Anderson 1984, doi
+#: 10.1093/biomet/71.1.1). A rare category may do so without touching the shares; more patients may not.
+_DECIDED = 12.0
+_DECIDED_SHARE = 0.05
 
 
 def standardise_responders(
@@ -149,15 +152,18 @@ def _fit(
         if df + 1 < read_facts("comparability")["clusters"]["at_least"]:
             return "few_clusters", {}
         options = {"cov_type": "cluster", "cov_kwds": {"groups": clusters}}
-    with python_warnings.catch_warnings():
-        python_warnings.simplefilter("ignore")
-        fit = GLM(outcome, design.columns, family=Binomial()).fit(**options)
-    covariance = np.asarray(fit.cov_params())
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            fit = GLM(outcome, design.columns, family=Binomial()).fit(**options)
+    except np.linalg.LinAlgError:  # the weights of separated patients all vanish
+        return "separated", {}
+    decided = np.abs(design.columns @ np.asarray(fit.params)) > _DECIDED
+    if decided.mean() > _DECIDED_SHARE:
+        return "separated", {}
     if not fit.converged:
         return "not_converged", {}
-    spread = np.sqrt(np.diag(covariance)[-design.n_marks :])
-    if not (spread < _SEPARATED).all():
-        return "separated", {}
+    covariance = np.asarray(fit.cov_params())
     quantile = (
         float(quantile_t(plan.conf_level, df)) if np.isfinite(df) else _quantile_normal(plan.conf_level)
     )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from outcomes.disclosure import Release, read_rules, write_value
 from outcomes.facts import Therapy, Timepoint, read_words
-from outcomes.views.comparing import pick_contrasts
+from outcomes.views.comparing import pick_contrasts, pick_time
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.outcome_tables import name_rule
 from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
@@ -77,7 +77,10 @@ def tabulate_contrasts(
     therapies: Mapping[str, Therapy] | None = None,
     timepoints: Mapping[str, Timepoint] | None = None,
 ) -> View:
-    """Tabulate the adjusted differences between all pairs of therapies, by time point.
+    """Tabulate the adjusted differences between all pairs of therapies.
+
+    The primary time point comes first. Only the team sees the others, marked as secondary: a page that leaves
+    answers one question.
 
     Parameters
     ----------
@@ -92,11 +95,14 @@ def tabulate_contrasts(
         return build_empty_view("contrasts", "table", (contrasts,), explain_absence(contrasts))
     words = read_words()
     rows, blocks, shown = [], [], []
-    for time in labels.order_times(held.table["timepoint"]):
+    primary = pick_time(contrasts, "contrast", labels)
+    others = [time for time in labels.order_times(held.table["timepoint"]) if time != primary]
+    for time in [primary, *(others if contrasts.audience == "team" else ())]:
         pairs = pick_contrasts(contrasts, labels, time, all_pairs=True)
         shown.append(pairs)
+        rank = "primary" if time == primary else "secondary"
         for row in list_rows(pairs):
-            blocks.append(capitalise(labels.time(time)))
+            blocks.append(words.say(f"views.table.{rank}", time=capitalise(labels.time(str(time)))))
             rows.append(_contrast_cells(row, contrasts, labels))
     headings = {name: words.say(f"views.table.{name}") for name in ("patients_pair", "difference")}
     if contrasts.audience == "team":
