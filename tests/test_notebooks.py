@@ -160,7 +160,8 @@ def test_therapies_that_are_not_comparable_are_not_compared_anywhere(tmp_path):
     assert "not comparable on what was recorded, because" in text
     with (report.folder / "results.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert not [row for row in rows if row["statistic"] in COMPARING or row.get("versus")]
+    assert not [row for row in rows if row["statistic"] in COMPARING]
+    assert {row["statistic"] for row in rows if row["versus"]} == {"smd"}, "how they differed at the start"
     found = compare_at_timepoints(cohort).where(statistic="contrast").table.dropna(subset=["estimate"])
     intervals = {
         f"{low:.1f} to {high:.1f}".replace("-", "\N{MINUS SIGN}")

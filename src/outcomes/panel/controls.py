@@ -29,10 +29,12 @@ class Controls:
             style=_WIDE,
             layout={"width": "32rem"},
         )
-        self._timepoint = widgets.Dropdown(description=words.say("panel.timepoint"), style=_WIDE)
+        self._timepoint = widgets.Dropdown()
+        self._time_label = words.say("panel.timepoint")
+        self._time_place = widgets.Box()
         self._therapies = widgets.VBox()
         heading = widgets.Label(words.say("panel.therapies"))
-        self.box = widgets.VBox([self._measure, self._timepoint, heading, self._therapies])
+        self.box = widgets.VBox([self._measure, self._time_place, heading, self._therapies])
         self._told: Callable[[], None] | None = None
 
     @property
@@ -47,7 +49,7 @@ class Controls:
         return Question(self.measure, tuple(ticked), self._timepoint.value)
 
     def offer(self, therapies: Mapping[str, Therapy], follow_ups: Mapping[str, str], timepoint: str) -> None:
-        """Offer therapies, all ticked, and time points."""
+        """Offer therapies, all ticked, and time points; where these are the same, the chosen one stays."""
         boxes = []
         for id, therapy in therapies.items():
             box = widgets.Checkbox(
@@ -57,10 +59,14 @@ class Controls:
             box.observe(self._tell, "value")
             boxes.append(box)
         self._therapies.children = boxes
-        self._timepoint.unobserve_all("value")
-        self._timepoint.options = [(label, id) for id, label in follow_ups.items()]
-        self._timepoint.value = timepoint
-        self._timepoint.observe(self._tell, "value")
+        options = tuple((label, id) for id, label in follow_ups.items())
+        if options != self._timepoint.options:
+            # a new list: one whose options are replaced shows an empty choice in JupyterLab
+            self._timepoint = widgets.Dropdown(
+                description=self._time_label, options=options, value=timepoint, style=_WIDE
+            )
+            self._timepoint.observe(self._tell, "value")
+            self._time_place.children = [self._timepoint]
 
     def choose(
         self,

@@ -38,7 +38,6 @@ class RunKernelManager(AsyncKernelManager):
             **kw.pop("env", os.environ),
             "OUTCOMES_RUN_DIR": str(self.run_folder),
             "IPYTHONDIR": str(self.run_folder / "ipython"),  # a user's start-up files take no part
-            "MPLBACKEND": "agg",
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         }
         with (self.run_folder / "kernel.log").open("ab") as log:
