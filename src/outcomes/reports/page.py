@@ -119,7 +119,10 @@ def build_sections(
     for cell in notebook.cells:
         blocks = sections[-1].blocks if sections else opening
         if cell.cell_type == "code":
-            blocks.extend(_show_view(views[id], words) for id in find_view_ids(cell) if id in views)
+            for block in (_show_view(views[id], words) for id in find_view_ids(cell) if id in views):
+                # a figure and its table may both give the same reason for being empty
+                if not (blocks and block.kind == "sentence" and block.html == blocks[-1].html):
+                    blocks.append(block)
         if cell.cell_type != "markdown":
             continue
         for level, heading, below in split_sections(cell.source):
