@@ -26,7 +26,8 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
     cohort : Cohort
     thresholds : str, sequence of str, or None
         Ids of the instrument's thresholds, or rules written out: ``absolute:2``, ``percent:30``,
-        ``state:<=1``. None takes all verified MIC and PASS of level individual.
+        ``state:<=1``. None takes the instrument's default one, those of the same source, and those that
+        the records' source names; without a default, all verified MIC and PASS of level individual.
 
     Raises
     ------
@@ -34,7 +35,7 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
         When one is unknown or holds for groups only, or when there is none at all.
     """
     if thresholds is None:
-        chosen = [entry for entry in cohort.instrument.thresholds if _is_usual(cohort, entry)]
+        chosen = _choose_usual(cohort)
     else:
         names = [thresholds] if isinstance(thresholds, str) else list(thresholds)
         chosen = [_read_rule(name) or _find_threshold(cohort, name) for name in names]
@@ -49,11 +50,22 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
     return chosen
 
 
-def _is_usual(cohort: Cohort, entry: Threshold) -> bool:
-    # A detectable change is measurement error, not importance: it is used only where it is asked for.
-    if entry.level != "individual" or entry.kind == "MDC" or not entry.verified:
-        return False
-    return entry.rule == "state" or has_baseline(cohort)
+def _choose_usual(cohort: Cohort) -> list[Threshold]:
+    # A detectable change is measurement error, not importance, and of several cited amounts one is enough for
+    # a page: others, and unverified ones, are used only where they are asked for.
+    usable = [
+        entry
+        for entry in cohort.instrument.thresholds
+        if entry.level == "individual" and entry.kind != "MDC" and entry.verified
+        and (entry.rule == "state" or has_baseline(cohort))
+    ]  # fmt: skip
+    main = next((entry for entry in usable if entry.default), None)
+    chosen = [entry for entry in usable if main is None or entry.source == main.source]
+    if cohort.source.primary.get("instrument") == cohort.instrument.id:
+        chosen += [_find_threshold(cohort, name) for name in cohort.source.primary.get("thresholds", ())]
+    return list({(entry.rule, entry.comparison, entry.value): entry for entry in reversed(chosen)}.values())[
+        ::-1
+    ]
 
 
 def choose_threshold(cohort: Cohort, threshold: str | None) -> Threshold:

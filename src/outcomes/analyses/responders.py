@@ -47,8 +47,9 @@ def count_responders(
         Level of the Wilson intervals, a proportion.
     thresholds : str or sequence of str, optional
         Ids of the instrument's thresholds or rules (``absolute:2``, ``percent:30``, ``state:<=1``); by
-        default all verified MIC and PASS of level individual. Those of level group or between-group
-        are refused.
+        default the instrument's default one, those of the same source, and those that the records' source
+        names under ``primary``; without a default, all verified MIC and PASS of level individual. Those of
+        level group or between-group are refused.
 
     Returns
     -------

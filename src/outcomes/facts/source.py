@@ -191,7 +191,8 @@ class Source:
     time_zone : str
         Name of the clinic's zone, for timestamps.
     primary : mapping
-        ``instrument, variant, timepoint, reference, covariates, threshold``: what reports ask by default.
+        ``instrument, variant, timepoint, reference, covariates, threshold, thresholds``: what reports ask
+        by default; ``thresholds`` are shown beside the instrument's own default.
     timepoints : mapping
         Time points of its own, ``[timepoints.ID]``.
     therapies : mapping
