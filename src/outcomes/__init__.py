@@ -38,6 +38,7 @@ _OFFERED = {
         "bound_regression_to_mean",
         "check_comparability",
         "compare_at_timepoints",
+        "compare_over_time",
         "compare_respondents",
         "count_completeness",
         "count_flow",

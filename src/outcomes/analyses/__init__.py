@@ -1,8 +1,8 @@
 """From a cohort to a result, one method a file.
 
 The folder is the registry: each module whose name does not start with ``_`` is one analysis, whose function
-is the first name of its ``__all__``. A folder in it, such as ``mmrm``, is a method for any table, below analyses. The functions can be imported from here; nothing is loaded before it
-is asked for.
+is the first name of its ``__all__``. A folder in it, such as ``mmrm``, is a method for any table, below
+analyses. The functions can be imported from here; nothing is loaded before it is asked for.
 
 Examples
 --------
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 #: Function to module; one line for each analysis.
 _EXPORTS = {
     "compare_at_timepoints": "ancova",
+    "compare_over_time": "over_time",
     "describe_baseline": "baseline",
     "summarise_change": "change",
     "check_comparability": "comparability",

@@ -92,7 +92,7 @@ class Stack:
 
     def _cut(self, s: int, t: int, members: np.ndarray) -> np.ndarray:
         block = self.grams[np.ix_(members, self._used[s][0], self._used[t][0])]
-        return block.reshape(len(members), -1)
+        return block.reshape(len(members), block.shape[1] * block.shape[2])
 
     def contract(self, weight: np.ndarray) -> np.ndarray:
         """Return sums over patterns and visits of ``weight[..., m, s, t] * S_m[s, t]``.

@@ -74,7 +74,7 @@ def build_row(
     fixed : mapping of str to float
         Factors that are set: the place of a level, or a number in the units of the sums.
     visits : mapping of int to float
-        Visits with their weights, which add up to 1.
+        Visits with their weights, which add up to 1, or to 0 for a difference between visits.
     how : Averages
     slope : str, optional
         Number by which to differentiate.
@@ -88,7 +88,7 @@ def _weigh_column(
     design: Design, sums: PatternSums, column: Column, fixed: Mapping[str, float],
     visits: Mapping[int, float], how: Averages, slope: str | None,
 ) -> float:  # fmt: skip
-    weight = visits.get(column.visit, 0.0) if column.visit >= 0 else 1.0
+    weight = visits.get(column.visit, 0.0) if column.visit >= 0 else sum(visits.values())
     left: list[tuple[str, int]] = []
     for name, level in column.part:
         if name == slope:

@@ -1,0 +1,253 @@
+"""The adjusted comparison of groups over all follow-ups at once: a repeated-measures model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from outcomes.analyses._comparison import Comparison, plan_comparison
+from outcomes.analyses._declaration import (
+    join_names,
+    label_covariate,
+    label_timepoint,
+    list_follow_ups,
+    percent,
+    require_direction,
+    say,
+    state_estimand,
+    trace_provenance,
+)
+from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._rows import Rows
+from outcomes.analyses._visits import Visits, fit_visits, gather_visits
+from outcomes.analyses.comparability import check_comparability, check_follow_up
+from outcomes.cohort import Cohort
+from outcomes.errors import AnalysisError
+from outcomes.facts import read_facts
+from outcomes.result import WITH_ESTIMATE, Result, build_result
+
+__all__ = ["compare_over_time"]
+
+
+def compare_over_time(
+    cohort: Cohort,
+    *,
+    by: str = "therapy",
+    adjust_for: Sequence[str] | None = None,
+    covariance: str = "us",
+    method: str = "reml",
+    df: str = "kenward-roger-linear",
+    adjust: str = "holm",
+    conf_level: float = 0.95,
+    cluster: str = "auto",
+) -> Result:
+    """Compare groups at each comparable time point from all follow-ups together, adjusted for case mix.
+
+    One model of the scores at all comparable follow-ups: group by time point, baseline score by time point,
+    and the covariates, with correlated errors between time points. Every episode with any follow-up counts,
+    so that it is valid where scores are missing at random given what the model holds (Mallinckrodt et al.
+    2008, Drug Inf J 42:303, doi 10.1177/009286150804200402).
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    adjust_for : sequence of str, optional
+        Covariates of the cohort to adjust for beside the baseline score; all where absent.
+    covariance : str
+        Between time points: ``us`` (free), ``adh``, ``csh``, ``ad`` or ``cs``. Where ``us`` (or ``adh``) has
+        no trustworthy maximum, ``adh`` and then ``csh`` take its place, with cluster-robust (CR2) standard
+        errors; the method sentence says so.
+    method : str
+        ``reml`` or ``ml``.
+    df : str
+        Degrees of freedom where standard errors are the model's: ``kenward-roger-linear``,
+        ``kenward-roger``, ``satterthwaite``, ``residual`` or ``between-within``. Cluster-robust standard
+        errors have those of Bell and McCaffrey.
+    adjust : str
+        ``holm`` (p-values by Holm, intervals by Bonferroni), ``bonferroni``, ``tukey`` or ``none``; a family
+        is the contrasts at one time point.
+    conf_level : float
+        Level of intervals, a proportion; of contrasts that of the family.
+    cluster : str
+        As in `outcomes.analyses.ancova.compare_at_timepoints`.
+
+    Returns
+    -------
+    Result
+        Per time point ``marginal_mean`` of each group (covariates as observed among the fitted patients) and
+        ``contrast`` of every pair (group - versus, in score units), ``n`` the patients seen then;
+        ``n_missing`` per covariate that some fitted patients lack, kept as in ``ancova``;
+        ``n_excluded_patients`` with term ``no_follow_up``: no compared follow-up was seen; for the team
+        ``residual_sd`` per time point and ``residual_correlation`` (``level`` the earlier time point).
+        States: ``not_converged``, ``boundary``, ``degenerate`` (one group, constant scores), ``too_few``,
+        ``rank_deficient`` (groups cannot be told from covariates), ``few_clusters``.
+
+    Raises
+    ------
+    AnalysisError
+        When a column, covariate or choice is unknown, or the instrument has no direction.
+    """
+    require_direction(cohort)
+    grid = arrange_grid(cohort, by)
+    gate = check_comparability(cohort, by=by)
+    plan = _choose_covariates(plan_comparison(cohort, grid, by, conf_level, cluster), adjust_for)
+    compared = list_follow_ups(cohort, comparable=True)
+    visits = gather_visits(plan, compared)
+    visits = fit_visits(visits, plan, covariance=covariance, method=method, df=df)
+    rows = Rows(outcome=cohort.outcome, term=by, unit=cohort.instrument.unit)
+    warnings = [*gate.warnings, *plan.clustering.warnings, *_warn(cohort, plan, visits)]
+    enough = {
+        id: not gate.comparable or id == cohort.primary or check_follow_up(cohort, by, grid, id)
+        for id in compared
+    }
+    _add_means(rows, plan, visits, enough)
+    _add_contrasts(rows, plan, visits, enough, adjust)
+    _count_missing(rows, plan, visits)
+    _add_checks(rows, plan, visits)
+    for timepoint in compared:
+        if not enough[timepoint] and len(plan.groups) > 1:
+            warnings.append(say("ancova.not_followed_up", time=label_timepoint(cohort, timepoint)))
+    return build_result(
+        "over_time", rows.table, support=rows.support, provenance=trace_provenance(cohort), warnings=warnings,
+        method=_describe(plan, visits, method, adjust),
+        estimand=state_estimand(cohort, "over_time.summary", compared), comparable=gate.comparable,
+    )  # fmt: skip
+
+
+def _choose_covariates(plan: Comparison, adjust_for: Sequence[str] | None) -> Comparison:
+    if adjust_for is None:
+        return plan
+    known = [entry.name for entry in plan.covariates]
+    unknown = [name for name in adjust_for if name not in known]
+    if unknown:
+        raise AnalysisError(
+            f"{unknown[0]!r} is no covariate of this cohort; it has: {', '.join(known)}. "
+            "Name it in select_cohort(covariates=...)."
+        )
+    chosen = [entry for entry in plan.covariates if entry.name in ("score", "site", *adjust_for)]
+    return replace(plan, covariates=chosen)
+
+
+def _warn(cohort: Cohort, plan: Comparison, visits: Visits) -> list[str]:
+    found = []
+    set_aside = [
+        label_timepoint(cohort, id) for id, entry in cohort.timepoints.items() if not entry.comparable
+    ]
+    if set_aside:
+        found.append(say("ancova.not_compared", times=join_names(set_aside)))
+    if len(plan.groups) > 1 and visits.state != "ok":
+        found.append(say(f"over_time.{visits.state}"))
+    if visits.n_absent:
+        found.append(say("over_time.repeated_columns", count=visits.n_absent))
+    return found
+
+
+def _describe(plan: Comparison, visits: Visits, method: str, adjust: str) -> str:
+    names = join_names(label_covariate(entry.name) for entry in plan.covariates if entry.name != "score")
+    parts = [
+        say(
+            "over_time.method", covariates=names or say("nothing"), method=say(f"over_time.{method}"),
+            covariance=say(f"over_time.covariance_{visits.covariance}"),
+        ),
+        say(f"over_time.adjust_{adjust}", level=percent(plan.conf_level)),
+    ]  # fmt: skip
+    if visits.given_up:
+        gone = join_names(say(f"over_time.covariance_{name}") for name in visits.given_up)
+        parts.append(say("over_time.ladder", given_up=gone))
+    parts.append(say(f"clusters.by_{plan.clustering.unit}"))
+    parts.append(say("over_time.robust" if visits.robust else f"over_time.df_{visits.df}".replace("-", "_")))
+    if plan.clustering.site_effect:
+        parts.append(say("clusters.site_effect"))
+    return " ".join([*parts, say("clusters.missing")])
+
+
+def _find_state(plan: Comparison, visits: Visits, enough: bool, sizes: list[int]) -> str:
+    """Return why a row has no estimate, before the model is asked."""
+    if len(plan.groups) < 2:
+        return "degenerate"
+    if not enough or min(sizes) < 2:
+        return "too_few"
+    return visits.state
+
+
+def _copy(found: dict[str, Any], state: str, robust: bool) -> dict[str, Any]:
+    """Return the columns of an estimate that may be trusted, else its state."""
+    if state not in WITH_ESTIMATE:
+        return {"state": state}
+    if found["state"] not in WITH_ESTIMATE:
+        return {"state": found["state"]}
+    if robust and not found["df"] >= read_facts("comparability")["cluster_df"]["at_least"]:
+        return {"state": "few_clusters"}
+    names = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "state")
+    return {name: found[name] for name in names}
+
+
+def _add_means(rows: Rows, plan: Comparison, visits: Visits, enough: dict[str, bool]) -> None:
+    means = visits.tabulate_means(plan.conf_level)
+    for timepoint in visits.timepoints:
+        for name in plan.groups:
+            patients = visits.patients[timepoint, name]
+            state = _find_state(plan, visits, enough[timepoint], [len(patients)])
+            found = _copy(means.get((timepoint, name), {"state": "too_few"}), state, visits.robust)
+            found.pop("p_value", None)
+            rows.add(
+                {"all": patients},
+                statistic="marginal_mean",
+                group=name,
+                timepoint=timepoint,
+                n=len(patients),
+                **found,
+            )
+
+
+def _add_contrasts(
+    rows: Rows, plan: Comparison, visits: Visits, enough: dict[str, bool], adjust: str
+) -> None:
+    contrasts = visits.tabulate_contrasts(plan.conf_level, adjust)
+    for timepoint in visits.timepoints:
+        for first, second in combinations(plan.groups, 2):
+            sets = {"group": visits.patients[timepoint, first], "versus": visits.patients[timepoint, second]}
+            sizes = [len(codes) for codes in sets.values()]
+            state = _find_state(plan, visits, enough[timepoint], sizes)
+            found = contrasts.get((timepoint, first, second), {"state": "too_few"})
+            rows.add(
+                sets, statistic="contrast", group=first, versus=second, timepoint=timepoint, n=sizes[0],
+                n_versus=sizes[1], **_copy(found, state, visits.robust),
+            )  # fmt: skip
+
+
+def _count_missing(rows: Rows, plan: Comparison, visits: Visits) -> None:
+    rows.add_count(visits.without, statistic="n_excluded_patients", term="no_follow_up", group="all")
+    for covariate in plan.covariates:
+        absent = plan.grid.patients(visits.episodes[~covariate.recorded[visits.episodes]])
+        if len(absent):
+            rows.add_count(absent, statistic="n_missing", term=covariate.name, group="all")
+
+
+def _add_checks(rows: Rows, plan: Comparison, visits: Visits) -> None:
+    """Add the standard deviations and correlations that the model found between time points."""
+    if visits.fitted is None or visits.state not in WITH_ESTIMATE:
+        return
+    covariance = visits.fitted.visit_covariance.to_numpy()
+    sd = np.sqrt(np.diag(covariance))
+    held = visits.fitted.layout.visits
+    for place, timepoint in enumerate(held):
+        seen = plan.grid.seen[visits.episodes, plan.grid.column(timepoint)]
+        rows.add(
+            {"all": plan.grid.patients(visits.episodes[seen])}, statistic="residual_sd", group="all",
+            timepoint=timepoint, estimate=sd[place], n=len(plan.grid.patients(visits.episodes[seen])),
+        )  # fmt: skip
+        for earlier in range(place):
+            both = seen & plan.grid.seen[visits.episodes, plan.grid.column(held[earlier])]
+            patients = plan.grid.patients(visits.episodes[both])
+            rows.add(
+                {"all": patients}, statistic="residual_correlation", level=held[earlier], group="all",
+                timepoint=timepoint, estimate=covariance[place, earlier] / (sd[place] * sd[earlier]),
+                n=len(patients), unit="correlation",
+            )  # fmt: skip

@@ -1,0 +1,205 @@
+"""Therapies compared over all follow-ups: rows, states, the ladder of covariances, what clinics bring."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from handmade import assemble_cohort, build_cohort, pick, supported
+from outcomes.analyses import read_analysis
+from outcomes.analyses.ancova import compare_at_timepoints
+from outcomes.analyses.over_time import compare_over_time
+from outcomes.disclosure import release
+from outcomes.errors import AnalysisError
+from test_mmrm_reference import FOLDER, fit_simulated, lengthen
+
+
+@pytest.fixture(scope="module")
+def simulated() -> pd.DataFrame:
+    table = pd.read_csv(FOLDER / "simulated_patients.csv")
+    return table.rename(columns={"id": "patient", "age": "age_years", "base": "baseline"})
+
+
+@pytest.fixture(scope="module")
+def cohort(simulated):
+    wide = simulated[["patient", "therapy", "region", "age_years", "baseline", "y1", "y2", "y3", "y4"]]
+    return assemble_cohort(wide, covariates=("region", "age_years"), reference="UsualCare")
+
+
+def make_clinic(n_each: int = 40, n_visits: int = 3, therapies: tuple[str, ...] = ("x", "y"), seed: int = 1):
+    """Made-up patients of whom each later therapy is better by 1 point."""
+    random = np.random.default_rng(seed)
+    therapy = np.repeat(therapies, n_each)
+    baseline = random.integers(4, 11, len(therapy)).astype(float)
+    own = random.normal(0, 1.2, len(therapy))
+    wide = pd.DataFrame({"patient": np.arange(len(therapy)), "therapy": therapy, "baseline": baseline})
+    for visit in range(n_visits):
+        noise = random.normal(0, 1, len(therapy))
+        fall = 1 + np.repeat(np.arange(len(therapies)), n_each)
+        wide[f"month_{visit + 1}"] = np.round(baseline - fall + own + noise, 1)
+    return wide
+
+
+def test_it_is_the_model_of_the_reference_figures(cohort):
+    """The same contrasts as R's mmrm for the same patients, therapies and covariates."""
+    result = compare_over_time(cohort, adjust="none")
+    assert "Kenward and Roger in their linear form" in result.method and result.estimand
+    table = lengthen(pd.read_csv(FOLDER / "simulated_patients.csv")).rename(columns={"age": "age_years"})
+    expected = fit_simulated(table.rename(columns={"age_years": "age"}), "us", "reml").contrasts(
+        adjust="none"
+    )
+    for row in expected.to_dict("records"):
+        timepoint = row["visit"].replace("V", "y")
+        found = result.where(statistic="contrast", timepoint=timepoint).table
+        pair = found[found[["group", "versus"]].isin([row["group"], row["versus"]]).all(axis=1)].iloc[0]
+        sign = 1 if pair["group"] == row["group"] else -1
+        assert pair["estimate"] == pytest.approx(sign * row["estimate"], rel=1e-7)
+        for name in ("std_error", "df", "p_value"):
+            assert pair[name] == pytest.approx(row[name], rel=1e-7)
+    assert supported(result) and result.comparable is not None
+
+
+def test_rows_are_those_of_the_analysis_of_covariance(cohort):
+    over_time, single = compare_over_time(cohort).table, compare_at_timepoints(cohort).table
+    keys = ["statistic", "group", "versus", "timepoint"]
+    for statistic in ("marginal_mean", "contrast"):
+        found = over_time[over_time["statistic"] == statistic].set_index(keys)
+        expected = single[single["statistic"] == statistic].set_index(keys)
+        assert set(found.index) == set(expected.index)
+        assert (found["n"] == expected["n"].reindex(found.index)).all()
+    assert set(over_time["statistic"]) == {
+        "marginal_mean", "contrast", "n_excluded_patients", "residual_sd", "residual_correlation",
+    }  # fmt: skip
+
+
+def test_holm_p_values_stand_beside_bonferroni_intervals_within_a_time_point(cohort):
+    plain, holm = (
+        compare_over_time(cohort, adjust=how).where(statistic="contrast", timepoint="y3").table
+        for how in ("none", "holm")
+    )
+    order = np.argsort(plain["p_value"].to_numpy())
+    raised = np.maximum.accumulate(plain["p_value"].to_numpy()[order] * np.arange(6, 0, -1))
+    np.testing.assert_allclose(holm["p_value"].to_numpy()[order], np.minimum(raised, 1))
+    bonferroni = compare_over_time(cohort, adjust="none", conf_level=1 - 0.05 / 6)
+    expected = bonferroni.where(statistic="contrast", timepoint="y3").table
+    np.testing.assert_allclose(holm[["conf_low", "conf_high"]], expected[["conf_low", "conf_high"]])
+
+
+def test_what_is_for_the_team_is_withheld_from_stakeholders(cohort):
+    table = release(compare_over_time(cohort)).table
+    assert not table.loc[table["statistic"].str.startswith("residual"), "shown"].any()
+
+
+def test_the_command_line_finds_it_by_name():
+    assert read_analysis("over_time") is compare_over_time
+
+
+def test_covariates_may_be_chosen(cohort):
+    fewer = compare_over_time(cohort, adjust_for=("age_years",))
+    assert "region" not in fewer.method and "age" in fewer.method
+    with pytest.raises(AnalysisError, match="'height' is no covariate of this cohort; it has: score, region"):
+        compare_over_time(cohort, adjust_for=("height",))
+
+
+def test_two_and_eight_visits():
+    for n_visits in (1, 2, 8):
+        result = compare_over_time(assemble_cohort(make_clinic(n_visits=n_visits)))
+        contrasts = result.where(statistic="contrast").table
+        assert len(contrasts) == n_visits and set(contrasts["state"]) == {"ok"}
+        assert contrasts["estimate"].between(0.2, 1.9).all()
+
+
+def test_a_visit_that_nobody_of_one_therapy_attended():
+    wide = make_clinic(therapies=("x", "y", "z"))
+    wide.loc[wide["therapy"] == "x", "month_2"] = np.nan
+    result = compare_over_time(assemble_cohort(wide))
+    assert pick(result, statistic="marginal_mean", group="x", timepoint="month_2")["state"] == "too_few"
+    assert (
+        pick(result, statistic="contrast", group="x", versus="z", timepoint="month_2")["state"] == "too_few"
+    )
+    assert pick(result, statistic="contrast", group="y", versus="z", timepoint="month_2")["state"] == "ok"
+    assert pick(result, statistic="contrast", group="x", versus="z", timepoint="month_3")["state"] == "ok"
+    assert any("1 columns of the model" in text for text in result.warnings)
+
+
+def test_a_therapy_with_three_patients_gets_a_wide_interval_and_is_not_comparable():
+    wide = pd.concat(
+        [make_clinic(therapies=("y", "z")), make_clinic(3, therapies=("x",)).assign(patient=[900, 901, 902])]
+    )
+    result = compare_over_time(assemble_cohort(wide.reset_index(drop=True)))
+    found = pick(result, statistic="contrast", group="y", versus="x", timepoint="month_3")
+    assert found["state"] == "ok" and found["n_versus"] == 3
+    assert found["conf_high"] - found["conf_low"] > 2
+    assert result.comparable is False
+
+
+def test_constant_scores_are_degenerate():
+    wide = make_clinic().assign(month_1=5.0, month_2=5.0, month_3=5.0)
+    result = compare_over_time(assemble_cohort(wide))
+    assert set(result.where(statistic="contrast").table["state"]) == {"degenerate"}
+    assert any("do not vary" in text for text in result.warnings)
+
+
+def test_scores_that_repeat_each_other_lie_on_the_boundary_and_the_ladder_is_tried():
+    wide = make_clinic()
+    wide["month_2"] = wide["month_1"]
+    result = compare_over_time(assemble_cohort(wide))
+    states = set(result.where(statistic="contrast").table["state"])
+    assert states <= {"boundary", "not_converged", "ok"}
+    assert "simpler covariance takes its place" in result.method
+    assert "cluster-robust (CR2)" in result.method
+
+
+def test_a_covariate_that_goes_with_the_therapy_leaves_nothing_to_compare():
+    wide = make_clinic()
+    wide.insert(1, "region", np.where(wide["therapy"] == "x", "north", "south"))
+    result = compare_over_time(assemble_cohort(wide, covariates=("region",)))
+    assert set(result.where(statistic="contrast").table["state"]) == {"rank_deficient"}
+
+
+def test_patients_without_follow_up_are_counted_and_left_out():
+    wide = make_clinic()
+    wide.loc[:4, ["month_1", "month_2", "month_3"]] = np.nan
+    result = compare_over_time(assemble_cohort(wide))
+    assert pick(result, statistic="n_excluded_patients")["estimate"] == 5
+    assert pick(result, statistic="contrast", timepoint="month_1")["n"] == 35
+
+
+def test_missing_covariates_keep_their_patients_and_are_counted():
+    wide = make_clinic()
+    random = np.random.default_rng(3)
+    wide.insert(1, "age_years", np.where(random.random(80) < 0.15, np.nan, random.normal(50, 9, 80)).round())
+    n_absent = int(wide["age_years"].isna().sum())
+    result = compare_over_time(assemble_cohort(wide, covariates=("age_years",)))
+    assert pick(result, statistic="n_missing")["estimate"] == n_absent
+    assert pick(result, statistic="contrast", timepoint="month_1")["n"] == 40
+
+
+def test_therapists_are_clusters_where_there_are_enough():
+    wide = make_clinic(60)
+    wide.insert(1, "therapist", [f"t{number % 20}" for number in range(len(wide))])
+    result = compare_over_time(assemble_cohort(wide))
+    assert "patients of a therapist" in result.method and "Bell and McCaffrey" in result.method
+    contrast = pick(result, statistic="contrast", timepoint="month_3")
+    assert contrast["state"] == "ok" and contrast["df"] < 20
+    wide["therapist"] = [f"t{number % 4}" for number in range(len(wide))]
+    few = compare_over_time(assemble_cohort(wide), cluster="therapist")
+    assert set(few.where(statistic="contrast").table["state"]) == {"few_clusters"}
+
+
+def test_one_therapy_and_no_follow_up_have_a_state():
+    one = compare_over_time(assemble_cohort(make_clinic(therapies=("x",))))
+    assert set(one.where(statistic="marginal_mean").table["state"]) == {"degenerate"}
+    nobody = build_cohort("""
+        patient therapy baseline month_1
+        1 x 5 .
+        2 y 6 .
+    """)
+    assert set(compare_over_time(nobody).where(statistic="contrast").table["state"]) == {"too_few"}
+
+
+def test_a_time_point_that_depends_on_the_outcome_is_set_aside():
+    result = compare_over_time(assemble_cohort(make_clinic(), incomparable=("month_2",)))
+    assert "month_2" not in set(result.table["timepoint"].dropna())
+    assert any("month 2" in text for text in result.warnings)
