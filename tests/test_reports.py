@@ -302,7 +302,9 @@ def test_a_failure_leaves_the_last_good_page(project):
 
 
 def test_wrong_parameters_and_places_are_refused_before_anything_runs(project):
-    project("mine", "open('ran', 'w').close()", parameters=PARAMETERS + 'instrument = ""\nsource = ""\npath = ""')
+    project(
+        "mine", "open('ran', 'w').close()", parameters=PARAMETERS + 'instrument = ""\nsource = ""\npath = ""'
+    )
     Path("file").write_bytes(b"")
     with pytest.raises(ReportError, match="did you mean 'odi'"):
         run_report("mine", {"instrument": "odl"})
