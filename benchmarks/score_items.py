@@ -1,8 +1,9 @@
 """Time and memory to score a million ODI questionnaires, against a bare sum with a mask.
 
 Ten items a form, 5 % of them blank. Scoring includes the checks of range and grid, the missing-item policy
-and the bands; the bare sum includes nothing else. Both are timed in turn, the best of several runs each. Run from
-anywhere: `python benchmarks/score_items.py [forms]`.
+and the bands; the bare sum includes nothing else. Both are timed in turn, the best of several runs each.
+
+Run from anywhere: `python benchmarks/score_items.py [forms]`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def main() -> int:
     ratio = min(scored) / min(bare)
     print(
         f"score_items: {n_forms:,} ODI forms, 5 % blank: bare masked sum {1000 * min(bare):.0f} ms, "
-        f"scores with checks and bands {1000 * min(scored):.0f} ms, {ratio:.1f} times as long (limit {LIMIT:g})"
+        f"scores with checks and bands {1000 * min(scored):.0f} ms, {ratio:.1f} times as long "
+        f"(limit {LIMIT:g})"
     )
     return int(ratio > LIMIT)
 

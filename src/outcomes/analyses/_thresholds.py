@@ -15,6 +15,8 @@ from outcomes.facts import Threshold
 
 #: Scores are sums and quotients of small numbers, so that 29.9999999 is meant to be 30.
 _TOLERANCE = 1e-7
+#: Rules that divide by something of the baseline score, and are not defined where that is 0.
+RELATIVE = ("percent", "percent_of_possible")
 _COMPARISONS = ("<=", ">=", "<", ">")
 
 
@@ -26,8 +28,9 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
     cohort : Cohort
     thresholds : str, sequence of str, or None
         Ids of the instrument's thresholds, or rules written out: ``absolute:2``, ``percent:30``,
-        ``state:<=1``. None takes the instrument's default one, those of the same source, and those that
-        the records' source names; without a default, all verified MIC and PASS of level individual.
+        ``percent_of_possible:42``, ``state:<=1``. None takes the instrument's default one, those of the
+        same source, and those that the records' source names; without a default, all verified MIC and PASS
+        of level individual.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def _find_threshold(cohort: Cohort, name: str) -> Threshold:
 
 def _read_rule(text: str) -> Threshold | None:
     rule, separator, rest = text.partition(":")
-    if not separator or rule not in ("absolute", "percent", "state"):
+    if not separator or rule not in ("absolute", "percent", "percent_of_possible", "state"):
         return None
     comparison = ">="
     if rule == "state":
@@ -118,15 +121,19 @@ def describe_threshold(cohort: Cohort, threshold: Threshold) -> str:
     )  # fmt: skip
 
 
-def mark_improved(grid: Grid, threshold: Threshold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mark_improved(
+    cohort: Cohort, grid: Grid, threshold: Threshold
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mark who improved, who got worse, and for whom the rule is defined.
 
     Parameters
     ----------
+    cohort : Cohort
     grid : Grid
     threshold : Threshold
         ``absolute``: points of improvement; ``percent``: of the baseline score, not defined where that is 0;
-        ``state``: the score itself, which nobody can get worse by.
+        ``percent_of_possible``: of what lies between the baseline score and the best one, not defined where
+        that is nothing (a recovery rate); ``state``: the score itself, which nobody can get worse by.
 
     Returns
     -------
@@ -137,9 +144,10 @@ def mark_improved(grid: Grid, threshold: Threshold) -> tuple[np.ndarray, np.ndar
         reached = _compare(grid.score, threshold.comparison, threshold.value)
         return reached, np.zeros_like(reached), grid.seen
     amount = grid.improvement
-    if threshold.rule == "percent":
-        start = np.abs(grid.baseline)[:, None]
-        amount = np.divide(100 * amount, start, out=np.full_like(amount, np.nan), where=start > 0)
+    if threshold.rule in RELATIVE:
+        whole = _find_room(cohort, grid) if threshold.rule == "percent_of_possible" else np.abs(grid.baseline)
+        whole = np.broadcast_to(whole[:, None], amount.shape)
+        amount = np.divide(100 * amount, whole, out=np.full_like(amount, np.nan), where=whole > 0)
     improved = _compare(amount, ">=", threshold.value)
     return improved, _compare(-amount, ">=", threshold.value), ~np.isnan(amount)
 
@@ -148,11 +156,16 @@ def mark_out_of_reach(cohort: Cohort, grid: Grid, threshold: Threshold) -> np.nd
     """Mark episodes that start too near the best score to improve by the threshold, shape (E,)."""
     if threshold.rule == "state":
         return np.zeros(len(grid.baseline), dtype=bool)
+    room = _find_room(cohort, grid)
+    whole = {"percent": np.abs(grid.baseline), "percent_of_possible": room}.get(threshold.rule, 100.0)
+    return room < whole * threshold.value / 100 - _TOLERANCE
+
+
+def _find_room(cohort: Cohort, grid: Grid) -> np.ndarray:
+    """Return how far the baseline score is from the best one, shape (E,)."""
     instrument = cohort.instrument
     best = instrument.maximum if instrument.sign > 0 else instrument.minimum
-    room = np.abs(best - grid.baseline)
-    needed = np.abs(grid.baseline) * threshold.value / 100 if threshold.rule == "percent" else threshold.value
-    return room < needed - _TOLERANCE
+    return np.abs(best - grid.baseline)
 
 
 def _compare(values: np.ndarray, comparison: str, limit: float) -> np.ndarray:

@@ -17,6 +17,7 @@ from outcomes.analyses._grid import Grid, arrange_grid
 from outcomes.analyses._interval import estimate_share
 from outcomes.analyses._rows import Rows
 from outcomes.analyses._thresholds import (
+    RELATIVE,
     choose_thresholds,
     describe_threshold,
     mark_improved,
@@ -59,8 +60,8 @@ def count_responders(
         ``term`` ``seen`` (of those seen for whom the rule is defined) and once ``due`` (of all due: those
         not seen, and those for whom the rule is not defined, count as not improved and not worse). "At
         least" is meant within 1e-7. For ``percent`` rules ``n_undefined`` counts patients seen whose
-        baseline score is 0, and ``n_out_of_reach`` those due who start too near the best score to improve by
-        the threshold.
+        baseline score is 0 (for ``percent_of_possible`` the best one), and ``n_out_of_reach`` those due who
+        start too near the best score to improve by the threshold.
 
     Raises
     ------
@@ -77,6 +78,11 @@ def count_responders(
     warnings = [say("responders.description")]
     warnings += [say("responders.none", instrument=cohort.instrument.short_name)] if not chosen else []
     warnings += [say("responders.unverified", thresholds=join_names(unread))] if unread else []
+    warnings += [
+        say("responders.within_error", threshold=entry.id, error=f"{error:g}", unit=cohort.instrument.unit)
+        for entry in chosen
+        if (error := cohort.instrument.find_larger_error(entry)) is not None
+    ]
     rules = "; ".join(describe_threshold(cohort, entry) for entry in chosen) or say("thresholds.none")
     return build_result(
         "responders", rows.table, support=rows.support, provenance=trace_provenance(cohort),
@@ -85,7 +91,7 @@ def count_responders(
 
 
 def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshold, conf_level: float) -> None:
-    improved, worse, defined = mark_improved(grid, threshold)
+    improved, worse, defined = mark_improved(cohort, grid, threshold)
     near = mark_out_of_reach(cohort, grid, threshold)
     groups = list(grid.members())
     for column, timepoint in grid.follow_ups:
@@ -99,7 +105,7 @@ def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshol
             answered = asked[known[asked]]
             for term, counted in (("seen", answered), ("due", asked)):
                 _add_shares(rows, grid, counted, marks, conf_level, {"term": term, **place})
-            if threshold.rule == "percent":
+            if threshold.rule in RELATIVE:
                 undefined = asked[grid.seen[asked, column] & ~known[asked]]
                 rows.add_count(grid.patients(undefined), statistic="n_undefined", **place)
             if threshold.rule != "state":

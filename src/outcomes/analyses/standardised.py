@@ -89,7 +89,7 @@ def standardise_responders(
     gate = check_comparability(cohort, by=by, timepoint=timepoint)
     plan = plan_comparison(cohort, grid, by, conf_level, cluster)
     column = grid.column(timepoint)
-    improved, _, defined = (mark[:, column] for mark in mark_improved(grid, chosen))
+    improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
     members = {
         name: np.flatnonzero(defined & grid.based & (grid.group == grid.groups.index(name)))
         for name in plan.groups

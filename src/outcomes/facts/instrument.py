@@ -69,6 +69,8 @@ class Subscale:
         What differs from the form's ``[scoring]``.
     minimum, maximum, step, unit, direction, domain, recall, censored_at, verified
         What differs from the form.
+    loinc : mapping
+        LOINC code to what it codes.
     thresholds, bands
         Its own; where the form has no score of its own (``variant_required``), those of the form hold for
         every subscale that has none.
@@ -86,6 +88,7 @@ class Subscale:
     recall: str | None = None
     censored_at: float | None = None
     verified: bool | None = None
+    loinc: Mapping[str, str] = field(default_factory=dict)
     thresholds: tuple[Threshold, ...] = ()
     bands: tuple[Mapping[str, Any], ...] = ()
 
@@ -236,6 +239,20 @@ class Instrument:
         known = ", ".join(entry.id for entry in self.thresholds) or "none"
         raise FactsError(f"{self.name} has no threshold {id!r}; it has: {known}.")
 
+    def find_larger_error(self, threshold: Threshold) -> float | None:
+        """Return the largest verified detectable change that exceeds a change meant to matter, if any.
+
+        Where one does, a patient's change of the threshold's size is not told from measurement error.
+        """
+        if (threshold.kind, threshold.rule, threshold.level) != ("MIC", "absolute", "individual"):
+            return None
+        errors = [
+            entry.value
+            for entry in self.thresholds
+            if (entry.kind, entry.rule, entry.level) == ("MDC", "absolute", "individual") and entry.verified
+        ]
+        return max((error for error in errors if error > threshold.value), default=None)
+
     def check_variant(self, variant: str | None) -> None:
         """Refuse a variant that the instrument does not have, or an absent one that it needs."""
         parts = variant.split("-") if variant else []
@@ -266,7 +283,12 @@ class Instrument:
         for key in ("thresholds", "bands"):
             own[key] = getattr(subscale, key) or (getattr(self, key) if self.variant_required else ())
         return replace(
-            self, **own, subscales={}, classes=(), scoring=narrow_scoring(self.scoring_rule, subscale)
+            self,
+            **own,
+            subscales={},
+            classes=(),
+            variant_required=False,
+            scoring=narrow_scoring(self.scoring_rule, subscale),
         )
 
 

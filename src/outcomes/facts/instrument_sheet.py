@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from outcomes.facts.instrument import Instrument, Threshold
 from outcomes.facts.instrument_file import list_instruments, read_instrument
-from outcomes.facts.scoring_rule import ScoringRule, read_policies, read_value_sets
+from outcomes.facts.rule_sheet import describe_rule
+from outcomes.facts.scoring_rule import read_value_sets
+from outcomes.facts.subscale_sheet import complete_variant, tabulate_subscales
 from outcomes.facts.wording import read_words
 
 
@@ -39,8 +41,10 @@ def write_instrument_sheet(id: str) -> str:
         "score": _list_points(_describe_score(instrument)),
         "variants": _describe_variants(instrument),
         "value_sets": _tabulate_value_sets(instrument),
+        "subscales": tabulate_subscales(instrument),
         "scales": _tabulate_scales(instrument),
         "bands": _tabulate_bands(instrument),
+        "classes": _describe_classes(instrument),
         "thresholds": _tabulate_thresholds(instrument),
         "caveats": _list_points(instrument.caveats),
         "origin": _list_points(_describe_origin(instrument)),
@@ -129,32 +133,14 @@ def _describe_score(instrument: Instrument) -> Iterator[str]:
     if instrument.step is not None:
         single = rule.rule == "single"
         yield _say("score.step_single" if single else "score.step", step=f"{instrument.step:g}")
-    yield from _describe_rule(rule)
+    yield from describe_rule(rule)
     if instrument.censored_at is not None:
         yield _say("score.censored", limit=f"{instrument.censored_at:g}", unit=instrument.unit)
     if instrument.aliases:
         yield _say("score.aliases", aliases=", ".join(instrument.aliases))
-    for code, meaning in instrument.loinc.items():
+    coded = [instrument.loinc, *(entry.loinc for entry in instrument.subscales.values())]
+    for code, meaning in (pair for codes in coded for pair in codes.items()):
         yield _say("score.loinc", code=code, meaning=meaning)
-
-
-def _describe_rule(rule: ScoringRule) -> Iterator[str]:
-    n_items: object = rule.n_items
-    if rule.n_items_maximum is not None:
-        n_items = _say("score.up_to", fewest=rule.n_items, most=rule.n_items_maximum)
-    low, high = f"{rule.item_minimum:g}", f"{rule.item_maximum:g}"
-    yield _say(f"score.{rule.rule}", n_items=n_items, low=low, high=high)
-    if rule.items:
-        yield _say("score.labels", labels=", ".join(f"`{label}`" for label in rule.items))
-    if rule.rule == "single":
-        yield _say("score.missing_single")
-    else:
-        yield _say("score.missing", meaning=read_policies()[rule.missing].meaning, policy=rule.missing)
-    if rule.policies:
-        told = [f"`{name}` ({read_policies()[name].meaning})" for name in rule.policies]
-        yield _say("score.policies", policies="; ".join(told))
-    if rule.decimals is not None:
-        yield _say("score.decimals" if rule.decimals else "score.whole", decimals=rule.decimals)
 
 
 def _describe_variants(instrument: Instrument) -> str:
@@ -164,7 +150,10 @@ def _describe_variants(instrument: Instrument) -> str:
         _say("variants.group", group=group, names=", ".join(f"`{name}`" for name in names))
         for group, names in instrument.variants.items()
     ]
-    return f"{_say('variants.lead')}\n\n{_list_points(groups)}"
+    lead = _say("variants.lead")
+    if instrument.variant_required:
+        lead = f"{lead} {_say('variants.each_required')}"
+    return f"{lead}\n\n{_list_points(groups)}"
 
 
 def _tabulate_value_sets(instrument: Instrument) -> str:
@@ -189,37 +178,76 @@ def _tabulate_scales(instrument: Instrument) -> str:
 
 
 def _tabulate_bands(instrument: Instrument) -> str:
-    if not instrument.bands:
+    tables = [("", instrument.bands)] if instrument.bands else []
+    tables += [(id, entry.bands) for id, entry in instrument.subscales.items() if entry.bands]
+    if not tables:
         return ""
-    rows = [
-        (f"{band['low']:g}", f"{band['high']:g}", band["label"], _say_checked(band.get("verified", True)))
-        for band in instrument.bands
-    ]
-    return f"{tabulate_rows(_say('bands.header'), rows)}\n\n{_say('bands.lead')}"
+    texts = []
+    for id, bands in tables:
+        rows = [
+            (
+                f"{band['low']:g}",
+                _say("bands.below" if band.get("below") else "bands.up_to", high=f"{band['high']:g}"),
+                band["label"],
+                _say_checked(band.get("verified", True)),
+            )
+            for band in bands
+        ]
+        texts += [f"`{id}`:"] if id else []
+        texts.append(tabulate_rows(_say("bands.header"), rows))
+    return "\n\n".join([*texts, _say("bands.lead")])
+
+
+def _describe_classes(instrument: Instrument) -> str:
+    if not instrument.classes:
+        return ""
+    points = []
+    for entry in instrument.classes:
+        least = [
+            _say("classes.least", score=score, least=f"{value:g}")
+            for score, value in entry["at_least"].items()
+        ]
+        points.append(_say("classes.entry", label=entry["label"], least=", ".join(least)))
+    return f"{_say('classes.lead')}\n\n{_list_points(points)}"
 
 
 def _tabulate_thresholds(instrument: Instrument) -> str:
-    if not instrument.thresholds:
+    views = [(instrument, "")] if instrument.thresholds else []
+    views += [
+        (instrument.narrow(complete_variant(instrument, id)), id)
+        for id, entry in instrument.subscales.items()
+        if entry.thresholds
+    ]
+    if not views:
         return _say("thresholds.none")
-    rows = [_fill_threshold_row(entry, instrument.unit) for entry in instrument.thresholds]
-    lead = _say("thresholds.lead")
-    if instrument.default_threshold is None:
-        lead = _say("thresholds.no_default")
+    rows = [_fill_threshold_row(entry, view, id) for view, id in views for entry in view.thresholds]
+    defaults = any(view.default_threshold is not None for view, _ in views)
+    lead = _say("thresholds.lead" if defaults else "thresholds.no_default")
     return f"{lead}\n\n{tabulate_rows(_say('thresholds.header'), rows)}"
 
 
-def _fill_threshold_row(threshold: Threshold, unit: str) -> tuple[str, ...]:
+def _fill_threshold_row(threshold: Threshold, instrument: Instrument, subscale: str) -> tuple[str, ...]:
     mark = f" **({_say('thresholds.default')})**" if threshold.default else ""
     who = f"{threshold.population}; {threshold.anchor}" if threshold.anchor else threshold.population
+    what = _say_threshold(threshold, instrument.unit)
     return (
         f"`{threshold.id}`{mark}",
         _say(f"thresholds.kind.{threshold.kind}"),
-        _say_threshold(threshold, unit),
+        f"`{subscale}`: {what}" if subscale else what,
         _say(f"thresholds.level.{threshold.level}"),
         who,
-        f"{threshold.source}. {threshold.note}".strip() if threshold.note else threshold.source,
+        " ".join(_cite(threshold, instrument)),
         _say_checked(threshold.verified),
     )
+
+
+def _cite(threshold: Threshold, instrument: Instrument) -> Iterator[str]:
+    yield f"{threshold.source}." if threshold.note else threshold.source
+    if threshold.note:
+        yield threshold.note
+    error = instrument.find_larger_error(threshold)
+    if error is not None:
+        yield f"**{_say('thresholds.within_error', error=f'{error:g}', unit=instrument.unit)}**"
 
 
 def _say_threshold(threshold: Threshold, unit: str) -> str:
@@ -230,4 +258,6 @@ def _say_threshold(threshold: Threshold, unit: str) -> str:
 def _describe_origin(instrument: Instrument) -> Iterator[str]:
     yield _say("origin.licence", licence=instrument.licence)
     yield _say("origin.source", source=instrument.source)
+    if instrument.loinc or any(entry.loinc for entry in instrument.subscales.values()):
+        yield _say("origin.loinc")
     yield _say("origin.examples", number=len(instrument.examples), id=instrument.id)

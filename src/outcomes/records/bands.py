@@ -38,9 +38,8 @@ def sort_into_bands(instrument: Instrument, score: ArrayLike) -> pd.Categorical[
     bands = instrument.bands
     labels = list(dict.fromkeys(str(band["label"]) for band in bands))
     if not bands:
-        return pd.Categorical.from_codes(
-            np.full(scores.shape, -1, dtype=np.int8), categories=pd.Index([], dtype="str")
-        )
+        none = np.full(len(scores), -1, dtype=np.int8)
+        return pd.Categorical.from_codes(none, categories=pd.Index([], dtype="str"))
     # A band that must not be reached ends just below its end, so that one search serves all.
     ends = np.array([np.nextafter(b["high"], -np.inf) if b.get("below") else float(b["high"]) for b in bands])
     place = np.searchsorted(ends, scores).astype(np.int16)

@@ -74,9 +74,9 @@ def read_conversion(
     if not path.is_file():
         shown = path if folder is not None else f"data/tables/{name}.csv"
         raise FactsError(
-            f"{instrument.name}: its table of scores is not part of the package, because its owner's permission "
-            f"is needed. Put your own copy at {shown} with the columns raw_sum,t_score,se, one line for each sum "
-            f"from {lowest} to {highest} (se may be left out); or give the scores themselves."
+            f"{instrument.name}: its table of scores is not part of the package, because its owner's "
+            f"permission is needed. Put your own copy at {shown} with the columns raw_sum,t_score,se, one "
+            f"line for each sum from {lowest} to {highest} (se may be left out); or give the scores."
         )
     columns = _read_own(path, path.stat().st_mtime_ns)
     return _check(columns, path.name, instrument, lowest, highest)

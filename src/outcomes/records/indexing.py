@@ -44,7 +44,7 @@ def apply_value_set(
         Rows whose levels are all given and in range; the others come back with the value of the best state
         and are for the caller to drop.
     """
-    levels = np.where(scored[:, None], answers, rule.item_minimum).astype(np.int64)
+    levels = np.where(scored[:, None], answers, rule.list_bounds(answers.shape[1])[0]).astype(np.int64)
     if value_set.table is not None:
         return _look_up_states(value_set, rule, levels)
     index = np.full(len(levels), float(value_set.start))
@@ -57,10 +57,11 @@ def apply_value_set(
 
 def _look_up_states(value_set: ValueSet, rule: ScoringRule, levels: NDArray[np.int64]) -> NDArray[np.float64]:
     values = np.asarray(read_state_values(str(value_set.table), str(value_set.column)))
-    n_levels = int(rule.item_maximum - rule.item_minimum) + 1
+    low, high = (int(ends[0]) for ends in rule.list_bounds(levels.shape[1]))
+    n_levels = high - low + 1
     place = np.zeros(len(levels), dtype=np.int64)
     for column in levels.T:
-        place = place * n_levels + column - int(rule.item_minimum)
+        place = place * n_levels + column - low
     return values[place]
 
 

@@ -52,8 +52,8 @@ class Scores:
         One of `STATES`.
     problems : pandas.DataFrame
         One row per item that cannot be right: ``row`` (position, from 0), ``item`` (from 1), ``label``,
-        ``rule`` (``ITEM_RANGE``, ``ITEM_GRID`` or, where the items together cannot be right, ``SCORE_RANGE`` at
-        the last of them) and ``reason``. Holds no values.
+        ``rule`` (``ITEM_RANGE``, ``ITEM_GRID`` or, where the items together cannot be right, ``SCORE_RANGE``
+        at the last of them) and ``reason``. Holds no values.
     raw : array of float
         Sum of what the items count, before a table or a percentage; NaN where there is no score.
     std_error : array of float
@@ -230,7 +230,8 @@ def _find_beyond(
     low, high = instrument.minimum - _TOLERANCE, instrument.maximum + _TOLERANCE
     if rule.rule not in ("quotient", "difference"):
         return list_problems([])
-    reason = f"items {numbers[0]} and {numbers[-1]} together: outside {instrument.minimum:g} to {instrument.maximum:g}"
+    span = f"{instrument.minimum:g} to {instrument.maximum:g} {instrument.unit}"
+    reason = f"items {numbers[0]} and {numbers[-1]} together: outside {span}"
     label = rule.label_items(len(numbers))[-1]
     outside = np.flatnonzero((score < low) | (score > high)).tolist()
     return list_problems([(row, numbers[-1], label, "SCORE_RANGE", reason) for row in outside])
