@@ -76,6 +76,16 @@ def test_one_covariance_a_group_is_separate_models_where_nothing_else_is_shared(
     assert together.n_parameters == 20
 
 
+@pytest.mark.parametrize(
+    "options", [{"df": "satterthwaite"}, {"df": "kenward-roger"}, {"vcov": "CR2"}], ids=str
+)
+def test_inference_may_be_changed_without_fitting_anew(table, options):
+    changed = fit_simulated(table, "us", "reml").with_inference(**options)
+    anew = fit_simulated(table, "us", "reml", **options)
+    np.testing.assert_array_equal(changed.coefficients[NUMBERS], anew.coefficients[NUMBERS])
+    assert (changed.df, changed.vcov_kind) == (anew.df, anew.vcov_kind)
+
+
 def test_contrasts_by_tukey_bonferroni_holm_and_against_a_reference(table):
     found = fit_simulated(table, "us", "reml")
     plain = found.contrasts(adjust="none", versus="UsualCare")

@@ -108,11 +108,11 @@ def tabulate_contrasts(
         )
     factor, levels = _find_factor(fit, by), _list_levels(fit, by)
     how, fixed = Averages(weights, over), _fix_numbers(fit, at)
-    parts = []
-    for label, weight in _list_visits(fit, at_visit, visit_weights):
-        means = [_build(fit, {**fixed, factor: float(place)}, weight, how) for place, _ in levels]
-        parts.append(_compare(fit, means, [level for _, level in levels], label, versus, adjust, conf_level))
-    return pd.concat(parts, ignore_index=True)
+    families = [
+        (label, [_build(fit, {**fixed, factor: float(place)}, weight, how) for place, _ in levels])
+        for label, weight in _list_visits(fit, at_visit, visit_weights)
+    ]
+    return _compare(fit, families, [level for _, level in levels], versus, adjust, conf_level)
 
 
 def tabulate_slopes(
@@ -155,7 +155,7 @@ def tabulate_slopes(
     names = [level for _, level in levels]
     first = pd.DataFrame({"group": names, "versus": ""}, dtype="str")
     own = pd.concat([first, _estimate(fit, np.array(means), conf_level)], axis=1)
-    pairs = _compare(fit, means, names, "", None, adjust, conf_level).drop(columns=fit.layout.visit)
+    pairs = _compare(fit, [("", means)], names, None, adjust, conf_level).drop(columns=fit.layout.visit)
     return pd.concat([own, pairs], ignore_index=True)
 
 
@@ -173,34 +173,35 @@ def tabulate_tests(fit: MmrmFit) -> pd.DataFrame:
 
 
 def _compare(
-    fit: MmrmFit, means: list[np.ndarray], names: list[str], visit: str, versus: str | None, adjust: str,
-    conf_level: float | None,
+    fit: MmrmFit, families: list[tuple[str, list[np.ndarray]]], names: list[str], versus: str | None,
+    adjust: str, conf_level: float | None,
 ) -> pd.DataFrame:  # fmt: skip
+    """Compare means within each family: its label and the rows of its means."""
     pairs = list(combinations(range(len(names)), 2))
     if versus is not None:
         if versus not in names:
-            raise AnalysisError(
-                f"There is no level {versus!r} to compare with; there are: {', '.join(names)}."
-            )
+            raise AnalysisError(f"There is no level {versus!r} to compare with; it has: {', '.join(names)}.")
         reference = names.index(versus)
         pairs = [(place, reference) for place in range(len(names)) if place != reference]
-    rows = np.array([means[first] - means[second] for first, second in pairs]).reshape(
-        len(pairs), len(fit.kept)
-    )
+    rows = [means[first] - means[second] for _, means in families for first, second in pairs]
     keys = {
-        "group": [names[first] for first, _ in pairs],
-        "versus": [names[second] for _, second in pairs],
-        fit.layout.visit: visit,
+        "group": [names[first] for first, _ in pairs] * len(families),
+        "versus": [names[second] for _, second in pairs] * len(families),
+        fit.layout.visit: np.repeat([label for label, _ in families], len(pairs)),
     }
-    found = _estimate(fit, rows, conf_level)
-    _allow_for_several(found, adjust, len(names), fit.conf_level if conf_level is None else conf_level)
-    return pd.concat([pd.DataFrame(keys, index=range(len(pairs)), dtype="str"), found], axis=1)
+    found = _estimate(fit, np.array(rows).reshape(len(rows), len(fit.kept)), conf_level)
+    level = fit.conf_level if conf_level is None else conf_level
+    for start in range(0, len(rows), max(len(pairs), 1)):
+        _allow_for_several(found, range(start, start + len(pairs)), adjust, len(names), level)
+    return pd.concat([pd.DataFrame(keys, index=range(len(rows)), dtype="str"), found], axis=1)
 
 
-def _allow_for_several(table: pd.DataFrame, adjust: str, n_levels: int, conf_level: float) -> None:
+def _allow_for_several(
+    table: pd.DataFrame, family: range, adjust: str, n_levels: int, conf_level: float
+) -> None:
     """Adjust the p-values and intervals of one family in place; contrasts without a value are not counted."""
-    known = table["p_value"].notna().to_numpy()
-    n_known = int(known.sum())
+    known = np.array(family)[table["p_value"].iloc[list(family)].notna().to_numpy()]
+    n_known = len(known)
     if adjust == "none" or n_known == 0:
         return
     part = table.loc[known]

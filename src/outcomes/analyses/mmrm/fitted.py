@@ -164,6 +164,12 @@ class MmrmFit:
 
         return tabulate_tests(self)
 
+    def with_inference(self, *, df: str | None = None, vcov: str | None = None) -> MmrmFit:
+        """Return the fit with other degrees of freedom or standard errors; see `model.change_inference`."""
+        from outcomes.analyses.mmrm.model import change_inference
+
+        return change_inference(self, df=df, vcov=vcov)
+
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the mean of each row of a long frame; see `predictions.predict_rows`."""
         from outcomes.analyses.mmrm.predictions import predict_rows

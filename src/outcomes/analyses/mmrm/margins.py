@@ -46,6 +46,9 @@ def _average_atom(design: Design, sums: PatternSums, atom: tuple[str, int], over
 
 
 def _average(design: Design, sums: PatternSums, part: Part, over: str) -> float:
+    known = sums.averages.get((part, over))
+    if known is not None:
+        return known
     varies = any(name in design.layout.varying for name, _ in part) or "weights" in design.layout.varying
     total, number = 0.0, 0.0
     for (_, mask), gram in sums.grams.items():
@@ -54,7 +57,8 @@ def _average(design: Design, sums: PatternSums, part: Part, over: str) -> float:
             one = design.at_visit((), visit)
             total += gram[one, design.at_visit(part, visit)]
             number += gram[one, one]
-    return total / number
+    sums.averages[part, over] = float(total / number)
+    return sums.averages[part, over]
 
 
 def build_row(

@@ -33,7 +33,9 @@ _NOTHING_LEFT = 1e-14
 
 
 @dataclass(frozen=True)
-class _Choices:
+class Choices:
+    """How to fit a model once its table is summed; arguments of `fit`."""
+
     covariance: str
     group: str | None
     method: str
@@ -124,7 +126,7 @@ def fit(
     ``docs/mmrm.md``. Mallinckrodt et al. 2008 (Drug Inf J 42:303, doi 10.1177/009286150804200402) describe
     the model's use.
     """
-    choices = _check_choices(
+    choices = check_choices(
         covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level
     )
     terms = parse_formula(formula)
@@ -138,10 +140,12 @@ def fit(
     return fit_sums(source, layout, design, sums, choices)
 
 
-def _check_choices(
-    covariance: str, group: str | None, method: str, df: str | None, vcov: str | None, cluster: str | None,
-    weights: str | None, weight_kind: str, equally_spaced: bool, conf_level: float,
-) -> _Choices:  # fmt: skip
+def check_choices(
+    covariance: str = "us", group: str | None = None, method: str = "reml", df: str | None = None,
+    vcov: str | None = None, cluster: str | None = None, weights: str | None = None,
+    weight_kind: str = "precision", equally_spaced: bool = False, conf_level: float = 0.95,
+) -> Choices:  # fmt: skip
+    """Complete the choices of a fit, and refuse those that do not go together; see `fit`."""
     choose_covariance(covariance, 2, equally_spaced)
     vcov = vcov or ("CR2" if cluster else "model")
     robust = vcov != "model"
@@ -172,19 +176,19 @@ def _check_choices(
         )
     if not 0 < conf_level < 1:
         raise AnalysisError("conf_level is a proportion between 0 and 1, such as 0.95.")
-    return _Choices(
+    return Choices(
         covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level
     )
 
 
-def fit_sums(source: Any, layout: Layout, design: Design, sums: Any, choices: _Choices) -> MmrmFit:
+def fit_sums(source: Any, layout: Layout, design: Design, sums: Any, choices: Choices) -> MmrmFit:
     """Fit a model to pattern sums; see `fit`."""
     groups = sorted({group for group, _ in sums.grams})
     everything = stack_patterns(sums, design, np.arange(len(design.columns)), groups)
     cross = everything.contract(np.where(_pair_with_itself(everything), 1.0, 0.0))
     kept, repeats = find_kept(cross[:-1, :-1])
     dropped = tuple(design.names[place] for place in np.setdiff1d(np.arange(len(design.columns)), kept))
-    stack = stack_patterns(sums, design, kept, groups)
+    stack = stack_patterns(sums, design, kept, groups) if dropped else everything
     held = MmrmFit(
         layout.terms.formula, choices.covariance, choices.method, choices.df, choices.vcov, "ok",
         _list_reasons(sums, dropped), dropped, sums.n_patients, sums.n_rows, sums.n_dropped, sums.n_empty,
@@ -256,7 +260,7 @@ def _check_numbers(stack: Stack, cross: np.ndarray, kept: np.ndarray) -> tuple[s
     return "ok", ""
 
 
-def _maximise(held: MmrmFit, choices: _Choices) -> MmrmFit:
+def _maximise(held: MmrmFit, choices: Choices) -> MmrmFit:
     assert held.stack is not None
     n_visits = held.stack.n_visits
     form = choose_covariance(choices.covariance, n_visits, choices.equally_spaced)
@@ -279,7 +283,7 @@ def _is_boundary(form: Covariance, theta: np.ndarray, stack: Stack) -> bool:
     return any(form.find_boundary(own, stack.n_visits) for own in np.split(theta, stack.n_groups))
 
 
-def _infer(found: MmrmFit, choices: _Choices) -> MmrmFit:
+def _infer(found: MmrmFit, choices: Choices) -> MmrmFit:
     optimum, stack, design = found.optimum, found.stack, found.design
     assert optimum is not None and stack is not None
     vcov, kept = optimum.at.vcov, found.kept
@@ -310,6 +314,28 @@ def _infer(found: MmrmFit, choices: _Choices) -> MmrmFit:
         found, inference=inference, n_clusters=n_clusters, state=state, reasons=reasons,
         log_determinant=float(np.linalg.slogdet(centring)[1]),
     )  # fmt: skip
+
+
+def change_inference(fitted: MmrmFit, *, df: str | None = None, vcov: str | None = None) -> MmrmFit:
+    """Return a fit with other degrees of freedom or another covariance of the coefficients.
+
+    The likelihood is not maximised anew; a cluster-robust covariance takes another pass over the table.
+
+    Parameters
+    ----------
+    fitted : MmrmFit
+    df, vcov : str, optional
+        As in `fit`; where absent, what `fit` takes then.
+    """
+    layout = fitted.layout
+    choices = check_choices(
+        fitted.covariance, layout.group, fitted.method, df, vcov, layout.cluster, layout.weights, "precision",
+        True, fitted.conf_level,
+    )  # fmt: skip
+    held = replace(fitted, df=choices.df, vcov_kind=choices.vcov)
+    if fitted.optimum is None:
+        return held
+    return _infer(replace(held, state="ok" if fitted.state == "few_clusters" else fitted.state), choices)
 
 
 def _find_constant(design: Design) -> np.ndarray:

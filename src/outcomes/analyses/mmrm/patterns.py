@@ -35,6 +35,8 @@ class PatternSums:
         As in `Wide`.
     differing : set of str
         Factors found to vary within patients; the sums are then of no use.
+    averages : mapping
+        Means of parts that were asked for, kept for the next time.
     """
 
     grams: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class PatternSums:
     n_dropped: int = 0
     n_empty: int = 0
     differing: set[str] = field(default_factory=set)
+    averages: dict[Any, float] = field(default_factory=dict, repr=False)
 
     def __add__(self, other: PatternSums) -> PatternSums:
         """Return the sums of both."""
