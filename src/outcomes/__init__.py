@@ -62,7 +62,7 @@ _OFFERED = {
         "say_answer",
         "say_counting",
         "say_flow",
-        "say_header",
+        "say_title",
         "say_limits",
         "say_methods",
         "tabulate_assessed",

@@ -113,13 +113,16 @@ def build_sections(
     -------
     tuple
         A section for each heading of the second level; text before the first of them belongs to the title.
+        A released view of kind ``title`` takes the place of the notebook's own title.
     """
-    title, opening = "", list[Block]()
+    title, asked, opening = "", "", list[Block]()
     sections: list[Section] = []
     for cell in notebook.cells:
         blocks = sections[-1].blocks if sections else opening
         if cell.cell_type == "code":
-            for block in (_show_view(views[id], words) for id in find_view_ids(cell) if id in views):
+            shown = [views[id] for id in find_view_ids(cell) if id in views]
+            asked = next((view.alt for view in shown if view.kind == "title"), asked)
+            for block in (_show_view(view, words) for view in shown if view.kind != "title"):
                 # a figure and its table may both give the same reason for being empty
                 if not (blocks and block.kind == "sentence" and block.html == blocks[-1].html):
                     blocks.append(block)
@@ -132,7 +135,7 @@ def build_sections(
                 sections.append(_open_section(_flatten(heading), cell, sections))
             blocks = sections[-1].blocks if sections else opening
             blocks.append(Block(Markup(render_prose(below))))
-    return title, opening, sections
+    return asked or title, opening, sections
 
 
 def render_page(page: Page, words: Words) -> str:

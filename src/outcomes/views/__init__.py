@@ -14,7 +14,7 @@ from outcomes.views.outcome_tables import (
     tabulate_responders,
 )
 from outcomes.views.quality_tables import say_counting, tabulate_assessed, tabulate_reading, tabulate_recorded
-from outcomes.views.statements import say_flow, say_header, say_limits, say_methods, tabulate_instrument
+from outcomes.views.statements import say_flow, say_limits, say_methods, say_title, tabulate_instrument
 from outcomes.views.trajectory import draw_trajectory
 from outcomes.views.view import View, read_view, write_view
 
@@ -29,9 +29,9 @@ __all__ = [
     "say_answer",
     "say_counting",
     "say_flow",
-    "say_header",
     "say_limits",
     "say_methods",
+    "say_title",
     "tabulate_assessed",
     "tabulate_baseline",
     "tabulate_change",

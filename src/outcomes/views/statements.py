@@ -1,13 +1,13 @@
-"""Sentences around the answer: the header, the flow, the methods, what the records cannot show."""
+"""Sentences around the answer: the title, the flow, the methods, what the records cannot show."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from outcomes.disclosure import Release
 from outcomes.facts import Instrument, Threshold, read_words
+from outcomes.views.amounts import say_better
 from outcomes.views.flow_chart import read_steps
 from outcomes.views.labels import read_labels
 from outcomes.views.table import render_list
@@ -15,39 +15,21 @@ from outcomes.views.text import capitalise, join_words, write_html
 from outcomes.views.view import View, build_view
 
 
-def say_header(
-    release: Release,
-    *,
-    title: str,
-    clinic: str = "",
-    period: str = "",
-    prepared_by: str = "",
-    contact: str = "",
-) -> View:
-    """Say what a page is about: its title, the clinic's alias, the period, who prepared it.
+def say_title(change: Release) -> View:
+    """Say the question of a page: it becomes the page's title.
 
     Parameters
     ----------
-    release : Release
-        Any release of the page; its audience is named.
-    title, clinic, period, prepared_by, contact : str
-        Left out where empty.
+    change : Release
+        Of the analysis ``change``; what improves and under which therapies is read from it.
     """
-    words = read_words()
-    parts = [
-        words.say("sentences.header_made_up") if release.provenance.get("made_up") else "",
-        clinic,
-        period,
-        words.say(f"sentences.header_{release.audience}"),
-        words.say("sentences.header_prepared", who=prepared_by) if prepared_by else "",
-        contact,
-        words.say("sentences.header_draft") if release.audience != "team" else "",
-    ]
-    kicker = " · ".join(part for part in parts if part)
-    fragment = (
-        f'<div id="{{id}}"><p class="kicker">{html.escape(kicker)}</p><h1>{html.escape(title)}</h1></div>'
-    )
-    return build_view("header", "header", (release,), fragment, alt=f"{kicker}. {title}", caption=title)
+    labels = read_labels(change)
+    groups = [group for group in labels.therapies if group in set(change.table["group"])]
+    if len(groups) == 1:
+        text = read_words().say("sentences.title.one_therapy", therapy=labels.name(groups[0]))
+    else:
+        text = read_words().say("sentences.title.several", better=say_better(labels))
+    return build_view("title", "title", (change,), f'<p id="{{id}}">{write_html(text)}</p>', alt=text)
 
 
 def say_flow(flow: Release) -> View:

@@ -36,7 +36,7 @@ class View:
     id : str
         The same for the same content; different for another.
     kind : str
-        ``figure``, ``table``, ``sentence`` or ``header``.
+        ``figure``, ``table``, ``sentence`` or ``title``.
     html : str
         A fragment, every text in it escaped.
     png : bytes or None
