@@ -216,6 +216,7 @@ def open_explorer() -> None:
         raise ReportError(
             f"There is no {notebook.as_posix()} here; change to the project's folder.", exit_code=2
         )
-    raise typer.Exit(
-        subprocess.run([sys.executable, "-m", "jupyterlab", str(notebook)], check=False).returncode
-    )
+    # JupyterLab would look for news and newer versions on the network; nothing does so unasked here.
+    quiet = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
+    command = [sys.executable, "-m", "jupyterlab", *quiet, str(notebook)]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
