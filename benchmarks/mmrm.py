@@ -159,9 +159,10 @@ def measure_large() -> dict[str, float]:
 
 def measure_fit_without_pass() -> dict[str, float]:
     """Measure the fit from sums alone, from 2,000 to a million patients."""
+    from outcomes.analyses.mmrm.choices import check_choices
     from outcomes.analyses.mmrm.frame_pass import FramePass
     from outcomes.analyses.mmrm.layout import list_columns
-    from outcomes.analyses.mmrm.model import check_choices, fit_sums
+    from outcomes.analyses.mmrm.model import fit_sums
     from outcomes.analyses.mmrm.passes import lay_out, sum_table
     from outcomes.analyses.mmrm.terms import parse_formula
 
@@ -191,13 +192,15 @@ def measure_largest(path: str) -> dict[str, float]:
 
 
 def write_parquet(path: Path, n: int) -> None:
-    """Write n patients as a Parquet file whose rows are shuffled within each million."""
+    """Write n patients as a Parquet file: ids spread over the whole file, rows shuffled in each million."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     writer = None
     for first in range(0, n, 1_000_000):
         part = simulate(min(1_000_000, n - first), first=first).sample(frac=1, random_state=first)
+        # A prime above the number of patients spreads ids without repeating one.
+        part["id"] = part["id"] * 7_368_787 % 10_000_019
         table = pa.Table.from_pandas(part, preserve_index=False)
         writer = writer or pq.ParquetWriter(path, table.schema)
         writer.write_table(table)

@@ -55,25 +55,23 @@ def test_criteria_are_those_of_the_figures_of_r(table):
     assert round(found.aic, 4) == 6289.739 and found.n_parameters == 10
 
 
-def test_one_covariance_a_group_is_separate_models_where_nothing_else_is_shared(table):
+@pytest.mark.parametrize(("method", "df"), [("ml", "satterthwaite"), ("reml", "kenward-roger")])
+def test_one_covariance_a_group_is_separate_models_where_nothing_else_is_shared(table, method, df):
     """Groups with columns and a covariance of their own are fitted as if alone."""
-    two = table[table["therapy"].isin(["Manual", "UsualCare"])]
-    together = fit(
-        "pain ~ 0 + therapy:visit + therapy:base",
-        two,
-        subject="id",
-        visit="visit",
-        group="therapy",
-        method="ml",
-    )
-    alone = [
-        fit("pain ~ 0 + visit + base", two[two["therapy"] == name], subject="id", visit="visit", method="ml")
-        for name in ("Manual", "UsualCare")
-    ]
+    names = ("Manual", "UsualCare")
+    two = table[table["therapy"].isin(names)]
+    options = {"subject": "id", "visit": "visit", "method": method, "df": df}
+    together = fit("pain ~ 0 + therapy:visit + therapy:base", two, group="therapy", **options)
+    alone = [fit("pain ~ 0 + visit + base", two[two["therapy"] == name], **options) for name in names]
     assert together.log_likelihood == pytest.approx(sum(part.log_likelihood for part in alone), abs=1e-7)
     found = np.vstack([part.visit_covariance for part in alone])
     np.testing.assert_allclose(together.visit_covariance, found, rtol=1e-6)
     assert together.n_parameters == 20
+    coefficients = together.coefficients.set_index("term")
+    for part, name in zip(alone, names, strict=True):
+        expected = part.coefficients.set_index("term").loc["base", NUMBERS].astype("float64")
+        held = coefficients.loc[f"therapy[{name}]:base", NUMBERS].astype("float64")
+        np.testing.assert_allclose(held, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +202,19 @@ def test_weights_may_change_within_a_patient_and_do_not_depend_on_the_path(table
     assert twice.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-8)
 
 
+def test_probability_weights_have_robust_errors_only(table):
+    weighted = table.assign(weight=np.where(table["id"] % 2, 1.0, 3.0))
+    options = {"weights": "weight", "weight_kind": "probability"}
+    found = fit_simulated(weighted, "us", "reml", vcov="CR2", **options)
+    assert found.state == "ok"
+    with pytest.raises(AnalysisError, match="Probability weights need vcov='CR2'"):
+        found.with_inference(vcov="model")
+    # Weights all alike weigh nothing: CR2 does not change.
+    same = fit_simulated(table.assign(weight=3.0), "us", "reml", vcov="CR2", **options)
+    plain = fit_simulated(table, "us", "reml", vcov="CR2")
+    np.testing.assert_allclose(same.coefficients[NUMBERS], plain.coefficients[NUMBERS], rtol=1e-8)
+
+
 # --- refusals ---------------------------------------------------------------------------------------------
 
 
@@ -319,6 +330,19 @@ def test_patients_without_a_complete_row_and_rows_without_covariates_are_counted
     found = fit_table(table, "score ~ therapy*visit + age")
     assert (found.n_patients, found.n_patients_dropped, found.n_rows_dropped) == (49, 11, 34)
     assert any("11 patients have no complete row" in reason for reason in found.reasons)
+
+
+def test_rows_without_a_patient_are_counted_whatever_the_chunks():
+    table = make_table().astype({"id": "float64"})
+    table.loc[[0, 7], "id"] = np.nan
+    whole, parts = fit_table(table), fit_table(table, patients_per_chunk=7)
+    assert whole.n_rows_dropped == parts.n_rows_dropped == 2
+    np.testing.assert_allclose(parts.contrasts()[NUMBERS], whole.contrasts()[NUMBERS], rtol=1e-9)
+
+
+def test_a_table_without_any_complete_row_is_refused():
+    with pytest.raises(AnalysisError, match="No row has a score, a visit and all that the formula names"):
+        fit_table(make_table().assign(score=np.nan))
 
 
 def test_constant_scores_are_degenerate_and_so_is_a_perfect_fit():

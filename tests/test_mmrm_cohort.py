@@ -102,6 +102,22 @@ def test_covariates_may_be_chosen(cohort):
         compare_over_time(cohort, adjust_for=("height",))
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"covariance": "ar1"}, "supposes visits at equal distances"),
+        ({"df": "contain"}, "no df 'contain'"),
+        ({"adjust": "sidak"}, "no adjust 'sidak'"),
+        ({"method": "gls"}, "no method 'gls'"),
+        ({"cluster": "town"}, "no cluster 'town'"),
+    ],
+)
+def test_unknown_choices_are_refused_whatever_the_cohort(options, message):
+    one = assemble_cohort(make_clinic(therapies=("x",)))
+    with pytest.raises(AnalysisError, match=message):
+        compare_over_time(one, **options)
+
+
 def test_two_and_eight_visits():
     for n_visits in (1, 2, 8):
         result = compare_over_time(assemble_cohort(make_clinic(n_visits=n_visits)))

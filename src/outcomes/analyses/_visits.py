@@ -134,6 +134,11 @@ def _add_covariate(
     return [name, f"{name}_absent"]
 
 
+def choose_df(df: str, method: str, *, robust: bool) -> str | None:
+    """Return the degrees of freedom to ask for; None where those of the model cannot be had."""
+    return None if robust or (method == "ml" and df.startswith("kenward-roger")) else df
+
+
 def fit_visits(visits: Visits, plan: Comparison, *, covariance: str, method: str, df: str) -> Visits:
     """Fit the model, down the ladder of covariances where one has no trustworthy maximum."""
     if len(plan.groups) < 2 or not len(visits.table):
@@ -146,7 +151,7 @@ def fit_visits(visits: Visits, plan: Comparison, *, covariance: str, method: str
         robust = clustered or bool(given_up)
         fitted = fit(
             visits.formula, visits.table, subject="episode", visit="visit", covariance=name, method=method,
-            df=None if robust or (method == "ml" and df.startswith("kenward")) else df,
+            df=choose_df(df, method, robust=robust),
             vcov="CR2" if robust else None, cluster="cluster" if clustered else None,
             conf_level=plan.conf_level,
         )  # fmt: skip

@@ -23,8 +23,11 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import arrange_grid
 from outcomes.analyses._rows import Rows
-from outcomes.analyses._visits import Visits, fit_visits, gather_visits
+from outcomes.analyses._visits import Visits, choose_df, fit_visits, gather_visits
 from outcomes.analyses.comparability import check_comparability, check_follow_up
+from outcomes.analyses.mmrm.choices import check_choices
+from outcomes.analyses.mmrm.contrasts import ADJUSTMENTS
+from outcomes.analyses.mmrm.freedom import METHODS
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
@@ -94,6 +97,7 @@ def compare_over_time(
         When a column, covariate or choice is unknown, or the instrument has no direction.
     """
     require_direction(cohort)
+    _check_choices(covariance, method, df, adjust)
     grid = arrange_grid(cohort, by)
     gate = check_comparability(cohort, by=by)
     plan = _choose_covariates(plan_comparison(cohort, grid, by, conf_level, cluster), adjust_for)
@@ -118,6 +122,14 @@ def compare_over_time(
         method=_describe(plan, visits, method, adjust),
         estimand=state_estimand(cohort, "over_time.summary", compared), comparable=gate.comparable,
     )  # fmt: skip
+
+
+def _check_choices(covariance: str, method: str, df: str, adjust: str) -> None:
+    """Refuse unknown choices, whatever the cohort."""
+    check_choices(covariance=covariance, method=method, df=choose_df(df, method, robust=False))
+    if df not in METHODS or adjust not in ADJUSTMENTS:
+        what, value, known = ("df", df, METHODS) if df not in METHODS else ("adjust", adjust, ADJUSTMENTS)
+        raise AnalysisError(f"There is no {what} {value!r}; choose one of: {', '.join(known)}.")
 
 
 def _choose_covariates(plan: Comparison, adjust_for: Sequence[str] | None) -> Comparison:

@@ -70,6 +70,7 @@ class MmrmFit:
     inference: Inference | None = field(repr=False, default=None)
     source: Any = field(repr=False, default=None)
     log_determinant: float = field(repr=False, default=0.0)
+    weight_kind: str = field(repr=False, default="precision")
 
     @property
     def deviance(self) -> float:

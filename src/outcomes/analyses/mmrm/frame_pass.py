@@ -80,7 +80,7 @@ class FramePass:
     def _split(self) -> Iterator[pd.DataFrame]:
         number = pd.factorize(self.frame[self.subject])[0] // (self.patients_per_chunk or 1)
         order = np.argsort(number, kind="stable")
-        bounds = np.searchsorted(number[order], np.arange(number.max(initial=-1) + 2))
+        bounds = np.searchsorted(number[order], np.arange(number.min(initial=0), number.max(initial=-1) + 2))
         for start, end in pairwise(bounds):
             yield self.frame.iloc[order[start:end]]
 

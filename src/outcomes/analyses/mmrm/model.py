@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from outcomes.analyses.mmrm.choices import Choices, check_choices
 from outcomes.analyses.mmrm.covariances import Covariance, choose_covariance
 from outcomes.analyses.mmrm.design import Design
 from outcomes.analyses.mmrm.fitted import MmrmFit
 from outcomes.analyses.mmrm.freedom import (
-    METHODS,
     adjust_covariance,
     count_between_within,
     find_parameter_variance,
@@ -21,31 +21,14 @@ from outcomes.analyses.mmrm.layout import Layout, list_columns
 from outcomes.analyses.mmrm.likelihood import Stack, invert_positive, stack_patterns
 from outcomes.analyses.mmrm.newton import begin_with_moments, minimise_deviance
 from outcomes.analyses.mmrm.passes import lay_out, open_pass, sum_table
-from outcomes.analyses.mmrm.sandwich import POWERS, Fitted
+from outcomes.analyses.mmrm.sandwich import Fitted
 from outcomes.analyses.mmrm.terms import parse_formula
-from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
 
 #: Share of a column's variance left by earlier columns, below which it repeats them.
 _REPEATED = 1e-10
 #: Share of the score's variance left by the columns, below which nothing is left to model.
 _NOTHING_LEFT = 1e-14
-
-
-@dataclass(frozen=True)
-class Choices:
-    """How to fit a model once its table is summed; arguments of `fit`."""
-
-    covariance: str
-    group: str | None
-    method: str
-    df: str
-    vcov: str
-    cluster: str | None
-    weights: str | None
-    weight_kind: str
-    equally_spaced: bool
-    conf_level: float
 
 
 def fit(
@@ -79,7 +62,8 @@ def fit(
         anything that the formula names are left out and counted; this is valid where scores are missing at
         random given what the model holds.
     subject, visit : str
-        Columns. A visit must be unique within its subject.
+        Columns. A visit must be unique within its subject, and is a category whatever it holds (in the
+        order of a categorical, else sorted); time as a number needs a column of its own.
     covariance : str
         Between visits: ``us`` (free), ``adh, csh, cs, ad``, or with ``equally_spaced`` also ``ar1, ar1h,
         toep, toeph``.
@@ -140,47 +124,6 @@ def fit(
     return fit_sums(source, layout, design, sums, choices)
 
 
-def check_choices(
-    covariance: str = "us", group: str | None = None, method: str = "reml", df: str | None = None,
-    vcov: str | None = None, cluster: str | None = None, weights: str | None = None,
-    weight_kind: str = "precision", equally_spaced: bool = False, conf_level: float = 0.95,
-) -> Choices:  # fmt: skip
-    """Complete the choices of a fit, and refuse those that do not go together; see `fit`."""
-    choose_covariance(covariance, 2, equally_spaced)
-    vcov = vcov or ("CR2" if cluster else "model")
-    robust = vcov != "model"
-    df = df or ("kenward-roger-linear" if method == "reml" and not robust else "satterthwaite")
-    for name, value, allowed in (
-        ("method", method, ("reml", "ml")),
-        ("df", df, METHODS),
-        ("vcov", vcov, ("model", *POWERS)),
-        ("weight_kind", weight_kind, ("precision", "probability")),
-    ):
-        if value not in allowed:
-            raise AnalysisError(f"There is no {name} {value!r}; choose one of: {', '.join(allowed)}.")
-    if df.startswith("kenward-roger") and robust:
-        raise AnalysisError(
-            f"Kenward and Roger adjust the model's covariance, not {vcov}; choose df='satterthwaite' (Bell "
-            "and "
-            "McCaffrey) or vcov='model'."
-        )
-    if df.startswith("kenward-roger") and method == "ml":
-        raise AnalysisError(
-            "Kenward and Roger's method needs method='reml'; for ML choose df='satterthwaite'."
-        )
-    if cluster and not robust:
-        raise AnalysisError("Clusters need vcov='CR2' (or CR0, CR3); vcov='model' knows of patients only.")
-    if weights and weight_kind == "probability" and not robust:
-        raise AnalysisError(
-            "Probability weights need vcov='CR2' (or CR0, CR3); the model's covariance is wrong."
-        )
-    if not 0 < conf_level < 1:
-        raise AnalysisError("conf_level is a proportion between 0 and 1, such as 0.95.")
-    return Choices(
-        covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level
-    )
-
-
 def fit_sums(source: Any, layout: Layout, design: Design, sums: Any, choices: Choices) -> MmrmFit:
     """Fit a model to pattern sums; see `fit`."""
     groups = sorted({group for group, _ in sums.grams})
@@ -194,7 +137,7 @@ def fit_sums(source: Any, layout: Layout, design: Design, sums: Any, choices: Ch
         _list_reasons(sums, dropped), dropped, sums.n_patients, sums.n_rows, sums.n_dropped, sums.n_empty,
         sums.n_patients, choices.conf_level, layout, design, sums, kept, repeats,
         tuple(layout.held[layout.group][code] for code in groups) if layout.group else (), stack,
-        source=source,
+        source=source, weight_kind=choices.weight_kind,
     )  # fmt: skip
     state, reason = _check_numbers(stack, cross, kept)
     if state != "ok":
@@ -329,7 +272,7 @@ def change_inference(fitted: MmrmFit, *, df: str | None = None, vcov: str | None
     """
     layout = fitted.layout
     choices = check_choices(
-        fitted.covariance, layout.group, fitted.method, df, vcov, layout.cluster, layout.weights, "precision",
+        fitted.covariance, layout.group, fitted.method, df, vcov, layout.cluster, layout.weights, fitted.weight_kind,
         True, fitted.conf_level,
     )  # fmt: skip
     held = replace(fitted, df=choices.df, vcov_kind=choices.vcov)

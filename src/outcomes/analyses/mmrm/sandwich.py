@@ -128,6 +128,9 @@ class ClusterSums:
 def sum_clusters(wide: Wide, *, fitted: Fitted, kind: str, contrasts: np.ndarray) -> ClusterSums:
     """Sum over the clusters of some patients; patients are clusters where no other is named."""
     sums = ClusterSums.empty(len(fitted.beta), len(contrasts))
+    if wide.cluster is not None:
+        # A cluster's patients together, so that each chunk holds few clusters.
+        wide = wide.take(np.argsort(wide.cluster, kind="stable"))
     for start in range(0, len(wide.score), _CHUNK):
         part = wide.take(slice(start, start + _CHUNK))
         columns, residuals = fitted.whiten(part)
