@@ -41,7 +41,7 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
         chosen = _choose_usual(cohort)
     else:
         names = [thresholds] if isinstance(thresholds, str) else list(thresholds)
-        chosen = [_read_rule(name) or _find_threshold(cohort, name) for name in names]
+        chosen = [read_rule(name) or _find_threshold(cohort, name) for name in names]
     if any(entry.rule != "state" for entry in chosen):
         require_baseline(cohort)
     for entry in chosen:
@@ -94,7 +94,8 @@ def _find_threshold(cohort: Cohort, name: str) -> Threshold:
         raise AnalysisError(f"{error} Or write a rule: absolute:2, percent:30, state:<=1.") from None
 
 
-def _read_rule(text: str) -> Threshold | None:
+def read_rule(text: str) -> Threshold | None:
+    """Return a rule that is written out, such as ``state:<=1``; None where the text is none."""
     rule, separator, rest = text.partition(":")
     if not separator or rule not in ("absolute", "percent", "percent_of_possible", "state"):
         return None
@@ -141,15 +142,15 @@ def mark_improved(
         Neither improved nor worse where not seen or not defined.
     """
     if threshold.rule == "state":
-        reached = _compare(grid.score, threshold.comparison, threshold.value)
+        reached = compare_scores(grid.score, threshold.comparison, threshold.value)
         return reached, np.zeros_like(reached), grid.seen
     amount = grid.improvement
     if threshold.rule in RELATIVE:
         whole = _find_room(cohort, grid) if threshold.rule == "percent_of_possible" else np.abs(grid.baseline)
         whole = np.broadcast_to(whole[:, None], amount.shape)
         amount = np.divide(100 * amount, whole, out=np.full_like(amount, np.nan), where=whole > 0)
-    improved = _compare(amount, ">=", threshold.value)
-    return improved, _compare(-amount, ">=", threshold.value), ~np.isnan(amount)
+    improved = compare_scores(amount, ">=", threshold.value)
+    return improved, compare_scores(-amount, ">=", threshold.value), ~np.isnan(amount)
 
 
 def mark_out_of_reach(cohort: Cohort, grid: Grid, threshold: Threshold) -> np.ndarray:
@@ -168,7 +169,8 @@ def _find_room(cohort: Cohort, grid: Grid) -> np.ndarray:
     return np.abs(best - grid.baseline)
 
 
-def _compare(values: np.ndarray, comparison: str, limit: float) -> np.ndarray:
+def compare_scores(values: np.ndarray, comparison: str, limit: float) -> np.ndarray:
+    """Return which values fulfil a comparison, within 1e-7."""
     if comparison == ">=":
         return values >= limit - _TOLERANCE
     if comparison == ">":

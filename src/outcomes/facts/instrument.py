@@ -150,6 +150,8 @@ class Instrument:
         LOINC code to what it codes.
     censored_at : float or None
         Value at which the measurement stops, so that a score there is a bound.
+    unchanged : tuple of float
+        For ratings of change: lowest and highest score that mean unchanged.
     """
 
     id: str
@@ -180,6 +182,7 @@ class Instrument:
     aliases: tuple[str, ...] = ()
     loinc: Mapping[str, str] = field(default_factory=dict)
     censored_at: float | None = None
+    unchanged: tuple[float, ...] = ()
 
     @property
     def sign(self) -> int:

@@ -1,0 +1,70 @@
+"""How many patients score at the ends of an instrument, where it cannot show more."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from outcomes.analyses._declaration import join_names, label_timepoint, percent, say, trace_provenance
+from outcomes.analyses._grid import ALL, arrange_grid
+from outcomes.analyses._interval import estimate_share
+from outcomes.analyses._rows import Rows
+from outcomes.cohort import Cohort
+from outcomes.facts import read_facts
+from outcomes.result import Result, build_result
+
+__all__ = ["count_at_ends"]
+
+_TOLERANCE = 1e-9
+
+
+def count_at_ends(cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95) -> Result:
+    """Count who scores at the lowest or at the highest possible score (floor and ceiling).
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    conf_level : float
+        Level of the Wilson intervals, a proportion.
+
+    Returns
+    -------
+    Result
+        Per group, then for ``all``, and time point: ``share_at_floor`` and ``share_at_ceiling`` (proportions
+        of the patients seen), ``x`` the lowest and the highest score. A warning names the time points
+        at which more than 15 % of all patients stand at one end (McHorney and Tarlov 1995, Qual Life Res 4:293).
+
+    Raises
+    ------
+    AnalysisError
+        When there is no such column.
+    """
+    grid = arrange_grid(cohort, by)
+    instrument = cohort.instrument
+    most = read_facts("psychometrics")["floor_ceiling"]["most_share"]
+    rows, full = Rows(outcome=cohort.outcome, unit="proportion"), []
+    for column, timepoint in grid.visits:
+        score = grid.score[:, column]
+        for group, members in grid.members():
+            seen = members[~np.isnan(score[members])]
+            for name, end in (("floor", instrument.minimum), ("ceiling", instrument.maximum)):
+                at_end = np.abs(score[seen] - end) <= _TOLERANCE
+                sets = {
+                    "all": grid.patients(seen),
+                    "with": grid.patients(seen[at_end]),
+                    "without": grid.patients(seen[~at_end]),
+                }
+                share = estimate_share(int(at_end.sum()), len(seen), len(sets["all"]), conf_level)
+                rows.add(sets, statistic=f"share_at_{name}", group=group, timepoint=timepoint, x=end, **share)
+                if group == ALL and share.get("estimate", 0.0) > most:
+                    full.append(say(f"floor_ceiling.{name}", time=label_timepoint(cohort, timepoint)))
+    told = say("floor_ceiling.too_many", ends=join_names(full), most=percent(most)) if full else ""
+    return build_result(
+        "floor_ceiling", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        warnings=[told] if told else [],
+        method=say(
+            "floor_ceiling.method", level=percent(conf_level), low=f"{instrument.minimum:g}",
+            high=f"{instrument.maximum:g}", unit=instrument.unit,
+        ),
+    )  # fmt: skip
