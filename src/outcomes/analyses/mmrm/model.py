@@ -272,8 +272,8 @@ def change_inference(fitted: MmrmFit, *, df: str | None = None, vcov: str | None
     """
     layout = fitted.layout
     choices = check_choices(
-        fitted.covariance, layout.group, fitted.method, df, vcov, layout.cluster, layout.weights, fitted.weight_kind,
-        True, fitted.conf_level,
+        fitted.covariance, layout.group, fitted.method, df, vcov, layout.cluster, layout.weights,
+        fitted.weight_kind, True, fitted.conf_level,
     )  # fmt: skip
     held = replace(fitted, df=choices.df, vcov_kind=choices.vcov)
     if fitted.optimum is None:
