@@ -113,6 +113,19 @@ def test_chunks_of_any_size_are_the_whole(table, patients_per_chunk):
     assert_same(found.contrasts(), expected.contrasts(), rtol=1e-9)
 
 
+@settings(SETTINGS, max_examples=5)
+@given(tables())
+def test_parquet_and_dask_are_the_frame(tmp_path_factory, table):
+    pytest.importorskip("duckdb", reason="the extra 'cluster' is not installed")
+    frame = pytest.importorskip("dask.dataframe", reason="the extra 'cluster' is not installed")
+    expected = fit_table(table).contrasts()
+    path = tmp_path_factory.mktemp("scores") / "scores.parquet"
+    table.sample(frac=1, random_state=1).to_parquet(path)
+    assert_same(fit_table(path).contrasts(), expected, rtol=1e-9)
+    spread = frame.from_pandas(table.sample(frac=1, random_state=2), npartitions=3, sort=False)
+    assert_same(fit_table(spread).contrasts(), expected, rtol=1e-9)
+
+
 @SETTINGS
 @given(tables(), st.sampled_from(sorted(COVARIANCES)))
 def test_simpler_covariances_never_fit_better(table, covariance):
