@@ -11,7 +11,7 @@ from openpyxl.comments import Comment
 
 from outcomes.errors import PrivacyError, RecordsError
 from outcomes.facts import FileSpec, ScoreSpec
-from outcomes.records.files import read_text_table
+from outcomes.records.files.file_reader import read_text_table
 
 SPEC = FileSpec("*", "assessment", {"patient_id": "id", "date": "day", "score": "score"})
 TABLE = [["id", "name", "day", "score"], ["P1", "Ann", "x", 7], ["P2", "Bo", "y", 4], ["P3", "Cy", "z", 5]]

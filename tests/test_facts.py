@@ -21,7 +21,7 @@ from outcomes.facts import (
 )
 from outcomes.facts.scoring_rule import read_policies
 from outcomes.facts.toml import build_strictly, list_facts, read_table, read_toml
-from outcomes.records.coded import simplify_name
+from outcomes.records.columns.coded import simplify_name
 
 #: Okabe and Ito 2008, with a grey for what stands apart.
 PALETTE = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999"}
@@ -192,7 +192,15 @@ def test_every_file_of_facts_says_something_about_itself() -> None:
 #: Thresholds of the outside list that are caveats here: of another form, or for getting worse.
 CAVEATS = {("groc15", 2.5), ("joa_cervical", 20), ("comi_back", 0.3)}
 #: Items or scores that are something else here: counts, days, sums before a table, scores computed elsewhere.
-OTHER_RANGE = {"adherence", "recurrence", "adverse_events", "promis_global10", "promis29", "sf12_vr12", "joabpeq"}
+OTHER_RANGE = {
+    "adherence",
+    "recurrence",
+    "adverse_events",
+    "promis_global10",
+    "promis29",
+    "sf12_vr12",
+    "joabpeq",
+}
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from outcomes.errors import PrivacyError
 from outcomes.facts.source import build_source
 from outcomes.records import read_records
-from outcomes.records.column_names import match_header
-from outcomes.records.column_values import exceeds_chance
-from outcomes.records.gate import find_identifying
-from outcomes.records.identifiers import is_taiwan_number
-from outcomes.records.text_table import TextTable
+from outcomes.records.files.text_table import TextTable
+from outcomes.records.gate.column_names import match_header
+from outcomes.records.gate.column_values import exceeds_chance
+from outcomes.records.gate.identifiers import is_taiwan_number
+from outcomes.records.gate.inspection import find_identifying
 
 REFUSED_HEADERS = """
 name|Name|patient name|Patient_Name|first name|firstName|last_name|surname|Surname|full name

@@ -11,7 +11,7 @@ import pytest
 
 from outcomes.errors import RecordsError
 from outcomes.facts import FileSpec
-from outcomes.records.files import read_text_table
+from outcomes.records.files.file_reader import read_text_table
 
 SPEC = FileSpec("*", "assessment", {"patient_id": "id", "score": "score"})
 

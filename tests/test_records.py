@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from outcomes.errors import FactsError, OutcomesError, PrivacyError, RecordsError, RefusedShareError
 from outcomes.facts.source import build_source
 from outcomes.records import read_records
-from outcomes.records.coded import encode_text, sort_rows
-from outcomes.records.key_checks import find_copies
+from outcomes.records.checks.keys import find_copies
+from outcomes.records.columns.coded import encode_text, sort_rows
 
 LONG = {
     "path": "visits.csv",

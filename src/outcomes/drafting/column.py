@@ -11,8 +11,8 @@ from typing import Any
 
 from outcomes.drafting.spelling import is_date, is_number, split_date
 from outcomes.facts import read_facts
-from outcomes.records.coded import simplify_name
-from outcomes.records.column_values import find_person_names
+from outcomes.records.columns import simplify_name
+from outcomes.records.gate import find_person_names
 
 #: A code stands in a draft only where at least this many patients share it.
 FEWEST_PATIENTS = 3

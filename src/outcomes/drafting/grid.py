@@ -12,8 +12,7 @@ from typing import Any
 
 from outcomes.errors import RecordsError
 from outcomes.facts import read_facts
-from outcomes.records.file_findings import FileFindings
-from outcomes.records.workbook import open_container
+from outcomes.records.files import FileFindings, open_container
 
 #: Rows that a draft looks at; enough to see every usual code, few enough to answer at once.
 MAX_ROWS = 20_000

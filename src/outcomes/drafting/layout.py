@@ -9,7 +9,7 @@ from typing import Any
 from outcomes.drafting.spelling import is_number_or_date, normalise
 from outcomes.errors import RecordsError
 from outcomes.facts import read_facts
-from outcomes.records.headers import join_header_rows
+from outcomes.records.files import join_header_rows
 
 #: Lines above which a header is looked for, and the most lines it may take.
 _MAX_TITLE_LINES = 40

@@ -17,8 +17,7 @@ from outcomes.facts import (
     read_schema,
     read_timepoints,
 )
-from outcomes.records.column_names import match_header
-from outcomes.records.column_values import find_person_names
+from outcomes.records.gate import find_person_names, match_header
 
 #: Columns of the schema, and of a long file, by what their values must look like.
 NUMERIC = {"age_years", "bmi", "duration_weeks", "n_sessions", "discharge_day", "day", "score"}

@@ -20,8 +20,8 @@ from outcomes.facts import (
     read_therapies,
     read_timepoints,
 )
-from outcomes.records.coded import simplify_name
-from outcomes.records.column_names import match_header
+from outcomes.records.columns import simplify_name
+from outcomes.records.gate import match_header
 
 _SEPARATORS = (";", "+", "/", "&", ",", " and ")
 #: Where patients come back in more rows than this, a row is an assessment.

@@ -12,39 +12,44 @@ from outcomes.facts import Source, read_schema, read_timepoints
 from outcomes.records.assembly import (
     build_assessments,
     build_episodes,
+    build_rows,
     find_last_day,
     frame_episodes,
+    map_rows,
+    refuse_unplaced,
 )
-from outcomes.records.assessments import gather_assessments
-from outcomes.records.attributes import collect_attributes, refuse_conflicts, take_first
-from outcomes.records.coded import Coded
-from outcomes.records.dates import NO_DATE
-from outcomes.records.episodes import count_sessions, find_excluded, keep_episodes
-from outcomes.records.follow_rows import build_rows, map_rows, refuse_unplaced
-from outcomes.records.key_checks import (
+from outcomes.records.checks import (
+    check_scores,
+    note_falling_sessions,
     note_missing_baselines,
+    note_reversed_sites,
+    read_sessions_to_date,
     refuse_conflicting_scores,
     refuse_double_baselines,
     refuse_duplicate_rows,
     refuse_mismatched_instruments,
     refuse_repeated_episodes,
 )
-from outcomes.records.linking import Links
-from outcomes.records.part import Part
-from outcomes.records.problems import Problems
-from outcomes.records.score_checks import check_scores
-from outcomes.records.session_checks import note_falling_sessions, read_sessions_to_date
-from outcomes.records.site_checks import note_reversed_sites
-from outcomes.records.switches import find_planned_therapy
-from outcomes.records.timing import (
+from outcomes.records.columns import NO_DATE, Coded, Part
+from outcomes.records.episodes import (
     BASELINE,
+    Links,
     RowTimes,
+    collect_attributes,
     count_days,
+    count_sessions,
+    find_excluded,
+    find_planned_therapy,
     find_time_zero,
+    keep_episodes,
     list_timepoints,
     read_row_times,
+    refuse_conflicts,
     refuse_disorder,
+    take_first,
 )
+from outcomes.records.problems import Problems
+from outcomes.records.scores import gather_assessments
 
 
 class Checking:

@@ -6,10 +6,9 @@ from difflib import get_close_matches
 
 from outcomes.errors import FactsError, Finding
 from outcomes.facts import FileSpec, Source, read_schema
-from outcomes.records.dates import find_zone
-from outcomes.records.measures import build_measure
-from outcomes.records.named import list_therapy_spellings
-from outcomes.records.timing import list_timepoints
+from outcomes.records.columns import find_zone, list_therapy_spellings
+from outcomes.records.episodes import list_timepoints
+from outcomes.records.scores import build_measure
 
 _LONG = ("instrument", "variant", "score")
 _IDS = ("episode_id", "patient_id")

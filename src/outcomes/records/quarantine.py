@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from outcomes.records.part import Part
+from outcomes.records.columns import Part
 
 
 def open_private_folder(folder: Path) -> Path:

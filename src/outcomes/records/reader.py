@@ -9,20 +9,16 @@ from pathlib import Path
 
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, RefusedShareError
 from outcomes.facts import FileSpec, Source, find_project, read_source
-from outcomes.records.anonymity import report_anonymity
 from outcomes.records.checking import Checking
-from outcomes.records.dates import to_day_number
+from outcomes.records.columns import build_part, to_day_number
 from outcomes.records.declaration import check_declaration
-from outcomes.records.files import read_text_table
-from outcomes.records.gate import find_identifying, names_person
-from outcomes.records.linking import link_parts
-from outcomes.records.part import build_part
+from outcomes.records.episodes import link_parts
+from outcomes.records.files import TextTable, read_text_table
+from outcomes.records.gate import find_identifying, names_person, rekey_links, report_anonymity
 from outcomes.records.problems import Problems
 from outcomes.records.progress import Progress
 from outcomes.records.quarantine import find_values, keep_refused
-from outcomes.records.rekey import rekey_links
 from outcomes.records.tables import Records
-from outcomes.records.text_table import TextTable
 
 _DEFAULT_FOLDER = Path("data") / "raw"
 

@@ -1,0 +1,26 @@
+"""Records held against each other: keys, ranges, sites and counts of sessions."""
+
+from outcomes.records.checks.keys import (
+    note_missing_baselines,
+    refuse_conflicting_scores,
+    refuse_double_baselines,
+    refuse_duplicate_rows,
+    refuse_mismatched_instruments,
+    refuse_repeated_episodes,
+)
+from outcomes.records.checks.ranges import check_scores
+from outcomes.records.checks.sessions import note_falling_sessions, read_sessions_to_date
+from outcomes.records.checks.sites import note_reversed_sites
+
+__all__ = [
+    "check_scores",
+    "note_falling_sessions",
+    "note_missing_baselines",
+    "note_reversed_sites",
+    "read_sessions_to_date",
+    "refuse_conflicting_scores",
+    "refuse_double_baselines",
+    "refuse_duplicate_rows",
+    "refuse_mismatched_instruments",
+    "refuse_repeated_episodes",
+]

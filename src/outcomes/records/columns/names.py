@@ -1,0 +1,208 @@
+"""From a file's text to names of the field: therapies, time points, instruments and their variants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from outcomes.facts import (
+    Source,
+    list_instruments,
+    read_facts,
+    read_instrument,
+    read_therapies,
+    read_timepoints,
+)
+from outcomes.records.columns.coded import Coded, is_known, simplify_name
+from outcomes.records.columns.numbers import find_missing
+from outcomes.records.columns.part import Part, refuse_hazards
+from outcomes.records.columns.typed import list_missing_codes, look_up_codes
+
+_SEPARATORS = re.compile(r"[;+/&,|、，；]|\band\b|\bplus\b")
+#: Where a word such as "None" names an arm that nobody has described yet.
+_UNNAMED_THERAPY = "other"
+
+
+def list_therapy_spellings(source: Source) -> dict[str, str]:
+    """Return every known spelling of a therapy, simplified, to its id; the source's own come first."""
+    spellings: dict[str, str] = {}
+    for id, therapy in read_therapies().items():
+        names = [id, therapy.label, therapy.short_label, *therapy.aliases, *(therapy.labels or {}).values()]
+        spellings |= {simplify_name(name): id for name in names}
+    for id, content in source.therapies.items():
+        names = [id, content.get("label", id), content.get("short_label", id), *content.get("aliases", ())]
+        spellings |= {simplify_name(name): id for name in names}
+    return spellings
+
+
+def list_timepoint_spellings(source: Source) -> dict[str, str]:
+    """Return every known spelling of a time point, simplified, to its id."""
+    spellings = {
+        simplify_name(name): id for id, point in read_timepoints().items() for name in (id, point.label)
+    }
+    for id, content in source.timepoints.items():
+        spellings |= {simplify_name(name): id for name in (id, content.get("label", id))}
+    return spellings
+
+
+def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
+    """Return therapies by id, and which rows were left blank.
+
+    A therapy that is unknown, or several in one cell, refuses the record; rows that the source excludes
+    need none.
+    """
+    coded = part.columns[header]
+    texts = coded.values
+    hazard = refuse_hazards(part, header, whole=True)
+    spellings = list_therapy_spellings(part.source)
+    codes = part.spec.codes.get("therapy", {})
+    target = look_up_codes(codes, texts)
+    told = is_known(target)
+    missing = find_missing(texts, list_missing_codes(part, "therapy"), keep_words=True) & ~told
+    word = find_missing(texts) & ~missing & ~told
+    target[word] = _UNNAMED_THERAPY
+    open_ = ~told & ~missing & ~word & ~hazard
+    target[open_] = [spellings.get(simplify_name(text)) for text in texts[open_]]
+    _find_joined(part, codes, texts, target)
+    pairs = zip(part.raw[header], target, strict=True)
+    exact = np.array([text in codes or text == found for text, found in pairs], dtype=bool)
+    needed = part.excluded < 0
+    several = open_ & ~is_known(target)
+    several[several] = [_names_several(part, codes, spellings, text) for text in texts[several]]
+    unknown = open_ & ~is_known(target) & ~several
+    _report_therapies(part, header, coded, word, open_ & ~exact & is_known(target), several, unknown, needed)
+    blank = (coded.rows(missing) | (coded.codes < 0)) & needed
+    lost = ~is_known(target)
+    target[lost] = ""
+    return coded.type_as(target, lost), blank
+
+
+def _report_therapies(
+    part: Part,
+    header: str,
+    coded: Coded,
+    word: np.ndarray,
+    alias: np.ndarray,
+    several: np.ndarray,
+    unknown: np.ndarray,
+    needed: np.ndarray,
+) -> None:
+    cell = '"<what stands in that cell>"'
+    part.note_values(
+        header,
+        coded.rows(word),
+        "MISSING_TOKEN_IN_CATEGORY",
+        "accept_with_warning",
+        "a therapy called by a word that often means missing; it is kept as therapy 'other'",
+        f'add to [file.codes.therapy]: {cell} = "usual_care", or to [file.missing_codes]: therapy = [{cell}]',
+    )
+    part.note_values(
+        header, coded.rows(alias), "THERAPY_ALIAS", "repair_and_log", "another spelling of a known therapy"
+    )
+    part.refuse_values(
+        header,
+        coded.rows(several) & needed,
+        "THERAPY_MULTI",
+        "several therapies in one cell",
+        whole=True,
+        remedy=f'if they were planned together, add to [file.codes.therapy]: {cell} = "combined_pt"',
+    )
+    part.refuse_values(
+        header,
+        coded.rows(unknown) & needed,
+        "THERAPY_UNKNOWN",
+        "not a known therapy",
+        whole=True,
+        remedy=f'add to [file.codes.therapy]: {cell} = "<id of a therapy>", or a block [therapies.<id>]',
+    )
+
+
+def _find_joined(part: Part, codes: Mapping[str, str], texts: np.ndarray, target: np.ndarray) -> None:
+    """Look joined therapies up in the source's codes whatever their order."""
+    separator = part.spec.therapy_separator
+    if not separator:
+        return
+    joined = {_sort_joined(code, separator): value for code, value in codes.items() if separator in code}
+    for i, text in enumerate(texts):
+        if target[i] is None and separator in text:
+            target[i] = joined.get(_sort_joined(text, separator))
+
+
+def _sort_joined(text: str, separator: str) -> str:
+    return separator.join(sorted(simplify_name(piece) for piece in text.split(separator)))
+
+
+def _names_several(part: Part, codes: Mapping[str, str], spellings: dict[str, str], text: str) -> bool:
+    separator = part.spec.therapy_separator
+    pieces = text.split(separator) if separator and separator in text else _SEPARATORS.split(text)
+    pieces = [simplify_name(piece) for piece in pieces if piece.strip()]
+    known = spellings.keys() | {simplify_name(code) for code in codes}
+    return len(pieces) > 1 and (
+        bool(separator and separator in text) or all(p in known or _begins(p, known) for p in pieces)
+    )
+
+
+def _begins(piece: str, known: set[str]) -> bool:
+    return len(piece) >= 4 and any(name.startswith(piece) for name in known)
+
+
+def map_timepoints(part: Part, header: str) -> Coded:
+    """Return time points by id; an unknown label refuses the record."""
+    coded = part.columns[header]
+    spellings = list_timepoint_spellings(part.source)
+    target = look_up_codes(part.spec.codes.get("timepoint", {}), coded.values)
+    missing = find_missing(coded.values, list_missing_codes(part, "timepoint")) & ~is_known(target)
+    open_ = ~is_known(target) & ~missing
+    target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
+    unknown = open_ & ~is_known(target)
+    part.refuse_values(
+        header,
+        coded.rows(unknown),
+        "TIMEPOINT_UNKNOWN",
+        "not a known time point",
+        whole=True,
+        remedy='add to [file.codes.timepoint]: "<what stands in that cell>" = "month_3", '
+        "or a block [timepoints.<id>]",
+    )
+    lost = ~is_known(target)
+    target[lost] = ""
+    return coded.type_as(target, lost)
+
+
+def list_instrument_spellings() -> dict[str, str]:
+    """Return every known spelling of an instrument, simplified, to its id."""
+    spellings: dict[str, str] = {}
+    for id in list_instruments():
+        instrument = read_instrument(id)
+        names = [*instrument.aliases, instrument.name, instrument.short_name, id]
+        spellings |= {simplify_name(name): id for name in names}
+    return spellings
+
+
+def map_instruments(part: Part, header: str) -> Coded:
+    """Return instruments as ``id`` or ``id:variant``; an unknown one refuses the record."""
+    coded = part.columns[header]
+    refuse_hazards(part, header, whole=True)
+    spellings = list_instrument_spellings()
+    target = look_up_codes(part.spec.codes.get("instrument", {}), coded.values)
+    open_ = ~is_known(target)
+    target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
+    lost = ~is_known(target)
+    part.refuse_values(
+        header,
+        coded.rows(lost) | (coded.codes < 0),
+        "INSTRUMENT_UNKNOWN",
+        "not a known instrument",
+        whole=True,
+        remedy='add to [file.codes.instrument]: "<what stands in that cell>" = "odi" (or "nprs:average")',
+    )
+    target[lost] = ""
+    return coded.type_as(target, lost)
+
+
+def limit_categories(name: str) -> int:
+    """Return how many distinct values a category may have before it is taken for free text."""
+    limits = read_facts("checks")["categories"]
+    return limits["most_therapists"] if name == "therapist" else limits["most"]

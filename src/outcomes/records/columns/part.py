@@ -1,0 +1,232 @@
+"""`Part`: the mapped columns of one file of a source, repaired, with the ledger its refusals go to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from outcomes.facts import FileSpec, Source
+from outcomes.records.columns.coded import Coded, encode_text, match_texts, repair_texts, simplify_name
+from outcomes.records.files import TextTable
+from outcomes.records.problems import Place, Problems
+
+#: Columns without which a row means nothing: a bad cell in them refuses the row of a wide file too.
+ESSENTIAL = frozenset(
+    {"episode_id", "patient_id", "therapy", "timepoint", "date", "day", "start_date", "event"}
+)
+_IDS = ("episode_id", "patient_id")
+_NOT_TEXT = frozenset({"number", "integer", "date", "flag"})
+
+_HAZARDS = {
+    "BIDI_CONTROL": (
+        re.compile(r"[\u202a-\u202e\u2066-\u2069]"),
+        "text with characters that turn its direction round",
+    ),
+    "TEXT_MARKUP": (
+        re.compile(
+            r"<[a-zA-Z/!?]|&#?\w+;|\{\{|\{%|\$\(|\$\{|\]\s*\(\s*\w+:|javascript:|\\(?:input|write|def)\b",
+            re.I,
+        ),
+        "text with markup or template code",
+    ),
+    "TEXT_FORMULA": (
+        re.compile(r"^\s*(?:[=@|]|[+-](?![\d.,\s]*$))\S"),
+        "text that a spreadsheet would run as a formula",
+    ),
+    "TEXT_PATHLIKE": (re.compile(r"\.\.[\\/]|^[\\/]|^[A-Za-z]:[\\/]|^~[\\/]"), "text that looks like a path"),
+}
+_REPAIRS = {
+    "UNICODE_NFKC": "compatibility forms read as plain characters (full-width digits; U+2212 as minus)",
+    "UNICODE_NFC": "decomposed accents composed",
+    "INVISIBLE_CHAR": "invisible characters removed",
+}
+
+
+@dataclass
+class Part:
+    """One file, its columns coded once per distinct text.
+
+    Parameters
+    ----------
+    source, spec : Source, FileSpec
+        What declares it.
+    problems : Problems
+        Ledger of the whole source.
+    place : Place
+        Where its records stand in the ledger.
+    n_rows : int
+        Records of the right shape; those refused by shape come after them in the ledger.
+    columns : dict
+        Header to repaired text.
+    raw : dict
+        Header to distinct text as it stands in the file, in the order of the codes.
+    excluded : array of int16
+        One per row: -1, or the number of the ``[[file.exclude]]`` block that excludes it.
+    """
+
+    source: Source
+    spec: FileSpec
+    problems: Problems
+    place: Place
+    n_rows: int
+    columns: dict[str, Coded] = field(repr=False)
+    raw: dict[str, np.ndarray] = field(repr=False)
+    excluded: np.ndarray = field(repr=False)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a row holds several scores, so that a bad cell need not refuse the row."""
+        spec = self.spec
+        return spec.rows == "episode" or len(spec.scores) + ("score" in spec.columns) > 1
+
+    def header(self, name: str) -> str | None:
+        """Return the header to which a column of the schema is mapped."""
+        return self.spec.columns.get(name)
+
+    def records(self, rows: np.ndarray) -> np.ndarray:
+        """Return the numbers in the ledger of rows given as a mask or as positions."""
+        return self.place.start + (np.flatnonzero(rows) if rows.dtype == bool else rows)
+
+    def accepted(self) -> np.ndarray:
+        """Return which rows are not refused so far."""
+        return ~self.problems.is_refused(slice(self.place.start, self.place.start + self.n_rows))
+
+    def refuse_values(
+        self,
+        header: str,
+        rows: np.ndarray,
+        rule: str,
+        what: str,
+        *,
+        whole: bool,
+        remedy: str | None = None,
+    ) -> None:
+        """Refuse the rows (``whole``) or only their cell in a column."""
+        records = self.records(rows)
+        if whole:
+            self.problems.refuse(records, rule, what, column=header, remedy=remedy)
+        else:
+            self.problems.refuse_cells(records, rule, what, column=header, remedy=remedy)
+
+    def note_values(
+        self, header: str, rows: np.ndarray, rule: str, outcome: str, what: str, remedy: str | None = None
+    ) -> None:
+        """Add a finding about cells of a column."""
+        self.problems.note(rule, outcome, what, self.records(rows), column=header, remedy=remedy, place=None)
+
+
+def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Problems) -> Part:
+    """Take over a file's text: code and repair its columns, refuse what its shape or its characters refuse.
+
+    Parameters
+    ----------
+    text : TextTable
+        One row per record of the right shape.
+    spec, source : FileSpec, Source
+    problems : Problems
+        Receives the file's findings and refusals.
+
+    Returns
+    -------
+    Part
+    """
+    lines = np.append(text.lines, np.array([refusal.line for refusal in text.refused], dtype=np.int32))
+    place = problems.add_file(text.file, lines.astype(np.int32))
+    problems.findings.extend(text.findings)
+    n_rows = len(text.lines)
+    for number, refusal in enumerate(text.refused):
+        problems.refuse_silently(place.start + n_rows + number, refusal.rule, refusal.reason, refusal.column)
+    raw_columns = {header: encode_text(text.table.column(header)) for header in text.table.column_names}
+    spec = _add_constants(spec, raw_columns, n_rows)
+    part = Part(
+        source,
+        spec,
+        problems,
+        place,
+        n_rows,
+        dict(raw_columns),
+        {header: coded.values for header, coded in raw_columns.items()},
+        np.full(n_rows, -1, dtype=np.int16),
+    )
+    _refuse_bad_cells(part, text)
+    for header in part.columns:
+        _repair_column(part, header)
+    _mark_excluded(part)
+    return part
+
+
+def _add_constants(spec: FileSpec, columns: dict[str, Coded], n_rows: int) -> FileSpec:
+    """Put a declared constant beside the columns of the file, as if every row held it."""
+    named = {name: f"constants.{name}" for name in spec.constants}
+    for name, value in spec.constants.items():
+        columns[named[name]] = Coded(np.zeros(n_rows, dtype=np.int32), np.array([value], dtype=object))
+    return replace(spec, columns={**spec.columns, **named})
+
+
+def _refuse_bad_cells(part: Part, text: TextTable) -> None:
+    """Refuse the cells that could not be read, or their records where a row means nothing without them."""
+    essential = {part.spec.columns[name] for name in ESSENTIAL & set(part.spec.columns)}
+    row_of = {int(line): row for row, line in enumerate(text.lines)} if text.bad_cells else {}
+    alike: dict[tuple[str, str, str | None], list[int]] = {}
+    for cell in text.bad_cells:
+        alike.setdefault((cell.rule, cell.reason, cell.column), []).append(
+            part.place.start + row_of[cell.line]
+        )
+    for (rule, reason, column), records in alike.items():
+        if part.is_wide and column is not None and column not in essential:
+            part.problems.refuse_cells(np.array(records), rule, reason, column=column)
+        else:
+            part.problems.refuse(np.array(records), rule, reason, column=column)
+
+
+def _repair_column(part: Part, header: str) -> None:
+    """Bring the texts of a column to one spelling; ids keep blanks and case unless the source says so."""
+    coded = part.columns[header]
+    is_id = header in {part.spec.columns.get(name) for name in _IDS}
+    values, rules = repair_texts(coded.values)
+    if is_id:
+        values = np.where(rules == "", coded.values, values)
+        values = _normalise_keys(values, part.spec.key_normalise)
+    for rule, what in _REPAIRS.items():
+        rows = coded.rows(rules == rule)
+        if rows.any():
+            part.note_values(header, rows, rule, "repair_and_log", what)
+    part.columns[header] = Coded(coded.codes, values)
+
+
+def _normalise_keys(values: np.ndarray, how: tuple[str, ...]) -> np.ndarray:
+    for step in how:
+        values = np.array([getattr(text, step)() for text in values], dtype=object)
+    return values
+
+
+def refuse_hazards(part: Part, header: str, whole: bool) -> np.ndarray:
+    """Refuse texts that could do harm where they are shown, opened or used as a name.
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        Which distinct texts are refused.
+    """
+    coded = part.columns[header]
+    refused = np.zeros(len(coded.values), dtype=bool)
+    suspects = np.flatnonzero(match_texts(coded.values, r"[^A-Za-z0-9 _.]|\.\."))
+    for rule, (pattern, what) in _HAZARDS.items() if len(suspects) else ():
+        found = np.zeros(len(coded.values), dtype=bool)
+        found[suspects] = [bool(pattern.search(text)) for text in coded.values[suspects]]
+        rows = coded.rows(found & ~refused)
+        if rows.any():
+            part.refuse_values(header, rows, rule, what, whole=whole)
+        refused |= found
+    return refused
+
+
+def _mark_excluded(part: Part) -> None:
+    for number, block in enumerate(part.spec.exclude):
+        coded = part.columns[block.column]
+        wanted = {simplify_name(value) for value in block.values}
+        found = np.array([simplify_name(text) in wanted for text in coded.values], dtype=bool)
+        rows = coded.rows(found) & (part.excluded < 0)
+        part.excluded[rows] = number

@@ -1,0 +1,39 @@
+"""Rows to episodes: whose each row is, when it happened, what is constant within an episode."""
+
+from outcomes.records.episodes.attributes import Attribute, collect_attributes, refuse_conflicts, take_first
+from outcomes.records.episodes.links import Links, link_parts
+from outcomes.records.episodes.roster import count_sessions, find_excluded, keep_episodes
+from outcomes.records.episodes.switches import find_planned_therapy
+from outcomes.records.episodes.times import (
+    BASELINE,
+    RowTimes,
+    count_days,
+    find_time_zero,
+    list_timepoints,
+    read_day_numbers,
+    read_days,
+    read_row_times,
+    refuse_disorder,
+)
+
+__all__ = [
+    "BASELINE",
+    "Attribute",
+    "Links",
+    "RowTimes",
+    "collect_attributes",
+    "count_days",
+    "count_sessions",
+    "find_excluded",
+    "find_planned_therapy",
+    "find_time_zero",
+    "keep_episodes",
+    "link_parts",
+    "list_timepoints",
+    "read_day_numbers",
+    "read_days",
+    "read_row_times",
+    "refuse_conflicts",
+    "refuse_disorder",
+    "take_first",
+]

@@ -1,0 +1,192 @@
+"""When a row happened: its label, date or day; each episode's time zero; days counted from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from outcomes.facts import Source, read_schema, read_timepoints
+from outcomes.records.columns import (
+    NO_DATE,
+    Coded,
+    Part,
+    list_missing_codes,
+    map_dates,
+    map_numbers,
+    map_timepoints,
+)
+from outcomes.records.problems import Problems
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class RowTimes:
+    """When each row of a file happened, as far as the file says.
+
+    Parameters
+    ----------
+    timepoint : numpy.ndarray of int16
+        Position among `list_timepoints`, -1 without a label.
+    date, day : numpy.ndarray of int32
+        Days since 1970-01-01 and since time zero; `NO_DATE` where not given.
+    """
+
+    timepoint: np.ndarray = field(repr=False)
+    date: np.ndarray = field(repr=False)
+    day: np.ndarray = field(repr=False)
+
+    def take(self, rows: np.ndarray) -> RowTimes:
+        """Return the times of some rows."""
+        return RowTimes(self.timepoint[rows], self.date[rows], self.day[rows])
+
+
+def list_timepoints(source: Source) -> tuple[str, ...]:
+    """Return the ids of all time points a source may use: the standard ones, then its own."""
+    return (*read_timepoints(), *(id for id in source.timepoints if id not in read_timepoints()))
+
+
+def read_row_times(part: Part, run_day: int) -> RowTimes:
+    """Return when the rows of a file happened; rows in the future, or without any time, are refused."""
+    columns = part.spec.columns
+    times = RowTimes(
+        _read_labels(part, columns.get("timepoint")),
+        read_days(part, columns.get("date"), run_day, whole=part.spec.rows != "episode"),
+        read_day_numbers(part, columns.get("day"), whole=part.spec.rows != "episode"),
+    )
+    labelled = bool(part.spec.scores) and all(spec.timepoint for spec in part.spec.scores)
+    if part.spec.rows != "episode" and not labelled:
+        nowhere = (times.timepoint < 0) & (times.date == NO_DATE) & (times.day == NO_DATE) & part.accepted()
+        header = next((columns[name] for name in ("date", "timepoint", "day") if name in columns), None)
+        part.problems.refuse(
+            part.records(nowhere),
+            "TIME_MISSING",
+            "neither a date, a day nor a time point",
+            column=header,
+            remedy="map one of date, day or timepoint in [file.columns]",
+        )
+    return times
+
+
+def _read_labels(part: Part, header: str | None) -> np.ndarray:
+    if header is None:
+        return np.full(part.n_rows, -1, dtype=np.int16)
+    return number_timepoints(map_timepoints(part, header), part.source)
+
+
+def number_timepoints(labels: Coded, source: Source) -> np.ndarray:
+    """Return the position of each row's time point among `list_timepoints`."""
+    position = {id: i for i, id in enumerate(list_timepoints(source))}
+    number = np.array([position.get(value, -1) for value in labels.values] + [-1], dtype=np.int16)
+    return number[labels.codes]
+
+
+def read_days(part: Part, header: str | None, run_day: int, *, whole: bool) -> np.ndarray:
+    """Return a column of dates as day numbers, one per row; dates after the run are refused."""
+    if header is None:
+        return np.full(part.n_rows, NO_DATE, dtype=np.int32)
+    dates = map_dates(part, header, whole=whole)
+    future = (dates.values > run_day) & (dates.values != NO_DATE)
+    rows = dates.rows(future)
+    if rows.any():
+        part.refuse_values(
+            header,
+            rows,
+            "DATE_FUTURE",
+            "a date after the day of this run",
+            whole=whole,
+            remedy="correct the dates",
+        )
+    return dates.type_as(dates.values, future).spread(NO_DATE)
+
+
+def read_day_numbers(part: Part, header: str | None, *, whole: bool) -> np.ndarray:
+    """Return a column of days after time zero, one per row."""
+    if header is None:
+        return np.full(part.n_rows, NO_DATE, dtype=np.int32)
+    column = read_schema()["assessments"]["day"]
+    days = map_numbers(
+        part,
+        header,
+        missing=list_missing_codes(part, "day"),
+        low=column.minimum,
+        high=column.maximum,
+        whole_number=True,
+        whole=whole,
+        rule="DAY_RANGE",
+        what="not a possible day after time zero",
+    )
+    numbers = np.where(np.isnan(days.values), NO_DATE, days.values).astype(np.int32)
+    return Coded(days.codes, numbers).spread(NO_DATE)
+
+
+def find_time_zero(
+    n_episodes: int,
+    start: np.ndarray | None,
+    episode: np.ndarray,
+    date: np.ndarray,
+    is_baseline: np.ndarray,
+    labelled: bool,
+) -> np.ndarray:
+    """Return the date of each episode's time zero.
+
+    Parameters
+    ----------
+    n_episodes : int
+    start : numpy.ndarray of int32 or None
+        Recorded start date of each episode.
+    episode, date, is_baseline : numpy.ndarray
+        One entry per assessment.
+    labelled : bool
+        Whether the source labels its baselines; without labels the earliest assessment is time zero.
+
+    Returns
+    -------
+    numpy.ndarray of int32
+        The start date; where absent the earliest date of a baseline assessment; `NO_DATE` where neither
+        is known.
+    """
+    latest = np.iinfo(np.int32).max
+    zero = np.full(n_episodes, latest, dtype=np.int32)
+    dated = (date != NO_DATE) & (is_baseline if labelled else True)
+    np.minimum.at(zero, episode[dated], date[dated])
+    zero[zero == latest] = NO_DATE
+    return zero if start is None else np.where(start != NO_DATE, start, zero)
+
+
+def count_days(date: np.ndarray, zero: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """Return days after time zero: as given, else counted from the dates; `NO_DATE` where unknown."""
+    known = (date != NO_DATE) & (zero != NO_DATE)
+    counted = np.where(known, date - np.where(known, zero, 0), NO_DATE)
+    return np.where(day != NO_DATE, day, counted).astype(np.int32)
+
+
+def refuse_disorder(
+    record: np.ndarray,
+    episode: np.ndarray,
+    date: np.ndarray,
+    is_baseline: np.ndarray,
+    is_follow_up: np.ndarray,
+    n_episodes: int,
+    header: str | None,
+    problems: Problems,
+) -> None:
+    """Refuse follow-ups dated before their episode's baseline, and that baseline."""
+    dated = date != NO_DATE
+    baseline = np.full(n_episodes, np.iinfo(np.int32).max, dtype=np.int32)
+    at_start = dated & is_baseline
+    np.minimum.at(baseline, episode[at_start], date[at_start])
+    baseline[baseline == np.iinfo(np.int32).max] = NO_DATE
+    early = dated & is_follow_up & (date < baseline[episode])
+    if not early.any():
+        return
+    troubled = np.zeros(n_episodes, dtype=bool)
+    troubled[episode[early]] = True
+    problems.refuse(
+        record[early | (is_baseline & troubled[episode])],
+        "DATE_ORDER",
+        "a follow-up dated before its baseline",
+        column=header,
+        outcome="quarantine_patient_pair",
+    )

@@ -1,0 +1,154 @@
+"""The mapped columns of a Parquet file, as text."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outcomes.facts import FileSpec, read_facts
+from outcomes.records.files.cells import RawColumns
+from outcomes.records.files.findings import FileFindings
+from outcomes.records.files.headers import check_width, match_headers, name_headers
+
+_EXTENSION_KEY = b"ARROW:extension:name"
+
+
+def read_parquet_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
+    """Read the mapped columns of a Parquet file.
+
+    Texts, numbers, decimals, booleans, dates and timestamps are read, dictionary-encoded or not; nested and
+    binary columns cannot be mapped, and extension types refuse the file. Null is a blank cell.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    spec : FileSpec
+    findings : FileFindings
+
+    Raises
+    ------
+    RecordsError
+        With all findings, when the file is refused.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        footer = pq.read_metadata(pa.BufferReader(content))
+        _check_extensions(footer, findings)
+        findings.stop()
+        schema = footer.schema.to_arrow_schema()
+        positions = _check_columns(schema, footer, spec, findings)
+        _check_size(footer, schema, positions, len(content), findings)
+        findings.stop()
+        names = [schema.names[place] for place in positions]
+        table = pq.ParquetFile(pa.BufferReader(content)).read(
+            columns=list(dict.fromkeys(names)), use_threads=False
+        )
+        table.validate(full=True)
+    except (pa.ArrowException, OSError):
+        findings.refuse("PARQUET_CORRUPT", "the file is damaged or cut off", remedy="export it again")
+        findings.stop()
+    columns = {mapped: _spell(table.column(name)) for mapped, name in zip(spec.mapped, names, strict=True)}
+    lines = np.arange(1, table.num_rows + 1, dtype=np.int32)
+    return RawColumns(columns, lines, name_headers(schema.names, spec.mapped, positions), typed=True)
+
+
+def _check_extensions(footer, findings: FileFindings) -> None:
+    """Refuse extension types by the raw metadata, before any of it is turned into types."""
+    metadata = footer.metadata or {}
+    try:
+        stored = base64.b64decode(metadata.get(b"ARROW:schema", b""), validate=True)
+    except binascii.Error:
+        stored = _EXTENSION_KEY
+    if _EXTENSION_KEY in stored:
+        what = "a column has an extension type, which may carry code"
+        findings.refuse("PARQUET_EXTENSION", what, remedy="export plain texts, numbers and dates")
+
+
+def _check_columns(schema: pa.Schema, footer, spec: FileSpec, findings: FileFindings) -> list[int]:
+    """Match the mapped headers and refuse what cannot be text; note types that were converted."""
+    check_width(schema.names, 1, findings)
+    if not footer.num_rows:
+        findings.refuse("FILE_NO_ROWS", "the file has columns and no records", remedy="export it again")
+    positions = match_headers(schema.names, spec.mapped, 1, findings)
+    for name, place in zip(spec.mapped, positions, strict=True):
+        kind = _get_value_type(schema.field(place).type) if place >= 0 else pa.string()
+        if not _is_readable(kind):
+            what = f"cells of type {kind} are no records"
+            findings.refuse(
+                "PARQUET_TYPES", what, column=name, remedy="export plain texts, numbers and dates"
+            )
+        elif not pa.types.is_string(schema.field(place).type):
+            findings.accept("PARQUET_TYPES", f"{schema.field(place).type} was read as text", column=name)
+    return positions
+
+
+def _get_value_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _is_readable(kind: pa.DataType) -> bool:
+    tests = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_decimal,
+        pa.types.is_boolean,
+        pa.types.is_date,
+        pa.types.is_timestamp,
+        pa.types.is_null,
+    )
+    return any(test(kind) for test in tests)
+
+
+def _check_size(footer, schema: pa.Schema, positions: list[int], packed: int, findings: FileFindings) -> None:
+    """Refuse what would grow too far in memory, judged by the footer alone.
+
+    Encodings can hide a size, so the plain width of fixed columns counts beside the sizes that are stated.
+    """
+    limits = read_facts("limits")["parquet"]
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    stated = sum(group.total_byte_size for group in groups)
+    plain = footer.num_rows * 8 * len(positions)
+    size = max(stated, plain)
+    inflated = stated > limits["ratio_from_bytes"] and stated > limits["max_ratio"] * packed
+    if footer.num_rows > limits["max_rows"] or size > limits["max_bytes"] or inflated:
+        what = f"in memory, the file's {footer.num_rows} records would take {size} bytes or more"
+        findings.refuse("PARQUET_BOMB", what, remedy="export the needed columns only, or split the export")
+
+
+def _spell(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column's cells as text; null is blank."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        texts = _trim_decimals(column.cast(pa.string()))
+    elif pa.types.is_boolean(kind):
+        texts = pc.if_else(column, "TRUE", "FALSE")
+    elif pa.types.is_timestamp(kind):
+        texts = _spell_timestamps(column)
+    else:
+        texts = column.cast(pa.string())
+    return pc.fill_null(texts, "")
+
+
+def _trim_decimals(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Leave out zeros that end the decimals: 7.50 is 7.5, 7.00 is 7; NaN is blank."""
+    trimmed = pc.replace_substring_regex(texts, r"^([-+]?\d+)\.0*$", r"\1")
+    trimmed = pc.replace_substring_regex(trimmed, r"^([-+]?\d+\.\d*[1-9])0+$", r"\1")
+    return pc.if_else(pc.equal(trimmed, "nan"), "", trimmed)
+
+
+def _spell_timestamps(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return timestamps in ISO form; those at midnight without a time zone as dates."""
+    texts = pc.replace_substring(column.cast(pa.timestamp("us", column.type.tz)).cast(pa.string()), " ", "T")
+    texts = pc.replace_substring_regex(texts, r"\.0+", "")
+    return texts if column.type.tz else pc.replace_substring_regex(texts, r"T00:00:00$", "")

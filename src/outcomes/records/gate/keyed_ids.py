@@ -1,0 +1,60 @@
+"""Record numbers replaced at the door by a keyed hash, so that ids in memory are never the source's."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from pathlib import Path
+
+import numpy as np
+
+from outcomes.facts import Source
+from outcomes.records.episodes import Links
+from outcomes.records.quarantine import open_private_folder
+
+_KEY_BYTES = 32
+_SHOWN = 16  # hexadecimal digits: 64 bits, so that two of a million ids meet with probability below 1e-7
+
+
+def rekey_links(links: Links, source: Source, private_folder: Path) -> Links:
+    """Replace the ids of episodes and patients by keyed hashes.
+
+    Parameters
+    ----------
+    links : Links
+        After every check of the ids as they stand in the files.
+    source : Source
+        With ``rekey = true``.
+    private_folder : Path
+        Holds the key, made on first use; with another key the same patient gets another id.
+
+    Returns
+    -------
+    Links
+        In the order of the new ids, so that the order tells nothing of the old ones.
+    """
+    key = read_key(source.name, private_folder)
+    episodes = np.array([_hide(name, key) for name in links.episodes], dtype=object)
+    patients = np.array([_hide(name, key) for name in links.patients], dtype=object)
+    order = np.argsort(episodes.astype(str), kind="stable")
+    position = np.append(np.argsort(order), -1).astype(np.int32)
+    return Links(episodes[order], patients[order], [position[rows] for rows in links.rows])
+
+
+def _hide(name: str, key: bytes) -> str:
+    return hmac.new(key, name.encode("utf-8"), hashlib.sha256).hexdigest()[:_SHOWN]
+
+
+def read_key(source_name: str, private_folder: Path) -> bytes:
+    """Return the key of a source, made from the system's random numbers on first use."""
+    folder = open_private_folder(open_private_folder(private_folder) / "keys")
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in source_name)
+    path = folder / f"{name}.key"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(os.urandom(_KEY_BYTES))
+    return path.read_bytes()

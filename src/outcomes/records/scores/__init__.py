@@ -1,0 +1,6 @@
+"""Columns to scores: what was measured, and the assessments of all files side by side."""
+
+from outcomes.records.scores.assessments import Assessments, gather_assessments
+from outcomes.records.scores.measures import Measure, build_measure
+
+__all__ = ["Assessments", "Measure", "build_measure", "gather_assessments"]
