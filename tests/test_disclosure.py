@@ -66,7 +66,7 @@ def assert_silent(row):
 @pytest.mark.parametrize("n", [K - 1, K, K + 1, 1])
 @pytest.mark.parametrize(
     "statistic",
-    ["mean", "mean_score", "sd_improvement", "mean_improvement", "srm", "ses", "regression_to_mean_low"],
+    ["mean", "sd", "mean_score", "mean_improvement", "srm", "ses", "regression_to_mean_low"],
 )
 def test_a_statistic_needs_k_patients(statistic, n):
     row = one(mean(n, statistic), {"all": people(n)})

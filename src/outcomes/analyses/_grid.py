@@ -11,6 +11,7 @@ import pandas as pd
 
 from outcomes.cohort import STATUSES, Cohort
 from outcomes.errors import AnalysisError
+from outcomes.facts import read_schema
 
 #: Group of those whose value of the grouping column is not recorded.
 NOT_RECORDED = "not_recorded"
@@ -137,6 +138,15 @@ def arrange_grid(cohort: Cohort, by: str = "therapy") -> Grid:
     )  # fmt: skip
 
 
+def may_group(column: str) -> bool:
+    """Return whether the values of a column of episodes may name groups.
+
+    Ids, dates and numbers may not: as names of groups they would stand on a page, one patient each.
+    """
+    held = read_schema()["episodes"].get(column)
+    return held is not None and held.type in ("category", "flag") and column != "excluded"
+
+
 def _align_episodes(cohort: Cohort, ids: pd.Series) -> pd.DataFrame:
     episodes = cohort.episodes
     if np.array_equal(episodes["episode_id"].to_numpy(object), ids.to_numpy(object)):
@@ -148,8 +158,8 @@ def _find_groups(
     cohort: Cohort, first: pd.DataFrame, episodes: pd.DataFrame, by: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     held = first if by in ("therapy", "site", "therapist") else episodes
-    if by not in held.columns or by in ("episode_id", "patient", "patient_id"):
-        known = [name for name in episodes.columns if name not in ("episode_id", "patient", "patient_id")]
+    known = [name for name in episodes.columns if may_group(name)]
+    if by not in held.columns or not may_group(by):
         raise AnalysisError(f"There is no column {by!r} to group by; choose one of: {', '.join(known)}.")
     values = held[by]
     names = list(cohort.therapies) if by == "therapy" else sorted(values.dropna().astype(str).unique())

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from outcomes.analyses._declaration import percent, say
+from outcomes.analyses._grid import may_group
 from outcomes.analyses._interval import estimate_share
 from outcomes.analyses._rows import Rows
+from outcomes.errors import AnalysisError
 from outcomes.facts import read_schema, read_timepoints
 from outcomes.records.tables import Records
 from outcomes.result import Result, build_result
@@ -39,6 +41,11 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
         the episodes (``term``) and, per instrument (``outcome``), ``share_assessed`` of the episodes with a
         score at ``baseline``, at a ``follow_up`` (``level``) or ``ever``, and ``n_without_score``:
         assessments from which too few items were answered to compute a score.
+
+    Raises
+    ------
+    AnalysisError
+        When `by` is no column that may name groups: ids, dates and numbers may not.
 
     Examples
     --------
@@ -89,6 +96,9 @@ def _place_episodes(records: Records) -> np.ndarray:
 
 
 def _find_groups(episodes: pd.DataFrame, by: str) -> list[tuple[str, np.ndarray]]:
+    if not may_group(by):
+        known = [name for name in read_schema()["episodes"] if may_group(name)]
+        raise AnalysisError(f"Episodes are not grouped by {by!r}; choose one of: {', '.join(known)}.")
     everyone = [("all", np.arange(len(episodes)))]
     if by not in episodes or not episodes[by].notna().any():
         return everyone

@@ -26,7 +26,8 @@ def protect_lines(
     A line is what adds up: the groups of a count, the levels of a term, the parts of a total, the steps of
     a flow. A line with one withheld cell, or with withheld cells that hold fewer than k patients
     together, loses its smallest shown cell; where none is left it loses its total. Means do not add up, but
-    a mean over all groups does give the one that is missing: that mean is withheld.
+    a mean or share over all groups does give that of the missing ones: it is withheld, as is that of one half
+    where the other half's is. A difference in a category whose shares are withheld would give them.
 
     Parameters
     ----------
@@ -46,13 +47,18 @@ def protect_lines(
     """
     now = list(fates)
     weights = [size.part for size in sizes]
+    others = [size.sets.get("without", size.whole) for size in sizes]
     names = [_name(row) for row in table.itertuples(index=False)]
     lines, chains = list(_find_lines(table, rules)), list(_find_chains(table, rules))
     while True:
         before = list(now)
         for parts, total, adds in lines:
-            for i in _cells_to_lose(parts, total, adds, now, weights, names, rules.k):
+            for i in _cells_to_lose(
+                parts, total, adds, now, weights, weights if adds else others, names, rules.k
+            ):
                 now[i] = "withheld"
+        for i in _differences_that_tell(table, now, rules):
+            now[i] = "withheld"
         for first, steps in chains:
             _protect_chain(first, steps, now, weights, names, rules.k)
         if now == before:
@@ -69,15 +75,17 @@ def _cells_to_lose(
     adds: bool,
     fates: Sequence[str],
     weights: Sequence[int],
+    others: Sequence[int],
     names: Sequence[Hashable],
     k: int,
 ) -> Iterable[int]:
     """Return the cells that one line loses beside those that it has lost already."""
     unseen = [i for i in parts if fates[i] in _UNSEEN]
-    if not unseen or (len(unseen) > 1 and sum(weights[i] for i in unseen) >= k):
+    held = min(sum(side[i] for i in unseen) for side in (weights, others))
+    if not unseen or (len(unseen) > 1 and held >= k):
         return []
-    if not adds:
-        return [total] if len(unseen) == 1 and total is not None and fates[total] == "shown" else []
+    if not adds and total is not None:
+        return [total] if fates[total] == "shown" else []
     shown = sorted((weights[i], names[i], i) for i in parts if fates[i] == "shown" and weights[i] > 0)
     if shown:
         return [shown[0][2]]
@@ -98,8 +106,10 @@ def _lines_across_groups(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[li
             continue
         parts = [i for i in indices if groups[i] != _WHOLE]
         whole = [i for i in indices if groups[i] == _WHOLE]
-        if len(parts) > 1:
-            yield parts, whole[0] if whole else None, kind == "count"
+        halves = not whole and {groups[i] for i in parts} == set(rules.roles["halves"])
+        adds = kind == "count"
+        if len(parts) > 1 and (adds or whole or (halves and kind in ("share", "score"))):
+            yield parts, whole[0] if whole else None, adds
 
 
 def _lines_across_levels(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], int | None, bool]]:
@@ -118,6 +128,25 @@ def _lines_across_parts(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[lis
             total = [i for i in indices if statistics[i] == entry["total"]]
             if len(parts) > 1:
                 yield parts, total[0] if total else None, True
+
+
+def _differences_that_tell(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -> list[int]:
+    """Return the shown differences in a category of which a share is withheld in one of the groups.
+
+    One standardised difference and the shares of one group give those of the other.
+    """
+    hidden = defaultdict(set)
+    for row, fate in zip(table.itertuples(index=False), fates, strict=True):
+        if row.statistic in rules.roles["adds_over_level"] and fate in _UNSEEN:
+            hidden[str(row.outcome), str(row.term), str(row.timepoint)].add(str(row.group))
+    found = []
+    for place, row in enumerate(table.itertuples(index=False)):
+        if row.statistic not in rules.roles["difference"] or fates[place] != "shown":
+            continue
+        groups = hidden[str(row.outcome), str(row.term), str(row.timepoint)]
+        if groups & {str(row.group), str(row.versus)} or (row.group == _WHOLE and groups):
+            found.append(place)
+    return found
 
 
 def _collect(table: pd.DataFrame, columns: Sequence[str]) -> Mapping[Hashable, list[int]]:

@@ -40,9 +40,20 @@ def drop_counts(text: str) -> str:
     return " ".join(kept)
 
 
-def drop_counts_of(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return texts without sentences that count, leaving out those that become empty."""
-    return tuple(kept for kept in map(drop_counts, texts) if kept)
+def choose_sentences(texts: Iterable[str], rules: Rules) -> tuple[str, ...]:
+    """Return texts without sentences that count, and without those that tell of very few or of all alike."""
+    kept_back = [_match_sentence(key) for key in rules.kept_back]
+    said = (text for text in texts if not any(pattern.fullmatch(text) for pattern in kept_back))
+    return tuple(kept for kept in map(drop_counts, said) if kept)
+
+
+def _match_sentence(key: str) -> re.Pattern[str]:
+    """Return what matches a sentence of the catalogue, whatever stands in its places."""
+    *sections, name = key.split(".")
+    held: Any = read_words().texts
+    for section in sections:
+        held = held[section]
+    return re.compile(".+".join(re.escape(part) for part in re.split(r"\{\w+\}", held[name])))
 
 
 def allow_provenance(provenance: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
@@ -73,6 +84,8 @@ def write_notes(fates: Sequence[str], bands: bool, rules: Rules) -> tuple[str, .
         notes.append(words.say("release.bands_note"))
     if counted.get("withheld") or counted.get("few"):
         notes.append(words.say("release.withheld_note", mark=words.say("release.withheld"), k=rules.k))
+    if counted.get("spread"):
+        notes.append(words.say("release.spread_note"))
     if counted.get("dropped"):
         notes.append(words.say("release.dropped_note", k=rules.k))
     if counted.get("not_compared"):

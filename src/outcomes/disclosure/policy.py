@@ -13,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from outcomes.disclosure.curves import thin_curves
 from outcomes.disclosure.lines import protect_lines
-from outcomes.disclosure.notes import allow_provenance, drop_counts, drop_counts_of, write_notes
+from outcomes.disclosure.notes import allow_provenance, choose_sentences, drop_counts, write_notes
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rounding import pick_band, round_away, round_count, round_p, round_share, round_to
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
@@ -34,6 +35,7 @@ from outcomes.result import WITH_ESTIMATE, Result
 _NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
 #: Never shown to a stakeholder: with them an exact count or a sum can be computed back.
 _NEVER = ("std_error", "df")
+_NO_TRACE = frozenset({"dropped", "not_compared", "spread"})
 
 
 def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Release:
@@ -89,21 +91,22 @@ def _release_to_team(result: Result, rules: Rules) -> Release:
 
 def _release_outside(result: Result, rules: Rules) -> Release:
     own, sizes = judge_rows(result, rules)
+    own = thin_curves(result.table, own, sizes, rules)
     fates = protect_lines(result.table, own, sizes, rules)
     rows = []
     for place, statistic in enumerate(result.table["statistic"]):
         if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
             fates[place] = "dropped"
     for row, fate, size in zip(result.table.to_dict("records"), fates, sizes, strict=True):
-        if fate not in ("dropped", "not_compared"):
+        if fate not in _NO_TRACE:
             named = {str(key): value for key, value in row.items()}
             rows.append(_write_outside(named, fate, size.whole, rules))
     table = _build_table(rows, result.table)
     bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
     return Release(
-        result.name, table, drop_counts(result.method), drop_counts_of(result.warnings),
+        result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),
         drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
-        "stakeholder", rules.k, sum(fate not in ("shown", "state") for fate in fates),
+        "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread") for fate in fates),
         write_notes(fates, bands, rules),
     )  # fmt: skip
 

@@ -29,6 +29,8 @@ class Rules:
         Which statistics count harm, compare therapies or add up over levels.
     sums, chains : tuple of mappings
         Statistics that add up, so that a withheld one could be computed from the others.
+    kept_back : tuple of str
+        Keys of sentences that do not leave.
     provenance : mapping
         What may be said of where a result comes from.
     """
@@ -39,6 +41,7 @@ class Rules:
     roles: Mapping[str, Any]
     sums: tuple[Mapping[str, Any], ...]
     chains: tuple[Mapping[str, str], ...]
+    kept_back: tuple[str, ...]
     provenance: Mapping[str, Any]
 
     @property
@@ -71,5 +74,5 @@ def read_rules(k: int) -> Rules:
     kind_of = {statistic: kind for kind, statistics in facts["kinds"].items() for statistic in statistics}
     return Rules(
         k, facts["cells"], kind_of, facts["roles"], tuple(facts["sums"]), tuple(facts["chains"]),
-        facts["provenance"],
+        tuple(facts["sentences"]["kept_back"]), facts["provenance"],
     )  # fmt: skip

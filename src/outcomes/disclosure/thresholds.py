@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outcomes.disclosure.rounding import pick_band
+from outcomes.disclosure.rounding import percent_multiple, pick_band
 from outcomes.disclosure.rules import Rules
 from outcomes.result import WITH_ESTIMATE, Result, Support
 
-#: What can become of a row. `few` is an upper bound in words; `dropped` rows leave no trace, not even
-#: their x.
-FATES = ("shown", "few", "state", "withheld", "dropped", "not_compared")
+#: What can become of a row. `few` is an upper bound in words; `dropped`, `not_compared` and `spread` rows
+#: leave no trace, not even their x.
+FATES = ("shown", "few", "state", "withheld", "dropped", "not_compared", "spread")
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,51 @@ def judge_rows(result: Result, rules: Rules) -> tuple[list[str], list[Sizes]]:
     bases = _group_sizes(table, sizes)
     constant = _find_constant(table, rules)
     fates = []
-    for row, size, base in zip(table.itertuples(index=False), sizes, bases, strict=True):
+    unseen = _count_unseen(table, sizes)
+    for row, size, base, absent in zip(table.itertuples(index=False), sizes, bases, unseen, strict=True):
         if _compares_unfairly(row, result.comparable, rules):
             fates.append("not_compared")
+        elif _is_spread_of_interval(row, rules):
+            fates.append("spread")
         elif _key(row) in constant and rules.kind_of.get(str(row.statistic)) == "score":
             fates.append("withheld")
         else:
             fates.append(_judge(row, size, base, rules))
+            if fates[-1] == "shown" and _tells_unseen(size, absent, rules):
+                fates[-1] = "withheld"
     return fates, sizes
+
+
+def _count_unseen(table: pd.DataFrame, sizes: list[Sizes]) -> list[int]:
+    """Return for shares of those due how many of them were not seen, by the share of those seen; else 0."""
+    seen: dict[tuple[str, ...], int] = {}
+    keys = [(str(row.statistic), *_key(row)[2:]) for row in table.itertuples(index=False)]
+    terms = table["term"].tolist()
+    for key, size, term in zip(keys, sizes, terms, strict=True):
+        if term == "seen":
+            seen[key] = size.whole
+    return [
+        size.whole - seen[key] if term == "due" and key in seen else 0
+        for key, size, term in zip(keys, sizes, terms, strict=True)
+    ]
+
+
+def _tells_unseen(size: Sizes, absent: int, rules: Rules) -> bool:
+    """Say whether a share of those due, beside that of those seen, gives the few who were not seen.
+
+    The two have the same numerator: in whole percents their quotient is the share seen, to a patient or two.
+    """
+    return 0 < absent < rules.k and percent_multiple(size.whole, rules.cells) == 1
 
 
 def _compares_unfairly(row: Any, comparable: bool | None, rules: Rules) -> bool:
     if row.statistic in rules.roles["comparison"]:
         return comparable is not True
     return comparable is False and not pd.isna(row.versus)
+
+
+def _is_spread_of_interval(row: Any, rules: Rules) -> bool:
+    return rules.roles["spread_of_interval"].get(str(row.statistic)) in ("", row.term)
 
 
 def _judge(row: Any, size: Sizes, base: int, rules: Rules) -> str:

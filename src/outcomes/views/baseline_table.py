@@ -56,8 +56,15 @@ def tabulate_baseline(
     caption = words.say("views.caption.baseline" if len(groups) > 1 else "views.caption.baseline_one")
     return build_table_view(
         "baseline", releases, pd.DataFrame(rows, columns=["row", *headings]), stub="", headings=headings,
-        caption=caption, released=baseline.table,
+        caption=caption, released=_drop_pairs(baseline),
     )  # fmt: skip
+
+
+def _drop_pairs(baseline: Release) -> pd.DataFrame:
+    """Return the rows of the table; for stakeholders without the pairs of which it shows the largest only."""
+    if baseline.audience == "team":
+        return baseline.table
+    return baseline.table[baseline.table["statistic"] != "smd"]
 
 
 def tabulate_nonresponse(nonresponse: Release, *, timepoints: Mapping[str, Timepoint] | None = None) -> View:
@@ -121,7 +128,8 @@ def _describe_term(
             for statistic in ("mean", "sd")
         )
         cells = {group: _pair(means, sds, group) for group in groups}
-        return [{"row": words.say("views.table.mean_sd", label=label), **cells}]
+        name = "mean_only" if sds.empty else "mean_sd"
+        return [{"row": words.say(f"views.table.{name}", label=label), **cells}]
     shares = own[own["statistic"] == "share"]
     levels = list(shares["level"].drop_duplicates())
     # One of two levels says all: the other is what remains.

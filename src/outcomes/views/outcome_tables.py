@@ -47,13 +47,17 @@ def tabulate_change(
             rows.append({"row": capitalise(labels.time(time)), **_score_cells(held, time, change)})
     headings = {
         "n": words.say("views.table.patients"),
-        "score": words.say("views.table.score", measure=labels.measure),
+        "score": words.say(f"views.table.{_name_score(change)}", measure=labels.measure),
         "improvement": words.say("views.table.improvement"),
     }
     return build_table_view(
         "change", (change,), pd.DataFrame(rows, columns=["row", *headings]), headings=headings, groups=blocks,
         stub=words.say("views.table.time"), caption=words.say("views.caption.change"), released=change.table,
     )  # fmt: skip
+
+
+def _name_score(change: Release) -> str:
+    return "score" if (change.table["statistic"] == "sd_score").any() else "score_mean"
 
 
 def _own_groups(release: Release, labels: Labels) -> list[str]:
