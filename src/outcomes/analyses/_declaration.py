@@ -72,10 +72,16 @@ def trace_provenance(cohort: Cohort) -> dict[str, Any]:
         "covariates": list(cohort.covariates),
         "timepoints": {id: asdict(entry) for id, entry in cohort.timepoints.items()},
         "therapies": {id: asdict(entry) for id, entry in cohort.therapies.items()},
-        "caveats": list(cohort.source.caveats),
+        "caveats": [*cohort.source.caveats, *_say_unverified(cohort)],
         "rules": dict(cohort.rules),
         "n_patients": int(cohort.episodes["patient"].nunique()),
     }
+
+
+def _say_unverified(cohort: Cohort) -> list[str]:
+    """Return what to say of an instrument whose facts nobody has held against a public source."""
+    instrument = cohort.instrument
+    return [] if instrument.verified else [say("unverified_instrument", instrument=instrument.name)]
 
 
 def state_estimand(cohort: Cohort, summary: str, timepoints: Iterable[str]) -> str:

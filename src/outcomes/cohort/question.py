@@ -81,6 +81,7 @@ def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
     asked = records.source.primary
     measure = _settle_instrument(records, given["instrument"] or asked.get("instrument"))
     variant = _settle_variant(records, measure, given["variant"] or _own_variant(asked, measure))
+    measure = read_instrument(f"{measure.id}:{variant or ''}")  # a subscale's own range and direction
     known = list_timepoints(records)
     found = _find_timepoints(records, measure, variant, known)
     chosen = _settle_timepoints(found, known, given["timepoints"])

@@ -71,7 +71,7 @@ def round_p(value: float, cells: Mapping[str, Any]) -> float:
 def score_decimals(outcome: object, cells: Mapping[str, Any]) -> int:
     """Return the decimals of a score: 1, or more where the instrument's whole range is narrow."""
     try:
-        instrument = read_instrument(str(outcome).split(":")[0])
+        instrument = read_instrument(str(outcome))
     except FactsError:
         return 1
     width = instrument.maximum - instrument.minimum

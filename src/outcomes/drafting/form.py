@@ -99,7 +99,7 @@ def list_form_columns(spec: FileSpec) -> list[FormColumn]:
     for score in spec.scores:
         if score.date_column and all(column.header != score.date_column for column in columns):
             columns.append(FormColumn(score.date_column, hints["visit_date"], kind="date"))
-        instrument = read_instrument(score.instrument)
+        instrument = read_instrument(f"{score.instrument}:{score.variant or ''}")
         # A sum or percentage of items is no whole number once an item is blank; a single item is.
         whole = instrument.scoring["rule"] == "single" and instrument.scoring.get("item_step") == 1
         columns.append(

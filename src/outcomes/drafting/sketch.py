@@ -237,7 +237,7 @@ def _describe_scale(column: SheetColumn, role: Role) -> dict[str, str]:
     """Return a question about the scale or the variant where an instrument needs one."""
     if role.name is None:
         return {}
-    instrument, asked = read_instrument(role.name), {}
+    instrument, asked = read_instrument(f"{role.name}:{role.variant or ''}"), {}
     numbers = [float(str(cell).replace(",", ".").rstrip("% ")) for cell in column.filled if is_number(cell)]
     outside = sum(not instrument.minimum <= number <= instrument.maximum for number in numbers)
     if numbers and outside > len(numbers) / 2:

@@ -27,6 +27,11 @@ class Measure:
     variant: str | None
 
     @property
+    def direction(self) -> str:
+        """Direction of the score; a subscale has its own."""
+        return read_instrument(f"{self.instrument}:{self.variant or ''}").direction
+
+    @property
     def label(self) -> str:
         """How a list calls it."""
         name = read_instrument(self.instrument).name
@@ -59,7 +64,7 @@ def list_measures(records: Records) -> tuple[Measure, ...]:
         for instrument, variant in held.astype("object").itertuples(index=False)
     }
     primary = records.source.primary.get("instrument")
-    directed = (measure for measure in found if read_instrument(measure.instrument).direction != "none")
+    directed = (measure for measure in found if measure.direction != "none")
     return tuple(sorted(directed, key=lambda measure: (measure.instrument != primary, measure.label)))
 
 

@@ -151,7 +151,7 @@ def read_labels(
     outcome = _find_outcome(releases, origin)
     groups = (group for release in releases for group in _find_groups(release))
     return Labels(
-        read_instrument(outcome.split(":")[0]),
+        read_instrument(outcome),
         outcome.partition(":")[2] or None,
         _complete(
             named_therapies,

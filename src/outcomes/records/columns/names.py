@@ -172,12 +172,15 @@ def map_timepoints(part: Part, header: str) -> Coded:
 
 
 def list_instrument_spellings() -> dict[str, str]:
-    """Return every known spelling of an instrument, simplified, to its id."""
+    """Return every known spelling of an instrument, simplified, to its id; LOINC codes of scores too."""
     spellings: dict[str, str] = {}
     for id in list_instruments():
         instrument = read_instrument(id)
         names = [*instrument.aliases, instrument.name, instrument.short_name, id]
+        names += [code for code, meaning in instrument.loinc.items() if " item " not in meaning]
         spellings |= {simplify_name(name): id for name in names}
+        for variant, subscale in instrument.subscales.items():
+            spellings |= {simplify_name(code): f"{id}:{variant}" for code in subscale.loinc}
     return spellings
 
 

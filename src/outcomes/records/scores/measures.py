@@ -38,11 +38,14 @@ class Measure:
 
 
 def build_measure(name: str) -> Measure:
-    """Return the measure called ``id`` or ``id:variant``, refusing a variant the instrument lacks."""
-    id, _, variant = name.partition(":")
-    instrument = read_instrument(id)
-    instrument.check_variant(variant or None)
-    return Measure(instrument, variant or None)
+    """Return the measure called ``id`` or ``id:variant``, refusing a variant the instrument lacks.
+
+    A subscale's range, direction and rule are its own.
+    """
+    variant = name.partition(":")[2] or None
+    instrument = read_instrument(name)
+    instrument.check_variant(variant)
+    return Measure(instrument, variant)
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,10 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
         remedy = "if it means missing, add its spelling to [[file.scores]]: missing = [...]"
         part.refuse_values(spec.items[item - 1], rows, str(rule), what, whole=not part.is_wide, remedy=remedy)
     answered: np.ndarray = np.asarray((~np.isnan(items)).any(axis=1))
+    for key, flagged in scores.flags.groupby(["item", "meaning"], sort=True):
+        item, meaning = int(str(key[0])), str(key[1])
+        rows = np.isin(np.arange(part.n_rows), flagged["row"].to_numpy(dtype=np.int64))
+        part.note_values(spec.items[max(item - 1, 0)], rows, "SCORE_FLAG", "accept_with_warning", meaning)
     unusable[problems["row"].to_numpy(dtype=np.int64)] = True
     score = np.where(unusable, np.nan, scores.score)
     if spec.column is not None:
