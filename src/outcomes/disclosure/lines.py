@@ -53,9 +53,7 @@ def protect_lines(
     while True:
         before = list(now)
         for parts, total, adds in lines:
-            for i in _cells_to_lose(
-                parts, total, adds, now, weights, weights if adds else others, names, rules.k
-            ):
+            for i in _cells_to_lose(parts, total, adds, now, weights, others, names, rules.k):
                 now[i] = "withheld"
         for i in _differences_that_tell(table, now, rules):
             now[i] = "withheld"
@@ -81,7 +79,9 @@ def _cells_to_lose(
 ) -> Iterable[int]:
     """Return the cells that one line loses beside those that it has lost already."""
     unseen = [i for i in parts if fates[i] in _UNSEEN]
-    held = min(sum(side[i] for i in unseen) for side in (weights, others))
+    # A share over all groups gives, less those shown, both sides of the shares that are not.
+    sides = (weights,) if adds else (weights, others)
+    held = min(sum(side[i] for i in unseen) for side in sides)
     if not unseen or (len(unseen) > 1 and held >= k):
         return []
     if not adds and total is not None:
