@@ -102,7 +102,8 @@ def _lines_across_groups(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[li
     groups, statistics = table["group"].tolist(), table["statistic"].tolist()
     for indices in _collect(table, (*_LINE, "level")).values():
         kind = rules.kind_of.get(str(statistics[indices[0]]))
-        if kind in ("check", "verdict"):
+        # A band spans k patients in every group, so that bands give nothing away together.
+        if kind in ("check", "verdict", "band"):
             continue
         parts = [i for i in indices if groups[i] != _WHOLE]
         whole = [i for i in indices if groups[i] == _WHOLE]

@@ -42,7 +42,7 @@ def tabulate_baseline(
         say so.
     """
     labels = read_labels(baseline, therapies=therapies, timepoints=timepoints)
-    groups = [group for group in labels.order(baseline.table["group"].dropna()) if group != WHOLE]
+    groups = _choose_columns(baseline, labels)
     releases = (baseline,) if completeness is None else (baseline, completeness)
     if not baseline.table["shown"].any():
         return build_empty_view("baseline", "table", releases, explain_absence(baseline))
@@ -51,13 +51,23 @@ def tabulate_baseline(
         rows += _seen_row(completeness, groups, labels)
     headings = {group: labels.title(group) for group in groups}
     words = read_words()
-    if len(groups) > 1:
+    several = len(set(groups) - {WHOLE}) > 1
+    if several:
         headings["largest"] = words.say("views.table.largest")
-    caption = words.say("views.caption.baseline" if len(groups) > 1 else "views.caption.baseline_one")
+    caption = words.say("views.caption.baseline" if several else "views.caption.baseline_one")
     return build_table_view(
         "baseline", releases, pd.DataFrame(rows, columns=["row", *headings]), stub="", headings=headings,
         caption=caption, released=_drop_pairs(baseline),
     )  # fmt: skip
+
+
+def _choose_columns(baseline: Release, labels: Labels) -> list[str]:
+    """Return the therapies in order, and all together where some therapy's numbers are withheld."""
+    groups = [group for group in labels.order(baseline.table["group"].dropna()) if group != WHOLE]
+    described = baseline.where(statistic=["mean", "share"]).table
+    whole = described["shown"][described["group"] == WHOLE].any()
+    hidden = (~described["shown"] & (described["group"] != WHOLE)).any()
+    return [*groups, WHOLE] if len(groups) > 1 and whole and hidden else groups
 
 
 def _drop_pairs(baseline: Release) -> pd.DataFrame:

@@ -42,9 +42,15 @@ def tabulate_change(
     rows, blocks = [], []
     for group in _own_groups(change, labels):
         held = _index(change, group)
-        for time in labels.order_times(change.table["timepoint"]):
+        times = labels.order_times(change.table["timepoint"])
+        shown = [time for time in times if _has_number(held, time)]
+        for time in shown:
             blocks.append(labels.title(group))
             rows.append({"row": capitalise(labels.time(time)), **_score_cells(held, time, change)})
+        if len(shown) < len(times):
+            blocks.append(labels.title(group))
+            name = "other_times" if shown else "all_times"
+            rows.append({"row": words.say(f"views.table.{name}"), "score": words.say("release.withheld")})
     headings = {
         "n": words.say("views.table.patients"),
         "score": words.say(f"views.table.{_name_score(change)}", measure=labels.measure),
@@ -54,6 +60,12 @@ def tabulate_change(
         "change", (change,), pd.DataFrame(rows, columns=["row", *headings]), headings=headings, groups=blocks,
         stub=words.say("views.table.time"), caption=words.say("views.caption.change"), released=change.table,
     )  # fmt: skip
+
+
+def _has_number(held: Mapping[tuple[str, str], Any], time: str) -> bool:
+    """Say whether a time point has a row of its own: a number, or a reason other than too few patients."""
+    row = held.get(("mean_score", time))
+    return row is not None and (bool(row.shown) or row.display != read_words().say("release.withheld"))
 
 
 def _name_score(change: Release) -> str:
@@ -106,15 +118,16 @@ def tabulate_responders(
     held = responders.where(timepoint=time, statistic=["share_improved", "share_worse"])
     if not len(held.table) or not held.table["display"].ne("").any():
         return build_empty_view("responders", "table", (responders,), explain_absence(responders))
+    words = read_words()
     rows, blocks = [], []
     for level in held.table["level"].drop_duplicates():
         cells = {
             (row.group, row.statistic, row.term): row for row in list_rows(held.where(level=level).table)
         }
-        for group in _own_groups(held, labels):
+        for named in _merge_withheld(_own_groups(held, labels), held, str(level)):
             blocks.append(name_rule(str(level), labels))
-            rows.append({"row": labels.title(group), **_responder_cells(cells, group, responders)})
-    words = read_words()
+            title = labels.title(named[0]) if len(named) == 1 else words.say("views.table.each_therapy")
+            rows.append({"row": title, **_responder_cells(cells, named[0], responders)})
     seen, due = words.say("views.table.of_seen"), words.say("views.table.of_due")
     headings = {
         "n": words.say("views.table.patients"),
@@ -127,6 +140,15 @@ def tabulate_responders(
         groups=blocks, stub=words.say("views.table.therapy"), released=held.table,
         caption=words.say("views.caption.responders", time=labels.time(str(time))),
     )  # fmt: skip
+
+
+def _merge_withheld(groups: list[str], held: Release, level: str) -> list[list[str]]:
+    """Return the groups of a rule row by row: the therapies in one where everything of all is withheld."""
+    therapies = [group for group in groups if group != WHOLE]
+    own = held.where(level=level, group=therapies).table
+    if len(therapies) > 1 and (own["display"] == read_words().say("release.withheld")).all():
+        return [therapies, [WHOLE]] if WHOLE in groups else [therapies]
+    return [[group] for group in groups]
 
 
 def _responder_cells(cells: Mapping[Any, Any], group: str, release: Release) -> dict[str, str]:
