@@ -23,7 +23,8 @@ from outcomes.errors import AnalysisError
 from outcomes.facts import read_words
 from outcomes.result import build_result
 from outcomes.synthetic import simulate_clinic
-from outcomes.views import tabulate_baseline, tabulate_change
+from outcomes.views import draw_cumulative, tabulate_baseline, tabulate_change
+from outcomes.views.view import read_view, write_view
 
 K = 11
 
@@ -207,3 +208,24 @@ def test_every_shown_row_has_k_patients_on_every_side(cohort):
             not released.loc[~released["shown"], ["estimate", "conf_low", "conf_high"]].notna().any(axis=None)
         )
         assert (released["n"].dropna() % 5 == 0).all() and pd.isna(released["std_error"]).all()
+
+
+def test_a_rounded_number_stays_round_on_its_way_to_a_page(cohort, tmp_path):
+    view = tabulate_baseline(release(describe_baseline(cohort)))
+    write_view(view, tmp_path)
+    kept = read_view(tmp_path, view.id).table
+    assert kept["estimate"].dropna().tolist() == view.table["estimate"].dropna().tolist()
+    assert all(len(repr(value)) <= 6 for value in kept["estimate"].dropna())
+
+
+def test_a_curve_of_one_point_is_not_drawn(cohort):
+    view = draw_cumulative(release(trace_cumulative(cohort)))
+    assert view.png is None or (view.table.groupby("group").size() > 1).all()
+
+
+def test_what_is_withheld_whole_is_said_once(cohort):
+    for view in (
+        tabulate_change(release(summarise_change(cohort))),
+        tabulate_baseline(release(describe_baseline(cohort))),
+    ):
+        assert view.html.count("withheld") < 60

@@ -141,6 +141,8 @@ def _describe_term(
         name = "mean_only" if sds.empty else "mean_sd"
         return [{"row": words.say(f"views.table.{name}", label=label), **cells}]
     shares = own[own["statistic"] == "share"]
+    if (shares.loc[shares["group"].isin(groups), "display"] == words.say("release.withheld")).all():
+        return [{"row": label, **dict.fromkeys(groups, words.say("release.withheld"))}]
     levels = list(shares["level"].drop_duplicates())
     # One of two levels says all: the other is what remains.
     return [

@@ -73,6 +73,8 @@ def draw_cumulative(
 def choose_steps(cumulative: Release, timepoint: str | None) -> pd.DataFrame:
     """Return the shown steps of the therapies at a time point, or of everybody where no therapy has any."""
     shown = cumulative.where(statistic="share_improved_by", timepoint=timepoint, shown=True).table
+    # A single point is no curve; its share stands among those who improved.
+    shown = shown[shown.groupby("group")["x"].transform("size") > 1]
     own = shown[shown["group"] != WHOLE]
     return (shown if own.empty else own).sort_values(["group", "x"]).reset_index(drop=True)
 

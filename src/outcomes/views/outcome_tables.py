@@ -124,10 +124,13 @@ def tabulate_responders(
         cells = {
             (row.group, row.statistic, row.term): row for row in list_rows(held.where(level=level).table)
         }
-        for named in _merge_withheld(_own_groups(held, labels), held, str(level)):
+        written = {
+            labels.title(group): _responder_cells(cells, group, responders)
+            for group in _own_groups(held, labels)
+        }
+        for title, texts in _merge_withheld(written, labels.title(WHOLE)).items():
             blocks.append(name_rule(str(level), labels))
-            title = labels.title(named[0]) if len(named) == 1 else words.say("views.table.each_therapy")
-            rows.append({"row": title, **_responder_cells(cells, named[0], responders)})
+            rows.append({"row": title, **texts})
     seen, due = words.say("views.table.of_seen"), words.say("views.table.of_due")
     headings = {
         "n": words.say("views.table.patients"),
@@ -142,13 +145,15 @@ def tabulate_responders(
     )  # fmt: skip
 
 
-def _merge_withheld(groups: list[str], held: Release, level: str) -> list[list[str]]:
-    """Return the groups of a rule row by row: the therapies in one where everything of all is withheld."""
-    therapies = [group for group in groups if group != WHOLE]
-    own = held.where(level=level, group=therapies).table
-    if len(therapies) > 1 and (own["display"] == read_words().say("release.withheld")).all():
-        return [therapies, [WHOLE]] if WHOLE in groups else [therapies]
-    return [[group] for group in groups]
+def _merge_withheld(written: Mapping[str, dict[str, str]], whole: str) -> dict[str, dict[str, str]]:
+    """Return the rows of a rule by their titles: the therapies in one where everything of all is withheld."""
+    words = read_words()
+    nothing = {"", words.say("release.withheld")}
+    therapies = [title for title in written if title != whole]
+    if len(therapies) < 2 or not all(set(written[title].values()) <= nothing for title in therapies):
+        return dict(written)
+    rest = {whole: written[whole]} if whole in written else {}
+    return {words.say("views.table.each_therapy"): written[therapies[0]], **rest}
 
 
 def _responder_cells(cells: Mapping[Any, Any], group: str, release: Release) -> dict[str, str]:

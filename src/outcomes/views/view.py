@@ -116,7 +116,7 @@ def read_view(folder: Path, id: str) -> View:
     content = json.loads(path.read_text(encoding="utf-8"))
     content["png"] = (folder / f"{id}.png").read_bytes() if content["png"] else None
     if content["table"] is not None:
-        content["table"] = pd.read_json(StringIO(content["table"]), orient="table")
+        content["table"] = pd.read_json(StringIO(content["table"]), orient="table", precise_float=True)
     return View(**content)
 
 
