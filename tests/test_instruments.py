@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import math
 import os
@@ -17,6 +18,8 @@ from outcomes.facts import Instrument, list_instruments, read_instrument
 from outcomes.facts.scoring_rule import read_value_sets
 from outcomes.facts.toml import has_table, read_table
 from outcomes.records.bands import sort_into_bands
+from outcomes.records.columns.coded import simplify_name
+from outcomes.records.columns.names import list_instrument_spellings
 from outcomes.records.scoring import Scores, rescale, score_items, score_paired_items
 
 INSTRUMENTS = [read_instrument(id) for id in list_instruments()]
@@ -357,6 +360,21 @@ def test_value_sets_are_the_variants_and_span_the_range(id: str) -> None:
     assert min(lowest) == instrument.minimum
 
 
+def test_published_states_of_every_value_set() -> None:
+    text = (Path(__file__).parent / "reference" / "eq5d_states.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    seen: dict[tuple[str, str], int] = {}
+    for row in rows:
+        items = [[float(level) for level in row["state"]]]
+        found = score_items(row["instrument"], items, variant=row["value_set"]).score[0]
+        assert found == pytest.approx(float(row["index"]), abs=1e-9), row
+        seen[row["instrument"], row["value_set"]] = seen.get((row["instrument"], row["value_set"]), 0) + 1
+    for id in ("eq5d_3l", "eq5d_5l"):
+        for name in read_instrument(id).variants["value_set"]:
+            assert seen[id, name] >= 3
+            assert score_items(id, [[1] * 5], variant=name).score[0] == 1, "no problems is full health"
+
+
 def test_index_without_value_set_is_refused() -> None:
     with pytest.raises(FactsError, match="needs a variant, one of: england, uk"):
         score_items("eq5d_5l", [[1, 1, 1, 1, 1]])
@@ -377,6 +395,41 @@ def test_an_instrument_without_direction_has_no_improvement() -> None:
     assert kyphosis.direction == "none"
     with pytest.raises(FactsError, match="no direction, so improvement is not defined"):
         _ = kyphosis.sign
+
+
+def test_codes_find_their_instrument() -> None:
+    spellings = list_instrument_spellings()
+    assert spellings[simplify_name("44261-6")] == "phq9"
+    assert spellings[simplify_name("76700-4")] == "promis_pf_4a:v1_0"
+    assert simplify_name("61577-3") not in spellings, "the code of one item is not that of a score"
+
+
+def test_versions_are_refused_not_converted() -> None:
+    with pytest.raises(FactsError, match="PROMIS Physical Function 4a needs a variant, one of: v2_0, v1_0"):
+        score_items("promis_pf_4a", [[3, 3, 3, 3]])
+    with pytest.raises(FactsError, match=r"expected 9 \(or all 42 of the form\) items in each row, got 7"):
+        score_items("koos", [[1] * 7], variant="pain")
+    with pytest.raises(FactsError, match="has no variant 'v3_0'"):
+        score_items("promis_pf_4a", [[3, 3, 3, 3]], variant="v3_0")
+
+
+def test_a_subscale_is_a_variant_with_a_range_and_direction_of_its_own() -> None:
+    whole, part = read_instrument("promis29"), read_instrument("promis29:physical_function")
+    assert (whole.direction, part.direction) == ("none", "higher_better")
+    assert read_instrument("srs22r:total").default_threshold.value == 0.4
+    assert read_instrument("pcs").find_band(30) == "clinically relevant"
+    assert read_instrument("pcs:rumination").thresholds == ()
+    with pytest.raises(FactsError, match="no variant 'anger'"):
+        read_instrument("promis29:anger")
+
+
+def test_a_change_that_matters_within_the_error_carries_a_caution() -> None:
+    quebec = read_instrument("qbpds")
+    assert quebec.find_larger_error(quebec.threshold("demoulin-2010-absolute")) == 15.8
+    assert quebec.find_larger_error(quebec.threshold("ostelo-2008-absolute")) is None
+    cohort = build_cohort("patient therapy baseline month_3\np1 a 40 30", instrument=quebec)
+    warnings = count_responders(cohort, thresholds="demoulin-2010-absolute").warnings
+    assert any("smaller than a detectable change of 15.8 points" in text for text in warnings)
 
 
 def test_unknown_names_are_answered_with_the_nearest() -> None:

@@ -97,6 +97,40 @@ def test_its_report_becomes_a_page(project: Path) -> None:
     assert "Our own scale" in page
 
 
+def test_a_subscale_and_a_flag_come_through_the_records(project: Path) -> None:
+    spec = [(f"k{i}", f"l{i}") for i in range(4)]
+    before, after = ([pair[side] for pair in spec] for side in (0, 1))
+    mood = [f"m{i}" for i in range(9)]
+    blocks = [
+        ("koos", "qol", "baseline", before),
+        ("koos", "qol", "month_3", after),
+        ("phq9", "", "baseline", mood),
+    ]
+    scores = ""
+    for instrument, variant, time, items in blocks:
+        named = f'variant = "{variant}"\n' if variant else ""
+        scores += (
+            f'[[file.scores]]\ninstrument = "{instrument}"\n{named}timepoint = "{time}"\nitems = {items}\n'
+        )
+    head = SOURCE.replace("our-clinic", "knees").replace("our_scale", "koos").replace("visits", "knees")
+    text = head[: head.index("[[file.scores]]")] + scores.replace("'", '"')
+    (project / "data" / "sources" / "knees.toml").write_text(text, encoding="utf-8")
+    lines = [",".join(["case", "therapy", *before, *after, *mood])]
+    for number in range(20):
+        items = [4, 3, 4, 3, 1, "" if number else 1, 1, 1, *[1] * 8, int(number == 0)]
+        lines.append(",".join([f"c{number}", "usual_care", *map(str, items)]))
+    (project / "data" / "raw" / "knees.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    records = read_records("knees")
+    cohort = select_cohort(records)
+    assert (cohort.outcome, cohort.instrument.sign) == ("koos:qol", 1)
+    grid = cohort.table.set_index(["episode_id", "timepoint"])["score"]
+    assert grid["c1"].to_dict() == {"baseline": 12.5, "month_3": 75.0}
+    flags = [finding for finding in records.findings if finding.rule == "SCORE_FLAG"]
+    assert [finding.count for finding in flags] == [1], (
+        "an answer that must be seen is told, whatever the total"
+    )
+
+
 def test_a_changed_file_is_read_again(project: Path) -> None:
     assert read_instrument("our_scale").maximum == 12
     path = project / "data" / "instruments" / "our_scale.toml"

@@ -143,7 +143,7 @@ def test_no_overlap_is_separated() -> None:
 
 
 def test_the_truth_is_found_where_patients_call_themselves_improved_from_it_on() -> None:
-    """Patients feel improved from about 10 points on; two thirds do, so that unadjusted cut-offs are pulled."""
+    """Patients feel improved from about 10 points on; two thirds do, which pulls unadjusted cut-offs."""
     random = np.random.default_rng(7)
     change = random.normal(13.0, 8.0, 4000)
     felt = change + random.normal(0, 4.0, 4000)

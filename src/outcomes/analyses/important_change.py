@@ -61,8 +61,8 @@ def estimate_important_change(
     ----------
     cohort : Cohort
     anchor : str, optional
-        Instrument with which the patients were also assessed, ``id`` or ``id:variant``: a rating of change; the
-        only one recorded where absent.
+        Instrument with which the patients were also assessed, ``id`` or ``id:variant``: a rating of change;
+        the only one recorded where absent.
     improved : str, optional
         Who is improved by the anchor: the id of one of its thresholds of a state, or a rule such as
         ``state:>=3``; its default threshold where absent.

@@ -76,8 +76,8 @@ def estimate_measurement_error(
         ``mean_difference`` with ``limit_low`` and ``limit_high`` of agreement, from unchanged patients; or
         ``sem`` from a reliability; then ``sdc`` (``term`` the level: 95 % and 90 %, for one patient) and
         ``sdc_group`` (of a mean of as many patients as were seen). Per group, then ``all``, and follow-up the
-        shares ``share_reliably_improved``, ``share_reliably_worse`` and ``share_unchanged`` (reliable change index
-        beyond 1.96 or not; Wilson interval) and, with a norm, ``share_recovered`` and ``cut_off``.
+        shares ``share_reliably_improved``, ``share_reliably_worse`` and ``share_unchanged`` (reliable change
+        index beyond 1.96 or not; Wilson interval) and, with a norm, ``share_recovered`` and ``cut_off``.
 
     Raises
     ------
