@@ -1,5 +1,6 @@
-"""Records held against each other: keys, ranges, sites and counts of sessions."""
+"""Records held against each other and against what is possible: keys, days, ranges, sites, sessions."""
 
+from outcomes.records.checks.days import check_days
 from outcomes.records.checks.keys import (
     note_missing_baselines,
     refuse_conflicting_scores,
@@ -13,6 +14,7 @@ from outcomes.records.checks.sessions import note_falling_sessions, read_session
 from outcomes.records.checks.sites import note_reversed_sites
 
 __all__ = [
+    "check_days",
     "check_scores",
     "note_falling_sessions",
     "note_missing_baselines",

@@ -89,6 +89,11 @@ class Part:
         """Return the numbers in the ledger of rows given as a mask or as positions."""
         return self.place.start + (np.flatnonzero(rows) if rows.dtype == bool else rows)
 
+    def pad(self, values: np.ndarray, fill: object) -> np.ndarray:
+        """Return values, one per row, with ``fill`` for the records refused by shape: one per record."""
+        extra = len(self.place.lines) - self.n_rows
+        return np.append(values, np.full(extra, fill, dtype=values.dtype))
+
     def accepted(self) -> np.ndarray:
         """Return which rows are not refused so far."""
         return ~self.problems.is_refused(slice(self.place.start, self.place.start + self.n_rows))

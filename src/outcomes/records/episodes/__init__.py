@@ -1,9 +1,10 @@
 """Rows to episodes: whose each row is, when it happened, what is constant within an episode."""
 
 from outcomes.records.episodes.attributes import Attribute, collect_attributes, refuse_conflicts, take_first
+from outcomes.records.episodes.events import map_rows, refuse_unplaced
 from outcomes.records.episodes.links import Links, link_parts
 from outcomes.records.episodes.roster import count_sessions, find_excluded, keep_episodes
-from outcomes.records.episodes.switches import find_planned_therapy
+from outcomes.records.episodes.therapies import refuse_blank_therapies, settle_therapy
 from outcomes.records.episodes.times import (
     BASELINE,
     RowTimes,
@@ -13,7 +14,6 @@ from outcomes.records.episodes.times import (
     read_day_numbers,
     read_days,
     read_row_times,
-    refuse_disorder,
 )
 
 __all__ = [
@@ -25,15 +25,17 @@ __all__ = [
     "count_days",
     "count_sessions",
     "find_excluded",
-    "find_planned_therapy",
     "find_time_zero",
     "keep_episodes",
     "link_parts",
     "list_timepoints",
+    "map_rows",
     "read_day_numbers",
     "read_days",
     "read_row_times",
+    "refuse_blank_therapies",
     "refuse_conflicts",
-    "refuse_disorder",
+    "refuse_unplaced",
+    "settle_therapy",
     "take_first",
 ]

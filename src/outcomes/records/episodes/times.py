@@ -16,7 +16,6 @@ from outcomes.records.columns import (
     map_numbers,
     map_timepoints,
 )
-from outcomes.records.problems import Problems
 
 BASELINE = "baseline"
 
@@ -40,6 +39,11 @@ class RowTimes:
     def take(self, rows: np.ndarray) -> RowTimes:
         """Return the times of some rows."""
         return RowTimes(self.timepoint[rows], self.date[rows], self.day[rows])
+
+    def moments(self) -> np.ndarray:
+        """Return what orders the rows of an episode: their date, else their day, else their time point."""
+        undated = np.where(self.day != NO_DATE, self.day, self.timepoint)
+        return np.where(self.date != NO_DATE, self.date, undated)
 
 
 def list_timepoints(source: Source) -> tuple[str, ...]:
@@ -160,33 +164,3 @@ def count_days(date: np.ndarray, zero: np.ndarray, day: np.ndarray) -> np.ndarra
     known = (date != NO_DATE) & (zero != NO_DATE)
     counted = np.where(known, date - np.where(known, zero, 0), NO_DATE)
     return np.where(day != NO_DATE, day, counted).astype(np.int32)
-
-
-def refuse_disorder(
-    record: np.ndarray,
-    episode: np.ndarray,
-    date: np.ndarray,
-    is_baseline: np.ndarray,
-    is_follow_up: np.ndarray,
-    n_episodes: int,
-    header: str | None,
-    problems: Problems,
-) -> None:
-    """Refuse follow-ups dated before their episode's baseline, and that baseline."""
-    dated = date != NO_DATE
-    baseline = np.full(n_episodes, np.iinfo(np.int32).max, dtype=np.int32)
-    at_start = dated & is_baseline
-    np.minimum.at(baseline, episode[at_start], date[at_start])
-    baseline[baseline == np.iinfo(np.int32).max] = NO_DATE
-    early = dated & is_follow_up & (date < baseline[episode])
-    if not early.any():
-        return
-    troubled = np.zeros(n_episodes, dtype=bool)
-    troubled[episode[early]] = True
-    problems.refuse(
-        record[early | (is_baseline & troubled[episode])],
-        "DATE_ORDER",
-        "a follow-up dated before its baseline",
-        column=header,
-        outcome="quarantine_patient_pair",
-    )

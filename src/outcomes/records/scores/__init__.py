@@ -1,6 +1,15 @@
 """Columns to scores: what was measured, and the assessments of all files side by side."""
 
 from outcomes.records.scores.assessments import Assessments, gather_assessments
+from outcomes.records.scores.days import find_stages, find_starts, set_days
 from outcomes.records.scores.measures import Measure, build_measure
 
-__all__ = ["Assessments", "Measure", "build_measure", "gather_assessments"]
+__all__ = [
+    "Assessments",
+    "Measure",
+    "build_measure",
+    "find_stages",
+    "find_starts",
+    "gather_assessments",
+    "set_days",
+]
