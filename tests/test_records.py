@@ -464,3 +464,26 @@ def test_encoding_keeps_every_text_as_it_stands():
     coded = encode_text(pa.chunked_array([["0007", "7"], ["7", None]]))
     assert coded.spread("-").tolist() == ["0007", "7", "7", "-"]
     assert coded.rows(coded.values == "7").tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("blocks", [[LONG], [LONG, WIDE]], ids=["one file", "several files"])
+def test_a_path_that_leads_nowhere_is_told_as_such(tmp_path, blocks):
+    source = build_source({"name": "by-hand", "label": "by hand", "file": blocks}, "by-hand.toml")
+    with pytest.raises(RecordsError, match="there is no such file or folder") as caught:
+        read_records(source, tmp_path / "absent", private_folder=tmp_path / "private")
+    assert {finding.rule for finding in caught.value.findings} == {"FILE_NOT_FOUND"}
+
+
+def test_full_width_numbers_and_the_minus_sign_are_read_and_a_raised_digit_is_no_digit(read):
+    table = """
+        id | therapy      | bmi  | sex | pain0 | pain3
+        P1 | manual       | ２４ | f   | ７    | 3
+        P2 | ｍａｎｕａｌ | 24²  | f   | 1²    | −2
+        """
+    records = read((table, {**WIDE, "codes": {"therapy": {"manual": "manual_therapy"}}}))
+    assert show(records.episodes, "patient_id", "bmi", "therapy") == [
+        ["P1", 24.0, "manual_therapy"],
+        ["P2", None, "manual_therapy"],
+    ]
+    assert records.assessments["score"].tolist() == [7.0, 3.0]
+    assert {"UNICODE_NFKC", "SCORE_NOT_NUMERIC", "SCORE_RANGE"} <= rules(records)

@@ -20,7 +20,7 @@ from outcomes.disclosure import AUDIENCES, release
 from outcomes.errors import AnalysisError, Finding
 from outcomes.facts import read_facts
 from outcomes.records import Records
-from outcomes.records.quarantine import open_private_folder, write_private_file
+from outcomes.records.private_files import open_private_folder, write_private_file
 from outcomes.result import Result
 
 _KINDS = {

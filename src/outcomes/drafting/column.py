@@ -11,7 +11,7 @@ from typing import Any
 
 from outcomes.drafting.spelling import is_date, is_number, split_date
 from outcomes.facts import read_facts
-from outcomes.records.columns import simplify_name
+from outcomes.records.files import simplify_name
 from outcomes.records.gate import find_person_names
 
 #: A code stands in a draft only where at least this many patients share it.

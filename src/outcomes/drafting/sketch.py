@@ -20,7 +20,7 @@ from outcomes.facts import (
     read_therapies,
     read_timepoints,
 )
-from outcomes.records.columns import simplify_name
+from outcomes.records.files import simplify_name
 from outcomes.records.gate import match_header
 
 _SEPARATORS = (";", "+", "/", "&", ",", " and ")

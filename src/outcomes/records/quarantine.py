@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from io import StringIO
@@ -12,23 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from outcomes.records.columns import Part
-
-
-def open_private_folder(folder: Path) -> Path:
-    """Make a folder that only its owner may enter, where the platform can, and return it."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
-    return folder
-
-
-def write_private_file(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, replacing an older one in one step."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-    draft.replace(path)
+from outcomes.records.private_files import open_private_folder, spell_safely, write_private_file
 
 
 def keep_refused(
@@ -56,9 +39,8 @@ def keep_refused(
     Path or None
         The file written; None where nothing was refused (an older file is removed).
     """
-    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in source_name)
     folder = open_private_folder(open_private_folder(private_folder) / "quarantine")
-    folder = open_private_folder(folder / name)
+    folder = open_private_folder(folder / spell_safely(source_name))
     path = folder / "refused.csv"
     if refused.empty:
         path.unlink(missing_ok=True)

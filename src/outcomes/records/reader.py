@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
@@ -13,14 +14,12 @@ from outcomes.records.checking import Checking
 from outcomes.records.columns import build_part, to_day_number
 from outcomes.records.declaration import check_declaration
 from outcomes.records.episodes import link_parts
-from outcomes.records.files import TextTable, read_text_table
+from outcomes.records.files import TextTable, find_root, list_files, read_text_table
 from outcomes.records.gate import find_identifying, names_person, rekey_links, report_anonymity
 from outcomes.records.problems import Problems
 from outcomes.records.progress import Progress
 from outcomes.records.quarantine import find_values, keep_refused
 from outcomes.records.tables import Records
-
-_DEFAULT_FOLDER = Path("data") / "raw"
 
 
 def read_records(
@@ -72,7 +71,7 @@ def read_records(
     run_day = to_day_number(_find_run_date(run_date))
     with Progress(show_progress) as progress:
         progress.say("reading files")
-        texts = _read_texts(source, _list_files(source, path), _find_root(source, path))
+        texts = _read_texts(source, list_files(source, path), find_root(source, path))
         progress.say("looking for identifying values")
         suspicions = _gate(source, texts)
         progress.say("typing and repairing")
@@ -121,46 +120,6 @@ def _find_run_date(run_date: str | dt.date | None) -> dt.date:
         return dt.date.fromisoformat(run_date)
     except ValueError:
         raise FactsError('run_date is written like "2026-11-23".') from None
-
-
-def _list_files(source: Source, path: str | Path | None) -> list[tuple[FileSpec, Path]]:
-    """Return each file with what describes it, in the order of the source TOML, then of their names."""
-    if path is not None and not Path(path).is_dir():
-        return [(_choose_spec(source, Path(path)), Path(path))]
-    folder = Path(path) if path is not None else _find_folder(source)
-    found = []
-    for spec in source.files:
-        pattern = any(mark in spec.path for mark in "*?[")
-        matches = sorted(folder.glob(spec.path)) if pattern else []
-        found += [(spec, match) for match in matches or [folder / spec.path]]
-    return found
-
-
-def _choose_spec(source: Source, path: Path) -> FileSpec:
-    if len(source.files) == 1:
-        return source.files[0]
-    for spec in source.files:
-        if path.match(spec.path):
-            return spec
-    names = ", ".join(spec.path for spec in source.files)
-    raise FactsError(f"{source.name} has several files ({names}); give the folder that holds them.")
-
-
-def _find_folder(source: Source) -> Path:
-    """Return the first folder that holds a file of the source: its own, ``data/raw/<name>``, ``data/raw``."""
-    own = [source.folder] if source.folder is not None else []
-    default = find_project() / _DEFAULT_FOLDER
-    for folder in (*own, default / source.name):
-        if any(any(folder.glob(spec.path)) for spec in source.files):
-            return folder
-    return default
-
-
-def _find_root(source: Source, path: str | Path | None) -> Path | None:
-    """Return the folder that no file may lie outside of; None where the caller names the file."""
-    if path is None:
-        return _find_folder(source)
-    return Path(path) if Path(path).is_dir() else None
 
 
 def _read_texts(
@@ -217,8 +176,6 @@ def _order_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _fingerprint(source: Source, sha256: dict[str, str]) -> str:
-    import dataclasses
-
     declared = {key: value for key, value in dataclasses.asdict(source).items() if key != "folder"}
     digest = hashlib.sha256(repr(sorted(declared.items())).encode("utf-8"))
     for file, value in sorted(sha256.items()):

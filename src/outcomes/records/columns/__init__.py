@@ -1,6 +1,6 @@
 """Text to columns: coded once per distinct value, then typed, dated and named."""
 
-from outcomes.records.columns.coded import Coded, is_known, match_texts, simplify_name, sort_rows
+from outcomes.records.columns.coded import Coded, is_known, match_texts, sort_rows
 from outcomes.records.columns.dates import NO_DATE, DateForm, find_zone, parse_dates, to_day_number
 from outcomes.records.columns.names import (
     limit_categories,
@@ -52,7 +52,6 @@ __all__ = [
     "parse_dates",
     "parse_numbers",
     "refuse_hazards",
-    "simplify_name",
     "sort_rows",
     "to_day_number",
 ]

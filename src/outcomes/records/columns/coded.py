@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: Zero-width characters and soft hyphens, which no reader sees.
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"))
-
-#: Blanks at an end, runs of blanks, blanks other than the space, and all that is not ASCII.
-_ODD_SPELLING = r"^\s|\s$|\s\s|[\t\n\r\f\v]|[^\x00-\x7F]"
+#: Blanks at an end, runs of blanks and blanks other than the space; beyond ASCII there may be further ones.
+_ODD_BLANKS = r"^\s|\s$|\s\s|[\t\n\r\f\v]|[^\x00-\x7F]"
 
 
 @dataclass(frozen=True)
@@ -87,59 +83,18 @@ def encode_text(column: pa.ChunkedArray | pa.Array) -> Coded:
     return Coded(codes.astype(np.int32, copy=False), values)
 
 
-def repair_text(value: str) -> tuple[str, str | None]:
-    """Return a text in one spelling of its characters, and the rule that changed it.
-
-    Compatibility forms (full-width digits) become their plain form, decomposed accents are composed, the
-    minus sign becomes a hyphen, invisible characters go, runs of blanks become one.
-
-    Examples
-    --------
-    >>> repair_text("７"), repair_text(" manual  therapy ")
-    (('7', 'UNICODE_NFKC'), ('manual therapy', None))
-    """
-    if value.isascii():
-        return " ".join(value.split()), None
-    rule = None
-    visible = value.translate(_INVISIBLE)
-    if visible != value:
-        rule = "INVISIBLE_CHAR"
-    composed = unicodedata.normalize("NFC", visible)
-    if composed != visible:
-        rule = "UNICODE_NFC"
-    plain = unicodedata.normalize("NFKC", composed).replace("\u2212", "-")
-    if plain != composed:
-        rule = "UNICODE_NFKC"
-    return " ".join(plain.split()), rule
-
-
 def match_texts(texts: np.ndarray | pa.Array, pattern: str) -> np.ndarray:
     """Return which texts a regular expression (RE2) matches anywhere, as a mask."""
     array = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
     return pc.match_substring_regex(array, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
-def repair_texts(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return distinct texts repaired by `repair_text`, and the rule that changed each (``""`` for none)."""
-    repaired, rules = texts.copy(), np.full(len(texts), "", dtype=object)
-    for i in np.flatnonzero(match_texts(texts, _ODD_SPELLING)):
-        text, rule = repair_text(texts[i])
-        repaired[i], rules[i] = text, rule or ""
-    return repaired, rules
-
-
-def simplify_name(text: str) -> str:
-    """Return a name for comparison: without case, blanks, hyphens and underscores; ``498.0`` becomes ``498``.
-
-    Examples
-    --------
-    >>> simplify_name("Manual_Therapy "), simplify_name("2.0")
-    ('manualtherapy', '2')
-    """
-    plain = unicodedata.normalize("NFKC", text).casefold().strip()
-    if plain.lstrip("-").replace(".", "", 1).isdigit():
-        return plain.removesuffix(".0")
-    return plain.replace(" ", "").replace("_", "").replace("-", "") or plain
+def tidy_blanks(texts: np.ndarray) -> np.ndarray:
+    """Return distinct texts without blanks at their ends, and with single spaces for runs of blanks."""
+    tidied = texts.copy()
+    for i in np.flatnonzero(match_texts(texts, _ODD_BLANKS)):
+        tidied[i] = " ".join(texts[i].split())
+    return tidied
 
 
 def is_known(values: np.ndarray) -> np.ndarray:

@@ -174,11 +174,6 @@ def find_zone(name: str | None) -> ZoneInfo | None:
         ) from None
 
 
-def to_iso(day: int) -> str:
-    """Return a day number as an ISO date."""
-    return dt.date.fromordinal(int(day) + _EPOCH).isoformat()
-
-
 def to_day_number(date: dt.date) -> int:
     """Return a date as days since 1970-01-01."""
     return date.toordinal() - _EPOCH

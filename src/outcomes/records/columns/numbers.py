@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.facts import read_facts
-from outcomes.records.columns.coded import match_texts, simplify_name
+from outcomes.records.columns.coded import match_texts
+from outcomes.records.files import simplify_name
 
 _NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"

@@ -1,4 +1,4 @@
-"""`Part`: the mapped columns of one file of a source, repaired, with the ledger its refusals go to."""
+"""`Part`: the mapped columns of one file of a source, coded, with the ledger its refusals go to."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from outcomes.facts import FileSpec, Source
-from outcomes.records.columns.coded import Coded, encode_text, match_texts, repair_texts, simplify_name
-from outcomes.records.files import TextTable
+from outcomes.records.columns.coded import Coded, encode_text, match_texts, tidy_blanks
+from outcomes.records.files import TextTable, simplify_name
 from outcomes.records.problems import Place, Problems
 
 #: Columns without which a row means nothing: a bad cell in them refuses the row of a wide file too.
@@ -17,7 +17,6 @@ ESSENTIAL = frozenset(
     {"episode_id", "patient_id", "therapy", "timepoint", "date", "day", "start_date", "event"}
 )
 _IDS = ("episode_id", "patient_id")
-_NOT_TEXT = frozenset({"number", "integer", "date", "flag"})
 
 _HAZARDS = {
     "BIDI_CONTROL": (
@@ -37,11 +36,6 @@ _HAZARDS = {
     ),
     "TEXT_PATHLIKE": (re.compile(r"\.\.[\\/]|^[\\/]|^[A-Za-z]:[\\/]|^~[\\/]"), "text that looks like a path"),
 }
-_REPAIRS = {
-    "UNICODE_NFKC": "compatibility forms read as plain characters (full-width digits; U+2212 as minus)",
-    "UNICODE_NFC": "decomposed accents composed",
-    "INVISIBLE_CHAR": "invisible characters removed",
-}
 
 
 @dataclass
@@ -59,7 +53,7 @@ class Part:
     n_rows : int
         Records of the right shape; those refused by shape come after them in the ledger.
     columns : dict
-        Header to repaired text.
+        Header to text, its blanks tidied.
     raw : dict
         Header to distinct text as it stands in the file, in the order of the codes.
     excluded : array of int16
@@ -123,7 +117,7 @@ class Part:
 
 
 def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Problems) -> Part:
-    """Take over a file's text: code and repair its columns, refuse what its shape or its characters refuse.
+    """Take over a file's text: code and tidy its columns, refuse what its shape or its characters refuse.
 
     Parameters
     ----------
@@ -157,7 +151,7 @@ def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Proble
     )
     _refuse_bad_cells(part, text)
     for header in part.columns:
-        _repair_column(part, header)
+        _tidy_column(part, header)
     _mark_excluded(part)
     return part
 
@@ -186,18 +180,11 @@ def _refuse_bad_cells(part: Part, text: TextTable) -> None:
             part.problems.refuse(np.array(records), rule, reason, column=column)
 
 
-def _repair_column(part: Part, header: str) -> None:
-    """Bring the texts of a column to one spelling; ids keep blanks and case unless the source says so."""
+def _tidy_column(part: Part, header: str) -> None:
+    """Bring blanks to one spelling; ids keep blanks and case unless the source says so."""
     coded = part.columns[header]
     is_id = header in {part.spec.columns.get(name) for name in _IDS}
-    values, rules = repair_texts(coded.values)
-    if is_id:
-        values = np.where(rules == "", coded.values, values)
-        values = _normalise_keys(values, part.spec.key_normalise)
-    for rule, what in _REPAIRS.items():
-        rows = coded.rows(rules == rule)
-        if rows.any():
-            part.note_values(header, rows, rule, "repair_and_log", what)
+    values = _normalise_keys(coded.values, part.spec.key_normalise) if is_id else tidy_blanks(coded.values)
     part.columns[header] = Coded(coded.codes, values)
 
 

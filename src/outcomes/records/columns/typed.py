@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from outcomes.facts import Column, read_facts
-from outcomes.records.columns.coded import Coded, is_known, match_texts, simplify_name
+from outcomes.records.columns.coded import Coded, is_known, match_texts
 from outcomes.records.columns.dates import (
     DATE_RULES,
     FORM_RULES,
@@ -18,6 +18,7 @@ from outcomes.records.columns.dates import (
 )
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
 from outcomes.records.columns.part import Part, refuse_hazards
+from outcomes.records.files import simplify_name
 
 _NUMBER_RULES = {
     "SCORE_NOT_NUMERIC": "not a number",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,15 +13,15 @@ import pyarrow.compute as pc
 from outcomes.facts import FileSpec, read_schema
 from outcomes.records.files.encoding import find_mojibake
 from outcomes.records.files.findings import FileFindings
+from outcomes.records.files.spelling import compose_text, narrow_text
 from outcomes.records.files.text_table import Refusal
 
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
-_SPACES = re.compile("[\u00a0\u2007\u202f]")
+_SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _BREAKS = re.compile(r"\s*[\r\n]+\s*")
-_DECIMAL_COMMA = "^\\s*[-+\u2212]?[0-9]+,[0-9]+\\s*$"
+_DECIMAL_COMMA = r"^\s*[-+]?[0-9]+,[0-9]+\s*$"
 _THOUSANDS_POINT = r"^\s*[-+]?[0-9]{1,3}(\.[0-9]{3})+\s*$"
 
 
@@ -70,10 +69,10 @@ def list_numeric_headers(spec: FileSpec) -> set[str]:
 def tidy_columns(raw: RawColumns, spec: FileSpec, findings: FileFindings) -> tuple[pa.Table, list[Refusal]]:
     """Tidy the cells of every mapped column.
 
-    Repaired and noted: spelling by composed characters (NFC), full-width letters and digits, invisible
-    characters, no-break spaces, line breaks, blank cells of columns with ``fill_down``, decimal commas
-    where declared. Cells with bidirectional or control characters are bad cells; text decoded with a
-    wrong encoding refuses the file.
+    Repaired and noted: spelling by composed characters (NFC), full-width and half-width forms, the minus
+    sign, invisible characters, spaces other than the plain one, line breaks, blank cells of columns with
+    ``fill_down``, decimal commas where declared. Cells with bidirectional or control characters are bad
+    cells; text decoded with a wrong encoding refuses the file.
 
     Returns
     -------
@@ -220,12 +219,12 @@ _REPAIRS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
     ),
     (
         "UNICODE_NFKC",
-        "full-width characters were read as ordinary ones",
-        lambda text: text.translate(_FULL_WIDTH),
+        "full-width or half-width characters, or the minus sign U+2212, were read as ordinary ones",
+        narrow_text,
     ),
     (
         "UNICODE_NFC",
         "letters written in several parts were composed",
-        lambda text: unicodedata.normalize("NFC", text),
+        compose_text,
     ),
 )

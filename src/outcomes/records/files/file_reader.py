@@ -130,11 +130,12 @@ def _check_name(name: str, check_name: Callable[[str], bool] | None) -> FileFind
 def _check_place(path: Path, root: Path | str | None, findings: FileFindings) -> str:
     """Return the kind of a file after checking where it lies, what it is and how large; nothing is opened."""
     limits = read_facts("limits")["file"]
+    remedy = "check the path that was given, or the one in the source TOML"
     try:
         status = path.stat()
         resolved = path.resolve(strict=True)
     except (FileNotFoundError, NotADirectoryError):
-        _refuse(findings, "FILE_NOT_FOUND", "there is no such file", "check the path in the source TOML")
+        _refuse(findings, "FILE_NOT_FOUND", "there is no such file or folder", remedy)
     except OSError as error:
         _refuse(findings, "FILE_UNREADABLE", f"the file cannot be reached ({error.strerror})")
     if root is not None and not resolved.is_relative_to(Path(root).resolve()):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 from outcomes.facts import read_facts
 from outcomes.records.files.findings import FileFindings
+from outcomes.records.files.spelling import compose_text, narrow_text
 
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
@@ -40,7 +40,7 @@ def simplify_header(header: str) -> str:
     >>> simplify_header(" Score\\u200b ")
     'score'
     """
-    visible = _INVISIBLE.sub("", unicodedata.normalize("NFKC", header))
+    visible = _INVISIBLE.sub("", compose_text(narrow_text(header)))
     return " ".join(visible.split()).casefold()
 
 

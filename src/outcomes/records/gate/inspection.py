@@ -22,9 +22,8 @@ from outcomes.records.columns import (
     match_texts,
     parse_dates,
     parse_numbers,
-    simplify_name,
 )
-from outcomes.records.files import TextTable
+from outcomes.records.files import TextTable, simplify_name
 from outcomes.records.gate.column_names import match_header
 from outcomes.records.gate.column_values import (
     ValueRule,

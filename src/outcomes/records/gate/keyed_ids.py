@@ -11,7 +11,7 @@ import numpy as np
 
 from outcomes.facts import Source
 from outcomes.records.episodes import Links
-from outcomes.records.quarantine import open_private_folder
+from outcomes.records.private_files import open_private_folder, spell_safely
 
 _KEY_BYTES = 32
 _SHOWN = 16  # hexadecimal digits: 64 bits, so that two of a million ids meet with probability below 1e-7
@@ -49,8 +49,7 @@ def _hide(name: str, key: bytes) -> str:
 def read_key(source_name: str, private_folder: Path) -> bytes:
     """Return the key of a source, made from the system's random numbers on first use."""
     folder = open_private_folder(open_private_folder(private_folder) / "keys")
-    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in source_name)
-    path = folder / f"{name}.key"
+    path = folder / f"{spell_safely(source_name)}.key"
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

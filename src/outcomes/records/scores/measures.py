@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from outcomes.errors import FactsError
 from outcomes.facts import Instrument, ScoreSpec, read_facts, read_instrument
 from outcomes.records.columns import (
     Coded,
@@ -243,8 +244,6 @@ def _join_variants(part: Part, names: list[str], codes: np.ndarray) -> tuple[lis
 
 
 def _is_measure(name: str) -> bool:
-    from outcomes.errors import FactsError
-
     try:
         build_measure(name)
     except FactsError:
