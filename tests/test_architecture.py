@@ -42,6 +42,8 @@ KEPT_IN = {
 }
 #: Absent on Windows, so never imported when a module is.
 NOT_EVERYWHERE = {"fcntl", "resource", "pwd", "grp", "termios"}
+#: Rooms of records, the lowest first: each imports from those before it, and only what these offer.
+ROOMS_OF_RECORDS = ("files", "columns", "episodes", "scores", "checks", "assembly", "gate")
 VAGUE = re.compile(r"^_?(utils?|helpers?|common|core|managers?|misc)$")
 #: Words that the field has a better one for; see "Words" in docs/architecture.md.
 SHUNNED = re.compile(r"(^|_)(treatments?|delta|df2|helper|utils?)(_|$)")
@@ -87,6 +89,17 @@ def test_a_module_imports_from_lower_floors_and_its_own_room_only(path):
             continue
         below = FLOORS.get(parts[1], FLOORS["__init__"])
         assert below < FLOORS[room], f"{_name(path)}:{line} imports {name} from its own floor or above"
+
+
+@pytest.mark.parametrize("room", ROOMS_OF_RECORDS)
+def test_rooms_of_records_import_from_lower_ones_and_only_what_these_offer(room):
+    below = ROOMS_OF_RECORDS[: ROOMS_OF_RECORDS.index(room)]
+    for path in (PACKAGE / "records" / room).glob("*.py"):
+        for name, line in _imports(path):
+            inner = name.removeprefix("outcomes.records.")
+            other, _, module = inner.partition(".")
+            if inner != name and other in {*ROOMS_OF_RECORDS, "reader", "checking"} - {room}:
+                assert other in below and not module, f"{_name(path)}:{line} imports {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

@@ -2,6 +2,16 @@
 
 from outcomes.records.columns.coded import Coded, is_known, match_texts, sort_rows
 from outcomes.records.columns.dates import NO_DATE, DateForm, find_zone, parse_dates, to_day_number
+from outcomes.records.columns.mapping import (
+    list_missing_codes,
+    list_spellings,
+    look_up_codes,
+    map_category,
+    map_dates,
+    map_flags,
+    map_ids,
+    map_numbers,
+)
 from outcomes.records.columns.names import (
     limit_categories,
     list_instrument_spellings,
@@ -13,16 +23,6 @@ from outcomes.records.columns.names import (
 )
 from outcomes.records.columns.numbers import find_missing, parse_numbers
 from outcomes.records.columns.part import Part, build_part, refuse_hazards
-from outcomes.records.columns.typed import (
-    list_missing_codes,
-    list_spellings,
-    look_up_codes,
-    map_category,
-    map_dates,
-    map_flags,
-    map_ids,
-    map_numbers,
-)
 
 __all__ = [
     "NO_DATE",

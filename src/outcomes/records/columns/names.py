@@ -16,9 +16,9 @@ from outcomes.facts import (
     read_timepoints,
 )
 from outcomes.records.columns.coded import Coded, is_known
+from outcomes.records.columns.mapping import list_missing_codes, look_up_codes
 from outcomes.records.columns.numbers import find_missing
 from outcomes.records.columns.part import Part, refuse_hazards
-from outcomes.records.columns.typed import list_missing_codes, look_up_codes
 from outcomes.records.files import simplify_name
 
 _SEPARATORS = re.compile(r"[;+/&,|、，；]|\band\b|\bplus\b")

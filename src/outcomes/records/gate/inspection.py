@@ -41,7 +41,6 @@ from outcomes.records.gate.reviewed_exceptions import (
 )
 
 _SHOWN_LINES = 10
-_IDS = frozenset({"patient_id", "episode_id"})
 _NAMED_PEOPLE = frozenset({"patient_id", "episode_id", "therapist"})
 
 
