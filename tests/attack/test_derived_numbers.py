@@ -229,3 +229,25 @@ def test_what_is_withheld_whole_is_said_once(cohort):
         tabulate_baseline(release(describe_baseline(cohort))),
     ):
         assert view.html.count("withheld") < 60
+
+
+def test_shares_of_those_seen_and_of_those_due_do_not_give_a_group_together():
+    """What a group lacks among those seen, another base tells: the patients above are the same."""
+    rows, sets, start = [], [], 0
+    whole = {"seen": [], "due": []}
+    for group, n_with, not_seen in (("a", 6, 38), ("b", 13, 31), ("c", 35, 9)):
+        for term, n_without in (("seen", not_seen), ("due", not_seen + 12)):
+            row, support = share(n_with, n_without, start, group=group)
+            rows.append({**row, "term": term})
+            sets.append(support)
+            whole[term].append(support)
+        start += 100
+    for term, entries in whole.items():
+        joined = {name: np.concatenate([entry[name] for entry in entries]) for name in entries[0]}
+        n = len(joined["all"])
+        rows.append({**rows[0], "term": term, "group": "all", "estimate": len(joined["with"]) / n, "n": n})
+        sets.append(joined)
+    table = release(make("responders", rows, sets)).table.set_index(["group", "term"])["shown"]
+    assert table["b"].all() and table["c", "due"]
+    assert not table["a"].any() and not table["c", "seen"]
+    assert not table["all"].any()

@@ -50,10 +50,14 @@ def protect_lines(
     others = [size.sets.get("without", size.whole) for size in sizes]
     names = [_name(row) for row in table.itertuples(index=False)]
     lines, chains = list(_find_lines(table, rules)), list(_find_chains(table, rules))
+    bases = list(_lines_across_bases(table))
     while True:
         before = list(now)
         for parts, total, adds in lines:
             for i in _cells_to_lose(parts, total, adds, now, weights, others, names, rules.k):
+                now[i] = "withheld"
+        for pairs, totals in bases:
+            for i in _totals_to_lose(pairs, totals, now, weights, rules.k):
                 now[i] = "withheld"
         for i in _differences_that_tell(table, now, rules):
             now[i] = "withheld"
@@ -111,6 +115,34 @@ def _lines_across_groups(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[li
         adds = kind == "count"
         if len(parts) > 1 and (adds or whole or (halves and kind in ("share", "score"))):
             yield parts, whole[0] if whole else None, adds
+
+
+def _lines_across_bases(table: pd.DataFrame) -> Iterable[tuple[list[list[int]], list[int]]]:
+    """Yield shares of those seen and of those due together, by group: both count the same patients above."""
+    groups, terms = table["group"].tolist(), table["term"].tolist()
+    columns = [name for name in (*_LINE, "level") if name != "term"]
+    for indices in _collect(table, columns).values():
+        own: dict[str, list[int]] = defaultdict(list)
+        for i in indices:
+            if terms[i] in ("seen", "due"):
+                own[str(groups[i])].append(i)
+        totals = own.pop(_WHOLE, [])
+        if totals and len(own) > 1:
+            yield list(own.values()), totals
+
+
+def _totals_to_lose(
+    pairs: Sequence[Sequence[int]],
+    totals: Sequence[int],
+    fates: Sequence[str],
+    weights: Sequence[int],
+    k: int,
+) -> list[int]:
+    """Return the shares of all that would give the patients of groups shown on neither base."""
+    unseen = [pair for pair in pairs if all(fates[i] in _UNSEEN for i in pair)]
+    if not unseen or (len(unseen) > 1 and sum(weights[pair[0]] for pair in unseen) >= k):
+        return []
+    return [i for i in totals if fates[i] == "shown"]
 
 
 def _lines_across_levels(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], int | None, bool]]:
