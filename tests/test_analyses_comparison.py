@@ -251,6 +251,18 @@ def test_groups_without_overlap_are_not_comparable_and_have_no_number():
     assert np.isnan(row["estimate"])
 
 
+def test_nothing_known_of_the_start_closes_the_gate_and_says_so():
+    wide = make_clinic()
+    wide["baseline"] = "missing"
+    cohort = assemble_cohort(wide)
+    result = check_comparability(cohort)
+    assert result.comparable is False
+    assert pick(result, term="smd")["state"] == "too_few"
+    assert "nothing is recorded of how the patients" in result.warnings[0]
+    assert compare_at_timepoints(cohort).comparable is False
+    assert check_comparability(assemble_cohort(wide, design="randomised")).comparable is True
+
+
 def test_random_allocation_passes_by_design_and_one_therapy_never():
     wide = make_clinic(10)
     assert check_comparability(assemble_cohort(wide)).comparable is False
@@ -369,6 +381,17 @@ def test_ten_therapists_are_clusters_with_their_own_degrees_of_freedom():
     plain = pick(compare_at_timepoints(with_therapists(12), cluster="none"), statistic="contrast")
     assert plain["estimate"] == pytest.approx(row["estimate"])
     assert plain["df"] == 117
+
+
+def test_clusters_that_are_not_recorded_are_refused():
+    with pytest.raises(AnalysisError, match="No therapist is recorded"):
+        compare_at_timepoints(assemble_cohort(make_clinic()), cluster="therapist")
+
+
+@pytest.mark.parametrize("options", [{"resamples": 0}, {"resamples": 2.5}, {"seed": -1}, {"seed": "x"}])
+def test_a_bootstrap_that_cannot_be_drawn_is_refused(options):
+    with pytest.raises(AnalysisError, match="whole number"):
+        estimate_effect_sizes(assemble_cohort(make_clinic()), **options)
 
 
 def test_few_therapists_are_named_and_not_clustered():

@@ -7,9 +7,11 @@ import pytest
 
 from handmade import FUNCTION, build_cohort, pick, supported
 from outcomes.analyses import (
+    check_comparability,
     compare_respondents,
     count_completeness,
     count_flow,
+    count_responders,
     describe_baseline,
     list_analyses,
     read_analysis,
@@ -106,6 +108,58 @@ def test_due_is_the_sum_of_its_states(small):
     table = count_completeness(small).table
     wide = table.pivot_table(index=["group", "timepoint"], columns="statistic", values="estimate")
     assert (wide["n_due"] == wide["n_seen"] + wide["n_missing"] + wide["n_lost"]).all()
+
+
+def test_a_visit_seen_before_its_time_point_closed_counts_in_means_and_not_among_those_due():
+    # the time point of the table is day 0: it closed for a, b and c, and not for d and e
+    cohort = build_cohort(
+        """
+        patient therapy observable_days baseline month_6
+        a       x        9              6        3
+        b       x        9              6        4
+        c       x        9              6        lost
+        d       x       -1              6        1
+        e       x       -1              6        not_yet_due
+        """
+    )
+    completeness = count_completeness(cohort)
+    place = {"group": "x", "timepoint": "month_6"}
+    found = [
+        pick(completeness, statistic=name, **place)["estimate"]
+        for name in ("n_due", "n_seen", "n_lost", "n_not_yet_due")
+    ]
+    assert found == [3, 2, 1, 2]
+    assert pick(completeness, statistic="share_seen", **place)["estimate"] == pytest.approx(2 / 3)
+    assert pick(summarise_change(cohort), statistic="mean_score", **place)["n"] == 3
+    responders = count_responders(cohort, thresholds="absolute:3")
+    shares = {
+        term: pick(responders, statistic="share_improved", term=term, group="x") for term in ("seen", "due")
+    }
+    assert (shares["seen"]["estimate"], shares["seen"]["n"]) == (pytest.approx(2 / 3), 3)
+    assert (shares["due"]["estimate"], shares["due"]["n"]) == (pytest.approx(1 / 3), 3)
+    assert pick(check_comparability(cohort), term="share_seen")["estimate"] == pytest.approx(2 / 3)
+    respondents = compare_respondents(cohort)
+    assert pick(respondents, statistic="n", group="seen")["estimate"] == 2
+    assert all(supported(result) for result in (completeness, responders))
+
+
+@pytest.mark.parametrize("level", [0, 1, 95, -0.5, float("nan"), "0.95", None, True])
+@pytest.mark.parametrize(
+    "name",
+    ["ancova", "change", "completeness", "effect_sizes", "regression_to_mean", "responders", "standardised"],
+)
+def test_a_level_that_is_no_proportion_is_refused(small, name, level):
+    with pytest.raises(AnalysisError, match="proportion between 0 and 1"):
+        read_analysis(name)(small, conf_level=level)
+    with pytest.raises(AnalysisError, match="proportion between 0 and 1"):
+        run_analysis(name, small, conf_level=level)
+
+
+def test_an_analysis_of_a_cohort_refuses_records_and_the_other_way_round(small):
+    with pytest.raises(AnalysisError, match="takes Records, not Cohort"):
+        run_analysis("data_quality", small)
+    with pytest.raises(AnalysisError, match="takes Cohort, not str"):
+        run_analysis("change", "records")
 
 
 def test_a_visit_set_aside_by_an_event_was_due_and_not_seen():

@@ -88,6 +88,14 @@ def test_rules_can_be_written_out(patients):
             count_responders(patients, thresholds=wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong", [[], 5, "absolute:0", "percent:-30", "percent:", "state:5", ["absolute:2", 3]]
+)
+def test_what_is_no_threshold_is_refused(patients, wrong):
+    with pytest.raises(AnalysisError):
+        count_responders(patients, thresholds=wrong)
+
+
 def test_at_least_thirty_percent_holds_after_rounding_errors():
     # 100 x (7.4 - 5.18) / 7.4 is 29.999999999999996 in floating point
     cohort = build_cohort("patient therapy baseline month_6\na x 7.4 5.18\nb x 7.4 5.19")
@@ -167,6 +175,14 @@ def test_regression_to_the_mean_is_a_range_by_hand():
     assert low == pytest.approx(0.4 * (start.mean() - margin - 3), abs=1e-5)
     assert high == pytest.approx(0.4 * (start.mean() + margin - 3), abs=1e-5)
     assert "Made up" in result.method
+
+
+def test_a_reference_mean_of_zero_is_a_mean():
+    reference = {
+        "instrument": "nprs", "mean": 0, "sd": 1, "retest_correlation": 0.5, "citation": "Made up",
+    }  # fmt: skip
+    result = bound_regression_to_mean(build_cohort(PATIENTS, reference_scores=(reference,)))
+    assert pick(result, statistic="regression_to_mean_high", group="x")["estimate"] > 0
 
 
 def test_a_reference_without_its_citation_is_refused():

@@ -183,6 +183,23 @@ def test_the_end_of_therapy_is_the_last_score_up_to_14_days_after_discharge():
     assert not cohort.timepoints["end_of_therapy"].comparable
 
 
+def test_the_end_of_therapy_without_a_day_does_not_mean_that_someone_was_seen_later():
+    cohort = select_cohort(
+        write_records(
+            "episode_id\n a",
+            """
+            episode_id timepoint      day score
+            a          baseline       .   8
+            a          month_3        .   6
+            a          end_of_therapy .   5
+            """,
+        ),
+        timepoints=["month_3", "month_6", "end_of_therapy"],
+        primary="month_3",
+    )
+    assert_grid(cohort, "status", "episode_id month_3 month_6 end_of_therapy\n a seen lost seen")
+
+
 def test_each_visit_that_is_not_seen_says_why():
     cohort = select_cohort(
         write_records(

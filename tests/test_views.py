@@ -491,7 +491,8 @@ def test_the_answer_names_differences_with_their_intervals_and_always_the_cautio
     text = say()
     assert text.startswith(
         "At 6 months, patients given strengthening and core stabilisation exercise or combined physical "
-        "therapy had less disability than similar patients given usual care: 7.9 points less "
+        "therapy had less disability than patients given usual care who were similar on what was recorded: "
+        "7.9 points less "
         "(95 % interval 5.4 to 10.5) and 9.3 points less (95 % interval 6.8 to 11.9) "
         "on the ODI, 0–100. These two cannot be told apart."
     )
@@ -510,7 +511,8 @@ def test_the_answer_speaks_without_jargon_and_never_of_causes():
 
 def test_higher_is_better_reads_the_other_way_round():
     text = say(outcome="oks", effects=(7.94, 2.05, 9.31, 0.0))
-    assert "had better function than similar patients given usual care: 7.9 points more" in text
+    similar = "patients given usual care who were similar on what was recorded"
+    assert f"had better function than {similar}: 7.9 points more" in text
     assert "5 points is taken to matter" in text
     assert "the whole interval lies beyond it" in text
 
@@ -524,7 +526,9 @@ def test_a_difference_is_read_against_a_threshold_between_groups_or_none():
 
 
 def test_a_worse_therapy_and_no_difference_are_said():
-    assert "had more disability than similar patients given usual care" in say(effects=(9, 0, 8, 0.0))
+    assert "had more disability than patients given usual care who were similar" in say(
+        effects=(9, 0, 8, 0.0)
+    )
     assert "no therapy can be told from usual care" in say(effects=(0.5, 0.2, 0.1, 0.0))
 
 

@@ -102,6 +102,10 @@ def run_analysis(name: str, of: Any, **options: Any) -> Result:
     """
     from inspect import signature
 
+    from outcomes.analyses._interval import check_level
+    from outcomes.cohort import Cohort
+    from outcomes.records.tables import Records
+
     function = read_analysis(name)
     allowed = list(signature(function).parameters)[1:]
     unknown = [option for option in options if option not in allowed]
@@ -109,6 +113,11 @@ def run_analysis(name: str, of: Any, **options: Any) -> Result:
         raise AnalysisError(
             f"The analysis {name!r} has no option {unknown[0]!r}; it has: {', '.join(allowed) or 'none'}."
         )
+    if "conf_level" in options:
+        check_level(options["conf_level"])
+    kind = Records if name == "data_quality" else Cohort
+    if not isinstance(of, kind):
+        raise AnalysisError(f"The analysis {name!r} takes {kind.__name__}, not {type(of).__name__}.")
     return function(of, **options)
 
 

@@ -58,12 +58,14 @@ def choose_clusters(grid: Grid, fitted: np.ndarray, cluster: str, by: str) -> Cl
     Raises
     ------
     AnalysisError
-        When ``cluster`` is none of the choices.
+        When ``cluster`` is none of the choices, or is not recorded.
     """
     if cluster not in _CHOICES:
         raise AnalysisError(f"There is no cluster {cluster!r}; choose one of: {', '.join(_CHOICES)}.")
     needed = read_facts("comparability")["clusters"]["at_least"]
     held = {unit: _code_units(grid, unit) for unit in ("therapist", "site")}
+    if cluster in held and (held[cluster] < 0).all():
+        raise AnalysisError(f"No {cluster} is recorded, so patients cannot be clustered by it.")
     numbers = {unit: 0 if unit == by else count_clusters(codes[fitted]) for unit, codes in held.items()}
     unit = cluster if cluster != "auto" else _choose_unit(numbers, needed, grid.one_each)
     few = [

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.cohort import STATUSES, Cohort
+from outcomes.cohort.grid import find_bounds
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_schema
 
@@ -34,7 +35,8 @@ class Grid:
         Missing unless the visit was seen; improvement also where the baseline score is missing.
     baseline : array, shape (E,)
     status : array of int, shape (E, T)
-        Index into `outcomes.cohort.STATUSES`.
+        Index into `outcomes.cohort.STATUSES`; not yet due also where a score came before its time point has
+        closed, since of the others of that time nobody can say yet whether they will be seen.
     episodes : pandas.DataFrame
         One row per episode, in the order of the arrays.
     one_each : bool
@@ -59,7 +61,7 @@ class Grid:
 
     @cached_property
     def due(self) -> np.ndarray:
-        """Whether the visit was due, seen or not, shape (E, T)."""
+        """Whether the time point has closed, so that the visit was due, seen or not, shape (E, T)."""
         return self.status != STATUSES.index("not_yet_due")
 
     @cached_property
@@ -130,12 +132,34 @@ def arrange_grid(cohort: Cohort, by: str = "therapy") -> Grid:
     first = table.iloc[::width]
     patient = first["patient"].to_numpy("int64")
     episodes = _align_episodes(cohort, first["episode_id"])
+    status = np.where(_find_closed(cohort, episodes), status, STATUSES.index("not_yet_due"))
     group, groups = _find_groups(cohort, first, episodes, by)
     return Grid(
         patient, group, groups, tuple(cohort.timepoints), score, improvement,
         first["baseline"].to_numpy("float64", na_value=np.nan), status, episodes,
         len(np.unique(patient)) == len(patient),
     )  # fmt: skip
+
+
+def _find_closed(cohort: Cohort, episodes: pd.DataFrame) -> np.ndarray:
+    """Return which time points had closed when the records were taken, shape (E, T).
+
+    Were those counted as due who happened to be seen in an open window, and not those who may still be, the
+    share seen would be too high.
+    """
+    if "observable_days" not in episodes:
+        return np.ones((len(episodes), len(cohort.timepoints)), dtype=bool)
+    observable, discharge = (
+        episodes[name].to_numpy("float64", na_value=np.nan)
+        if name in episodes
+        else np.full(len(episodes), np.nan)
+        for name in ("observable_days", "discharge_day")
+    )
+    closes = find_bounds(cohort.timepoints, discharge)[1]
+    with np.errstate(invalid="ignore"):
+        closed: np.ndarray = ~(closes > observable[:, None])
+    closed[:, 0] = True
+    return closed
 
 
 def may_group(column: str) -> bool:

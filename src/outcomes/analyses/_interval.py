@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy import special
+
+from outcomes.errors import AnalysisError
+
+
+def check_level(conf_level: object) -> None:
+    """Refuse a level of intervals that is no proportion between 0 and 1.
+
+    Raises
+    ------
+    AnalysisError
+
+    Examples
+    --------
+    >>> check_level(0.9)
+    """
+    proper = isinstance(conf_level, Real) and not isinstance(conf_level, bool | np.bool_)
+    if not proper or not 0 < float(conf_level) < 1:  # type: ignore[arg-type]
+        raise AnalysisError(
+            f"conf_level is a proportion between 0 and 1, such as 0.95 for 95 %; {conf_level!r} is none."
+        )
 
 
 def quantile_t(conf_level: float, df: float | np.ndarray) -> Any:

@@ -40,7 +40,10 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
     if thresholds is None:
         chosen = _choose_usual(cohort)
     else:
-        names = [thresholds] if isinstance(thresholds, str) else list(thresholds)
+        given = list(thresholds) if isinstance(thresholds, list | tuple) else [thresholds]
+        names = [name for name in given if isinstance(name, str)]
+        if not names or len(names) < len(given):
+            raise AnalysisError("Name at least one threshold or rule, such as absolute:2 or percent:30.")
         chosen = [read_rule(name) or _find_threshold(cohort, name) for name in names]
     if any(entry.rule != "state" for entry in chosen):
         require_baseline(cohort)
@@ -108,7 +111,7 @@ def read_rule(text: str) -> Threshold | None:
     except ValueError:
         comparison = ""
         value = 0.0
-    if not comparison or not np.isfinite(value):
+    if not comparison or not np.isfinite(value) or (rule != "state" and value <= 0):
         raise AnalysisError(f"{text!r} is no rule; write absolute:2, percent:30 or state:<=1.")
     made = Threshold(text, "", rule, value, "individual", "", "", False)
     return replace(made, comparison=comparison)

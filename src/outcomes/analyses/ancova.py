@@ -21,7 +21,7 @@ from outcomes.analyses._declaration import (
     trace_provenance,
 )
 from outcomes.analyses._grid import arrange_grid
-from outcomes.analyses._interval import p_value_t, quantile_t
+from outcomes.analyses._interval import check_level, p_value_t, quantile_t
 from outcomes.analyses._regression import Design, build_design, fit_least_squares
 from outcomes.analyses._rows import Rows
 from outcomes.analyses.comparability import check_comparability, check_follow_up
@@ -65,8 +65,10 @@ def compare_at_timepoints(
     Raises
     ------
     AnalysisError
-        When there is no such column or cluster, or the instrument has no direction.
+        When `conf_level` is no proportion, there is no such column or cluster, or the instrument has no
+        direction.
     """
+    check_level(conf_level)
     require_direction(cohort)
     grid = arrange_grid(cohort, by)
     gate = check_comparability(cohort, by=by)

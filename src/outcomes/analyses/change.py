@@ -6,7 +6,7 @@ import numpy as np
 
 from outcomes.analyses._declaration import percent, say, trace_provenance
 from outcomes.analyses._grid import BASELINE, Grid, arrange_grid
-from outcomes.analyses._interval import estimate_mean, estimate_sd
+from outcomes.analyses._interval import check_level, estimate_mean, estimate_sd
 from outcomes.analyses._rows import Rows
 from outcomes.cohort import Cohort
 from outcomes.result import Result, build_result
@@ -36,8 +36,9 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
     Raises
     ------
     AnalysisError
-        When there is no column ``by``.
+        When `conf_level` is no proportion; when there is no column ``by``.
     """
+    check_level(conf_level)
     grid = arrange_grid(cohort, by)
     rows = Rows(outcome=cohort.outcome, unit=cohort.instrument.unit)
     note = "description" if grid.has_baseline else "no_baseline"

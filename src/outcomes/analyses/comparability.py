@@ -47,8 +47,9 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
         Three rows ``check``: ``term`` is ``n_seen``, ``share_seen`` (proportion of those due) or ``smd`` (all
         patients of the cohort, baseline score and every declared covariate), ``level`` the worst group or
         covariate, ``estimate`` what was found, ``x`` what is needed. An ``smd`` that is infinite has the
-        state ``separated``. Last a row ``verdict`` with ``level`` ``comparable``, ``not_comparable``,
-        ``randomised`` or ``one_therapy`` and estimate 1 or 0. `Result.comparable` says the same.
+        state ``separated``, one of covariates of which nothing is recorded ``too_few``; both fail. Last a row
+        ``verdict`` with ``level`` ``comparable``, ``not_comparable``, ``randomised`` or ``one_therapy`` and
+        estimate 1 or 0. `Result.comparable` says the same.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
     return build_result(
         "comparability", rows.table, support=rows.support, provenance=trace_provenance(cohort),
         method=say("comparability.method", time=label_timepoint(cohort, timepoint), **_read_needs()),
-        warnings=_explain(cohort, rows, verdict, passed, timepoint), comparable=comparable,
+        warnings=_explain(cohort, grid, rows, verdict, passed, timepoint), comparable=comparable,
     )  # fmt: skip
 
 
@@ -127,6 +128,12 @@ def _check_balance(rows: Rows, cohort: Cohort, grid: Grid) -> bool:
     found = Rows()
     for covariate in list_covariates(cohort, grid):
         compare_covariate(found, grid, covariate, list(grid.members())[:-1])
+    if not found.table:  # nothing is known of the start, so nobody can say who was given what
+        rows.add(
+            {}, statistic="check", term="smd", unit="sd", n=0, state="too_few",
+            x=read_facts("comparability")["smd"]["at_most"],
+        )  # fmt: skip
+        return False
     largest = [
         (row, sets)
         for row, sets in zip(found.table, found.support, strict=True)
@@ -149,11 +156,15 @@ def _reach_verdict(cohort: Cohort, grid: Grid, by: str, passed: dict[str, bool])
     return "comparable" if all(passed.values()) else "not_comparable"
 
 
-def _explain(cohort: Cohort, rows: Rows, verdict: str, passed: dict[str, bool], timepoint: str) -> list[str]:
+def _explain(
+    cohort: Cohort, grid: Grid, rows: Rows, verdict: str, passed: dict[str, bool], timepoint: str
+) -> list[str]:
     if verdict != "not_comparable":
         return [say(f"comparability.{verdict}")] if verdict != "comparable" else []
-    worst = {row["term"]: row["level"] for row in rows.table if row["statistic"] == "check"}
+    worst = {row["term"]: row.get("level", "") for row in rows.table if row["statistic"] == "check"}
     time, needs = label_timepoint(cohort, timepoint), _read_needs()
+    if not list_covariates(cohort, grid):
+        passed = {**passed, "smd": True, "start": False}
     reasons = [
         say(
             f"comparability.fails_{term}", group=label_group(cohort, worst.get(term, "")),

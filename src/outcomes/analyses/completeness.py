@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outcomes.analyses._declaration import percent, say, trace_provenance
 from outcomes.analyses._grid import arrange_grid
-from outcomes.analyses._interval import estimate_share
+from outcomes.analyses._interval import check_level, estimate_share
 from outcomes.analyses._rows import Rows
 from outcomes.cohort import STATUSES, Cohort
 from outcomes.result import Result, build_result
@@ -28,14 +28,16 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
     Result
         Per group, then for ``all``, and per time point: ``n_due``, ``n_seen``, ``n_missing``, ``n_lost``,
         ``n_not_yet_due``, ``n_after_event`` where the strategy for intercurrent events sets visits
-        aside, and ``share_seen`` of those due (proportion). Due are all but those not yet due. Counts
-        are of episodes where patients have several (unit ``episodes``), else of patients.
+        aside, and ``share_seen`` of those due (proportion). Due are those whose time point has closed; a
+        score that came before counts in means, but here the visit is not yet due. Counts are of episodes
+        where patients have several (unit ``episodes``), else of patients.
 
     Raises
     ------
     AnalysisError
-        When there is no column ``by``.
+        When `conf_level` is no proportion; when there is no column ``by``.
     """
+    check_level(conf_level)
     grid = arrange_grid(cohort, by)
     rows = Rows(outcome=cohort.outcome)
     states = {f"n_{name}": grid.status == STATUSES.index(name) for name in STATUSES}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from outcomes.analyses._declaration import percent, say
 from outcomes.analyses._grid import may_group
-from outcomes.analyses._interval import estimate_share
+from outcomes.analyses._interval import check_level, estimate_share
 from outcomes.analyses._rows import Rows
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_schema, read_timepoints
@@ -45,7 +45,8 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
     Raises
     ------
     AnalysisError
-        When `by` is no column that may name groups: ids, dates and numbers may not.
+        When `conf_level` is no proportion, or `by` no column that may name groups: ids, dates and numbers may
+        not.
 
     Examples
     --------
@@ -53,6 +54,7 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
     >>> "data_quality" in list_analyses()
     True
     """
+    check_level(conf_level)
     rows = Rows()
     _count_records(rows, records)
     patient = pd.factorize(records.episodes["patient_id"])[0]

@@ -14,9 +14,11 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._effect_size import bootstrap_ses, estimate_hedges_g, estimate_standardised_mean
 from outcomes.analyses._grid import Grid, arrange_grid
+from outcomes.analyses._interval import check_level
 from outcomes.analyses._rows import Rows
 from outcomes.analyses.comparability import check_comparability, check_follow_up
 from outcomes.cohort import Cohort
+from outcomes.errors import AnalysisError
 from outcomes.result import Result, build_result
 
 __all__ = ["estimate_effect_sizes"]
@@ -54,8 +56,11 @@ def estimate_effect_sizes(
     Raises
     ------
     AnalysisError
-        When there is no such column or the instrument has no direction.
+        When `conf_level` is no proportion; when there is no such column or the instrument has no direction.
     """
+    check_level(conf_level)
+    if not all(isinstance(value, int) for value in (resamples, seed)) or resamples < 100 or seed < 0:
+        raise AnalysisError("resamples is a whole number of at least 100, seed one of at least 0.")
     require_baseline(cohort)
     grid = arrange_grid(cohort, by)
     rows = Rows(outcome=cohort.outcome, unit="sd")

@@ -15,7 +15,7 @@ from outcomes.analyses._declaration import (
     trace_provenance,
 )
 from outcomes.analyses._grid import arrange_grid
-from outcomes.analyses._interval import estimate_mean
+from outcomes.analyses._interval import check_level, estimate_mean
 from outcomes.analyses._rows import Rows
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
@@ -51,8 +51,10 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
     Raises
     ------
     AnalysisError
-        When there is no column ``by``, the instrument has no direction, or a reference lacks its citation.
+        When `conf_level` is no proportion, there is no column ``by``, the instrument has no direction, or a
+        reference lacks its citation.
     """
+    check_level(conf_level)
     require_baseline(cohort)
     grid = arrange_grid(cohort, by)
     references = [
@@ -81,7 +83,7 @@ def _name(cohort: Cohort) -> tuple[str, ...]:
 
 
 def _check_reference(entry: Mapping[str, Any]) -> None:
-    absent = [key for key in ("mean", "sd", "retest_correlation", "citation") if not entry.get(key)]
+    absent = [key for key in ("mean", "sd", "retest_correlation", "citation") if entry.get(key) in (None, "")]
     correlations = np.atleast_1d(entry.get("retest_correlation", np.nan)).astype(float)
     if absent or not ((correlations > 0) & (correlations < 1)).all():
         raise AnalysisError(

@@ -14,7 +14,7 @@ from outcomes.analyses._declaration import (
     trace_provenance,
 )
 from outcomes.analyses._grid import Grid, arrange_grid
-from outcomes.analyses._interval import estimate_share
+from outcomes.analyses._interval import check_level, estimate_share
 from outcomes.analyses._rows import Rows
 from outcomes.analyses._thresholds import (
     RELATIVE,
@@ -66,8 +66,10 @@ def count_responders(
     Raises
     ------
     AnalysisError
-        When a threshold or column is unknown or the instrument has no direction.
+        When `conf_level` is no proportion, a threshold or column is unknown, or the instrument has no
+        direction.
     """
+    check_level(conf_level)
     require_direction(cohort)
     chosen = choose_thresholds(cohort, thresholds)
     grid = arrange_grid(cohort, by)
@@ -102,11 +104,11 @@ def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshol
         for group, members in groups:
             place = {"level": threshold.id, "x": threshold.value, "group": group, "timepoint": timepoint}
             asked = members[due[members]]
-            answered = asked[known[asked]]
+            answered = members[known[members]]
             for term, counted in (("seen", answered), ("due", asked)):
                 _add_shares(rows, grid, counted, marks, conf_level, {"term": term, **place})
             if threshold.rule in RELATIVE:
-                undefined = asked[grid.seen[asked, column] & ~known[asked]]
+                undefined = members[grid.seen[members, column] & ~known[members]]
                 rows.add_count(grid.patients(undefined), statistic="n_undefined", **place)
             if threshold.rule != "state":
                 rows.add_count(grid.patients(asked[near[asked]]), statistic="n_out_of_reach", **place)

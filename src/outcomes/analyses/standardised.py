@@ -20,7 +20,7 @@ from outcomes.analyses._declaration import (
     trace_provenance,
 )
 from outcomes.analyses._grid import arrange_grid
-from outcomes.analyses._interval import quantile_t
+from outcomes.analyses._interval import check_level, quantile_t
 from outcomes.analyses._regression import Design, build_design
 from outcomes.analyses._rows import Rows
 from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
@@ -80,8 +80,9 @@ def standardise_responders(
     Raises
     ------
     AnalysisError
-        When there is no such threshold, follow-up, column or cluster.
+        When `conf_level` is no proportion; when there is no such threshold, follow-up, column or cluster.
     """
+    check_level(conf_level)
     require_direction(cohort)
     chosen = choose_threshold(cohort, threshold)
     timepoint = choose_timepoint(cohort, timepoint)

@@ -109,7 +109,10 @@ def apply_filters(
 def _compare_range(column: Column, values: pd.Series, wanted: Any) -> tuple[np.ndarray, str]:
     if not isinstance(wanted, tuple | list) or len(wanted) != 2:
         raise AnalysisError(read_words().say("cohort.errors.filter_range", name=column.name))
-    low, high = (pd.Timestamp(end) if column.type == "date" and end is not None else end for end in wanted)
+    try:
+        low, high = (_read_end(column, end) for end in wanted)
+    except (TypeError, ValueError):
+        raise AnalysisError(read_words().say("cohort.errors.filter_range", name=column.name)) from None
     inside = values.notna()
     if low is not None:
         inside = inside & (values >= low)
@@ -120,6 +123,12 @@ def _compare_range(column: Column, values: pd.Series, wanted: Any) -> tuple[np.n
         kind = "any"
     said = read_words().say(f"cohort.ranges.{kind}", low=wanted[0], high=wanted[1], unit=column.unit)
     return inside.fillna(False).to_numpy(dtype=bool), said.strip()
+
+
+def _read_end(column: Column, end: Any) -> Any:
+    if end is None:
+        return None
+    return pd.Timestamp(end) if column.type == "date" else float(end)
 
 
 def _compare_values(column: Column, values: pd.Series, wanted: Any) -> tuple[np.ndarray, str]:

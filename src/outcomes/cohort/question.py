@@ -95,7 +95,7 @@ def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
         primary=_settle_primary(chosen, given["primary"] or asked.get("timepoint")),
         reference=_settle_reference(therapies, given["reference"], asked.get("reference")),
         therapies=therapies,
-        covariates=tuple(settle_covariates(records, given["covariates"])),
+        covariates=tuple(dict.fromkeys(settle_covariates(records, given["covariates"]))),
         episodes=given["episodes"],
         strategies=_settle_strategies(given["intercurrent_events"] or asked.get("intercurrent_events")),
     )

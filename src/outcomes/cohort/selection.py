@@ -23,7 +23,8 @@ from outcomes.cohort.positions import Rows, gather_rows, locate_episodes
 from outcomes.cohort.question import Question, pick_assessments, settle_question
 from outcomes.cohort.rules import state_rules
 from outcomes.cohort.types import STATUSES, Cohort
-from outcomes.facts import read_facts, read_instrument
+from outcomes.errors import AnalysisError
+from outcomes.facts import read_facts, read_instrument, read_words
 from outcomes.records.tables import Records
 
 
@@ -146,7 +147,9 @@ def _find_last_contact(records: Records, question: Question) -> np.ndarray:
     """Return the last day on which an episode was assessed with any instrument or came to a session."""
     ids = records.episodes["episode_id"]
     last = np.nan_to_num(_take_days(records.episodes, "discharge_day"), nan=-np.inf)
-    targets = np.array([float(timepoint.day) for timepoint in question.labels.values()] + [np.nan])
+    end = read_facts("cohort")["end_of_therapy"]["timepoint"]  # its day is a place in an order, no day
+    targets = np.array([np.nan if id == end else float(entry.day) for id, entry in question.labels.items()])
+    targets = np.append(targets, np.nan)
     for table in (records.assessments, records.sessions):
         rows = gather_rows(table, ids, question.labels)
         day = np.where(np.isnan(rows.day), targets[rows.label], rows.day)
@@ -173,6 +176,8 @@ def _assemble(records: Records, question: Question, grid: Grid, patient: np.ndar
     for name in question.covariates:
         if "@" in name:
             held[name] = _score_at_start(records, question, name)[kept]
+            if held[name].isna().all():
+                raise AnalysisError(read_words().say("cohort.errors.covariate_no_start", name=name))
     clustered = question.episodes == "all" and held["patient"].duplicated().any()
     return Cohort(
         table=_lay_out(held, question, grid, kept),
