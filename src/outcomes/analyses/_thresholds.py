@@ -74,20 +74,15 @@ def _choose_usual(cohort: Cohort) -> list[Threshold]:
     ]
 
 
-def choose_threshold(cohort: Cohort, threshold: str | None) -> Threshold:
-    """Return one threshold: the named one, the source's, the instrument's default or its first."""
+def choose_threshold(cohort: Cohort, threshold: str | None) -> Threshold | None:
+    """Return one threshold: the named one, the source's, the instrument's default or its first, if any."""
     name = threshold
     if name is None and cohort.source.primary.get("instrument") == cohort.instrument.id:
         name = cohort.source.primary.get("threshold")
     if name is not None:
         return choose_thresholds(cohort, name)[0]
     chosen = choose_thresholds(cohort, None)
-    if not chosen:
-        raise AnalysisError(
-            f"{cohort.instrument.name} has no verified threshold for single patients; name a rule, "
-            "such as threshold='percent:30'."
-        )
-    return next((entry for entry in chosen if entry.default), chosen[0])
+    return next((entry for entry in chosen if entry.default), chosen[0] if chosen else None)
 
 
 def _find_threshold(cohort: Cohort, name: str) -> Threshold:

@@ -75,7 +75,7 @@ def standardise_responders(
         ``share_improved_standardised`` per group (proportion; ``level`` the threshold, ``x`` its value;
         ``n`` the patients of the group who were seen). States: ``degenerate`` (one group), ``too_few``,
         ``separated`` (all or none of a group improved), ``rank_deficient``, ``not_converged``,
-        ``few_clusters``.
+        ``few_clusters``. No row where no threshold is named and the instrument has no verified one.
 
     Raises
     ------
@@ -85,6 +85,9 @@ def standardise_responders(
     check_level(conf_level)
     require_direction(cohort)
     chosen = choose_threshold(cohort, threshold)
+    if chosen is None:
+        nobody = say("responders.none", instrument=cohort.instrument.short_name)
+        return build_result("standardised", [], method=nobody, provenance=trace_provenance(cohort))
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)
     gate = check_comparability(cohort, by=by, timepoint=timepoint)
