@@ -68,20 +68,26 @@ def _await_server(address: str) -> None:
 
 
 def _run_all(page) -> None:
-    """Run all cells; asked before the kernel is ready, JupyterLab does nothing, so ask again."""
+    """Run all cells.
+
+    Asked before the kernel is ready, JupyterLab does nothing; it may ask at any moment which kernel to take:
+    the offered one is accepted, and the run asked for again until the first cell has its number.
+    """
+    from playwright.sync_api import TimeoutError as Late
+
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=_WAIT_MS)
-    for _ in range(10):
-        question = page.locator(".jp-Dialog .jp-mod-accept")
-        if question.count():  # which kernel: the offered one
-            question.first.click()
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run All Cells", exact=True).click()
+    for _ in range(20):
         try:
-            page.get_by_text("[1]:").first.wait_for(timeout=15_000)
+            question = page.locator(".jp-Dialog .jp-mod-accept")
+            if question.count():
+                question.first.click(timeout=3_000)
+            page.get_by_role("menuitem", name="Run", exact=True).click(timeout=3_000)
+            page.get_by_text("Run All Cells", exact=True).click(timeout=3_000)
+            page.get_by_text("[1]:").first.wait_for(timeout=10_000)
             return
-        except Exception as error:
-            late = error
-    raise late
+        except Late:
+            page.keyboard.press("Escape")  # a menu left open would hide what comes next
+    pytest.fail("JupyterLab did not run the first cell")
 
 
 def test_every_choice_is_answered_in_jupyterlab(lab, chromium):
