@@ -10,6 +10,7 @@ from handmade import FUNCTION, PAIN, build_cohort, pick, supported
 from outcomes.analyses import (
     bound_regression_to_mean,
     count_responders,
+    run_analysis,
     summarise_data_quality,
     trace_cumulative,
 )
@@ -242,13 +243,14 @@ def test_counts_without_patients_behind_them_have_no_support(records):
         )
 
 
-def test_a_measure_without_direction_is_refused_where_improvement_is_meant():
+def test_a_measure_without_direction_has_no_rows_of_improvement_and_says_why():
     from dataclasses import replace
 
     cohort = replace(build_cohort(PATIENTS), instrument=replace(PAIN, direction="none"))
-    for analysis in (count_responders, trace_cumulative, bound_regression_to_mean):
-        with pytest.raises(AnalysisError, match="no direction"):
-            analysis(cohort)
+    for name in ("responders", "cumulative", "regression_to_mean", "effect_sizes", "ancova", "standardised"):
+        result = run_analysis(name, cohort)
+        assert result.table.empty
+        assert "no better or worse direction" in " ".join([result.method, *result.warnings])
 
 
 def test_a_measure_that_looks_back_counts_states_only():
@@ -258,5 +260,7 @@ def test_a_measure_that_looks_back_counts_states_only():
     assert share(result, "no-pain", "seen") == (1, 2)
     with pytest.raises(AnalysisError, match="no score at the start"):
         count_responders(cohort, thresholds="two-points")
-    with pytest.raises(AnalysisError, match="no score at the start"):
-        trace_cumulative(cohort)
+    for name in ("cumulative", "regression_to_mean", "effect_sizes"):
+        looking_back = run_analysis(name, cohort)
+        assert looking_back.table.empty
+        assert any("looks back to the start" in text for text in looking_back.warnings)

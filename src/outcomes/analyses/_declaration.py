@@ -137,6 +137,16 @@ def has_baseline(cohort: Cohort) -> bool:
     return bool(cohort.table["baseline"].notna().any())
 
 
+def explain_no_improvement(cohort: Cohort) -> str | None:
+    """Say why nobody can improve on this measure; None where improvement is defined.
+
+    An analysis of improvement then has no rows and this sentence, so that a page is still made and says why.
+    """
+    if cohort.instrument.direction == "none":
+        return say("change.no_direction")
+    return None if has_baseline(cohort) else say("change.no_baseline")
+
+
 def require_baseline(cohort: Cohort) -> None:
     """Refuse an instrument that has no score at the start, so that nothing improves from anything."""
     require_direction(cohort)

@@ -15,7 +15,6 @@ from outcomes.analyses._declaration import (
     label_timepoint,
     list_follow_ups,
     percent,
-    require_direction,
     say,
     state_estimand,
     trace_provenance,
@@ -61,21 +60,22 @@ def compare_at_timepoints(
         and ``n_missing`` per covariate that some fitted patients lack. Missing covariates are kept by a
         level "not recorded" or the mean with an indicator. States: ``degenerate`` (one group, constant
         scores), ``too_few``, ``rank_deficient`` (groups cannot be told from covariates), ``few_clusters``.
+        A measure without direction: no rows and a warning.
 
     Raises
     ------
     AnalysisError
-        When `conf_level` is no proportion, there is no such column or cluster, or the instrument has no
-        direction.
+        When `conf_level` is no proportion, or there is no such column or cluster.
     """
     check_level(conf_level)
-    require_direction(cohort)
     grid = arrange_grid(cohort, by)
     gate = check_comparability(cohort, by=by)
     rows = Rows(outcome=cohort.outcome, term=by, unit=cohort.instrument.unit)
     plan = plan_comparison(cohort, grid, by, conf_level, cluster)
     warnings = [*gate.warnings, *plan.clustering.warnings]
-    compared = list_follow_ups(cohort, comparable=True)
+    directed = cohort.instrument.direction != "none"
+    warnings += [] if directed else [say("ancova.no_direction")]
+    compared = list_follow_ups(cohort, comparable=True) if directed else []
     for timepoint in compared:
         state = "ok"
         if (

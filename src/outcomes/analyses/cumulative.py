@@ -6,8 +6,8 @@ import numpy as np
 
 from outcomes.analyses._declaration import (
     choose_timepoint,
+    explain_no_improvement,
     label_timepoint,
-    require_baseline,
     say,
     trace_provenance,
 )
@@ -43,26 +43,27 @@ def trace_cumulative(cohort: Cohort, *, by: str = "therapy", timepoint: str | No
     Result
         Per group, then for ``all``: ``share_improved_by`` (proportion of those seen with a baseline score) at
         each ``x``, in the instrument's unit. All groups share the same x: the attained improvements of all,
-        rounded down to the instrument's step (a hundredth of its range where it has none). No patients:
-        no rows.
+        rounded down to the instrument's step (a hundredth of its range where it has none). No patients,
+        or a measure on which improvement is not defined (no score at the start, no direction; a warning
+        says so): no rows.
 
     Raises
     ------
     AnalysisError
-        When there is no such follow-up or column, or the instrument has no direction.
+        When there is no such follow-up or column.
     """
-    require_baseline(cohort)
+    absent = explain_no_improvement(cohort)
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)
     amount = grid.improvement[:, grid.column(timepoint)]
     points = _list_points(cohort, amount[~np.isnan(amount)])
     rows = Rows(outcome=cohort.outcome, statistic="share_improved_by", timepoint=timepoint, unit="proportion")
-    for group, members in grid.members():
+    for group, members in () if absent else grid.members():
         _trace_group(rows, grid, group, members[~np.isnan(amount[members])], amount, points)
     return build_result(
         "cumulative", rows.table, support=rows.support, provenance=trace_provenance(cohort),
         method=say("cumulative.method", time=label_timepoint(cohort, timepoint)),
-        warnings=[say("change.description")],
+        warnings=[absent or say("change.description")],
     )  # fmt: skip
 
 

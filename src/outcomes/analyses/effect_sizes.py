@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from outcomes.analyses._declaration import (
+    explain_no_improvement,
     label_timepoint,
     list_follow_ups,
     percent,
-    require_baseline,
     say,
     trace_provenance,
 )
@@ -51,27 +51,28 @@ def estimate_effect_sizes(
         noncentral t interval) and ``ses`` (mean improvement over the standard deviation at baseline of the
         same patients; bootstrap interval); per comparable follow-up and group against the reference
         ``hedges_g`` of improvement, not adjusted. In standard deviations; patients seen who have a baseline
-        score. No spread: ``degenerate``.
+        score. No spread: ``degenerate``. Improvement not defined (no score at the start, no direction): no
+        rows and a warning.
 
     Raises
     ------
     AnalysisError
-        When `conf_level` is no proportion; when there is no such column or the instrument has no direction.
+        When `conf_level` is no proportion, there is no such column, or no bootstrap can be drawn.
     """
     check_level(conf_level)
     if not all(isinstance(value, int) for value in (resamples, seed)) or resamples < 100 or seed < 0:
         raise AnalysisError("resamples is a whole number of at least 100, seed one of at least 0.")
-    require_baseline(cohort)
+    absent = explain_no_improvement(cohort)
     grid = arrange_grid(cohort, by)
     rows = Rows(outcome=cohort.outcome, unit="sd")
     gate = check_comparability(cohort, by=by)
-    for column, timepoint in grid.follow_ups:
+    for column, timepoint in () if absent else grid.follow_ups:
         amount = grid.improvement[:, column]
         for group, members in grid.members():
             held = members[~np.isnan(amount[members])]
             _add_within(rows, grid, group, timepoint, held, amount, conf_level, resamples, seed)
-    warnings = [*gate.warnings, say("effect_sizes.description")]
-    for timepoint in list_follow_ups(cohort, comparable=True):
+    warnings = [*gate.warnings, absent or say("effect_sizes.description")]
+    for timepoint in () if absent else list_follow_ups(cohort, comparable=True):
         short = gate.comparable and timepoint != cohort.primary
         if short and not check_follow_up(cohort, by, grid, timepoint):
             warnings.append(say("ancova.not_followed_up", time=label_timepoint(cohort, timepoint)))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from outcomes.analyses._declaration import (
+    explain_no_improvement,
     join_names,
     percent,
-    require_baseline,
     say,
     trace_provenance,
 )
@@ -46,16 +46,17 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
         Per group, then for ``all``, ``regression_to_mean_low`` and ``regression_to_mean_high`` in the
         instrument's unit, positive for improvement: the least and the most over all declared references,
         both ends of their ``retest_correlation`` (one number or a pair) and of the interval of the mean
-        baseline score. Without a declared reference or with fewer than two patients: ``too_few``.
+        baseline score. Without a declared reference or with fewer than two patients: ``too_few``. Improvement
+        not defined (no score at the start, no direction): no rows and a warning.
 
     Raises
     ------
     AnalysisError
-        When `conf_level` is no proportion, there is no column ``by``, the instrument has no direction, or a
-        reference lacks its citation.
+        When `conf_level` is no proportion, there is no column ``by``, or a reference lacks its
+        citation.
     """
     check_level(conf_level)
-    require_baseline(cohort)
+    absent = explain_no_improvement(cohort)
     grid = arrange_grid(cohort, by)
     references = [
         entry for entry in cohort.source.reference_scores if entry.get("instrument") in _name(cohort)
@@ -63,7 +64,7 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
     for entry in references:
         _check_reference(entry)
     rows = Rows(outcome=cohort.outcome, timepoint=grid.timepoints[0], unit=cohort.instrument.unit)
-    for group, members in grid.members():
+    for group, members in () if absent else grid.members():
         held = members[~np.isnan(grid.baseline[members])]
         mean = estimate_mean(grid.baseline[held], grid.patient[held], conf_level)
         low, high = _bound(cohort, references, mean)
@@ -73,7 +74,7 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
     return build_result(
         "regression_to_mean", rows.table, support=rows.support, provenance=trace_provenance(cohort),
         method=say("regression_to_mean.method", level=percent(conf_level), citations=cited),
-        warnings=[] if references else [say("regression_to_mean.cannot_tell")],
+        warnings=[absent] if absent else [] if references else [say("regression_to_mean.cannot_tell")],
     )  # fmt: skip
 
 

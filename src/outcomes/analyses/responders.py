@@ -9,7 +9,6 @@ import numpy as np
 from outcomes.analyses._declaration import (
     join_names,
     percent,
-    require_direction,
     say,
     trace_provenance,
 )
@@ -61,24 +60,25 @@ def count_responders(
         not seen, and those for whom the rule is not defined, count as not improved and not worse). "At
         least" is meant within 1e-7. For ``percent`` rules ``n_undefined`` counts patients seen whose
         baseline score is 0 (for ``percent_of_possible`` the best one), and ``n_out_of_reach`` those due who
-        start too near the best score to improve by the threshold.
+        start too near the best score to improve by the threshold. A measure without direction or without a
+        threshold: no rows and a warning.
 
     Raises
     ------
     AnalysisError
-        When `conf_level` is no proportion, a threshold or column is unknown, or the instrument has no
-        direction.
+        When `conf_level` is no proportion, or a threshold or column is unknown.
     """
     check_level(conf_level)
-    require_direction(cohort)
-    chosen = choose_thresholds(cohort, thresholds)
+    directed = cohort.instrument.direction != "none"
+    chosen = choose_thresholds(cohort, thresholds) if directed else []
     grid = arrange_grid(cohort, by)
     rows = Rows(outcome=cohort.outcome)
     for threshold in chosen:
         _count_threshold(rows, cohort, grid, threshold, conf_level)
     unread = [entry.id for entry in chosen if not entry.verified and entry.source]
-    warnings = [say("responders.description")]
-    warnings += [say("responders.none", instrument=cohort.instrument.short_name)] if not chosen else []
+    none = say("responders.none", instrument=cohort.instrument.short_name)
+    warnings = [say("responders.description")] if directed else [say("change.no_direction")]
+    warnings += [none] if directed and not chosen else []
     warnings += [say("responders.unverified", thresholds=join_names(unread))] if unread else []
     warnings += [
         say("responders.within_error", threshold=entry.id, error=f"{error:g}", unit=cohort.instrument.unit)

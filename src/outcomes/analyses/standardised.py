@@ -14,7 +14,6 @@ from outcomes.analyses._declaration import (
     choose_timepoint,
     label_timepoint,
     percent,
-    require_direction,
     say,
     state_estimand,
     trace_provenance,
@@ -83,10 +82,12 @@ def standardise_responders(
         When `conf_level` is no proportion; when there is no such threshold, follow-up, column or cluster.
     """
     check_level(conf_level)
-    require_direction(cohort)
-    chosen = choose_threshold(cohort, threshold)
+    directed = cohort.instrument.direction != "none"
+    chosen = choose_threshold(cohort, threshold) if directed else None
     if chosen is None:
-        nobody = say("responders.none", instrument=cohort.instrument.short_name)
+        nobody = say(
+            "responders.none" if directed else "change.no_direction", instrument=cohort.instrument.short_name
+        )
         return build_result("standardised", [], method=nobody, provenance=trace_provenance(cohort))
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)

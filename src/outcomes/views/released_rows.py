@@ -38,9 +38,15 @@ def write_ends(row: Any, release: Release) -> tuple[str, str]:
 def explain_absence(release: Release) -> str:
     """Say in words why a view of a release holds nothing."""
     words = read_words()
-    single = words.say("methods.comparability.one_therapy")
-    if single in release.warnings:
-        return single
+    for key in (
+        "comparability.one_therapy",
+        "change.no_direction",
+        "ancova.no_direction",
+        "change.no_baseline",
+    ):
+        reason = words.say(f"methods.{key}")
+        if reason in release.warnings:
+            return reason
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
     reason = "withheld" if release.n_withheld else "nothing"
