@@ -11,6 +11,7 @@ import pandas as pd
 
 from outcomes.cohort import STATUSES, Cohort
 from outcomes.facts import FileSpec, Instrument, Source, Therapy, Threshold, Timepoint
+from outcomes.records import Records
 
 PAIN = Instrument(
     id="nprs", name="Numeric Pain Rating Scale", short_name="pain", version="0-10", kind="prom",
@@ -96,11 +97,14 @@ def assemble_cohort(
             "episodes": "First episodes.", "therapy": "Planned at the start.", "intercurrent_events": "None.",
         },
         clustered_by="patient" if episodes["patient"].duplicated().any() else None,
-        source=Source(
-            "made-up", "Made up", (FileSpec("x.csv", "episode"),), design=design,
-            reference_scores=reference_scores, primary=primary_choices or {},
+        records=Records(
+            source=Source(
+                "made-up", "Made up", (FileSpec("x.csv", "episode"),), design=design,
+                reference_scores=reference_scores, primary=primary_choices or {},
+            ),
+            episodes=empty, assessments=empty, sessions=empty, events=empty, refused=empty, findings=(),
+            unmapped={}, n_read=0, n_accepted=0, n_refused=0, fingerprint="0",
         ),
-        fingerprint="0", sessions=empty, events=empty, assessments=empty,
     )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def build_rated(
             "score": rating,
         }
     )  # fmt: skip
-    return replace(cohort, assessments=rated)
+    return replace(cohort, records=replace(cohort.records, assessments=rated))
 
 
 def count(change: np.ndarray, improved: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from outcomes.cohort import STATUSES, Cohort
 from outcomes.cohort.grid import find_bounds
+from outcomes.cohort.remembering import remember
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_schema
 
@@ -100,6 +101,7 @@ class Grid:
         return self.timepoints.index(timepoint)
 
 
+@remember
 def arrange_grid(cohort: Cohort, by: str = "therapy") -> Grid:
     """Arrange a cohort as arrays.
 

@@ -61,9 +61,9 @@ def _check_column(records: Records, name: str) -> None:
     columns = read_schema()["episodes"]
     words = read_words()
     known = [id for id, column in columns.items() if column.covariate and records.episodes[id].notna().any()]
-    instruments = records.assessments["instrument"].dropna().unique()
     if name in known:
         return
+    instruments = records.assessments["instrument"].dropna().unique()
     if name in columns and columns[name].covariate:
         raise AnalysisError(words.say("cohort.errors.covariate_empty", name=name, known=", ".join(known)))
     if name.partition(":")[0] in instruments:

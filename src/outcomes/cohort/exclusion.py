@@ -12,6 +12,7 @@ from outcomes.cohort.covariates import apply_filters
 from outcomes.cohort.flow import Flow
 from outcomes.cohort.grid import Grid
 from outcomes.cohort.question import Question
+from outcomes.cohort.remembering import remember
 from outcomes.cohort.therapies import list_late_labels
 from outcomes.cohort.types import STATUSES
 from outcomes.errors import AnalysisError
@@ -19,8 +20,14 @@ from outcomes.facts import read_words
 from outcomes.records.tables import Records
 
 
+@remember
+def code_patients(records: Records) -> np.ndarray:
+    """Return the patient of each episode of the records as a code, from 0 without gaps."""
+    return pd.factorize(records.episodes["patient_id"])[0]
+
+
 def exclude_episodes(
-    records: Records, question: Question, grid: Grid, patient: np.ndarray, where: Mapping[str, Any] | None
+    records: Records, question: Question, grid: Grid, where: Mapping[str, Any] | None
 ) -> Flow:
     """Exclude episodes step by step, each step written down.
 
@@ -30,6 +37,7 @@ def exclude_episodes(
         When no episode is left.
     """
     say, episodes = read_words().say, records.episodes
+    patient = code_patients(records)
     flow = Flow(patient, say("cohort.flow.read"))
     for reason in sorted(str(name) for name in episodes["excluded"].dropna().unique()):
         flow.exclude("excluded_by_source", reason, (episodes["excluded"] == reason).to_numpy(dtype=bool))
@@ -49,9 +57,8 @@ def exclude_episodes(
             "no_baseline", say("cohort.flow.no_baseline", instrument=question.instrument.name), missing
         )
     if question.episodes == "first":
-        flow.exclude(
-            "later_episode", say("cohort.flow.later_episode"), _find_later(episodes, patient, flow.kept)
-        )
+        later = _find_later(_order_episodes(records), patient, flow.kept)
+        flow.exclude("later_episode", say("cohort.flow.later_episode"), later)
     waiting = (grid.status[:, 1:] == STATUSES.index("not_yet_due")).all(axis=1)
     flow.exclude("no_visit_due", say("cohort.flow.no_visit_due"), waiting)
     if not flow.kept.any():
@@ -65,15 +72,19 @@ def _explain_empty(flow: Flow) -> str:
     return read_words().say("cohort.errors.empty", n=len(flow.kept), reason=steps["reason"].iloc[worst])
 
 
-def _find_later(episodes: pd.DataFrame, patient: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Return which episodes come after the first one that is left of their patient.
-
-    The order is that of the start, then of the id; where a source has no dates, that of the records.
-    """
-    order = pd.DataFrame({"out": ~kept, "start": episodes["start_date"].to_numpy()})
+@remember
+def _order_episodes(records: Records) -> np.ndarray:
+    """Return the positions of the episodes by start, then by id; where there are no dates, as they stand."""
+    episodes = records.episodes
+    order = pd.DataFrame({"start": episodes["start_date"].to_numpy()})
     order["id"] = episodes["episode_id"].astype("str").to_numpy()
-    keys = ["out", "start", "id"] if order["start"].notna().any() else ["out"]
-    ranked = order.sort_values(keys, kind="stable").index.to_numpy()
+    keys = ["start", "id"] if order["start"].notna().any() else []
+    return (order.sort_values(keys, kind="stable") if keys else order).index.to_numpy()
+
+
+def _find_later(order: np.ndarray, patient: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return which episodes come after the first one that is left of their patient."""
+    ranked = order[kept[order]]
     later = np.zeros(len(order), dtype=bool)
     later[ranked] = pd.Series(patient[ranked]).duplicated().to_numpy()
     return later

@@ -12,7 +12,7 @@ class Flow:
     Parameters
     ----------
     patient : array of int
-        Code of the patient of each episode of the records.
+        Code of the patient of each episode of the records, from 0 without gaps.
     reason : str
         What the first row says.
     """
@@ -30,8 +30,7 @@ class Flow:
         self._note(step, reason, out)
 
     def _note(self, step: str, reason: str, out: np.ndarray) -> None:
-        left = np.unique(self._patient[self.kept])
-        behind = np.unique(self._patient[out])
+        left, behind = self._find_patients(self.kept), self._find_patients(out)
         gone = np.setdiff1d(behind, left, assume_unique=True)
         self._steps.append(
             {
@@ -45,6 +44,10 @@ class Flow:
                 "patients_gone": gone,
             }
         )
+
+    def _find_patients(self, which: np.ndarray) -> np.ndarray:
+        """Return the distinct patients of some episodes, sorted."""
+        return np.flatnonzero(np.bincount(self._patient[which]))
 
     def tabulate(self) -> pd.DataFrame:
         """Return one row per step in order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,10 @@ class Grid:
     score: np.ndarray
     day: np.ndarray
     status: np.ndarray
+
+    def at(self, columns: Sequence[int]) -> Grid:
+        """Return the given columns."""
+        return Grid(*(held[:, columns] for held in (self.score, self.day, self.status)))
 
 
 def find_baseline(rows: Rows, timepoint: Timepoint, code: int, first_session: np.ndarray) -> np.ndarray:

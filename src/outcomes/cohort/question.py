@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+import pandas as pd
+
 from outcomes.cohort.covariates import settle_covariates
 from outcomes.cohort.positions import gather_rows, match_rows
+from outcomes.cohort.remembering import remember
 from outcomes.cohort.therapies import build_therapies, check_therapy_rule, list_late_labels
 from outcomes.errors import AnalysisError
 from outcomes.facts import (
@@ -83,7 +86,7 @@ def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
     variant = _settle_variant(records, measure, given["variant"] or _own_variant(asked, measure))
     measure = read_instrument(f"{measure.id}:{variant or ''}")  # a subscale's own range and direction
     known = list_timepoints(records)
-    found = _find_timepoints(records, measure, variant, known)
+    found = _find_timepoints(records, measure.id, variant)
     chosen = _settle_timepoints(found, known, given["timepoints"])
     therapies = _settle_therapies(records, given["therapies"])
     check_name("episodes", given["episodes"], ["first", "all"])
@@ -125,13 +128,22 @@ def check_name(what: str, name: object, known: Iterable[object]) -> None:
 
 
 def _settle_instrument(records: Records, id: object) -> Instrument:
-    recorded = [str(name) for name in records.assessments["instrument"].dropna().unique()]
+    recorded = sorted({instrument for instrument, _ in list_recorded(records)})
     if id is None:
-        raise AnalysisError(
-            read_words().say("cohort.errors.no_instrument", known=", ".join(sorted(recorded)))
-        )
-    check_name("instrument", id, sorted(recorded))
+        raise AnalysisError(read_words().say("cohort.errors.no_instrument", known=", ".join(recorded)))
+    check_name("instrument", id, recorded)
     return read_instrument(str(id))
+
+
+@remember
+def list_recorded(records: Records) -> tuple[tuple[str, str | None], ...]:
+    """Return each instrument with each of its variants that was recorded, as pairs of ids."""
+    held = records.assessments[["instrument", "variant"]].drop_duplicates().astype("object")
+    return tuple(
+        (str(instrument), None if pd.isna(variant) else str(variant))
+        for instrument, variant in held.itertuples(index=False)
+        if not pd.isna(instrument)
+    )
 
 
 def _own_variant(asked: Mapping[str, Any], measure: Instrument) -> str | None:
@@ -139,9 +151,9 @@ def _own_variant(asked: Mapping[str, Any], measure: Instrument) -> str | None:
 
 
 def _settle_variant(records: Records, measure: Instrument, variant: str | None) -> str | None:
-    own = records.assessments.loc[records.assessments["instrument"] == measure.id, "variant"]
-    recorded = sorted(str(name) for name in own.dropna().unique())
-    plain = bool(own.isna().any())
+    own = [held for instrument, held in list_recorded(records) if instrument == measure.id]
+    recorded = sorted(name for name in own if name is not None)
+    plain = None in own
     if variant is None:
         if plain and not recorded:
             return None
@@ -156,6 +168,7 @@ def _settle_variant(records: Records, measure: Instrument, variant: str | None) 
     return variant
 
 
+@remember
 def list_timepoints(records: Records) -> dict[str, Timepoint]:
     """Return the standard time points and the source's own by id, in order of their days."""
     known = dict(read_timepoints())
@@ -167,20 +180,20 @@ def list_timepoints(records: Records) -> dict[str, Timepoint]:
     return dict(sorted(known.items(), key=lambda entry: (entry[0] != "baseline", entry[1].day)))
 
 
-def _find_timepoints(
-    records: Records, measure: Instrument, variant: str | None, known: Mapping[str, Timepoint]
-) -> list[str]:
+@remember
+def _find_timepoints(records: Records, instrument: str, variant: str | None) -> list[str]:
     """Return the time points at which the instrument was recorded, baseline always."""
-    rows = gather_rows(pick_assessments(records, measure, variant), records.episodes["episode_id"], known)
+    known = list_timepoints(records)
+    rows = gather_rows(pick_assessments(records, instrument, variant), records.episodes["episode_id"], known)
     return [
         id for code, id in enumerate(known) if id == "baseline" or match_rows(rows, known[id], code).any()
     ]
 
 
-def pick_assessments(records: Records, measure: Instrument, variant: str | None) -> Any:
+def pick_assessments(records: Records, instrument: str, variant: str | None) -> pd.DataFrame:
     """Return the assessments of one instrument and variant that have a score."""
     table = records.assessments
-    own = (table["instrument"] == measure.id) & table["score"].notna()
+    own = (table["instrument"] == instrument) & table["score"].notna()
     own &= table["variant"].isna() if variant is None else (table["variant"] == variant)
     return table.loc[own]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.cohort.covariates import split_score
-from outcomes.cohort.exclusion import exclude_episodes
+from outcomes.cohort.exclusion import code_patients, exclude_episodes
 from outcomes.cohort.flow import Flow
 from outcomes.cohort.grid import (
     Grid,
@@ -20,11 +20,12 @@ from outcomes.cohort.grid import (
     find_follow_up,
 )
 from outcomes.cohort.positions import Rows, gather_rows, locate_episodes
-from outcomes.cohort.question import Question, pick_assessments, settle_question
+from outcomes.cohort.question import Question, list_timepoints, pick_assessments, settle_question
+from outcomes.cohort.remembering import remember
 from outcomes.cohort.rules import state_rules
 from outcomes.cohort.types import STATUSES, Cohort
 from outcomes.errors import AnalysisError
-from outcomes.facts import read_facts, read_instrument, read_words
+from outcomes.facts import Timepoint, read_facts, read_words
 from outcomes.records.tables import Records
 
 
@@ -95,46 +96,53 @@ def select_cohort(
         "intercurrent_events": intercurrent_events,
     }  # fmt: skip
     question = settle_question(records, given)
-    ids = records.episodes["episode_id"]
-    rows = gather_rows(pick_assessments(records, question.instrument, question.variant), ids, question.labels)
-    found = _find_scores(records, question, rows)
-    grid = complete_grid(
+    grid = _lay_grid(records, question.instrument.id, question.variant, tuple(question.strategies.items()))
+    grid = grid.at([list(question.labels).index(id) for id in question.timepoints])
+    flow = exclude_episodes(records, question, grid, where)
+    return _assemble(records, question, grid, flow)
+
+
+@remember
+def _lay_grid(
+    records: Records, instrument: str, variant: str | None, strategies: tuple[tuple[str, str], ...]
+) -> Grid:
+    """Lay the scores of one measure on all time points that the source may have, before any choice."""
+    labels = list_timepoints(records)
+    rows = gather_rows(pick_assessments(records, instrument, variant), records.episodes["episode_id"], labels)
+    return complete_grid(
         rows,
-        found,
-        find_bounds(question.timepoints, _take_days(records.episodes, "discharge_day")),
+        _find_scores(records, labels, rows),
+        find_bounds(labels, _take_days(records.episodes, "discharge_day")),
         _take_days(records.episodes, "observable_days"),
-        _find_last_contact(records, question),
-        _find_event_day(records, question),
+        _find_last_contact(records),
+        _find_event_day(records, strategies),
     )
-    patient = pd.factorize(records.episodes["patient_id"])[0]
-    flow = exclude_episodes(records, question, grid, patient, where)
-    return _assemble(records, question, grid, patient, flow)
 
 
 def _take_days(table: pd.DataFrame, column: str) -> np.ndarray:
     return table[column].to_numpy("float64", na_value=np.nan)
 
 
-def _find_scores(records: Records, question: Question, rows: Rows) -> np.ndarray:
+def _find_scores(records: Records, labels: Mapping[str, Timepoint], rows: Rows) -> np.ndarray:
     """Return the row number of the score that counts for each episode x time point, -1 where none does."""
     end = read_facts("cohort")["end_of_therapy"]["timepoint"]
-    codes = {id: code for code, id in enumerate(question.labels)}
     found = []
-    for id, timepoint in question.timepoints.items():
+    for code, (id, timepoint) in enumerate(labels.items()):
         if id == "baseline":
-            found.append(_find_start(records, question, rows))
+            found.append(_find_start(records, labels, rows))
         elif id == end:
-            found.append(find_end_of_therapy(rows, _take_days(records.episodes, "discharge_day"), codes[id]))
+            found.append(find_end_of_therapy(rows, _take_days(records.episodes, "discharge_day"), code))
         else:
-            found.append(find_follow_up(rows, timepoint, codes[id], len(records.episodes)))
+            found.append(find_follow_up(rows, timepoint, code, len(records.episodes)))
     return np.column_stack(found)
 
 
-def _find_start(records: Records, question: Question, rows: Rows) -> np.ndarray:
-    code = list(question.labels).index("baseline")
-    return find_baseline(rows, question.labels["baseline"], code, _find_first_session(records))
+def _find_start(records: Records, labels: Mapping[str, Timepoint], rows: Rows) -> np.ndarray:
+    code = list(labels).index("baseline")
+    return find_baseline(rows, labels["baseline"], code, _find_first_session(records))
 
 
+@remember
 def _find_first_session(records: Records) -> np.ndarray:
     first = np.full(len(records.episodes), np.inf)
     place = locate_episodes(records.sessions["episode_id"], records.episodes["episode_id"])
@@ -143,23 +151,24 @@ def _find_first_session(records: Records) -> np.ndarray:
     return np.where(np.isinf(first), np.nan, first)
 
 
-def _find_last_contact(records: Records, question: Question) -> np.ndarray:
+@remember
+def _find_last_contact(records: Records) -> np.ndarray:
     """Return the last day on which an episode was assessed with any instrument or came to a session."""
-    ids = records.episodes["episode_id"]
+    ids, labels = records.episodes["episode_id"], list_timepoints(records)
     last = np.nan_to_num(_take_days(records.episodes, "discharge_day"), nan=-np.inf)
     end = read_facts("cohort")["end_of_therapy"]["timepoint"]  # its day is a place in an order, no day
-    targets = np.array([np.nan if id == end else float(entry.day) for id, entry in question.labels.items()])
+    targets = np.array([np.nan if id == end else float(entry.day) for id, entry in labels.items()])
     targets = np.append(targets, np.nan)
     for table in (records.assessments, records.sessions):
-        rows = gather_rows(table, ids, question.labels)
+        rows = gather_rows(table, ids, labels)
         day = np.where(np.isnan(rows.day), targets[rows.label], rows.day)
         np.fmax.at(last, rows.episode, day)
     return np.where(np.isinf(last), np.nan, last)
 
 
-def _find_event_day(records: Records, question: Question) -> np.ndarray:
+def _find_event_day(records: Records, strategies: tuple[tuple[str, str], ...]) -> np.ndarray:
     """Return the day of the first event after which scores do not count."""
-    ending = [event for event, strategy in question.strategies.items() if strategy == "while_on_therapy"]
+    ending = [event for event, strategy in strategies if strategy == "while_on_therapy"]
     events = records.events.loc[records.events["event"].isin(ending) & (records.events["day"] > 0)]
     first = np.full(len(records.episodes), np.inf)
     place = locate_episodes(events["episode_id"], records.episodes["episode_id"])
@@ -167,8 +176,8 @@ def _find_event_day(records: Records, question: Question) -> np.ndarray:
     return np.where(np.isinf(first), np.nan, first)
 
 
-def _assemble(records: Records, question: Question, grid: Grid, patient: np.ndarray, flow: Flow) -> Cohort:
-    kept = np.flatnonzero(flow.kept)
+def _assemble(records: Records, question: Question, grid: Grid, flow: Flow) -> Cohort:
+    kept, patient = np.flatnonzero(flow.kept), code_patients(records)
     held = records.episodes.iloc[kept].reset_index(drop=True)
     held = held.drop(columns="patient_id").assign(patient=patient[kept])
     therapies = {id: entry for id, entry in question.therapies.items() if (held["therapy"] == id).any()}
@@ -192,25 +201,16 @@ def _assemble(records: Records, question: Question, grid: Grid, patient: np.ndar
         covariates=question.covariates,
         rules=state_rules(records, question),
         clustered_by="patient" if clustered else None,
-        source=records.source,
-        fingerprint=records.fingerprint,
-        **{
-            name: _keep_rows(getattr(records, name), held["episode_id"])
-            for name in ("sessions", "events", "assessments")
-        },
+        records=records,
     )
 
 
 def _score_at_start(records: Records, question: Question, name: str) -> np.ndarray:
     """Return each episode's baseline score of another instrument."""
     instrument, variant, _ = split_score(name)
-    table = pick_assessments(records, read_instrument(instrument), variant)
+    table = pick_assessments(records, instrument, variant)
     rows = gather_rows(table, records.episodes["episode_id"], question.labels)
-    return np.append(rows.score, np.nan)[_find_start(records, question, rows)]
-
-
-def _keep_rows(table: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
-    return table.loc[locate_episodes(table["episode_id"], ids) >= 0].reset_index(drop=True)
+    return np.append(rows.score, np.nan)[_find_start(records, question.labels, rows)]
 
 
 def _lay_out(held: pd.DataFrame, question: Question, grid: Grid, kept: np.ndarray) -> pd.DataFrame:

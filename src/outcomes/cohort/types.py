@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
+from outcomes.cohort.positions import locate_episodes
 from outcomes.facts import Instrument, Source, Therapy, Timepoint
+from outcomes.records.tables import Records
 
 #: What a row of the grid can be.
 STATUSES = ("seen", "missing", "lost", "not_yet_due", "after_event")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cohort:
     """One row per episode x time point of one instrument, missing visits included.
 
@@ -53,11 +56,8 @@ class Cohort:
         missing``, each a sentence.
     clustered_by : str or None
         ``patient`` where patients have several episodes, else None.
-    source : Source
-    fingerprint : str
-        Of the records.
-    sessions, events, assessments : pandas.DataFrame
-        Those of the cohort's episodes, all instruments.
+    records : Records
+        From which it was selected.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -72,11 +72,36 @@ class Cohort:
     covariates: tuple[str, ...]
     rules: Mapping[str, str]
     clustered_by: str | None
-    source: Source
-    fingerprint: str
-    sessions: pd.DataFrame = field(repr=False)
-    events: pd.DataFrame = field(repr=False)
-    assessments: pd.DataFrame = field(repr=False)
+    records: Records = field(repr=False)
+
+    @property
+    def source(self) -> Source:
+        """Where the records come from."""
+        return self.records.source
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the records."""
+        return self.records.fingerprint
+
+    @cached_property
+    def sessions(self) -> pd.DataFrame:
+        """Sessions of the cohort's episodes."""
+        return self._keep_rows(self.records.sessions)
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """Events of the cohort's episodes."""
+        return self._keep_rows(self.records.events)
+
+    @cached_property
+    def assessments(self) -> pd.DataFrame:
+        """Assessments of the cohort's episodes, of all instruments."""
+        return self._keep_rows(self.records.assessments)
+
+    def _keep_rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        place = locate_episodes(table["episode_id"], self.episodes["episode_id"])
+        return table.loc[place >= 0].reset_index(drop=True)
 
     @property
     def outcome(self) -> str:

@@ -11,7 +11,7 @@ from outcomes.errors import Finding
 from outcomes.facts import Source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Records:
     """Records of a source; every row passed the checks.
 
