@@ -393,3 +393,17 @@ def test_filters_take_values_lists_ranges_and_open_ends():
     assert choose(start_date=("2024-02-01", "2024-03-31")) == "bc"
     reasons = select_cohort(records, where={"age_years": (18, 65)}).flow["reason"]
     assert "age is not 18 to 65 years, or was not recorded" in set(reasons)
+
+
+def test_each_filter_is_a_step_of_its_own():
+    """Two filters are two steps of the flow: under one name the second could not be told from the first."""
+    from outcomes import count_flow, draw_flow, release, simulate_clinic
+
+    records = simulate_clinic(300, seed=2)
+    cohort = select_cohort(records, where={"region": "low_back", "sex": "female"})
+    steps = cohort.flow["step"].tolist()
+    assert steps.count("outside_filter") == steps.count("outside_filter:2") == 1
+    assert len(set(steps)) == len(steps)
+    for audience in ("team", "stakeholder"):
+        shown = draw_flow(release(count_flow(cohort), audience))
+        assert "Region" in shown.alt and "Sex" in shown.alt

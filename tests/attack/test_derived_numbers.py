@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outcomes.analyses import (
+    count_flow,
     count_responders,
     describe_baseline,
     summarise_change,
@@ -251,3 +253,23 @@ def test_shares_of_those_seen_and_of_those_due_do_not_give_a_group_together():
     assert table["b"].all() and table["c", "due"]
     assert not table["a"].any() and not table["c", "seen"]
     assert not table["all"].any()
+
+
+def test_a_small_filter_step_stays_hidden_beside_another_filter():
+    """A flow with two filters, the second of which excludes few: neither step gives its number away."""
+    records = simulate_clinic(400, seed=4)
+    patients = records.episodes["patient_id"]
+    few = records.episodes["site"].astype("str").where(~patients.isin(patients.unique()[:6]), "annex")
+    records = dataclasses.replace(records, episodes=records.episodes.assign(site=few.astype("category")))
+    sites = [name for name in records.episodes["site"].cat.categories if name != "annex"]
+    cohort = select_cohort(records, where={"sex": ["female", "male"], "site": sites})
+    steps = cohort.flow.set_index("step")
+    assert 0 < steps.at["outside_filter:2", "n_excluded_patients"] < 11
+    flow = release(count_flow(cohort)).table
+    of_step = flow[flow["term"] == "outside_filter:2"].set_index("statistic")
+    assert not of_step.loc[["n_excluded_episodes", "n_excluded_patients"], "shown"].any()
+    shown = {
+        row.term: row.estimate for row in flow.itertuples() if row.statistic == "n_patients" and row.shown
+    }
+    before = steps.index[steps.index.get_loc("outside_filter:2") - 1]
+    assert before not in shown or "outside_filter:2" not in shown

@@ -24,7 +24,10 @@ class Flow:
         self._note("read", reason, np.zeros(len(patient), dtype=bool))
 
     def exclude(self, step: str, reason: str, which: np.ndarray) -> None:
-        """Exclude episodes that are still in; a step that excludes none is written down as well."""
+        """Exclude episodes that are still in; a step that excludes none is written down as well.
+
+        A step may come several times, such as one for each filter; from the second on its id has a number.
+        """
         out = which & self.kept
         self.kept = self.kept & ~out
         self._note(step, reason, out)
@@ -32,9 +35,10 @@ class Flow:
     def _note(self, step: str, reason: str, out: np.ndarray) -> None:
         left, behind = self._find_patients(self.kept), self._find_patients(out)
         gone = np.setdiff1d(behind, left, assume_unique=True)
+        earlier = sum(str(held["step"]).partition(":")[0] == step for held in self._steps)
         self._steps.append(
             {
-                "step": step,
+                "step": f"{step}:{earlier + 1}" if earlier else step,
                 "reason": reason,
                 "n_episodes": int(self.kept.sum()),
                 "n_patients": len(left),
