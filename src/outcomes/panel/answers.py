@@ -1,64 +1,77 @@
-"""What a question is answered with: an answer in words, the course of each therapy, its numbers."""
+"""`Answer`: what a question is answered with, each part worked out when it is first looked at."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 
-from outcomes.analyses.ancova import compare_at_timepoints
-from outcomes.analyses.change import summarise_change
-from outcomes.analyses.comparability import check_comparability
-from outcomes.cohort import Cohort
+import outcomes
+from outcomes.cohort import Cohort, select_cohort
 from outcomes.disclosure import Release, release
-from outcomes.errors import AnalysisError
-from outcomes.facts import read_words
-from outcomes.panel.choices import Question, select_asked
+from outcomes.panel.panes import INDIVIDUALS, list_panes, list_steps
+from outcomes.panel.question import Question
 from outcomes.records import Records
-from outcomes.views import View, draw_trajectory, say_answer, tabulate_change
+from outcomes.views import View
+from outcomes.views.individual import Drawing, draw_individuals
 
 
-@dataclass(frozen=True)
 class Answer:
-    """An answer, for the team.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    change : Release
-        Scores and improvement by therapy and time point.
-    views : tuple of View
-    """
-
-    cohort: Cohort
-    change: Release
-    views: tuple[View, ...]
-
-
-def answer_question(records: Records, question: Question) -> Answer:
-    """Answer a question: in words, in a figure and in a table.
-
-    Therapies are compared, in the words only, where they pass the same checks as in a report.
+    """The answer to a question; whatever was worked out once is kept.
 
     Parameters
     ----------
     records : Records
     question : Question
-        With at least one therapy.
-
-    Returns
-    -------
-    Answer
-
-    Raises
-    ------
-    AnalysisError
-        When no therapy is chosen or the records hold nothing to answer with.
     """
-    if not question.therapies:
-        raise AnalysisError(read_words().say("panel.no_therapy"))
-    cohort = select_asked(records, question)
-    change, contrasts, checks = (
-        release(analyse(cohort), "team")
-        for analyse in (summarise_change, compare_at_timepoints, check_comparability)
-    )
-    said = say_answer(change, contrasts, comparability=checks)
-    return Answer(cohort, change, (said, draw_trajectory(change), tabulate_change(change)))
+
+    def __init__(self, records: Records, question: Question) -> None:
+        self.records = records
+        self.question = question
+        self._releases: dict[str, Release] = {}
+        self._panes: dict[str, tuple[View | Drawing, ...]] = {}
+
+    @cached_property
+    def cohort(self) -> Cohort:
+        """The patients that the question is about.
+
+        Raises
+        ------
+        AnalysisError
+            When the records cannot answer it; the message says why.
+        """
+        return select_cohort(self.records, **self.question.describe_cohort())
+
+    def release(self, name: str) -> Release:
+        """Return an analysis of the cohort as the question's audience may see it.
+
+        Parameters
+        ----------
+        name : str
+            A key of `outcomes.panel.panes.list_steps`.
+        """
+        if name not in self._releases:
+            step = list_steps(self.question)[name]
+            analyse = getattr(outcomes, step.analysis)
+            self._releases[name] = release(analyse(self.cohort, **step.options), self.question.audience)
+        return self._releases[name]
+
+    def show(self, pane: str) -> tuple[View | Drawing, ...]:
+        """Return the views of a pane.
+
+        Raises
+        ------
+        OutcomesError
+            When the records cannot answer; the message says why.
+        """
+        if pane not in self._panes:
+            if pane == INDIVIDUALS:
+                self._panes[pane] = (draw_individuals(self.cohort),)
+            else:
+                self._panes[pane] = tuple(
+                    getattr(outcomes, part.view)(*(self.release(name) for name in part.steps), **part.options)
+                    for part in list_panes(self.question)[pane]
+                )
+        return self._panes[pane]
+
+    def is_ready(self, pane: str) -> bool:
+        """Return whether a pane was worked out already."""
+        return pane in self._panes

@@ -1,10 +1,12 @@
-"""`open_panel`: choose a measure, therapies and a time point; see the course, the numbers and a sentence."""
+"""`open_panel`: choose, and see what follows in words, a figure and numbers."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
-from importlib import resources
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as widgets
@@ -12,33 +14,54 @@ import pandas as pd
 
 from outcomes.errors import AnalysisError, OutcomesError
 from outcomes.facts import read_words
-from outcomes.panel.answers import Answer, answer_question
-from outcomes.panel.choices import Measure, list_follow_ups, list_measures, select_widest
+from outcomes.panel.answers import Answer
+from outcomes.panel.code import write_code
 from outcomes.panel.controls import Controls
+from outcomes.panel.looking import Looking
+from outcomes.panel.offers import list_measures, select_widest
+from outcomes.panel.panes import ANSWER, DESCRIPTION, NUMBERS, list_in_front
+from outcomes.panel.question import Measure, Question
+from outcomes.panel.screen import Screen
 from outcomes.records import Records
+
+#: Between two parts that are worked out in the background, so that a choice made meanwhile is heard at once.
+_PAUSE_SECONDS = 0.03
 
 
 class Panel:
-    """Controls and what they show; the team sees unrounded numbers here, for the clinic only.
+    """Controls and what they show; for the team inside the clinic, unless its audience is changed.
+
+    The sentence, the table and the view in front follow a choice at once; the comparison of therapies and the
+    other views are worked out one by one while nothing else is asked for.
 
     Parameters
     ----------
     records : Records
-    controls : Controls
     """
 
-    def __init__(self, records: Records, controls: Controls) -> None:
+    def __init__(self, records: Records) -> None:
         self.records = records
-        self.controls = controls
+        self._words = read_words()
+        self._controls = Controls(records, self._words)
+        self._screen = Screen(self._words)
+        self._looking = Looking()
         self._answer: Answer | None = None
-        self._screen = widgets.HTML()
-        self._box = widgets.VBox([controls.box, self._screen])
-        controls.observe(self._change_measure, self._refresh)
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._controls.box.layout = {"flex": "0 0 19rem", "width": "19rem", "overflow": "visible"}
+        self._box = widgets.HBox([self._controls.box, self._screen.box])
+        self._box.add_class("outcomes-panel")
+        self._controls.observe(self._change_measure, self._refresh)
+        self._screen.tabs.observe(lambda _: self._bring_front(), "value")
         self._change_measure()
 
     @property
+    def question(self) -> Question:
+        """What is chosen."""
+        return self._controls.question
+
+    @property
     def answer(self) -> Answer:
-        """What is shown: cohort, results and views.
+        """What is shown: cohort, released analyses and views.
 
         Raises
         ------
@@ -46,7 +69,7 @@ class Panel:
             When the question as it stands has no answer; the panel says why.
         """
         if self._answer is None:
-            raise AnalysisError(read_words().say("panel.no_answer"))
+            raise AnalysisError(self._words.say("panel.no_answer"))
         return self._answer
 
     def choose(
@@ -54,8 +77,8 @@ class Panel:
         *,
         instrument: str | None = None,
         variant: str | None = None,
-        therapies: Sequence[str] | None = None,
-        timepoint: str | None = None,
+        view: str | None = None,
+        **choices: Any,
     ) -> None:
         """Choose by code what the controls choose by hand.
 
@@ -63,40 +86,152 @@ class Panel:
         ----------
         instrument, variant : str, optional
             A recorded measure.
-        therapies : sequence of str, optional
-            Ids.
-        timepoint : str, optional
-            Id.
+        view : str, optional
+            Id of the view to bring to the front.
+        **choices
+            Other parts of `outcomes.panel.question.Question`, such as ``therapies``, ``filters``,
+            ``primary``, ``adjusted`` or ``audience``.
         """
-        measure = Measure(instrument, variant) if instrument else None
-        self.controls.choose(measure=measure, therapies=therapies, timepoint=timepoint)
+        measure = Measure(instrument, variant) if instrument else self.question.measure
+        self.set(replace(self.question, measure=measure, **choices))
+        if view:
+            self._screen.tabs.value = [view]
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the numbers that are shown as a pandas frame, one row per estimate."""
-        return self.answer.change.to_frame()
-
-    def _change_measure(self) -> None:
-        try:
-            cohort = select_widest(self.records, self.controls.measure)
-        except OutcomesError as error:
-            self._show_reason(error)
-            return
-        self.controls.offer(cohort.therapies, list_follow_ups(cohort), cohort.primary)
+    def set(self, question: Question) -> None:
+        """Set all controls to a question; what these records do not hold is left out."""
+        with self._controls.silence():
+            before = self.question.measure
+            self._controls.set(question)
+            if self.question.measure != before:
+                self._offer_measure()
+                self._controls.set(question)
         self._refresh()
 
-    def _refresh(self) -> None:
-        try:
-            self._answer = answer_question(self.records, self.controls.question)
-        except OutcomesError as error:
-            self._show_reason(error)
-            return
-        style = resources.files("outcomes.views").joinpath("view.css").read_text(encoding="utf-8")
-        shown = "".join(view.html for view in self._answer.views)
-        self._screen.value = f'<style>{style}</style><div class="outcomes-view" role="status">{shown}</div>'
+    def finish(self) -> None:
+        """Work out whatever is waiting, and return when all is done."""
+        while self._jobs:
+            self._jobs.popleft()()
 
-    def _show_reason(self, error: OutcomesError) -> None:
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers that are shown as a pandas frame, one row per estimate.
+
+        Raises
+        ------
+        AnalysisError
+            When the question as it stands has no answer; the panel says why.
+        """
+        return self.answer.release("change").to_frame()
+
+    def _change_measure(self) -> None:
+        if self._offer_measure():
+            self._refresh()
+
+    def _offer_measure(self) -> bool:
+        try:
+            self._controls.offer(select_widest(self.records, self.question.measure))
+        except OutcomesError as error:
+            self._explain(error)
+            return False
+        return True
+
+    def _refresh(self) -> None:
+        question = self.question
+        answer = Answer(self.records, question)
+        try:
+            cohort = answer.cohort
+        except OutcomesError as error:
+            self._explain(error)
+            return
+        self._answer = answer
+        panes = list_in_front(question)
+        self._screen.offer(panes, panes)
+        waiting = question.adjusted
+        self._show_answer(
+            DESCRIPTION if waiting else ANSWER, self._words.say("panel.comparing") if waiting else ""
+        )
+        self._show_numbers()
+        self._looking.add(question, tuple(cohort.therapies), cohort.primary)
+        self._screen.warn(self._looking.warn())
+        front = self._screen.pane
+        slow = waiting and front == "comparison"
+        if slow:
+            self._screen.explain_front(self._words.say("panel.comparing"))
+        else:
+            self._bring_front()
+        self._start(
+            [
+                *([self._bring_front] if slow else []),
+                *([lambda: self._show_answer(ANSWER)] if waiting else []),
+                self._count,
+                *(lambda id=id: self._prepare(id) for id in panes if id != front),
+            ]
+        )
+
+    def _start(self, jobs: list[Callable[[], None]]) -> None:
+        """Work on jobs one by one while the kernel has nothing else to do; later ones replace them."""
+        self._jobs = deque(jobs)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # outside a kernel they wait for `finish`, or until they are looked at
+        loop.call_later(_PAUSE_SECONDS, self._work, self._jobs)
+
+    def _work(self, jobs: deque[Callable[[], None]]) -> None:
+        if jobs is not self._jobs or not jobs:
+            return
+        jobs.popleft()()
+        asyncio.get_running_loop().call_later(_PAUSE_SECONDS, self._work, jobs)
+
+    def _show_answer(self, pane: str, waiting: str = "") -> None:
+        try:
+            self._screen.say(self.answer.show(pane), code=self._write_code(pane), waiting=waiting)
+        except OutcomesError as error:
+            self._explain(error)
+
+    def _show_numbers(self) -> None:
+        try:
+            self._screen.show_numbers(self.answer.show(NUMBERS), code=self._write_code(NUMBERS))
+        except OutcomesError as error:
+            self._explain(error)
+
+    def _bring_front(self) -> None:
+        """Show the pane in front, worked out now where it was not yet."""
+        pane = self._screen.pane
+        if self._answer is None or not pane:
+            return
+        try:
+            self._screen.show_front(self._answer.show(pane), code=self._write_code(pane))
+        except OutcomesError as error:
+            self._screen.explain_front(str(error))
+        self._mark()
+
+    def _prepare(self, pane: str) -> None:
+        with suppress(OutcomesError):  # its reason is said when it is brought to the front
+            self.answer.show(pane)
+        self._mark(pane)
+
+    def _mark(self, *done: str) -> None:
+        """Mark the panes that are still being updated."""
+        answer = self.answer
+        panes = list_in_front(answer.question)
+        self._screen.offer(
+            panes,
+            [id for id in panes if not answer.is_ready(id) and id not in (*done, self._screen.pane)],
+        )
+
+    def _count(self) -> None:
+        with self._controls.silence():
+            self._controls.count(select_widest(self.records, self.question.measure))
+
+    def _explain(self, error: OutcomesError) -> None:
         self._answer = None
-        self._screen.value = f'<p role="alert">{html.escape(str(error))}</p>'
+        self._jobs.clear()
+        self._screen.explain(str(error))
+        with suppress(OutcomesError):  # nothing of this measure may be there to count
+            self._count()
+
+    def _write_code(self, pane: str) -> str:
+        return write_code(self.records, self.question, pane)
 
     def _repr_mimebundle_(self, **kw: Any) -> Any:
         return self._box._repr_mimebundle_(**kw)
@@ -117,9 +252,8 @@ def open_panel(records: Records) -> Panel:
     Raises
     ------
     AnalysisError
-        When no measure with a better and a worse end was recorded.
+        When no measure was recorded.
     """
-    measures = list_measures(records)
-    if not measures:
+    if not list_measures(records):
         raise AnalysisError(read_words().say("panel.no_measure"))
-    return Panel(records, Controls(measures, read_words()))
+    return Panel(records)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
@@ -35,6 +36,8 @@ class Records:
         Source records; ``n_read == n_accepted + n_refused``. A refused cell refuses no record.
     fingerprint : str
         SHA-256 over the bytes of all files read and the source TOML's content.
+    path : Path, optional
+        File or folder that was named to be read; None where the source says where its files are.
     """
 
     source: Source
@@ -49,6 +52,7 @@ class Records:
     n_accepted: int
     n_refused: int
     fingerprint: str
+    path: Path | None = None
 
     def __post_init__(self) -> None:
         """Hold the sum that nothing may be lost."""

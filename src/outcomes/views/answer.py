@@ -95,11 +95,10 @@ def _answer_without_comparing(change: Release, comparability: Release | None, la
     words = read_words()
     reasons = [text for text in comparability.warnings if text] if comparability is not None else []
     lead = " ".join(map(escape_emphasis, reasons)) or words.say("sentences.not_compared")
-    facts = (
-        (words.say("sentences.what_happened"), describe_groups(change, labels)),
-        (words.say("sentences.comparable"), words.say("sentences.comparable_no")),
-    )
-    return Answer(lead, facts, _caution(labels))
+    facts = [(words.say("sentences.what_happened"), describe_groups(change, labels))]
+    if comparability is not None:
+        facts.append((words.say("sentences.comparable"), words.say("sentences.comparable_no")))
+    return Answer(lead, tuple(facts), _caution(labels))
 
 
 def _answer_comparing(

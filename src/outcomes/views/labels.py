@@ -153,7 +153,7 @@ def read_labels(
     return Labels(
         read_instrument(outcome),
         outcome.partition(":")[2] or None,
-        _complete(
+        complete_therapies(
             named_therapies,
             groups if therapies or not origin.get("therapies") else [*named_therapies, *groups],
         ),
@@ -184,7 +184,7 @@ def _find_groups(release: Release) -> list[str]:
     return [str(group) for group in columns if group not in (WHOLE, "seen", "not_seen")]
 
 
-def _complete(therapies: Mapping[str, Therapy], groups: Iterable[str]) -> dict[str, Therapy]:
+def complete_therapies(therapies: Mapping[str, Therapy], groups: Iterable[str]) -> dict[str, Therapy]:
     """Return the therapies with a plain one for every group that they do not name, no two alike."""
     complete = dict(therapies)
     groups = list(dict.fromkeys(groups))

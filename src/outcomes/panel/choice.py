@@ -1,0 +1,89 @@
+"""`Choice`: boxes to tick, or of which one is taken, each with a count; a keyboard alone works them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of several things to choose from.
+
+    Parameters
+    ----------
+    id : str
+    label : str
+    note : str
+        What stands behind it, such as how many patients there are.
+    empty : bool
+        Whether there is nothing behind it.
+    """
+
+    id: str
+    label: str
+    note: str = ""
+    empty: bool = False
+
+
+class Choice(anywidget.AnyWidget):
+    """A group of boxes to tick, or of which one is taken.
+
+    JupyterLab's own list of boxes shows no counts, and its folding part is deaf to the keyboard; this one is
+    a form's plain ``fieldset``, within ``details`` where it is folded.
+
+    Parameters
+    ----------
+    label : str
+        What is chosen.
+    options : sequence of Option
+    value : sequence of str
+        Ids that are chosen at first.
+    many : bool
+        Whether several may be chosen; none then means all.
+    folded : bool
+        Whether the boxes are hidden behind the label until they are asked for.
+    none : str
+        What the label says while nothing is ticked.
+    """
+
+    _esm = _HERE / "choice.js"
+    _css = _HERE / "choice.css"
+    label = traitlets.Unicode().tag(sync=True)
+    options = traitlets.List(traitlets.Dict()).tag(sync=True)
+    value = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    many = traitlets.Bool(True).tag(sync=True)
+    folded = traitlets.Bool(True).tag(sync=True)
+    none = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        label: str,
+        options: Sequence[Option] = (),
+        value: Sequence[str] = (),
+        *,
+        many: bool = True,
+        folded: bool = True,
+        none: str = "",
+    ) -> None:
+        held = [asdict(option) for option in options]
+        super().__init__(label=label, options=held, value=list(value), many=many, folded=folded, none=none)
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Ids of what is chosen, in the order of the options."""
+        return tuple(option["id"] for option in self.options if option["id"] in self.value)
+
+    def offer(self, options: Sequence[Option]) -> None:
+        """Offer other options, or the same with other notes; what is not among them is no longer chosen."""
+        held = [asdict(option) for option in options]
+        if held != self.options:
+            self.options = held
+        known = [option.id for option in options]
+        self.value = [id for id in self.value if id in known]

@@ -1,0 +1,159 @@
+"""The controls: what a question is made of, each reached and worked by a keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ipywidgets as widgets
+
+from outcomes.cohort import Cohort
+from outcomes.facts import Words
+from outcomes.panel.choice import Choice, Option
+from outcomes.panel.offers import (
+    describe_count,
+    label_filter,
+    list_filters,
+    list_measures,
+    offer_follow_ups,
+    offer_levels,
+    offer_measures,
+    offer_therapies,
+    offer_thresholds,
+)
+from outcomes.panel.question import Question
+from outcomes.records import Records
+
+_FULL = {"width": "auto"}
+
+
+class Controls:
+    """Widgets for one question.
+
+    Parameters
+    ----------
+    records : Records
+    words : Words
+    """
+
+    def __init__(self, records: Records, words: Words) -> None:
+        self._measures = list_measures(records)
+        self._words = words
+        self._heard: Callable[[], None] | None = None
+        self._measured: Callable[[], None] | None = None
+        self._silent = False
+        self.measure = self._list(
+            "measure", [_name(option) for option in offer_measures(records)], self._tell_measure
+        )
+        self.primary, self.threshold = (self._list(name, [], self._tell) for name in ("primary", "threshold"))
+        self._places = {"primary": widgets.Box(layout=_FULL), "threshold": widgets.Box(layout=_FULL)}
+        all_of_them = words.say("panel.all")
+        self.therapies = Choice(words.say("panel.therapies"), none=all_of_them)
+        self.timepoints = Choice(words.say("panel.timepoints"), none=all_of_them)
+        self.filters = {column: Choice(label_filter(column), none=all_of_them) for column in list_filters()}
+        self.compared = self._row("compared", ("adjusted", "raw"))
+        self.audience = self._row("audience", ("team", "stakeholder"))
+        for choice in (self.therapies, self.timepoints, *self.filters.values(), self.compared, self.audience):
+            choice.observe(lambda _: self._tell(), "value")
+        self.box = widgets.VBox(
+            [
+                self.measure, self._places["primary"], self.audience, self.compared, self.therapies,
+                *self.filters.values(), self.timepoints, self._places["threshold"],
+            ]
+        )  # fmt: skip
+
+    @property
+    def question(self) -> Question:
+        """The question as it stands."""
+        return Question(
+            measure=self._measures[int(self.measure.value)],
+            therapies=self.therapies.taken,
+            filters={column: choice.taken for column, choice in self.filters.items() if choice.taken},
+            timepoints=self.timepoints.taken,
+            primary=self.primary.value,
+            adjusted=self.compared.taken == ("adjusted",),
+            threshold=self.threshold.value or None,
+            audience=self.audience.taken[0],
+        )
+
+    def set(self, question: Question) -> None:
+        """Set the controls that do not depend on the measure's records as a question has them."""
+        if question.measure in self._measures:
+            self.measure.value = str(self._measures.index(question.measure))
+        self.therapies.value = list(question.therapies)
+        self.timepoints.value = list(question.timepoints)
+        for column, choice in self.filters.items():
+            choice.value = list(question.filters.get(column, ()))
+        self.compared.value = ["adjusted" if question.adjusted else "raw"]
+        self.audience.value = [question.audience]
+        for control, value in ((self.primary, question.primary), (self.threshold, question.threshold or "")):
+            if value in [id for _, id in control.options]:
+                control.value = value
+
+    def offer(self, widest: Cohort) -> None:
+        """Offer what a measure's records hold; what is chosen and still there stays chosen."""
+        follow_ups = offer_follow_ups(widest, Question(self.question.measure))
+        held = self.primary.value if self.primary.value in widest.timepoints else widest.primary
+        self._replace("primary", [_name(option) for option in follow_ups], held)
+        usual = (self._words.say("panel.usual_threshold"), "")
+        cited = [(option.label, option.id) for option in offer_thresholds(widest)]
+        self._replace("threshold", [usual, *cited], self.threshold.value)
+        self.count(widest)
+
+    def count(self, widest: Cohort) -> None:
+        """Write beside each choice how many patients fit it and all other choices."""
+        question = self.question
+        self.therapies.offer(offer_therapies(widest, question))
+        self.timepoints.offer(offer_follow_ups(widest, question))
+        for column, choice in self.filters.items():
+            options = offer_levels(widest, question, column)
+            choice.none = self._words.say("panel.all" if options else "panel.not_recorded")
+            choice.offer(options)
+
+    def observe(self, measure: Callable[[], None], others: Callable[[], None]) -> None:
+        """Call when another measure is chosen, and when anything else is."""
+        self._measured, self._heard = measure, others
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Set several controls, and tell nobody until that is done."""
+        self._silent = True
+        try:
+            yield
+        finally:
+            self._silent = False
+
+    def _list(self, name: str, options: list[tuple[str, str]], told: Callable[[], None]) -> widgets.Dropdown:
+        control = widgets.Dropdown(
+            description=self._words.say(f"panel.{name}"), options=options, layout=_FULL
+        )
+        control.observe(lambda _: told(), "value")
+        return control
+
+    def _replace(self, name: str, options: list[tuple[str, str]], value: Any) -> None:
+        """Offer other options in a list; a new list, since one whose options change shows an empty choice."""
+        control = getattr(self, name)
+        if tuple(options) != tuple(control.options) or not self._places[name].children:
+            known = [id for _, id in options]
+            control = self._list(name, options, self._tell)
+            with self.silence():
+                control.value = value if value in known else (known[0] if known else None)
+            setattr(self, name, control)
+            self._places[name].children = [control]
+
+    def _row(self, name: str, ids: tuple[str, ...]) -> Choice:
+        options = [Option(id, self._words.say(f"panel.{name}_{id}")) for id in ids]
+        return Choice(self._words.say(f"panel.{name}"), options, ids[:1], many=False, folded=False)
+
+    def _tell(self) -> None:
+        if self._heard and not self._silent:
+            self._heard()
+
+    def _tell_measure(self) -> None:
+        if self._measured and not self._silent:
+            self._measured()
+
+
+def _name(option: Option) -> tuple[str, str]:
+    return describe_count(option), option.id

@@ -1,0 +1,144 @@
+"""What there is to choose from, and how many patients stand behind each choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from outcomes.cohort import Cohort, select_cohort
+from outcomes.cohort.question import list_recorded, list_timepoints
+from outcomes.cohort.remembering import remember
+from outcomes.cohort.types import STATUSES
+from outcomes.errors import AnalysisError
+from outcomes.facts import read_facts, read_schema, read_words
+from outcomes.panel.choice import Option
+from outcomes.panel.question import Measure, Question
+from outcomes.records import Records
+from outcomes.views.individual import label_cohort
+from outcomes.views.outcome_tables import name_rule
+
+
+@remember
+def list_measures(records: Records) -> tuple[Measure, ...]:
+    """Return the recorded measures, the source's main one first, then by name."""
+    found = {Measure(instrument, variant) for instrument, variant in list_recorded(records)}
+    primary = records.source.primary.get("instrument")
+    return tuple(sorted(found, key=lambda measure: (measure.instrument != primary, measure.label)))
+
+
+@remember
+def count_measured(records: Records, measure: Measure) -> int:
+    """Return how many patients have a score of a measure."""
+    held = records.assessments
+    own = (held["instrument"] == measure.instrument) & held["score"].notna()
+    own &= held["variant"].isna() if measure.variant is None else held["variant"] == measure.variant
+    scored = records.episodes["episode_id"].isin(held.loc[own, "episode_id"])
+    return int(records.episodes.loc[scored, "patient_id"].nunique())
+
+
+@remember
+def select_widest(records: Records, measure: Measure) -> Cohort:
+    """Select all episodes with a measure, at the source's main time point or else the first that there is.
+
+    Raises
+    ------
+    AnalysisError
+        When the measure was followed up at no time point.
+    """
+    chosen = Question(measure).describe_cohort()
+    for timepoint in (None, *list_timepoints(records)):
+        try:
+            return select_cohort(records, **chosen, primary=timepoint, episodes="all")
+        except AnalysisError as error:
+            reason = error
+    raise reason
+
+
+def offer_measures(records: Records) -> tuple[Option, ...]:
+    """Offer the recorded measures with the patients who have a score."""
+    return tuple(
+        _offer(str(place), measure.label, count_measured(records, measure))
+        for place, measure in enumerate(list_measures(records))
+    )
+
+
+def offer_therapies(widest: Cohort, question: Question) -> tuple[Option, ...]:
+    """Offer the therapies with the patients who fit the other choices."""
+    counts = _count_levels(widest, question, "therapy")
+    return tuple(_offer(id, therapy.label, counts.get(id, 0)) for id, therapy in widest.therapies.items())
+
+
+def offer_levels(widest: Cohort, question: Question, column: str) -> tuple[Option, ...]:
+    """Offer the recorded values of a column with the patients who fit the other choices."""
+    schema = read_schema()["episodes"][column]
+    held = sorted(str(value) for value in widest.episodes[column].dropna().unique())
+    known = [value for value in schema.allowed if value in held] or held
+    counts = _count_levels(widest, question, column)
+    labels = schema.labels or {}
+    return tuple(
+        _offer(value, labels.get(value, value.replace("_", " ")), counts.get(value, 0)) for value in known
+    )
+
+
+def offer_follow_ups(widest: Cohort, question: Question) -> tuple[Option, ...]:
+    """Offer the time points after the start with the patients seen then who fit the choices."""
+    width = len(widest.timepoints)
+    status = widest.table["status"].cat.codes.to_numpy().reshape(-1, width)
+    patient = widest.episodes["patient"].to_numpy()
+    fits = _fit(widest, question)
+    seen = status == STATUSES.index("seen")
+    return tuple(
+        _offer(id, timepoint.label, len(np.unique(patient[fits & seen[:, place]])))
+        for place, (id, timepoint) in enumerate(widest.timepoints.items())
+        if place
+    )
+
+
+def offer_thresholds(widest: Cohort) -> tuple[Option, ...]:
+    """Offer the cited thresholds by which a single patient may count as improved."""
+    labels = label_cohort(widest)
+    return tuple(
+        Option(entry.id, name_rule(entry.id, labels))
+        for entry in widest.instrument.thresholds
+        if entry.level == "individual"
+    )
+
+
+def _offer(id: str, label: str, count: int) -> Option:
+    return Option(id, label, f"{count:,}".replace(",", " "), count == 0)
+
+
+def list_filters() -> tuple[str, ...]:
+    """Return the columns of the episodes by which patients may be chosen."""
+    return tuple(read_facts("panel")["filters"])
+
+
+def label_filter(column: str) -> str:
+    """Return how a column is called above its values."""
+    label = read_schema()["episodes"][column].label or column.replace("_", " ")
+    return label[:1].upper() + label[1:]
+
+
+def _fit(widest: Cohort, question: Question, *, but: str = "") -> np.ndarray:
+    """Return which episodes fit the choices, but for those of one column."""
+    chosen: Mapping[str, Iterable[str]] = {**question.filters, "therapy": question.therapies}
+    fits = np.ones(len(widest.episodes), dtype=bool)
+    for column, values in chosen.items():
+        if values and column != but:
+            fits &= widest.episodes[column].isin(list(values)).to_numpy(dtype=bool)
+    return fits
+
+
+def _count_levels(widest: Cohort, question: Question, column: str) -> dict[str, int]:
+    """Return the distinct patients of each value among those who fit the other choices."""
+    fits = _fit(widest, question, but=column)
+    held = widest.episodes.loc[fits, ["patient", column]].dropna().drop_duplicates()
+    return {str(value): int(count) for value, count in held[column].value_counts().items()}
+
+
+def describe_count(option: Option) -> str:
+    """Return an option with its count in one text, for a list that shows nothing else."""
+    if not option.note:
+        return option.label
+    return read_words().say("panel.counted", label=option.label, count=option.note)

@@ -1,0 +1,85 @@
+"""`Question`: what is chosen in the panel, and what it means for a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from outcomes.facts import read_instrument
+
+
+@dataclass(frozen=True, order=True)
+class Measure:
+    """An instrument with its variant, as recorded.
+
+    Parameters
+    ----------
+    instrument : str
+        Id.
+    variant : str or None
+    """
+
+    instrument: str
+    variant: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How a list calls it."""
+        name = read_instrument(self.instrument).name
+        return f"{name}, {self.variant.replace('-', ', ').replace('_', ' ')}" if self.variant else name
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is looked at. None and nothing chosen mean all, or what the source declares.
+
+    Parameters
+    ----------
+    measure : Measure
+    therapies : tuple of str
+        Ids.
+    filters : mapping
+        Column of the episodes to the values that are looked at.
+    timepoints : tuple of str
+        Ids of the follow-ups that are shown.
+    primary : str or None
+        Id of the main time point.
+    adjusted : bool
+        Whether therapies are compared, adjusted for what was recorded at the start.
+    threshold : str or None
+        Id of the threshold by which patients count as improved.
+    audience : str
+        ``team`` or ``stakeholder``.
+    """
+
+    measure: Measure
+    therapies: tuple[str, ...] = ()
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    timepoints: tuple[str, ...] = ()
+    primary: str | None = None
+    adjusted: bool = True
+    threshold: str | None = None
+    audience: str = "team"
+
+    def describe_cohort(self) -> dict[str, Any]:
+        """Return the options of `outcomes.select_cohort` that are chosen; the others are absent."""
+        where = {
+            column: values[0] if len(values) == 1 else list(values)
+            for column, values in self.filters.items()
+            if values
+        }
+        shown = (
+            list(dict.fromkeys([*self.timepoints, *([self.primary] if self.primary else [])]))
+            if self.timepoints
+            else []
+        )
+        chosen = {
+            "instrument": self.measure.instrument,
+            "variant": self.measure.variant,
+            "primary": self.primary,
+            "timepoints": shown,
+            "therapies": list(self.therapies),
+            "where": where,
+        }
+        return {name: value for name, value in chosen.items() if value}

@@ -1,0 +1,127 @@
+"""What the panel shows: the sentence, the view in front, the table, and the code of each."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Protocol
+
+import ipywidgets as widgets
+
+from outcomes.facts import Words
+from outcomes.panel.choice import Choice, Option
+
+_FULL = {"width": "auto"}
+
+
+class Shown(Protocol):
+    """Whatever has a fragment of HTML: a view of a page, or a drawing for the team."""
+
+    @property
+    def html(self) -> str:
+        """Fragment, every text in it escaped."""
+
+
+class Screen:
+    """Widgets that show an answer.
+
+    Parameters
+    ----------
+    words : Words
+    """
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self.style = widgets.HTML(f"<style>{_read_style()}</style>", layout={"display": "none"})
+        self.sentence, self.warning, self.front, self.numbers = (widgets.HTML(layout=_FULL) for _ in range(4))
+        self.front_code, self.numbers_code, self.sentence_code = (
+            widgets.HTML(layout=_FULL) for _ in range(3)
+        )
+        self.tabs = Choice(words.say("panel.view"), many=False, folded=False)
+        self.tabs.add_class("outcomes-tabs")
+        self.box = widgets.VBox(
+            [
+                self.style, self.sentence, self.sentence_code, self.warning, self.tabs, self.front,
+                self.front_code, self.numbers, self.numbers_code,
+            ],
+            layout={"flex": "1 1 0%", "min_width": "0", "padding": "0 0 0 1rem"},
+        )  # fmt: skip
+
+    @property
+    def pane(self) -> str:
+        """Id of the pane in front."""
+        return self.tabs.taken[0] if self.tabs.taken else ""
+
+    def offer(self, panes: Sequence[str], waiting: Sequence[str]) -> None:
+        """Offer panes to bring to the front, and mark those that are being updated."""
+        note = self._words.say("panel.updating")
+        self.tabs.offer(
+            [Option(id, self._words.say(f"panel.panes.{id}"), note if id in waiting else "") for id in panes]
+        )
+        if not self.tabs.taken and panes:
+            self.tabs.value = [panes[0]]
+
+    def say(self, views: Sequence[Shown], *, code: str, waiting: str = "") -> None:
+        """Show the sentence, and beneath it what is still being worked out."""
+        note = f'<p class="waiting">{html.escape(waiting)}</p>' if waiting else ""
+        self.sentence.value = f'<div class="outcomes-view" role="status">{_join(views)}{note}</div>'
+        self.sentence_code.value = self._write_code(code)
+
+    def show_front(self, views: Sequence[Shown], *, code: str) -> None:
+        """Show the view in front."""
+        self.front.value = _wrap(_join(views))
+        self.front_code.value = self._write_code(code)
+
+    def show_numbers(self, views: Sequence[Shown], *, code: str) -> None:
+        """Show the table."""
+        self.numbers.value = _wrap(_join(views))
+        self.numbers_code.value = self._write_code(code)
+
+    def explain_front(self, reason: str) -> None:
+        """Say why the view in front shows nothing."""
+        self.front.value = _wrap(f'<p class="empty">{html.escape(reason)}</p>')
+        self.front_code.value = ""
+
+    def explain(self, reason: str) -> None:
+        """Say why there is no answer at all."""
+        self.sentence.value = f'<div class="outcomes-view" role="alert"><p>{html.escape(reason)}</p></div>'
+        for widget in (self.front, self.numbers, self.sentence_code, self.front_code, self.numbers_code):
+            widget.value = ""
+
+    def warn(self, text: str) -> None:
+        """Show a warning; nothing where there is none."""
+        self.warning.value = (
+            f'<div class="outcomes-view"><p class="chance" role="note">{html.escape(text)}</p></div>'
+            if text
+            else ""
+        )
+
+    def read_texts(self) -> Mapping[str, str]:
+        """Return what stands in each place, as HTML."""
+        return {
+            "sentence": self.sentence.value, "warning": self.warning.value, "front": self.front.value,
+            "numbers": self.numbers.value,
+        }  # fmt: skip
+
+    def _write_code(self, code: str) -> str:
+        title = html.escape(self._words.say("panel.code"))
+        return (
+            f'<details class="outcomes-code"><summary>{title}</summary>'
+            f'<pre tabindex="0" aria-label="{title}">{html.escape(code)}</pre></details>'
+        )
+
+
+def _wrap(fragment: str) -> str:
+    return f'<div class="outcomes-view">{fragment}</div>'
+
+
+def _join(views: Sequence[Shown]) -> str:
+    return "".join(view.html for view in views)
+
+
+def _read_style() -> str:
+    return "".join(
+        resources.files(room).joinpath(name).read_text(encoding="utf-8")
+        for room, name in (("outcomes.views", "view.css"), ("outcomes.panel", "panel.css"))
+    )

@@ -1,0 +1,165 @@
+"""The courses of single patients, for the team's eyes in the panel; no page ever holds one."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from outcomes.cohort import Cohort
+from outcomes.errors import DisclosureError
+from outcomes.facts import read_facts, read_words
+from outcomes.views.figure import apply_style, open_figure, pick_look, read_style, save_png, wrap_label
+from outcomes.views.labels import Labels, complete_therapies
+from outcomes.views.text import capitalise
+from outcomes.views.view import RUN_FOLDER
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ROW_INCHES = 1.9
+#: Charts beside each other: two while there are few therapies, so that their time points stay readable.
+_FEW, _MOST_COLUMNS = 4, 3
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture of single patients; not a `View`, so that no report can take it up.
+
+    Parameters
+    ----------
+    png : bytes
+        Never shown in a repr.
+    alt, caption : str
+    """
+
+    png: bytes = field(repr=False)
+    alt: str
+    caption: str
+
+    @property
+    def html(self) -> str:
+        """The picture with its caption, as the panel shows it."""
+        if not self.png:
+            return f'<p class="empty">{html.escape(self.caption)}</p>'
+        image = base64.b64encode(self.png).decode()
+        return (
+            f'<figure><img src="data:image/png;base64,{image}" alt="{html.escape(self.alt)}">'
+            f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+        )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        if os.environ.get(RUN_FOLDER):
+            raise DisclosureError(read_words().say("views.individuals_refused"))
+        return {"text/html": f'<div class="outcomes-view">{self.html}</div>', "text/plain": self.alt}
+
+
+def draw_individuals(cohort: Cohort) -> Drawing:
+    """Draw the courses of single patients under each therapy, with the mean of all its patients.
+
+    Parameters
+    ----------
+    cohort : Cohort
+
+    Returns
+    -------
+    Drawing
+        For the team only. Of each therapy so many patients are drawn as can be told apart, spread evenly over
+        the scores at the start; those without a score at the start or later are left out and counted.
+    """
+    labels = label_cohort(cohort)
+    times = [id for id, timepoint in cohort.timepoints.items() if timepoint.comparable]
+    courses = {group: _take_courses(cohort, group, times) for group in labels.order(cohort.therapies)}
+    courses = {group: scores for group, scores in courses.items() if len(scores)}
+    words = read_words()
+    if not courses:
+        return Drawing(b"", "", words.say("views.individuals_none"))
+    drawn = {group: _spread_evenly(scores) for group, scores in courses.items()}
+    counts = "; ".join(
+        words.say(
+            "views.individuals_count", group=labels.title(group), drawn=len(drawn[group]), all=len(scores)
+        )
+        for group, scores in courses.items()
+    )
+    caption = words.say("views.individuals_caption", measure=labels.measure, counts=counts)
+    figure = _plot(courses, drawn, times, labels)
+    return Drawing(save_png(figure), words.say("views.individuals_alt", measure=labels.measure), caption)
+
+
+def label_cohort(cohort: Cohort) -> Labels:
+    """Return how the therapies, time points and the measure of a cohort are called."""
+    return Labels(
+        cohort.instrument, cohort.variant, complete_therapies(cohort.therapies, cohort.therapies),
+        cohort.timepoints, cohort.primary, cohort.reference, cohort.source.design,
+    )  # fmt: skip
+
+
+def _take_courses(cohort: Cohort, group: str, times: list[str]) -> np.ndarray:
+    """Return the scores of a therapy's episodes that have one at the start and later, the lowest first."""
+    table, width = cohort.table, len(cohort.timepoints)
+    wanted = [place for place, id in enumerate(cohort.timepoints) if id in times]
+    scores = table["score"].to_numpy("float64", na_value=np.nan).reshape(-1, width)[:, wanted]
+    own = (table["therapy"].iloc[::width] == group).to_numpy()
+    held = scores[own & ~np.isnan(scores[:, 0]) & ~np.isnan(scores[:, 1:]).all(axis=1)]
+    return held[np.argsort(held[:, 0], kind="stable")]
+
+
+def _spread_evenly(scores: np.ndarray) -> np.ndarray:
+    most = read_facts("panel")["individuals"]
+    if len(scores) <= most:
+        return scores
+    return scores[np.linspace(0, len(scores) - 1, most).round().astype(int)]
+
+
+def _plot(
+    courses: Mapping[str, np.ndarray], drawn: Mapping[str, np.ndarray], times: list[str], labels: Labels
+) -> Figure:
+    width = min(2 if len(courses) <= _FEW else _MOST_COLUMNS, len(courses))
+    height = -(-len(courses) // width)
+    with apply_style():
+        figure = open_figure(_ROW_INCHES * height + 0.5)
+        grid = figure.subplots(height, width, sharex=True, sharey=True, squeeze=False).ravel()
+        inches = figure.get_figheight()
+        figure.subplots_adjust(
+            left=0.1, right=0.985, top=1 - 0.3 / inches, bottom=0.5 / inches, wspace=0.08, hspace=0.35
+        )
+        for axes, group in zip(grid, courses, strict=False):
+            _draw_courses(axes, courses[group], drawn[group], group, labels)
+        for axes in grid[len(courses) :]:
+            axes.set_axis_off()
+        for axes in grid[max(0, len(courses) - width) : len(courses)]:
+            names = [capitalise(labels.time(id)).replace(" ", "\n", 1) for id in times]
+            axes.set_xticks(range(len(times)), names, size=read_style()["small_size"])
+            axes.tick_params(axis="x", labelbottom=True)
+        figure.supylabel(labels.axis, size=read_style()["text_size"], x=0.01)
+    return figure
+
+
+def _draw_courses(axes: Axes, scores: np.ndarray, drawn: np.ndarray, group: str, labels: Labels) -> None:
+    style = read_style()
+    colour, text, marker = pick_look(group, labels)
+    places = np.arange(scores.shape[1])
+    for course in drawn:
+        known = ~np.isnan(course)
+        axes.plot(places[known], course[known], color=colour, linewidth=0.6, alpha=0.35, zorder=2)
+    axes.plot(
+        places, _average(scores), color=style["ink"], linewidth=style["line_width"] + 0.6,
+        marker=marker, markersize=style["marker_size"], zorder=3,
+    )  # fmt: skip
+    axes.grid(axis="y")
+    axes.set_title(
+        wrap_label(labels.title(group), 30, 1), size=style["text_size"], weight="bold", color=text, loc="left"
+    )
+
+
+def _average(scores: np.ndarray) -> np.ndarray:
+    """Return the mean at each time point, missing where nobody was seen."""
+    seen = ~np.isnan(scores)
+    with np.errstate(invalid="ignore"):
+        return np.where(seen, scores, 0.0).sum(axis=0) / np.where(seen.any(axis=0), seen.sum(axis=0), np.nan)
