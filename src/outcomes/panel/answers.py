@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from outcomes.analyses.ancova import compare_at_timepoints
 from outcomes.analyses.change import summarise_change
 from outcomes.analyses.comparability import check_comparability
+from outcomes.analyses.over_time import compare_over_time
 from outcomes.cohort import Cohort
 from outcomes.disclosure import Release, release
 from outcomes.errors import AnalysisError
@@ -58,7 +58,7 @@ def answer_question(records: Records, question: Question) -> Answer:
     cohort = select_asked(records, question)
     change, contrasts, checks = (
         release(analyse(cohort), "team")
-        for analyse in (summarise_change, compare_at_timepoints, check_comparability)
+        for analyse in (summarise_change, compare_over_time, check_comparability)
     )
     said = say_answer(change, contrasts, comparability=checks)
     return Answer(cohort, change, (said, draw_trajectory(change), tabulate_change(change)))

@@ -2,7 +2,13 @@
 
 from outcomes.views.answer import say_answer
 from outcomes.views.baseline_table import tabulate_baseline, tabulate_nonresponse
-from outcomes.views.comparison_tables import tabulate_comparability, tabulate_contrasts, tabulate_standardised
+from outcomes.views.comparison_statement import say_comparison
+from outcomes.views.comparison_tables import (
+    tabulate_comparability,
+    tabulate_contrasts,
+    tabulate_marginal_means,
+    tabulate_standardised,
+)
 from outcomes.views.completeness_map import draw_completeness
 from outcomes.views.cumulative_curve import draw_cumulative
 from outcomes.views.flow_chart import draw_flow
@@ -15,7 +21,7 @@ from outcomes.views.outcome_tables import (
 )
 from outcomes.views.quality_tables import say_counting, tabulate_assessed, tabulate_reading, tabulate_recorded
 from outcomes.views.statements import say_flow, say_limits, say_methods, say_title, tabulate_instrument
-from outcomes.views.trajectory import draw_trajectory
+from outcomes.views.trajectory import draw_marginal_means, draw_trajectory
 from outcomes.views.view import View, read_view, write_view
 
 __all__ = [
@@ -24,9 +30,11 @@ __all__ = [
     "draw_cumulative",
     "draw_flow",
     "draw_forest",
+    "draw_marginal_means",
     "draw_trajectory",
     "read_view",
     "say_answer",
+    "say_comparison",
     "say_counting",
     "say_flow",
     "say_limits",
@@ -40,6 +48,7 @@ __all__ = [
     "tabulate_contrasts",
     "tabulate_effect_sizes",
     "tabulate_instrument",
+    "tabulate_marginal_means",
     "tabulate_nonresponse",
     "tabulate_reading",
     "tabulate_recorded",
