@@ -64,7 +64,10 @@ def made(tmp_path_factory):
     project = tmp_path_factory.mktemp("project")
     write_clinic(project / "clinic", n_episodes=500, seed=5)
     planted = plant(project / "clinic")
-    asked = [("therapy_comparison", "stakeholder"), ("therapy_comparison", "team"), ("data_quality", "team")]
+    asked = [
+        ("therapy_comparison", "stakeholder"), ("therapy_comparison", "team"), ("data_quality", "team"),
+        ("model_checks", "team"),
+    ]  # fmt: skip
     with within(project):
         reports = [run_report(name, {"audience": who}, path=project / "clinic") for name, who in asked]
     return project, dict(zip(asked, reports, strict=True)), planted

@@ -172,6 +172,43 @@ def tabulate_tests(fit: MmrmFit) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["term", "num_df", "den_df", "statistic", "p_value"])
 
 
+def tabulate_joint_tests(
+    fit: MmrmFit, by: str = "therapy", *, weights: str = "equal", over: str = "rows"
+) -> pd.DataFrame:
+    """Test jointly whether the levels of a category differ, at each visit, and whether that changes.
+
+    Parameters
+    ----------
+    fit, by, weights, over
+        As in `tabulate_contrasts`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per visit, then with several visits one whose visit is ``interaction`` (whether differences
+        change between visits): the visit, ``num_df, den_df, statistic`` (F) and ``p_value``. Cells that were
+        never observed are left out of the test.
+    """
+    factor, levels = _find_factor(fit, by), _list_levels(fit, by)
+    how, visits = Averages(weights, over), _list_visits(fit, True, None)
+    differences = []
+    for _, weight in visits:
+        means = [_build(fit, {factor: float(place)}, weight, how) for place, _ in levels]
+        known = [mean for mean in means if np.isfinite(mean).all()]
+        differences.append(np.array([mean - known[-1] for mean in known[:-1]]).reshape(-1, len(fit.kept)))
+    tests = {visit: rows for (visit, _), rows in zip(visits, differences, strict=True)}
+    if len(visits) > 1 and len({len(rows) for rows in differences}) == 1:
+        tests["interaction"] = np.vstack([rows - differences[-1] for rows in differences[:-1]])
+    found = [{fit.layout.visit: visit, **_test(fit, rows)} for visit, rows in tests.items()]
+    return pd.DataFrame(found, columns=[fit.layout.visit, "num_df", "den_df", "statistic", "p_value"])
+
+
+def _test(fit: MmrmFit, rows: np.ndarray) -> dict[str, float]:
+    if fit.inference is None:
+        return dict.fromkeys(("num_df", "den_df", "statistic", "p_value"), float("nan"))
+    return fit.inference.test_jointly(rows)
+
+
 def _compare(
     fit: MmrmFit, families: list[tuple[str, list[np.ndarray]]], names: list[str], versus: str | None,
     adjust: str, conf_level: float | None,

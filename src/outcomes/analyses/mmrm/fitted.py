@@ -165,6 +165,12 @@ class MmrmFit:
 
         return tabulate_tests(self)
 
+    def joint_tests(self, by: str = "therapy", **options: Any) -> pd.DataFrame:
+        """Test at each visit whether levels differ at all; see `contrasts.tabulate_joint_tests`."""
+        from outcomes.analyses.mmrm.contrasts import tabulate_joint_tests
+
+        return tabulate_joint_tests(self, by, **options)
+
     def with_inference(self, *, df: str | None = None, vcov: str | None = None) -> MmrmFit:
         """Return the fit with other degrees of freedom or standard errors; see `model.change_inference`."""
         from outcomes.analyses.mmrm.model import change_inference
