@@ -20,7 +20,7 @@ from outcomes.analyses._declaration import (
     trace_provenance,
 )
 from outcomes.analyses._grid import arrange_grid
-from outcomes.analyses._interval import check_level, p_value_t, quantile_t
+from outcomes.analyses._interval import adjust_holm, check_level, p_value_t, quantile_t
 from outcomes.analyses._regression import Design, build_design, fit_least_squares
 from outcomes.analyses._rows import Rows
 from outcomes.analyses.comparability import check_comparability, check_follow_up
@@ -182,22 +182,6 @@ def _summarise(
         }
         for i, key in enumerate(keys)
     }  # fmt: skip
-
-
-def adjust_holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust p-values by Holm (1979, Scand J Stat 6:65); missing ones stay so and are not counted.
-
-    Examples
-    --------
-    >>> adjust_holm(np.array([0.01, 0.02, 0.03])).round(3).tolist()
-    [0.03, 0.04, 0.04]
-    """
-    adjusted = p_values.astype("float64")
-    known = np.flatnonzero(~np.isnan(adjusted))
-    order = known[np.argsort(adjusted[known])]
-    raised = adjusted[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(raised), 1.0) if len(order) else raised
-    return adjusted
 
 
 def _add_rows(
