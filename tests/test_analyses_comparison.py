@@ -19,9 +19,8 @@ from outcomes.analyses import (
 )
 from outcomes.analyses._cluster_robust import estimate_clustered
 from outcomes.analyses._effect_size import estimate_hedges_g
-from outcomes.analyses._interval import estimate_share
+from outcomes.analyses._interval import adjust_holm, estimate_share
 from outcomes.analyses._regression import fit_least_squares
-from outcomes.analyses.ancova import adjust_holm
 from outcomes.errors import AnalysisError
 
 REFERENCE = Path(__file__).parent / "reference"

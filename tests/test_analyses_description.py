@@ -146,8 +146,11 @@ def test_a_visit_seen_before_its_time_point_closed_counts_in_means_and_not_among
 @pytest.mark.parametrize("level", [0, 1, 95, -0.5, float("nan"), "0.95", None, True])
 @pytest.mark.parametrize(
     "name",
-    ["ancova", "change", "completeness", "effect_sizes", "regression_to_mean", "responders", "standardised"],
-)
+    [
+        "ancova", "change", "completeness", "effect_sizes", "over_time", "regression_to_mean", "responders",
+        "standardised",
+    ],
+)  # fmt: skip
 def test_a_level_that_is_no_proportion_is_refused(small, name, level):
     with pytest.raises(AnalysisError, match="proportion between 0 and 1"):
         read_analysis(name)(small, conf_level=level)

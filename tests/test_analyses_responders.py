@@ -247,7 +247,10 @@ def test_a_measure_without_direction_has_no_rows_of_improvement_and_says_why():
     from dataclasses import replace
 
     cohort = replace(build_cohort(PATIENTS), instrument=replace(PAIN, direction="none"))
-    for name in ("responders", "cumulative", "regression_to_mean", "effect_sizes", "ancova", "standardised"):
+    for name in (
+        "responders", "cumulative", "regression_to_mean", "effect_sizes", "ancova", "over_time",
+        "standardised",
+    ):  # fmt: skip
         result = run_analysis(name, cohort)
         assert result.table.empty
         assert "no better or worse direction" in " ".join([result.method, *result.warnings])

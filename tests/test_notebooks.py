@@ -17,7 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "attack"))
 from searching import find_planted
 
-from outcomes import compare_at_timepoints, read_records, select_cohort, write_clinic
+from outcomes import compare_over_time, read_records, select_cohort, write_clinic
 from outcomes.reports import find_notebook, list_reports, read_parameters, run_report
 from outcomes.reports.execution import execute_notebook
 from outcomes.reports.notebook_file import read_notebook
@@ -64,7 +64,10 @@ def made(tmp_path_factory):
     project = tmp_path_factory.mktemp("project")
     write_clinic(project / "clinic", n_episodes=500, seed=5)
     planted = plant(project / "clinic")
-    asked = [("therapy_comparison", "stakeholder"), ("therapy_comparison", "team"), ("data_quality", "team")]
+    asked = [
+        ("therapy_comparison", "stakeholder"), ("therapy_comparison", "team"), ("data_quality", "team"),
+        ("model_checks", "team"),
+    ]  # fmt: skip
     with within(project):
         reports = [run_report(name, {"audience": who}, path=project / "clinic") for name, who in asked]
     return project, dict(zip(asked, reports, strict=True)), planted
@@ -162,7 +165,7 @@ def test_therapies_that_are_not_comparable_are_not_compared_anywhere(tmp_path):
         rows = list(csv.DictReader(file))
     assert not [row for row in rows if row["statistic"] in COMPARING]
     assert {row["statistic"] for row in rows if row["versus"]} == {"smd"}, "how they differed at the start"
-    found = compare_at_timepoints(cohort).where(statistic="contrast").table.dropna(subset=["estimate"])
+    found = compare_over_time(cohort).where(statistic="contrast").table.dropna(subset=["estimate"])
     intervals = {
         f"{low:.1f} to {high:.1f}".replace("-", "\N{MINUS SIGN}")
         for low, high in zip(found["conf_low"], found["conf_high"], strict=True)

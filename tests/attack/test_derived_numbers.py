@@ -176,9 +176,18 @@ def test_a_difference_in_a_category_does_not_give_its_withheld_shares(part, show
     assert table["shown"].tolist()[-3:] == [shown, shown, True]
 
 
-@pytest.mark.parametrize("key", ["ancova.empty_group", "ancova.degenerate", "standardised.separated"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "comparison.empty_group",
+        "ancova.degenerate",
+        "over_time.degenerate",
+        "over_time.repeated_columns",
+        "standardised.separated",
+    ],
+)
 def test_a_sentence_does_not_tell_of_a_group_of_none_or_of_all_alike(key):
-    sentence = read_words().say(f"methods.{key}", time="6 months")
+    sentence = read_words().say(f"methods.{key}", time="6 months", count=3)
     told = read_words().say("methods.change.description")
     row = {"statistic": "mean_score", "group": "a", "estimate": 30.0, "n": 50}
     result = make("change", [row], [{"all": people(50)}], warnings=[sentence, told])

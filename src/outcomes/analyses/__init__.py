@@ -35,6 +35,7 @@ _EXPORTS = {
     "count_at_ends": "floor_ceiling",
     "estimate_important_change": "important_change",
     "estimate_measurement_error": "measurement_error",
+    "check_model": "model_checks",
     "trace_cumulative": "cumulative",
     "summarise_data_quality": "data_quality",
     "estimate_effect_sizes": "effect_sizes",

@@ -162,3 +162,8 @@ def fit_visits(visits: Visits, plan: Comparison, *, covariance: str, method: str
         visits, fitted=fitted, state=fitted.state, covariance=name, df=fitted.df, given_up=tuple(given_up),
         robust=robust, n_absent=len(fitted.dropped),
     )  # fmt: skip
+
+
+def fit_alternative(visits: Visits, **options: Any) -> MmrmFit:
+    """Fit the same model with other options of `outcomes.analyses.mmrm.fit`, and without its ladder."""
+    return fit(visits.formula, visits.table, subject="episode", visit="visit", **options)

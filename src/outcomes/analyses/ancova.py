@@ -1,4 +1,4 @@
-"""The adjusted comparison of groups at each time point: analysis of covariance."""
+"""The adjusted comparison of groups at each time point by itself: analysis of covariance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from outcomes.analyses._declaration import (
     trace_provenance,
 )
 from outcomes.analyses._grid import arrange_grid
-from outcomes.analyses._interval import check_level, p_value_t, quantile_t
+from outcomes.analyses._interval import adjust_holm, check_level, p_value_t, quantile_t
 from outcomes.analyses._regression import Design, build_design, fit_least_squares
 from outcomes.analyses._rows import Rows
 from outcomes.analyses.comparability import check_comparability, check_follow_up
@@ -74,7 +74,7 @@ def compare_at_timepoints(
     plan = plan_comparison(cohort, grid, by, conf_level, cluster)
     warnings = [*gate.warnings, *plan.clustering.warnings]
     directed = cohort.instrument.direction != "none"
-    warnings += [] if directed else [say("ancova.no_direction")]
+    warnings += [] if directed else [say("comparison.no_direction")]
     compared = list_follow_ups(cohort, comparable=True) if directed else []
     for timepoint in compared:
         state = "ok"
@@ -86,15 +86,19 @@ def compare_at_timepoints(
             state = "too_few"
         reason = _compare(rows, plan, timepoint, state)
         if reason and len(grid.groups) > 1:
-            warnings.append(say(f"ancova.{reason}", time=label_timepoint(cohort, timepoint)))
+            warnings.append(say(reason, time=label_timepoint(cohort, timepoint)))
     set_aside = [
         label_timepoint(cohort, id) for id, entry in cohort.timepoints.items() if not entry.comparable
     ]
     if set_aside:
-        warnings.append(say("ancova.not_compared", times=join_names(set_aside)))
+        warnings.append(say("comparison.not_compared", times=join_names(set_aside)))
     sentence = say("ancova.method", covariates=plan.name_covariates(), level=percent(conf_level))
     return build_result(
-        "ancova", rows.table, support=rows.support, provenance=trace_provenance(cohort), warnings=warnings,
+        "ancova", rows.table, support=rows.support, warnings=warnings,
+        provenance=trace_provenance(cohort) | {
+            "adjusted_for": [entry.name for entry in plan.covariates],
+            "p_adjustment": "holm", "interval_adjustment": "none",
+        },
         method=" ".join([sentence, plan.describe("least_squares")]),
         estimand=state_estimand(cohort, "ancova.summary", compared),
         comparable=gate.comparable,
@@ -112,11 +116,12 @@ def _compare(rows: Rows, plan: Comparison, timepoint: str, state: str) -> str | 
     fitted = (
         np.sort(np.concatenate([members[name] for name in present])) if present else np.array([], dtype=int)
     )
-    reason: str | None = "not_followed_up" if state != "ok" else None
+    reason = "comparison.not_followed_up" if state != "ok" else None
     estimates: dict[Any, dict[str, Any]] = {}
     if state == "ok":
         state, estimates = _estimate(plan, scores, fitted, present)
-        reason = state if state != "ok" else ("empty_group" if len(present) < len(plan.groups) else None)
+        absent = "comparison.empty_group" if len(present) < len(plan.groups) else None
+        reason = f"ancova.{state}" if state != "ok" else absent
     _add_rows(rows, plan, timepoint, patients, present, state, estimates)
     _count_missing(rows, plan, timepoint, fitted)
     return reason
@@ -177,22 +182,6 @@ def _summarise(
         }
         for i, key in enumerate(keys)
     }  # fmt: skip
-
-
-def adjust_holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust p-values by Holm (1979, Scand J Stat 6:65); missing ones stay so and are not counted.
-
-    Examples
-    --------
-    >>> adjust_holm(np.array([0.01, 0.02, 0.03])).round(3).tolist()
-    [0.03, 0.04, 0.04]
-    """
-    adjusted = p_values.astype("float64")
-    known = np.flatnonzero(~np.isnan(adjusted))
-    order = known[np.argsort(adjusted[known])]
-    raised = adjusted[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(raised), 1.0) if len(order) else raised
-    return adjusted
 
 
 def _add_rows(

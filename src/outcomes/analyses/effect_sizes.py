@@ -75,7 +75,7 @@ def estimate_effect_sizes(
     for timepoint in () if absent else list_follow_ups(cohort, comparable=True):
         short = gate.comparable and timepoint != cohort.primary
         if short and not check_follow_up(cohort, by, grid, timepoint):
-            warnings.append(say("ancova.not_followed_up", time=label_timepoint(cohort, timepoint)))
+            warnings.append(say("comparison.not_followed_up", time=label_timepoint(cohort, timepoint)))
             _add_between(rows, cohort, grid, timepoint, conf_level, "too_few")
         else:
             _add_between(rows, cohort, grid, timepoint, conf_level, "ok")

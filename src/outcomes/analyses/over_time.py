@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 
 from outcomes.analyses._comparison import Comparison, plan_comparison
+from outcomes.analyses._covariates import SCORE
 from outcomes.analyses._declaration import (
     join_names,
     label_covariate,
     label_timepoint,
     list_follow_ups,
     percent,
-    require_direction,
     say,
     state_estimand,
     trace_provenance,
 )
 from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._interval import check_level
 from outcomes.analyses._rows import Rows
 from outcomes.analyses._visits import Visits, choose_df, fit_visits, gather_visits
 from outcomes.analyses.comparability import check_comparability, check_follow_up
@@ -89,37 +90,44 @@ def compare_over_time(
         ``n_excluded_patients`` with term ``no_follow_up``: no compared follow-up was seen; for the team
         ``residual_sd`` per time point and ``residual_correlation`` (``level`` the earlier time point).
         States: ``not_converged``, ``boundary``, ``degenerate`` (one group, constant scores), ``too_few``,
-        ``rank_deficient`` (groups cannot be told from covariates), ``few_clusters``.
+        ``rank_deficient`` (groups cannot be told from covariates), ``few_clusters``. With one follow-up the
+        model is an analysis of covariance, and the method sentence says so. A measure without direction: no
+        rows and a warning.
 
     Raises
     ------
     AnalysisError
-        When a column, covariate or choice is unknown, or the instrument has no direction.
+        When `conf_level` is no proportion, or a column, covariate, cluster or choice is unknown.
     """
-    require_direction(cohort)
+    check_level(conf_level)
     _check_choices(covariance, method, df, adjust)
     grid = arrange_grid(cohort, by)
     gate = check_comparability(cohort, by=by)
     plan = _choose_covariates(plan_comparison(cohort, grid, by, conf_level, cluster), adjust_for)
-    compared = list_follow_ups(cohort, comparable=True)
+    directed = cohort.instrument.direction != "none"
+    compared = list_follow_ups(cohort, comparable=True) if directed else []
     visits = gather_visits(plan, compared)
-    visits = fit_visits(visits, plan, covariance=covariance, method=method, df=df)
+    if directed:
+        visits = fit_visits(visits, plan, covariance=covariance, method=method, df=df)
     rows = Rows(outcome=cohort.outcome, term=by, unit=cohort.instrument.unit)
-    warnings = [*gate.warnings, *plan.clustering.warnings, *_warn(cohort, plan, visits)]
     enough = {
         id: not gate.comparable or id == cohort.primary or check_follow_up(cohort, by, grid, id)
         for id in compared
     }
     _add_means(rows, plan, visits, enough)
     _add_contrasts(rows, plan, visits, enough, adjust)
-    _count_missing(rows, plan, visits)
+    if directed:
+        _count_missing(rows, plan, visits)
     _add_checks(rows, plan, visits)
-    for timepoint in compared:
-        if not enough[timepoint] and len(plan.groups) > 1:
-            warnings.append(say("ancova.not_followed_up", time=label_timepoint(cohort, timepoint)))
+    warnings = [*gate.warnings, *plan.clustering.warnings]
+    warnings += _warn(cohort, plan, visits, enough, rows) if directed else [say("comparison.no_direction")]
     return build_result(
-        "over_time", rows.table, support=rows.support, provenance=trace_provenance(cohort), warnings=warnings,
+        "over_time", rows.table, support=rows.support, warnings=warnings,
         method=_describe(plan, visits, method, adjust),
+        provenance=trace_provenance(cohort) | {
+            "adjusted_for": [entry.name for entry in plan.covariates],
+            "p_adjustment": adjust, "interval_adjustment": ADJUSTMENTS[adjust],
+        },
         estimand=state_estimand(cohort, "over_time.summary", compared), comparable=gate.comparable,
     )  # fmt: skip
 
@@ -142,33 +150,50 @@ def _choose_covariates(plan: Comparison, adjust_for: Sequence[str] | None) -> Co
             f"{unknown[0]!r} is no covariate of this cohort; it has: {', '.join(known)}. "
             "Name it in select_cohort(covariates=...)."
         )
-    chosen = [entry for entry in plan.covariates if entry.name in ("score", "site", *adjust_for)]
+    chosen = [entry for entry in plan.covariates if entry.name in (SCORE, "site", *adjust_for)]
     return replace(plan, covariates=chosen)
 
 
-def _warn(cohort: Cohort, plan: Comparison, visits: Visits) -> list[str]:
+def _warn(cohort: Cohort, plan: Comparison, visits: Visits, enough: dict[str, bool], rows: Rows) -> list[str]:
+    """Return what a reader must know: time points set aside, states, what the model left out."""
     found = []
-    set_aside = [
-        label_timepoint(cohort, id) for id, entry in cohort.timepoints.items() if not entry.comparable
-    ]
+    set_aside = [id for id, entry in cohort.timepoints.items() if not entry.comparable]
     if set_aside:
-        found.append(say("ancova.not_compared", times=join_names(set_aside)))
-    if len(plan.groups) > 1 and visits.state != "ok":
+        times = join_names(label_timepoint(cohort, id) for id in set_aside)
+        found.append(say("comparison.not_compared", times=times))
+    if len(plan.groups) < 2:
+        return found
+    if visits.state != "ok":
         found.append(say(f"over_time.{visits.state}"))
     if visits.n_absent:
         found.append(say("over_time.repeated_columns", count=visits.n_absent))
-    return found
+    for timepoint in visits.timepoints:
+        time = label_timepoint(cohort, timepoint)
+        states = {
+            row.get("state")
+            for row in rows.table
+            if row["statistic"] == "contrast" and row["timepoint"] == timepoint
+        }
+        if not enough[timepoint]:
+            found.append(say("comparison.not_followed_up", time=time))
+        elif min(len(visits.patients[timepoint, name]) for name in plan.groups) < 2:
+            found.append(say("comparison.empty_group", time=time))
+        if "rank_deficient" in states:
+            found.append(say("over_time.rank_deficient", time=time))
+        if "few_clusters" in states and visits.state == "ok":
+            found.append(say("over_time.few_clusters"))
+    return list(dict.fromkeys(found))
 
 
 def _describe(plan: Comparison, visits: Visits, method: str, adjust: str) -> str:
-    names = join_names(label_covariate(entry.name) for entry in plan.covariates if entry.name != "score")
-    parts = [
-        say(
-            "over_time.method", covariates=names or say("nothing"), method=say(f"over_time.{method}"),
-            covariance=say(f"over_time.covariance_{visits.covariance}"),
-        ),
-        say(f"over_time.adjust_{adjust}", level=percent(plan.conf_level)),
-    ]  # fmt: skip
+    if not visits.timepoints:
+        return say("comparison.no_direction")
+    likelihood = say(f"over_time.{method}")
+    parts = [_describe_model(plan, visits, likelihood), say("over_time.margins")]
+    if visits.fitted is None:
+        return " ".join(parts)
+    how = adjust if len(plan.groups) > 2 else "one"
+    parts.append(say(f"over_time.adjust_{how}", level=percent(plan.conf_level)))
     if visits.given_up:
         gone = join_names(say(f"over_time.covariance_{name}") for name in visits.given_up)
         parts.append(say("over_time.ladder", given_up=gone))
@@ -177,6 +202,26 @@ def _describe(plan: Comparison, visits: Visits, method: str, adjust: str) -> str
     if plan.clustering.site_effect:
         parts.append(say("clusters.site_effect"))
     return " ".join([*parts, say("clusters.missing")])
+
+
+def _describe_model(plan: Comparison, visits: Visits, likelihood: str) -> str:
+    """Say which model it is; with one follow-up nothing is repeated."""
+    names = [label_covariate(entry.name) for entry in plan.covariates if entry.name != SCORE]
+    based = len(names) < len(plan.covariates)
+    if len(visits.timepoints) == 1:
+        start = [label_covariate(SCORE)] if based else []
+        return say(
+            "over_time.method_one",
+            method=likelihood,
+            terms=join_names([say("over_time.group"), *start, *names]),
+        )
+    start = [say("over_time.term_baseline")] if based else []
+    return say(
+        "over_time.method", method=likelihood,
+        terms=join_names([say("over_time.term_group"), *start, *names]),
+        covariance=say(f"over_time.covariance_{visits.covariance}"),
+        based=say(f"over_time.{'with' if based else 'without'}_baseline"),
+    )  # fmt: skip
 
 
 def _find_state(plan: Comparison, visits: Visits, enough: bool, sizes: list[int]) -> str:

@@ -122,7 +122,8 @@ def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> dict
     words = read_words()
     row |= dict.fromkeys(_NEVER, math.nan)
     if fate == "withheld":
-        return _blank(row, words.say("release.withheld"), keep_n=False)
+        # Its state could tell a group of none or one from one of ten.
+        return _blank({**row, "state": "ok"}, words.say("release.withheld"), keep_n=False)
     if fate == "state":
         return _blank(_round_sizes(row, rules), words.say(f"release.state.{row['state']}"))
     if fate == "few":

@@ -72,7 +72,10 @@ def list_steps(question: Question) -> dict[str, Step]:
 def list_panes(question: Question) -> dict[str, tuple[Part, ...]]:
     """Return the parts of each pane by its id; those that can be brought to the front in their order."""
     marked = {"threshold": question.threshold} if question.threshold else {}
-    compared = (Part("draw_forest", ("contrasts",)), Part("tabulate_contrasts", ("contrasts",)))
+    compared = tuple(
+        Part(view, ("contrasts",))
+        for view in ("say_comparison", "draw_forest", "draw_marginal_means", "tabulate_contrasts")
+    )
     panes = {
         DESCRIPTION: (Part("say_answer", ("change",)),),
         NUMBERS: (Part("tabulate_change", ("change",)),),

@@ -8,12 +8,13 @@ from typing import Any
 
 from outcomes.disclosure import Release
 from outcomes.facts import Therapy, Timepoint, read_words
+from outcomes.result import WITHOUT_ESTIMATE
 from outcomes.views.amounts import say_amount, say_better, say_between, tells_apart
-from outcomes.views.comparing import pick_contrasts, pick_reference, pick_time
+from outcomes.views.comparing import allows_for_several, pick_contrasts, pick_reference, pick_time
 from outcomes.views.description import describe_course, describe_groups
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.outcome_tables import name_rule
-from outcomes.views.released_rows import list_rows
+from outcomes.views.released_rows import explain_state, list_rows
 from outcomes.views.text import capitalise, escape_emphasis, join_words, write_html, write_plain
 from outcomes.views.view import View, build_view
 
@@ -51,7 +52,8 @@ def say_answer(
     Parameters
     ----------
     change, contrasts, standardised, comparability : Release
-        Of the analyses ``change``, ``ancova``, ``standardised`` and ``comparability``, for one audience.
+        Of the analyses ``change``, ``over_time`` (or ``ancova``), ``standardised`` and ``comparability``, for
+        one audience.
     therapies, timepoints : mapping, optional
         Labels to use instead of those that the releases name.
 
@@ -112,7 +114,7 @@ def _answer_comparing(
     against = [row for row in rows if row.versus == reference]
     if not against or reference is None or time is None:
         facts = ((words.say("sentences.what_happened"), describe_groups(change, labels)),)
-        return Answer(words.say("sentences.too_few", k=contrasts.k), facts, _caution(labels))
+        return Answer(_say_none(pairs, contrasts), facts, _caution(labels))
     lead = " ".join(
         part
         for part in (
@@ -125,10 +127,19 @@ def _answer_comparing(
     )
     said = (
         (words.say("sentences.matters"), _matter(against, standardised, reference, labels, contrasts)),
-        (words.say("sentences.sure"), _sure(against, reference, labels)),
+        (words.say("sentences.sure"), _sure(against, reference, labels, contrasts)),
         (words.say("sentences.comparable"), words.say(f"sentences.comparable_{verdict}")),
     )
     return Answer(lead, said, _caution(labels, verdict))
+
+
+def _say_none(pairs: Any, contrasts: Release) -> str:
+    """Say why no difference can be given: the one reason that all share, else that patients are too few."""
+    words = read_words()
+    states = set(pairs["state"]) if len(pairs) else set()
+    if len(states) == 1 and states <= WITHOUT_ESTIMATE - {"too_few"}:
+        return words.say("sentences.none_estimated", why=explain_state(states.pop()))
+    return words.say("sentences.too_few", k=contrasts.k)
 
 
 def _lead(against: Sequence[Any], reference: str, time: str, labels: Labels, release: Release) -> str:
@@ -258,7 +269,7 @@ def _say_shares(standardised: Release | None, reference: str, labels: Labels) ->
     return words.say(key, shares=join_words(said), rule=rule[:1].lower() + rule[1:])
 
 
-def _sure(against: Sequence[Any], reference: str, labels: Labels) -> str:
+def _sure(against: Sequence[Any], reference: str, labels: Labels, contrasts: Release) -> str:
     """Say how many differences are clear after allowing for their number, and what the intervals mean."""
     words = read_words()
     clear = sum(tells_apart(row) for row in against)
@@ -270,7 +281,8 @@ def _sure(against: Sequence[Any], reference: str, labels: Labels) -> str:
         else "sentences.sure_some"
     )
     counts = words.say(key, clear=clear, all=len(against), versus=labels.name(reference))
-    return f"{counts} {words.say('sentences.sure_interval')}"
+    together = f" {words.say('sentences.sure_together')}" if allows_for_several(contrasts) else ""
+    return f"{counts}{together} {words.say('sentences.sure_interval')}"
 
 
 def _caution(labels: Labels, verdict: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Which comparisons of a release a view is about: the time point, the reference, the pairs."""
+"""Which comparisons of a release a view is about, and how they were made."""
 
 from __future__ import annotations
 
@@ -79,3 +79,17 @@ def turn_round(row: pd.Series) -> pd.Series:
         turned[_NUMBERS] = turned[_NUMBERS] + 0.0
         turned["display"] = write_number(float(turned["estimate"]), decimals)
     return turned
+
+
+def list_adjusted(contrasts: Release, labels: Labels) -> list[str]:
+    """Return in words what differences are adjusted for, the score at the start first."""
+    origin = contrasts.provenance
+    terms = origin.get("adjusted_for", ["score", *origin.get("covariates", ())])
+    return [labels.covariate(str(term))[0] for term in dict.fromkeys(terms)]
+
+
+def allows_for_several(contrasts: Release) -> bool:
+    """Say whether intervals allow for several comparisons at a time point, and not only p-values do."""
+    held = contrasts.where(statistic="contrast").table
+    several = bool((held.groupby("timepoint").size() > 1).any())
+    return several and str(contrasts.provenance.get("interval_adjustment", "none")) != "none"

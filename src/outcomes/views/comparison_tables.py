@@ -9,12 +9,12 @@ import pandas as pd
 
 from outcomes.disclosure import Release, read_rules, write_value
 from outcomes.facts import Therapy, Timepoint, read_words
-from outcomes.views.comparing import pick_contrasts, pick_time
+from outcomes.views.comparing import allows_for_several, list_adjusted, pick_contrasts
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.outcome_tables import name_rule
 from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
 from outcomes.views.table import build_table_view
-from outcomes.views.text import capitalise
+from outcomes.views.text import capitalise, join_words
 from outcomes.views.view import View, build_empty_view
 
 
@@ -85,7 +85,7 @@ def tabulate_contrasts(
     Parameters
     ----------
     contrasts : Release
-        Of the analysis ``ancova``.
+        Of the analysis ``over_time`` or ``ancova``.
     therapies, timepoints : mapping, optional
         Labels to use instead of those that the release names.
     """
@@ -95,23 +95,38 @@ def tabulate_contrasts(
         return build_empty_view("contrasts", "table", (contrasts,), explain_absence(contrasts))
     words = read_words()
     rows, blocks, shown = [], [], []
-    primary = pick_time(contrasts, "contrast", labels)
-    others = [time for time in labels.order_times(held.table["timepoint"]) if time != primary]
-    for time in [primary, *(others if contrasts.audience == "team" else ())]:
+    for time, block in _list_times(held, labels):
         pairs = pick_contrasts(contrasts, labels, time, all_pairs=True)
         shown.append(pairs)
-        rank = "primary" if time == primary else "secondary"
         for row in list_rows(pairs):
-            blocks.append(words.say(f"views.table.{rank}", time=capitalise(labels.time(str(time)))))
+            blocks.append(block)
             rows.append(_contrast_cells(row, contrasts, labels))
     headings = {name: words.say(f"views.table.{name}") for name in ("patients_pair", "difference")}
     if contrasts.audience == "team":
-        headings["p_value"] = words.say("views.table.p_value")
+        how = str(contrasts.provenance.get("p_adjustment", "holm"))
+        headings["p_value"] = words.say(f"views.table.p_{how}")
+    adjusted = join_words(list_adjusted(contrasts, labels))
+    caption = [words.say("views.caption.contrasts", measure=labels.measure, covariates=adjusted)]
+    if allows_for_several(contrasts):
+        caption.append(words.say("views.intervals_together"))
     return build_table_view(
         "contrasts", (contrasts,), pd.DataFrame(rows), headings=headings, groups=blocks,
         stub=words.say("views.table.compared"), released=pd.concat(shown, ignore_index=True),
-        caption=words.say("views.caption.contrasts", measure=labels.measure),
+        caption=" ".join(caption),
     )  # fmt: skip
+
+
+def _list_times(held: Release, labels: Labels) -> list[tuple[str, str]]:
+    """Return the time points that an audience reads, the primary one first, each with its heading."""
+    words = read_words()
+    times = labels.order_times(held.table["timepoint"])
+    primary = labels.primary if labels.primary in times else times[-1]
+    others = [time for time in times if time != primary]
+    return [
+        (time, words.say(f"views.table.{rank}", time=capitalise(labels.time(time))))
+        for rank, ranked in (("primary", [primary]), ("secondary", others if held.audience == "team" else []))
+        for time in ranked
+    ]
 
 
 def _contrast_cells(row: Any, release: Release, labels: Labels) -> dict[str, str]:
@@ -123,6 +138,52 @@ def _contrast_cells(row: Any, release: Release, labels: Labels) -> dict[str, str
         "difference": write_interval(row, release),
         "p_value": write_value(row, "p_value", release.audience, read_rules(release.k)),
     }
+
+
+def tabulate_marginal_means(
+    contrasts: Release,
+    *,
+    therapies: Mapping[str, Therapy] | None = None,
+    timepoints: Mapping[str, Timepoint] | None = None,
+) -> View:
+    """Tabulate the adjusted mean score of each therapy: marginal means, also called LS means.
+
+    The primary time point comes first; only the team sees the others here, as in `tabulate_contrasts`.
+
+    Parameters
+    ----------
+    contrasts : Release
+        Of the analysis ``over_time`` or ``ancova``.
+    therapies, timepoints : mapping, optional
+        Labels to use instead of those that the release names.
+    """
+    labels = read_labels(contrasts, therapies=therapies, timepoints=timepoints)
+    held = contrasts.where(statistic="marginal_mean")
+    if contrasts.where(statistic="contrast").table.empty:
+        return build_empty_view("marginal-means-table", "table", (contrasts,), explain_absence(contrasts))
+    rows, blocks, shown = [], [], []
+    for time, block in _list_times(held, labels):
+        means = held.where(timepoint=time).table
+        order = labels.order(means["group"])
+        means = means.iloc[means["group"].map(order.index).argsort(kind="stable")]
+        shown.append(means)
+        for row in list_rows(means):
+            blocks.append(block)
+            rows.append(
+                {"row": labels.title(row.group), "n": write_size(row, contrasts),
+                 "mean": write_interval(row, contrasts)}
+            )  # fmt: skip
+    words = read_words()
+    adjusted = join_words(list_adjusted(contrasts, labels))
+    return build_table_view(
+        "marginal-means-table", (contrasts,), pd.DataFrame(rows), groups=blocks,
+        headings={
+            "n": words.say("views.table.patients"),
+            "mean": words.say(f"views.table.adjusted_mean_{contrasts.audience}"),
+        },
+        stub=words.say("views.table.therapy"), released=pd.concat(shown, ignore_index=True),
+        caption=words.say("views.caption.marginal_means", measure=labels.measure, covariates=adjusted),
+    )  # fmt: skip
 
 
 def tabulate_standardised(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from outcomes.disclosure import Release
 from outcomes.facts import Therapy, Timepoint, read_facts, read_words
-from outcomes.views.comparing import pick_contrasts, pick_time
+from outcomes.views.comparing import allows_for_several, list_adjusted, pick_contrasts, pick_time
 from outcomes.views.figure import (
     apply_style,
     cut_label,
@@ -44,7 +44,7 @@ def draw_forest(
     Parameters
     ----------
     contrasts : Release
-        Of the analysis ``ancova``.
+        Of the analysis ``over_time`` or ``ancova``.
     timepoint : str, optional
         Id of a time point; the primary one where absent.
     therapies, timepoints : mapping, optional
@@ -62,7 +62,8 @@ def draw_forest(
     points = pick_contrasts(contrasts, labels, time, all_pairs=contrasts.audience == "team")
     points = points[points["shown"]].reset_index(drop=True)
     if points.empty:
-        return build_empty_view("forest", "figure", (contrasts,), explain_absence(contrasts))
+        reason = explain_absence(contrasts.where(statistic="contrast"))
+        return build_empty_view("forest", "figure", (contrasts,), reason)
     figure = plot_forest(points, labels, contrasts)
     return build_figure_view(
         "forest", (contrasts,), save_png(figure), _describe(points, labels, contrasts),
@@ -192,8 +193,8 @@ def _describe(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:
 def _caption(labels: Labels, contrasts: Release, time: str | None) -> str:
     words = read_words()
     parts = [words.say("views.forest_caption", measure=labels.measure, time=labels.time(str(time)))]
-    terms = [str(term) for term in contrasts.provenance.get("covariates", ()) if term != "score"]
-    names = [labels.covariate(term)[0] for term in ("score", *terms)]
-    parts.append(words.say("views.forest_adjusted", covariates=join_words(names)))
+    parts.append(words.say("views.forest_adjusted", covariates=join_words(list_adjusted(contrasts, labels))))
+    if allows_for_several(contrasts):
+        parts.append(words.say("views.intervals_together"))
     parts.append(capitalise(words.say("views.forest_patients")))
     return " ".join(parts)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from outcomes.disclosure import Release, read_rules, write_value
 from outcomes.facts import read_words
+from outcomes.result import WITHOUT_ESTIMATE
 
 
 def list_rows(table: pd.DataFrame) -> list[Any]:
@@ -41,7 +42,7 @@ def explain_absence(release: Release) -> str:
     for key in (
         "comparability.one_therapy",
         "change.no_direction",
-        "ancova.no_direction",
+        "comparison.no_direction",
         "change.no_baseline",
     ):
         reason = words.say(f"methods.{key}")
@@ -49,5 +50,18 @@ def explain_absence(release: Release) -> str:
             return reason
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
+    states = {row.state for row in list_rows(release.table) if _tells_state(row)}
+    if len(states) == 1 and not release.table["shown"].any():
+        return words.say("views.empty_state", why=explain_state(states.pop()))
     reason = "withheld" if release.n_withheld else "nothing"
     return words.say(f"views.empty_{reason}", k=release.k)
+
+
+def _tells_state(row: Any) -> bool:
+    known = row.state in WITHOUT_ESTIMATE
+    return known and row.display == read_words().say(f"release.state.{row.state}")
+
+
+def explain_state(state: str) -> str:
+    """Return in plain words why a number was not estimated."""
+    return read_words().say(f"sentences.not_estimated.{state}")

@@ -1,4 +1,4 @@
-"""The trajectory: mean score of each therapy over time with its interval and the patients seen."""
+"""The trajectory: observed or adjusted mean score of each therapy over time, and the patients seen."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from outcomes.disclosure import Release
 from outcomes.facts import Therapy, Timepoint, read_facts, read_words
+from outcomes.views.comparing import list_adjusted
 from outcomes.views.figure import (
     apply_style,
     cut_label,
@@ -77,8 +78,44 @@ def draw_trajectory(
         return build_empty_view("trajectory", "figure", (change,), explain_absence(change))
     figure = plot_trajectory(points, labels, change)
     return build_figure_view(
-        "trajectory", (change,), save_png(figure), _describe(points, labels, change),
+        "trajectory", (change,), save_png(figure), _describe(points, labels, "trajectory_alt"),
         _caption(points, labels), points.drop(columns=["shown"]),
+    )  # fmt: skip
+
+
+def draw_marginal_means(
+    contrasts: Release,
+    *,
+    therapies: Mapping[str, Therapy] | None = None,
+    timepoints: Mapping[str, Timepoint] | None = None,
+) -> View:
+    """Draw the adjusted mean score of each therapy at the follow-ups that are compared.
+
+    Parameters
+    ----------
+    contrasts : Release
+        Of the analysis ``over_time`` or ``ancova``.
+    therapies, timepoints : mapping, optional
+        Labels to use instead of those that the release names.
+
+    Returns
+    -------
+    View
+        A figure. Where therapies are not compared, or at one follow-up only so that there is no course, a
+        sentence that says so.
+    """
+    labels = read_labels(contrasts, therapies=therapies, timepoints=timepoints)
+    means = contrasts.where(statistic="marginal_mean")
+    points = means.where(shown=True).table
+    if points.empty:
+        return build_empty_view("marginal-means", "figure", (contrasts,), explain_absence(means))
+    if points["timepoint"].nunique() == 1:
+        reason = read_words().say("views.one_follow_up", time=labels.time(str(points["timepoint"].iloc[0])))
+        return build_empty_view("marginal-means", "figure", (contrasts,), reason)
+    figure = plot_trajectory(points, labels, contrasts)
+    return build_figure_view(
+        "marginal-means", (contrasts,), save_png(figure), _describe(points, labels, "marginal_means_alt"),
+        _caption_adjusted(points, labels, contrasts), points.drop(columns=["shown"]),
     )  # fmt: skip
 
 
@@ -97,7 +134,7 @@ def _is_on_axis(timepoint: str, labels: Labels) -> bool:
     return entry is None or entry.comparable
 
 
-def plot_trajectory(points: pd.DataFrame, labels: Labels, change: Release) -> Figure:
+def plot_trajectory(points: pd.DataFrame, labels: Labels, release: Release) -> Figure:
     """Return the figure of some shown means, one row per mark."""
     groups = labels.order(points["group"])
     axis = _place_times(labels.order_times(points["timepoint"]), labels)
@@ -109,7 +146,7 @@ def plot_trajectory(points: pd.DataFrame, labels: Labels, change: Release) -> Fi
             _draw_group(axes, points[points["group"] == group], group, labels, axis, shift)
         _finish_axes(axes, axis, labels)
         _label_ends(axes, points, groups, labels, axis)
-        _write_patients(axes, points, groups, labels, axis, change)
+        _write_patients(axes, points, groups, labels, axis, release)
     return figure
 
 
@@ -190,7 +227,7 @@ def _last_row(points: pd.DataFrame, group: str, labels: Labels) -> Any:
 
 
 def _write_patients(
-    axes: Axes, points: pd.DataFrame, groups: Sequence[str], labels: Labels, axis: _Axis, change: Release
+    axes: Axes, points: pd.DataFrame, groups: Sequence[str], labels: Labels, axis: _Axis, release: Release
 ) -> None:
     """Write the patients behind each mark in rows beneath the axis, under their time points."""
     size = read_style()["small_size"]
@@ -210,11 +247,11 @@ def _write_patients(
         write(None, number, cut_label(labels.title(group), characters), pick_look(group, labels)[1])
         for id, place in axis.places.items():
             row = shown.get((group, id))
-            text = write_size(row, change) if row else "·"
+            text = write_size(row, release) if row else "·"
             write(place, number, text, read_style()["ink"])
 
 
-def _describe(points: pd.DataFrame, labels: Labels, change: Release) -> str:
+def _describe(points: pd.DataFrame, labels: Labels, key: str) -> str:
     words = read_words()
     times = labels.order_times(points["timepoint"])
     courses = []
@@ -229,19 +266,30 @@ def _describe(points: pd.DataFrame, labels: Labels, change: Release) -> str:
             words.say("views.trajectory_course", group=labels.title(group), course=", ".join(course))
         )
     return words.say(
-        "views.trajectory_alt", measure=labels.measure, times=join_words([labels.time(id) for id in times]),
+        f"views.{key}", measure=labels.measure, times=join_words([labels.time(id) for id in times]),
         courses=" ".join(courses), better=words.say(f"views.better_{labels.instrument.direction}"),
     )  # fmt: skip
 
 
 def _caption(points: pd.DataFrame, labels: Labels) -> str:
     words = read_words()
-    axis = _place_times(labels.order_times(points["timepoint"]), labels)
     parts = [words.say("views.trajectory_caption", measure=labels.measure)]
     if labels.design != "randomised" and points["group"].nunique() > 1:
         parts.append(words.say("views.description_only"))
-    if not axis.true_scale and len(axis.places) > 2:
-        parts.append(words.say("views.equal_distances"))
+    parts += _say_distances(points, labels)
     if set(points["group"]) == {WHOLE}:
         parts.append(words.say("views.whole_only"))
     return " ".join(parts)
+
+
+def _caption_adjusted(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:
+    words = read_words()
+    adjusted = join_words(list_adjusted(contrasts, labels))
+    parts = [words.say("views.marginal_means_caption", measure=labels.measure, covariates=adjusted)]
+    return " ".join([*parts, *_say_distances(points, labels), words.say("views.not_by_overlap")])
+
+
+def _say_distances(points: pd.DataFrame, labels: Labels) -> list[str]:
+    axis = _place_times(labels.order_times(points["timepoint"]), labels)
+    unequal = not axis.true_scale and len(axis.places) > 2
+    return [read_words().say("views.equal_distances")] if unequal else []

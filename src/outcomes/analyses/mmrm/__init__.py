@@ -24,7 +24,7 @@ Examples
 1     A      B   week 6     -3.67  4.0
 """
 
-from outcomes.analyses.mmrm.fitted import MmrmFit
+from outcomes.analyses.mmrm.mmrm_fit import MmrmFit
 from outcomes.analyses.mmrm.model import fit
 
 __all__ = ["MmrmFit", "fit"]

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._interval import quantile_t
-from outcomes.analyses.ancova import adjust_holm
-from outcomes.analyses.mmrm.fitted import MmrmFit
+from outcomes.analyses._interval import adjust_holm, quantile_t
+from outcomes.analyses.mmrm.fitted import FittedModel
 from outcomes.analyses.mmrm.inference import ESTIMATE_COLUMNS
 from outcomes.analyses.mmrm.margins import Averages, build_row
 from outcomes.errors import AnalysisError
@@ -21,7 +20,7 @@ ADJUSTMENTS = {"none": "none", "holm": "bonferroni", "bonferroni": "bonferroni",
 
 
 def tabulate_means(
-    fit: MmrmFit,
+    fit: FittedModel,
     by: str | Sequence[str] = "therapy",
     *,
     at_visit: bool = True,
@@ -35,7 +34,7 @@ def tabulate_means(
 
     Parameters
     ----------
-    fit : MmrmFit
+    fit : FittedModel
     by : str or sequence of str
         Categories whose levels are set.
     at_visit : bool
@@ -71,7 +70,7 @@ def tabulate_means(
 
 
 def tabulate_contrasts(
-    fit: MmrmFit,
+    fit: FittedModel,
     by: str = "therapy",
     *,
     versus: str | None = None,
@@ -116,7 +115,7 @@ def tabulate_contrasts(
 
 
 def tabulate_slopes(
-    fit: MmrmFit,
+    fit: FittedModel,
     over: str | Mapping[str, float],
     by: str = "therapy",
     *,
@@ -159,7 +158,7 @@ def tabulate_slopes(
     return pd.concat([own, pairs], ignore_index=True)
 
 
-def tabulate_tests(fit: MmrmFit) -> pd.DataFrame:
+def tabulate_tests(fit: FittedModel) -> pd.DataFrame:
     """Tabulate joint tests of the coefficients of each term; see `MmrmFit.f_tests`."""
     found = []
     for number, term in enumerate(fit.layout.terms.terms):
@@ -172,8 +171,45 @@ def tabulate_tests(fit: MmrmFit) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["term", "num_df", "den_df", "statistic", "p_value"])
 
 
+def tabulate_joint_tests(
+    fit: FittedModel, by: str = "therapy", *, weights: str = "equal", over: str = "rows"
+) -> pd.DataFrame:
+    """Test jointly whether the levels of a category differ, at each visit, and whether that changes.
+
+    Parameters
+    ----------
+    fit, by, weights, over
+        As in `tabulate_contrasts`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per visit, then with several visits one whose visit is ``interaction`` (whether differences
+        change between visits): the visit, ``num_df, den_df, statistic`` (F) and ``p_value``. Cells that were
+        never observed are left out of the test.
+    """
+    factor, levels = _find_factor(fit, by), _list_levels(fit, by)
+    how, visits = Averages(weights, over), _list_visits(fit, True, None)
+    differences = []
+    for _, weight in visits:
+        means = [_build(fit, {factor: float(place)}, weight, how) for place, _ in levels]
+        known = [mean for mean in means if np.isfinite(mean).all()]
+        differences.append(np.array([mean - known[-1] for mean in known[:-1]]).reshape(-1, len(fit.kept)))
+    tests = {visit: rows for (visit, _), rows in zip(visits, differences, strict=True)}
+    if len(visits) > 1 and len({len(rows) for rows in differences}) == 1:
+        tests["interaction"] = np.vstack([rows - differences[-1] for rows in differences[:-1]])
+    found = [{fit.layout.visit: visit, **_test(fit, rows)} for visit, rows in tests.items()]
+    return pd.DataFrame(found, columns=[fit.layout.visit, "num_df", "den_df", "statistic", "p_value"])
+
+
+def _test(fit: FittedModel, rows: np.ndarray) -> dict[str, float]:
+    if fit.inference is None:
+        return dict.fromkeys(("num_df", "den_df", "statistic", "p_value"), float("nan"))
+    return fit.inference.test_jointly(rows)
+
+
 def _compare(
-    fit: MmrmFit, families: list[tuple[str, list[np.ndarray]]], names: list[str], versus: str | None,
+    fit: FittedModel, families: list[tuple[str, list[np.ndarray]]], names: list[str], versus: str | None,
     adjust: str, conf_level: float | None,
 ) -> pd.DataFrame:  # fmt: skip
     """Compare means within each family: its label and the rows of its means."""
@@ -221,7 +257,7 @@ def _allow_for_several(
     table.loc[known, "conf_high"] = part["estimate"].to_numpy() + margin
 
 
-def _estimate(fit: MmrmFit, rows: np.ndarray, conf_level: float | None) -> pd.DataFrame:
+def _estimate(fit: FittedModel, rows: np.ndarray, conf_level: float | None) -> pd.DataFrame:
     if fit.inference is None:
         return pd.DataFrame(np.nan, index=range(len(rows)), columns=list(ESTIMATE_COLUMNS)).assign(
             state=fit.state
@@ -232,7 +268,7 @@ def _estimate(fit: MmrmFit, rows: np.ndarray, conf_level: float | None) -> pd.Da
 
 
 def _build(
-    fit: MmrmFit,
+    fit: FittedModel,
     fixed: Mapping[str, float],
     visits: Mapping[int, float],
     how: Averages,
@@ -247,7 +283,7 @@ def _build(
     return kept if np.abs(needed).max(initial=0.0) < 1e-8 else np.full(len(kept), np.nan)
 
 
-def _find_factor(fit: MmrmFit, by: str) -> str:
+def _find_factor(fit: FittedModel, by: str) -> str:
     """Return the name of the factor that is a category of that column."""
     for name in (by, f"C({by})"):
         if name in fit.layout.levels:
@@ -256,19 +292,19 @@ def _find_factor(fit: MmrmFit, by: str) -> str:
     raise AnalysisError(f"{by!r} is no category of the model; it has: {', '.join(known) or 'none'}.")
 
 
-def _list_levels(fit: MmrmFit, by: str) -> list[tuple[int, str]]:
+def _list_levels(fit: FittedModel, by: str) -> list[tuple[int, str]]:
     return list(enumerate(fit.layout.levels[_find_factor(fit, by)]))
 
 
 def _list_visits(
-    fit: MmrmFit, at_visit: bool, weights: Mapping[str, float] | None
+    fit: FittedModel, at_visit: bool, weights: Mapping[str, float] | None
 ) -> list[tuple[str, dict[int, float]]]:
     if at_visit:
         return [(visit, {place: 1.0}) for place, visit in enumerate(fit.layout.visits)]
     return [("average", _average_visits(fit, weights))]
 
 
-def _average_visits(fit: MmrmFit, weights: Mapping[str, float] | None) -> dict[int, float]:
+def _average_visits(fit: FittedModel, weights: Mapping[str, float] | None) -> dict[int, float]:
     visits = fit.layout.visits
     if weights is None:
         return {place: 1 / len(visits) for place in range(len(visits))}
@@ -278,7 +314,7 @@ def _average_visits(fit: MmrmFit, weights: Mapping[str, float] | None) -> dict[i
     return {place: weights.get(visit, 0.0) / total for place, visit in enumerate(visits)}
 
 
-def _weigh_times(fit: MmrmFit, times: Mapping[str, float]) -> dict[int, float]:
+def _weigh_times(fit: FittedModel, times: Mapping[str, float]) -> dict[int, float]:
     """Return the weights by which means at given times make a least-squares slope."""
     if set(times) != set(fit.layout.visits) or len(set(times.values())) < 2:
         raise AnalysisError(f"A slope needs the time of each visit: {', '.join(fit.layout.visits)}.")
@@ -287,7 +323,7 @@ def _weigh_times(fit: MmrmFit, times: Mapping[str, float]) -> dict[int, float]:
     return dict(enumerate(moved / (moved**2).sum()))
 
 
-def _fix_numbers(fit: MmrmFit, at: Mapping[str, float] | None) -> dict[str, Any]:
+def _fix_numbers(fit: FittedModel, at: Mapping[str, float] | None) -> dict[str, Any]:
     unknown = [name for name in at or {} if name not in fit.layout.centre or not name]
     if unknown:
         raise AnalysisError(

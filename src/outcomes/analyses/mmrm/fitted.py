@@ -1,8 +1,7 @@
-"""`MmrmFit`: a fitted repeated-measures model and what can be asked of it."""
+"""`FittedModel`: what a fit found."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,8 +18,8 @@ from outcomes.analyses.mmrm.patterns import PatternSums
 
 
 @dataclass(frozen=True)
-class MmrmFit:
-    """A fitted model; made by `outcomes.analyses.mmrm.fit`.
+class FittedModel:
+    """A fitted model; what can be asked of it is in `outcomes.analyses.mmrm.mmrm_fit.MmrmFit`.
 
     Parameters
     ----------
@@ -136,59 +135,3 @@ class MmrmFit:
                 [self.groups, visits], names=[self.layout.group, self.layout.visit]
             )
         return pd.DataFrame(sigmas.reshape(-1, len(visits)), index=index, columns=visits)
-
-    def marginal_means(self, by: str | Sequence[str] = "therapy", **options: Any) -> pd.DataFrame:
-        """Return marginal means (LS means); see `outcomes.analyses.mmrm.contrasts.tabulate_means`."""
-        from outcomes.analyses.mmrm.contrasts import tabulate_means
-
-        return tabulate_means(self, by, **options)
-
-    def contrasts(self, by: str = "therapy", **options: Any) -> pd.DataFrame:
-        """Return differences of marginal means; see `outcomes.analyses.mmrm.contrasts.tabulate_contrasts`."""
-        from outcomes.analyses.mmrm.contrasts import tabulate_contrasts
-
-        return tabulate_contrasts(self, by, **options)
-
-    def slopes(self, over: str | Mapping[str, float], by: str = "therapy", **options: Any) -> pd.DataFrame:
-        """Return change per unit of time and its differences; see `contrasts.tabulate_slopes`."""
-        from outcomes.analyses.mmrm.contrasts import tabulate_slopes
-
-        return tabulate_slopes(self, over, by, **options)
-
-    def f_tests(self) -> pd.DataFrame:
-        """Test the coefficients of each term jointly: ``term, num_df, den_df, statistic, p_value``.
-
-        With treatment contrasts the test of a term that is part of an interaction is one at the reference
-        levels.
-        """
-        from outcomes.analyses.mmrm.contrasts import tabulate_tests
-
-        return tabulate_tests(self)
-
-    def with_inference(self, *, df: str | None = None, vcov: str | None = None) -> MmrmFit:
-        """Return the fit with other degrees of freedom or standard errors; see `model.change_inference`."""
-        from outcomes.analyses.mmrm.model import change_inference
-
-        return change_inference(self, df=df, vcov=vcov)
-
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the mean of each row of a long frame; see `predictions.predict_rows`."""
-        from outcomes.analyses.mmrm.predictions import predict_rows
-
-        return predict_rows(self, frame)
-
-    def residuals(self) -> pd.DataFrame:
-        """Return residuals of all fitted rows; see `predictions.list_residuals`."""
-        from outcomes.analyses.mmrm.predictions import list_residuals
-
-        return list_residuals(self)
-
-    def summary(self) -> str:
-        """Return the fit as text, in the order of R's ``summary``."""
-        from outcomes.analyses.mmrm.summary import write_summary
-
-        return write_summary(self)
-
-    def __repr__(self) -> str:
-        """Return the summary."""
-        return self.summary()

@@ -10,20 +10,13 @@ import numpy as np
 from outcomes.analyses.mmrm.choices import Choices, check_choices
 from outcomes.analyses.mmrm.covariances import Covariance, choose_covariance
 from outcomes.analyses.mmrm.design import Design
-from outcomes.analyses.mmrm.fitted import MmrmFit
-from outcomes.analyses.mmrm.freedom import (
-    adjust_covariance,
-    count_between_within,
-    find_parameter_variance,
-)
-from outcomes.analyses.mmrm.inference import Inference, Robust
 from outcomes.analyses.mmrm.layout import Layout, list_columns
 from outcomes.analyses.mmrm.likelihood import Stack, invert_positive, stack_patterns
+from outcomes.analyses.mmrm.mmrm_fit import MmrmFit
 from outcomes.analyses.mmrm.newton import begin_with_moments, minimise_deviance
 from outcomes.analyses.mmrm.passes import lay_out, open_pass, sum_table
-from outcomes.analyses.mmrm.sandwich import Fitted
+from outcomes.analyses.mmrm.standard_errors import add_inference
 from outcomes.analyses.mmrm.terms import parse_formula
-from outcomes.facts import read_facts
 
 #: Share of a column's variance left by earlier columns, below which it repeats them.
 _REPEATED = 1e-10
@@ -219,82 +212,8 @@ def _maximise(held: MmrmFit, choices: Choices) -> MmrmFit:
     if _is_boundary(form, optimum.theta, held.stack):
         reason = "A correlation between visits is 1 or a variance 0, as nearly as can be told."
         found = replace(found, state="boundary", reasons=(*found.reasons, reason))
-    return _infer(found, choices)
+    return add_inference(found, choices)
 
 
 def _is_boundary(form: Covariance, theta: np.ndarray, stack: Stack) -> bool:
     return any(form.find_boundary(own, stack.n_visits) for own in np.split(theta, stack.n_groups))
-
-
-def _infer(found: MmrmFit, choices: Choices) -> MmrmFit:
-    optimum, stack, design = found.optimum, found.stack, found.design
-    assert optimum is not None and stack is not None
-    vcov, kept = optimum.at.vcov, found.kept
-    variance = find_parameter_variance(optimum.slopes)
-    used, robust, n_clusters, withheld = vcov, None, found.n_clusters, False
-    if choices.vcov != "model":
-        groups = sorted({group for group, _ in found.sums.grams})
-        second = Fitted(design, kept, optimum.at.beta, vcov, optimum.sigmas, groups)
-        robust = Robust(found.source, found.layout, second, choices.vcov)
-        used, n_clusters = robust.estimate_covariance()
-        withheld = n_clusters < read_facts("comparability")["clusters"]["at_least"]
-    elif choices.df.startswith("kenward-roger"):
-        linear = choices.df == "kenward-roger-linear"
-        used = adjust_covariance(stack, optimum.at.inverses, vcov, optimum.slopes, variance, linear=linear)
-    centring = design.centring[np.ix_(kept, kept)]
-    centring += found.repeats @ np.delete(design.centring, kept, axis=0)[:, kept]
-    inference = Inference(
-        optimum.at.beta, vcov, used, optimum.slopes, variance, choices.df, found.layout.spread[""],
-        found.layout.centre[""], _find_constant(design)[kept], np.linalg.inv(centring),
-        found.n_rows - len(kept),
-        count_between_within(_find_within(design)[kept], found.n_rows, found.n_patients), robust, withheld,
-    )  # fmt: skip
-    state, reasons = found.state, found.reasons
-    if withheld:
-        state = "few_clusters"
-        reasons = (*reasons, f"{n_clusters} clusters are too few for standard errors that can be trusted.")
-    return replace(
-        found, inference=inference, n_clusters=n_clusters, state=state, reasons=reasons,
-        log_determinant=float(np.linalg.slogdet(centring)[1]),
-    )  # fmt: skip
-
-
-def change_inference(fitted: MmrmFit, *, df: str | None = None, vcov: str | None = None) -> MmrmFit:
-    """Return a fit with other degrees of freedom or another covariance of the coefficients.
-
-    The likelihood is not maximised anew; a cluster-robust covariance takes another pass over the table.
-
-    Parameters
-    ----------
-    fitted : MmrmFit
-    df, vcov : str, optional
-        As in `fit`; where absent, what `fit` takes then.
-    """
-    layout = fitted.layout
-    choices = check_choices(
-        fitted.covariance, layout.group, fitted.method, df, vcov, layout.cluster, layout.weights,
-        fitted.weight_kind, True, fitted.conf_level,
-    )  # fmt: skip
-    held = replace(fitted, df=choices.df, vcov_kind=choices.vcov)
-    if fitted.optimum is None:
-        return held
-    return _infer(replace(held, state="ok" if fitted.state == "few_clusters" else fitted.state), choices)
-
-
-def _find_constant(design: Design) -> np.ndarray:
-    """Return coefficients that make the columns add up to 1: the intercept's, or a term of categories'."""
-    layout = design.layout
-    for number, term in enumerate(layout.terms.terms):
-        if all(layout.is_visit(name) or name in layout.levels for name in term):
-            return np.array([float(column.term == number) for column in design.columns])
-    return np.zeros(len(design.columns))
-
-
-def _find_within(design: Design) -> np.ndarray:
-    """Return which columns change within patients; the intercept does where any other does."""
-    varying = design.layout.varying
-    within = np.array(
-        [column.visit >= 0 or any(name in varying for name, _ in column.part) for column in design.columns]
-    )
-    empty = np.array([column.visit < 0 and not column.part for column in design.columns])
-    return within | (empty & within.any())

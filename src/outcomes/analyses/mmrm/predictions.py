@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses.mmrm.fitted import MmrmFit
+from outcomes.analyses.mmrm.fitted import FittedModel
 from outcomes.analyses.mmrm.layout import Layout, require_columns
 from outcomes.analyses.mmrm.sandwich import Fitted
 from outcomes.analyses.mmrm.terms import Factor
@@ -18,14 +18,14 @@ from outcomes.errors import AnalysisError
 _PLACE = "__row__"
 
 
-def predict_rows(fit: MmrmFit, frame: pd.DataFrame) -> pd.DataFrame:
+def predict_rows(fit: FittedModel, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the mean that the model gives each row of a long frame.
 
     The mean is that of all patients like the row's, whatever else is known of the patient's other visits.
 
     Parameters
     ----------
-    fit : MmrmFit
+    fit : FittedModel
     frame : pandas.DataFrame
         With the columns of the formula and the visit; scores are not needed.
 
@@ -69,18 +69,18 @@ def _ask_for_means(layout: Layout) -> Layout:
     )  # fmt: skip
 
 
-def _describe_fit(fit: MmrmFit) -> Fitted:
+def _describe_fit(fit: FittedModel) -> Fitted:
     assert fit.inference is not None and fit.optimum is not None
     groups = sorted({group for group, _ in fit.sums.grams})
     return Fitted(fit.design, fit.kept, fit.inference.beta, fit.inference.model, fit.optimum.sigmas, groups)
 
 
-def _require_estimates(fit: MmrmFit) -> None:
+def _require_estimates(fit: FittedModel) -> None:
     if fit.inference is None:
         raise AnalysisError(f"The model has no estimates (state {fit.state}): {' '.join(fit.reasons)}")
 
 
-def list_residuals(fit: MmrmFit) -> pd.DataFrame:
+def list_residuals(fit: FittedModel) -> pd.DataFrame:
     """Return the residuals of all fitted rows, by another pass over the table.
 
     Returns

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.analyses.mmrm.covariances import COVARIANCES
-from outcomes.analyses.mmrm.fitted import MmrmFit
+from outcomes.analyses.mmrm.fitted import FittedModel
 
 _METHODS = {
     "kenward-roger-linear": "Kenward-Roger (linear)",
@@ -17,7 +17,7 @@ _METHODS = {
 }
 
 
-def write_summary(fit: MmrmFit) -> str:
+def write_summary(fit: FittedModel) -> str:
     """Write a fit: what was fitted, criteria, coefficients, covariance between visits."""
     df = (
         "Bell-McCaffrey (Satterthwaite)"
@@ -51,14 +51,14 @@ def write_summary(fit: MmrmFit) -> str:
     return "\n".join(lines)
 
 
-def _describe_vcov(fit: MmrmFit) -> str:
+def _describe_vcov(fit: FittedModel) -> str:
     if fit.vcov_kind == "model":
         return "Kenward-Roger adjusted" if fit.df.startswith("kenward") else "of the model"
     unit = fit.layout.cluster or fit.layout.subject
     return f"cluster-robust {fit.vcov_kind} by {unit}, {fit.n_clusters} clusters"
 
 
-def _write_coefficients(fit: MmrmFit) -> list[str]:
+def _write_coefficients(fit: FittedModel) -> list[str]:
     rows = [["", "Estimate", "Std. Error", "df", "t value", "Pr(>|t|)", ""]]
     for row in fit.coefficients.to_dict("records"):
         rows.append(

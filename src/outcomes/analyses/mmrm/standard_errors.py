@@ -1,0 +1,99 @@
+"""Standard errors and degrees of freedom of a fit: of the model, or cluster-robust."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from outcomes.analyses.mmrm.choices import Choices, check_choices
+from outcomes.analyses.mmrm.design import Design
+from outcomes.analyses.mmrm.fitted import FittedModel
+from outcomes.analyses.mmrm.freedom import (
+    adjust_covariance,
+    count_between_within,
+    find_parameter_variance,
+)
+from outcomes.analyses.mmrm.inference import Inference, Robust
+from outcomes.analyses.mmrm.sandwich import Fitted
+from outcomes.facts import read_facts
+
+F = TypeVar("F", bound=FittedModel)
+
+
+def add_inference(found: F, choices: Choices) -> F:
+    """Return a fit with the covariance of its coefficients and their degrees of freedom."""
+    optimum, stack, design = found.optimum, found.stack, found.design
+    assert optimum is not None and stack is not None
+    vcov, kept = optimum.at.vcov, found.kept
+    variance = find_parameter_variance(optimum.slopes)
+    used, robust, n_clusters, withheld = vcov, None, found.n_clusters, False
+    if choices.vcov != "model":
+        groups = sorted({group for group, _ in found.sums.grams})
+        second = Fitted(design, kept, optimum.at.beta, vcov, optimum.sigmas, groups)
+        robust = Robust(found.source, found.layout, second, choices.vcov)
+        used, n_clusters = robust.estimate_covariance()
+        withheld = n_clusters < read_facts("comparability")["clusters"]["at_least"]
+    elif choices.df.startswith("kenward-roger"):
+        linear = choices.df == "kenward-roger-linear"
+        used = adjust_covariance(stack, optimum.at.inverses, vcov, optimum.slopes, variance, linear=linear)
+    centring = design.centring[np.ix_(kept, kept)]
+    centring += found.repeats @ np.delete(design.centring, kept, axis=0)[:, kept]
+    inference = Inference(
+        optimum.at.beta, vcov, used, optimum.slopes, variance, choices.df, found.layout.spread[""],
+        found.layout.centre[""], _find_constant(design)[kept], np.linalg.inv(centring),
+        found.n_rows - len(kept),
+        count_between_within(_find_within(design)[kept], found.n_rows, found.n_patients), robust, withheld,
+    )  # fmt: skip
+    state, reasons = found.state, found.reasons
+    if withheld:
+        state = "few_clusters"
+        reasons = (*reasons, f"{n_clusters} clusters are too few for standard errors that can be trusted.")
+    return replace(
+        found, inference=inference, n_clusters=n_clusters, state=state, reasons=reasons,
+        log_determinant=float(np.linalg.slogdet(centring)[1]),
+    )  # fmt: skip
+
+
+def change_inference(fitted: F, *, df: str | None = None, vcov: str | None = None) -> F:
+    """Return a fit with other degrees of freedom or another covariance of the coefficients.
+
+    The likelihood is not maximised anew; a cluster-robust covariance takes another pass over the table.
+
+    Parameters
+    ----------
+    fitted : FittedModel
+    df, vcov : str, optional
+        As in `fit`; where absent, what `fit` takes then.
+    """
+    layout = fitted.layout
+    choices = check_choices(
+        fitted.covariance, layout.group, fitted.method, df, vcov, layout.cluster, layout.weights,
+        fitted.weight_kind, True, fitted.conf_level,
+    )  # fmt: skip
+    held = replace(fitted, df=choices.df, vcov_kind=choices.vcov)
+    if fitted.optimum is None:
+        return held
+    return add_inference(
+        replace(held, state="ok" if fitted.state == "few_clusters" else fitted.state), choices
+    )
+
+
+def _find_constant(design: Design) -> np.ndarray:
+    """Return coefficients that make the columns add up to 1: the intercept's, or a term of categories'."""
+    layout = design.layout
+    for number, term in enumerate(layout.terms.terms):
+        if all(layout.is_visit(name) or name in layout.levels for name in term):
+            return np.array([float(column.term == number) for column in design.columns])
+    return np.zeros(len(design.columns))
+
+
+def _find_within(design: Design) -> np.ndarray:
+    """Return which columns change within patients; the intercept does where any other does."""
+    varying = design.layout.varying
+    within = np.array(
+        [column.visit >= 0 or any(name in varying for name, _ in column.part) for column in design.columns]
+    )
+    empty = np.array([column.visit < 0 and not column.part for column in design.columns])
+    return within | (empty & within.any())

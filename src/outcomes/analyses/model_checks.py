@@ -1,0 +1,206 @@
+"""Checks of the repeated-measures model behind a comparison: its fit, residuals, and other choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from outcomes.analyses._comparison import Comparison, plan_comparison
+from outcomes.analyses._declaration import list_follow_ups, percent, say, trace_provenance
+from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._interval import check_level
+from outcomes.analyses._residual_bins import add_bins, add_shapes, add_spreads, list_residuals
+from outcomes.analyses._rows import Rows
+from outcomes.analyses._visits import LADDER, Visits, fit_alternative, fit_visits, gather_visits
+from outcomes.analyses.ancova import compare_at_timepoints
+from outcomes.analyses.mmrm import MmrmFit
+from outcomes.analyses.over_time import compare_over_time
+from outcomes.cohort import Cohort
+from outcomes.result import WITH_ESTIMATE, Result, build_result
+
+__all__ = ["check_model"]
+
+#: Choices that are tried beside the reported ones, as options of the model.
+_COVARIANCES = (*LADDER, "cs")
+_ALTERNATIVES: dict[str, dict[str, Any]] = {
+    **{name: {"covariance": name} for name in _COVARIANCES},
+    "by_group": {"group": "group"},
+    "kenward-roger": {"df": "kenward-roger"},
+    "satterthwaite": {"df": "satterthwaite"},
+    "robust": {"vcov": "CR2"},
+}
+
+
+def check_model(
+    cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95, cluster: str = "auto"
+) -> Result:
+    """Check the model of `outcomes.analyses.over_time.compare_over_time`, for the team.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    conf_level : float
+        Level of each interval, a proportion; nothing is adjusted for the number of comparisons here.
+    cluster : str
+        As in `outcomes.analyses.ancova.compare_at_timepoints`.
+
+    Returns
+    -------
+    Result
+        All rows are aggregates; none is released to stakeholders.
+
+        - ``model`` with ``level`` what was used or found for each ``term``: ``state``, ``covariance``,
+          ``given_up`` (covariances without a trustworthy maximum), ``errors`` (``model``, or the unit of
+          cluster-robust ones), ``df``; and for ``patients`` and ``rows`` their number.
+        - ``visit_pattern`` (``level`` the time points seen, joined by ``+``): patients with that pattern.
+        - ``n_parameters, deviance, aic, bic`` per covariance (``level``), by restricted likelihood.
+        - ``f_test`` per time point (whether groups differ at all), and with ``level`` ``interaction`` whether
+          their differences change between time points: F, ``x`` and ``df`` its degrees of freedom.
+        - ``alternative_contrast`` of every pair at the primary time point under other choices (``level``):
+          ``reported``, covariances, one covariance per group, other degrees of freedom, cluster-robust
+          errors, and ``complete_cases`` (analysis of covariance of those seen).
+        - ``residual_sd`` and ``residual_correlation`` (``level`` the earlier time point) of the model, beside
+          ``observed_residual_sd`` (also per group) and ``observed_residual_correlation``.
+        - ``standardised_sd, standardised_skewness, standardised_beyond`` per time point.
+        - ``mean_residual`` (normalised) in bins of at least so many patients as ``facts/model_checks.toml``
+          says, by ``level``: ``ranked`` (``x`` what the normal distribution has there), ``fitted`` (``x`` the
+          fitted mean) and ``baseline`` (``x`` the baseline score).
+
+    Raises
+    ------
+    AnalysisError
+        When `conf_level` is no proportion, or there is no such column or cluster.
+    """
+    check_level(conf_level)
+    reported = compare_over_time(cohort, by=by, conf_level=conf_level, cluster=cluster, adjust="none")
+    grid = arrange_grid(cohort, by)
+    plan = plan_comparison(cohort, grid, by, conf_level, cluster)
+    rows = Rows(outcome=cohort.outcome, term=by, unit=cohort.instrument.unit)
+    visits = gather_visits(plan, list_follow_ups(cohort, comparable=True))
+    if cohort.instrument.direction != "none" and len(plan.groups) > 1:
+        visits = fit_visits(visits, plan, covariance="us", method="reml", df="kenward-roger-linear")
+        _describe_model(rows, plan, visits)
+        _count_patterns(rows, plan, visits)
+        _add_sensitivity(rows, cohort, plan, visits, reported)
+        if visits.fitted is not None and visits.state in WITH_ESTIMATE:
+            _add_tests(rows, plan, visits, visits.fitted)
+            residuals = list_residuals(visits)
+            add_spreads(rows, plan, visits, residuals)
+            add_shapes(rows, plan, visits, residuals)
+            add_bins(rows, plan, residuals)
+    return build_result(
+        "model_checks", rows.table, support=rows.support, warnings=reported.warnings,
+        method=" ".join([reported.method, say("model_checks.method", level=percent(conf_level))]),
+        estimand=reported.estimand, comparable=reported.comparable,
+        provenance=dict(reported.provenance) or trace_provenance(cohort),
+    )  # fmt: skip
+
+
+def _describe_model(rows: Rows, plan: Comparison, visits: Visits) -> None:
+    """Say what was used in the end, and whether it can be trusted."""
+    unit = "episode" if plan.clustering.unit == "none" else plan.clustering.unit
+    said = {
+        "state": visits.state, "covariance": visits.covariance, "given_up": "+".join(visits.given_up),
+        "errors": unit if visits.robust else "model",
+        "df": "bell-mccaffrey" if visits.robust else visits.df,
+    }  # fmt: skip
+    patients = plan.grid.patients(visits.episodes)
+    for term, level in said.items():
+        if level:
+            rows.add({"all": patients}, statistic="model", term=term, level=level, group="all", unit="")
+    for term, number in (("patients", len(patients)), ("rows", len(visits.table))):
+        rows.add({"all": patients}, statistic="model", term=term, group="all", estimate=number, unit=term)
+
+
+def _count_patterns(rows: Rows, plan: Comparison, visits: Visits) -> None:
+    """Count the patients of each pattern of follow-ups, those with none included."""
+    seen = plan.grid.seen[:, [plan.grid.column(id) for id in visits.timepoints]] & plan.grid.based[:, None]
+    patterns, which = np.unique(seen, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        patients = plan.grid.patients(np.flatnonzero(which.ravel() == number))
+        level = "+".join(id for id, there in zip(visits.timepoints, pattern, strict=True) if there)
+        rows.add_count(
+            patients, statistic="visit_pattern", term="pattern", level=level or "none", group="all"
+        )
+
+
+def _add_sensitivity(rows: Rows, cohort: Cohort, plan: Comparison, visits: Visits, reported: Result) -> None:
+    """Add criteria of each covariance, and the contrasts at the primary time point under each choice."""
+    _copy_contrasts(rows, reported, cohort.primary, "reported")
+    for name, state, fitted in _fit_alternatives(visits):
+        patients = plan.grid.patients(visits.episodes)
+        if name in (*_COVARIANCES, "by_group"):
+            known = fitted is not None and state in WITH_ESTIMATE
+            for statistic in ("n_parameters", "deviance", "aic", "bic"):
+                rows.add(
+                    {"all": patients}, statistic=statistic, term="covariance", level=name, group="all",
+                    state=state, n=len(patients), unit="",
+                    **({"estimate": float(getattr(fitted, statistic))} if known else {}),
+                )  # fmt: skip
+        _add_alternative(rows, cohort, plan, visits, name, state, fitted)
+    single = compare_at_timepoints(
+        cohort, by=str(rows.shared["term"]), conf_level=plan.conf_level, cluster=plan.clustering.unit
+    )
+    _copy_contrasts(rows, single, cohort.primary, "complete_cases")
+
+
+def _fit_alternatives(visits: Visits) -> Iterator[tuple[str, str, MmrmFit | None]]:
+    """Yield each choice with the state of its model; with one follow-up covariances are all the same."""
+    if not len(visits.table) or visits.state in ("too_few", "degenerate"):
+        return
+    for name, options in _ALTERNATIVES.items():
+        if len(visits.timepoints) == 1 and name in _COVARIANCES[1:]:
+            continue
+        fitted = fit_alternative(visits, **options)
+        yield name, fitted.state, fitted
+
+
+def _add_alternative(
+    rows: Rows, cohort: Cohort, plan: Comparison, visits: Visits, name: str, state: str,
+    fitted: MmrmFit | None,
+) -> None:  # fmt: skip
+    found: dict[Any, Any] = {}
+    if fitted is not None and state in WITH_ESTIMATE:
+        table = fitted.contrasts(
+            "group", weights="observed", over="patients", conf_level=plan.conf_level, adjust="none"
+        )
+        found = {(row["visit"], row["group"], row["versus"]): row for row in table.to_dict("records")}
+    for first, second in combinations(plan.groups, 2):
+        row = found.get((cohort.primary, first, second), {"state": state if state != "ok" else "too_few"})
+        sets = {side: visits.patients[cohort.primary, id]
+                for side, id in (("group", first), ("versus", second))}  # fmt: skip
+        names = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "state")
+        rows.add(
+            sets, statistic="alternative_contrast", level=name, group=first, versus=second,
+            timepoint=cohort.primary, n=len(sets["group"]), n_versus=len(sets["versus"]),
+            **{column: row[column] for column in names if column in row},
+        )  # fmt: skip
+
+
+def _copy_contrasts(rows: Rows, result: Result, timepoint: str, level: str) -> None:
+    held = result.where(statistic="contrast", timepoint=timepoint)
+    names = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "state", "n", "n_versus")
+    for row, sets in zip(held.table.to_dict("records"), held.support, strict=True):
+        rows.add(
+            sets, statistic="alternative_contrast", level=level, group=row["group"], versus=row["versus"],
+            timepoint=timepoint, **{name: row[name] for name in names},
+        )  # fmt: skip
+
+
+def _add_tests(rows: Rows, plan: Comparison, visits: Visits, fitted: MmrmFit) -> None:
+    """Add joint tests: whether groups differ at each time point, and whether differences change."""
+    table = fitted.joint_tests("group", weights="observed", over="patients")
+    patients = plan.grid.patients(visits.episodes)
+    for row in table.to_dict("records"):
+        place = {"level": "interaction"} if row["visit"] == "interaction" else {"timepoint": row["visit"]}
+        known = np.isfinite(row["p_value"])
+        rows.add(
+            {"all": patients}, statistic="f_test", group="all", x=row["num_df"], n=len(patients), unit="",
+            state="ok" if known else "rank_deficient", estimate=row["statistic"], df=row["den_df"],
+            p_value=row["p_value"], **place,
+        )  # fmt: skip

@@ -1,0 +1,75 @@
+"""The comparison in words: how it was made, and which differences could not be estimated, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from outcomes.disclosure import Release
+from outcomes.facts import Therapy, Timepoint, read_words
+from outcomes.result import WITHOUT_ESTIMATE
+from outcomes.views.comparing import list_adjusted
+from outcomes.views.labels import Labels, read_labels
+from outcomes.views.released_rows import explain_absence, explain_state
+from outcomes.views.text import capitalise, join_words, write_html
+from outcomes.views.view import View, build_empty_view, build_view
+
+
+def say_comparison(
+    contrasts: Release,
+    *,
+    therapies: Mapping[str, Therapy] | None = None,
+    timepoints: Mapping[str, Timepoint] | None = None,
+) -> View:
+    """Say how therapies are compared, and what could not be estimated.
+
+    Parameters
+    ----------
+    contrasts : Release
+        Of the analysis ``over_time`` or ``ancova``.
+    therapies, timepoints : mapping, optional
+        Labels to use instead of those that the release names.
+
+    Returns
+    -------
+    View
+        Sentences. The team reads the method and every warning; a stakeholder reads in plain words what the
+        differences allow for and why one is missing, the method stands under Methods.
+    """
+    labels = read_labels(contrasts, therapies=therapies, timepoints=timepoints)
+    held = contrasts.where(statistic="contrast").table
+    if held.empty:
+        return build_empty_view("comparison", "sentence", (contrasts,), explain_absence(contrasts))
+    said = [_say_model(contrasts, labels)] if contrasts.audience != "team" else [contrasts.method]
+    said += _say_states(held, labels) if contrasts.audience != "team" else list(contrasts.warnings)
+    body = "".join(f"<p>{write_html(text)}</p>" for text in said if text)
+    return build_view(
+        "comparison", "sentence", (contrasts,), f'<div id="{{id}}">{body}</div>', alt=" ".join(said)
+    )
+
+
+def _say_model(contrasts: Release, labels: Labels) -> str:
+    times = labels.order_times(contrasts.where(statistic="contrast").table["timepoint"])
+    together = contrasts.name == "over_time" and len(times) > 1
+    return read_words().say(
+        f"sentences.compared_{'together' if together else 'each'}",
+        times=join_words([labels.time(time) for time in times]),
+        covariates=join_words(list_adjusted(contrasts, labels)),
+    )
+
+
+def _say_states(held: pd.DataFrame, labels: Labels) -> list[str]:
+    """Say for each reason at which time points differences are missing for it; withheld ones are too few."""
+    missing = held[~held["shown"]]
+    reasons = missing["state"].where(missing["state"].isin(list(WITHOUT_ESTIMATE)), "too_few")
+    said = []
+    for reason in sorted(set(reasons)):
+        times = labels.order_times(missing.loc[reasons == reason, "timepoint"])
+        some = "some" if any(held.loc[held["timepoint"].isin(times), "shown"]) else "all"
+        text = read_words().say(
+            f"sentences.left_out_{some}", times=join_words([labels.time(time) for time in times]),
+            why=explain_state(reason),
+        )  # fmt: skip
+        said.append(capitalise(text))
+    return said

@@ -1,0 +1,161 @@
+"""Checks of the repeated-measures model: aggregates only, for the team only, and right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from handmade import assemble_cohort, pick, supported
+from outcomes import views
+from outcomes.analyses.ancova import compare_at_timepoints
+from outcomes.analyses.model_checks import check_model
+from outcomes.analyses.over_time import compare_over_time
+from outcomes.disclosure import release
+from outcomes.errors import ReportError
+from outcomes.facts import read_facts
+from outcomes.reports import run_report
+from test_mmrm_cohort import make_clinic
+from test_views_comparison import balance
+
+VIEWS = {
+    "model": views.say_model,
+    "criteria": views.tabulate_criteria,
+    "patterns": views.tabulate_patterns,
+    "residuals": views.draw_residuals,
+    "shapes": views.tabulate_shapes,
+    "visit covariance": views.tabulate_visit_covariance,
+    "joint tests": views.tabulate_joint_tests,
+    "sensitivity": views.tabulate_sensitivity,
+}
+
+
+def make_wide(n_each: int = 60, **options):
+    wide = balance(make_clinic(n_each, therapies=("x", "y", "z"), **options))
+    wide.loc[wide.index % 5 == 0, wide.columns[-1]] = np.nan
+    wide.loc[wide.index % 20 == 0, wide.filter(like="month_").columns] = np.nan
+    return wide
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return assemble_cohort(make_wide(), primary="month_3", reference="x")
+
+
+@pytest.fixture(scope="module")
+def checks(cohort):
+    return check_model(cohort)
+
+
+def test_every_row_is_an_aggregate_of_patients_behind_it(checks):
+    counted = checks.table[~checks.table["statistic"].isin(["model"])]
+    assert supported(checks.where(statistic=list(counted["statistic"].unique())))
+    fewest = read_facts("model_checks")["bins"]["patients_at_least"]
+    bins = checks.where(statistic="mean_residual").table
+    assert (bins["n"] >= fewest).all() and set(bins["level"]) == {"ranked", "fitted", "baseline"}
+    spreads = checks.where(statistic=["observed_residual_sd", "standardised_sd"]).table
+    assert (spreads.loc[spreads["estimate"].notna(), "n"] >= fewest).all()
+
+
+def test_patterns_count_every_patient_once_those_without_follow_up_included(checks, cohort):
+    patterns = checks.where(statistic="visit_pattern").table.set_index("level")["estimate"]
+    assert patterns.sum() == cohort.episodes["patient"].nunique()
+    assert patterns["none"] == 9 and patterns["month_1+month_2"] == 27
+
+
+def test_what_is_reported_is_what_the_page_reports_and_complete_cases_are_the_analysis_of_covariance(
+    checks, cohort
+):
+    for level, analyse in (("reported", compare_over_time), ("complete_cases", compare_at_timepoints)):
+        held = checks.where(statistic="alternative_contrast", level=level).table
+        expected = analyse(cohort).where(statistic="contrast", timepoint="month_3").table
+        np.testing.assert_allclose(held["estimate"], expected["estimate"])
+        np.testing.assert_allclose(held["std_error"], expected["std_error"])
+    errors = {
+        level: pick(checks, statistic="alternative_contrast", level=level, group="y", versus="z")["std_error"]
+        for level in ("us", "satterthwaite", "kenward-roger", "robust", "by_group", "csh")
+    }
+    assert errors["satterthwaite"] < errors["us"], "Kenward and Roger's error is the larger"
+    assert len({round(error, 9) for error in errors.values()}) == len(errors)
+
+
+def test_criteria_count_parameters_and_nest(checks):
+    parameters = checks.where(statistic="n_parameters").table.set_index("level")["estimate"].to_dict()
+    assert parameters == {"us": 6, "adh": 5, "csh": 4, "cs": 2, "by_group": 18}
+    deviance = checks.where(statistic="deviance").table.set_index("level")["estimate"]
+    assert deviance["by_group"] < deviance["us"] < min(deviance["adh"], deviance["csh"])
+    assert deviance["csh"] < deviance["cs"]
+    aic = checks.where(statistic="aic").table.set_index("level")["estimate"]
+    np.testing.assert_allclose(aic, deviance + 2 * np.array([parameters[name] for name in aic.index]))
+
+
+def test_observed_spreads_are_near_those_of_the_model(checks):
+    for statistic in ("residual_sd", "residual_correlation"):
+        model = checks.where(statistic=statistic, group="all").table
+        observed = checks.where(statistic=f"observed_{statistic}", group="all").table
+        assert len(model) == len(observed) == 3
+        np.testing.assert_allclose(model["estimate"], observed["estimate"], rtol=0.08)
+
+
+def test_residuals_of_a_model_that_holds_are_normal_and_flat_and_a_curve_is_seen():
+    rows = check_model(assemble_cohort(make_wide(200))).where(statistic="mean_residual")
+    ranked = rows.where(level="ranked").table
+    assert (ranked["estimate"] - ranked["x"]).abs().max() < 0.2
+    flat = rows.where(level="baseline").table
+    assert (flat["conf_low"] < 0).mean() > 0.7 and (flat["conf_high"] > 0).mean() > 0.7
+    bent = make_wide(200)
+    for name in bent.filter(like="month_"):
+        bent[name] += (bent["baseline"] - 7) ** 2
+    curve = check_model(assemble_cohort(bent)).where(statistic="mean_residual", level="baseline").table
+    assert (
+        curve.loc[curve["x"].idxmin(), "conf_low"]
+        > 0
+        > curve.loc[(curve["x"] - 7).abs().idxmin(), "conf_high"]
+    )
+
+
+def test_joint_tests_find_a_difference_that_is_there_and_none_that_is_not(checks):
+    assert (checks.where(statistic="f_test").table["x"].tolist()) == [2, 2, 2, 4]
+    assert pick(checks, statistic="f_test", timepoint="month_3")["p_value"] < 1e-4
+    nothing = make_wide(seed=4)
+    shift = {"x": 0.0, "y": 1.0, "z": 2.0}
+    for name in nothing.filter(like="month_"):
+        nothing[name] += nothing["therapy"].map(shift)
+    none = check_model(assemble_cohort(nothing))
+    assert (none.where(statistic="f_test").table["p_value"] > 0.01).all()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_each_view_shows_something_to_the_team_and_nothing_outside(checks, name):
+    view = VIEWS[name](release(checks, "team"))
+    assert len(view.alt) > 60 and "nan" not in view.html and view.audience == "team"
+    assert view.table is None or len(view.table)
+    outside = VIEWS[name](release(checks))
+    assert outside.alt == "Checks of the model are shown to the team only." and outside.png is None
+
+
+def test_nothing_of_it_is_released_outside(checks):
+    table = release(checks).table
+    assert not table["shown"].any() and table["estimate"].isna().all()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_where_nothing_was_fitted_each_view_says_why(name):
+    one = release(check_model(assemble_cohort(make_clinic(therapies=("x",)))), "team")
+    assert "only one therapy" in VIEWS[name](one).alt
+    constant = make_wide().assign(month_1=5.0, month_2=5.0, month_3=5.0)
+    flat = VIEWS[name](release(check_model(assemble_cohort(constant)), "team"))
+    assert "nan" not in flat.html and len(flat.alt) > 20
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_one_follow_up_and_a_small_clinic_are_checked_too(name):
+    for wide in (make_wide(n_visits=1), make_clinic(8, therapies=("x", "y"))):
+        view = VIEWS[name](release(check_model(assemble_cohort(wide)), "team"))
+        assert view.alt and "nan" not in view.html
+
+
+def test_the_page_is_refused_for_stakeholders_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ReportError, match="audience must be one of: team") as caught:
+        run_report("model_checks", {"audience": "stakeholder"})
+    assert caught.value.exit_code == 2 and not list(tmp_path.iterdir())
