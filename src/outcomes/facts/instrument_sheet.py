@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from outcomes.facts.instrument import Instrument, Threshold
+from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.rule_sheet import describe_rule
 from outcomes.facts.scoring_rule import read_value_sets
 from outcomes.facts.subscale_sheet import complete_variant, tabulate_subscales
+from outcomes.facts.threshold import Threshold
 from outcomes.facts.wording import read_words
 
 
@@ -174,7 +175,8 @@ def _tabulate_scales(instrument: Instrument) -> str:
         values = {"factor": f"{scale['factor']:g}", "offset": offset, "per": scale.get("per", "")}
         rule = _say("scales.per" if "per" in scale else "scales.rule", **values)
         rows.append((f"`{name}`", str(scale["meaning"]), rule))
-    return f"{_say('scales.lead')}\n\n{tabulate_rows(_say('scales.header'), rows)}"
+    lead = _say("scales.required" if instrument.scale_required else "scales.lead")
+    return f"{lead}\n\n{tabulate_rows(_say('scales.header'), rows)}"
 
 
 def _tabulate_bands(instrument: Instrument) -> str:

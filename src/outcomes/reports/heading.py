@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 # parameters that tell pages of one notebook and source apart, in the order of their file name
-_TELLING = ("instrument", "variant", "timepoint", "reference", "audience")
+_TELLING = ("instrument", "variant", "timepoint", "reference", "threshold", "audience")
 _SHOWN_OF_FINGERPRINT = 12
 _LONGEST_NAME = 160
 
@@ -88,11 +88,17 @@ def _say_kicker(values: Mapping[str, Value], source: Source | None, words: Words
     instrument = (values.get("instrument") or primary.get("instrument")) if "instrument" in values else None
     parts = (
         values.get("clinic") or (source and (source.clinic or source.label)),
-        instrument and read_instrument(str(instrument)).name,
+        instrument and _name_measure(str(instrument), values.get("variant") or primary.get("variant")),
         values.get("period") or (source and source.period),
         words.say(f"page.audiences.{values['audience']}"),
     )
     return tuple(str(part) for part in parts if part)
+
+
+def _name_measure(id: str, variant: object) -> str:
+    """Return the name of a measure, with its variant where one was asked for."""
+    instrument = read_instrument(id)
+    return f"{instrument.name}, {instrument.name_variant(str(variant))}" if variant else instrument.name
 
 
 def _say_byline(values: Mapping[str, Value], words: Words) -> tuple[str, ...]:

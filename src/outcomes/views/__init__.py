@@ -5,6 +5,7 @@ from outcomes.views.baseline_table import tabulate_baseline, tabulate_nonrespons
 from outcomes.views.comparison_tables import tabulate_comparability, tabulate_contrasts, tabulate_standardised
 from outcomes.views.completeness_map import draw_completeness
 from outcomes.views.cumulative_curve import draw_cumulative
+from outcomes.views.ends import say_ends
 from outcomes.views.flow_chart import draw_flow
 from outcomes.views.forest import draw_forest
 from outcomes.views.outcome_tables import (
@@ -28,6 +29,7 @@ __all__ = [
     "read_view",
     "say_answer",
     "say_counting",
+    "say_ends",
     "say_flow",
     "say_limits",
     "say_methods",

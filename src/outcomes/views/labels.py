@@ -20,6 +20,7 @@ from outcomes.facts import (
     read_timepoints,
     read_words,
 )
+from outcomes.facts.scoring_rule import ValueSet
 from outcomes.views.text import capitalise
 
 #: The group of a result that holds everybody.
@@ -54,9 +55,17 @@ class Labels:
 
     @property
     def measure(self) -> str:
-        """Short name of the measure with its variant: ``NPRS (average)``."""
-        variant = f" ({self.variant.replace('_', ' ')})" if self.variant else ""
-        return f"{self.instrument.short_name}{variant}"
+        """Short name of the measure with its variant: ``NPRS (average)``, an index with its value set."""
+        if not self.variant:
+            return self.instrument.short_name
+        key = "measure_index" if self.value_set else "measure"
+        variant = read_instrument(self.instrument.id).name_variant(self.variant)
+        return read_words().say(f"views.{key}", measure=self.instrument.short_name, variant=variant)
+
+    @property
+    def value_set(self) -> ValueSet | None:
+        """Value set that made an index of the answers; None for other measures."""
+        return self.instrument.find_value_set(self.variant)
 
     @property
     def span(self) -> str:
