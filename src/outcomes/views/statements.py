@@ -141,13 +141,14 @@ def _describe_instrument(labels: Labels) -> list[tuple[str, str]]:
 
 def _describe_threshold(threshold: Threshold, instrument: Instrument) -> str:
     unit = instrument.unit if threshold.rule == "absolute" else "%"
-    return read_words().say(
+    text = read_words().say(
         f"sentences.threshold_{threshold.rule}", value=f"{threshold.value:g}", unit=unit,
         comparison=threshold.comparison, source=threshold.source,
         kind=read_words().say(f"instrument_sheet.thresholds.kind.{threshold.kind}"),
         level=read_words().say(f"instrument_sheet.thresholds.level.{threshold.level}"),
         population=threshold.population,
     )  # fmt: skip
+    return f"{text} {threshold.note}".strip()
 
 
 def describe_origin(release: Release) -> str:

@@ -19,7 +19,8 @@ from outcomes.records.columns import (
     map_numbers,
     refuse_hazards,
 )
-from outcomes.records.scoring import rescale, score_items
+from outcomes.records.scales import rescale
+from outcomes.records.scoring import score_items
 
 #: Where a score was computed from no items.
 NO_ITEMS = -1
