@@ -218,4 +218,4 @@ def test_the_real_tables_pass_the_checks(name: str, shared: Path) -> None:
 
 def test_no_table_of_others_ships() -> None:
     folder = ROOT / "src" / "outcomes" / "facts" / "conversions"
-    assert sorted(path.stem for path in folder.glob("*.csv")) == ["hoos_jr", "koos_jr"]
+    assert sorted(path.stem for path in folder.glob("*.csv")) == ["hoos_jr", "hoos_ps", "koos_jr", "koos_ps"]

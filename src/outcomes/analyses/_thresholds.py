@@ -27,8 +27,8 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
     thresholds : str, sequence of str, or None
         Ids of the instrument's thresholds, or rules written out: ``absolute:2``, ``percent:30``,
         ``percent_of_possible:42``, ``state:<=1``. None takes the instrument's default one, those of the
-        same source, and those that the records' source names; without a default, all verified MIC and PASS
-        of level individual.
+        same source, and those that the records' source names under ``primary``; without a default, all
+        verified MIC and PASS of level individual.
 
     Raises
     ------
@@ -66,7 +66,8 @@ def _choose_usual(cohort: Cohort) -> list[Threshold]:
     main = next((entry for entry in usable if entry.default), None)
     chosen = [entry for entry in usable if main is None or entry.source == main.source]
     if cohort.source.primary.get("instrument") == cohort.instrument.id:
-        chosen += [_find_threshold(cohort, name) for name in cohort.source.primary.get("thresholds", ())]
+        named = [*cohort.source.primary.get("thresholds", ()), cohort.source.primary.get("threshold")]
+        chosen += [read_rule(name) or _find_threshold(cohort, name) for name in named if name]
     return list({(entry.rule, entry.comparison, entry.value): entry for entry in reversed(chosen)}.values())[
         ::-1
     ]

@@ -12,6 +12,7 @@ from outcomes.drafting.spelling import find_longest, is_date, is_number, normali
 from outcomes.facts import (
     Instrument,
     list_instruments,
+    list_loinc_codes,
     read_facts,
     read_instrument,
     read_schema,
@@ -62,6 +63,8 @@ def _instrument_words() -> Mapping[str, str]:
         instrument = read_instrument(id)
         for word in (id, instrument.short_name, instrument.name, *instrument.aliases, *extra.get(id, ())):
             words.setdefault(normalise(word), id)
+    for code, name in list_loinc_codes().items():
+        words.setdefault(normalise(code), name.partition(":")[0])
     return words
 
 

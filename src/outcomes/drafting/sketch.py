@@ -14,6 +14,7 @@ from outcomes.drafting.role import NUMERIC, Role, find_instrument, find_timepoin
 from outcomes.drafting.spelling import is_number, normalise
 from outcomes.facts import (
     list_instruments,
+    list_loinc_codes,
     read_facts,
     read_instrument,
     read_schema,
@@ -203,7 +204,7 @@ def draft_names(name: str, sketch: Sketch) -> dict[str, str]:
     question = "instrument_code" if name == "instrument" else "timepoint"
     codes, _ = list_codes(sketch.mapped[name], sketch.patients, map(simplify_name, allowed))
     return {
-        code: find(code) or ask(question, allowed=", ".join(allowed))
+        code: list_loinc_codes().get(code) or find(code) or ask(question, allowed=", ".join(allowed))
         for code in codes
         if simplify_name(code) not in _missing_everywhere()
     }

@@ -1,5 +1,6 @@
 """What the field knows, as cited data: instruments, therapies, time points, sources, rules and words."""
 
+from outcomes.facts.coding import list_loinc_codes
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.project import find_project
@@ -24,6 +25,7 @@ __all__ = [
     "Words",
     "find_project",
     "list_instruments",
+    "list_loinc_codes",
     "list_sources",
     "parse_rule",
     "read_facts",

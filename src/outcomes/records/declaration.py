@@ -145,7 +145,8 @@ def _check_score_scale(score: ScoreSpec) -> list[tuple[str, str | None]]:
     instrument = read_instrument(score.instrument)
     if score.scale is not None:
         return _check_scale(score.instrument, score.scale)
-    if not instrument.scale_required:
+    computed = score.column is None and instrument.scoring_rule.rule != "single"
+    if not instrument.scale_required or computed:
         return []
     asked = f"{instrument.name} is recorded in opposite ways, and nothing says which"
     return [(asked, say_scales(instrument, score.column is None))]
