@@ -16,7 +16,6 @@ from outcomes.analyses.responders import count_responders
 from outcomes.errors import FactsError
 from outcomes.facts import Instrument, list_instruments, read_instrument
 from outcomes.records.bands import sort_into_bands
-from outcomes.records.columns.names import list_instrument_spellings
 from outcomes.records.scales import rescale
 from outcomes.records.scoring import score_items
 
@@ -157,13 +156,6 @@ def test_an_instrument_without_direction_has_no_improvement() -> None:
     assert kyphosis.direction == "none"
     with pytest.raises(FactsError, match="no direction, so improvement is not defined"):
         _ = kyphosis.sign
-
-
-def test_codes_find_their_instrument() -> None:
-    spellings = list_instrument_spellings()  # codes without their hyphens
-    assert spellings["442616"] == "phq9"
-    assert spellings["767004"] == "promis_pf_4a:v1_0"
-    assert "615773" not in spellings, "the code of one item is not that of a score"
 
 
 def test_versions_are_refused_not_converted() -> None:
