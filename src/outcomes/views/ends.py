@@ -53,7 +53,8 @@ def _say(ends: Release, labels: Labels) -> Iterator[str]:
         if rows:
             shares = join_words([_say_share(row, labels) for row in rows])
             value = f"{rows[0].x:g}".replace("-", "−")
-            said.append(words.say(f"sentences.ends_{end}", shares=shares, value=value, unit=instrument.unit))
+            value += "" if instrument.unit == "points" else f" {instrument.unit}"
+            said.append(words.say(f"sentences.ends_{end}", shares=shares, value=value))
     if said:
         yield capitalise(" ".join([*said, words.say("sentences.ends_meaning")]))
     else:

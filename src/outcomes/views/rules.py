@@ -7,7 +7,8 @@ from outcomes.facts import Threshold, parse_rule, read_words
 from outcomes.facts.threshold import MATTERING
 from outcomes.views.labels import Labels
 
-_SIGNS = {"<=": "≤", ">=": "≥"}
+#: How comparisons are written.
+SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">"}
 
 
 def find_rule(level: str, labels: Labels) -> Threshold | None:
@@ -33,7 +34,7 @@ def name_rule(level: str, labels: Labels, *, source: bool = True) -> str:
         return level
     rule = words.say(
         f"views.table.rule_{threshold.rule}", value=write_number(threshold.value, _decimals(threshold)),
-        unit=labels.instrument.unit, comparison=_SIGNS.get(threshold.comparison, threshold.comparison),
+        unit=labels.instrument.unit, comparison=SIGNS[threshold.comparison],
     )  # fmt: skip
     if threshold.kind == "MDC":
         rule = words.say("views.table.rule_detectable", rule=rule)

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from outcomes.disclosure import Release
-from outcomes.facts import Instrument, Threshold, read_words
+from outcomes.facts import Instrument, Threshold, read_instrument, read_words
 from outcomes.views.amounts import say_better
 from outcomes.views.flow_chart import read_steps
 from outcomes.views.labels import Labels, read_labels
+from outcomes.views.rules import SIGNS
 from outcomes.views.table import render_list
 from outcomes.views.text import capitalise, join_words, write_html
 from outcomes.views.view import View, build_view
@@ -124,9 +125,12 @@ def tabulate_instrument(release: Release) -> View:
 
 def _describe_instrument(labels: Labels) -> list[tuple[str, str]]:
     words, instrument, value_set = read_words(), labels.instrument, labels.value_set
+    whole = read_instrument(instrument.id)
+    variant = "" if value_set or not labels.variant else f" ({whole.name_variant(labels.variant)})"
     text = words.say(
-        "sentences.instrument_text", name=instrument.name, version=instrument.version, unit=instrument.unit,
-        low=f"{instrument.minimum:g}", high=f"{instrument.maximum:g}", source=instrument.source,
+        "sentences.instrument_text", name=f"{instrument.name}{variant}", unit=instrument.unit,
+        version=instrument.version, low=f"{instrument.minimum:g}", high=f"{instrument.maximum:g}",
+        source=instrument.source,
         direction=words.say(f"sentences.direction_{instrument.direction}"),
     )  # fmt: skip
     entries = [(words.say("sentences.instrument"), text)]
@@ -143,7 +147,7 @@ def _describe_threshold(threshold: Threshold, instrument: Instrument) -> str:
     unit = instrument.unit if threshold.rule == "absolute" else "%"
     text = read_words().say(
         f"sentences.threshold_{threshold.rule}", value=f"{threshold.value:g}", unit=unit,
-        comparison=threshold.comparison, source=threshold.source,
+        comparison=SIGNS[threshold.comparison], source=threshold.source,
         kind=read_words().say(f"instrument_sheet.thresholds.kind.{threshold.kind}"),
         level=read_words().say(f"instrument_sheet.thresholds.level.{threshold.level}"),
         population=threshold.population,
