@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,12 @@ class TestEveryInstrument:
         assert instrument.licence.strip()
         assert instrument.caveats
         assert instrument.kind in ("prom", "clinical")
+
+    def test_holds_no_wording_of_its_items(self, instrument: Instrument) -> None:
+        for view in (instrument, *(entry for id, _, entry in SCORES.values() if id == instrument.id)):
+            rule = view.scoring_rule
+            assert all(re.fullmatch(r"[a-z0-9_]{2,24}", label) for label in rule.label_items(rule.n_items))
+        assert all(len(entry.name) <= 60 for entry in instrument.subscales.values())
 
     def test_has_examples_of_a_score_a_missing_one_and_a_refused_one(self, instrument: Instrument) -> None:
         outcomes = [example.get("expected", "refused") for example in instrument.examples]

@@ -64,8 +64,9 @@ def list_instrument_rows() -> tuple[dict[str, str], ...]:
     Returns
     -------
     tuple of dict
-        ``domain``, ``id``, ``name``, ``range`` (with unit), ``direction`` and ``threshold`` (the default
-        one), as texts; domains in the order of the catalogue of words, ids sorted within.
+        ``domain``, ``id``, ``name``, ``range`` (with unit), ``direction``, ``threshold`` (the default one)
+        and ``checked`` (against a public source), as texts; domains in the order of the catalogue of words,
+        ids sorted within.
     """
     domains = list(read_words().texts["instrument_sheet"]["domain"])
     instruments = sorted(map(read_instrument, list_instruments()), key=lambda it: domains.index(it.domain))
@@ -105,6 +106,7 @@ def _make_row(instrument: Instrument) -> dict[str, str]:
         "range": f"{instrument.minimum:g} to {instrument.maximum:g} {instrument.unit}",
         "direction": _say(f"direction.{instrument.direction}"),
         "threshold": _say_threshold(default, instrument.unit) if default else _say("list.no_threshold"),
+        "checked": _say_checked(instrument.verified),
     }
 
 

@@ -196,7 +196,7 @@ class Source:
         Name of the clinic's zone, for timestamps.
     primary : mapping
         ``instrument, variant, timepoint, reference, covariates, threshold, thresholds``: what reports ask
-        by default; ``thresholds`` are shown beside the instrument's own default.
+        by default; ``threshold`` and ``thresholds`` are used beside the instrument's own default.
     timepoints : mapping
         Time points of its own, ``[timepoints.ID]``.
     therapies : mapping

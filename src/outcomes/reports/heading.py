@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import outcomes
-from outcomes.facts import Source, Words, read_instrument
+from outcomes.facts import Source, Words
 from outcomes.reports.page import Page, build_sections
 from outcomes.reports.parameters import Value
+from outcomes.views.labels import name_measure
 from outcomes.views.view import View
 
 if TYPE_CHECKING:
@@ -86,19 +87,16 @@ def name_page(name: str, values: Mapping[str, Value], source: Source | None) -> 
 def _say_kicker(values: Mapping[str, Value], source: Source | None, words: Words) -> tuple[str, ...]:
     primary = source.primary if source else {}
     instrument = (values.get("instrument") or primary.get("instrument")) if "instrument" in values else None
+    variant = str(values.get("variant") or "")
+    if not variant and instrument == primary.get("instrument"):
+        variant = str(primary.get("variant") or "")
     parts = (
         values.get("clinic") or (source and (source.clinic or source.label)),
-        instrument and _name_measure(str(instrument), values.get("variant") or primary.get("variant")),
+        instrument and name_measure(str(instrument), variant),
         values.get("period") or (source and source.period),
         words.say(f"page.audiences.{values['audience']}"),
     )
     return tuple(str(part) for part in parts if part)
-
-
-def _name_measure(id: str, variant: object) -> str:
-    """Return the name of a measure, with its variant where one was asked for."""
-    instrument = read_instrument(id)
-    return f"{instrument.name}, {instrument.name_variant(str(variant))}" if variant else instrument.name
 
 
 def _say_byline(values: Mapping[str, Value], words: Words) -> tuple[str, ...]:
