@@ -44,7 +44,7 @@ class TestEveryInstrument:
         for view in (instrument, *(entry for id, _, entry in SCORES.values() if id == instrument.id)):
             rule = view.scoring_rule
             assert all(re.fullmatch(r"[a-z0-9_]{2,24}", label) for label in rule.label_items(rule.n_items))
-        assert all(len(entry.name) <= 60 for entry in instrument.subscales.values())
+        assert all(len(entry.name) <= 90 for entry in instrument.subscales.values())
 
     def test_has_examples_of_a_score_a_missing_one_and_a_refused_one(self, instrument: Instrument) -> None:
         outcomes = [example.get("expected", "refused") for example in instrument.examples]
