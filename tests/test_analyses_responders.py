@@ -89,6 +89,13 @@ def test_rules_can_be_written_out(patients):
             count_responders(patients, thresholds=wrong)
 
 
+def test_the_clinic_may_declare_thresholds_and_rules_of_its_own():
+    choices = {"instrument": "nprs", "threshold": "absolute:3", "thresholds": ["unread"]}
+    cohort = build_cohort(PATIENTS, primary_choices=choices)
+    levels = set(count_responders(cohort).table["level"])
+    assert levels == {"two-points", "thirty-percent", "no-pain", "unread", "absolute:3"}
+
+
 @pytest.mark.parametrize(
     "wrong", [[], 5, "absolute:0", "percent:-30", "percent:", "state:5", ["absolute:2", 3]]
 )

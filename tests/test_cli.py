@@ -21,6 +21,7 @@ from outcomes.facts import list_instruments
 from outcomes.records import read_records
 from outcomes.synthetic import write_clinic
 
+PACKAGED = Path(__file__).parents[1] / "data" / "raw" / "made-up-clinic"
 COMMANDS = ("check", "draft", "template", "report", "analyse", "instruments", "simulate", "explore")
 
 
@@ -162,6 +163,31 @@ def test_analyse_prints_a_readable_table_and_flow(run, clinic):
     code, out, _ = run("analyse", "flow", "--path", clinic)
     assert code == 0
     assert "Method: " in out and "episodes in the records" in out and "nan" not in out
+
+
+def test_own_threshold_is_estimated_with_the_coding_and_the_doubts(run):
+    options = ("--instrument", "nprs:average", "-p", "improved=state:<=2", "-p", "resamples=50")
+    code, out, _ = run("analyse", "important_change", "--path", PACKAGED, *options)
+    assert code == 0
+    for word in (
+        "mic_predictive",
+        "mic_adjusted",
+        "mic_improved",
+        "mic_roc",
+        "conf_low",
+        "correlation_change",
+    ):
+        assert word in out
+    assert "1 = very much improved (improved: <= 2)" in out
+    assert "Patient Global Impression of Change was not checked against a public source" in out
+
+
+def test_what_holds_of_the_measure_is_noted(run, clinic):
+    sorensen = run("analyse", "change", "--path", clinic, "--instrument", "sorensen_s")[1]
+    assert "The measurement of Sørensen stops at 240 s" in sorensen
+    index = run("analyse", "change", "--path", clinic, "--instrument", "eq5d_5l:taiwan")[1]
+    assert "made with the value set Taiwan (doi 10.1371/journal.pone.0209344" in index
+    assert "eq5d_5l:taiwan" in index
 
 
 def test_analyse_lists_every_analysis(run):

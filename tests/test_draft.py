@@ -389,3 +389,25 @@ def test_spreadsheet_nobody_prepared_from_draft_to_page(shared, tmp_path):
     assert report.page.stat().st_size > 10_000
     for canary in (b"Davies", b"Tina", b"see letter", b"rang 12", b"R1000", b"R1179"):
         assert canary not in published
+
+
+def test_items_with_names_are_taken_together_and_the_value_set_is_asked(tmp_path):
+    names = ("Mobility", "SC", "usual activities", "Pain/Discomfort", "AD")
+    path = tmp_path / "eq.csv"
+    header = ["id", "therapy", *(f"EQ5D {name} baseline" for name in names)]
+    lines = [[str(i), "stretching", *(str(1 + (i + j) % 5) for j in range(5))] for i in range(20)]
+    path.write_text("\n".join(",".join(row) for row in [header, *lines]), encoding="utf-8")
+    (score,) = tomllib.loads(draft_source(path).text)["file"][0]["scores"]
+    assert score["items"] == [f"EQ5D {name} baseline" for name in names]
+    assert score["variant"].startswith(
+        "? the value set that turns EQ-5D-5L into an index. One of: england, uk"
+    )
+
+
+def test_coding_of_a_rating_of_change_is_asked_and_codes_find_their_instrument(tmp_path):
+    path = tmp_path / "change.csv"
+    lines = [f"{i},stretching,{1 + i % 7},{i % 11}" for i in range(30)]
+    path.write_text("id,therapy,PGIC 3m,72514-3 3m\n" + "\n".join(lines), encoding="utf-8")
+    rating, pain = tomllib.loads(draft_source(path).text)["file"][0]["scores"]
+    assert rating["scale"].startswith("? PGIC is recorded in opposite ways; which is it here: one_best (1 = ")
+    assert (pain["instrument"], pain["column"]) == ("nprs", "72514-3 3m")

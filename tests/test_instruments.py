@@ -1,230 +1,32 @@
-"""Every worked example of every instrument, and what all files of instruments have in common."""
+"""What all files of instruments have in common, and what their scores promise."""
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
-import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from handmade import build_cohort, pick
+from handmade import build_cohort
+from instrument_views import VIEWS as SCORES
+from instrument_views import write_tables
 from outcomes.analyses.responders import count_responders
 from outcomes.errors import FactsError
 from outcomes.facts import Instrument, list_instruments, read_instrument
-from outcomes.facts.scoring_rule import read_value_sets
-from outcomes.facts.toml import has_table, read_table
 from outcomes.records.bands import sort_into_bands
-from outcomes.records.columns.names import list_instrument_spellings
-from outcomes.records.scoring import Scores, rescale, score_items, score_paired_items
+from outcomes.records.scales import rescale
+from outcomes.records.scoring import score_items
 
 INSTRUMENTS = [read_instrument(id) for id in list_instruments()]
-EXAMPLES = [
-    pytest.param(instrument, example, id=f"{instrument.id}: {example['case']}")
-    for instrument in INSTRUMENTS
-    for example in instrument.examples
-]
-#: Where the list of examples garbles the name of a case.
-RENAMED = {"implausible total public as excursion": "whole distance recorded as lengthening"}
-KEYS = {"case", "input", "expected", "refused", "variant", "policy", "scale", "reference", "note"}
-
-
-def list_views(instrument: Instrument) -> list[Instrument]:
-    """Return the instrument as each of its scores sees it: the whole form, and every subscale."""
-    rest = [names[0] for group, names in instrument.variants.items() if group != "score"]
-    required = rest if instrument.variant_required else []
-    views = [instrument.narrow("-".join([id, *required])) for id in instrument.subscales]
-    return views if instrument.variant_required and instrument.subscales else [instrument, *views]
-
-
-VIEWS = [
-    pytest.param(view, id=f"{instrument.id}/{number}")
-    for instrument in INSTRUMENTS
-    for number, view in enumerate(list_views(instrument))
-]
+VIEWS = [pytest.param(view, id=name) for name, (_, _, view) in SCORES.items()]
 
 
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
-    """Folder with a made-up table for every one that may not ship: the score of a sum is 20 more."""
-    for instrument in INSTRUMENTS:
-        for view in list_views(instrument):
-            rule = view.scoring_rule
-            if rule.rule == "lookup" and not has_table(f"conversions/{rule.table}"):
-                sums = range(rule.n_items, 5 * rule.n_items + 1)
-                lines = [
-                    "# made up",
-                    "raw_sum,t_score,se",
-                    *(f"{entry},{entry + 20}.0,2.5" for entry in sums),
-                ]
-                (tmp_path / f"{rule.table}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return tmp_path
-
-
-@pytest.mark.parametrize(("instrument", "example"), EXAMPLES)
-def test_worked_example(instrument: Instrument, example: dict, tables: Path) -> None:
-    assert set(example) <= KEYS, "an unknown key would be a promise that nobody checks"
-    assert ("expected" in example) != ("refused" in example)
-    if "refused" in example:
-        check_refusal(instrument, example, tables)
-    elif isinstance(example["input"], dict):
-        check_pair(instrument, example)
-    else:
-        check_score(instrument, example, tables)
-
-
-def test_every_published_example_is_among_them(shared: Path) -> None:
-    yaml = pytest.importorskip("yaml")
-    listed = yaml.safe_load((shared / "facts" / "instruments.yaml").read_text(encoding="utf-8"))[
-        "instruments"
-    ]
-    n_examples = 0
-    for entry in listed:
-        ids = [entry["id"], "eq_vas"] if entry["id"] == "eq5d_5l" else [entry["id"]]
-        cases = {example["case"] for id in ids for example in read_instrument(id).examples}
-        for example in entry["examples"]:
-            n_examples += 1
-            name = RENAMED.get(example["case"], example["case"])
-            known = any(case == name or case.startswith(f"{name}:") for case in cases)
-            assert known, f"{entry['id']}: {name}"
-    assert (len(listed), n_examples) == (60, 276)
-
-
-def shape_input(example: dict) -> np.ndarray:
-    return np.atleast_2d(np.asarray(example["input"], dtype=float))
-
-
-def check_refusal(instrument: Instrument, example: dict, tables: Path) -> None:
-    refused = example["refused"]
-    if refused["rule"] == "ITEM_COUNT":
-        with pytest.raises(FactsError, match=refused["message"]):
-            score_items(instrument, shape_input(example))
-        return
-    scores = score_items(instrument, shape_input(example), variant=example.get("variant"), tables=tables)
-    assert np.isnan(scores.score).all()
-    assert list(scores.state) == ["refused"]
-    first = scores.problems.iloc[0]
-    assert (first["rule"], first["item"]) == (refused["rule"], refused["item"])
-    assert f"item {refused['item']}" in first["reason"] or "together" in first["reason"]
-
-
-def check_pair(instrument: Instrument, example: dict) -> None:
-    instrument = instrument.narrow(example.get("variant"))
-    baseline, follow_up = (example["input"][key] for key in ("baseline", "follow_up"))
-    expected = dict(example["expected"])
-    if isinstance(baseline, list):
-        pair = score_paired_items(instrument, [baseline], [follow_up])
-        for key in ("n_pairs", "baseline", "follow_up", "enough"):
-            assert getattr(pair, key)[0] == expected.pop(key)
-        assert pair.follow_up[0] - pair.baseline[0] == pytest.approx(expected.pop("change"))
-    else:
-        improvement = instrument.sign * (follow_up - baseline)
-        percent = 100 * improvement / baseline if baseline else math.nan
-        assert follow_up - baseline == expected.pop("change")
-        assert improvement == expected.pop("improvement", improvement)
-        found = expected.pop("improvement_percent", percent)
-        assert percent == pytest.approx(found, abs=0.05, nan_ok=True)
-        if "percent_of_possible" in expected:
-            check_percent_of_possible(instrument, baseline, follow_up, expected.pop("percent_of_possible"))
-        check_thresholds(instrument, baseline, follow_up, expected)
-    assert not expected, f"not checked: {expected}"
-
-
-def check_percent_of_possible(
-    instrument: Instrument, baseline: float, follow_up: float, expected: float
-) -> None:
-    """Ask the analysis: a rule at the expected rate is met, one just above it is not."""
-    table = f"patient therapy baseline month_3\np1 a {baseline} {follow_up}"
-    cohort = build_cohort(table, instrument=instrument)
-    if math.isnan(expected):
-        result = count_responders(cohort, thresholds="percent_of_possible:10")
-        assert pick(result, statistic="n_undefined", group="all").estimate == 1
-        return
-    statistic = "share_improved" if expected > 0 else "share_worse"
-    for rate, share in ((abs(expected) - 0.05, 1.0), (abs(expected) + 0.05, 0.0)):
-        result = count_responders(cohort, thresholds=f"percent_of_possible:{rate:.4f}")
-        assert pick(result, statistic=statistic, term="due", group="all").estimate == share
-
-
-def check_score(instrument: Instrument, example: dict, tables: Path) -> None:
-    values, variant = shape_input(example), example.get("variant")
-    expected = example["expected"]
-    expected = dict(expected) if isinstance(expected, dict) else {"score": expected}
-    if "scale" in example:
-        values = rescale(instrument, values, example["scale"], reference=example.get("reference"))
-        if "rescaled" in expected:
-            assert values.item() == pytest.approx(expected["rescaled"])
-            return
-    check_scores(instrument, values, expected, tables)
-    if expected.keys() & {"score", "raw", "state"}:
-        scores = score_with_table(instrument, values, variant, expected, tables, example.get("policy"))
-        check_details(instrument.narrow(variant), scores, expected)
-    assert not expected, f"not checked: {expected}"
-
-
-def check_scores(instrument: Instrument, values: np.ndarray, expected: dict, tables: Path) -> None:
-    """Check several scores of one form, and the class they make."""
-    found = {}
-    for variant, raw in expected.pop("raws", {}).items():
-        assert score_items(instrument, values, variant=variant, tables=tables).raw[0] == raw
-    for variant, wanted in expected.pop("scores", {}).items():
-        one = {"score": wanted}
-        scores = score_with_table(instrument, values, variant, one, tables)
-        found[variant] = scores.score[0]
-        check_details(instrument.narrow(variant), scores, one)
-    if "class" in expected:
-        found["total"] = score_items(instrument, values).score[0]
-        assert instrument.find_class(found) == expected.pop("class")
-
-
-def score_with_table(
-    instrument: Instrument, values: np.ndarray, variant: str | None, expected: dict, tables: Path,
-    policy: str | None = None,
-) -> Scores:  # fmt: skip
-    """Score; where the table may not ship, by the made-up one, and by the user's own where it is present."""
-    rule = instrument.narrow(variant).scoring_rule
-    by_made_up = score_items(instrument, values, variant=variant, policy=policy, tables=tables)
-    if rule.rule != "lookup" or has_table(f"conversions/{rule.table}"):
-        return by_made_up
-    assert math.isnan(by_made_up.raw[0]) == math.isnan(expected.get("score", 0.0))
-    assert by_made_up.score[0] == pytest.approx(by_made_up.raw[0] + 20, nan_ok=True)
-    own = Path(os.environ.get("OUTCOMES_SHARED", ".")) / "facts" / "tables"
-    if expected.pop("needs_table", False) or not own.is_dir() or math.isnan(expected.get("score", 0.0)):
-        for key in ("score", "std_error"):  # what only the owner's table tells
-            expected.pop(key, None)
-        return by_made_up
-    return score_items(instrument, values, variant=variant, policy=policy, tables=own)
-
-
-def check_details(instrument: Instrument, scores: Scores, expected: dict) -> None:
-    score = scores.score[0]
-    assert score == pytest.approx(expected.pop("score", score), abs=1e-9, nan_ok=True)
-    for scale, recorded in expected.pop("recorded", {}).items():
-        assert rescale(instrument, recorded, scale) == pytest.approx(score)
-    if "censored" in expected:
-        assert instrument.is_censored(score) == expected.pop("censored")
-    if "band" in expected:
-        assert instrument.find_band(score) == expected["band"]
-        assert list(sort_into_bands(instrument, [score])) == [expected.pop("band")]
-    if "flagged" in expected:
-        assert scores.flags["item"].tolist() == expected.pop("flagged")
-    for key in ("n_missing", "raw", "std_error"):
-        if key in expected:
-            assert getattr(scores, key)[0] == expected.pop(key)
-    check_thresholds(instrument, math.nan, score, expected)
-
-
-def check_thresholds(instrument: Instrument, baseline: float, score: float, expected: dict) -> None:
-    """Ask the analysis itself, of a cohort of one, whether the pair meets the thresholds."""
-    start = "." if math.isnan(baseline) else baseline
-    table = f"patient therapy baseline month_3\np1 a {start} {score}"
-    for key, share in (("met", 1.0), ("not_met", 0.0)):
-        for id in expected.pop(key, ()):
-            result = count_responders(build_cohort(table, instrument=instrument), thresholds=id)
-            assert pick(result, statistic="share_improved", term="due", group="all").estimate == share
+    return write_tables(tmp_path)
 
 
 @pytest.mark.parametrize("instrument", INSTRUMENTS, ids=lambda entry: entry.id)
@@ -237,6 +39,12 @@ class TestEveryInstrument:
         assert instrument.licence.strip()
         assert instrument.caveats
         assert instrument.kind in ("prom", "clinical")
+
+    def test_holds_no_wording_of_its_items(self, instrument: Instrument) -> None:
+        for view in (instrument, *(entry for id, _, entry in SCORES.values() if id == instrument.id)):
+            rule = view.scoring_rule
+            assert all(re.fullmatch(r"[a-z0-9_]{2,24}", label) for label in rule.label_items(rule.n_items))
+        assert all(len(entry.name) <= 90 for entry in instrument.subscales.values())
 
     def test_has_examples_of_a_score_a_missing_one_and_a_refused_one(self, instrument: Instrument) -> None:
         outcomes = [example.get("expected", "refused") for example in instrument.examples]
@@ -290,7 +98,11 @@ class TestEveryScore:
                 assert entry.comparison in (("<=", "<") if better_is_low else (">=", ">"))
 
     def test_one_verified_individual_threshold_is_the_default(self, instrument: Instrument) -> None:
-        fit = [entry for entry in instrument.thresholds if entry.verified and entry.level == "individual"]
+        fit = [
+            entry
+            for entry in instrument.thresholds
+            if entry.verified and entry.level == "individual" and entry.kind != "MDC"
+        ]
         defaults = [entry for entry in instrument.thresholds if entry.default]
         assert len(defaults) == (1 if fit else 0)
         assert all(entry in fit for entry in defaults)
@@ -338,50 +150,6 @@ def ends_of(instrument: Instrument) -> list[tuple[float, float]]:
     return ends
 
 
-@pytest.mark.parametrize("id", ["eq5d_3l", "eq5d_5l"])
-def test_value_sets_are_the_variants_and_span_the_range(id: str) -> None:
-    instrument = read_instrument(id)
-    rule = instrument.scoring_rule
-    sets = read_value_sets(str(rule.value_sets))
-    assert sorted(sets) == sorted(instrument.variants["value_set"])
-    levels = range(int(rule.item_minimum), int(rule.item_maximum) + 1)
-    states = np.array(list(itertools.product(levels, repeat=rule.n_items)), dtype=float)
-    lowest = []
-    for name, value_set in sets.items():
-        assert value_set.source.startswith("doi 10.")
-        if value_set.table is None:
-            assert [len(value_set.levels[item]) for item in rule.items] == [len(levels)] * rule.n_items
-        else:
-            table = read_table(value_set.table)["state"]
-            assert list(table) == ["".join(map(str, state)) for state in states.astype(int)]
-        scores = score_items(instrument, states, variant=name).score
-        assert scores[0] == instrument.maximum
-        lowest.append(scores.min())
-    assert min(lowest) == instrument.minimum
-
-
-def test_published_states_of_every_value_set() -> None:
-    text = (Path(__file__).parent / "reference" / "eq5d_states.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
-    seen: dict[tuple[str, str], int] = {}
-    for row in rows:
-        items = [[float(level) for level in row["state"]]]
-        found = score_items(row["instrument"], items, variant=row["value_set"]).score[0]
-        assert found == pytest.approx(float(row["index"]), abs=1e-9), row
-        seen[row["instrument"], row["value_set"]] = seen.get((row["instrument"], row["value_set"]), 0) + 1
-    for id in ("eq5d_3l", "eq5d_5l"):
-        for name in read_instrument(id).variants["value_set"]:
-            assert seen[id, name] >= 3
-            assert score_items(id, [[1] * 5], variant=name).score[0] == 1, "no problems is full health"
-
-
-def test_index_without_value_set_is_refused() -> None:
-    with pytest.raises(FactsError, match="needs a variant, one of: england, uk"):
-        score_items("eq5d_5l", [[1, 1, 1, 1, 1]])
-    with pytest.raises(FactsError, match="has no variant 'atlantis'"):
-        score_items("eq5d_5l", [[1, 1, 1, 1, 1]], variant="atlantis")
-
-
 def test_variants_are_joined_in_the_order_of_their_groups() -> None:
     nprs = read_instrument("nprs")
     nprs.check_variant("leg-average")
@@ -395,13 +163,6 @@ def test_an_instrument_without_direction_has_no_improvement() -> None:
     assert kyphosis.direction == "none"
     with pytest.raises(FactsError, match="no direction, so improvement is not defined"):
         _ = kyphosis.sign
-
-
-def test_codes_find_their_instrument() -> None:
-    spellings = list_instrument_spellings()  # codes without their hyphens
-    assert spellings["442616"] == "phq9"
-    assert spellings["767004"] == "promis_pf_4a:v1_0"
-    assert "615773" not in spellings, "the code of one item is not that of a score"
 
 
 def test_versions_are_refused_not_converted() -> None:

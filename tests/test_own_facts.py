@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from outcomes.analyses import read_analysis, summarise_change
+from outcomes.analyses import summarise_change
 from outcomes.cohort import select_cohort
-from outcomes.errors import FactsError
+from outcomes.errors import FactsError, ReportError
 from outcomes.facts import list_instruments, read_instrument
 from outcomes.facts.instrument_sheet import list_instrument_rows, write_instrument_sheet
 from outcomes.records import read_records
@@ -80,21 +81,38 @@ def test_one_file_makes_an_instrument_that_is_listed_and_scored(project: Path) -
     assert "our_scale" in {row["id"] for row in list_instrument_rows()}
 
 
-def test_its_records_are_read_compared_and_reported(project: Path) -> None:
-    records = read_records("our-clinic")
-    cohort = select_cohort(records)
-    assert cohort.outcome == "our_scale"
-    assert len(cohort.episodes) == 60
+def test_its_records_are_read_and_scored(project: Path) -> None:
+    cohort = select_cohort(read_records("our-clinic"))
+    assert (cohort.outcome, len(cohort.episodes)) == ("our_scale", 60)
     changes = summarise_change(cohort).where(statistic="mean_improvement", group="all").table
     assert changes["estimate"].item() > 2
-    contrast = read_analysis("ancova")(cohort).where(statistic="contrast").table
-    assert contrast["state"].tolist() == ["ok"]
 
 
-def test_its_report_becomes_a_page(project: Path) -> None:
+def test_its_report_compares_therapies_and_cites_its_own_threshold(project: Path) -> None:
     report = run_report("therapy_comparison", {"audience": "team"}, source="our-clinic", out=project / "html")
     page = report.page.read_text(encoding="utf-8")
     assert "Our own scale" in page
+    assert "written in this clinic" in page, "its source"
+    assert "Better by 3 points or more (agreed in this clinic)" in page
+    exported = (report.page.with_suffix("") / "results.csv").read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(exported.splitlines()))
+    assert {row["outcome"] for row in rows if row["outcome"]} == {"our_scale"}
+    contrast = [row for row in rows if row["statistic"] == "contrast"]
+    assert {row["state"] for row in contrast} == {"ok"}
+    assert {contrast[0]["group"], contrast[0]["versus"]} == {"strengthening", "usual_care"}
+
+
+def test_a_page_may_ask_for_another_threshold_and_is_named_by_it(project: Path) -> None:
+    asked = {"audience": "team", "threshold": "absolute:5"}
+    report = run_report("therapy_comparison", asked, source="our-clinic", out=project / "html")
+    assert report.page.name == "therapy_comparison-our-clinic-our_scale-absolute-5-team.html"
+    page = report.page.read_text(encoding="utf-8")
+    assert "Better by 5 points or more (a rule of this page, without a source)" in page
+    assert "Better by 3 points" not in page
+    for wrong, said in (("our-choise", "it has: our-choice"), ("absolute:x", "is no rule")):
+        with pytest.raises(ReportError, match=said) as caught:
+            run_report("therapy_comparison", {**asked, "threshold": wrong}, source="our-clinic")
+        assert caught.value.exit_code == 2
 
 
 def test_a_subscale_and_a_flag_come_through_the_records(project: Path) -> None:
@@ -218,4 +236,4 @@ def test_the_real_tables_pass_the_checks(name: str, shared: Path) -> None:
 
 def test_no_table_of_others_ships() -> None:
     folder = ROOT / "src" / "outcomes" / "facts" / "conversions"
-    assert sorted(path.stem for path in folder.glob("*.csv")) == ["hoos_jr", "koos_jr"]
+    assert sorted(path.stem for path in folder.glob("*.csv")) == ["hoos_jr", "hoos_ps", "koos_jr", "koos_ps"]

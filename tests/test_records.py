@@ -170,7 +170,10 @@ def test_files_of_one_source_are_joined_on_the_episode(read):
         "path": "visits.csv",
         "rows": "assessment",
         "columns": {"episode_id": "ep", "date": "date"},
-        "scores": [{"instrument": "odi", "column": "odi"}, {"instrument": "pgic7", "column": "pgic"}],
+        "scores": [
+            {"instrument": "odi", "column": "odi"},
+            {"instrument": "pgic7", "column": "pgic", "scale": "one_best"},
+        ],
     }
     sessions = {
         "path": "sessions.csv",

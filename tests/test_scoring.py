@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from instrument_views import VIEWS, write_tables
 from outcomes.errors import FactsError
-from outcomes.facts import Instrument, list_instruments, read_instrument
+from outcomes.facts import read_instrument
 from outcomes.facts.toml import has_table
-from outcomes.records.scoring import STATES, rescale, score_items, score_paired_items
+from outcomes.records.pairing import score_paired_items
+from outcomes.records.scales import rescale
+from outcomes.records.scoring import STATES, score_items
 
 NAN = float("nan")
 
 
-def list_views() -> dict[str, tuple[str, str | None, Instrument]]:
-    """Return every score of every instrument: its id, variant, and the instrument as that sees it."""
-    views = {}
-    for id in list_instruments():
-        instrument = read_instrument(id)
-        groups = [names if group == "score" else names[:1] for group, names in instrument.variants.items()]
-        if not instrument.variant_required:
-            views[id] = (id, None, instrument)
-            groups = [list(instrument.subscales)] if instrument.subscales else []
-        for parts in itertools.product(*groups) if groups else ():
-            variant = "-".join(parts)
-            views[f"{id}:{variant}"] = (id, variant, instrument.narrow(variant))
-    return views
-
-
-VIEWS = list_views()
 SUM_LIKE = [
     name
     for name, (_, _, view) in VIEWS.items()
@@ -52,17 +36,6 @@ ALIKE = [
     and VIEWS[name][2].scoring_rule.reverse in ((), "all")
     and len(set(VIEWS[name][2].scoring_rule.list_bounds(VIEWS[name][2].scoring_rule.n_items)[1])) == 1
 ]
-
-
-def write_tables(folder: Path) -> Path:
-    """Write a made-up table for each that may not ship; better answers give better scores."""
-    for _, _, view in VIEWS.values():
-        rule = view.scoring_rule
-        if rule.rule == "lookup" and not has_table(f"conversions/{rule.table}"):
-            sums = range(rule.n_items, 5 * rule.n_items + 1)
-            lines = ["raw_sum,t_score,se", *(f"{entry},{entry + 20},2" for entry in sums)]
-            (folder / f"{rule.table}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +57,7 @@ def answered_forms(draw: st.DrawFn, names: list[str] | None = None) -> tuple[str
     return name, np.where(blank, NAN, low + np.rint(places) * (rule.item_step or 1))
 
 
+@settings(max_examples=300)
 @given(form=answered_forms())
 def test_a_score_lies_within_the_range_and_exists_exactly_where_the_state_says(
     form: tuple, tables: Path
@@ -103,6 +77,7 @@ def test_a_score_lies_within_the_range_and_exists_exactly_where_the_state_says(
     assert np.array_equal(items, before, equal_nan=True), "the items that were given stay as they were"
 
 
+@settings(max_examples=300)
 @given(form=answered_forms(ALIKE), random=st.randoms(use_true_random=False))
 def test_scores_of_like_items_do_not_depend_on_their_order(form: tuple, random: object) -> None:
     name, items = form
@@ -114,6 +89,7 @@ def test_scores_of_like_items_do_not_depend_on_their_order(form: tuple, random: 
     assert shuffled == pytest.approx(expected, abs=1e-9, nan_ok=True)
 
 
+@settings(max_examples=300)
 @given(form=answered_forms(), random=st.randoms(use_true_random=False))
 def test_scores_do_not_depend_on_the_order_of_rows(form: tuple, random: object, tables: Path) -> None:
     name, items = form
@@ -142,30 +118,41 @@ def find_better_way(name: str, column: int) -> int:
     return way
 
 
-DIRECTED = [
-    name
-    for name, (_, _, view) in VIEWS.items()
-    if view.direction != "none" and view.scoring_rule.rule != "symmetry"
-]
+DIRECTED = [name for name, (_, _, view) in VIEWS.items() if view.direction != "none"]
 
 
-@given(form=answered_forms(DIRECTED), data=st.data())
-def test_a_better_answer_never_gives_a_worse_score(form: tuple, data: st.DataObject, tables: Path) -> None:
-    name, items = form
-    id, variant, view = VIEWS[name]
-    rule = view.scoring_rule
-    column = data.draw(st.integers(0, items.shape[1] - 1))
+def improve(name: str, items: np.ndarray, column: int) -> np.ndarray:
+    """Return the forms with one answer a step better, where there is a better one."""
+    rule = VIEWS[name][2].scoring_rule
+    better, step = items.copy(), rule.item_step or 1
     low, high = (ends[column] for ends in rule.list_bounds(items.shape[1]))
-    better = items.copy()
-    moved = better[:, column] + find_better_way(name, column) * (rule.item_step or 1)
-    better[:, column] = np.clip(moved, low, high)
-    before, after = (
-        score_items(id, forms, variant=variant, tables=tables).score for forms in (items, better)
-    )
-    known = ~np.isnan(before) & ~np.isnan(after)
-    assert (view.sign * (after - before)[known] >= -1e-9).all()
+    if rule.rule == "symmetry":  # the weaker side gains, up to the stronger one
+        high = np.fmax.reduce(items, axis=1)
+        better[:, column] = np.minimum(items[:, column] + step, high)
+    else:
+        better[:, column] = np.clip(items[:, column] + find_better_way(name, column) * step, low, high)
+    return better
 
 
+@pytest.mark.parametrize("name", DIRECTED)
+def test_a_better_answer_never_gives_a_worse_score(name: str, tables: Path) -> None:
+    id, variant, view = VIEWS[name]
+
+    @settings(max_examples=12)
+    @given(form=answered_forms([name]), data=st.data())
+    def check(form: tuple, data: st.DataObject) -> None:
+        items = form[1]
+        better = improve(name, items, data.draw(st.integers(0, items.shape[1] - 1)))
+        before, after = (
+            score_items(id, forms, variant=variant, tables=tables).score for forms in (items, better)
+        )
+        known = ~np.isnan(before) & ~np.isnan(after)
+        assert (view.sign * (after - before)[known] >= -1e-9).all()
+
+    check()
+
+
+@settings(max_examples=300)
 @given(form=answered_forms(), data=st.data())
 def test_one_impossible_item_refuses_its_row_and_no_other(
     form: tuple, data: st.DataObject, tables: Path
@@ -294,15 +281,3 @@ def test_rescaling_leaves_missing_values_missing_and_no_scale_alone() -> None:
     assert np.isnan(rescale("vas100", [NAN, 4.5], "cm")[0])
     assert rescale("vas100", [NAN, 4.5], "cm")[1] == 45
     assert rescale("vas100", [45.0], None).tolist() == [45.0]
-
-
-def test_a_million_forms_are_scored_in_well_under_a_second() -> None:
-    n_rows = 10**6
-    items = np.random.default_rng(20261123).integers(0, 6, (n_rows, 10)).astype(float)
-    items[::7, 7] = NAN
-    started = time.perf_counter()
-    scores = score_items("odi", items)
-    seconds = time.perf_counter() - started
-    assert len(scores.score) == n_rows
-    assert isinstance(scores.state, pd.Categorical)
-    assert seconds < 3, "0.3 s on an idle machine; the bound leaves room for a busy one"

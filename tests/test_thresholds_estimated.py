@@ -17,6 +17,7 @@ from outcomes.analyses.important_change import estimate_important_change
 from outcomes.analyses.measurement_error import estimate_measurement_error
 from outcomes.cohort import Cohort, select_cohort
 from outcomes.errors import AnalysisError
+from outcomes.facts import Threshold
 from outcomes.synthetic import simulate_clinic
 
 #: Twenty patients: improvement, and whether their own rating calls them improved. Expected numbers: the
@@ -235,3 +236,26 @@ def test_the_made_up_clinic_has_a_threshold_of_its_own() -> None:
     assert row.state == "ok"
     assert 0 < row.conf_low < row.estimate < row.conf_high < 40
     assert estimate_measurement_error(cohort, reliability=0.85).table["estimate"].notna().all()
+
+
+def test_coding_of_the_anchor_and_what_weakens_the_estimate_are_said():
+    random = np.random.default_rng(11)
+    change = random.normal(5, 8, 400)
+    felt = 0.36 * (change - 5) / 8 + random.normal(0, 1, 400)
+    result = estimate_important_change(build_rated(change, np.where(felt > 0, 2.0, 5.0)), resamples=20)
+    assert (
+        "Patient Global Impression of Change, 1 to 7, 1 = very much improved (improved: <= 2)"
+        in result.method
+    )
+    assert any("less closely (Spearman below 0.5)" in text for text in result.warnings)
+    assert any("overlap so much (area under the curve below 0.7)" in text for text in result.warnings)
+    close = estimate_important_change(build_rated(CHANGE, np.where(IMPROVED, 2.0, 5.0)), resamples=20)
+    assert not any("Spearman below" in text or "overlap" in text for text in close.warnings)
+
+
+def test_an_own_threshold_within_the_error_carries_a_caution():
+    error = Threshold("retest", "MDC", "absolute", 7, "individual", "adults", "made up", True)
+    cohort = build_rated(np.tile(CHANGE, 3), np.tile(np.where(IMPROVED, 2.0, 5.0), 3))
+    cohort = replace(cohort, instrument=replace(WIDE, thresholds=(error,)))
+    warnings = estimate_important_change(cohort, resamples=20).warnings
+    assert any("mic_improved is smaller than a detectable change of 7 points" in text for text in warnings)

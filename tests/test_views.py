@@ -17,10 +17,11 @@ from outcomes.disclosure import release
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import read_instrument, read_therapies, read_timepoints
 from outcomes.result import build_result
-from outcomes.views.cumulative_curve import choose_steps, pick_threshold, plot_cumulative
+from outcomes.views.cumulative_curve import choose_steps, plot_cumulative
 from outcomes.views.figure import darken, spread_apart
 from outcomes.views.forest import plot_forest
 from outcomes.views.labels import read_labels
+from outcomes.views.rules import pick_marked
 from outcomes.views.trajectory import plot_trajectory
 
 THERAPIES = ("strengthening", "manual_therapy", "combined_pt", "usual_care")
@@ -377,7 +378,7 @@ def test_steps_are_the_shown_rows_and_no_others():
     released = release(cumulative())
     labels = read_labels(released)
     points = choose_steps(released, "month_6")
-    figure = plot_cumulative(points, labels, pick_threshold(labels))
+    figure = plot_cumulative(points, labels, pick_marked(labels))
     for group, rows in points.groupby("group"):
         line = next(line for line in figure.axes[0].lines if line.get_label() == group)
         # One vertex more than steps: the lowest step reaches one grid step to its left.
@@ -395,9 +396,9 @@ def test_no_threshold_is_laid_over_a_difference():
 
 def test_only_a_threshold_of_single_patients_in_points_is_drawn_on_the_distribution():
     labels = read_labels(release(cumulative()))
-    threshold = pick_threshold(labels)
+    threshold = pick_marked(labels)
     assert (threshold.level, threshold.rule) == ("individual", "absolute")
-    assert pick_threshold(labels, "ostelo-2008-percent") is None
+    assert pick_marked(labels, "ostelo-2008-percent") is None
 
 
 def test_direction_follows_the_instrument():

@@ -72,16 +72,24 @@ def trace_provenance(cohort: Cohort) -> dict[str, Any]:
         "covariates": list(cohort.covariates),
         "timepoints": {id: asdict(entry) for id, entry in cohort.timepoints.items()},
         "therapies": {id: asdict(entry) for id, entry in cohort.therapies.items()},
-        "caveats": [*cohort.source.caveats, *_say_unverified(cohort)],
+        "caveats": [*cohort.source.caveats, *_say_of_instrument(cohort)],
         "rules": dict(cohort.rules),
         "n_patients": int(cohort.episodes["patient"].nunique()),
     }
 
 
-def _say_unverified(cohort: Cohort) -> list[str]:
-    """Return what to say of an instrument whose facts nobody has held against a public source."""
+def _say_of_instrument(cohort: Cohort) -> list[str]:
+    """Return what to say of the measure: facts nobody checked, where it stops, which value set made it."""
     instrument = cohort.instrument
-    return [] if instrument.verified else [say("unverified_instrument", instrument=instrument.name)]
+    value_set = instrument.find_value_set(cohort.variant)
+    said = [] if instrument.verified else [say("unverified_instrument", instrument=instrument.name)]
+    if instrument.censored_at is not None:
+        limit = f"{instrument.censored_at:g}"
+        said.append(say("censored", instrument=instrument.short_name, limit=limit, unit=instrument.unit))
+    if value_set is not None:
+        names = {"label": value_set.label, "source": value_set.source}
+        said.append(say("value_set", instrument=instrument.short_name, **names))
+    return said
 
 
 def state_estimand(cohort: Cohort, summary: str, timepoints: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -11,13 +10,12 @@ from outcomes.analyses._declaration import has_baseline, require_baseline, say
 from outcomes.analyses._grid import Grid
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError, FactsError
-from outcomes.facts import Threshold
+from outcomes.facts import Threshold, parse_rule
 
 #: Scores are sums and quotients of small numbers, so that 29.9999999 is meant to be 30.
 _TOLERANCE = 1e-7
 #: Rules that divide by something of the baseline score, and are not defined where that is 0.
 RELATIVE = ("percent", "percent_of_possible")
-_COMPARISONS = ("<=", ">=", "<", ">")
 
 
 def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) -> list[Threshold]:
@@ -29,8 +27,8 @@ def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) ->
     thresholds : str, sequence of str, or None
         Ids of the instrument's thresholds, or rules written out: ``absolute:2``, ``percent:30``,
         ``percent_of_possible:42``, ``state:<=1``. None takes the instrument's default one, those of the
-        same source, and those that the records' source names; without a default, all verified MIC and PASS
-        of level individual.
+        same source, and those that the records' source names under ``primary``; without a default, all
+        verified MIC and PASS of level individual.
 
     Raises
     ------
@@ -68,7 +66,8 @@ def _choose_usual(cohort: Cohort) -> list[Threshold]:
     main = next((entry for entry in usable if entry.default), None)
     chosen = [entry for entry in usable if main is None or entry.source == main.source]
     if cohort.source.primary.get("instrument") == cohort.instrument.id:
-        chosen += [_find_threshold(cohort, name) for name in cohort.source.primary.get("thresholds", ())]
+        named = [*cohort.source.primary.get("thresholds", ()), cohort.source.primary.get("threshold")]
+        chosen += [read_rule(name) or _find_threshold(cohort, name) for name in named if name]
     return list({(entry.rule, entry.comparison, entry.value): entry for entry in reversed(chosen)}.values())[
         ::-1
     ]
@@ -94,22 +93,10 @@ def _find_threshold(cohort: Cohort, name: str) -> Threshold:
 
 def read_rule(text: str) -> Threshold | None:
     """Return a rule that is written out, such as ``state:<=1``; None where the text is none."""
-    rule, separator, rest = text.partition(":")
-    if not separator or rule not in ("absolute", "percent", "percent_of_possible", "state"):
-        return None
-    comparison = ">="
-    if rule == "state":
-        comparison = next((sign for sign in _COMPARISONS if rest.startswith(sign)), "")
-        rest = rest.removeprefix(comparison)
     try:
-        value = float(rest)
-    except ValueError:
-        comparison = ""
-        value = 0.0
-    if not comparison or not np.isfinite(value) or (rule != "state" and value <= 0):
-        raise AnalysisError(f"{text!r} is no rule; write absolute:2, percent:30 or state:<=1.")
-    made = Threshold(text, "", rule, value, "individual", "", "", False)
-    return replace(made, comparison=comparison)
+        return parse_rule(text)
+    except FactsError as error:
+        raise AnalysisError(str(error)) from None
 
 
 def describe_threshold(cohort: Cohort, threshold: Threshold) -> str:

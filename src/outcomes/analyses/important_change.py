@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -110,10 +111,11 @@ def estimate_important_change(
     _add_anchor(rows, cohort, grid, rating, sample, held, correlation, conf_level)
     return build_result(
         "important_change", rows.table, support=rows.support, provenance=trace_provenance(cohort),
-        warnings=list(_warn(cohort, rating, rule)),
+        warnings=[*_warn(cohort, rating, rule), *_doubt(cohort, rows, correlation, facts)],
         method=say(
             "important_change.method", time=label_timepoint(cohort, chosen), level=percent(conf_level),
-            anchor=rating.instrument.name, rule=f"{rule.comparison} {rule.value:g}", resamples=resamples,
+            anchor=f"{rating.instrument.name}, {rating.instrument.version}",
+            rule=f"{rule.comparison} {rule.value:g}", resamples=resamples,
             reliability=f"{reliability:g}", least=f"{facts['least_correlation']:g}",
         ),
     )  # fmt: skip
@@ -236,11 +238,25 @@ def _add_anchor(
         )  # fmt: skip
 
 
-def _warn(cohort: Cohort, rating: Anchor, rule: Threshold) -> Any:
+def _warn(cohort: Cohort, rating: Anchor, rule: Threshold) -> Iterator[str]:
     yield say("important_change.description", instrument=cohort.instrument.short_name)
     if not rating.instrument.verified:
         yield say("unverified_instrument", instrument=rating.instrument.name)
-    if not cohort.instrument.verified:
-        yield say("unverified_instrument", instrument=cohort.instrument.name)
     if rule.source and not rule.verified:
         yield say("responders.unverified", thresholds=rule.id)
+
+
+def _doubt(cohort: Cohort, rows: Rows, correlation: float, facts: dict[str, Any]) -> Iterator[str]:
+    """Say what makes the estimates weak: a loose anchor, sides that overlap, an amount within the error."""
+    if correlation < facts["good_correlation"]:
+        yield say("important_change.loose", good=f"{facts['good_correlation']:g}")
+    found = {row["statistic"]: row["estimate"] for row in rows.table if row.get("state", "ok") == "ok"}
+    if found.get("auc", 1.0) < facts["least_auc"]:
+        yield say("important_change.overlapping", least=f"{facts['least_auc']:g}")
+    amount = found.get("mic_improved")
+    own = Threshold("mic_improved", "MIC", "absolute", amount or 0.0, "individual", "", "", True)
+    error = cohort.instrument.find_larger_error(own) if amount is not None else None
+    if error is not None:
+        yield say(
+            "responders.within_error", threshold=own.id, error=f"{error:g}", unit=cohort.instrument.unit
+        )

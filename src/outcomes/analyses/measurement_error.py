@@ -225,5 +225,3 @@ def _add_shares(
 
 def _warn(cohort: Cohort) -> Iterator[str]:
     yield say("measurement_error.description")
-    if not cohort.instrument.verified:
-        yield say("unverified_instrument", instrument=cohort.instrument.name)

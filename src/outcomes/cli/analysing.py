@@ -108,4 +108,5 @@ def _write_words(result: Result | Release) -> list[str]:
     lines = [f"Method: {result.method}", f"States: {states or 'none'}"]
     lines += [f"Estimand: {result.estimand}"] if result.estimand else []
     lines += [f"Therapies: {comparable} on what was recorded"] if comparable else []
-    return [*lines, *(f"Note: {text}" for text in (*result.warnings, *getattr(result, "notes", ())))]
+    told = (*result.warnings, *result.provenance.get("caveats", ()), *getattr(result, "notes", ()))
+    return [*lines, *(f"Note: {text}" for text in dict.fromkeys(told))]

@@ -170,15 +170,19 @@ def analyse_cohort(
 
 @app.command("instruments")
 def show_instruments(
-    id: Annotated[str | None, typer.Argument(help="Id of an instrument, such as odi.")] = None,
+    id: Annotated[
+        str | None, typer.Argument(help="Id of an instrument, such as odi, or its LOINC code.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what is known of instruments, with sources."""
     from dataclasses import asdict
 
-    from outcomes.facts import read_instrument
+    from outcomes.facts import list_loinc_codes, read_instrument
     from outcomes.facts.instrument_sheet import list_instrument_rows, write_instrument_sheet
 
+    if id is not None:
+        id = list_loinc_codes().get(id, id).partition(":")[0]
     if id is not None and as_json:
         print_json(asdict(read_instrument(id)))
     elif id is not None:

@@ -65,7 +65,7 @@ def _choose_points(reached: Sequence[int], start: int, k: int) -> set[int]:
 def _find_start(outcome: str, points: Sequence[int], amounts: Sequence[float]) -> int:
     """Return the number of the point at the instrument's threshold for single patients, else 0."""
     try:
-        thresholds = read_instrument(outcome.split(":")[0]).thresholds
+        thresholds = read_instrument(outcome).thresholds
     except FactsError:
         return 0
     cited = [entry for entry in thresholds if entry.rule == "absolute" and entry.level == "individual"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pandas as pd
-
 from outcomes.disclosure.rounding import percent_multiple, round_to, score_decimals
 from outcomes.disclosure.rules import Rules
 from outcomes.facts import read_words
@@ -57,8 +55,8 @@ def find_decimals(row: Any, audience: str, rules: Rules) -> int:
         return int(rules.cells["share_decimals_team"]) if team else 0
     if team:
         return int(rules.cells["score_decimals_team"])
-    own = pd.isna(row.term) or row.term == "score"
-    return score_decimals(row.outcome, rules.cells) if own else 1
+    of_covariate = row.statistic in rules.roles["of_covariates"] and row.term != "score"
+    return 1 if of_covariate else score_decimals(row.outcome, rules.cells)
 
 
 def write_value(row: Any, column: str, audience: str, rules: Rules) -> str:

@@ -12,6 +12,7 @@ from outcomes.drafting.spelling import find_longest, is_date, is_number, normali
 from outcomes.facts import (
     Instrument,
     list_instruments,
+    list_loinc_codes,
     read_facts,
     read_instrument,
     read_schema,
@@ -62,6 +63,8 @@ def _instrument_words() -> Mapping[str, str]:
         instrument = read_instrument(id)
         for word in (id, instrument.short_name, instrument.name, *instrument.aliases, *extra.get(id, ())):
             words.setdefault(normalise(word), id)
+    for code, name in list_loinc_codes().items():
+        words.setdefault(normalise(code), name.partition(":")[0])
     return words
 
 
@@ -164,9 +167,21 @@ def _without(text: str, word: str | None) -> str:
 
 
 def _find_item(rest: str, instrument: Instrument, words: Sequence[str]) -> int | None:
+    named = _find_named_item(rest, instrument)
+    if named is not None:
+        return named
     match = re.fullmatch(rf"(?:(?:{'|'.join(words)}) ?)?(\d{{1,2}})", rest)
     n_items = int(instrument.scoring.get("n_items", 1))
     return int(match[1]) if match and 1 < n_items >= int(match[1]) >= 1 else None
+
+
+def _find_named_item(rest: str, instrument: Instrument) -> int | None:
+    """Return the number of the item whose name, or a word for it, is all that is left of a header."""
+    words = read_facts("drafting")["items"]
+    for number, label in enumerate(instrument.scoring_rule.items, start=1):
+        if rest in {normalise(word) for word in (label, *words.get(label, ()))}:
+            return number
+    return None
 
 
 def _split_variant(rest: str, instrument: Instrument) -> tuple[str | None, str]:

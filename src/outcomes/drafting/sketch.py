@@ -14,6 +14,7 @@ from outcomes.drafting.role import NUMERIC, Role, find_instrument, find_timepoin
 from outcomes.drafting.spelling import is_number, normalise
 from outcomes.facts import (
     list_instruments,
+    list_loinc_codes,
     read_facts,
     read_instrument,
     read_schema,
@@ -203,7 +204,7 @@ def draft_names(name: str, sketch: Sketch) -> dict[str, str]:
     question = "instrument_code" if name == "instrument" else "timepoint"
     codes, _ = list_codes(sketch.mapped[name], sketch.patients, map(simplify_name, allowed))
     return {
-        code: find(code) or ask(question, allowed=", ".join(allowed))
+        code: list_loinc_codes().get(code) or find(code) or ask(question, allowed=", ".join(allowed))
         for code in codes
         if simplify_name(code) not in _missing_everywhere()
     }
@@ -224,6 +225,7 @@ def draft_scores(sketch: Sketch) -> list[dict[str, Any]]:
             block |= _describe_scale(column, role)
         else:
             block.setdefault("items", {})[role.item] = column.header
+        block |= _describe_variant(role)
         block |= _find_date_column(sketch, role)
     return [_order_items(block) for block in blocks.values()]
 
@@ -234,23 +236,33 @@ def _order_items(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe_scale(column: SheetColumn, role: Role) -> dict[str, str]:
-    """Return a question about the scale or the variant where an instrument needs one."""
+    """Return a question about the scale where the numbers lie outside, or where both ends are in use."""
     if role.name is None:
         return {}
-    instrument, asked = read_instrument(f"{role.name}:{role.variant or ''}"), {}
+    instrument = read_instrument(f"{role.name}:{role.variant or ''}")
+    if instrument.scale_required:
+        allowed = "; ".join(f"{name} ({it['meaning']})" for name, it in instrument.scales.items())
+        return {"scale": ask("scale_required", instrument=instrument.short_name, allowed=allowed)}
     numbers = [float(str(cell).replace(",", ".").rstrip("% ")) for cell in column.filled if is_number(cell)]
     outside = sum(not instrument.minimum <= number <= instrument.maximum for number in numbers)
     if numbers and outside > len(numbers) / 2:
-        asked["scale"] = ask(
-            "scale",
-            minimum=instrument.minimum,
-            maximum=instrument.maximum,
-            allowed=", ".join(instrument.scales) or "none",
-        )
-    if instrument.variant_required and role.variant is None:
-        allowed = ", ".join(name for names in instrument.variants.values() for name in names)
-        asked["variant"] = ask("variant", instrument=instrument.short_name, allowed=allowed)
-    return asked
+        allowed = ", ".join(instrument.scales) or "none"
+        asked = ask("scale", minimum=instrument.minimum, maximum=instrument.maximum, allowed=allowed)
+        return {"scale": asked}
+    return {}
+
+
+def _describe_variant(role: Role) -> dict[str, str]:
+    """Return a question about the variant where an instrument needs one and the header names none."""
+    if role.name is None or role.variant is not None:
+        return {}
+    instrument = read_instrument(role.name)
+    if not instrument.variant_required:
+        return {}
+    allowed = " and of ".join(", ".join(names) for names in instrument.variants.values())
+    if instrument.scoring_rule.value_sets:
+        return {"variant": ask("value_set", instrument=instrument.short_name, allowed=allowed)}
+    return {"variant": ask("variant", instrument=instrument.short_name, allowed=allowed)}
 
 
 def _find_date_column(sketch: Sketch, score: Role) -> dict[str, str]:

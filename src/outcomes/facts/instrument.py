@@ -7,52 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from outcomes.errors import FactsError
-from outcomes.facts.scoring_rule import ScoringRule
+from outcomes.facts.scoring_rule import ScoringRule, ValueSet, read_value_sets
+from outcomes.facts.threshold import Threshold
 from outcomes.facts.toml import build_strictly
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A cited cut-off for a change or a state.
-
-    Parameters
-    ----------
-    id : str
-        Name by which a user chooses it, such as ``ostelo-2008-absolute``.
-    kind : str
-        ``MIC`` (minimal important change), ``SCB`` (substantial clinical benefit), ``MDC`` (minimal
-        detectable change) or ``PASS`` (patient acceptable symptom state).
-    rule : str
-        ``absolute`` (points of improvement), ``percent`` (of the baseline score), ``percent_of_possible``
-        (of what lies between the baseline score and the best one) or ``state`` (a score at follow-up).
-    value : float
-        In points or percent.
-    level : str
-        ``individual``, ``group`` or ``between-group``: what the threshold may be laid over.
-    population, anchor, source : str
-        For whom, against what, and where it was published.
-    verified : bool
-        Whether a public source was read.
-    comparison : str
-        ``<=``, ``<``, ``>=`` or ``>`` for a state; ``>=`` otherwise.
-    default : bool
-        Whether reports use it when none is named.
-    note : str
-        What to know before using it.
-    """
-
-    id: str
-    kind: str
-    rule: str
-    value: float
-    level: str
-    population: str
-    source: str
-    verified: bool
-    anchor: str = ""
-    comparison: str = ">="
-    default: bool = False
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +90,9 @@ class Instrument:
     scales : mapping
         Other ways in which clinics record it: name to ``{factor, offset, meaning}`` (score = factor * x +
         offset); with ``per``, x is first divided by the measured length that ``per`` names.
+    scale_required : bool
+        Whether a recorded score is refused where nobody says which of the ``scales`` it is on, because both
+        ends are in use for better and nothing in the numbers tells which.
     thresholds : tuple of Threshold
     bands : tuple of mappings
         ``{low, high, label, verified}``, upwards and without gaps; a score belongs to the first whose
@@ -174,7 +134,8 @@ class Instrument:
     variant_required: bool = False
     subscales: Mapping[str, Subscale] = field(default_factory=dict)
     classes: tuple[Mapping[str, Any], ...] = ()
-    scales: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    scales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    scale_required: bool = False
     thresholds: tuple[Threshold, ...] = ()
     bands: tuple[Mapping[str, Any], ...] = ()
     examples: tuple[Mapping[str, Any], ...] = ()
@@ -268,6 +229,26 @@ class Instrument:
         if parts:
             known = ", ".join(name for names in self.variants.values() for name in names) or "none"
             raise FactsError(f"{self.name} has no variant {variant!r}; it has: {known}.")
+
+    def find_value_set(self, variant: str | None) -> ValueSet | None:
+        """Return the value set that a variant names; None where the instrument is not scored by one."""
+        name = self.scoring.get("value_sets")
+        sets = read_value_sets(name) if name is not None else {}
+        return next((sets[part] for part in (variant or "").split("-") if part in sets), None)
+
+    def name_variant(self, variant: str) -> str:
+        """Return how a variant is called: subscales and value sets by their names, others as they are.
+
+        Examples
+        --------
+        >>> from outcomes.facts import read_instrument
+        >>> read_instrument("eq5d_5l").name_variant("uk"), read_instrument("nprs").name_variant("leg-average")
+        ('United Kingdom', 'leg, average')
+        """
+        value_set = self.find_value_set(variant)
+        names = {part: entry.name for part, entry in self.subscales.items()}
+        names |= {value_set.id: value_set.label} if value_set else {}
+        return ", ".join(names.get(part, part).replace("_", " ") for part in variant.split("-"))
 
     def narrow(self, variant: str | None) -> Instrument:
         """Return the instrument as a variant sees it: a subscale's own range, direction, rule and thresholds.

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.errors import FactsError
-from outcomes.facts.instrument import Instrument, Subscale, Threshold, narrow_scoring
+from outcomes.facts.instrument import Instrument, Subscale, narrow_scoring
 from outcomes.facts.project import find_project
+from outcomes.facts.threshold import COMPARISONS, MATTERING, RULES, Threshold
 from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml, suggest_name
 
 _CHOICES = {
     "kind": ("MIC", "SCB", "MDC", "PASS"),
-    "rule": ("absolute", "percent", "percent_of_possible", "state"),
+    "rule": RULES,
     "level": ("individual", "group", "between-group"),
-    "comparison": ("<=", "<", ">=", ">"),
+    "comparison": COMPARISONS,
     "direction": ("higher_worse", "higher_better", "none"),
 }
 
@@ -121,6 +122,8 @@ def _build_threshold(content: Mapping[str, Any], where: str) -> Threshold:
     threshold = build_strictly(Threshold, content, where)
     for key in ("kind", "rule", "level", "comparison"):
         _check_choice(key, getattr(threshold, key), where)
+    if threshold.default and threshold.kind not in MATTERING:
+        raise FactsError(f"{where}: kind = {threshold.kind!r} is error, not importance, so no default.")
     return threshold
 
 

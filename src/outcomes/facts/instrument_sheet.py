@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from outcomes.facts.instrument import Instrument, Threshold
+from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.rule_sheet import describe_rule
 from outcomes.facts.scoring_rule import read_value_sets
 from outcomes.facts.subscale_sheet import complete_variant, tabulate_subscales
+from outcomes.facts.threshold import Threshold
 from outcomes.facts.wording import read_words
 
 
@@ -63,8 +64,9 @@ def list_instrument_rows() -> tuple[dict[str, str], ...]:
     Returns
     -------
     tuple of dict
-        ``domain``, ``id``, ``name``, ``range`` (with unit), ``direction`` and ``threshold`` (the default
-        one), as texts; domains in the order of the catalogue of words, ids sorted within.
+        ``domain``, ``id``, ``name``, ``range`` (with unit), ``direction``, ``threshold`` (the default one)
+        and ``checked`` (against a public source), as texts; domains in the order of the catalogue of words,
+        ids sorted within.
     """
     domains = list(read_words().texts["instrument_sheet"]["domain"])
     instruments = sorted(map(read_instrument, list_instruments()), key=lambda it: domains.index(it.domain))
@@ -104,6 +106,7 @@ def _make_row(instrument: Instrument) -> dict[str, str]:
         "range": f"{instrument.minimum:g} to {instrument.maximum:g} {instrument.unit}",
         "direction": _say(f"direction.{instrument.direction}"),
         "threshold": _say_threshold(default, instrument.unit) if default else _say("list.no_threshold"),
+        "checked": _say_checked(instrument.verified),
     }
 
 
@@ -174,7 +177,8 @@ def _tabulate_scales(instrument: Instrument) -> str:
         values = {"factor": f"{scale['factor']:g}", "offset": offset, "per": scale.get("per", "")}
         rule = _say("scales.per" if "per" in scale else "scales.rule", **values)
         rows.append((f"`{name}`", str(scale["meaning"]), rule))
-    return f"{_say('scales.lead')}\n\n{tabulate_rows(_say('scales.header'), rows)}"
+    lead = _say("scales.required" if instrument.scale_required else "scales.lead")
+    return f"{lead}\n\n{tabulate_rows(_say('scales.header'), rows)}"
 
 
 def _tabulate_bands(instrument: Instrument) -> str:

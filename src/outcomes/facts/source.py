@@ -100,6 +100,9 @@ class FileSpec:
         ``[[file.scores]]``
     exclude : tuple of ExcludeSpec
         ``[[file.exclude]]``
+    scales : mapping
+        In a long file: instrument (with its variant where it has one) to how the clinic records it, one of
+        the instrument's ``scales``.
     patient : str
         ``"by id"``, or ``"one per row"`` where a file has no patient column.
     header_row : int or tuple of int
@@ -139,6 +142,7 @@ class FileSpec:
     missing_codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scores: tuple[ScoreSpec, ...] = ()
     exclude: tuple[ExcludeSpec, ...] = ()
+    scales: Mapping[str, str] = field(default_factory=dict)
     patient: str = "by id"
     header_row: int | tuple[int, ...] = 1
     fill_down: tuple[str, ...] = ()
@@ -192,7 +196,7 @@ class Source:
         Name of the clinic's zone, for timestamps.
     primary : mapping
         ``instrument, variant, timepoint, reference, covariates, threshold, thresholds``: what reports ask
-        by default; ``thresholds`` are shown beside the instrument's own default.
+        by default; ``threshold`` and ``thresholds`` are used beside the instrument's own default.
     timepoints : mapping
         Time points of its own, ``[timepoints.ID]``.
     therapies : mapping

@@ -16,7 +16,7 @@ from outcomes.panel.choice import Option
 from outcomes.panel.question import Measure, Question
 from outcomes.records import Records
 from outcomes.views.individual import label_cohort
-from outcomes.views.outcome_tables import name_rule
+from outcomes.views.rules import name_rule
 
 
 @remember

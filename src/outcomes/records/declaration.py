@@ -5,10 +5,10 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from outcomes.errors import FactsError, Finding
-from outcomes.facts import FileSpec, Source, read_schema
+from outcomes.facts import FileSpec, ScoreSpec, Source, read_instrument, read_schema
 from outcomes.records.columns import find_zone, list_therapy_spellings
 from outcomes.records.episodes import list_timepoints
-from outcomes.records.scores import build_measure
+from outcomes.records.scores import build_measure, say_scales
 
 _LONG = ("instrument", "variant", "score")
 _IDS = ("episode_id", "patient_id")
@@ -31,7 +31,8 @@ def check_declaration(source: Source) -> None:
             Finding("SOURCE_NAME", "refuse_file", what, place, remedy=remedy) for what, remedy in wrong
         ]
     if findings:
-        raise FactsError(f"The source {source.name} names what does not exist.", findings)
+        what = f"The source {source.name} names what does not exist, or leaves open how to read it."
+        raise FactsError(what, findings)
 
 
 def list_columns(rows: str) -> tuple[str, ...]:
@@ -114,7 +115,11 @@ def _list_allowed(name: str, spec: FileSpec, source: Source) -> list[str]:
 
 
 def _check_scores(spec: FileSpec, source: Source) -> list[tuple[str, str | None]]:
-    wrong: list[tuple[str, str | None]] = []
+    wrong = [
+        (f"[file.scales]: {what}", remedy)
+        for name, scale in spec.scales.items()
+        for what, remedy in (_check_id(name) or _check_scale(name, scale))
+    ]
     labels = list_timepoints(source)
     for number, score in enumerate(spec.scores, start=1):
         place = f"[[file.scores]] {number}"
@@ -128,15 +133,44 @@ def _check_scores(spec: FileSpec, source: Source) -> list[tuple[str, str | None]
             wrong.append(
                 (f"{place}: nothing says where the score stands", 'add column = "<header>" or items = [...]')
             )
+        if not _check_measure(name):
+            wrong += [(f"{place}: {what}", remedy) for what, remedy in _check_score_scale(score)]
         timed = score.timepoint or score.date_column or score.day_column
         if spec.rows == "episode" and not timed and not {"timepoint", "date", "day"} & set(spec.columns):
             wrong.append((f"{place}: nothing says when the score was given", 'add timepoint = "baseline"'))
     return wrong
 
 
+def _check_score_scale(score: ScoreSpec) -> list[tuple[str, str | None]]:
+    instrument = read_instrument(score.instrument)
+    if score.scale is not None:
+        return _check_scale(score.instrument, score.scale)
+    computed = score.column is None and instrument.scoring_rule.rule != "single"
+    if not instrument.scale_required or computed:
+        return []
+    asked = f"{instrument.name} is recorded in opposite ways, and nothing says which"
+    return [(asked, say_scales(instrument, score.column is None))]
+
+
+def _check_scale(name: str, scale: str) -> list[tuple[str, str | None]]:
+    instrument = read_instrument(name.partition(":")[0])
+    if scale in instrument.scales:
+        return []
+    return [_suggest(f"{instrument.name} has no scale {scale!r}", scale, list(instrument.scales))]
+
+
 def _check_measure(name: str) -> list[tuple[str, str | None]]:
     try:
         build_measure(name)
+    except FactsError as error:
+        return [(str(error), None)]
+    return []
+
+
+def _check_id(name: str) -> list[tuple[str, str | None]]:
+    """Check the instrument alone: a scale may be declared for all its variants at once."""
+    try:
+        read_instrument(name.partition(":")[0])
     except FactsError as error:
         return [(str(error), None)]
     return []

@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import read_instrument
 from outcomes.facts.scoring_rule import ItemPolicy, ScoringRule
-from outcomes.facts.toml import suggest_name
 from outcomes.records.bands import find_flags
 from outcomes.records.conversion import read_conversion
 from outcomes.records.indexing import apply_value_set, find_value_set
@@ -138,7 +136,7 @@ def score_items(
             score, std_error = conversion.look_up(np.where(scored, total, np.nan))
         else:
             score = _apply_rule(rule, total, least, most)
-    score = _round_scores(np.where(scored, score, np.nan), rule.decimals)
+    score = round_scores(np.where(scored, score, np.nan), rule.decimals)
     beyond = _find_beyond(instrument, rule, score, numbers)
     if len(beyond):
         state[beyond["row"]], problems = _REFUSED, pd.concat([problems, beyond], ignore_index=True)
@@ -237,123 +235,9 @@ def _find_beyond(
     return list_problems([(row, numbers[-1], label, "SCORE_RANGE", reason) for row in outside])
 
 
-def _round_scores(score: NDArray[np.float64], decimals: int | None) -> NDArray[np.float64]:
+def round_scores(score: NDArray[np.float64], decimals: int | None) -> NDArray[np.float64]:
     """Round halves up, as the published ends of the value sets do, after dropping binary noise."""
     if decimals is None:
         return score
     places = 10.0**decimals
     return np.floor(score * places + (0.5 + 1e-6)) / places
-
-
-def rescale(
-    instrument: Instrument | str, values: ArrayLike, scale: str | None, *, reference: ArrayLike | None = None
-) -> NDArray[np.float64]:
-    """Bring values that are recorded on another scale to the instrument's own.
-
-    Parameters
-    ----------
-    instrument : Instrument or str
-        The instrument or its id.
-    values : array-like of float
-        As recorded; NaN stays NaN.
-    scale : str or None
-        One of the instrument's ``scales``; None leaves the values as they are.
-    reference : array-like of float, optional
-        For a scale that is relative to a measured length (``per``): that length.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``factor * value + offset``, where relative ``factor * value / reference + offset``. Nothing is
-        rounded or cut to the range.
-
-    Raises
-    ------
-    FactsError
-        When the instrument has no such scale, or the scale needs a reference.
-
-    Examples
-    --------
-    >>> rescale("pgic7", [6.0], "seven_best").tolist()
-    [2.0]
-    """
-    recorded = np.asarray(values, dtype=np.float64)
-    if scale is None:
-        return recorded
-    if isinstance(instrument, str):
-        instrument = read_instrument(instrument)
-    if scale not in instrument.scales:
-        hint = suggest_name(scale, instrument.scales)
-        raise FactsError(f"{instrument.name} has no scale {scale!r}; {hint}")
-    rule = instrument.scales[scale]
-    if "per" in rule:
-        if reference is None:
-            raise FactsError(f"{instrument.name}: scale {scale!r} needs the {rule['per']}.")
-        recorded = recorded / np.asarray(reference, dtype=np.float64)
-    return rule["factor"] * recorded + rule["offset"]
-
-
-@dataclass(frozen=True, eq=False)
-class PairedScores:
-    """Scores of two visits over the items that were answered at both, one entry per pair of rows.
-
-    Parameters
-    ----------
-    baseline, follow_up : array of float
-        NaN where no item was answered at both.
-    n_pairs : array of int
-        Items answered at both.
-    enough : array of bool
-        Whether at least the instrument's smallest number of items was answered at both; where not, the
-        pair is for looking at single items only.
-    """
-
-    baseline: NDArray[np.float64] = field(repr=False)
-    follow_up: NDArray[np.float64] = field(repr=False)
-    n_pairs: NDArray[np.int16] = field(repr=False)
-    enough: NDArray[np.bool_] = field(repr=False)
-
-
-def score_paired_items(
-    instrument: Instrument | str, baseline: ArrayLike, follow_up: ArrayLike
-) -> PairedScores:
-    """Score two visits over the items answered at both, for instruments whose items patients name themselves.
-
-    Parameters
-    ----------
-    instrument : Instrument or str
-        An instrument whose rule is ``mean``, such as ``psfs``.
-    baseline, follow_up : array-like of float
-        One row per patient, one column per item, in the same order at both visits; NaN where blank.
-
-    Returns
-    -------
-    PairedScores
-
-    Raises
-    ------
-    FactsError
-        When the rule is not a mean, an item cannot be right, or the two visits differ in shape.
-
-    Examples
-    --------
-    >>> pair = score_paired_items("psfs", [[2, 3, 4]], [[6, 7, float("nan")]])
-    >>> pair.baseline.tolist(), pair.follow_up.tolist(), pair.enough.tolist()
-    ([2.5], [6.5], [False])
-    """
-    if isinstance(instrument, str):
-        instrument = read_instrument(instrument)
-    rule = instrument.scoring_rule
-    if rule.rule != "mean" or rule.recodes or rule.reverse or rule.highest_of:
-        raise FactsError(f"{instrument.name} is not a mean of items, so its visits are scored one by one.")
-    first, last = (shape_items(instrument, items) for items in (baseline, follow_up))
-    if first.shape != last.shape:
-        raise FactsError(f"{instrument.name}: the visits differ in shape, {first.shape} and {last.shape}.")
-    n_problems = sum(len(find_item_problems(rule, items)) for items in (first, last))
-    if n_problems:
-        raise FactsError(f"{instrument.name}: {n_problems} items are out of range; score_items locates them.")
-    both = ~np.isnan(first) & ~np.isnan(last)
-    n_pairs = both.sum(axis=1).astype(np.int16)
-    means = (np.where(both, items, 0.0).sum(axis=1) / np.maximum(n_pairs, 1) for items in (first, last))
-    scores = [_round_scores(np.where(n_pairs > 0, mean, np.nan), rule.decimals) for mean in means]
-    return PairedScores(scores[0], scores[1], n_pairs, n_pairs >= rule.n_items)

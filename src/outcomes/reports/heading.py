@@ -8,16 +8,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import outcomes
-from outcomes.facts import Source, Words, read_instrument
+from outcomes.facts import Source, Words
 from outcomes.reports.page import Page, build_sections
 from outcomes.reports.parameters import Value
+from outcomes.views.labels import name_measure
 from outcomes.views.view import View
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 # parameters that tell pages of one notebook and source apart, in the order of their file name
-_TELLING = ("instrument", "variant", "timepoint", "reference", "audience")
+_TELLING = ("instrument", "variant", "timepoint", "reference", "threshold", "audience")
 _SHOWN_OF_FINGERPRINT = 12
 _LONGEST_NAME = 160
 
@@ -86,9 +87,12 @@ def name_page(name: str, values: Mapping[str, Value], source: Source | None) -> 
 def _say_kicker(values: Mapping[str, Value], source: Source | None, words: Words) -> tuple[str, ...]:
     primary = source.primary if source else {}
     instrument = (values.get("instrument") or primary.get("instrument")) if "instrument" in values else None
+    variant = str(values.get("variant") or "")
+    if not variant and instrument == primary.get("instrument"):
+        variant = str(primary.get("variant") or "")
     parts = (
         values.get("clinic") or (source and (source.clinic or source.label)),
-        instrument and read_instrument(str(instrument)).name,
+        instrument and name_measure(str(instrument), variant),
         values.get("period") or (source and source.period),
         words.say(f"page.audiences.{values['audience']}"),
     )

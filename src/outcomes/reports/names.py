@@ -6,13 +6,20 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from outcomes.disclosure.rules import AUDIENCES
-from outcomes.errors import Finding
-from outcomes.facts import Source, list_instruments, read_therapies, read_timepoints
+from outcomes.errors import FactsError, Finding
+from outcomes.facts import (
+    Source,
+    list_instruments,
+    parse_rule,
+    read_instrument,
+    read_therapies,
+    read_timepoints,
+)
 from outcomes.reports.parameters import Value, raise_findings
 
 
 def check_names(values: Mapping[str, Value], source: Source | None) -> None:
-    """Refuse instruments, time points and therapies that nobody knows, before anything runs.
+    """Refuse instruments, time points, therapies and thresholds that nobody knows, before anything runs.
 
     Parameters
     ----------
@@ -32,7 +39,7 @@ def check_names(values: Mapping[str, Value], source: Source | None) -> None:
         "timepoint": (*read_timepoints(), *(source.timepoints if source else ())),
         "reference": (*read_therapies(), *(source.therapies if source else ())),
     }
-    raise_findings(list(_find_unknown(values, known)))
+    raise_findings([*_find_unknown(values, known), *_find_wrong_threshold(values, source)])
 
 
 def _find_unknown(values: Mapping[str, Value], known: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
@@ -43,3 +50,19 @@ def _find_unknown(values: Mapping[str, Value], known: Mapping[str, tuple[str, ..
         near = get_close_matches(str(value), names, n=1)
         remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}."
         yield Finding("PARAMETER_VALUE", "refuse_file", f"{name} is not a known one", remedy=remedy)
+
+
+def _find_wrong_threshold(values: Mapping[str, Value], source: Source | None) -> Iterator[Finding]:
+    """Find a threshold that is neither a rule nor one of the measure's for single patients."""
+    primary = source.primary if source else {}
+    given = str(values.get("threshold") or "")
+    id = str(values.get("instrument") or primary.get("instrument") or "")
+    if not given or id not in list_instruments():
+        return
+    asked = values.get("variant") or (primary.get("variant") if id == primary.get("instrument") else None)
+    try:
+        instrument = read_instrument(f"{id}:{asked}" if asked else id)
+        if parse_rule(given) is None and instrument.threshold(given).level != "individual":
+            raise FactsError(f"{given!r} is for groups; it says nothing about single patients.")
+    except FactsError as error:
+        yield Finding("PARAMETER_VALUE", "refuse_file", "threshold cannot be used", remedy=str(error))

@@ -11,6 +11,7 @@ from outcomes.views.comparison_tables import (
 )
 from outcomes.views.completeness_map import draw_completeness
 from outcomes.views.cumulative_curve import draw_cumulative
+from outcomes.views.ends import say_ends
 from outcomes.views.flow_chart import draw_flow
 from outcomes.views.forest import draw_forest
 from outcomes.views.model_tables import (
@@ -47,6 +48,7 @@ __all__ = [
     "say_answer",
     "say_comparison",
     "say_counting",
+    "say_ends",
     "say_flow",
     "say_limits",
     "say_methods",

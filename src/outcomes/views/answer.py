@@ -13,8 +13,8 @@ from outcomes.views.amounts import say_amount, say_better, say_between, tells_ap
 from outcomes.views.comparing import allows_for_several, pick_contrasts, pick_reference, pick_time
 from outcomes.views.description import describe_course, describe_groups
 from outcomes.views.labels import Labels, read_labels
-from outcomes.views.outcome_tables import name_rule
 from outcomes.views.released_rows import explain_state, list_rows
+from outcomes.views.rules import cite, find_rule, name_rule
 from outcomes.views.text import capitalise, escape_emphasis, join_words, write_html, write_plain
 from outcomes.views.view import View, build_view
 
@@ -235,7 +235,7 @@ def _matter(
         said = [
             words.say(
                 "sentences.group_threshold", value=f"{cited.value:g}", unit=labels.instrument.unit,
-                source=cited.source.split(",")[0],
+                source=cite(cited),
             )
         ]  # fmt: skip
         for row in (entry for entry in against if tells_apart(entry)):
@@ -263,7 +263,7 @@ def _say_shares(standardised: Release | None, reference: str, labels: Labels) ->
         for group in [*(group for group in labels.order(rows) if group != reference), reference]
     ]
     rule = name_rule(str(rows[reference].level), labels, source=False)
-    threshold = next((e for e in labels.instrument.thresholds if e.id == rows[reference].level), None)
+    threshold = find_rule(str(rows[reference].level), labels)
     noticed = threshold is not None and threshold.kind == "MIC"
     key = "sentences.shares_noticed" if noticed else "sentences.shares"
     return words.say(key, shares=join_words(said), rule=rule[:1].lower() + rule[1:])

@@ -11,8 +11,8 @@ from outcomes.disclosure import Release, read_rules, write_value
 from outcomes.facts import Therapy, Timepoint, read_words
 from outcomes.views.comparing import allows_for_several, list_adjusted, pick_contrasts
 from outcomes.views.labels import Labels, read_labels
-from outcomes.views.outcome_tables import name_rule
 from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
+from outcomes.views.rules import name_rule
 from outcomes.views.table import build_table_view
 from outcomes.views.text import capitalise, join_words
 from outcomes.views.view import View, build_empty_view

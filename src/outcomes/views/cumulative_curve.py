@@ -24,6 +24,7 @@ from outcomes.views.figure import (
 )
 from outcomes.views.labels import WHOLE, Labels, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows
+from outcomes.views.rules import pick_marked, say_marked
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def draw_cumulative(
     cumulative : Release
         Of the analysis ``cumulative``.
     threshold : str, optional
-        Id of a threshold of the instrument to mark; its default one where absent. Only a threshold in points
-        for single patients is drawn.
+        Id of a threshold of the instrument to mark, or a rule such as ``absolute:3``; the default one where
+        absent. Only a threshold in points for single patients is drawn.
     therapies, timepoints : mapping, optional
         Labels to use instead of those that the release names.
 
@@ -62,7 +63,7 @@ def draw_cumulative(
     points = choose_steps(cumulative, time)
     if points.empty:
         return build_empty_view("cumulative", "figure", (cumulative,), explain_absence(cumulative))
-    marked = pick_threshold(labels, threshold)
+    marked = pick_marked(labels, threshold)
     figure = plot_cumulative(points, labels, marked)
     return build_figure_view(
         "cumulative", (cumulative,), save_png(figure), _describe(points, labels, marked, cumulative),
@@ -77,16 +78,6 @@ def choose_steps(cumulative: Release, timepoint: str | None) -> pd.DataFrame:
     shown = shown[shown.groupby("group")["x"].transform("size") > 1]
     own = shown[shown["group"] != WHOLE]
     return (shown if own.empty else own).sort_values(["group", "x"]).reset_index(drop=True)
-
-
-def pick_threshold(labels: Labels, id: str | None = None) -> Threshold | None:
-    """Return the threshold that may be laid over single patients' improvement in points, if there is one."""
-    fitting = [
-        entry
-        for entry in labels.instrument.thresholds
-        if entry.rule == "absolute" and entry.level == "individual" and id in (None, entry.id)
-    ]
-    return next((entry for entry in fitting if entry.default), fitting[0] if fitting else None)
 
 
 def plot_cumulative(points: pd.DataFrame, labels: Labels, threshold: Threshold | None) -> Figure:
@@ -199,12 +190,7 @@ def _caption(points: pd.DataFrame, labels: Labels, threshold: Threshold | None, 
     words = read_words()
     parts = [words.say("views.cumulative_caption", time=labels.time(str(points["timepoint"].iloc[0])))]
     if threshold is not None:
-        parts.append(
-            words.say(
-                "views.cumulative_threshold", value=f"{threshold.value:g}", unit=labels.instrument.unit,
-                source=threshold.source.split(",")[0],
-            )
-        )  # fmt: skip
+        parts.append(say_marked(threshold, labels))
     if release.audience != "team":
         parts.append(words.say("views.cumulative_stops", k=release.k))
     if labels.design != "randomised" and points["group"].nunique() > 1:

@@ -20,6 +20,7 @@ from outcomes.facts import (
     read_timepoints,
     read_words,
 )
+from outcomes.facts.scoring_rule import ValueSet
 from outcomes.views.text import capitalise
 
 #: The group of a result that holds everybody.
@@ -54,9 +55,13 @@ class Labels:
 
     @property
     def measure(self) -> str:
-        """Short name of the measure with its variant: ``NPRS (average)``."""
-        variant = f" ({self.variant.replace('_', ' ')})" if self.variant else ""
-        return f"{self.instrument.short_name}{variant}"
+        """Short name of the measure with its variant: ``NPRS (average)``, an index with its value set."""
+        return name_measure(self.instrument.id, self.variant, short=True)
+
+    @property
+    def value_set(self) -> ValueSet | None:
+        """Value set that made an index of the answers; None for other measures."""
+        return self.instrument.find_value_set(self.variant)
 
     @property
     def span(self) -> str:
@@ -127,6 +132,22 @@ class Labels:
         """Return how a level of a covariate is called."""
         column = read_schema()["episodes"].get(term)
         return str((column.labels or {}).get(level, level) if column else level).replace("_", " ")
+
+
+def name_measure(id: str, variant: str | None, *, short: bool = False) -> str:
+    """Return how a measure with its variant is called; an index with its value set.
+
+    Examples
+    --------
+    >>> name_measure("nprs", "average", short=True), name_measure("eq5d_5l", "uk")
+    ('NPRS (average)', 'EQ-5D-5L index (value set: United Kingdom)')
+    """
+    instrument = read_instrument(id)
+    name = instrument.short_name if short else instrument.name
+    if not variant:
+        return name
+    key = "measure_index" if instrument.find_value_set(variant) else "measure"
+    return read_words().say(f"views.{key}", measure=name, variant=instrument.name_variant(variant))
 
 
 def read_labels(

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure import Release, write_number
-from outcomes.facts import Therapy, Threshold, Timepoint, read_words
+from outcomes.disclosure import Release
+from outcomes.facts import Therapy, Timepoint, read_words
 from outcomes.views.comparing import pick_time
 from outcomes.views.labels import WHOLE, Labels, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
+from outcomes.views.rules import find_rule, name_rule
 from outcomes.views.table import build_table_view
 from outcomes.views.text import capitalise
 from outcomes.views.view import View, build_empty_view
 
 _Rows = list[dict[str, str]]
-_SIGNS = {"<=": "≤", ">=": "≥"}
 
 
 def tabulate_change(
@@ -141,8 +141,22 @@ def tabulate_responders(
     return build_table_view(
         "responders", (responders,), pd.DataFrame(rows, columns=["row", *headings]), headings=headings,
         groups=blocks, stub=words.say("views.table.therapy"), released=held.table,
-        caption=words.say("views.caption.responders", time=labels.time(str(time))),
+        caption=" ".join(_caption_responders(held, labels, str(time))),
     )  # fmt: skip
+
+
+def _caption_responders(held: Release, labels: Labels, time: str) -> Iterator[str]:
+    """Say how to read the shares, where a percentage is not defined, and which rules lie within error."""
+    words = read_words()
+    yield words.say("views.caption.responders", time=labels.time(time))
+    rules = [rule for level in held.table["level"].unique() if (rule := find_rule(str(level), labels))]
+    if any(rule.rule.startswith("percent") for rule in rules):
+        yield words.say("views.caption.responders_undefined")
+    for rule in rules:
+        error = labels.instrument.find_larger_error(rule)
+        if error is not None:
+            values = {"threshold": name_rule(rule.id, labels), "unit": labels.instrument.unit}
+            yield words.say("views.caption.responders_error", error=f"{error:g}", **values)
 
 
 def _merge_withheld(written: Mapping[str, dict[str, str]], whole: str) -> dict[str, dict[str, str]]:
@@ -165,33 +179,6 @@ def _responder_cells(cells: Mapping[Any, Any], group: str, release: Release) -> 
         "due": write_interval(due, release) if due else "",
         "worse": str(worse.display) if worse else "",
     }
-
-
-def name_rule(level: str, labels: Labels, *, source: bool = True) -> str:
-    """Return in words the rule of a responder analysis, by its threshold's id or as written out.
-
-    Parameters
-    ----------
-    level : str
-        Such as ``ostelo-2008-absolute`` or ``percent:30``.
-    labels : Labels
-    source : bool
-        Whether author and year follow.
-    """
-    words = read_words()
-    threshold = next((entry for entry in labels.instrument.thresholds if entry.id == level), None)
-    if threshold is None:
-        return level.replace(":", " ").replace("_", " ")
-    rule = words.say(
-        f"views.table.rule_{threshold.rule}", value=write_number(threshold.value, _decimals(threshold)),
-        unit=labels.instrument.unit, comparison=_SIGNS.get(threshold.comparison, threshold.comparison),
-    )  # fmt: skip
-    short = threshold.source.split(",")[0]
-    return words.say("views.table.rule_source", rule=rule, source=short) if source and short else rule
-
-
-def _decimals(threshold: Threshold) -> int:
-    return len(f"{threshold.value:g}".partition(".")[2])
 
 
 def tabulate_completeness(

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure import Release, write_number
-from outcomes.facts import read_instrument, read_schema, read_words
-from outcomes.views.labels import WHOLE
+from outcomes.facts import read_schema, read_words
+from outcomes.views.labels import WHOLE, name_measure
 from outcomes.views.released_rows import list_rows
 from outcomes.views.statements import describe_origin
 from outcomes.views.table import build_table_view, render_list
@@ -84,7 +84,8 @@ def tabulate_assessed(quality: Release) -> View:
             cells = {row.level if row.statistic == "share_assessed" else "without": row.display
                      for row in list_rows(held.where(outcome=outcome, group=group).table)}  # fmt: skip
             rows.append({"row": _name_group(group), **cells})
-            blocks.append(_name_measure(str(outcome)))
+            id, _, variant = str(outcome).partition(":")
+            blocks.append(name_measure(id, variant))
     headings = {name: say(f"quality.{name}") for name in (*_LEVELS, "without")}
     return build_table_view(
         "assessed", (quality,), pd.DataFrame(rows, columns=["row", *headings]), groups=blocks,
@@ -125,9 +126,3 @@ def _name_group(group: str) -> str:
 def _name_column(term: str) -> str:
     column = read_schema()["episodes"].get(term)
     return capitalise((column.label if column else "") or term.removeprefix("n_").replace("_", " "))
-
-
-def _name_measure(outcome: str) -> str:
-    id, _, variant = outcome.partition(":")
-    name = read_instrument(id).name
-    return f"{name} ({variant.replace('_', ' ')})" if variant else name

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from outcomes.disclosure import Release
-from outcomes.facts import Instrument, Threshold, read_words
+from outcomes.facts import Instrument, Threshold, read_instrument, read_words
 from outcomes.views.amounts import say_better
 from outcomes.views.flow_chart import read_steps
-from outcomes.views.labels import read_labels
+from outcomes.views.labels import Labels, read_labels
+from outcomes.views.rules import SIGNS
 from outcomes.views.table import render_list
 from outcomes.views.text import capitalise, join_words, write_html
 from outcomes.views.view import View, build_view
@@ -66,8 +67,6 @@ def say_limits(
     items += _say_regression(regression_to_mean)
     items += [words.say("sentences.limit_lost"), words.say("sentences.limit_cause")]
     items += [*map(str, change.provenance.get("caveats", ())), *caveats]
-    if not labels.instrument.verified:
-        items.append(words.say("sentences.limit_unverified", instrument=labels.instrument.name))
     releases = (change,) if regression_to_mean is None else (change, regression_to_mean)
     body = "".join(f"<li>{write_html(item)}</li>" for item in dict.fromkeys(items) if item)
     return build_view(
@@ -99,7 +98,7 @@ def say_methods(*releases: Release) -> View:
     """
     words = read_words()
     labels = read_labels(*releases)
-    entries = _describe_instrument(labels.instrument)
+    entries = _describe_instrument(labels)
     rules: Mapping[str, Any] = releases[0].provenance.get("rules", {})
     entries += [(words.say(f"sentences.rule.{key}"), text) for key, text in rules.items() if text]
     told = set()
@@ -119,19 +118,25 @@ def say_methods(*releases: Release) -> View:
 
 def tabulate_instrument(release: Release) -> View:
     """List what is known of the measure: version, range, direction, thresholds with their source."""
-    entries = _describe_instrument(read_labels(release).instrument)
+    entries = _describe_instrument(read_labels(release))
     alt = " ".join(f"{term}: {text}" for term, text in entries)
     return build_view("instrument", "table", (release,), render_list(entries), alt=alt)
 
 
-def _describe_instrument(instrument: Instrument) -> list[tuple[str, str]]:
-    words = read_words()
+def _describe_instrument(labels: Labels) -> list[tuple[str, str]]:
+    words, instrument, value_set = read_words(), labels.instrument, labels.value_set
+    whole = read_instrument(instrument.id)
+    variant = "" if value_set or not labels.variant else f" ({whole.name_variant(labels.variant)})"
     text = words.say(
-        "sentences.instrument_text", name=instrument.name, version=instrument.version, unit=instrument.unit,
-        low=f"{instrument.minimum:g}", high=f"{instrument.maximum:g}", source=instrument.source,
+        "sentences.instrument_text", name=f"{instrument.name}{variant}", unit=instrument.unit,
+        version=instrument.version, low=f"{instrument.minimum:g}", high=f"{instrument.maximum:g}",
+        source=instrument.source,
         direction=words.say(f"sentences.direction_{instrument.direction}"),
     )  # fmt: skip
     entries = [(words.say("sentences.instrument"), text)]
+    if value_set is not None:
+        text = words.say("sentences.value_set_text", label=value_set.label, source=value_set.source)
+        entries.append((words.say("sentences.value_set"), f"{text} {value_set.note}".strip()))
     cited = [_describe_threshold(entry, instrument) for entry in instrument.thresholds if entry.verified]
     if cited:
         entries.append((words.say("sentences.thresholds"), "; ".join(cited)))
@@ -139,12 +144,15 @@ def _describe_instrument(instrument: Instrument) -> list[tuple[str, str]]:
 
 
 def _describe_threshold(threshold: Threshold, instrument: Instrument) -> str:
-    unit = "%" if threshold.rule == "percent" else instrument.unit
-    return read_words().say(
-        f"sentences.threshold_{threshold.rule}", value=f"{threshold.value:g}", unit=unit, kind=threshold.kind,
-        comparison=threshold.comparison, level=threshold.level, source=threshold.source,
+    unit = instrument.unit if threshold.rule == "absolute" else "%"
+    text = read_words().say(
+        f"sentences.threshold_{threshold.rule}", value=f"{threshold.value:g}", unit=unit,
+        comparison=SIGNS[threshold.comparison], source=threshold.source,
+        kind=read_words().say(f"instrument_sheet.thresholds.kind.{threshold.kind}"),
+        level=read_words().say(f"instrument_sheet.thresholds.level.{threshold.level}"),
         population=threshold.population,
     )  # fmt: skip
+    return f"{text} {threshold.note}".strip()
 
 
 def describe_origin(release: Release) -> str:

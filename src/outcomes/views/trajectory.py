@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _PLOT_INCHES = 2.75
 _ROW_INCHES = 0.165
+#: Characters of the axis' label that fit beside the plot in one line.
+_AXIS_CHARACTERS = 36
 #: Time points closer than this part of the whole span are drawn at equal distances instead.
 _CLOSEST = 0.15
 
@@ -199,7 +201,7 @@ def _finish_axes(axes: Axes, axis: _Axis, labels: Labels) -> None:
     axes.set_xlim(min(axis.places.values()) - edge, max(axis.places.values()) + edge)
     axes.margins(y=0.08)
     axes.grid(axis="y")
-    axes.set_ylabel(labels.axis)
+    axes.set_ylabel(wrap_label(labels.axis, _AXIS_CHARACTERS, 2))
 
 
 def _label_ends(axes: Axes, points: pd.DataFrame, groups: Sequence[str], labels: Labels, axis: _Axis) -> None:

@@ -101,7 +101,8 @@ def _refuse_wrong_unit(
             f"most scores lie outside {_describe(measure)}, and all would fit times {factor:g}: "
             "the unit is not the declared one",
             outcome="refuse_file",
-            remedy=f"add scale = ... to its [[file.scores]] (known: {scales}), or correct the file",
+            remedy=f"add scale = ... to its [[file.scores]], or to [file.scales] of a long file (known: "
+            f"{scales}), or correct the file",
         )
     return suspect
 

@@ -10,6 +10,7 @@ import numpy as np
 from outcomes.facts import (
     Source,
     list_instruments,
+    list_loinc_codes,
     read_facts,
     read_instrument,
     read_therapies,
@@ -178,11 +179,8 @@ def list_instrument_spellings() -> dict[str, str]:
     for id in list_instruments():
         instrument = read_instrument(id)
         names = [*instrument.aliases, instrument.name, instrument.short_name, id]
-        names += [code for code, meaning in instrument.loinc.items() if " item " not in meaning]
         spellings |= {simplify_name(name): id for name in names}
-        for variant, subscale in instrument.subscales.items():
-            spellings |= {simplify_name(code): f"{id}:{variant}" for code in subscale.loinc}
-    return spellings
+    return spellings | {simplify_name(code): name for code, name in list_loinc_codes().items()}
 
 
 def map_instruments(part: Part, header: str) -> Coded:

@@ -2,7 +2,7 @@
 
 from outcomes.records.scores.assessments import Assessments, gather_assessments
 from outcomes.records.scores.days import find_stages, find_starts, set_days
-from outcomes.records.scores.measures import Measure, build_measure
+from outcomes.records.scores.measures import Measure, build_measure, say_scales
 
 __all__ = [
     "Assessments",
@@ -11,5 +11,6 @@ __all__ = [
     "find_stages",
     "find_starts",
     "gather_assessments",
+    "say_scales",
     "set_days",
 ]

@@ -19,7 +19,8 @@ from outcomes.records.columns import (
     map_numbers,
     refuse_hazards,
 )
-from outcomes.records.scoring import rescale, score_items
+from outcomes.records.scales import rescale
+from outcomes.records.scoring import score_items
 
 #: Where a score was computed from no items.
 NO_ITEMS = -1
@@ -47,6 +48,12 @@ def build_measure(name: str) -> Measure:
     instrument = read_instrument(name)
     instrument.check_variant(variant)
     return Measure(instrument, variant)
+
+
+def say_scales(instrument: Instrument, as_column: bool = False) -> str:
+    """Return the remedy where nothing says on which of an instrument's scales a score is recorded."""
+    told = " or ".join(f'scale = "{name}" ({it["meaning"]})' for name, it in instrument.scales.items())
+    return f"give it as column = ... and add {told}" if as_column else f"add {told}"
 
 
 @dataclass(frozen=True)
@@ -187,8 +194,12 @@ def _read_long_scores(part: Part) -> ScoreColumn:
     )
     names, codes = _read_measure_names(part)
     measures = tuple(build_measure(name) for name in names)
+    codes = _refuse_undeclared(part, measures, codes)
     rows = np.flatnonzero((numbers.codes >= 0) & (codes >= 0))
     score = numbers.spread(np.nan)[rows]
+    for place, measure in enumerate(measures):
+        own = codes[rows] == place
+        score[own] = rescale(measure.instrument, score[own], _find_scale(part, measure))
     return ScoreColumn(
         part,
         header,
@@ -198,6 +209,25 @@ def _read_long_scores(part: Part) -> ScoreColumn:
         score,
         np.full(len(rows), NO_ITEMS, np.int16),
     )
+
+
+def _find_scale(part: Part, measure: Measure) -> str | None:
+    """Return how a long file records a measure, as declared for its variant or for all."""
+    return part.spec.scales.get(measure.name, part.spec.scales.get(measure.instrument.id))
+
+
+def _refuse_undeclared(part: Part, measures: tuple[Measure, ...], codes: np.ndarray) -> np.ndarray:
+    """Refuse the records of instruments that need their scale declared and have none."""
+    header, codes = part.spec.columns["instrument"], codes.copy()
+    for place, measure in enumerate(measures):
+        if measure.instrument.scale_required and _find_scale(part, measure) is None:
+            rows = codes == place
+            known = ", ".join(f'"{name}" ({it["meaning"]})' for name, it in measure.instrument.scales.items())
+            what = f"{measure.instrument.short_name} is recorded in opposite ways, and nothing says which"
+            remedy = f"add to [file.scales]: {measure.name} = one of {known}"
+            part.refuse_values(header, rows, "SCALE_UNDECLARED", what, whole=True, remedy=remedy)
+            codes[rows] = -1
+    return codes
 
 
 def _read_measure_names(part: Part) -> tuple[list[str], np.ndarray]:
