@@ -29,6 +29,7 @@ _EXPORTS = {
     "compare_at_timepoints": "ancova",
     "compare_over_time": "over_time",
     "describe_baseline": "baseline",
+    "summarise_domains": "domains",
     "summarise_change": "change",
     "check_comparability": "comparability",
     "count_completeness": "completeness",

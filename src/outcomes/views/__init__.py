@@ -5,6 +5,8 @@ from outcomes.views.baseline_table import tabulate_baseline, tabulate_nonrespons
 from outcomes.views.comparison_tables import tabulate_comparability, tabulate_contrasts, tabulate_standardised
 from outcomes.views.completeness_map import draw_completeness
 from outcomes.views.cumulative_curve import draw_cumulative
+from outcomes.views.domain_chart import draw_domains
+from outcomes.views.domain_tables import tabulate_domains
 from outcomes.views.flow_chart import draw_flow
 from outcomes.views.forest import draw_forest
 from outcomes.views.outcome_tables import (
@@ -22,6 +24,7 @@ __all__ = [
     "View",
     "draw_completeness",
     "draw_cumulative",
+    "draw_domains",
     "draw_flow",
     "draw_forest",
     "draw_trajectory",
@@ -38,6 +41,7 @@ __all__ = [
     "tabulate_comparability",
     "tabulate_completeness",
     "tabulate_contrasts",
+    "tabulate_domains",
     "tabulate_effect_sizes",
     "tabulate_instrument",
     "tabulate_nonresponse",
