@@ -124,8 +124,10 @@ def test_the_figure_has_a_mark_for_every_shown_improvement(cohort):
 
 def test_few_patients_are_told_of_nothing():
     small = select_cohort(simulate_clinic(24, seed=2), needs_baseline=False)
-    released = release(summarise_domains(small))
-    for row, sets in zip(released.table.itertuples(), summarise_domains(small).support, strict=True):
+    result = summarise_domains(small)
+    means = result.where(statistic=["n", "n_recorded", "mean_score", "mean_improvement"])
+    released = release(result)
+    for row, sets in zip(released.table.itertuples(), means.support, strict=True):
         assert not row.shown or min(len(codes) for codes in sets.values()) >= 11 or row.estimate == 0
     assert tabulate_domains(released).html
 
@@ -141,3 +143,10 @@ def test_those_of_whom_nothing_is_recorded_are_not_counted_out(records, absent, 
     result = summarise_domains(replace(cohort, records=replace(records, events=events)))
     row = release(result).where(statistic="n_recorded", term="adverse_events", group="usual_care").table
     assert row["shown"].tolist() == [shown]
+
+
+def test_a_measure_of_which_all_gave_the_same_answer_is_withheld():
+    rows = "\n".join(f"p{i} x 5 3" for i in range(40))
+    cohort = build_cohort(f"patient therapy baseline week_6\n{rows}")
+    released = release(summarise_domains(cohort))
+    assert not released.where(statistic=["mean_score", "mean_improvement"]).table["shown"].any()

@@ -64,7 +64,11 @@ def made(tmp_path_factory):
     project = tmp_path_factory.mktemp("project")
     write_clinic(project / "clinic", n_episodes=500, seed=5)
     planted = plant(project / "clinic")
-    asked = [("therapy_comparison", "stakeholder"), ("therapy_comparison", "team"), ("data_quality", "team")]
+    asked = [
+        ("therapy_comparison", "stakeholder"), ("therapy_comparison", "team"), ("data_quality", "team"),
+        ("site_benchmark", "stakeholder"), ("trend", "stakeholder"), ("therapy_profile", "stakeholder"),
+        ("trend", "team"),
+    ]  # fmt: skip
     with within(project):
         reports = [run_report(name, {"audience": who}, path=project / "clinic") for name, who in asked]
     return project, dict(zip(asked, reports, strict=True)), planted

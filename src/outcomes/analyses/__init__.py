@@ -43,7 +43,9 @@ _EXPORTS = {
     "compare_respondents": "nonresponse",
     "bound_regression_to_mean": "regression_to_mean",
     "count_responders": "responders",
+    "compare_sites": "site_funnel",
     "standardise_responders": "standardised",
+    "monitor_periods": "trend",
 }
 
 __all__ = ["list_analyses", "read_analysis", "run_analysis", *sorted(_EXPORTS)]

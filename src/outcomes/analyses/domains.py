@@ -19,7 +19,7 @@ from outcomes.result import Result, build_result
 
 __all__ = ["summarise_domains"]
 
-_SHOWN = ("mean_score", "mean_improvement")
+_SHOWN = ("mean_score", "sd_score", "mean_improvement", "sd_improvement")
 
 
 def summarise_domains(
@@ -45,8 +45,8 @@ def summarise_domains(
         Per group, then for ``all``: the patients (``n``), and per domain of ``facts/domains.toml`` that has
         no analysis or no measure recorded (``term``) how many of them have any score or event of it
         (``n_recorded``). Then per measure (``outcome``; ``level`` its domain), group and time point, the
-        start and the chosen one: ``mean_score``, and at the chosen one ``mean_improvement``, each as
-        `summarise_change` gives them, in the measure's unit.
+        start and the chosen one: ``mean_score, sd_score``, and at the chosen one ``mean_improvement,
+        sd_improvement``, each as `summarise_change` gives them, in the measure's unit.
 
     Raises
     ------

@@ -4,18 +4,23 @@ from outcomes.views.answer import say_answer
 from outcomes.views.baseline_table import tabulate_baseline, tabulate_nonresponse
 from outcomes.views.comparison_tables import tabulate_comparability, tabulate_contrasts, tabulate_standardised
 from outcomes.views.completeness_map import draw_completeness
+from outcomes.views.control_chart import draw_trend
 from outcomes.views.cumulative_curve import draw_cumulative
+from outcomes.views.domain_answer import say_profile
 from outcomes.views.domain_chart import draw_domains
 from outcomes.views.domain_tables import tabulate_domains
 from outcomes.views.flow_chart import draw_flow
 from outcomes.views.forest import draw_forest
+from outcomes.views.funnel import draw_funnel
 from outcomes.views.outcome_tables import (
     tabulate_change,
     tabulate_completeness,
     tabulate_effect_sizes,
     tabulate_responders,
 )
+from outcomes.views.period_tables import say_trend, tabulate_periods
 from outcomes.views.quality_tables import say_counting, tabulate_assessed, tabulate_reading, tabulate_recorded
+from outcomes.views.site_tables import say_sites, tabulate_sites
 from outcomes.views.statements import say_flow, say_limits, say_methods, say_title, tabulate_instrument
 from outcomes.views.trajectory import draw_trajectory
 from outcomes.views.view import View, read_view, write_view
@@ -27,14 +32,19 @@ __all__ = [
     "draw_domains",
     "draw_flow",
     "draw_forest",
+    "draw_funnel",
     "draw_trajectory",
+    "draw_trend",
     "read_view",
     "say_answer",
     "say_counting",
     "say_flow",
     "say_limits",
     "say_methods",
+    "say_profile",
+    "say_sites",
     "say_title",
+    "say_trend",
     "tabulate_assessed",
     "tabulate_baseline",
     "tabulate_change",
@@ -45,9 +55,11 @@ __all__ = [
     "tabulate_effect_sizes",
     "tabulate_instrument",
     "tabulate_nonresponse",
+    "tabulate_periods",
     "tabulate_reading",
     "tabulate_recorded",
     "tabulate_responders",
+    "tabulate_sites",
     "tabulate_standardised",
     "write_view",
 ]
