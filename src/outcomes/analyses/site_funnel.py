@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings as python_warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from outcomes.analyses._covariates import list_covariates
 from outcomes.analyses._declaration import (
     choose_timepoint,
-    explain_no_improvement,
     join_names,
     label_covariate,
     label_timepoint,
@@ -21,11 +20,10 @@ from outcomes.analyses._declaration import (
     trace_provenance,
 )
 from outcomes.analyses._funnel import limit_mean, limit_share, measure_overdispersion
-from outcomes.analyses._grid import NOT_RECORDED, Grid, arrange_grid
-from outcomes.analyses._interval import estimate_mean, estimate_share
+from outcomes.analyses._grid import ALL, NOT_RECORDED, Grid, arrange_grid
+from outcomes.analyses._measured import Measured, measure_outcome
 from outcomes.analyses._regression import build_design, fit_least_squares
 from outcomes.analyses._rows import Rows
-from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
@@ -33,7 +31,6 @@ from outcomes.result import Result, build_result
 
 __all__ = ["compare_sites"]
 
-_MEASURED = ("improvement", "responders")
 #: Multiples to which the numbers of patients along the funnel are rounded, so that none of them is a site's.
 _STEP = 5
 
@@ -45,7 +42,7 @@ class _Site:
     Parameters
     ----------
     seen, due : array of int
-        Positions of its episodes seen with a score at the start, and of those due.
+        Positions of its episodes with an outcome, and of those due.
     adjusted : float
         Its outcome, had it the case mix of all named sites.
     """
@@ -54,6 +51,31 @@ class _Site:
     seen: np.ndarray
     due: np.ndarray
     adjusted: float = np.nan
+
+
+@dataclass(frozen=True)
+class _Funnel:
+    """Where a site would lie by chance alone, were all sites alike.
+
+    Parameters
+    ----------
+    target, sd : float
+        Mean and standard deviation of a patient's outcome.
+    widening : float
+        Factor on the limits' distance from the target.
+    is_share : bool
+    """
+
+    target: float
+    sd: float
+    widening: float
+    is_share: bool
+
+    def limit(self, n: np.ndarray, level: float) -> np.ndarray:
+        """Return the lower and upper limits for numbers of patients, shape (2, n)."""
+        if self.is_share:
+            return limit_share(self.target, n, level, self.widening)
+        return limit_mean(self.target, self.sd, n, level, self.widening)
 
 
 def compare_sites(
@@ -103,31 +125,27 @@ def compare_sites(
     """
     if by not in ("site", "therapist"):
         raise AnalysisError(f"Sites are compared by site or therapist, not by {by!r}.")
-    if measured not in _MEASURED:
-        raise AnalysisError(f"Sites are compared on {' or '.join(_MEASURED)}, not on {measured!r}.")
     timepoint = choose_timepoint(cohort, timepoint)
-    reason = explain_no_improvement(cohort)
-    if reason:
-        return build_result(
-            "site_funnel", [], method=reason, warnings=[reason], provenance=trace_provenance(cohort)
-        )
     grid = arrange_grid(cohort, by)
+    outcome = measure_outcome(cohort, grid, timepoint, measured, threshold)
+    provenance = trace_provenance(cohort)
+    if outcome.reason:
+        return build_result(
+            "site_funnel", [], method=outcome.reason, warnings=[outcome.reason], provenance=provenance
+        )
     rows = Rows(outcome=cohort.outcome, timepoint=timepoint, term=by)
-    sites, why = _name_sites(rows, cohort, grid, timepoint)
-    outcome, rule = _measure(cohort, grid, timepoint, measured, threshold)
-    if outcome is None:
-        why = say("responders.none", instrument=cohort.instrument.short_name)
+    sites, why = _name_sites(rows, outcome)
     spread = say("site_funnel.spread_none")
-    if not why and outcome is not None:
-        why, spread = _set_side_by_side(rows, cohort, grid, sites, outcome, measured, rule)
+    if not why:
+        why, spread = _set_side_by_side(rows, cohort, outcome, sites)
     names = join_names(label_covariate(entry.name) for entry in list_covariates(cohort, grid))
     method = say(
         f"site_funnel.method_{measured}", time=label_timepoint(cohort, timepoint), covariates=names,
-        rule=rule, **_read_needs(),
+        rule=outcome.rule, **_read_needs(),
     )  # fmt: skip
     return build_result(
-        "site_funnel", rows.table, support=rows.support, provenance=trace_provenance(cohort),
-        method=f"{method} {spread}", warnings=[*([why] if why else []), say("site_funnel.description")],
+        "site_funnel", rows.table, support=rows.support, provenance=provenance, method=f"{method} {spread}",
+        warnings=[*([why] if why else []), say("site_funnel.description")],
         estimand=state_estimand(cohort, f"site_funnel.summary_{measured}", [timepoint]),
     )  # fmt: skip
 
@@ -141,97 +159,80 @@ def _read_needs() -> dict[str, str]:
     }
 
 
-def _name_sites(rows: Rows, cohort: Cohort, grid: Grid, timepoint: str) -> tuple[list[_Site], str]:
-    """Count the sites and return those that may be named, and why none may, if so."""
-    rules, column = read_facts("monitoring")["sites"], grid.column(timepoint)
-    usable = grid.seen[:, column] & grid.based
+def _name_sites(rows: Rows, outcome: Measured) -> tuple[list[_Site], str]:
+    """Count the sites and return those that may be named, and why they are not set side by side, if so."""
+    rules, grid = read_facts("monitoring")["sites"], outcome.grid
     found: dict[str, list[_Site]] = {"named": [], "few_patients": [], "incomplete": []}
     for name, members in list(grid.members())[:-1]:
         if name == NOT_RECORDED:
             continue
-        due = members[grid.due[members, column]]
-        site = _Site(name, members[usable[members]], due)
-        complete = len(due) > 0 and grid.seen[due, column].mean() >= rules["share_seen"]["at_least"]
+        site = _Site(name, outcome.find_seen(members), outcome.find_due(members))
+        share = grid.seen[site.due, outcome.column].mean() if len(site.due) else 0.0
         few = len(grid.patients(site.seen)) < rules["n_seen"]["at_least"]
+        complete = share >= rules["share_seen"]["at_least"]
         found["few_patients" if few else "named" if complete else "incomplete"].append(site)
     for level, sites in found.items():
         # The patients of the sites that are not named may be few: nothing is said of their number.
         nobody = np.array([], dtype=int)
         rows.add(
-            {"all": nobody}, statistic="n_sites", level=level, group="all", estimate=len(sites), n=0,
+            {"all": nobody},
+            statistic="n_sites",
+            level=level,
+            group=ALL,
+            estimate=len(sites),
+            n=0,
             unit="sites",
-        )  # fmt: skip
+        )
     if not any(found.values()):
         return [], say("site_funnel.not_recorded")
-    if len(found["named"]) < rules["number"]["at_least"]:
-        return found["named"], say("site_funnel.few_sites", **_read_needs())
-    return found["named"], ""
+    few_sites = len(found["named"]) < rules["number"]["at_least"]
+    return found["named"], say("site_funnel.few_sites", **_read_needs()) if few_sites else ""
 
 
-def _measure(
-    cohort: Cohort, grid: Grid, timepoint: str, measured: str, threshold: str | None
-) -> tuple[np.ndarray | None, str]:
-    """Return each episode's outcome (missing where it has none) and the rule in words."""
-    column = grid.column(timepoint)
-    if measured == "improvement":
-        return grid.improvement[:, column], ""
-    chosen = choose_threshold(cohort, threshold)
-    if chosen is None:
-        return None, ""
-    improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
-    return np.where(defined, improved.astype(float), np.nan), describe_threshold(cohort, chosen)
-
-
-def _set_side_by_side(
-    rows: Rows, cohort: Cohort, grid: Grid, sites: list[_Site], outcome: np.ndarray, measured: str, rule: str
-) -> tuple[str, str]:
+def _set_side_by_side(rows: Rows, cohort: Cohort, outcome: Measured, sites: list[_Site]) -> tuple[str, str]:
     """Add the rows of the named sites; return why there are none, if so, and how limits were widened."""
-    sites = [_Site(site.name, site.seen[~np.isnan(outcome[site.seen])], site.due) for site in sites]
+    grid, values = outcome.grid, outcome.values
     fitted = np.sort(np.concatenate([site.seen for site in sites]))
-    expected, sd = _expect(cohort, grid, fitted, outcome, measured)
+    expected, sd = _expect(cohort, grid, fitted, values, outcome.is_share)
     if expected is None:
         return say("site_funnel.not_estimated"), say("site_funnel.spread_none")
-    target = float(outcome[fitted].mean())
-    adjusted = []
-    for site in sites:
-        had, would = float(outcome[site.seen].mean()), float(expected[site.seen].mean())
-        value = target + had - would if measured == "improvement" else min(1.0, target * had / would)
-        adjusted.append(_Site(site.name, site.seen, site.due, value))
-    n = np.array([len(grid.patients(site.seen)) for site in adjusted], dtype=float)
-    z = (np.array([site.adjusted for site in adjusted]) - target) / (sd / np.sqrt(n))
+    target = float(values[fitted].mean())
+    sites = [replace(site, adjusted=_adjust(site, values, expected, target, outcome)) for site in sites]
+    n = np.array([len(grid.patients(site.seen)) for site in sites], dtype=float)
+    z = (np.array([site.adjusted for site in sites]) - target) / (sd / np.sqrt(n))
     widening, spread = _widen(rows, grid, fitted, z)
+    funnel = _Funnel(target, sd, widening, outcome.is_share)
     limits = {
-        level: _limit(target, sd, n, level, widening, measured)
-        for level in read_facts("monitoring")["sites"]["limits"]["levels"]
+        level: funnel.limit(n, level) for level in read_facts("monitoring")["sites"]["limits"]["levels"]
     }
-    for place, site in enumerate(adjusted):
+    for place, site in enumerate(sites):
         inside = {level: ends[:, place] for level, ends in limits.items()}
-        _add_site(rows, grid, site, outcome, measured, _find_position(site.adjusted, inside))
-    _add_whole(rows, grid, fitted, outcome, measured)
-    _add_limits(rows, grid, fitted, outcome, target, sd, float(n.max()), widening, measured)
+        _add_site(rows, outcome, site, _find_position(site.adjusted, inside))
+    outcome.add_observed(rows, fitted, group=ALL)
+    _add_limits(rows, outcome, fitted, funnel, float(n.max()))
     return "", spread
 
 
 def _expect(
-    cohort: Cohort, grid: Grid, fitted: np.ndarray, outcome: np.ndarray, measured: str
+    cohort: Cohort, grid: Grid, fitted: np.ndarray, values: np.ndarray, is_share: bool
 ) -> tuple[np.ndarray | None, float]:
     """Return what each episode would be expected to have, and a patient's standard deviation around it."""
-    design = build_design(grid, list_covariates(cohort, grid), fitted, ("all",))
-    held = outcome[fitted]
+    design = build_design(grid, list_covariates(cohort, grid), fitted, (ALL,))
+    held = values[fitted]
     if len(fitted) <= design.columns.shape[1] + 1 or np.ptp(held) == 0:
         return None, np.nan
-    expected = np.full(len(outcome), np.nan)
-    if measured == "improvement":
-        fit = fit_least_squares(design.columns, held)
-        if not fit.variance > 1e-20 * held.var():
+    expected = np.full(len(values), np.nan)
+    if is_share:
+        chance = _predict_shares(design.columns, held)
+        if chance is None:
             return None, np.nan
-        expected[fitted] = held - fit.residuals
-        return expected, float(np.sqrt(fit.variance))
-    chance = _predict_shares(design.columns, held)
-    if chance is None:
+        expected[fitted] = chance
+        return expected, float(np.sqrt(held.mean() * (1 - held.mean())))
+    fit = fit_least_squares(design.columns, held)
+    if not fit.variance > 1e-20 * held.var():
         return None, np.nan
-    expected[fitted] = chance
-    return expected, float(np.sqrt(held.mean() * (1 - held.mean())))
+    expected[fitted] = held - fit.residuals
+    return expected, float(np.sqrt(fit.variance))
 
 
 def _predict_shares(columns: np.ndarray, improved: np.ndarray) -> np.ndarray | None:
@@ -248,6 +249,12 @@ def _predict_shares(columns: np.ndarray, improved: np.ndarray) -> np.ndarray | N
     return np.asarray(fit.fittedvalues) if fit.converged else None
 
 
+def _adjust(site: _Site, values: np.ndarray, expected: np.ndarray, target: float, outcome: Measured) -> float:
+    """Return a site's outcome by indirect standardisation."""
+    had, would = float(values[site.seen].mean()), float(expected[site.seen].mean())
+    return min(1.0, target * had / would) if outcome.is_share else target + had - would
+
+
 def _widen(rows: Rows, grid: Grid, fitted: np.ndarray, z: np.ndarray) -> tuple[float, str]:
     """Return the factor by which limits are widened, and the sentence that says so."""
     rules = read_facts("monitoring")["sites"]["overdispersion"]
@@ -258,23 +265,14 @@ def _widen(rows: Rows, grid: Grid, fitted: np.ndarray, z: np.ndarray) -> tuple[f
     rows.add(
         {"all": patients},
         statistic="overdispersion",
-        group="all",
+        group=ALL,
         estimate=found,
         n=len(patients),
         unit="ratio",
     )
     widening = float(np.sqrt(max(1.0, found)))
     key = "spread_wide" if widening > 1 else "spread_chance"
-    tail = percent(rules["winsorised"])
-    return widening, say(f"site_funnel.{key}", factor=f"{widening:.2f}", tail=tail)
-
-
-def _limit(
-    target: float, sd: float, n: np.ndarray, level: float, widening: float, measured: str
-) -> np.ndarray:
-    if measured == "improvement":
-        return limit_mean(target, sd, n, level, widening)
-    return limit_share(target, n, level, widening)
+    return widening, say(f"site_funnel.{key}", factor=f"{widening:.2f}", tail=percent(rules["winsorised"]))
 
 
 def _find_position(value: float, limits: Mapping[float, np.ndarray]) -> str:
@@ -288,66 +286,30 @@ def _find_position(value: float, limits: Mapping[float, np.ndarray]) -> str:
     return "within"
 
 
-def _add_site(rows: Rows, grid: Grid, site: _Site, outcome: np.ndarray, measured: str, position: str) -> None:
-    sets = _support(grid, site.seen, outcome, measured)
-    statistic = "adjusted_improvement" if measured == "improvement" else "adjusted_share_improved"
-    n, unit = len(sets["all"]), "proportion" if measured == "responders" else None
-    shared = {"unit": unit} if unit else {}
-    rows.add(sets, statistic=statistic, group=site.name, estimate=site.adjusted, n=n, **shared)
-    _add_observed(rows, grid, site.seen, outcome, measured, site.name)
-    seen = grid.status[site.due, grid.timepoints.index(str(rows.shared["timepoint"]))] == 0
-    due = {
-        "all": grid.patients(site.due), "with": grid.patients(site.due[seen]),
-        "without": grid.patients(site.due[~seen]),
-    }  # fmt: skip
-    share = estimate_share(int(seen.sum()), len(site.due), len(due["all"]), 0.95)
-    rows.add(due, statistic="share_seen", group=site.name, **share, unit="proportion")
+def _add_site(rows: Rows, outcome: Measured, site: _Site, position: str) -> None:
+    sets = outcome.support(site.seen)
+    name, n = outcome.name("adjusted_improvement", "adjusted_share_improved"), len(sets["all"])
+    rows.add(sets, **name, group=site.name, estimate=site.adjusted, n=n)
+    outcome.add_observed(rows, site.seen, group=site.name)
+    outcome.add_share_seen(rows, site.due, group=site.name)
     rows.add(
-        {"all": sets["all"]}, statistic="position", group=site.name, level=position, estimate=1.0, n=n,
+        {"all": sets["all"]},
+        statistic="position",
+        group=site.name,
+        level=position,
+        estimate=1.0,
+        n=n,
         unit="",
-    )  # fmt: skip
+    )
 
 
-def _support(grid: Grid, seen: np.ndarray, outcome: np.ndarray, measured: str) -> dict[str, np.ndarray]:
-    sets = {"all": grid.patients(seen)}
-    if measured == "responders":
-        has = outcome[seen] == 1
-        sets |= {"with": grid.patients(seen[has]), "without": grid.patients(seen[~has])}
-    return sets
-
-
-def _add_observed(
-    rows: Rows, grid: Grid, seen: np.ndarray, outcome: np.ndarray, measured: str, group: str
-) -> None:
-    sets = _support(grid, seen, outcome, measured)
-    if measured == "improvement":
-        mean = estimate_mean(outcome[seen], grid.patient[seen], 0.95, grid.one_each)
-        if mean["state"] == "boundary":
-            mean["std_error"] = 0.0  # whoever all have the same is not shown
-        rows.add(sets, statistic="mean_improvement", group=group, **mean)
-        return
-    share = estimate_share(int(outcome[seen].sum()), len(seen), len(sets["all"]), 0.95)
-    rows.add(sets, statistic="share_improved", group=group, **share, unit="proportion")
-
-
-def _add_whole(rows: Rows, grid: Grid, fitted: np.ndarray, outcome: np.ndarray, measured: str) -> None:
-    _add_observed(rows, grid, fitted, outcome, measured, "all")
-
-
-def _add_limits(
-    rows: Rows, grid: Grid, fitted: np.ndarray, outcome: np.ndarray, target: float, sd: float, largest: float,
-    widening: float, measured: str,
-) -> None:  # fmt: skip
-    sets = _support(grid, fitted, outcome, measured)
-    statistic = "funnel_limit" if measured == "improvement" else "funnel_limit_share"
-    shared = {"unit": "proportion"} if measured == "responders" else {}
-    numbers = _choose_numbers(largest)
+def _add_limits(rows: Rows, outcome: Measured, fitted: np.ndarray, funnel: _Funnel, largest: float) -> None:
+    sets, numbers = outcome.support(fitted), _choose_numbers(largest)
+    name = outcome.name("funnel_limit", "funnel_limit_share")
     for level in read_facts("monitoring")["sites"]["limits"]["levels"]:
-        low, high = _limit(target, sd, numbers, level, widening, measured)
-        for place, x in enumerate(numbers):
+        for x, low, high in zip(numbers, *funnel.limit(numbers, level), strict=True):
             rows.add(
-                sets, statistic=statistic, group="all", level=f"{100 * level:g}", x=x, estimate=target,
-                conf_low=low[place], conf_high=high[place], n=len(sets["all"]), **shared,
+                sets, **name, group=ALL, level=f"{100 * level:g}", x=x, estimate=funnel.target, conf_low=low, conf_high=high, n=len(sets["all"]),
             )  # fmt: skip
 
 

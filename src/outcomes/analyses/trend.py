@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,16 +10,14 @@ import pandas as pd
 from outcomes.analyses._control_chart import Signal, find_signals
 from outcomes.analyses._declaration import (
     choose_timepoint,
-    explain_no_improvement,
     label_timepoint,
     say,
     trace_provenance,
 )
 from outcomes.analyses._grid import ALL, Grid, arrange_grid
-from outcomes.analyses._interval import estimate_share
+from outcomes.analyses._measured import Measured, measure_outcome
 from outcomes.analyses._rows import Rows
-from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
-from outcomes.cohort import STATUSES, Cohort
+from outcomes.cohort import Cohort
 from outcomes.cohort.grid import find_bounds
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
@@ -28,7 +25,6 @@ from outcomes.result import Result, build_result
 
 __all__ = ["monitor_periods"]
 
-_MEASURED = ("improvement", "responders")
 _FREQUENCIES = {"month": "M", "quarter": "Q", "year": "Y"}
 
 
@@ -114,28 +110,25 @@ def monitor_periods(
     sizes = read_facts("monitoring")["periods"]["sizes"]
     if every not in sizes:
         raise AnalysisError(f"Periods are a {', a '.join(sizes)}; {every!r} is none of them.")
-    if measured not in _MEASURED:
-        raise AnalysisError(f"Periods are followed by {' or '.join(_MEASURED)}, not by {measured!r}.")
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort)
-    outcome, rule, reason = _measure(cohort, grid, timepoint, measured, threshold)
-    starts = pd.to_datetime(grid.episodes["start_date"]) if "start_date" in grid.episodes else None
-    if not reason and (starts is None or starts.isna().all()):
-        reason = say("trend.no_dates")
-    if reason or starts is None:
+    outcome = measure_outcome(cohort, grid, timepoint, measured, threshold)
+    starts = pd.to_datetime(grid.episodes.get("start_date", pd.Series(pd.NaT, grid.episodes.index)))
+    reason = outcome.reason or (say("trend.no_dates") if starts.isna().all() else "")
+    if reason:
         return build_result(
             "trend", [], method=reason, warnings=[reason], provenance=trace_provenance(cohort)
         )
-    periods = _divide(cohort, grid, starts, outcome, every, timepoint)
+    periods = _divide(cohort, outcome, starts, every, timepoint)
     rows = Rows(outcome=cohort.outcome, timepoint=timepoint)
-    chart = _set_limits(periods, outcome, measured, every)
-    _add_periods(rows, grid, periods, outcome, measured, timepoint)
+    chart = _set_limits(periods, outcome, every)
+    _add_periods(rows, outcome, periods)
     if chart is not None:
-        _add_chart(rows, grid, periods, chart, outcome, measured)
+        _add_chart(rows, outcome, periods, chart)
     facts = read_facts("monitoring")["periods"]
     method = say(
         f"trend.method_{measured}", time=label_timepoint(cohort, timepoint),
-        every=say(f"trend.every.{every}"), baseline=facts["baseline"][every], rule=rule,
+        every=say(f"trend.every.{every}"), baseline=facts["baseline"][every], rule=outcome.rule,
         source=facts["rules"]["source"],
         **{key: facts["rules"][key] for key in ("shift", "trend", "name")},
     )  # fmt: skip
@@ -146,46 +139,25 @@ def monitor_periods(
     )  # fmt: skip
 
 
-def _measure(
-    cohort: Cohort, grid: Grid, timepoint: str, measured: str, threshold: str | None
-) -> tuple[np.ndarray, str, str]:
-    """Return each episode's outcome (missing where it has none), the rule in words, and why there is none."""
-    column = grid.column(timepoint)
-    nothing = np.full(len(grid.patient), np.nan)
-    reason = explain_no_improvement(cohort)
-    if reason:
-        return nothing, "", reason
-    if measured == "improvement":
-        return grid.improvement[:, column], "", ""
-    chosen = choose_threshold(cohort, threshold)
-    if chosen is None:
-        return nothing, "", say("responders.none", instrument=cohort.instrument.short_name)
-    improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
-    return np.where(defined, improved.astype(float), np.nan), describe_threshold(cohort, chosen), ""
-
-
 def _divide(
-    cohort: Cohort, grid: Grid, starts: pd.Series, outcome: np.ndarray, every: str, timepoint: str
+    cohort: Cohort, outcome: Measured, starts: pd.Series, every: str, timepoint: str
 ) -> list[_Period]:
     """Return the periods in order, those of whom anybody was seen."""
+    grid = outcome.grid
     period = starts.dt.to_period(_FREQUENCIES[every]).reset_index(drop=True)
     closes = _find_closing(cohort, grid, timepoint)
     needed = read_facts("monitoring")["periods"]["baseline"][every]
-    column, periods, n_closed = grid.column(timepoint), list[_Period](), 0
+    periods, n_closed = list[_Period](), 0
     for name in sorted(period.dropna().unique()):
         members = np.flatnonzero((period == name).to_numpy(dtype=bool))
-        seen = members[~np.isnan(outcome[members])]
+        seen, due = outcome.find_seen(members), outcome.find_due(members)
         if not len(seen):
             continue
-        open_ = name.end_time > closes or not grid.due[members, column].all()
-        role = "open" if open_ else "baseline" if n_closed < needed else "later"
-        n_closed += not open_
-        periods.append(
-            _Period(
-                str(name), role, seen, members[grid.due[members, column]], float(outcome[seen].mean()),
-                grid.patients(seen),
-            )
-        )  # fmt: skip
+        is_open = name.end_time > closes or len(due) < len(members)
+        role = "open" if is_open else "baseline" if n_closed < needed else "later"
+        n_closed += not is_open
+        value = float(outcome.values[seen].mean())
+        periods.append(_Period(str(name), role, seen, due, value, grid.patients(seen)))
     return periods
 
 
@@ -202,14 +174,14 @@ def _find_closing(cohort: Cohort, grid: Grid, timepoint: str) -> pd.Timestamp:
     return taken - pd.Timedelta(days=float(closes)) + pd.Timedelta(days=1)
 
 
-def _set_limits(periods: list[_Period], outcome: np.ndarray, measured: str, every: str) -> _Chart | None:
+def _set_limits(periods: list[_Period], outcome: Measured, every: str) -> _Chart | None:
     """Return the chart that the baseline periods give; None where they are too few or all alike."""
     baseline = [period for period in periods if period.role == "baseline"]
     if len(baseline) < read_facts("monitoring")["periods"]["baseline"][every]:
         return None
-    values = [outcome[period.seen] for period in baseline]
+    values = [outcome.values[period.seen] for period in baseline]
     centre = float(np.concatenate(values).mean())
-    if measured == "responders":
+    if outcome.is_share:
         sd = float(np.sqrt(centre * (1 - centre)))
     else:
         free = sum(len(held) - 1 for held in values)
@@ -218,78 +190,50 @@ def _set_limits(periods: list[_Period], outcome: np.ndarray, measured: str, ever
     return _Chart(centre, sd) if sd > 0 else None
 
 
-def _add_periods(
-    rows: Rows, grid: Grid, periods: list[_Period], outcome: np.ndarray, measured: str, timepoint: str
-) -> None:
-    column, seen = grid.column(timepoint), STATUSES.index("seen")
+def _add_periods(rows: Rows, outcome: Measured, periods: list[_Period]) -> None:
     for period in periods:
-        sets = _support(grid, period.seen, outcome, measured)
+        held = outcome.values[period.seen]
+        # An error of 0 says that all had the same, which is not shown.
+        error = float(held.std(ddof=1) / np.sqrt(len(held))) if len(held) > 1 else np.nan
         rows.add(
-            sets, **_name(measured), term=period.role, group=period.name, estimate=period.value,
-            n=len(sets["all"]), std_error=_measure_error(outcome[period.seen]),
+            outcome.support(period.seen), **outcome.name("mean_improvement", "share_improved"),
+            term=period.role, group=period.name, estimate=period.value, n=len(period.patients),
+            std_error=error,
         )  # fmt: skip
-        if period.role == "open":
-            continue
-        found = grid.status[period.due, column] == seen
-        due = {
-            "all": grid.patients(period.due), "with": grid.patients(period.due[found]),
-            "without": grid.patients(period.due[~found]),
-        }  # fmt: skip
-        share = estimate_share(int(found.sum()), len(period.due), len(due["all"]), 0.95)
-        rows.add(due, statistic="share_seen", group=period.name, **share, unit="proportion")
+        if period.role != "open":
+            outcome.add_share_seen(rows, period.due, group=period.name)
 
 
-def _measure_error(values: np.ndarray) -> float:
-    """Return the standard error of a mean; of 0, whoever all have the same is not shown."""
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
-
-
-def _name(measured: str, prefix: str = "") -> dict[str, Any]:
-    if measured == "improvement":
-        return {"statistic": prefix or "mean_improvement"}
-    return {"statistic": f"{prefix}_share" if prefix else "share_improved", "unit": "proportion"}
-
-
-def _support(grid: Grid, seen: np.ndarray, outcome: np.ndarray, measured: str) -> dict[str, np.ndarray]:
-    sets = {"all": grid.patients(seen)}
-    if measured == "responders":
-        has = outcome[seen] == 1
-        sets |= {"with": grid.patients(seen[has]), "without": grid.patients(seen[~has])}
-    return sets
-
-
-def _add_chart(
-    rows: Rows, grid: Grid, periods: list[_Period], chart: _Chart, outcome: np.ndarray, measured: str
-) -> None:
+def _add_chart(rows: Rows, outcome: Measured, periods: list[_Period], chart: _Chart) -> None:
     facts = read_facts("monitoring")["periods"]
     whole = np.concatenate([period.seen for period in periods if period.role == "baseline"])
-    sets = _support(grid, whole, outcome, measured)
-    rows.add(sets, **_name(measured), term="baseline", group=ALL, estimate=chart.centre, n=len(sets["all"]))
+    sets = outcome.support(whole)
+    rows.add(
+        sets, **outcome.name("mean_improvement", "share_improved"), term="baseline", group=ALL,
+        estimate=chart.centre, n=len(sets["all"]),
+    )  # fmt: skip
     multiple, width = int(facts["limits"]["multiple"]), float(facts["limits"]["standard_errors"])
-    ends = (0.0, 1.0) if measured == "responders" else (-np.inf, np.inf)
+    ends = (0.0, 1.0) if outcome.is_share else (-np.inf, np.inf)
     closed = [period for period in periods if period.role != "open"]
-    for period in closed:
-        margin = width * chart.measure_error(len(period.patients), multiple)
-        low, high = np.clip([chart.centre - margin, chart.centre + margin], *ends)
+    errors = [chart.measure_error(len(period.patients), multiple) for period in closed]
+    for period, error in zip(closed, errors, strict=True):
+        low, high = np.clip([chart.centre - width * error, chart.centre + width * error], *ends)
         rows.add(
-            _support(grid, period.seen, outcome, measured), **_name(measured, "control_limit"),
+            outcome.support(period.seen), **outcome.name("control_limit", "control_limit_share"),
             group=period.name, estimate=chart.centre, conf_low=low, conf_high=high, n=len(period.patients),
         )  # fmt: skip
-    errors = [chart.measure_error(len(period.patients), multiple) for period in closed]
     z = [(period.value - chart.centre) / error for period, error in zip(closed, errors, strict=True)]
-    signals = find_signals(z, [period.value for period in closed], {**facts["rules"], **facts["limits"]})
-    for signal in signals:
-        _add_signal(rows, grid, closed, signal, outcome, measured)
+    values = [period.value for period in closed]
+    for signal in find_signals(z, values, {**facts["rules"], **facts["limits"]}):
+        _add_signal(rows, outcome, closed, signal)
 
 
-def _add_signal(
-    rows: Rows, grid: Grid, closed: list[_Period], signal: Signal, outcome: np.ndarray, measured: str
-) -> None:
+def _add_signal(rows: Rows, outcome: Measured, closed: list[_Period], signal: Signal) -> None:
     """Add a signal; it tells something of every period that makes it, so each must have patients enough."""
     period = closed[signal.point]
     sets = {"all": period.patients}
     for place in signal.points:
-        held = _support(grid, closed[place].seen, outcome, measured)
+        held = outcome.support(closed[place].seen)
         sets |= {f"{name}_{closed[place].name}": patients for name, patients in held.items()}
     rows.add(
         sets, statistic="signal", group=period.name, level=signal.rule, unit="",

@@ -12,11 +12,11 @@ from outcomes.views.figure import (
     apply_style,
     darken,
     measure_text,
+    name_lines,
     open_figure,
     place_axes,
     read_style,
     save_png,
-    spread_apart,
 )
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.period_tables import (
@@ -152,13 +152,7 @@ def _draw_limits(axes: Axes, trend: Release, places: dict[str, int], factor: flo
             )
         if limits:
             ends.append((getattr(limits[-1], end) * factor, words.say(f"views.periods.{name}")))
-    low, high = axes.get_ylim()
-    gap = (high - low) / (axes.get_window_extent().height / axes.figure.dpi) * style["small_size"] / 72 * 1.2
-    for (_, text), y in zip(ends, spread_apart([value for value, _ in ends], gap), strict=True):
-        axes.annotate(
-            text, xy=(1, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
-            va="center", size=style["small_size"], color=style["soft"], annotation_clip=False,
-        )  # fmt: skip
+    name_lines(axes, ends)
     baseline = [places[str(row.group)] for row in list_rows(list_periods(trend)) if row.term == "baseline"]
     axes.axvspan(min(baseline) - 0.5, max(baseline) + 0.5, color=style["line"], alpha=0.45, zorder=0, lw=0)
     axes.text(

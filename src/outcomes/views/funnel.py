@@ -14,6 +14,7 @@ from outcomes.views.figure import (
     cut_label,
     darken,
     measure_text,
+    name_lines,
     open_figure,
     place_axes,
     read_style,
@@ -111,19 +112,7 @@ def _draw_limits(axes: Axes, limits: pd.DataFrame, factor: float) -> None:
     ends.append((target, words.say("views.sites.mean")))
     axes.set_xlim(0, float(limits["x"].max()))
     axes.margins(y=0.06)
-    _label_lines(axes, ends)
-
-
-def _label_lines(axes: Axes, ends: list[tuple[float, str]]) -> None:
-    """Name the lines at their right end, kept apart."""
-    style = read_style()
-    low, high = axes.get_ylim()
-    gap = (high - low) / (axes.get_window_extent().height / axes.figure.dpi) * style["small_size"] / 72 * 1.2
-    for (_, text), y in zip(ends, spread_apart([value for value, _ in ends], gap), strict=True):
-        axes.annotate(
-            text, xy=(1, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
-            va="center", size=style["small_size"], color=style["soft"], annotation_clip=False,
-        )  # fmt: skip
+    name_lines(axes, ends)
 
 
 def _draw_sites(axes: Axes, shown: pd.DataFrame, positions: pd.Series, factor: float) -> None:
