@@ -309,7 +309,8 @@ def _add_limits(rows: Rows, outcome: Measured, fitted: np.ndarray, funnel: _Funn
     for level in read_facts("monitoring")["sites"]["limits"]["levels"]:
         for x, low, high in zip(numbers, *funnel.limit(numbers, level), strict=True):
             rows.add(
-                sets, **name, group=ALL, level=f"{100 * level:g}", x=x, estimate=funnel.target, conf_low=low, conf_high=high, n=len(sets["all"]),
+                sets, **name, group=ALL, level=f"{100 * level:g}", x=x, estimate=funnel.target,
+                conf_low=low, conf_high=high, n=len(sets["all"]),
             )  # fmt: skip
 
 

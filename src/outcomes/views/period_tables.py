@@ -169,6 +169,13 @@ def _say_signals(trend: Release, limited: bool) -> list[str]:
             named = join_words([f"**{name_period(str(point))}**" for point in points])
             texts.append(words.say(f"views.periods.change_{side}", periods=named))
     if not texts:
-        # A signal that rests on a withheld period was removed, so that nobody can say there was none.
-        return [words.say(f"views.periods.no_signal{'_shown' if trend.n_withheld else ''}")]
+        return [words.say(f"views.periods.no_signal{'_shown' if _may_hide_signals(trend) else ''}")]
     return [*texts, words.say("views.periods.caution")]
+
+
+def _may_hide_signals(trend: Release) -> bool:
+    """Return whether a signal may have been removed with a period that is withheld or holds all or nobody."""
+    closed = list_periods(trend)
+    closed = closed[closed["term"] != "open"]
+    full = (closed["unit"] == "proportion") & closed["estimate"].isin([0, 1])
+    return trend.audience != "team" and bool((~closed["shown"] | full).any())
