@@ -29,6 +29,7 @@ _EXPORTS = {
     "compare_at_timepoints": "ancova",
     "compare_over_time": "over_time",
     "describe_baseline": "baseline",
+    "summarise_domains": "domains",
     "summarise_change": "change",
     "check_comparability": "comparability",
     "count_completeness": "completeness",
@@ -43,7 +44,9 @@ _EXPORTS = {
     "compare_respondents": "nonresponse",
     "bound_regression_to_mean": "regression_to_mean",
     "count_responders": "responders",
+    "compare_sites": "site_funnel",
     "standardise_responders": "standardised",
+    "monitor_periods": "trend",
 }
 
 __all__ = ["list_analyses", "read_analysis", "run_analysis", *sorted(_EXPORTS)]

@@ -51,7 +51,7 @@ def exclude_episodes(
     others = ~therapy.isin(list(question.therapies)).to_numpy()
     if (others & flow.kept).any():
         flow.exclude("other_therapy", say("cohort.flow.other_therapy"), others)
-    if question.has_baseline:
+    if question.has_baseline and question.needs_baseline:
         missing = np.isnan(grid.score[:, 0])
         flow.exclude(
             "no_baseline", say("cohort.flow.no_baseline", instrument=question.instrument.name), missing

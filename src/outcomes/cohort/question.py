@@ -47,6 +47,8 @@ class Question:
     episodes : str
     strategies : mapping
         Intercurrent event to strategy.
+    needs_baseline : bool
+        Whether episodes without a score at the start are excluded.
     """
 
     instrument: Instrument
@@ -59,6 +61,7 @@ class Question:
     covariates: tuple[str, ...]
     episodes: str
     strategies: Mapping[str, str]
+    needs_baseline: bool
 
     @property
     def has_baseline(self) -> bool:
@@ -101,6 +104,7 @@ def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
         covariates=tuple(dict.fromkeys(settle_covariates(records, given["covariates"]))),
         episodes=given["episodes"],
         strategies=_settle_strategies(given["intercurrent_events"] or asked.get("intercurrent_events")),
+        needs_baseline=given["needs_baseline"],
     )
 
 

@@ -25,11 +25,12 @@ def _state_baseline(records: Records, question: Question) -> str:
     say = read_words().say
     if not question.has_baseline:
         return say("cohort.rules.no_baseline", instrument=question.instrument.name)
-    if records.assessments["day"].isna().all():
-        return say("cohort.rules.baseline_label")
     start = question.labels["baseline"]
     key = "baseline_sessions" if len(records.sessions) else "baseline_no_sessions"
-    return say(f"cohort.rules.{key}", first=start.first_day, last=start.last_day)
+    if records.assessments["day"].isna().all():
+        key = "baseline_label"
+    sentence = say(f"cohort.rules.{key}", first=start.first_day, last=start.last_day)
+    return sentence if question.needs_baseline else f"{sentence} {say('cohort.rules.baseline_not_needed')}"
 
 
 def _state_windows(records: Records, question: Question) -> str:

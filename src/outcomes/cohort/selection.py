@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from outcomes.cohort.remembering import remember
 from outcomes.cohort.rules import state_rules
 from outcomes.cohort.types import STATUSES, Cohort
 from outcomes.errors import AnalysisError
-from outcomes.facts import Timepoint, read_facts, read_words
+from outcomes.facts import Instrument, Timepoint, read_facts, read_words
 from outcomes.records.tables import Records
 
 
@@ -42,6 +42,7 @@ def select_cohort(
     where: Mapping[str, Any] | None = None,
     episodes: str = "first",
     intercurrent_events: str | Mapping[str, str] | None = None,
+    needs_baseline: bool = True,
 ) -> Cohort:
     """Select the episodes that a question is about and lay their scores on a completed grid.
 
@@ -72,6 +73,9 @@ def select_cohort(
     intercurrent_events : str or mapping, optional
         ``treatment_policy`` (scores count whatever happened; the default) or ``while_on_therapy`` (scores
         after a switch, an injection or surgery do not count), for all events or each.
+    needs_baseline : bool
+        Whether an episode without a score of the instrument at the start is excluded. False keeps it: a
+        look at several measures at once takes patients who lack one of them too.
 
     Returns
     -------
@@ -93,17 +97,17 @@ def select_cohort(
     given = {
         "instrument": instrument, "variant": variant, "timepoints": timepoints, "primary": primary,
         "reference": reference, "therapies": therapies, "covariates": covariates, "episodes": episodes,
-        "intercurrent_events": intercurrent_events,
+        "intercurrent_events": intercurrent_events, "needs_baseline": needs_baseline,
     }  # fmt: skip
     question = settle_question(records, given)
-    grid = _lay_grid(records, question.instrument.id, question.variant, tuple(question.strategies.items()))
+    grid = lay_grid(records, question.instrument.id, question.variant, tuple(question.strategies.items()))
     grid = grid.at([list(question.labels).index(id) for id in question.timepoints])
     flow = exclude_episodes(records, question, grid, where)
     return _assemble(records, question, grid, flow)
 
 
 @remember
-def _lay_grid(
+def lay_grid(
     records: Records, instrument: str, variant: str | None, strategies: tuple[tuple[str, str], ...]
 ) -> Grid:
     """Lay the scores of one measure on all time points that the source may have, before any choice."""
@@ -189,7 +193,7 @@ def _assemble(records: Records, question: Question, grid: Grid, flow: Flow) -> C
                 raise AnalysisError(read_words().say("cohort.errors.covariate_no_start", name=name))
     clustered = question.episodes == "all" and held["patient"].duplicated().any()
     return Cohort(
-        table=_lay_out(held, question, grid, kept),
+        table=lay_out(held, question.instrument, question.timepoints, grid, kept),
         episodes=held,
         flow=flow.tabulate(),
         instrument=question.instrument,
@@ -202,6 +206,7 @@ def _assemble(records: Records, question: Question, grid: Grid, flow: Flow) -> C
         rules=state_rules(records, question),
         clustered_by="patient" if clustered else None,
         records=records,
+        strategies=question.strategies,
     )
 
 
@@ -213,14 +218,16 @@ def _score_at_start(records: Records, question: Question, name: str) -> np.ndarr
     return np.append(rows.score, np.nan)[_find_start(records, question.labels, rows)]
 
 
-def _lay_out(held: pd.DataFrame, question: Question, grid: Grid, kept: np.ndarray) -> pd.DataFrame:
-    """Return the grid as a table, one row per episode x time point."""
-    ids, n = list(question.timepoints), len(kept)
+def lay_out(
+    held: pd.DataFrame, instrument: Instrument, timepoints: Iterable[str], grid: Grid, kept: np.ndarray
+) -> pd.DataFrame:
+    """Return the grid of the held episodes as a table, one row per episode x time point."""
+    ids, n = list(timepoints), len(kept)
     repeated = np.repeat(np.arange(n), len(ids))
     score, day = grid.score[kept], grid.day[kept]
     baseline = np.repeat(score[:, 0], len(ids))
     change = score.ravel() - baseline
-    sign = question.instrument.sign if question.instrument.direction != "none" else np.nan
+    sign = instrument.sign if instrument.direction != "none" else np.nan
     status = pd.Index(STATUSES, dtype="str")
     table = (
         held[["episode_id", "patient", "therapy", "site", "therapist"]].iloc[repeated].reset_index(drop=True)

@@ -58,6 +58,8 @@ class Cohort:
         ``patient`` where patients have several episodes, else None.
     records : Records
         From which it was selected.
+    strategies : mapping
+        Intercurrent event to its strategy.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -73,6 +75,7 @@ class Cohort:
     rules: Mapping[str, str]
     clustered_by: str | None
     records: Records = field(repr=False)
+    strategies: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def source(self) -> Source:

@@ -107,7 +107,7 @@ def _lines_across_groups(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[li
     for indices in _collect(table, (*_LINE, "level")).values():
         kind = rules.kind_of.get(str(statistics[indices[0]]))
         # A band spans k patients in every group, so that bands give nothing away together.
-        if kind in ("check", "verdict", "band"):
+        if kind in ("check", "verdict", "band", "sites", "signal"):
             continue
         parts = [i for i in indices if groups[i] != _WHOLE]
         whole = [i for i in indices if groups[i] == _WHOLE]

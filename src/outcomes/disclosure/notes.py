@@ -88,6 +88,14 @@ def write_notes(fates: Sequence[str], bands: bool, rules: Rules) -> tuple[str, .
         notes.append(words.say("release.spread_note"))
     if counted.get("dropped"):
         notes.append(words.say("release.dropped_note", k=rules.k))
+    if counted.get("league"):
+        league = rules.league
+        notes.append(
+            words.say(
+                "release.league_note", sites=league["sites_at_least"], n=max(league["n_at_least"], rules.k),
+                largest=f"{100 * league['largest_share']:g}",
+            )
+        )  # fmt: skip
     if counted.get("not_compared"):
         notes.append(words.say("release.not_compared"))
     return tuple(notes)

@@ -13,7 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from outcomes.disclosure.control_charts import protect_charts
 from outcomes.disclosure.curves import thin_curves
+from outcomes.disclosure.league import protect_league
 from outcomes.disclosure.lines import protect_lines
 from outcomes.disclosure.notes import allow_provenance, choose_sentences, drop_counts, write_notes
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
@@ -35,7 +37,7 @@ from outcomes.result import WITH_ESTIMATE, Result
 _NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
 #: Never shown to a stakeholder: with them an exact count or a sum can be computed back.
 _NEVER = ("std_error", "df")
-_NO_TRACE = frozenset({"dropped", "not_compared", "spread"})
+_NO_TRACE = frozenset({"dropped", "not_compared", "spread", "league", "unsaid"})
 
 
 def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Release:
@@ -93,6 +95,8 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     own, sizes = judge_rows(result, rules)
     own = thin_curves(result.table, own, sizes, rules)
     fates = protect_lines(result.table, own, sizes, rules)
+    fates = protect_league(result, fates, sizes, rules)
+    fates = protect_charts(result.table, fates, rules)
     rows = []
     for place, statistic in enumerate(result.table["statistic"]):
         if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
@@ -176,7 +180,7 @@ def _round_check(row: dict[str, Any], kind: str, rules: Rules) -> dict[str, Any]
 
 def _write(row: Any, audience: str, rules: Rules) -> str:
     words = read_words()
-    if rules.kind_of.get(str(row.statistic)) == "verdict":
+    if rules.kind_of.get(str(row.statistic)) in ("verdict", "signal"):
         return words.say(f"release.verdict.{row.level}")
     if row.state not in WITH_ESTIMATE:
         return words.say(f"release.state.{row.state}")

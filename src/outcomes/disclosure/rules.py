@@ -29,6 +29,8 @@ class Rules:
         Which statistics count harm, compare therapies or add up over levels.
     sums, chains : tuple of mappings
         Statistics that add up, so that a withheld one could be computed from the others.
+    league : mapping
+        When sites may be set side by side.
     kept_back : tuple of str
         Keys of sentences that do not leave.
     provenance : mapping
@@ -41,6 +43,7 @@ class Rules:
     roles: Mapping[str, Any]
     sums: tuple[Mapping[str, Any], ...]
     chains: tuple[Mapping[str, str], ...]
+    league: Mapping[str, Any]
     kept_back: tuple[str, ...]
     provenance: Mapping[str, Any]
 
@@ -74,5 +77,6 @@ def read_rules(k: int) -> Rules:
     kind_of = {statistic: kind for kind, statistics in facts["kinds"].items() for statistic in statistics}
     return Rules(
         k, facts["cells"], kind_of, facts["roles"], tuple(facts["sums"]), tuple(facts["chains"]),
+        facts["league"],
         tuple(facts["sentences"]["kept_back"]), facts["provenance"],
     )  # fmt: skip

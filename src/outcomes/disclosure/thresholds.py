@@ -13,9 +13,9 @@ from outcomes.disclosure.rounding import percent_multiple, pick_band
 from outcomes.disclosure.rules import Rules
 from outcomes.result import WITH_ESTIMATE, Result, Support
 
-#: What can become of a row. `few` is an upper bound in words; `dropped`, `not_compared` and `spread` rows
-#: leave no trace, not even their x.
-FATES = ("shown", "few", "state", "withheld", "dropped", "not_compared", "spread")
+#: What can become of a row. `few` is an upper bound in words; `dropped`, `not_compared`, `spread`,
+#: `league` and `unsaid` rows leave no trace, not even their x.
+FATES = ("shown", "few", "state", "withheld", "dropped", "not_compared", "spread", "league", "unsaid")
 
 
 @dataclass(frozen=True)
@@ -130,14 +130,14 @@ def _judge(row: Any, size: Sizes, base: int, rules: Rules) -> str:
     kind = rules.kind_of.get(str(row.statistic))
     if kind is None:
         return "withheld"
-    if kind == "verdict":
+    if kind in ("verdict", "sites"):
         return "shown"
     if kind == "check":
         return _judge_check(row, size, rules)
     if kind == "count" and row.estimate == 0:
         return "shown" if base >= rules.full_cell_size else "withheld"
     if not size.reach(rules.k):
-        return "dropped" if kind == "curve" else "withheld"
+        return {"curve": "dropped", "signal": "unsaid"}.get(kind, "withheld")
     if row.state not in WITH_ESTIMATE or pd.isna(row.estimate):
         return "state"
     if kind == "band":

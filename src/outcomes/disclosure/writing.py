@@ -46,7 +46,7 @@ def find_kind(row: Any, rules: Rules) -> str:
 def find_decimals(row: Any, audience: str, rules: Rules) -> int:
     """Return the decimals of a row's estimate and interval; those of a percentage for a share."""
     kind = find_kind(row, rules)
-    if kind == "count" or kind == "verdict":
+    if kind in ("count", "verdict", "sites", "signal"):
         return 0
     if kind == "effect":
         return int(rules.cells["effect_decimals"])

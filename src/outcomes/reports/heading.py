@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 # parameters that tell pages of one notebook and source apart, in the order of their file name
-_TELLING = ("instrument", "variant", "timepoint", "reference", "threshold", "audience")
+_TELLING = (
+    "instrument",
+    "variant",
+    "timepoint",
+    "reference",
+    "threshold",
+    "therapy",
+    "site",
+    "measured",
+    "every",
+    "audience",
+)
 _SHOWN_OF_FINGERPRINT = 12
 _LONGEST_NAME = 160
 

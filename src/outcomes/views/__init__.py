@@ -10,10 +10,15 @@ from outcomes.views.comparison_tables import (
     tabulate_standardised,
 )
 from outcomes.views.completeness_map import draw_completeness
+from outcomes.views.control_chart import draw_trend
 from outcomes.views.cumulative_curve import draw_cumulative
+from outcomes.views.domain_answer import say_profile
+from outcomes.views.domain_chart import draw_domains
+from outcomes.views.domain_tables import tabulate_domains
 from outcomes.views.ends import say_ends
 from outcomes.views.flow_chart import draw_flow
 from outcomes.views.forest import draw_forest
+from outcomes.views.funnel import draw_funnel
 from outcomes.views.model_tables import (
     say_model,
     tabulate_criteria,
@@ -29,8 +34,10 @@ from outcomes.views.outcome_tables import (
     tabulate_effect_sizes,
     tabulate_responders,
 )
+from outcomes.views.period_tables import say_trend, tabulate_periods
 from outcomes.views.quality_tables import say_counting, tabulate_assessed, tabulate_reading, tabulate_recorded
 from outcomes.views.residual_plot import draw_residuals
+from outcomes.views.site_tables import say_sites, tabulate_sites
 from outcomes.views.statements import say_flow, say_limits, say_methods, say_title, tabulate_instrument
 from outcomes.views.trajectory import draw_marginal_means, draw_trajectory
 from outcomes.views.view import View, read_view, write_view
@@ -39,11 +46,14 @@ __all__ = [
     "View",
     "draw_completeness",
     "draw_cumulative",
+    "draw_domains",
     "draw_flow",
     "draw_forest",
+    "draw_funnel",
     "draw_marginal_means",
     "draw_residuals",
     "draw_trajectory",
+    "draw_trend",
     "read_view",
     "say_answer",
     "say_comparison",
@@ -53,7 +63,10 @@ __all__ = [
     "say_limits",
     "say_methods",
     "say_model",
+    "say_profile",
+    "say_sites",
     "say_title",
+    "say_trend",
     "tabulate_assessed",
     "tabulate_baseline",
     "tabulate_change",
@@ -61,17 +74,20 @@ __all__ = [
     "tabulate_completeness",
     "tabulate_contrasts",
     "tabulate_criteria",
+    "tabulate_domains",
     "tabulate_effect_sizes",
     "tabulate_instrument",
     "tabulate_joint_tests",
     "tabulate_marginal_means",
     "tabulate_nonresponse",
     "tabulate_patterns",
+    "tabulate_periods",
     "tabulate_reading",
     "tabulate_recorded",
     "tabulate_responders",
     "tabulate_sensitivity",
     "tabulate_shapes",
+    "tabulate_sites",
     "tabulate_standardised",
     "tabulate_visit_covariance",
     "write_view",

@@ -118,6 +118,26 @@ def spread_apart(positions: Sequence[float], gap: float) -> list[float]:
     return placed
 
 
+def name_lines(axes: Axes, ends: Sequence[tuple[float, str]]) -> None:
+    """Write the names of lines at the right of the axes, near where each line ends, kept apart.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        With its limits set.
+    ends : sequence of (float, str)
+        Height at which a line ends, and its name.
+    """
+    style = read_style()
+    low, high = axes.get_ylim()
+    gap = (high - low) / (axes.get_window_extent().height / axes.figure.dpi) * style["small_size"] / 72 * 1.2
+    for (_, text), y in zip(ends, spread_apart([value for value, _ in ends], gap), strict=True):
+        axes.annotate(
+            text, xy=(1, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+            va="center", size=style["small_size"], color=style["soft"], annotation_clip=False,
+        )  # fmt: skip
+
+
 def _touch(lower: tuple[float, list[int]], upper: tuple[float, list[int]], gap: float) -> bool:
     return upper[0] - lower[0] < gap * (len(lower[1]) + len(upper[1])) / 2
 

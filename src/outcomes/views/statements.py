@@ -22,11 +22,13 @@ def say_title(change: Release) -> View:
     Parameters
     ----------
     change : Release
-        Of the analysis ``change``; what improves and under which therapies is read from it.
+        Of the analysis ``change`` or ``domains``; what improves and under which therapies is read from it.
     """
     labels = read_labels(change)
     groups = [group for group in labels.therapies if group in set(change.table["group"])]
-    if len(groups) == 1:
+    if len(groups) > 1 and change.name == "domains":
+        text = read_words().say("sentences.title.profile")
+    elif len(groups) == 1:
         text = read_words().say("sentences.title.one_therapy", therapy=labels.name(groups[0]))
     else:
         text = read_words().say("sentences.title.several", better=say_better(labels))

@@ -1,0 +1,133 @@
+"""All outcome domains of the same patients at a glance, at one time point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outcomes.analyses._declaration import choose_timepoint, label_timepoint, percent, say, trace_provenance
+from outcomes.analyses._grid import BASELINE, Grid, arrange_grid
+from outcomes.analyses._interval import check_level
+from outcomes.analyses._rows import Rows
+from outcomes.analyses.change import summarise_change
+from outcomes.cohort import Cohort, follow_outcome, list_outcomes
+from outcomes.facts import read_facts, read_instrument
+from outcomes.result import Result, build_result
+
+__all__ = ["summarise_domains"]
+
+_SHOWN = ("mean_score", "sd_score", "mean_improvement", "sd_improvement")
+
+
+def summarise_domains(
+    cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95, timepoint: str | None = None
+) -> Result:
+    """Summarise every outcome domain of a cohort's patients; a description, not a comparison.
+
+    Each measure that was recorded is followed in the same episodes, whatever the cohort's own measure is.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+    conf_level : float
+        Level of the t intervals of the means, a proportion.
+    timepoint : str, optional
+        Id of a follow-up; the primary one where absent.
+
+    Returns
+    -------
+    Result
+        Per group, then for ``all``: the patients (``n``), and per domain of ``facts/domains.toml`` that has
+        no analysis or no measure recorded (``term``) how many of them have any score or event of it
+        (``n_recorded``). Then per measure (``outcome``; ``level`` its domain), group and time point, the
+        start and the chosen one: ``mean_score, sd_score``, and at the chosen one ``mean_improvement,
+        sd_improvement``, each as `summarise_change` gives them, in the measure's unit.
+
+    Raises
+    ------
+    AnalysisError
+        When `conf_level` is no proportion; when there is no such follow-up, or no column ``by``.
+    """
+    check_level(conf_level)
+    timepoint = choose_timepoint(cohort, timepoint)
+    grid = arrange_grid(cohort, by)
+    domains = read_facts("domains")["domain"]
+    outcomes = {outcome: read_instrument(outcome).domain for outcome in list_outcomes(cohort)}
+    outcomes[cohort.outcome] = cohort.instrument.domain
+    described = list(_order_outcomes(domains, outcomes))
+    named = {domain for domain, _ in described}
+    rows = Rows()
+    _count_recorded(rows, cohort, grid, [entry for entry in domains if entry["id"] not in named], outcomes)
+    for domain, outcome in described:
+        _add_measure(rows, follow_outcome(cohort, outcome), domain, by, conf_level, [BASELINE, timepoint])
+    time = label_timepoint(cohort, timepoint)
+    return build_result(
+        "domains", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        method=say("domains.method", time=time, level=percent(conf_level)),
+        warnings=[say("domains.description"), say("domains.not_recorded")],
+    )  # fmt: skip
+
+
+def _order_outcomes(
+    domains: Sequence[Mapping[str, Any]], outcomes: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the domain and id of every measure to describe, in the order of a page."""
+    for entry in domains:
+        if entry.get("analysed", True):
+            for outcome, domain in outcomes.items():
+                if domain in entry.get("measures", ()):
+                    yield str(entry["id"]), outcome
+
+
+def _add_measure(
+    rows: Rows, cohort: Cohort, domain: str, by: str, conf_level: float, timepoints: list[str]
+) -> None:
+    change = summarise_change(cohort, by=by, conf_level=conf_level)
+    held = change.where(statistic=_SHOWN, timepoint=timepoints)
+    for row, support in zip(held.table.to_dict("records"), held.support, strict=True):
+        rows.add(support, **{**{str(name): value for name, value in row.items()}, "level": domain})
+
+
+def _count_recorded(
+    rows: Rows,
+    cohort: Cohort,
+    grid: Grid,
+    domains: Sequence[Mapping[str, Any]],
+    outcomes: Mapping[str, str],
+) -> None:
+    """Count per group those of whom anything of a domain is recorded, at whatever time."""
+    marks = {str(entry["id"]): _mark_recorded(cohort, grid, entry, outcomes) for entry in domains}
+    for group, members in grid.members():
+        rows.add_count(grid.patients(members), statistic="n", term="patients", group=group)
+        for domain, mark in marks.items():
+            counted, rest = (grid.patients(members[has[members]]) for has in (mark, ~mark))
+            # Those of whom nothing is recorded must be enough too, since the group's size is told.
+            sets = {"all": counted, **({"rest": rest} if len(counted) and len(rest) else {})}
+            rows.add(
+                sets, statistic="n_recorded", term=domain, group=group, estimate=len(counted), n=len(counted),
+                unit="patients",
+            )  # fmt: skip
+
+
+def _mark_recorded(
+    cohort: Cohort, grid: Grid, domain: Mapping[str, Any], outcomes: Mapping[str, str]
+) -> np.ndarray:
+    """Return of which episodes a score or an event of a domain is recorded."""
+    own = {outcome for outcome, name in outcomes.items() if name in domain.get("measures", ())}
+    mark: np.ndarray = np.logical_and(grid.seen.any(axis=1), cohort.outcome in own)
+    ids = pd.Index(grid.episodes["episode_id"].astype("str"))
+    held = []
+    if len(cohort.assessments):
+        scored = cohort.assessments[cohort.assessments["score"].notna()]
+        names = scored["instrument"].astype("str") + (":" + scored["variant"].astype("str")).fillna("")
+        held.append(scored.loc[names.isin(own), "episode_id"])
+    if len(cohort.events):
+        held.append(cohort.events.loc[cohort.events["event"].isin(domain.get("events", ())), "episode_id"])
+    for named in held:
+        mark |= np.asarray(ids.isin(named.astype("str").unique()), dtype=bool)
+    return mark

@@ -1,0 +1,321 @@
+"""Sites set side by side on one outcome, adjusted for case mix, against the limits of chance."""
+
+from __future__ import annotations
+
+import warnings as python_warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from outcomes.analyses._covariates import list_covariates
+from outcomes.analyses._declaration import (
+    choose_timepoint,
+    join_names,
+    label_covariate,
+    label_timepoint,
+    percent,
+    say,
+    state_estimand,
+    trace_provenance,
+)
+from outcomes.analyses._funnel import limit_mean, limit_share, measure_overdispersion
+from outcomes.analyses._grid import ALL, NOT_RECORDED, Grid, arrange_grid
+from outcomes.analyses._measured import Measured, measure_outcome
+from outcomes.analyses._regression import build_design, fit_least_squares
+from outcomes.analyses._rows import Rows
+from outcomes.cohort import Cohort
+from outcomes.errors import AnalysisError
+from outcomes.facts import read_facts
+from outcomes.result import Result, build_result
+
+__all__ = ["compare_sites"]
+
+#: Multiples to which the numbers of patients along the funnel are rounded, so that none of them is a site's.
+_STEP = 5
+
+
+@dataclass(frozen=True)
+class _Site:
+    """A site that may be named.
+
+    Parameters
+    ----------
+    seen, due : array of int
+        Positions of its episodes with an outcome, and of those due.
+    adjusted : float
+        Its outcome, had it the case mix of all named sites.
+    """
+
+    name: str
+    seen: np.ndarray
+    due: np.ndarray
+    adjusted: float = np.nan
+
+
+@dataclass(frozen=True)
+class _Funnel:
+    """Where a site would lie by chance alone, were all sites alike.
+
+    Parameters
+    ----------
+    target, sd : float
+        Mean and standard deviation of a patient's outcome.
+    widening : float
+        Factor on the limits' distance from the target.
+    is_share : bool
+    """
+
+    target: float
+    sd: float
+    widening: float
+    is_share: bool
+
+    def limit(self, n: np.ndarray, level: float) -> np.ndarray:
+        """Return the lower and upper limits for numbers of patients, shape (2, n)."""
+        if self.is_share:
+            return limit_share(self.target, n, level, self.widening)
+        return limit_mean(self.target, self.sd, n, level, self.widening)
+
+
+def compare_sites(
+    cohort: Cohort,
+    *,
+    by: str = "site",
+    timepoint: str | None = None,
+    measured: str = "improvement",
+    threshold: str | None = None,
+) -> Result:
+    """Compare sites on one outcome, adjusted for case mix by indirect standardisation.
+
+    A regression on the score at the start and the covariates, without sites, says what each patient would be
+    expected to have. A site's adjusted improvement is the mean of all named sites plus what its own patients
+    had beyond that; an adjusted share is the share of all times the ratio of observed to expected. Therapies
+    are not adjusted for: which of them a site chooses is part of what it does.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        ``site`` or ``therapist``; the latter is for the team only.
+    timepoint : str, optional
+        Id of a follow-up; the primary one where absent.
+    measured : str
+        ``improvement`` (mean) or ``responders`` (share that reaches a threshold).
+    threshold : str, optional
+        For ``responders``, as in `outcomes.analyses.responders.count_responders`; by default that of the
+        source, else the instrument's default.
+
+    Returns
+    -------
+    Result
+        ``n_sites`` with ``level`` ``named``, ``few_patients`` and ``incomplete``: only sites with enough
+        patients seen and enough of those due are named (``facts/monitoring.toml``), and only their patients
+        are used. Per named site (``group``): ``adjusted_improvement`` or ``adjusted_share_improved``,
+        ``mean_improvement`` or ``share_improved`` as observed, ``share_seen`` and ``position`` with ``level``
+        ``within``, ``above_95``, ``below_95``, ``above_998`` or ``below_998``. For ``all``: the observed one
+        and ``funnel_limit`` (shares: ``funnel_limit_share``) with ``level`` ``95`` and ``99.8``, ``x`` the
+        number of patients, ``conf_low`` and ``conf_high`` the limits; and ``overdispersion`` where there
+        are sites enough to estimate it. Fewer sites than may be set side by side: counts alone.
+
+    Raises
+    ------
+    AnalysisError
+        When there is no such follow-up, unit, outcome or threshold.
+    """
+    if by not in ("site", "therapist"):
+        raise AnalysisError(f"Sites are compared by site or therapist, not by {by!r}.")
+    timepoint = choose_timepoint(cohort, timepoint)
+    grid = arrange_grid(cohort, by)
+    outcome = measure_outcome(cohort, grid, timepoint, measured, threshold)
+    provenance = trace_provenance(cohort)
+    if outcome.reason:
+        return build_result(
+            "site_funnel", [], method=outcome.reason, warnings=[outcome.reason], provenance=provenance
+        )
+    rows = Rows(outcome=cohort.outcome, timepoint=timepoint, term=by)
+    sites, why = _name_sites(rows, outcome)
+    spread = say("site_funnel.spread_none")
+    if not why:
+        why, spread = _set_side_by_side(rows, cohort, outcome, sites)
+    names = join_names(label_covariate(entry.name) for entry in list_covariates(cohort, grid))
+    method = say(
+        f"site_funnel.method_{measured}", time=label_timepoint(cohort, timepoint), covariates=names,
+        rule=outcome.rule, **_read_needs(),
+    )  # fmt: skip
+    return build_result(
+        "site_funnel", rows.table, support=rows.support, provenance=provenance, method=f"{method} {spread}",
+        warnings=[*([why] if why else []), say("site_funnel.description")],
+        estimand=state_estimand(cohort, f"site_funnel.summary_{measured}", [timepoint]),
+    )  # fmt: skip
+
+
+def _read_needs() -> dict[str, str]:
+    rules = read_facts("monitoring")["sites"]
+    return {
+        "n_seen": f"{rules['n_seen']['at_least']:g}",
+        "share_seen": percent(rules["share_seen"]["at_least"]),
+        "number": f"{rules['number']['at_least']:g}",
+    }
+
+
+def _name_sites(rows: Rows, outcome: Measured) -> tuple[list[_Site], str]:
+    """Count the sites and return those that may be named, and why they are not set side by side, if so."""
+    rules, grid = read_facts("monitoring")["sites"], outcome.grid
+    found: dict[str, list[_Site]] = {"named": [], "few_patients": [], "incomplete": []}
+    for name, members in list(grid.members())[:-1]:
+        if name == NOT_RECORDED:
+            continue
+        site = _Site(name, outcome.find_seen(members), outcome.find_due(members))
+        share = grid.seen[site.due, outcome.column].mean() if len(site.due) else 0.0
+        few = len(grid.patients(site.seen)) < rules["n_seen"]["at_least"]
+        complete = share >= rules["share_seen"]["at_least"]
+        found["few_patients" if few else "named" if complete else "incomplete"].append(site)
+    for level, sites in found.items():
+        # The patients of the sites that are not named may be few: nothing is said of their number.
+        nobody = np.array([], dtype=int)
+        rows.add(
+            {"all": nobody},
+            statistic="n_sites",
+            level=level,
+            group=ALL,
+            estimate=len(sites),
+            n=0,
+            unit="sites",
+        )
+    if not any(found.values()):
+        return [], say("site_funnel.not_recorded")
+    few_sites = len(found["named"]) < rules["number"]["at_least"]
+    return found["named"], say("site_funnel.few_sites", **_read_needs()) if few_sites else ""
+
+
+def _set_side_by_side(rows: Rows, cohort: Cohort, outcome: Measured, sites: list[_Site]) -> tuple[str, str]:
+    """Add the rows of the named sites; return why there are none, if so, and how limits were widened."""
+    grid, values = outcome.grid, outcome.values
+    fitted = np.sort(np.concatenate([site.seen for site in sites]))
+    expected, sd = _expect(cohort, grid, fitted, values, outcome.is_share)
+    if expected is None:
+        return say("site_funnel.not_estimated"), say("site_funnel.spread_none")
+    target = float(values[fitted].mean())
+    sites = [replace(site, adjusted=_adjust(site, values, expected, target, outcome)) for site in sites]
+    n = np.array([len(grid.patients(site.seen)) for site in sites], dtype=float)
+    z = (np.array([site.adjusted for site in sites]) - target) / (sd / np.sqrt(n))
+    widening, spread = _widen(rows, grid, fitted, z)
+    funnel = _Funnel(target, sd, widening, outcome.is_share)
+    limits = {
+        level: funnel.limit(n, level) for level in read_facts("monitoring")["sites"]["limits"]["levels"]
+    }
+    for place, site in enumerate(sites):
+        inside = {level: ends[:, place] for level, ends in limits.items()}
+        _add_site(rows, outcome, site, _find_position(site.adjusted, inside))
+    outcome.add_observed(rows, fitted, group=ALL)
+    _add_limits(rows, outcome, fitted, funnel, float(n.max()))
+    return "", spread
+
+
+def _expect(
+    cohort: Cohort, grid: Grid, fitted: np.ndarray, values: np.ndarray, is_share: bool
+) -> tuple[np.ndarray | None, float]:
+    """Return what each episode would be expected to have, and a patient's standard deviation around it."""
+    design = build_design(grid, list_covariates(cohort, grid), fitted, (ALL,))
+    held = values[fitted]
+    if len(fitted) <= design.columns.shape[1] + 1 or np.ptp(held) == 0:
+        return None, np.nan
+    expected = np.full(len(values), np.nan)
+    if is_share:
+        chance = _predict_shares(design.columns, held)
+        if chance is None:
+            return None, np.nan
+        expected[fitted] = chance
+        return expected, float(np.sqrt(held.mean() * (1 - held.mean())))
+    fit = fit_least_squares(design.columns, held)
+    if not fit.variance > 1e-20 * held.var():
+        return None, np.nan
+    expected[fitted] = held - fit.residuals
+    return expected, float(np.sqrt(fit.variance))
+
+
+def _predict_shares(columns: np.ndarray, improved: np.ndarray) -> np.ndarray | None:
+    """Return the chance of improving by a logistic regression on case mix; None without a stable fit."""
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            fit = GLM(improved, columns, family=Binomial()).fit()
+    except np.linalg.LinAlgError:
+        return None
+    return np.asarray(fit.fittedvalues) if fit.converged else None
+
+
+def _adjust(site: _Site, values: np.ndarray, expected: np.ndarray, target: float, outcome: Measured) -> float:
+    """Return a site's outcome by indirect standardisation."""
+    had, would = float(values[site.seen].mean()), float(expected[site.seen].mean())
+    return min(1.0, target * had / would) if outcome.is_share else target + had - would
+
+
+def _widen(rows: Rows, grid: Grid, fitted: np.ndarray, z: np.ndarray) -> tuple[float, str]:
+    """Return the factor by which limits are widened, and the sentence that says so."""
+    rules = read_facts("monitoring")["sites"]["overdispersion"]
+    if len(z) < rules["at_least"]:
+        return 1.0, say("site_funnel.spread_few", needed=rules["at_least"])
+    found = measure_overdispersion(z, rules["winsorised"])
+    patients = grid.patients(fitted)
+    rows.add(
+        {"all": patients},
+        statistic="overdispersion",
+        group=ALL,
+        estimate=found,
+        n=len(patients),
+        unit="ratio",
+    )
+    widening = float(np.sqrt(max(1.0, found)))
+    key = "spread_wide" if widening > 1 else "spread_chance"
+    return widening, say(f"site_funnel.{key}", factor=f"{widening:.2f}", tail=percent(rules["winsorised"]))
+
+
+def _find_position(value: float, limits: Mapping[float, np.ndarray]) -> str:
+    """Return beyond which limits a site lies, the widest first."""
+    for level, (low, high) in sorted(limits.items(), reverse=True):
+        name = f"{100 * level:g}".replace(".", "")
+        if value > high:
+            return f"above_{name}"
+        if value < low:
+            return f"below_{name}"
+    return "within"
+
+
+def _add_site(rows: Rows, outcome: Measured, site: _Site, position: str) -> None:
+    sets = outcome.support(site.seen)
+    name, n = outcome.name("adjusted_improvement", "adjusted_share_improved"), len(sets["all"])
+    rows.add(sets, **name, group=site.name, estimate=site.adjusted, n=n)
+    outcome.add_observed(rows, site.seen, group=site.name)
+    outcome.add_share_seen(rows, site.due, group=site.name)
+    rows.add(
+        {"all": sets["all"]},
+        statistic="position",
+        group=site.name,
+        level=position,
+        estimate=1.0,
+        n=n,
+        unit="",
+    )
+
+
+def _add_limits(rows: Rows, outcome: Measured, fitted: np.ndarray, funnel: _Funnel, largest: float) -> None:
+    sets, numbers = outcome.support(fitted), _choose_numbers(largest)
+    name = outcome.name("funnel_limit", "funnel_limit_share")
+    for level in read_facts("monitoring")["sites"]["limits"]["levels"]:
+        for x, low, high in zip(numbers, *funnel.limit(numbers, level), strict=True):
+            rows.add(
+                sets, **name, group=ALL, level=f"{100 * level:g}", x=x, estimate=funnel.target,
+                conf_low=low, conf_high=high, n=len(sets["all"]),
+            )  # fmt: skip
+
+
+def _choose_numbers(largest: float) -> np.ndarray:
+    """Return round numbers of patients, closer together where the limits bend."""
+    least = read_facts("monitoring")["sites"]["n_seen"]["at_least"]
+    ends = least, max(largest, 2 * least) * 1.05
+    return np.unique(np.ceil(np.geomspace(*ends, 16) / _STEP) * _STEP)

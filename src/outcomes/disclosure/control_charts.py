@@ -1,0 +1,41 @@
+"""Control charts: limits and signals hold the centre, so they stay only where it may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from outcomes.disclosure.rules import Rules
+
+_WHOLE = "all"
+
+
+def protect_charts(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -> list[str]:
+    """Remove limits and signals of which the centre, or the period's own number, is not shown.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of a result.
+    fates : sequence of str
+        What became of each row so far.
+    rules : Rules
+
+    Returns
+    -------
+    list of str
+        The fates; ``unsaid`` for rows that leave no trace.
+    """
+    following = table["statistic"].isin(rules.roles["follow_centre"]).to_numpy()
+    if not following.any():
+        return list(fates)
+    shown = {
+        str(row.group)
+        for row, fate in zip(table.itertuples(index=False), fates, strict=True)
+        if fate == "shown" and row.statistic in rules.roles["of_periods"]
+    }
+    return [
+        "unsaid" if follows and not {_WHOLE, str(group)} <= shown else fate
+        for fate, follows, group in zip(fates, following, table["group"], strict=True)
+    ]
