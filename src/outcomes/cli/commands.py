@@ -104,8 +104,9 @@ def write_template(
     say(f"  outcomes report therapy_comparison --source template --path {out}")
 
 
-@app.command("report")
+@app.command("report", add_help_option=False)
 def make_reports(
+    context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="Name of a report, such as therapy_comparison.")] = None,
     instrument: Annotated[
         list[str] | None, typer.Option(help="Instrument, such as odi or nprs:average; may be repeated.")
@@ -116,11 +117,23 @@ def make_reports(
     parameter: Pairs = None,
     out: Annotated[Path, typer.Option(help="Folder of pages.")] = Path("reports", "html"),
     as_json: AsJson = False,
+    engine: Annotated[str, typer.Option(help="auto, fork or stock: how the notebook is run.")] = "auto",
     list_all: Annotated[bool, typer.Option("--list", help="List the reports.")] = False,
+    asks_help: Annotated[
+        bool, typer.Option("-h", "--help", help="Show this, or with NAME the report's parameters.")
+    ] = False,
 ) -> None:
     """Make a report, a page per instrument and audience."""
+    if asks_help and name is None:
+        say(context.get_help())
+        return
     from outcomes.reports import list_reports
 
+    if asks_help and name is not None:
+        from outcomes.cli.making import print_parameters
+
+        print_parameters(name)
+        return
     if list_all or name is None:
         say(*list_reports())
         return
@@ -131,7 +144,7 @@ def make_reports(
         for one in instrument or [""]
         for who in audience or [""]
     ]
-    exit_code = make_pages(name, wanted, split_pairs(parameter or ()), source, path, out, as_json)
+    exit_code = make_pages(name, wanted, split_pairs(parameter or ()), source, path, out, engine, as_json)
     raise typer.Exit(exit_code)
 
 
