@@ -27,15 +27,26 @@ class InProcessEngine(Engine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: NotebookExecutionManager, kernel_name: str, on_cell: Callable[[int], None], **kw: Any
+        cls,
+        nb_man: NotebookExecutionManager,
+        kernel_name: str,
+        seed: int,
+        on_cell: Callable[[int], None],
+        **kw: Any,
     ) -> None:
         """Run the cells in order; stop at the first that fails."""
-        run_cells(nb_man, on_cell)
+        run_cells(nb_man, seed, on_cell)
 
 
-def run_cells(nb_man: NotebookExecutionManager, on_cell: Callable[[int], None]) -> None:
+def run_cells(nb_man: NotebookExecutionManager, seed: int, on_cell: Callable[[int], None]) -> None:
     """Run the code cells of a notebook in a fresh shell, filling in their outputs."""
+    import random
+
+    import numpy as np
+
     shell = build_shell()
+    random.seed(seed)
+    np.random.seed(seed)
     for index, cell in enumerate(nb_man.nb.cells):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
@@ -80,11 +91,7 @@ def run_task(task: Mapping[str, Any], reported: int) -> None:
 
 
 def _settle(task: Mapping[str, Any]) -> None:
-    """Make this process its own: group, folder, environment, outputs, random numbers."""
-    import random
-
-    import numpy as np
-
+    """Make this process its own: group, folder, environment, outputs."""
     os.setpgid(0, 0)
     die_with_parent()
     os.umask(0o077)
@@ -95,8 +102,6 @@ def _settle(task: Mapping[str, Any]) -> None:
     log = os.open(Path(task["folder"]) / "kernel.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for handle, target in ((nowhere, 0), (log, 1), (log, 2)):
         os.dup2(handle, target)
-    random.seed(task["seed"])
-    np.random.seed(task["seed"])
 
 
 def _run_papermill(task: Mapping[str, Any], reported: int) -> None:
@@ -116,5 +121,6 @@ def _run_papermill(task: Mapping[str, Any], reported: int) -> None:
             language="python",
             progress_bar=False,
             request_save_on_cell_execute=False,
+            seed=task["seed"],
             on_cell=on_cell,
         )

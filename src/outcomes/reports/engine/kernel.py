@@ -12,6 +12,11 @@ from outcomes.reports.engine.task import Task, build_environment
 
 # signal 9 when the starter dies: a kernel within compiled code would not notice otherwise
 _ENDING = "import ctypes; ctypes.CDLL(None).prctl(1, 9)"
+# right before the first cell: the kernel itself draws random numbers until then
+_SEEDING = (
+    'get_ipython().events.register("pre_run_cell", lambda info, seeds=[{seed}]: seeds and '
+    '(__import__("random").seed(seeds[0]), __import__("numpy").random.seed(seeds.pop())))'
+)
 
 
 class RunKernelManager(AsyncKernelManager):
@@ -30,8 +35,7 @@ class RunKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """The current interpreter."""
-        seeding = f"import random, numpy; random.seed({self.task.seed}); numpy.random.seed({self.task.seed})"
-        lines = [*([_ENDING] if sys.platform == "linux" else []), f"{seeding}; del random, numpy"]
+        lines = [*([_ENDING] if sys.platform == "linux" else []), _SEEDING.format(seed=self.task.seed)]
         argv = [
             sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}",
             "--HistoryManager.enabled=False",
