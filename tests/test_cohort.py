@@ -391,5 +391,9 @@ def test_filters_take_values_lists_ranges_and_open_ends():
     assert choose(site=["north", "west"]) == "abe"
     assert choose(previous_episodes=True) == "ac"
     assert choose(start_date=("2024-02-01", "2024-03-31")) == "bc"
+    assert choose(start_date=("", ""), site="", sex=None) == "abcde", "what asks nothing filters nothing"
+    assert choose(start_date=("2024-04-01", "")) == "de"
+    steps = select_cohort(records, where={"sex": "female", "site": ["north", "west"]}).flow["step"]
+    assert list(steps)[1:3] == ["outside_filter", "outside_filter_2"], "each filter is a step of its own"
     reasons = select_cohort(records, where={"age_years": (18, 65)}).flow["reason"]
     assert "age is not 18 to 65 years, or was not recorded" in set(reasons)

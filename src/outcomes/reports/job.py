@@ -52,8 +52,10 @@ class Job:
         As in a `Manifest`; empty for a page made by hand.
     folder : str
         Folder below ``out`` in which the page is put.
-    missed : tuple of str
-        Earlier slots that this release stands for.
+    due : str
+        When the slot fell due, in UTC, ISO.
+    ends_by : float or None
+        Seconds of the clock (``time.time``) by which the page must have been made.
     """
 
     report: str
@@ -72,7 +74,8 @@ class Job:
     slice: Mapping[str, str] = field(default_factory=dict)
     slot: str = ""
     folder: str = ""
-    missed: tuple[str, ...] = ()
+    due: str = ""
+    ends_by: float | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import hashlib
 import os
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,8 +173,8 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
     with _record(job, values, making, engine, run) as record:
         archive = run.folder.parent.parent / "archive"
         if job.series:
-            hand_over(find_last_release(archive, job.series, job.slice, before=job.slot), run.folder)
-        task = Task(notebook_path, values, run, job.limits, making.seed, on_cell or (lambda index: None))
+            hand_over(find_last_release(archive, job.series, job.slice, before=job.due), run.folder)
+        task = Task(notebook_path, values, run, _limit(job), making.seed, on_cell or (lambda index: None))
         notebook = execute_notebook(task, job.engine)
         views = collect_views(notebook, run.views, audience, int(str(values["k"])))
         fingerprint = _find_fingerprint(views)
@@ -236,7 +237,7 @@ def _record(
         seed=making.seed,
         n_read=job.n_read,
         newest=job.newest,
-        missed=job.missed,
+        due=job.due,
     )
     entry = open_entry(run.folder.parent.parent / "archive", job.series, run.id) if job.series else None
     if entry:
@@ -258,6 +259,14 @@ def _record(
             if manifest.state == "published":
                 keep_results(entry, collect_results(run.folder))
             write_manifest(entry, manifest)
+
+
+def _limit(job: Job) -> TimeLimits:
+    """Return the page's time limits; what is left of its batch may be less."""
+    if job.ends_by is None:
+        return job.limits
+    left = max(0.0, job.ends_by - time.time())
+    return TimeLimits(min(job.limits.cell, left), min(job.limits.report, left))
 
 
 def _find_fingerprint(views: Mapping[str, View]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from outcomes.reports.publication import replace_file
 
 #: How a run may stand. ``running`` of a run that nobody works on any more means ``interrupted``.
-STATES = ("running", "published", "failed", "interrupted", "nothing_new", "missed")
+STATES = ("running", "published", "failed", "interrupted")
 _NAME = "manifest.json"
 
 
@@ -35,7 +35,9 @@ class Manifest:
     slice : mapping
         What one page of a series is about: ``{"site": "meadow"}``; empty where the series is one page.
     slot : str
-        Which release of the series: ``2026-Q3``; sorts by time.
+        Which release of the series: ``2026-Q3``.
+    due : str
+        When that fell due, in UTC, ISO; releases are in this order.
     title : str
         The page's title.
     reason : str
@@ -65,8 +67,6 @@ class Manifest:
         The newest day in the records (ISO); empty where they hold no dates.
     n_dropped : int
         Outputs of the notebook that are not on the page.
-    missed : tuple of str
-        Earlier slots for which no release was made.
     """
 
     run: str
@@ -76,6 +76,7 @@ class Manifest:
     series: str = ""
     slice: Mapping[str, str] = field(default_factory=dict)
     slot: str = ""
+    due: str = ""
     title: str = ""
     reason: str = ""
     exit_code: int = 0
@@ -96,7 +97,6 @@ class Manifest:
     n_read: int | None = None
     newest: str = ""
     n_dropped: int = 0
-    missed: tuple[str, ...] = ()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
@@ -115,4 +115,4 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     known = {entry.name for entry in dataclasses.fields(Manifest)}
     content = {key: value for key, value in content.items() if key in known}
-    return Manifest(**{**content, "missed": tuple(content.get("missed", ()))})
+    return Manifest(**content)

@@ -84,7 +84,7 @@ def find_last_release(
     slice : mapping, optional
         Which page of it: ``{"site": "meadow"}``.
     before : str, optional
-        Only releases of an earlier slot than this count.
+        Only releases that fell due earlier than this moment (UTC, ISO) count.
 
     Returns
     -------
@@ -95,11 +95,11 @@ def find_last_release(
         for manifest in list_manifests(archive, series)
         if manifest.state == "published"
         and dict(manifest.slice) == dict(slice or {})
-        and (before is None or manifest.slot < before)
+        and (before is None or manifest.due < before)
     ]
     if not found:
         return None
-    last = max(found, key=lambda manifest: (manifest.slot, manifest.run))
+    last = max(found, key=lambda manifest: (manifest.due, manifest.run))
     return PastRelease(last, archive / series / last.run)
 
 
