@@ -149,6 +149,7 @@ def test_a_hanging_cell_is_ended_also_within_compiled_code(project, engine):
     assert not wait_until_gone(read_pids())
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_cell_that_swallows_every_error_is_ended(project, engine):
     stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -161,7 +162,14 @@ def test_a_cell_that_swallows_every_error_is_ended(project, engine):
 
 
 @BOTH
-@pytest.mark.parametrize("ending", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.kill(os.getpid(), 11)"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "os._exit(0)",
+        pytest.param("os.kill(os.getpid(), 9)", marks=pytest.mark.slow),
+        pytest.param("os.kill(os.getpid(), 11)", marks=pytest.mark.slow),
+    ],
+)
 def test_a_process_that_dies_fails_the_report(project, engine, ending):
     project("import os", ending, "2")
     with pytest.raises(ReportError, match="ended unexpectedly") as caught:
@@ -198,8 +206,11 @@ def test_what_a_notebook_started_ends_with_it(project, ending):
 CALLER = "from outcomes.reports import run_report\nrun_report('mine', engine={engine!r})"
 
 
-@BOTH
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "engine",
+    [pytest.param("stock", marks=pytest.mark.slow), pytest.param("fork", marks=FORKS)],
+)
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_nothing_outlives_its_caller(project, engine, number):
     if number == signal.SIGINT and engine == "stock":
         pytest.skip("jupyter_client ends its kernel itself; the fork has its own way")
@@ -215,6 +226,7 @@ def test_nothing_outlives_its_caller(project, engine, number):
 
 
 @FORKS
+@pytest.mark.slow
 def test_a_warm_parent_that_is_killed_costs_one_report_at_most(project):
     project("import os\nopen('pids', 'w').write(f'{os.getppid()}\\n')", "## Answer\n\nYes.")
     project("import os\nos.kill(os.getppid(), 9)\nwhile True:\n    pass", name="killer")

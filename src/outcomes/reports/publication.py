@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -129,7 +130,10 @@ def remove_drafts(folder: Path) -> int:
 
 
 def _cannot_write(folder: Path, error: OSError) -> ReportError:
+    known = next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
+    free = shutil.disk_usage(known).free
     return ReportError(
-        f"The folder {folder.name!r} for pages cannot be written ({error.strerror}); nothing was published.",
+        f"The folder {folder.name!r} for pages cannot be written ({error.strerror}; {free} bytes are free); "
+        "the last good page stays in place.",
         exit_code=9,
     )

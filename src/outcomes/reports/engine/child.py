@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from papermill.engines import NotebookExecutionManager
 
 _NAME = "outcomes-in-process"
+#: Exit codes of the child; a cell that fails is no failure of the child.
+FAILED, CANNOT_WRITE = 1, 9
+_FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS})
 
 
 class InProcessEngine(Engine):
@@ -76,18 +80,28 @@ def run_task(task: Mapping[str, Any], reported: int) -> None:
     reported : int
         Pipe to the warm parent: a line for each cell that begins, and one when all is written.
     """
-    code = 1
+    code = FAILED
     try:
         _settle(task)
         _run_papermill(task, reported)
         os.write(reported, b'{"done": true}\n')
         code = 0
+    except OSError as error:
+        code = CANNOT_WRITE if error.errno in _FULL else FAILED
+        _keep_traceback()
     except Exception:
-        traceback.print_exc()  # into the run's private log
+        _keep_traceback()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
+
+
+def _keep_traceback() -> None:
+    """Write the traceback to the run's private log; a full disk must not hide what happened."""
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
 
 
 def _settle(task: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from outcomes.errors import ReportError
 from outcomes.reports.engine.task import Task, build_environment
-from outcomes.reports.engine.verdict import blame_death, blame_time, refuse_failures
+from outcomes.reports.engine.verdict import blame_death, blame_disk, blame_time, refuse_failures
 from outcomes.reports.engine.warm_parent import LARGEST_MESSAGE
 from outcomes.reports.notebook_file import read_notebook
 
@@ -33,6 +33,8 @@ _START_SECONDS = 120.0
 # how much longer than a report's limit its warm parent may stay silent
 _SLACK_SECONDS = 30.0
 _END_SECONDS = 10.0
+# exit code of a child that could not write the executed notebook; its module is imported in children only
+_CANNOT_WRITE = 9
 
 
 class WarmParentError(Exception):
@@ -73,8 +75,8 @@ class WarmParent:
         """Return whether the process still runs."""
         return self._process.poll() is None
 
-    def run(self, task: dict[str, Any], seconds: float, on_cell: Callable[[int], None]) -> str:
-        """Have a task run; return ``done``, ``died`` or ``time``.
+    def run(self, task: dict[str, Any], seconds: float, on_cell: Callable[[int], None]) -> tuple[str, int]:
+        """Have a task run; return ``done``, ``died`` or ``time``, and the child's exit code.
 
         Raises
         ------
@@ -88,7 +90,7 @@ class WarmParent:
                 on_cell(int(event["cell"]))
         except OSError:
             raise WarmParentError from None
-        return str(event["ended"])
+        return str(event["ended"]), int(event["status"])
 
     def close(self) -> None:
         """End the process and with it the child that it may have; wait until it is gone."""
@@ -198,7 +200,7 @@ def execute_in_fork(task: Task) -> NotebookNode:
     """
     try:
         with _STABLE.lend() as parent:
-            ended = parent.run(_describe(task), task.limits.report, task.on_cell)
+            ended, status = parent.run(_describe(task), task.limits.report, task.on_cell)
     except WarmParentError:
         raise blame_death(task) from None
     if ended == "time":
@@ -207,7 +209,7 @@ def execute_in_fork(task: Task) -> NotebookNode:
         log = task.run.folder / "kernel.log"
         with contextlib.suppress(OSError):
             task.run.write("error.txt", log.read_text(encoding="utf-8", errors="replace"))
-        raise blame_death(task)
+        raise blame_disk(task) if status == _CANNOT_WRITE else blame_death(task)
     return refuse_failures(read_notebook(task.executed), task)
 
 

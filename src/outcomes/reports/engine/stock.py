@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from outcomes.reports.engine.kernel import build_kernel_manager
 from outcomes.reports.engine.task import Task
-from outcomes.reports.engine.verdict import blame_death, blame_time, refuse_failures
+from outcomes.reports.engine.verdict import blame_death, blame_disk, blame_time, refuse_failures
 from outcomes.reports.notebook_file import read_notebook
 
 if TYPE_CHECKING:
@@ -35,16 +35,18 @@ def execute_in_kernel(task: Task) -> NotebookNode:
         When a cell fails (exit code of the package's error where it was one, else 6), the kernel dies
         (6) or time runs out (10). Names cell and type of error; their text stays in the run's folder.
     """
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     try:
         # what failed stands in the executed notebook
         with quiet("papermill", "traitlets"), suppress(PapermillExecutionError):
             _run_papermill(task)
-    except (CellTimeoutError, TimeoutError):
+    except TimeoutError:
         task.run.write("error.txt", traceback.format_exc())
         raise blame_time(task) from None
+    except OSError:
+        raise blame_disk(task) from None
     except (DeadKernelError, RuntimeError):
         task.run.write("error.txt", traceback.format_exc())
         raise blame_death(task) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import outcomes.errors
@@ -53,6 +54,16 @@ def blame_death(task: Task) -> ReportError:
     return ReportError(
         f"{task.notebook.stem}: the notebook's Python ended unexpectedly (often too little memory); nothing "
         f"was published. Private run folder: {task.run.id}."
+    )
+
+
+def blame_disk(task: Task) -> ReportError:
+    """Return the error of a report whose run folder could not be written (exit code 9)."""
+    free = shutil.disk_usage(task.run.folder).free
+    return ReportError(
+        f"{task.notebook.stem}: the private run folder {task.run.id} cannot be written ({free} bytes are "
+        "free); nothing was published.",
+        exit_code=9,
     )
 
 
