@@ -15,11 +15,11 @@ import html5lib
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "attack"))
+from outcomes.reports.execution import execute_notebook
 from searching import find_planted
 
 from outcomes import compare_over_time, read_records, select_cohort, write_clinic
 from outcomes.reports import find_notebook, list_reports, read_parameters, run_report
-from outcomes.reports.execution import execute_notebook
 from outcomes.reports.notebook_file import read_notebook
 from outcomes.reports.runs import open_run
 

@@ -116,7 +116,9 @@ def test_typed_text_is_read_by_the_declared_type():
         check_parameters(schema(), parse_texts(schema(), {"k": "eight"}))
 
 
-@pytest.mark.parametrize("line", ["x = [1]", "import os", "a = b = 1", "k: int = 3", "x = None", "x = f()"])
+@pytest.mark.parametrize(
+    "line", ["import os", "a = b = 1", "k: int = 3.5", "x = None", "x = f()", "x = [1, 'a']", "x: date = ''"]
+)
 def test_a_parameters_cell_holds_plain_values_only(line):
     with pytest.raises(ReportError, match="name = value"):
         read_parameters(build_notebook(parameters=PARAMETERS + line))

@@ -41,11 +41,23 @@ def begin(
 
 
 @app.command("check")
-def check_records(source: Source = "made-up-clinic", path: Records = None, as_json: AsJson = False) -> None:
+def check_records(
+    source: Source = "made-up-clinic",
+    path: Records = None,
+    reports: Annotated[
+        bool, typer.Option("--reports", help="Check reports/reports.toml instead: can all of it be made?")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Read a source and say what was refused and why.
 
     Also: how complete it is, what each audience will see, and how many follow-ups are overdue.
     """
+    if reports:
+        from outcomes.cli.declared import check_declared
+
+        check_declared(as_json)
+        return
     from outcomes.cli.checking import describe_records, print_description
     from outcomes.records import read_records
 
@@ -104,8 +116,9 @@ def write_template(
     say(f"  outcomes report therapy_comparison --source template --path {out}")
 
 
-@app.command("report")
+@app.command("report", add_help_option=False)
 def make_reports(
+    context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="Name of a report, such as therapy_comparison.")] = None,
     instrument: Annotated[
         list[str] | None, typer.Option(help="Instrument, such as odi or nprs:average; may be repeated.")
@@ -116,11 +129,23 @@ def make_reports(
     parameter: Pairs = None,
     out: Annotated[Path, typer.Option(help="Folder of pages.")] = Path("reports", "html"),
     as_json: AsJson = False,
+    engine: Annotated[str, typer.Option(help="auto, fork or stock: how the notebook is run.")] = "auto",
     list_all: Annotated[bool, typer.Option("--list", help="List the reports.")] = False,
+    asks_help: Annotated[
+        bool, typer.Option("-h", "--help", help="Show this, or with NAME the report's parameters.")
+    ] = False,
 ) -> None:
     """Make a report, a page per instrument and audience."""
+    if asks_help and name is None:
+        say(context.get_help())
+        return
     from outcomes.reports import list_reports
 
+    if asks_help and name is not None:
+        from outcomes.cli.making import print_parameters
+
+        print_parameters(name)
+        return
     if list_all or name is None:
         say(*list_reports())
         return
@@ -131,8 +156,71 @@ def make_reports(
         for one in instrument or [""]
         for who in audience or [""]
     ]
-    exit_code = make_pages(name, wanted, split_pairs(parameter or ()), source, path, out, as_json)
+    exit_code = make_pages(name, wanted, split_pairs(parameter or ()), source, path, out, engine, as_json)
     raise typer.Exit(exit_code)
+
+
+Declaration = Annotated[
+    Path | None, typer.Option("--file", exists=True, help="The declaration; else reports/reports.toml.")
+]
+
+
+@app.command("run")
+def run_reports(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Reports as declared.")] = None,
+    due: Annotated[bool, typer.Option("--due", help="Make what is due, and nothing twice.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Make the latest release of every report.")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another run to end.")] = 0.0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a processor.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="A Dask scheduler, such as tcp://host:8786.")] = None,
+    accepted: Annotated[str, typer.Option("--accept-shrunk", help="Why records that shrank are right.")] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say only what failed or was made.")] = False,
+    declaration: Declaration = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the reports that reports/reports.toml declares.
+
+    With --due what is due, which any scheduler may call as often as it likes; with --all or IDs the latest
+    release, pages that would come out the same excepted.
+    """
+    if bool(ids) + due + every != 1:
+        raise typer.BadParameter("give --due, --all, or the IDs of reports", param_hint="run")
+    from outcomes.cli.running import run_declared
+
+    exit_code = run_declared(
+        ids or [], due, declaration=declaration, wait_seconds=wait, workers=workers, cluster=cluster,
+        accepted=accepted, quiet=quiet, as_json=as_json,
+    )  # fmt: skip
+    raise typer.Exit(exit_code)
+
+
+@app.command("schedule")
+def print_schedule(
+    scheduler: Annotated[str, typer.Argument(help="cron, systemd, windows or airflow.")],
+) -> None:
+    """Print what a scheduler needs to run what is due."""
+    from outcomes.cli.scheduling import SCHEDULERS, write_snippet
+
+    if scheduler not in SCHEDULERS:
+        raise typer.BadParameter(f"choose {', '.join(SCHEDULERS)}", param_hint="scheduler")
+    say(write_snippet(scheduler).rstrip("\n"))
+
+
+@app.command("status")
+def show_status(
+    max_age: Annotated[
+        str | None, typer.Option(help="Longest time since a run without failure, such as 26h.")
+    ] = None,
+    declaration: Declaration = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how each declared report stands.
+
+    Ends with 1 where one failed, or where the last run without a failure is longer ago than --max-age.
+    """
+    from outcomes.cli.standing import print_standing
+
+    raise typer.Exit(print_standing(declaration, max_age, as_json))
 
 
 @app.command("analyse")

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from outcomes.cli.screen import note, print_json, say, shows_progress
+from outcomes.cli.screen import note, print_json, print_table, say, shows_progress
 from outcomes.errors import OutcomesError
-from outcomes.reports import find_notebook, parse_texts, read_parameters, run_report
+from outcomes.reports import describe_parameters, find_notebook, parse_texts, read_parameters, run_report
+from outcomes.reports.notebook_file import read_notebook
+
+
+def print_parameters(name: str) -> None:
+    """Print what a report takes: each parameter with its kind, its default and its meaning."""
+    schema = read_parameters(read_notebook(find_notebook(name)))
+    say(f"outcomes report {name} [-p parameter=value ...] [--source NAME] [--path PLACE] [--out FOLDER]", "")
+    print_table(describe_parameters(schema), ["parameter", "takes", "default", "meaning"])
+    say("", "--instrument, --audience and --source set the parameter of the same name; lists: a,b,c.")
 
 
 def make_pages(
@@ -17,6 +26,7 @@ def make_pages(
     source: str,
     path: Path | None,
     out: Path,
+    engine: str,
     as_json: bool,
 ) -> int:
     """Make the pages one after the other; a page that fails does not keep the others from being made.
@@ -29,7 +39,7 @@ def make_pages(
         Instrument, variant and audience of each page, what was not typed absent.
     pairs : mapping
         Further parameters, as typed.
-    source, path, out, as_json
+    source, path, out, engine, as_json
         As on the command line.
 
     Returns
@@ -37,16 +47,15 @@ def make_pages(
     int
         0, or the highest exit code of the pages that failed.
     """
-    import nbformat
-
-    schema = read_parameters(nbformat.read(find_notebook(name), as_version=4))
+    schema = read_parameters(read_notebook(find_notebook(name)))
     made, exit_code = [], 0
     for choice in wanted:
         parameters = parse_texts(schema, {**pairs, **choice})
         try:
             report = run_report(
-                name, parameters, source=source, path=path, out=out, show_progress=shows_progress()
-            )
+                name, parameters, source=source, path=path, out=out, engine=engine,
+                show_progress=shows_progress(),
+            )  # fmt: skip
         except OutcomesError as error:
             note(f"Not made ({', '.join(choice.values()) or name}): {error}")
             exit_code = max(exit_code, error.exit_code)

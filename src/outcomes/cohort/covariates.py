@@ -85,8 +85,8 @@ def apply_filters(
     episodes : pandas.DataFrame
         One row per episode.
     where : mapping
-        Column to a value, a list of values, or for numbers and dates ``(from, to)``, both included, None for
-        an open end.
+        Column to a value, a list of values, or for numbers and dates ``(from, to)``, both included, None or
+        empty text for an open end. None, empty text and a range open at both ends filter nothing.
 
     Raises
     ------
@@ -99,11 +99,18 @@ def apply_filters(
         if name not in allowed:
             key = "filter_not_at_start" if name in columns else "filter_unknown"
             raise AnalysisError(read_words().say(f"cohort.errors.{key}", name=name, known=", ".join(allowed)))
+        if _asks_nothing(wanted):
+            continue
         column, values = columns[name], episodes[name]
         ranged = column.type in ("number", "integer", "date")
         inside, said = (_compare_range if ranged else _compare_values)(column, values, wanted)
         label = column.label or name.replace("_", " ")
         yield read_words().say("cohort.flow.outside_filter", label=label, wanted=said), ~inside
+
+
+def _asks_nothing(wanted: Any) -> bool:
+    ends = wanted if isinstance(wanted, tuple | list) and len(wanted) == 2 else (wanted,)
+    return all(end is None or (isinstance(end, str) and not end) for end in ends)
 
 
 def _compare_range(column: Column, values: pd.Series, wanted: Any) -> tuple[np.ndarray, str]:
@@ -119,14 +126,14 @@ def _compare_range(column: Column, values: pd.Series, wanted: Any) -> tuple[np.n
     if high is not None:
         inside = inside & (values <= high)
     kind = "both" if low is not None and high is not None else "from" if low is not None else "to"
-    if low is None and high is None:
-        kind = "any"
+    if column.type == "date" and kind != "both":
+        kind = f"date_{kind}"
     said = read_words().say(f"cohort.ranges.{kind}", low=wanted[0], high=wanted[1], unit=column.unit)
     return inside.fillna(False).to_numpy(dtype=bool), said.strip()
 
 
 def _read_end(column: Column, end: Any) -> Any:
-    if end is None:
+    if end is None or (isinstance(end, str) and not end):
         return None
     return pd.Timestamp(end) if column.type == "date" else float(end)
 

@@ -21,12 +21,13 @@ class Flow:
         self._patient = patient
         self.kept = np.ones(len(patient), dtype=bool)
         self._steps: list[dict[str, object]] = []
+        self._times: dict[str, int] = {}
         self._note("read", reason, np.zeros(len(patient), dtype=bool))
 
     def exclude(self, step: str, reason: str, which: np.ndarray) -> None:
         """Exclude episodes that are still in; a step that excludes none is written down as well.
 
-        A step may come several times, such as one for each filter; from the second on its id has a number.
+        Several steps of one name, such as two filters, are told apart by a number.
         """
         out = which & self.kept
         self.kept = self.kept & ~out
@@ -35,10 +36,11 @@ class Flow:
     def _note(self, step: str, reason: str, out: np.ndarray) -> None:
         left, behind = self._find_patients(self.kept), self._find_patients(out)
         gone = np.setdiff1d(behind, left, assume_unique=True)
-        earlier = sum(str(held["step"]).partition(":")[0] == step for held in self._steps)
+        self._times[step] = self._times.get(step, 0) + 1
+        times = self._times[step]
         self._steps.append(
             {
-                "step": f"{step}:{earlier + 1}" if earlier else step,
+                "step": step if times == 1 else f"{step}_{times}",
                 "reason": reason,
                 "n_episodes": int(self.kept.sum()),
                 "n_patients": len(left),

@@ -67,7 +67,8 @@ def select_cohort(
         Columns of the episodes known at time zero, or ``instrument:variant@baseline``.
     where : mapping, optional
         Filters on what is known at time zero: ``{"region": "low_back", "age_years": (18, 65)}``; ranges
-        include both ends, None leaves an end open. Episodes without the value are excluded.
+        include both ends, None leaves an end open. Episodes without the value are excluded. None or empty
+        text instead of a value filters nothing.
     episodes : str
         ``first`` (each patient's first episode that qualifies) or ``all`` (clustered by patient).
     intercurrent_events : str or mapping, optional

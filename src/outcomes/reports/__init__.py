@@ -1,17 +1,27 @@
 """Reports: a notebook and its parameters become one page that can be shared."""
 
+from outcomes.reports.archive import PastRelease, read_previous
+from outcomes.reports.batch import Outcome, WorkerPool, run_batch
 from outcomes.reports.catalogue import find_notebook, list_reports
-from outcomes.reports.engine import Report, run_report
-from outcomes.reports.execution import TimeLimits
-from outcomes.reports.parameters import Parameter, parse_texts, read_parameters
+from outcomes.reports.engine import TimeLimits
+from outcomes.reports.job import Job
+from outcomes.reports.parameters import Parameter, describe_parameters, parse_texts, read_parameters
+from outcomes.reports.report import Report, run_report
 
 __all__ = [
+    "Job",
+    "Outcome",
     "Parameter",
+    "PastRelease",
     "Report",
     "TimeLimits",
+    "WorkerPool",
+    "describe_parameters",
     "find_notebook",
     "list_reports",
     "parse_texts",
     "read_parameters",
+    "read_previous",
+    "run_batch",
     "run_report",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import outcomes
-from outcomes.facts import Source, Words
+from outcomes.facts import Source, Words, read_schema
 from outcomes.reports.page import Page, build_sections
 from outcomes.reports.parameters import Value
 from outcomes.views.labels import name_measure
@@ -19,17 +20,11 @@ if TYPE_CHECKING:
 
 # parameters that tell pages of one notebook and source apart, in the order of their file name
 _TELLING = (
-    "instrument",
-    "variant",
-    "timepoint",
-    "reference",
-    "threshold",
-    "therapy",
-    "site",
-    "measured",
-    "every",
-    "audience",
-)
+    "instrument", "variant", "timepoint", "reference", "threshold", "therapy", "site", "therapist", "region",
+    "since", "until", "measured", "every", "audience",
+)  # fmt: skip
+# what a page of a part of the records is about, shown above its title
+_PARTS = ("site", "therapist", "region")
 _SHOWN_OF_FINGERPRINT = 12
 _LONGEST_NAME = 160
 
@@ -90,9 +85,16 @@ def name_page(name: str, values: Mapping[str, Value], source: Source | None) -> 
     for key in _TELLING:
         value = values.get(key) or (primary.get(key) if key == "instrument" and key in values else "")
         parts.append(str(value or ""))
-    return "-".join(slug for part in parts if (slug := re.sub(r"[^a-z0-9_]+", "-", part.lower()).strip("-")))[
-        :160
-    ]
+    slugs = [re.sub(r"[^a-z0-9_]+", "-", part.lower()).strip("-") for part in parts]
+    spelled = "-".join(slug for slug in slugs if slug)
+    # names that plain letters cannot tell apart, such as those of sites, are told apart by their hash
+    if (
+        any(slug != part.lower() for slug, part in zip(slugs, parts, strict=True))
+        or len(spelled) > _LONGEST_NAME
+    ):
+        digest = hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()[:8]
+        spelled = f"{spelled[: _LONGEST_NAME - 9]}-{digest}"
+    return spelled
 
 
 def _say_kicker(values: Mapping[str, Value], source: Source | None, words: Words) -> tuple[str, ...]:
@@ -104,10 +106,16 @@ def _say_kicker(values: Mapping[str, Value], source: Source | None, words: Words
     parts = (
         values.get("clinic") or (source and (source.clinic or source.label)),
         instrument and name_measure(str(instrument), variant),
+        *(_label_part(name, str(values[name])) for name in _PARTS if values.get(name)),
         values.get("period") or (source and source.period),
         words.say(f"page.audiences.{values['audience']}"),
     )
     return tuple(str(part) for part in parts if part)
+
+
+def _label_part(name: str, value: str) -> str:
+    labels = read_schema()["episodes"][name].labels or {}
+    return labels.get(value, value)
 
 
 def _say_byline(values: Mapping[str, Value], words: Words) -> tuple[str, ...]:

@@ -39,7 +39,11 @@ def check_names(values: Mapping[str, Value], source: Source | None) -> None:
         "timepoint": (*read_timepoints(), *(source.timepoints if source else ())),
         "reference": (*read_therapies(), *(source.therapies if source else ())),
     }
-    raise_findings([*_find_unknown(values, known), *_find_wrong_threshold(values, source)])
+    findings = [*_find_unknown(values, known), *_find_wrong_threshold(values, source)]
+    if values.get("therapist") and values.get("audience") != "team":
+        what = "a page about one therapist is for the team only"
+        findings.append(Finding("PARAMETER_VALUE", "refuse_file", what, remedy="audience = team"))
+    raise_findings(findings)
 
 
 def _find_unknown(values: Mapping[str, Value], known: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import io
+import json
 import math
 import re
 import tokenize
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from numbers import Integral, Real
@@ -20,9 +22,14 @@ from outcomes.errors import Finding, ReportError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-Value = str | int | float | bool
+#: What a parameter may hold: nothing but what JSON has, so that it is the same on every side of a process.
+Value = str | int | float | bool | None | list[str | int | float | bool]
+_TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 _KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_SEVERAL = {str: "texts", int: "whole numbers", float: "numbers", bool: "true or false each"}
 _LONGEST_TEXT = 400
+_LONGEST_LIST = 200
+_DATE = re.compile(r"\ba date\b")
 # without these nobody could say what a page may show
 _NEEDED = ("audience", "k")
 # controls, and lone halves of characters
@@ -38,14 +45,27 @@ class Parameter:
     Parameters
     ----------
     name : str
-    default : str, int, float or bool
-        Its type is the parameter's type; empty text stands for "the source's default".
+    default : str, int, float, bool, list of these, or None
+        Empty text stands for "the source's default", None for "not given".
     meaning : str
         The comment beside it: unit, meaning, and what is allowed.
     allowed : tuple of str
         Allowed texts where the comment says ``one of: a, b``; empty text is allowed where it is the default.
     minimum, maximum : float or None
         Where the comment says ``from 5 to 100``.
+    kind : type
+        ``str``, ``int``, ``float`` or ``bool``; of a list, that of its values.
+    several : bool
+        Whether the value is a list.
+    optional : bool
+        Whether None is allowed.
+    is_date : bool
+        Whether a text is a day such as ``2026-01-31``: where the comment says ``a date``.
+
+    Examples
+    --------
+    >>> Parameter("k", 11, "patients, from 5 to 100", minimum=5, maximum=100, kind=int).describe_kind()
+    'a whole number from 5 to 100'
     """
 
     name: str
@@ -54,11 +74,20 @@ class Parameter:
     allowed: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    kind: type = str
+    several: bool = False
+    optional: bool = False
+    is_date: bool = False
 
-    @property
-    def kind(self) -> type:
-        """Type of the values."""
-        return type(self.default)
+    def describe_kind(self) -> str:
+        """Return the kind of value in words, with what is allowed."""
+        kind = "a date such as 2026-01-31" if self.is_date else _KINDS[self.kind]
+        words = f"a list of {'dates' if self.is_date else _SEVERAL[self.kind]}" if self.several else kind
+        if self.allowed:
+            words = f"{'of' if self.several else 'one of'}: {', '.join(self.allowed)}"
+        if self.minimum is not None and self.maximum is not None:
+            words += f" from {self.minimum:g} to {self.maximum:g}"
+        return f"{words}, or none" if self.optional else words
 
 
 def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
@@ -67,7 +96,9 @@ def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
     Parameters
     ----------
     notebook : NotebookNode
-        With exactly one cell tagged ``parameters``, which holds lines ``name = value  # comment`` only.
+        With exactly one cell tagged ``parameters``, which holds lines ``name = value  # comment`` only. A
+        default that does not say its type has it beside its name: ``share: float | None = None``,
+        ``ages: list[int] = []``; a list without a type holds texts.
 
     Returns
     -------
@@ -88,8 +119,9 @@ def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
     comments = _read_comments(cells[0].source)
     schema = {}
     for node in ast.parse(cells[0].source).body:
-        name, default = _read_assignment(node)
-        schema[name] = _build_parameter(name, default, comments.get(node.end_lineno or node.lineno, ""))
+        name, default, type_ = _read_assignment(node)
+        comment = comments.get(node.end_lineno or node.lineno, "")
+        schema[name] = _build_parameter(name, default, type_, comment)
     absent = [name for name in _NEEDED if name not in schema]
     if absent:
         raise ReportError(f"Add {' and '.join(absent)} to the cell tagged 'parameters'.", exit_code=2)
@@ -104,12 +136,14 @@ def check_parameters(schema: Mapping[str, Parameter], given: Mapping[str, Any]) 
     schema : mapping of Parameter
         As `read_parameters` returns it.
     given : mapping
-        Values by name, of the declared types; paths and numpy's integers and floats become plain ones.
+        Values by name, of the declared types; paths, dates, tuples and numpy's integers and floats become
+        plain ones.
 
     Returns
     -------
     dict
-        Plain ``str``, ``int``, ``float`` and ``bool`` values, one for each parameter of the schema.
+        Plain values (``str``, ``int``, ``float``, ``bool``, lists of them, None), one for each parameter of
+        the schema. They are what JSON has, and are passed on as JSON text: ``007`` stays a text.
 
     Raises
     ------
@@ -122,11 +156,11 @@ def check_parameters(schema: Mapping[str, Parameter], given: Mapping[str, Any]) 
         if name not in schema:
             findings.append(_report_unknown(name, list(schema)))
             continue
-        plain = _make_plain(value, schema[name].kind)
+        plain = _make_plain(value, schema[name])
         problem = _find_problem(schema[name], plain)
         if problem:
             findings.append(problem)
-        elif plain is not None:
+        else:
             values[name] = plain
     raise_findings(findings)
     return values
@@ -136,17 +170,29 @@ def parse_texts(schema: Mapping[str, Parameter], texts: Mapping[str, str]) -> di
     """Read parameters typed as text (``k=8`` on a command line) by the declared types.
 
     A text that does not read as its parameter's type is left as it is, for `check_parameters` to refuse;
-    ``007`` stays text where the parameter is text.
+    ``007`` stays text where the parameter is text. Lists are separated by commas; ``none`` is none where
+    that is allowed.
 
     Examples
     --------
-    >>> schema = {"k": Parameter("k", 11), "period": Parameter("period", "")}
+    >>> schema = {"k": Parameter("k", 11, kind=int), "period": Parameter("period", "")}
     >>> parse_texts(schema, {"k": "8", "period": "2018"})
     {'k': 8, 'period': '2018'}
     """
-    return {
-        name: _parse_text(text, schema[name].kind) if name in schema else text for name, text in texts.items()
-    }
+    return {name: _parse_text(text, schema.get(name)) for name, text in texts.items()}
+
+
+def describe_parameters(schema: Mapping[str, Parameter]) -> list[dict[str, Any]]:
+    """Return one row per parameter: its name, what it takes, its default and its meaning with the unit."""
+    return [
+        {
+            "parameter": parameter.name,
+            "takes": parameter.describe_kind(),
+            "default": json.dumps(parameter.default, ensure_ascii=False),
+            "meaning": parameter.meaning,
+        }
+        for parameter in schema.values()
+    ]
 
 
 def raise_findings(findings: Sequence[Finding]) -> None:
@@ -160,24 +206,54 @@ def _read_comments(source: str) -> dict[int, str]:
     return {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
 
 
-def _read_assignment(node: ast.stmt) -> tuple[str, Value]:
-    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+def _read_assignment(node: ast.stmt) -> tuple[str, Any, tuple[type, bool, bool]]:
+    """Return name, default and type (of one value, whether several, whether none is allowed)."""
+    named: ast.expr | None = None
+    said: ast.expr | None = None
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        named = node.targets[0]
+    elif isinstance(node, ast.AnnAssign):
+        named, said = node.target, node.annotation
+    if isinstance(named, ast.Name) and node.value is not None:  # type: ignore[attr-defined]
         try:
-            default = ast.literal_eval(node.value)
+            default = ast.literal_eval(node.value)  # type: ignore[attr-defined]
         except ValueError:
-            default = None
-        if isinstance(default, (str, int, float)):
-            return node.targets[0].id, default
+            default = ...
+        type_ = _read_type(ast.unparse(said)) if said else _guess_type(default)
+        if type_ and _is_of(default, *type_):
+            return named.id, default, type_
     raise ReportError(
         f"Line {node.lineno} of the parameters cell is not of the form name = value with a plain text, "
-        "number, True or False.",
+        "number, True, False or a list of these; where the value does not say its type, it stands beside the "
+        "name: name: float | None = None.",
         exit_code=2,
     )
 
 
-def _build_parameter(name: str, default: Value, comment: str) -> Parameter:
+def _read_type(text: str) -> tuple[type, bool, bool] | None:
+    """Read ``int``, ``list[str]`` or ``float | None``, quoted or not."""
+    match = re.fullmatch(r"(list\[)?(str|int|float|bool)\]?( *\| *None)?", text.strip("'\""))
+    return (_TYPES[match[2]], bool(match[1]), bool(match[3])) if match else None
+
+
+def _guess_type(default: Any) -> tuple[type, bool, bool] | None:
+    if isinstance(default, list):
+        kinds = {type(value) for value in default} or {str}
+        return (kinds.pop(), True, False) if len(kinds) == 1 else None
+    return (type(default), False, False) if type(default) in _KINDS else None
+
+
+def _is_of(default: Any, kind: type, several: bool, optional: bool) -> bool:
+    if default is None:
+        return optional
+    values = default if several else [default]
+    return isinstance(values, list) and kind in _KINDS and all(type(value) is kind for value in values)
+
+
+def _build_parameter(name: str, default: Any, type_: tuple[type, bool, bool], comment: str) -> Parameter:
     among = re.search(r"one of: ([\w, -]+)", comment)
     limits = re.search(r"from (-?[\d.]+) to (-?[\d.]+)", comment)
+    kind, several, optional = type_
     return Parameter(
         name,
         default,
@@ -185,6 +261,10 @@ def _build_parameter(name: str, default: Value, comment: str) -> Parameter:
         tuple(part.strip() for part in among[1].split(",")) if among else (),
         float(limits[1]) if limits else None,
         float(limits[2]) if limits else None,
+        kind,
+        several,
+        optional,
+        is_date=kind is str and bool(_DATE.search(comment)),
     )
 
 
@@ -196,46 +276,83 @@ def _report_unknown(name: str, known: list[str]) -> Finding:
     )
 
 
-def _make_plain(value: Any, kind: type) -> Value | None:
-    """Return the value as the plain type of its parameter, None where it is not of that type."""
+def _make_plain(value: Any, parameter: Parameter) -> Any:
+    """Return the value as plain ones of its parameter's type, ``...`` where it is not of that type."""
+    if value is None:
+        return None if parameter.optional else ...
+    if not parameter.several:
+        return _make_one_plain(value, parameter.kind)
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+        return ...
+    plain = [_make_one_plain(one, parameter.kind) for one in value]
+    return ... if ... in plain else plain
+
+
+def _make_one_plain(value: Any, kind: type) -> Any:
     if kind is bool or isinstance(value, bool):
-        return value if kind is bool and isinstance(value, bool) else None
+        return value if kind is bool and isinstance(value, bool) else ...
+    if kind is str and isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value.isoformat()
     if kind is str and isinstance(value, (str, PathLike)):
         return str(fspath(value))
     if kind is int and isinstance(value, Integral):
         return int(value)
     if kind is float and isinstance(value, Real) and math.isfinite(value):
         return float(value)
-    return None
+    return ...
 
 
-def _find_problem(parameter: Parameter, value: Value | None) -> Finding | None:
+def _find_problem(parameter: Parameter, value: Any) -> Finding | None:
     def refuse(rule: str, what: str, remedy: str | None = None) -> Finding:
         return Finding(rule, "refuse_file", f"{parameter.name} {what}", remedy=remedy)
 
-    if value is None:
-        return refuse("PARAMETER_TYPE", f"must be {_KINDS[parameter.kind]}", parameter.meaning or None)
+    if value is ...:
+        return refuse("PARAMETER_TYPE", f"must be {parameter.describe_kind()}", parameter.meaning or None)
+    if isinstance(value, list):
+        if len(value) > _LONGEST_LIST:
+            return refuse("PARAMETER_RANGE", f"holds more than {_LONGEST_LIST} values")
+        found = (_find_problem(parameter, one) for one in value)
+        return next((problem for problem in found if problem), None)
     if isinstance(value, str):
-        if len(value) > _LONGEST_TEXT:
-            return refuse("PARAMETER_RANGE", f"is longer than {_LONGEST_TEXT} characters")
-        if any(
-            unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or sign in _REORDERING for sign in value
-        ):
-            return refuse("PARAMETER_VALUE", "holds control characters")
-        if parameter.allowed and value not in (*parameter.allowed, parameter.default):
-            return refuse("PARAMETER_VALUE", f"must be one of: {', '.join(parameter.allowed)}")
-        return None
+        return _find_problem_of_text(parameter, value, refuse)
     low, high = parameter.minimum, parameter.maximum
-    if low is not None and high is not None and not low <= value <= high:
+    if value is not None and low is not None and high is not None and not low <= value <= high:
         return refuse("PARAMETER_RANGE", f"must lie from {low:g} to {high:g}")
     return None
 
 
-def _parse_text(text: str, kind: type) -> Any:
+def _find_problem_of_text(parameter: Parameter, value: str, refuse: Callable[..., Finding]) -> Finding | None:
+    if len(value) > _LONGEST_TEXT:
+        return refuse("PARAMETER_RANGE", f"is longer than {_LONGEST_TEXT} characters")
+    if any(unicodedata.category(sign) in _HIDDEN or sign in _REORDERING for sign in value):
+        return refuse("PARAMETER_VALUE", "holds control characters")
+    if parameter.allowed and value not in parameter.allowed and value != parameter.default:
+        return refuse("PARAMETER_VALUE", f"must be one of: {', '.join(parameter.allowed)}")
+    if parameter.is_date and value != parameter.default and not _is_day(value):
+        return refuse("PARAMETER_VALUE", "must be a date of the calendar, written like 2026-01-31")
+    return None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _parse_text(text: str, parameter: Parameter | None) -> Any:
+    if parameter is None or (parameter.kind is str and not (parameter.several or parameter.optional)):
+        return text
+    if parameter.optional and text.strip().lower() in ("", "none"):
+        return None
+    if parameter.several:
+        return [_parse_one(part.strip(), parameter.kind) for part in text.split(",") if part.strip()]
+    return _parse_one(text, parameter.kind)
+
+
+def _parse_one(text: str, kind: type) -> Any:
     if kind is bool:
         return {"true": True, "false": False}.get(text.strip().lower(), text)
-    if kind is str:
-        return text
     try:
         return kind(text)
     except ValueError:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from outcomes.errors import ReportError
 from outcomes.facts import find_project
+
+# ends the name of a file that is not whole yet
+_DRAFT = ".draft"
 
 
 def prepare_folder(out: str | Path) -> Path:
@@ -81,21 +85,55 @@ def publish(folder: Path, page_name: str, page: bytes, exports: Mapping[str, byt
     return folder / f"{page_name}.html"
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old one or the whole new one, also after a crash."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Write a file so that a reader sees the old one or the whole new one, also after a crash.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+    mode : int
+        Who may read it, before the umask; ``0o600`` for its owner only.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_DRAFT}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with draft.open("xb") as file:
+        with os.fdopen(os.open(draft, flags, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        _settle_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 
 
+def _settle_folder(folder: Path) -> None:
+    """Make the new name of a file outlast a loss of power, where the platform can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def remove_drafts(folder: Path) -> int:
+    """Remove what a killed run left half written below a folder, and return how many files that were.
+
+    To be called only by whoever holds the lock of all that is written there.
+    """
+    drafts = [path for path in folder.rglob(f".*{_DRAFT}") if path.is_file()]
+    for path in drafts:
+        path.unlink(missing_ok=True)
+    return len(drafts)
+
+
 def _cannot_write(folder: Path, error: OSError) -> ReportError:
+    known = next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
+    free = shutil.disk_usage(known).free
     return ReportError(
-        f"The folder {folder.name!r} for pages cannot be written ({error.strerror}); nothing was published.",
+        f"The folder {folder.name!r} for pages cannot be written ({error.strerror}; {free} bytes are free); "
+        "the last good page stays in place.",
         exit_code=9,
     )

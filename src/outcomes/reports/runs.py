@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from outcomes.errors import ReportError
 from outcomes.facts import find_project
@@ -44,11 +41,10 @@ class Run:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def write_manifest(self, content: Mapping[str, Any]) -> Path:
-        """Write what the run was made from and how it ended, and close the folder to all others."""
+    def close_to_others(self) -> None:
+        """Close the folder to all but its owner: a kernel wrote with the caller's umask."""
         for path in self.folder.rglob("*"):
-            path.chmod(0o700 if path.is_dir() else 0o600)  # the kernel wrote with the caller's umask
-        return self.write("manifest.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def open_run(private_folder: str | Path = ".outcomes") -> Run:
@@ -73,12 +69,17 @@ def open_run(private_folder: str | Path = ".outcomes") -> Run:
     home = find_project() / private_folder
     folder = home / "runs" / id
     try:
-        for part in (home, home / "runs", folder, folder / "views"):
-            if not part.is_dir():
-                part.mkdir(mode=0o700, parents=True, exist_ok=True)
-                part.chmod(0o700)  # whatever the umask says
+        make_private(home, home / "runs", folder, folder / "views")
     except OSError as error:
         raise ReportError(
             f"The private folder {home.name!r} cannot be written ({error.strerror}).", exit_code=9
         ) from None
     return Run(id, folder, started)
+
+
+def make_private(*folders: Path) -> None:
+    """Make folders that only their owner may enter, whatever the umask says."""
+    for folder in folders:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)

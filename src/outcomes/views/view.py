@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from io import StringIO
 from pathlib import Path
@@ -50,6 +50,8 @@ class View:
     k : int
     provenance : mapping
         What its numbers were made from, as released.
+    releases : tuple of Release
+        Those that it was made from; kept privately with a run of a report, for the next one to look back at.
     """
 
     id: str
@@ -62,6 +64,7 @@ class View:
     audience: str
     k: int
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    releases: tuple[Release, ...] = field(default=(), repr=False, compare=False)
 
     def save_figure(self, path: str | Path) -> Path:
         """Write the figure as PNG and return where; a folder gets a file named after the view.
@@ -91,15 +94,37 @@ class View:
 
 
 def write_view(view: View, folder: Path) -> None:
-    """Write a view into a folder as ``<id>.json``, with ``<id>.png`` where it is a figure."""
+    """Write a view into a folder as ``<id>.json``, with ``<id>.png`` where it is a figure.
+
+    What it was made from is written beside that folder, as ``releases/<analysis>-<digest>.json``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    content = {**asdict(view), "png": view.png is not None, "provenance": dict(view.provenance)}
+    for release in view.releases:
+        _write_release(release, folder.parent / "releases")
+    content = {**asdict(replace(view, releases=())), "png": view.png is not None}
+    content |= {"provenance": dict(view.provenance)}
+    del content["releases"]
     content["table"] = None if view.table is None else view.table.to_json(orient="table", index=False)
     (folder / f"{view.id}.json").write_text(
         json.dumps(content, ensure_ascii=False, default=str), encoding="utf-8"
     )
     if view.png is not None:
         (folder / f"{view.id}.png").write_bytes(view.png)
+
+
+def _write_release(release: Release, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "analysis": release.name,
+        "audience": release.audience,
+        "k": release.k,
+        "method": release.method,
+        "provenance": dict(release.provenance),
+        "table": json.loads(release.table.to_json(orient="table", index=False, double_precision=15)),
+    }
+    text = json.dumps(content, ensure_ascii=False, default=str, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    (folder / f"{release.name}-{digest}.json").write_text(text, encoding="utf-8")
 
 
 def read_view(folder: Path, id: str) -> View:
@@ -161,7 +186,7 @@ def build_view(
     id = f"{slug[:80]}-{digest}"
     return View(
         id, kind, fragment.replace("{id}", id), png, alt, caption, table, audiences.pop(),
-        max(release.k for release in releases), dict(releases[0].provenance),
+        max(release.k for release in releases), dict(releases[0].provenance), releases,
     )  # fmt: skip
 
 

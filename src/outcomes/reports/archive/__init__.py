@@ -1,0 +1,37 @@
+"""The archive: what each release of a series said and what it was made from, kept privately.
+
+Whoever needs the last release of a page looks here:
+
+- within a notebook, `read_previous()` gives the last published release of the same page, or None;
+- elsewhere, `find_last_release(archive, series, slice)` does.
+
+Both return a `PastRelease`: its `Manifest`, its released numbers as one frame (`results()`), and its folder,
+in which further private files of a release may be kept.
+"""
+
+from outcomes.reports.archive.manifest import STATES, Manifest, read_manifest, write_manifest
+from outcomes.reports.archive.results import collect_results, keep_results, read_results
+from outcomes.reports.archive.store import (
+    PastRelease,
+    find_last_release,
+    hand_over,
+    list_manifests,
+    open_entry,
+    read_previous,
+)
+
+__all__ = [
+    "STATES",
+    "Manifest",
+    "PastRelease",
+    "collect_results",
+    "find_last_release",
+    "hand_over",
+    "keep_results",
+    "list_manifests",
+    "open_entry",
+    "read_manifest",
+    "read_previous",
+    "read_results",
+    "write_manifest",
+]

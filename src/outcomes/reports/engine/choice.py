@@ -1,0 +1,66 @@
+"""Which engine runs a notebook: forking where the platform can, a fresh kernel elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from outcomes.errors import ReportError
+from outcomes.reports.engine.task import Task
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+#: ``auto`` is ``fork`` where that is possible and ``stock`` elsewhere; the page is the same from both.
+ENGINES = ("auto", "fork", "stock")
+
+
+def choose_engine(name: str = "auto") -> str:
+    """Return ``fork`` or ``stock``.
+
+    Parameters
+    ----------
+    name : str
+        One of `ENGINES`.
+
+    Raises
+    ------
+    ReportError
+        When there is none of that name, or this platform cannot fork (exit code 2).
+    """
+    can_fork = sys.platform == "linux"
+    if name not in ENGINES:
+        raise ReportError(f"There is no engine {name!r}; there are {', '.join(ENGINES)}.", exit_code=2)
+    if name == "fork" and not can_fork:
+        raise ReportError("The engine fork works on Linux only; use auto or stock.", exit_code=2)
+    return "fork" if can_fork and name != "stock" else "stock"
+
+
+def execute_notebook(task: Task, engine: str = "auto") -> NotebookNode:
+    """Run a notebook and return it with its outputs.
+
+    Parameters
+    ----------
+    task : Task
+    engine : str
+        One of `ENGINES`.
+
+    Returns
+    -------
+    NotebookNode
+
+    Raises
+    ------
+    ReportError
+        When a cell fails (exit code of the package's error where it was one, else 6), the process dies
+        (6) or time runs out (10). Names cell and type of error; their text stays in the run's folder.
+    """
+    chosen = choose_engine(engine)
+    if chosen == "fork":
+        from outcomes.reports.engine.fork import execute_in_fork, may_fork
+
+        if may_fork(required=engine == "fork"):
+            return execute_in_fork(task)
+    from outcomes.reports.engine.stock import execute_in_kernel
+
+    return execute_in_kernel(task)

@@ -1,0 +1,88 @@
+"""`write_site`: the index of all series, written anew from the archive after each run."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from markupsafe import Markup
+
+import outcomes
+from outcomes.facts import find_project, read_words
+from outcomes.reports.publication import prepare_folder, replace_file
+from outcomes.reports.series import Series
+from outcomes.reports.site.entries import list_groups
+
+_NAME = "index.html"
+
+
+def write_site(out: str | Path, declared: Sequence[Series], private: Path, now: dt.datetime) -> Path:
+    """Write the index of the pages of all series.
+
+    Parameters
+    ----------
+    out : str or Path
+        Folder of pages.
+    declared : sequence of Series
+        Those whose pages lie there.
+    private : Path
+        The private folder, in which the archive lies.
+    now : datetime
+        In UTC; the index shows its day.
+
+    Returns
+    -------
+    Path
+        Of ``index.html``: one file with links to the pages beside it, and one script of its own, which the
+        page allows by its hash. Without the script everything is shown, and nothing can be chosen.
+
+    Raises
+    ------
+    ReportError
+        When the folder cannot be written (exit code 9).
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    words = read_words()
+    folder = prepare_folder(out)
+    groups = list_groups(declared, private / "archive", find_project() / out, now, words)
+    entries = [entry for group in groups for entry in group.entries]
+    script = _read("site.js").strip()
+    environment = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    html = environment.from_string(_read("site.html.j2")).render(
+        groups=groups,
+        failed=[
+            (group, entry) for group in groups for entry in group.entries if _needs_attention(entry, group)
+        ],
+        sites=sorted({entry.site for entry in entries if entry.site}),
+        therapies=sorted({entry.therapy for entry in entries if entry.therapy}),
+        periods=sorted({entry.period for entry in entries}, reverse=True),
+        has_past=any(entry.state == "earlier" for entry in entries),
+        n_entries=len(entries),
+        say=words.say,
+        language=words.language,
+        style=Markup(_read("site.css").strip()),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+        version=outcomes.__version__,
+        day=now.date().isoformat(),
+    )
+    replace_file(folder / _NAME, html.encode("utf-8"))
+    return folder / _NAME
+
+
+def _needs_attention(entry: object, group: object) -> bool:
+    """Return whether a failure is the last thing that happened to what it is about."""
+    newest = max(one.due for one in group.entries)  # type: ignore[attr-defined]
+    return entry.state == "failed" and entry.due == newest  # type: ignore[attr-defined]
+
+
+def _read(name: str) -> str:
+    folder = resources.files("outcomes.reports.site").joinpath("template")
+    return folder.joinpath(name).read_text(encoding="utf-8")

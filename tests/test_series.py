@@ -1,0 +1,400 @@
+"""Series: declared once, due on time, made once - whatever the clock, the records or another run do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+import series_project
+from outcomes.errors import FactsError, ReportError
+from outcomes.records import read_records
+from outcomes.reports.archive import find_last_release, list_manifests
+from outcomes.reports.series import (
+    check_series,
+    find_latest_slot,
+    find_next_slot,
+    find_slots,
+    find_standing,
+    read_history,
+    read_series,
+)
+from outcomes.reports.series.lock import hold_lock
+from outcomes.reports.series.periods import find_period
+from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
+
+UTC = dt.UTC
+
+
+def moment(*parts, zone="UTC"):
+    return dt.datetime(*parts, tzinfo=ZoneInfo(zone))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    build_project(tmp_path)
+    return tmp_path
+
+
+# When
+
+
+@pytest.mark.parametrize(
+    ("cadence", "day", "id", "due"),
+    [
+        ("quarterly", (2026, 11, 26), "2026-Q3", (2026, 10, 1)),
+        ("quarterly", (2026, 10, 1), "2026-Q3", (2026, 10, 1)),
+        ("quarterly", (2026, 9, 30), "2026-Q2", (2026, 7, 1)),
+        ("monthly", (2026, 1, 1), "2025-12", (2026, 1, 1)),
+        ("monthly", (2024, 2, 29), "2024-01", (2024, 2, 1)),
+        ("yearly", (2026, 11, 26), "2025", (2026, 1, 1)),
+        ("weekly", (2026, 11, 26), "2026-W47", (2026, 11, 23)),
+        ("weekly", (2021, 1, 4), "2020-W53", (2021, 1, 4)),
+        ("daily", (2024, 3, 1), "2024-02-29", (2024, 3, 1)),
+    ],
+)
+def test_a_slot_is_named_by_the_period_that_ended(cadence, day, id, due):
+    slot = find_latest_slot(cadence, "UTC", moment(*day))
+    assert (slot.id, slot.due) == (id, moment(*due))
+
+
+def test_a_quarter_ends_at_midnight_of_the_clinic():
+    before, after = moment(2026, 9, 30, 21, 59, 59), moment(2026, 9, 30, 22)
+    assert find_latest_slot("quarterly", "Europe/Amsterdam", before).id == "2026-Q2"
+    assert find_latest_slot("quarterly", "Europe/Amsterdam", after).id == "2026-Q3"
+    assert find_latest_slot("quarterly", "Asia/Taipei", moment(2026, 9, 30, 16)).id == "2026-Q3"
+
+
+@pytest.mark.parametrize(
+    ("night", "expression", "utc"),
+    [
+        # clocks go from 02:00 to 03:00: 02:30 does not exist and falls right after the gap
+        ((2026, 3, 29), "30 2 * * *", [(2026, 3, 29, 1)]),
+        # clocks go from 03:00 back to 02:00: 02:30 exists twice and counts once
+        ((2026, 10, 25), "30 2 * * *", [(2026, 10, 25, 0, 30)]),
+        ((2026, 3, 30), "30 2 * * *", [(2026, 3, 30, 0, 30)]),
+    ],
+)
+def test_nights_in_which_clocks_change_have_one_run(night, expression, utc):
+    begin = dt.datetime(*night, tzinfo=ZoneInfo("Europe/Amsterdam")).astimezone(UTC)
+    slots = find_slots(expression, "Europe/Amsterdam", begin, begin + dt.timedelta(hours=24))
+    assert [slot.due for slot in slots] == [moment(*parts) for parts in utc]
+
+
+def test_leap_days_come_when_they_come():
+    slot = find_latest_slot("0 6 29 2 *", "UTC", moment(2027, 1, 1))
+    assert slot.due == moment(2024, 2, 29, 6)
+    assert find_next_slot("0 6 29 2 *", "UTC", moment(2027, 1, 1)).due == moment(2028, 2, 29, 6)
+
+
+@pytest.mark.parametrize("cadence", ["daily", "weekly", "monthly", "quarterly", "yearly", "15 4 1 * *"])
+def test_the_next_slot_is_the_first_that_is_not_due_yet(cadence):
+    now = moment(2024, 2, 29, 23, 59, 59)
+    slot = find_next_slot(cadence, "Europe/Amsterdam", now)
+    assert slot.due > now
+    assert find_latest_slot(cadence, "Europe/Amsterdam", slot.due) == slot
+    just_before = slot.due - dt.timedelta(seconds=1)
+    assert find_latest_slot(cadence, "Europe/Amsterdam", just_before).due <= now
+
+
+@pytest.mark.parametrize(
+    ("kind", "day", "since", "until"),
+    [
+        ("month", (2026, 3, 15), (2026, 2, 1), (2026, 2, 28)),
+        ("quarter", (2026, 1, 1), (2025, 10, 1), (2025, 12, 31)),
+        ("year", (2024, 2, 29), (2023, 1, 1), (2023, 12, 31)),
+        ("rolling", (2024, 2, 29), (2023, 2, 28), (2024, 2, 28)),
+    ],
+)
+def test_a_period_ends_before_the_day_on_which_it_is_due(kind, day, since, until):
+    period = find_period(kind, dt.date(*day))
+    assert (period.since, period.until) == (dt.date(*since), dt.date(*until))
+
+
+# What is declared
+
+
+def test_every_mistake_of_the_declaration_is_told_at_once(project):
+    declare(
+        project,
+        """
+        [default]
+        [defaults]
+        retention_day = 3
+        [report.a]
+        notebook = "mine"
+        source = "made-up-clinic"
+        k = 4
+        cadence = "sometimes"
+        time_zone = "Mars/Olympus"
+        audience = "press"
+        period = 3
+        for_each = "patient"
+        [report.b]
+        notebook = "mine"
+        for_each = "therapist"
+        audience = "stakeholder"
+        [report."Upper case"]
+        """,
+    )
+    with pytest.raises(ReportError) as caught:
+        read_series()
+    text = str(caught.value)
+    assert caught.value.exit_code == 2
+    for piece in (
+        "unknown key 'default'; ", "did you mean 'defaults'", "retention_day'", "k must lie from 5 to 100",
+        "cadence is neither", "time_zone is no name", "audience must be one of", "period must be a text",
+        "for_each must be one of", "[report.b] needs source", "for the team only", "an id is made of",
+    ):  # fmt: skip
+        assert piece.replace("'default'; ", "'default'") in text, piece
+
+
+@pytest.mark.parametrize("text", ["[report", "report = 3", ""])
+def test_a_file_that_declares_nothing_is_refused(project, text):
+    declare(project, text)
+    with pytest.raises((ReportError, FactsError)) as caught:
+        read_series()
+    assert caught.value.exit_code == 2
+
+
+def test_what_cannot_be_made_is_told_before_anything_is_due(project):
+    declare(
+        project,
+        """
+        [defaults]
+        source = "made-up-clinic"
+        [report.typed]
+        notebook = "mine"
+        parameters = { kk = 3, site = 7 }
+        [report.lacking]
+        notebook = "data_quality"
+        for_each = "region"
+        period = "month"
+        [report.absent]
+        notebook = "mien"
+        [report.unrecorded]
+        notebook = "therapy_comparison"
+        parameters = { instrument = "ndi", site = "nowhere" }
+        [report.nowhere]
+        notebook = "mine"
+        source = "no-such-source"
+        [report.sites]
+        notebook = "mine"
+        for_each = "site"
+        """,
+    )
+    rows, findings = check_series(read_series(), series_project._read)
+    text = "\n".join(str(finding) for finding in findings)
+    for piece in (
+        "[report.typed]: there is no parameter 'kk'", "[report.typed]: site must be text",
+        "has no parameter region", "has no parameter since", "[report.absent]: There is no report",
+        "nobody recorded the instrument", "nobody recorded the site", "[report.nowhere]",
+    ):  # fmt: skip
+        assert piece in text, piece
+    assert "[report.sites]" not in text
+    assert {row["series"]: row["pages"] for row in rows}["sites"] == 4
+
+
+def test_the_shipped_declaration_can_be_made():
+    rows, findings = check_series(read_series(), lambda series: read_records(series.source))
+    assert not findings
+    assert sum(row["pages"] for row in rows) >= 6
+
+
+# What is done
+
+
+def test_what_is_due_is_made_once(project):
+    first = run()
+    assert (first.state, first.slot, len(first.outcomes)) == ("released", "2026-Q3", 1)
+    pages = list_pages()
+    assert "whole/2026-Q3/mine-made-up-clinic-team.html" in pages
+    assert run().state == "not_due"
+    assert run(asked=True).outcomes[0].state == "unchanged", "whoever asks gets the page that stands"
+    assert list_pages() == pages
+    assert len(list_manifests(Path(".outcomes/archive"), "whole")) == 1
+
+
+def test_a_page_for_each_site_of_its_period(project):
+    declare(project, series_project.DECLARED + 'for_each = "site"\nperiod = "rolling"\nrolling_months = 24\n')
+    write_notebook(project, "open(f'saw-{site}', 'w').write(f'{since} {until} {period}')")
+    ending = run()
+    assert ending.state == "released" and len(ending.outcomes) == 4
+    said = "2024-10-01 2026-09-30 episodes that began from 2024-10-01 to 2026-09-30"
+    assert {path.read_text(encoding="utf-8") for path in project.glob("saw-*")} == {said}
+    assert len({outcome.page.name for outcome in ending.outcomes}) == 4
+
+
+def test_pages_for_stakeholders_wait(project):
+    declare(project, series_project.DECLARED + 'audience = "stakeholder"\n')
+    assert run().state == "left_out" and not list_pages_or_none()
+
+
+def list_pages_or_none():
+    return Path("reports/html").exists() and list_pages()
+
+
+def test_records_that_are_as_before_make_nothing_new(project):
+    declare(project, series_project.DECLARED + 'cadence = "monthly"\n')
+    assert run().state == "released"
+    later = NOW + dt.timedelta(days=30)
+    assert (run(now=later).state, run(now=later).state) == ("nothing_new", "not_due")
+    touch_records(project)
+    assert run(now=later + dt.timedelta(days=31)).state == "released"
+
+
+def test_a_notebook_that_changed_is_news(project):
+    declare(project, series_project.DECLARED + 'cadence = "monthly"\n')
+    run()
+    write_notebook(project, "## Answer\n\nNo.")
+    assert run(now=NOW + dt.timedelta(days=30)).state == "released"
+
+
+def touch_records(project, drop_episodes=0.0, newest=None):
+    """Change the records: leave out a share of the last rows, or only add a comment of nobody."""
+    folder = project / "data" / "raw" / "made-up-clinic"
+    for name in ("assessments.csv", "sessions.csv", "events.csv"):
+        path = folder / name
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = int(len(lines) * (1 - drop_episodes)) - 1
+        path.write_text("".join(lines[:kept]), encoding="utf-8")
+
+
+def test_records_that_shrank_make_nothing_until_somebody_says_why(project):
+    declare(project, series_project.DECLARED + 'cadence = "monthly"\n')
+    run()
+    pages = list_pages()
+    touch_records(project, drop_episodes=0.5)
+    later = NOW + dt.timedelta(days=30)
+    ending = run(now=later)
+    assert (ending.state, ending.exit_code, ending.reason) == ("failed", 3, "records")
+    assert "SOURCE_REGRESSION" in ending.message and list_pages() == pages
+    assert run(now=later, asked=True, accepted="patients withdrew").state == "released"
+    assert read_history(Path(".outcomes/archive"), "whole")[-1].accepted == "patients withdrew"
+
+
+def test_missed_slots_are_caught_up_by_the_latest(project):
+    declare(project, series_project.DECLARED + 'cadence = "monthly"\n')
+    run(now=moment(2026, 6, 10))
+    touch_records(project)
+    ending = run(now=moment(2026, 11, 26))
+    assert (ending.slot, ending.missed) == ("2026-10", ("2026-06", "2026-07", "2026-08", "2026-09"))
+    states = {one.slot: one.state for one in read_history(Path(".outcomes/archive"), "whole")}
+    assert states["2026-07"] == "missed" and states["2026-10"] == "released"
+    assert run(now=moment(2026, 11, 27)).state == "not_due"
+
+
+def test_missed_slots_are_caught_up_each_where_that_is_declared(project):
+    declare(project, series_project.DECLARED + 'cadence = "monthly"\ncatch_up = "all"\nperiod = "month"\n')
+    run(now=moment(2026, 8, 10))
+    touch_records(project)
+    endings = run_all(now=moment(2026, 11, 26))
+    assert [(one.slot, one.state) for one in endings] == [
+        ("2026-08", "released"), ("2026-09", "nothing_new"), ("2026-10", "nothing_new"),
+    ]  # fmt: skip
+
+
+def test_a_clock_that_was_set_back_makes_nothing_twice(project):
+    declare(project, series_project.DECLARED + 'cadence = "monthly"\n')
+    run(now=moment(2026, 11, 2))
+    pages = list_pages()
+    for now in (moment(2026, 11, 1, 0, 1), moment(2026, 11, 1)):
+        assert run(now=now).state == "not_due"
+    with pytest.raises(ReportError, match="fell due in the future") as caught:
+        run(now=moment(2026, 5, 3))
+    assert caught.value.exit_code == 2 and list_pages() == pages
+
+
+def test_one_page_that_fails_keeps_no_other_from_being_made(project):
+    declare(project, series_project.DECLARED + 'for_each = "site"\n')
+    write_notebook(project, "if site == 'harbour':\n    raise ValueError('P00017')", "## Answer\n\nYes.")
+    ending = run()
+    assert (ending.state, ending.exit_code, ending.reason) == ("failed", 6, "notebook")
+    assert [outcome.state for outcome in ending.outcomes] == ["failed", *["published"] * 3]
+    pages = list_pages()
+    assert run(now=NOW + dt.timedelta(minutes=30)).state == "waits"
+    write_notebook(project, "if site == 'harbour':\n    pass", "## Answer\n\nYes.")
+    again = run(now=NOW + dt.timedelta(minutes=90))
+    assert again.state == "released"
+    assert all(list_pages()[name] == content for name, content in pages.items() if "harbour" not in name)
+
+
+def test_only_what_is_missing_is_made_again(project):
+    declare(project, series_project.DECLARED + 'for_each = "site"\n')
+    write_notebook(
+        project, "import os\nif site == 'harbour' and not os.path.exists('mended'):\n    raise ValueError"
+    )
+    run()
+    Path("mended").touch()
+    again = run(asked=True)
+    assert sorted(outcome.state for outcome in again.outcomes) == ["published", *["unchanged"] * 3]
+
+
+def test_two_runs_of_a_series_never_meet(project):
+    with (
+        hold_lock(Path(".outcomes").absolute(), "whole"),
+        pytest.raises(ReportError, match="another run holds the lock") as caught,
+    ):
+        run()
+    assert caught.value.exit_code == 8
+    assert run().state == "released", "a lock file that is left says nothing"
+
+
+def test_the_archive_hands_the_last_release_to_the_next(project):
+    declare(
+        project, series_project.DECLARED + 'cadence = "monthly"\nnotebook = "looking"\n'.replace("[", "[")
+    )
+    declare(project, series_project.DECLARED.replace("mine", "looking") + 'cadence = "monthly"\n')
+    write_notebook(
+        project,
+        "from outcomes import read_records, release, summarise_data_quality, tabulate_reading",
+        "from outcomes.reports import read_previous",
+        "quality = release(summarise_data_quality(read_records(source, path or None)), audience, k=k)",
+        "tabulate_reading(quality)",
+        "before = read_previous()",
+        "open('before', 'a').write(f'{before and before.manifest.slot} {before and len(before.results())};')",
+        name="looking",
+    )
+    assert run(now=moment(2026, 10, 2)).state == "released"
+    touch_records(project)
+    assert run(now=moment(2026, 11, 2)).state == "released"
+    said = Path("before").read_text(encoding="utf-8")
+    last = find_last_release(Path(".outcomes/archive"), "whole", before="2026-11-01T00:00:00+00:00")
+    results = last.results()
+    assert last.manifest.slot == "2026-09"
+    assert said == f"None None;2026-09 {len(results)};" and len(results) > 5
+    assert set(results["analysis"]) == {"data_quality"} and results["estimate"].notna().any()
+
+
+def test_how_things_stand(project):
+    declared = read_series()
+    archive = Path(".outcomes/archive")
+    (before,) = find_standing(declared, archive, NOW)
+    assert (before.state, before.due, before.is_well) == ("never", "now", True)
+    run()
+    (after,) = find_standing(declared, archive, NOW)
+    assert (after.state, after.last, after.due[:10]) == ("released", "2026-Q3", "2027-01-01")
+
+
+def test_a_list_of_releases_that_cannot_be_read_makes_nothing(project):
+    run()
+    pages = list_pages()
+    Path(".outcomes/archive/whole/slots.json").write_text("[{", encoding="utf-8")
+    with pytest.raises(ReportError, match="cannot be read") as caught:
+        run()
+    assert caught.value.exit_code == 9 and list_pages() == pages
+
+
+def test_manifests_say_what_a_page_was_made_from(project):
+    run()
+    (manifest,) = list_manifests(Path(".outcomes/archive"), "whole")
+    content = vars(manifest)
+    for name in ("key", "records_sha256", "notebook_sha256", "packages_sha256", "page_sha256"):
+        assert len(content[name]) == 64, name
+    assert manifest.started <= manifest.ended and manifest.state == "published"
+    assert json.dumps(dict(manifest.parameters))
+    assert "path" not in manifest.parameters and "source" not in manifest.parameters
