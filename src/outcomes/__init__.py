@@ -31,7 +31,7 @@ _OFFERED = {
     ),
     "outcomes.records": ("Records", "read_records"),
     "outcomes.synthetic": ("simulate_clinic", "true_effects", "write_clinic"),
-    "outcomes.cohort": ("Cohort", "select_cohort"),
+    "outcomes.cohort": ("Cohort", "read_filters", "select_cohort"),
     "outcomes.drafting": ("draft_source", "write_form"),
     "outcomes.result": ("Result",),
     "outcomes.analyses": (

@@ -75,6 +75,10 @@ class OutcomesError(Exception):
         self.findings = tuple(findings)
         super().__init__("\n".join([message, *(f"  {finding}" for finding in self.findings)]))
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows instead of a traceback: the words alone."""
+        return str(self).split("\n")
+
 
 class FactsError(OutcomesError):
     """A file of facts, a source TOML or a configuration is wrong, or a name in it is unknown."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from outcomes.cli.screen import print_json, print_table, say, shows_progress
-from outcomes.cli.values import share_options, split_instrument, split_pairs, split_ranges
+from outcomes.cli.values import share_options, split_instrument, split_pairs
 
 app = typer.Typer(
     help="From treatment records to a defensible answer: which therapy, how much better, how sure.",
@@ -250,9 +250,11 @@ def analyse_cohort(
     if form not in ("table", "csv", "json"):
         raise typer.BadParameter("choose table, csv or json", param_hint="--format")
     from outcomes.cli.analysing import print_analysis, run_named
+    from outcomes.cohort import read_filters
 
     of_cohort, of_analysis = share_options(name, split_pairs(parameter or ()))
-    of_cohort |= split_instrument(instrument) | split_ranges(where or ())
+    of_cohort |= split_instrument(instrument)
+    of_cohort |= {"where": read_filters(where)} if where else {}
     print_analysis(*run_named(name, source, path, of_cohort, of_analysis, audience), form)
 
 

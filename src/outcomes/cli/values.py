@@ -50,24 +50,6 @@ def split_instrument(text: str | None) -> dict[str, str]:
     return {"instrument": id, "variant": variant} if variant else {"instrument": id}
 
 
-def split_ranges(texts: Iterable[str]) -> dict[str, Any]:
-    """Split filters on episodes; ``18..65`` is a range that includes both ends, either may be left open.
-
-    Examples
-    --------
-    >>> split_ranges(["region=low_back", "age_years=18..65", "bmi=..30"])
-    {'where': {'region': 'low_back', 'age_years': (18, 65), 'bmi': (None, 30)}}
-    >>> split_ranges([])
-    {}
-    """
-    filters = {}
-    for key, text in split_pairs(texts).items():
-        low, dots, high = text.partition("..")
-        ends = tuple(read_value(end) if end else None for end in (low, high))
-        filters[key] = ends if dots else read_value(text)
-    return {"where": filters} if filters else {}
-
-
 def read_value(text: str) -> Any:
     """Read a text as true or false, a number, none, or text.
 

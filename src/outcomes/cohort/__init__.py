@@ -1,7 +1,16 @@
 """From records to a cohort: the episodes that a question is about, on a completed grid of time points."""
 
+from outcomes.cohort.filters import read_filters, write_filters
 from outcomes.cohort.outcome import follow_outcome, list_outcomes
 from outcomes.cohort.selection import select_cohort
 from outcomes.cohort.types import STATUSES, Cohort
 
-__all__ = ["STATUSES", "Cohort", "follow_outcome", "list_outcomes", "select_cohort"]
+__all__ = [
+    "STATUSES",
+    "Cohort",
+    "follow_outcome",
+    "list_outcomes",
+    "read_filters",
+    "select_cohort",
+    "write_filters",
+]

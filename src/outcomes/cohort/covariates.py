@@ -109,7 +109,7 @@ def apply_filters(
 
 
 def _asks_nothing(wanted: Any) -> bool:
-    ends = wanted if isinstance(wanted, tuple | list) and len(wanted) == 2 else (wanted,)
+    ends = wanted if isinstance(wanted, tuple | list) else (wanted,)
     return all(end is None or (isinstance(end, str) and not end) for end in ends)
 
 

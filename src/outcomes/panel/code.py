@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from outcomes.facts import list_sources
 from outcomes.panel.panes import INDIVIDUALS, Part, list_panes, list_steps
 from outcomes.panel.question import Question
 from outcomes.records import Records
@@ -57,8 +54,5 @@ def _write_options(options: object) -> list[str]:
 
 
 def _write_place(records: Records) -> str:
-    source = records.source
-    named = source.name
-    if source.folder is not None and named not in list_sources():
-        named = (Path(source.folder) / f"{named}.toml").as_posix()
-    return ", ".join(repr(part) for part in (named, records.path and records.path.as_posix()) if part)
+    path = records.path.as_posix() if records.path else ""
+    return ", ".join(repr(part) for part in (records.place, path) if part)

@@ -66,6 +66,7 @@ def list_steps(question: Question) -> dict[str, Step]:
         "checks": Step("check_comparability"),
         "contrasts": Step("compare_over_time"),
         "shares": Step("standardise_responders", one_threshold),
+        "domains": Step("summarise_domains"),
     }
 
 
@@ -87,6 +88,10 @@ def list_panes(question: Question) -> dict[str, tuple[Part, ...]]:
         "responders": (Part("tabulate_responders", ("responders",)),),
         "amounts": (Part("draw_cumulative", ("distribution",), marked),),
         "followed": (Part("draw_completeness", ("completeness",)),),
+        "domains": (
+            Part("draw_domains", ("domains",)),
+            Part("tabulate_domains", ("domains",)),
+        ),
         "included": (
             Part("draw_flow", ("flow",)),
             Part("tabulate_baseline", ("baseline", "completeness")),

@@ -18,10 +18,12 @@ from outcomes.panel.answers import Answer
 from outcomes.panel.code import write_code
 from outcomes.panel.controls import Controls
 from outcomes.panel.looking import Looking
+from outcomes.panel.making import Making
 from outcomes.panel.offers import list_measures, select_widest
 from outcomes.panel.panes import ANSWER, DESCRIPTION, NUMBERS, list_in_front
 from outcomes.panel.question import Measure, Question
 from outcomes.panel.screen import Screen
+from outcomes.panel.shelf import Shelf
 from outcomes.records import Records
 
 #: Between two parts that are worked out in the background, so that a choice made meanwhile is heard at once.
@@ -37,6 +39,13 @@ class Panel:
     Parameters
     ----------
     records : Records
+
+    Attributes
+    ----------
+    making : Making
+        Makes the report of what is chosen.
+    shelf : Shelf
+        Keeps what is chosen by name.
     """
 
     def __init__(self, records: Records) -> None:
@@ -47,8 +56,13 @@ class Panel:
         self._looking = Looking()
         self._answer: Answer | None = None
         self._jobs: deque[Callable[[], None]] = deque()
-        self._controls.box.layout = {"flex": "0 0 19rem", "width": "19rem", "overflow": "visible"}
-        self._box = widgets.HBox([self._controls.box, self._screen.box])
+        self.making = Making(records, self._words, lambda: self.question)
+        self.shelf = Shelf(records.source.name, self._words, lambda: self.question, self.set)
+        beside = widgets.VBox(
+            [self._controls.box, self.making.box, self.shelf.box],
+            layout={"flex": "0 0 19rem", "width": "19rem", "overflow": "visible"},
+        )
+        self._box = widgets.HBox([beside, self._screen.box])
         self._box.add_class("outcomes-panel")
         self._controls.observe(self._change_measure, self._refresh)
         self._screen.tabs.observe(lambda _: self._bring_front(), "value")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from outcomes.errors import Finding
-from outcomes.facts import Source
+from outcomes.facts import Source, list_sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,13 @@ class Records:
     n_refused: int
     fingerprint: str
     path: Path | None = None
+
+    @property
+    def place(self) -> str:
+        """What `read_records` takes as its source to read them again: a name, or the path of a TOML."""
+        if self.source.folder is None or self.source.name in list_sources():
+            return self.source.name
+        return (self.source.folder / f"{self.source.name}.toml").as_posix()
 
     def __post_init__(self) -> None:
         """Hold the sum that nothing may be lost."""

@@ -2,11 +2,12 @@
 
 from outcomes.reports.archive import PastRelease, read_previous
 from outcomes.reports.batch import Outcome, WorkerPool, run_batch
-from outcomes.reports.catalogue import find_notebook, list_reports
+from outcomes.reports.catalogue import count_cells, find_notebook, list_reports
 from outcomes.reports.engine import TimeLimits
 from outcomes.reports.job import Job
 from outcomes.reports.parameters import Parameter, describe_parameters, parse_texts, read_parameters
-from outcomes.reports.report import Report, run_report
+from outcomes.reports.report import Report, make_page, run_report
+from outcomes.reports.series.cuts import find_refused_cuts
 
 __all__ = [
     "Job",
@@ -16,9 +17,12 @@ __all__ = [
     "Report",
     "TimeLimits",
     "WorkerPool",
+    "count_cells",
     "describe_parameters",
     "find_notebook",
+    "find_refused_cuts",
     "list_reports",
+    "make_page",
     "parse_texts",
     "read_parameters",
     "read_previous",

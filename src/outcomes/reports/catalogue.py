@@ -51,6 +51,17 @@ def find_notebook(name: str) -> Path:
     raise ReportError(f"There is no report of that name; {hint}", exit_code=2)
 
 
+def count_cells(name: str) -> int:
+    """Return how many cells the notebook of a report has.
+
+    Raises
+    ------
+    ReportError
+        As `find_notebook`.
+    """
+    return len(json.loads(find_notebook(name).read_text(encoding="utf-8"))["cells"])
+
+
 def _list_folders() -> list[Path]:
     package = Path(__file__).resolve().parent.parent
     # an installed package carries the notebooks inside; in a clone they lie at the top level

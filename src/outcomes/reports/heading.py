@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import outcomes
+from outcomes.cohort import read_filters
 from outcomes.facts import Source, Words, read_schema
 from outcomes.reports.page import Page, build_sections
 from outcomes.reports.parameters import Value
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # parameters that tell pages of one notebook and source apart, in the order of their file name
 _TELLING = (
     "instrument", "variant", "timepoint", "reference", "threshold", "therapy", "site", "therapist", "region",
-    "since", "until", "measured", "every", "audience",
+    "only", "therapies", "timepoints", "since", "until", "measured", "every", "audience",
 )  # fmt: skip
 # what a page of a part of the records is about, shown above its title
 _PARTS = ("site", "therapist", "region")
@@ -84,7 +85,7 @@ def name_page(name: str, values: Mapping[str, Value], source: Source | None) -> 
     parts = [name, source.name if source else ""]
     for key in _TELLING:
         value = values.get(key) or (primary.get(key) if key == "instrument" and key in values else "")
-        parts.append(str(value or ""))
+        parts.append("-".join(map(str, value)) if isinstance(value, list) else str(value or ""))
     slugs = [re.sub(r"[^a-z0-9_]+", "-", part.lower()).strip("-") for part in parts]
     spelled = "-".join(slug for slug in slugs if slug)
     # names that plain letters cannot tell apart, such as those of sites, are told apart by their hash
@@ -107,10 +108,23 @@ def _say_kicker(values: Mapping[str, Value], source: Source | None, words: Words
         values.get("clinic") or (source and (source.clinic or source.label)),
         instrument and name_measure(str(instrument), variant),
         *(_label_part(name, str(values[name])) for name in _PARTS if values.get(name)),
+        *_label_filters(values.get("only")),
         values.get("period") or (source and source.period),
         words.say(f"page.audiences.{values['audience']}"),
     )
     return tuple(str(part) for part in parts if part)
+
+
+def _label_filters(only: Value) -> Iterator[str]:
+    """Yield what each filter keeps, in words."""
+    columns = read_schema()["episodes"]
+    for name, wanted in read_filters(only if isinstance(only, list) else []).items():
+        column = columns.get(name)
+        said = wanted if isinstance(wanted, list) else [wanted]
+        if isinstance(wanted, tuple):
+            said = ["–".join(end or "" for end in wanted)]
+        label = (column.label if column else "") or name.replace("_", " ")
+        yield f"{label}: {', '.join(_label_part(name, str(one)) for one in said)}"
 
 
 def _label_part(name: str, value: str) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
+from outcomes.cohort import read_filters
 from outcomes.disclosure.rules import AUDIENCES
-from outcomes.errors import FactsError, Finding
+from outcomes.errors import AnalysisError, FactsError, Finding
 from outcomes.facts import (
     Source,
     list_instruments,
     parse_rule,
+    read_facts,
     read_instrument,
+    read_schema,
     read_therapies,
     read_timepoints,
 )
@@ -40,6 +43,7 @@ def check_names(values: Mapping[str, Value], source: Source | None) -> None:
         "reference": (*read_therapies(), *(source.therapies if source else ())),
     }
     findings = [*_find_unknown(values, known), *_find_wrong_threshold(values, source)]
+    findings += _find_wrong_filters(values)
     if values.get("therapist") and values.get("audience") != "team":
         what = "a page about one therapist is for the team only"
         findings.append(Finding("PARAMETER_VALUE", "refuse_file", what, remedy="audience = team"))
@@ -54,6 +58,24 @@ def _find_unknown(values: Mapping[str, Value], known: Mapping[str, tuple[str, ..
         near = get_close_matches(str(value), names, n=1)
         remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}."
         yield Finding("PARAMETER_VALUE", "refuse_file", f"{name} is not a known one", remedy=remedy)
+
+
+def _find_wrong_filters(values: Mapping[str, Value]) -> Iterator[Finding]:
+    """Find filters that are not written as such, or are about columns that nobody can be chosen by."""
+    only = values.get("only")
+    columns = read_schema()["episodes"]
+    allowed = [name for name, column in columns.items() if column.covariate] + read_facts("cohort")["filters"]
+    try:
+        named = read_filters(only if isinstance(only, list) else [])
+    except AnalysisError as error:
+        what = "only holds something else than filters"
+        yield Finding("PARAMETER_VALUE", "refuse_file", what, remedy=str(error))
+        return
+    for name in (name for name in named if name not in allowed):
+        near = get_close_matches(name, allowed, n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(allowed)}."
+        what = f"only names a column that is not known: {name!r}"
+        yield Finding("PARAMETER_VALUE", "refuse_file", what, remedy=remedy)
 
 
 def _find_wrong_threshold(values: Mapping[str, Value], source: Source | None) -> Iterator[Finding]:

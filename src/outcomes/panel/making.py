@@ -1,0 +1,135 @@
+"""The choices of the panel as a report: its parameters, and its making while the panel stays usable."""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+
+from outcomes.cohort import write_filters
+from outcomes.errors import OutcomesError, ReportError
+from outcomes.facts import Words, find_project
+from outcomes.panel.offers import label_filter
+from outcomes.panel.question import Question
+from outcomes.records import Records
+from outcomes.reports import Job, Report, count_cells, find_refused_cuts, make_page
+
+REPORT = "therapy_comparison"
+_SHARED = ("site", "region")
+
+
+def list_parameters(question: Question) -> dict[str, Any]:
+    """Return a question as parameters of the report; what is not chosen is absent."""
+    alone = {
+        column: values[0]
+        for column, values in question.filters.items()
+        if column in _SHARED and len(values) == 1
+    }
+    rest = {column: values for column, values in question.filters.items() if values and column not in alone}
+    chosen = {
+        "instrument": question.measure.instrument,
+        "variant": question.measure.variant,
+        "timepoint": question.primary,
+        "timepoints": question.describe_cohort().get("timepoints"),
+        "therapies": list(question.therapies),
+        "threshold": question.threshold,
+        **alone,
+        "only": write_filters(rest),
+        "audience": question.audience,
+    }
+    return {name: value for name, value in chosen.items() if value}
+
+
+def check_cuts(records: Records, question: Question, words: Words) -> None:
+    """Refuse a stakeholder's report that is cut by more than the project's declaration allows.
+
+    Raises
+    ------
+    ReportError
+        Naming what it may not be cut by (exit code 2).
+    """
+    if question.audience != "stakeholder":
+        return
+    cut = {column for column, values in question.filters.items() if values}
+    cut |= {"therapy"} if question.therapies else set()
+    refused = find_refused_cuts(records.source.name, cut)
+    if refused:
+        names = ", ".join(label_filter(column).lower() for column in refused)
+        raise ReportError(words.say("panel.cut_refused", cuts=names), exit_code=2)
+
+
+class Making:
+    """A button that makes the report of a question, how far it is, and where its page lies.
+
+    Parameters
+    ----------
+    records : Records
+    words : Words
+    ask : callable
+        Returns the question as it stands.
+    """
+
+    def __init__(self, records: Records, words: Words, ask: Callable[[], Question]) -> None:
+        self._records, self._words, self._ask = records, words, ask
+        self.button = widgets.Button(description=words.say("panel.as_report"), layout={"width": "auto"})
+        self.progress = widgets.IntProgress(layout={"width": "100%", "display": "none"})
+        self.said = widgets.HTML()
+        self.button.on_click(lambda _: self.start())
+        self.box = widgets.VBox([self.button, self.progress, self.said])
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Make the report in the background; what went wrong is said in words."""
+        question = self._ask()
+        try:
+            check_cuts(self._records, question, self._words)
+        except OutcomesError as error:
+            self._say(str(error), "alert")
+            return
+        self.button.disabled = True
+        self.progress.layout.display = ""
+        self.progress.value, self.progress.max = 0, count_cells(REPORT)
+        self._say(self._words.say("panel.making"))
+        self._thread = threading.Thread(target=self._make, args=(question,), daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until a report that was started is made or has failed."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _make(self, question: Question) -> None:
+        records = self._records
+        job = Job(
+            REPORT,
+            list_parameters(question),
+            records.place,
+            records.path,
+            records_sha256=records.fingerprint,
+            n_read=records.n_read,
+        )
+        try:
+            report = make_page(job, self._show_cell)
+        except OutcomesError as error:
+            self._say(str(error), "alert")
+        else:
+            self._show_report(report)
+        finally:
+            self.button.disabled = False
+            self.progress.layout.display = "none"
+
+    def _show_cell(self, index: int) -> None:
+        self.progress.value = index
+
+    def _show_report(self, report: Report) -> None:
+        page = report.page.resolve()
+        project = find_project().resolve()
+        place = page.relative_to(project).as_posix() if page.is_relative_to(project) else page.as_posix()
+        said = html.escape(self._words.say("panel.made", page=place))
+        self.said.value = f'<p role="status">{said}</p>'
+
+    def _say(self, text: str, role: str = "status") -> None:
+        self.said.value = f'<p role="{role}">{html.escape(text)}</p>'
