@@ -297,9 +297,9 @@ def simulate_records(
     say(f"  outcomes report therapy_comparison --source made-up-clinic --path {folder}")
 
 
-@app.command("explore")
-def open_explorer() -> None:
-    """Open JupyterLab on the explore notebook."""
+@app.command("explore", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def open_explorer(context: typer.Context) -> None:
+    """Open JupyterLab on the explore notebook; further options are JupyterLab's, such as --no-browser."""
     import subprocess
     import sys
 
@@ -312,5 +312,7 @@ def open_explorer() -> None:
         )
     # JupyterLab would look for news and newer versions on the network; nothing does so unasked here.
     quiet = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
-    command = [sys.executable, "-m", "jupyterlab", *quiet, str(notebook)]
+    # the whole project can be browsed, so that a page made from the panel can be opened
+    place = f"--ServerApp.root_dir={Path.cwd()}"
+    command = [sys.executable, "-m", "jupyterlab", *quiet, place, *context.args, str(notebook)]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
