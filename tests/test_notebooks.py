@@ -15,11 +15,12 @@ import html5lib
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "attack"))
-from outcomes.reports.execution import execute_notebook
 from searching import find_planted
 
 from outcomes import compare_over_time, read_records, select_cohort, write_clinic
 from outcomes.reports import find_notebook, list_reports, read_parameters, run_report
+from outcomes.reports.engine import execute_notebook
+from outcomes.reports.engine.task import Task
 from outcomes.reports.notebook_file import read_notebook
 from outcomes.reports.runs import open_run
 
@@ -149,10 +150,10 @@ def test_the_manifest_says_what_a_page_was_made_from(made):
     report = made[1]["therapy_comparison", "team"]
     manifest = json.loads(report.manifest.read_text(encoding="utf-8"))
     assert manifest["state"] == "published" and manifest["page"] == report.page.name
-    assert manifest["fingerprint"] and manifest["notebook_sha256"] and manifest["outcomes"]
+    assert manifest["records_sha256"] and manifest["notebook_sha256"] and manifest["outcomes"]
     assert manifest["parameters"] == {
-        "instrument": "", "variant": "", "timepoint": "", "reference": "", "audience": "team", "k": 11,
-        "language": "en",
+        "instrument": "", "variant": "", "timepoint": "", "reference": "", "threshold": "", "region": "",
+        "since": "", "site": "", "until": "", "audience": "team", "k": 11, "language": "en",
     }  # fmt: skip
 
 
@@ -180,7 +181,7 @@ def test_explore_runs_from_top_to_bottom(made):
     project = made[0]
     with within(project):
         place = {"source": "made-up-clinic", "path": str(project / "clinic")}
-        notebook = execute_notebook(FOLDER / "explore.ipynb", place, open_run())
+        notebook = execute_notebook(Task(FOLDER / "explore.ipynb", place, open_run()))
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     kinds = {kind for output in shown for kind in output.get("data", {})}
     assert {"application/vnd.jupyter.widget-view+json", "image/png", "text/html"} <= kinds

@@ -151,7 +151,8 @@ def constant():
 )
 def test_a_doubtful_model_is_said_in_words_and_shows_no_number(make, reason):
     cohort, options = make()
-    cohort = replace(cohort, source=replace(cohort.source, design="randomised"))
+    source = replace(cohort.source, design="randomised")
+    cohort = replace(cohort, records=replace(cohort.records, source=source))
     for audience in ("team", "stakeholder"):
         shown = show(cohort, audience, **options)
         assert shown["forest"].png is None and reason in shown["forest"].alt

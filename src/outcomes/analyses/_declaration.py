@@ -72,13 +72,13 @@ def trace_provenance(cohort: Cohort) -> dict[str, Any]:
         "covariates": list(cohort.covariates),
         "timepoints": {id: asdict(entry) for id, entry in cohort.timepoints.items()},
         "therapies": {id: asdict(entry) for id, entry in cohort.therapies.items()},
-        "caveats": [*cohort.source.caveats, *_say_of_instrument(cohort)],
+        "caveats": [*cohort.source.caveats, *say_of_measure(cohort)],
         "rules": dict(cohort.rules),
         "n_patients": int(cohort.episodes["patient"].nunique()),
     }
 
 
-def _say_of_instrument(cohort: Cohort) -> list[str]:
+def say_of_measure(cohort: Cohort) -> list[str]:
     """Return what to say of the measure: facts nobody checked, where it stops, which value set made it."""
     instrument = cohort.instrument
     value_set = instrument.find_value_set(cohort.variant)

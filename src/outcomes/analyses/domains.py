@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._declaration import choose_timepoint, label_timepoint, percent, say, trace_provenance
+from outcomes.analyses._declaration import (
+    choose_timepoint,
+    label_timepoint,
+    percent,
+    say,
+    say_of_measure,
+    trace_provenance,
+)
 from outcomes.analyses._grid import BASELINE, Grid, arrange_grid
 from outcomes.analyses._interval import check_level
 from outcomes.analyses._rows import Rows
@@ -63,13 +70,16 @@ def summarise_domains(
     named = {domain for domain, _ in described}
     rows = Rows()
     _count_recorded(rows, cohort, grid, [entry for entry in domains if entry["id"] not in named], outcomes)
+    said: dict[str, None] = {}
     for domain, outcome in described:
-        _add_measure(rows, follow_outcome(cohort, outcome), domain, by, conf_level, [BASELINE, timepoint])
+        followed = follow_outcome(cohort, outcome)
+        _add_measure(rows, followed, domain, by, conf_level, [BASELINE, timepoint])
+        said |= dict.fromkeys(say_of_measure(followed))
     time = label_timepoint(cohort, timepoint)
     return build_result(
         "domains", rows.table, support=rows.support, provenance=trace_provenance(cohort),
         method=say("domains.method", time=time, level=percent(conf_level)),
-        warnings=[say("domains.description"), say("domains.not_recorded")],
+        warnings=[say("domains.description"), say("domains.not_recorded"), *said],
     )  # fmt: skip
 
 
