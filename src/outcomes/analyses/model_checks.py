@@ -23,7 +23,7 @@ from outcomes.result import WITH_ESTIMATE, Result, build_result
 
 __all__ = ["check_model"]
 
-#: Models that are fitted beside the reported one, as options of `fit`; the first is also asked for other errors.
+#: Models beside the reported one, as options of `fit`; the first is asked for other errors too.
 _MODELS: dict[str, dict[str, Any]] = {
     **{name: {"covariance": name} for name in (*LADDER, "cs")},
     "by_group": {"group": "group"},

@@ -22,6 +22,9 @@ from outcomes.analyses.mmrm.sandwich import ClusterSums, Fitted, finish_clusters
 #: Columns of every table of estimates after those that name the row.
 ESTIMATE_COLUMNS = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high")
 
+#: Smallest variance of a combination of contrasts beside the largest, below which there is no joint test.
+_SINGULAR = 1e-12
+
 
 @dataclass(frozen=True)
 class Inference:
@@ -89,9 +92,11 @@ class Inference:
         std_error = self.scale * np.sqrt(np.einsum("kp,pq,kq->k", held, self.used, held))
         df = self.count_freedom(held)
         margin = quantile_t(conf_level, df) * std_error
+        with np.errstate(invalid="ignore", divide="ignore"):
+            statistic = estimate / std_error
         found = (
-            estimate, std_error, df, estimate / std_error, p_value_t(estimate / std_error, df), estimate -
-            margin, estimate + margin,
+            estimate, std_error, df, statistic, p_value_t(statistic, df), estimate - margin,
+            estimate + margin,
         )  # fmt: skip
         table.loc[known, list(ESTIMATE_COLUMNS)] = np.column_stack(found)
         return table
@@ -114,7 +119,8 @@ class Inference:
 
         By the method of the degrees of freedom; with a cluster-robust covariance by the approximate Hotelling
         test of Tipton and Pustejovsky (2015, doi 10.3102/1076998615606099), since there an F with so many
-        numerator degrees of freedom rejects too often. Clusters too few for it give no test.
+        numerator degrees of freedom rejects too often. Clusters too few for
+        it, and functions that depend on each other, give no test.
 
         Returns
         -------
@@ -123,6 +129,9 @@ class Inference:
         """
         nothing = {"num_df": float(len(rows)), "den_df": np.nan, "statistic": np.nan, "p_value": np.nan}
         if self.withheld or not np.isfinite(rows).all() or not len(rows):
+            return nothing
+        values = np.linalg.eigvalsh(rows @ self.used @ rows.T)
+        if not values[0] > _SINGULAR * values[-1]:
             return nothing
         if self.method.startswith("kenward-roger") and self.robust is None:
             statistic, den_df = find_f_kenward_roger(
@@ -142,7 +151,7 @@ class Inference:
         size = len(rows)
         expected = robust.sum_contrasts(rows, joint=True).shares.expected
         values, vectors = np.linalg.eigh(expected)
-        if not values[0] > 1e-12 * values[-1]:
+        if not values[0] > _SINGULAR * values[-1]:
             return np.nan, np.nan
         scaled = (vectors / np.sqrt(values)) @ vectors.T @ rows
         freedom = robust.sum_contrasts(scaled, joint=True).shares.count_freedom()
