@@ -128,17 +128,18 @@ def test_one_follow_up_is_an_analysis_of_covariance_and_has_no_course(audience):
 def few_therapists():
     wide = make_clinic(60)
     wide.insert(1, "therapist", [f"t{number % 4}" for number in range(len(wide))])
-    return assemble_cohort(wide), {"cluster": "therapist"}
+    return assemble_cohort(wide, design="randomised"), {"cluster": "therapist"}
 
 
 def confounded():
     wide = make_clinic()
     wide.insert(1, "region", np.where(wide["therapy"] == "x", "north", "south"))
-    return assemble_cohort(wide, covariates=("region",)), {}
+    return assemble_cohort(wide, covariates=("region",), design="randomised"), {}
 
 
 def constant():
-    return assemble_cohort(make_clinic().assign(month_1=5.0, month_2=5.0, month_3=5.0)), {}
+    wide = make_clinic().assign(month_1=5.0, month_2=5.0, month_3=5.0)
+    return assemble_cohort(wide, design="randomised"), {}
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,6 @@ def constant():
 )
 def test_a_doubtful_model_is_said_in_words_and_shows_no_number(make, reason):
     cohort, options = make()
-    cohort = replace(cohort, source=replace(cohort.source, design="randomised"))
     for audience in ("team", "stakeholder"):
         shown = show(cohort, audience, **options)
         assert shown["forest"].png is None and reason in shown["forest"].alt
