@@ -163,6 +163,28 @@ def test_a_doubtful_model_is_said_in_words_and_shows_no_number(make, reason):
     assert said.startswith("Therapies cannot be compared here, because") and reason in said
 
 
+def nobody_twice():
+    """Nobody is seen at two follow-ups, so that nothing tells how these go together."""
+    wide = balance(make_clinic(120))
+    for place, name in enumerate(("month_1", "month_2", "month_3")):
+        wide.loc[wide.index % 3 != place, name] = np.nan
+    return assemble_cohort(wide, design="randomised")
+
+
+def test_a_simpler_model_is_said_and_one_without_a_maximum_shows_nothing():
+    wide = make_clinic()
+    repeated = assemble_cohort(wide.assign(month_2=wide["month_1"]), design="randomised")
+    assert "simpler one was" in show(repeated, "stakeholder")["words"].alt
+    assert "a simpler covariance takes its place" in show(repeated, "team")["words"].alt
+    result = compare_over_time(nobody_twice())
+    assert set(result.where(statistic="contrast").table["state"]) == {"not_converged"}
+    for audience in ("team", "stakeholder"):
+        shown = show(nobody_twice(), audience)
+        assert shown["forest"].png is None and "no stable solution" in shown["forest"].alt
+    assert "no stable solution" in shown["words"].alt and "no stable solution" in answer(nobody_twice())
+    assert "no maximum that could be found" in show(nobody_twice(), "team")["words"].alt
+
+
 def test_time_points_with_too_few_are_named_and_the_others_stay():
     wide = balance(make_clinic())
     wide.loc[5:39, "month_3"] = np.nan

@@ -127,6 +127,7 @@ def compare_over_time(
         provenance=trace_provenance(cohort) | {
             "adjusted_for": [entry.name for entry in plan.covariates],
             "p_adjustment": adjust, "interval_adjustment": ADJUSTMENTS[adjust],
+            "simplified": bool(visits.given_up),
         },
         estimand=state_estimand(cohort, "over_time.summary", compared), comparable=gate.comparable,
     )  # fmt: skip

@@ -42,7 +42,7 @@ def say_comparison(
     if held.empty:
         return build_empty_view("comparison", "sentence", (contrasts,), explain_absence(contrasts))
     said = [_say_model(contrasts, labels)] if contrasts.audience != "team" else [contrasts.method]
-    said += _say_states(held, labels) if contrasts.audience != "team" else list(contrasts.warnings)
+    said += _say_states(contrasts, held, labels) if contrasts.audience != "team" else list(contrasts.warnings)
     body = "".join(f"<p>{write_html(text)}</p>" for text in said if text)
     return build_view(
         "comparison", "sentence", (contrasts,), f'<div id="{{id}}">{body}</div>', alt=" ".join(said)
@@ -59,15 +59,18 @@ def _say_model(contrasts: Release, labels: Labels) -> str:
     )
 
 
-def _say_states(held: pd.DataFrame, labels: Labels) -> list[str]:
+def _say_states(contrasts: Release, held: pd.DataFrame, labels: Labels) -> list[str]:
     """Say for each reason at which time points differences are missing for it; withheld ones are too few."""
+    words = read_words()
     missing = held[~held["shown"]]
     reasons = missing["state"].where(missing["state"].isin(list(WITHOUT_ESTIMATE)), "too_few")
-    said = []
+    said = [words.say("sentences.simplified")] if contrasts.provenance.get("simplified") else []
+    if (held.loc[held["shown"], "state"] == "boundary").any():
+        said.append(words.say("sentences.boundary"))
     for reason in sorted(set(reasons)):
         times = labels.order_times(missing.loc[reasons == reason, "timepoint"])
         some = "some" if any(held.loc[held["timepoint"].isin(times), "shown"]) else "all"
-        text = read_words().say(
+        text = words.say(
             f"sentences.left_out_{some}", times=join_words([labels.time(time) for time in times]),
             why=explain_state(reason),
         )  # fmt: skip
