@@ -26,7 +26,7 @@ AWKWARD = {
     "constant but for one": lambda: make_table().assign(score=lambda held: 5.0 + (held.index == 7)),
     "visits that repeat each other": lambda: repeat_first_visit(make_table()),
     "one visit": lambda: make_table(n_visits=1),
-    "eight visits of few": lambda: make_table(n_each=6, n_visits=8),
+    "five visits of few": lambda: make_table(n_each=6, n_visits=5),
     "three of one therapy": lambda: make_table().query("therapy == 'A' or id < 33"),
     "two patients": lambda: make_table(n_each=1),
     "one therapy absent at a visit": lambda: make_table().query("not (therapy == 'B' and visit == 'v01')"),
