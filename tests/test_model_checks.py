@@ -147,6 +147,13 @@ def test_where_nothing_was_fitted_each_view_says_why(name):
     assert "nan" not in flat.html and len(flat.alt) > 20
 
 
+def test_residuals_of_too_few_patients_are_not_shown():
+    few = release(check_model(assemble_cohort(make_clinic(5, n_visits=2))), "team")
+    assert few.where(statistic="alternative_contrast").table["shown"].any()
+    for name in ("residuals", "shapes"):
+        assert "fewer than 11 patients stand behind each number" in VIEWS[name](few).alt
+
+
 @pytest.mark.parametrize("name", VIEWS)
 def test_one_follow_up_and_a_small_clinic_are_checked_too(name):
     for wide in (make_wide(n_visits=1), make_clinic(8, therapies=("x", "y"))):
