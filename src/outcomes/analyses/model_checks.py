@@ -56,7 +56,7 @@ def check_model(
 
         - ``model`` with ``level`` what was used or found for each ``term``: ``state``, ``covariance``,
           ``given_up`` (covariances without a trustworthy maximum), ``errors`` (``model``, or the unit of
-          cluster-robust ones), ``df``; and for ``patients`` and ``rows`` their number.
+          cluster-robust ones), ``df`` (estimate 1); and for ``patients`` and ``rows`` their number.
         - ``visit_pattern`` (``level`` the time points seen, joined by ``+``): patients with that pattern.
         - ``n_parameters, deviance, aic, bic`` per covariance (``level``), by restricted likelihood.
         - ``f_test`` per time point (whether groups differ at all), and with ``level`` ``interaction`` whether
@@ -112,9 +112,15 @@ def _describe_model(rows: Rows, plan: Comparison, visits: Visits) -> None:
     patients = plan.grid.patients(visits.episodes)
     for term, level in said.items():
         if level:
-            rows.add({"all": patients}, statistic="model", term=term, level=level, group="all", unit="")
+            rows.add(
+                {"all": patients}, statistic="model", term=term, level=level, group="all", estimate=1.0,
+                n=len(patients), unit="",
+            )  # fmt: skip
     for term, number in (("patients", len(patients)), ("rows", len(visits.table))):
-        rows.add({"all": patients}, statistic="model", term=term, group="all", estimate=number, unit=term)
+        rows.add(
+            {"all": patients}, statistic="model", term=term, group="all", estimate=number, n=len(patients),
+            unit=term,
+        )  # fmt: skip
 
 
 def _count_patterns(rows: Rows, plan: Comparison, visits: Visits) -> None:

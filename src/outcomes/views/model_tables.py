@@ -39,7 +39,8 @@ def say_model(checks: Release) -> View:
     words = read_words()
     entries = []
     for row in list_rows(held.table):
-        value = write_number(row.estimate) if row.shown else _name_choice(str(row.term), str(row.level))
+        counted = pd.isna(row.level)
+        value = write_number(row.estimate) if counted else _name_choice(str(row.term), str(row.level))
         entries.append((words.say(f"model_checks.model_term.{row.term}"), value))
     entries += [(words.say("model_checks.model_term.notes"), text) for text in checks.warnings]
     alt = " ".join(f"{term}: {text}." for term, text in entries)
