@@ -163,6 +163,22 @@ def test_a_doubtful_model_is_said_in_words_and_shows_no_number(make, reason):
     assert said.startswith("Therapies cannot be compared here, because") and reason in said
 
 
+def test_patients_without_follow_up_and_without_a_covariate_are_counted_for_whom_they_may_be():
+    wide = balance(make_clinic(80))
+    wide.loc[:24, ["month_1", "month_2", "month_3"]] = np.nan
+    age = np.where(wide.index % 8 == 0, np.nan, 40.0 + wide.index % 30)
+    wide.insert(1, "age_years", age)
+    held = compare_over_time(assemble_cohort(wide, covariates=("age_years",), design="randomised"))
+    team = views.say_comparison(release(held, "team")).alt
+    assert "25 patients were seen at none of these follow-ups" in team and "age (16 patients)" in team
+    outside = views.say_comparison(release(held)).alt
+    assert "25 patients were seen at none" in outside and "age (15 patients)" in outside
+    wide.loc[5:24, "month_1"] = 5.0
+    few = compare_over_time(assemble_cohort(wide, covariates=("age_years",), design="randomised"))
+    assert "5 patients were seen at none" in views.say_comparison(release(few, "team")).alt
+    assert "seen at none" not in views.say_comparison(release(few)).alt
+
+
 def nobody_twice():
     """Nobody is seen at two follow-ups, so that nothing tells how these go together."""
     wide = balance(make_clinic(120))
