@@ -93,6 +93,9 @@ def test_intervals_that_hold_together_say_so_and_others_do_not(cohort):
     alone = release(compare_at_timepoints(cohort))
     assert together not in views.draw_forest(alone).caption
     assert "hold for all pairs of therapies together" in answer(cohort)
+    two = assemble_cohort(balance(make_clinic()), primary="month_2")
+    assert together not in show(two, "team")["table"].caption and "all pairs" not in answer(two)
+    assert "There is one comparison at each time point" in compare_over_time(two).method
 
 
 def test_a_difference_is_clear_where_its_interval_leaves_out_none():
