@@ -47,8 +47,7 @@ def checks(cohort):
 
 
 def test_every_row_is_an_aggregate_of_patients_behind_it(checks):
-    counted = checks.table[~checks.table["statistic"].isin(["model"])]
-    assert supported(checks.where(statistic=list(counted["statistic"].unique())))
+    assert supported(checks)
     fewest = read_facts("model_checks")["bins"]["patients_at_least"]
     bins = checks.where(statistic="mean_residual").table
     assert (bins["n"] >= fewest).all() and set(bins["level"]) == {"ranked", "fitted", "baseline"}
@@ -145,6 +144,13 @@ def test_where_nothing_was_fitted_each_view_says_why(name):
     constant = make_wide().assign(month_1=5.0, month_2=5.0, month_3=5.0)
     flat = VIEWS[name](release(check_model(assemble_cohort(constant)), "team"))
     assert "nan" not in flat.html and len(flat.alt) > 20
+
+
+def test_residuals_of_too_few_patients_are_not_shown():
+    few = release(check_model(assemble_cohort(make_clinic(5, n_visits=2))), "team")
+    assert few.where(statistic="alternative_contrast").table["shown"].any()
+    for name in ("residuals", "shapes"):
+        assert "fewer than 11 patients stand behind each number" in VIEWS[name](few).alt
 
 
 @pytest.mark.parametrize("name", VIEWS)

@@ -93,6 +93,9 @@ def test_intervals_that_hold_together_say_so_and_others_do_not(cohort):
     alone = release(compare_at_timepoints(cohort))
     assert together not in views.draw_forest(alone).caption
     assert "hold for all pairs of therapies together" in answer(cohort)
+    two = assemble_cohort(balance(make_clinic()), primary="month_2")
+    assert together not in show(two, "team")["table"].caption and "all pairs" not in answer(two)
+    assert "There is one comparison at each time point" in compare_over_time(two).method
 
 
 def test_a_difference_is_clear_where_its_interval_leaves_out_none():
@@ -128,17 +131,18 @@ def test_one_follow_up_is_an_analysis_of_covariance_and_has_no_course(audience):
 def few_therapists():
     wide = make_clinic(60)
     wide.insert(1, "therapist", [f"t{number % 4}" for number in range(len(wide))])
-    return assemble_cohort(wide), {"cluster": "therapist"}
+    return assemble_cohort(wide, design="randomised"), {"cluster": "therapist"}
 
 
 def confounded():
     wide = make_clinic()
     wide.insert(1, "region", np.where(wide["therapy"] == "x", "north", "south"))
-    return assemble_cohort(wide, covariates=("region",)), {}
+    return assemble_cohort(wide, covariates=("region",), design="randomised"), {}
 
 
 def constant():
-    return assemble_cohort(make_clinic().assign(month_1=5.0, month_2=5.0, month_3=5.0)), {}
+    wide = make_clinic().assign(month_1=5.0, month_2=5.0, month_3=5.0)
+    return assemble_cohort(wide, design="randomised"), {}
 
 
 @pytest.mark.parametrize(
@@ -151,8 +155,6 @@ def constant():
 )
 def test_a_doubtful_model_is_said_in_words_and_shows_no_number(make, reason):
     cohort, options = make()
-    source = replace(cohort.source, design="randomised")
-    cohort = replace(cohort, records=replace(cohort.records, source=source))
     for audience in ("team", "stakeholder"):
         shown = show(cohort, audience, **options)
         assert shown["forest"].png is None and reason in shown["forest"].alt
@@ -162,6 +164,44 @@ def test_a_doubtful_model_is_said_in_words_and_shows_no_number(make, reason):
     change, checks = (release(analyse(cohort)) for analyse in (summarise_change, check_comparability))
     said = views.say_answer(change, release(compare_over_time(cohort, **options)), None, checks).alt
     assert said.startswith("Therapies cannot be compared here, because") and reason in said
+
+
+def test_patients_without_follow_up_and_without_a_covariate_are_counted_for_whom_they_may_be():
+    wide = balance(make_clinic(80))
+    wide.loc[:24, ["month_1", "month_2", "month_3"]] = np.nan
+    age = np.where(wide.index % 8 == 0, np.nan, 40.0 + wide.index % 30)
+    wide.insert(1, "age_years", age)
+    held = compare_over_time(assemble_cohort(wide, covariates=("age_years",), design="randomised"))
+    team = views.say_comparison(release(held, "team")).alt
+    assert "25 patients were seen at none of these follow-ups" in team and "age (16 patients)" in team
+    outside = views.say_comparison(release(held)).alt
+    assert "25 patients were seen at none" in outside and "age (15 patients)" in outside
+    wide.loc[5:24, "month_1"] = 5.0
+    few = compare_over_time(assemble_cohort(wide, covariates=("age_years",), design="randomised"))
+    assert "5 patients were seen at none" in views.say_comparison(release(few, "team")).alt
+    assert "seen at none" not in views.say_comparison(release(few)).alt
+
+
+def nobody_twice():
+    """Nobody is seen at two follow-ups, so that nothing tells how these go together."""
+    wide = balance(make_clinic(120))
+    for place, name in enumerate(("month_1", "month_2", "month_3")):
+        wide.loc[wide.index % 3 != place, name] = np.nan
+    return assemble_cohort(wide, design="randomised")
+
+
+def test_a_simpler_model_is_said_and_one_without_a_maximum_shows_nothing():
+    wide = make_clinic()
+    repeated = assemble_cohort(wide.assign(month_2=wide["month_1"]), design="randomised")
+    assert "simpler one was" in show(repeated, "stakeholder")["words"].alt
+    assert "a simpler covariance takes its place" in show(repeated, "team")["words"].alt
+    result = compare_over_time(nobody_twice())
+    assert set(result.where(statistic="contrast").table["state"]) == {"not_converged"}
+    for audience in ("team", "stakeholder"):
+        shown = show(nobody_twice(), audience)
+        assert shown["forest"].png is None and "no stable solution" in shown["forest"].alt
+    assert "no stable solution" in shown["words"].alt and "no stable solution" in answer(nobody_twice())
+    assert "no maximum that could be found" in show(nobody_twice(), "team")["words"].alt
 
 
 def test_time_points_with_too_few_are_named_and_the_others_stay():

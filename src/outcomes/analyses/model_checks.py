@@ -23,15 +23,15 @@ from outcomes.result import WITH_ESTIMATE, Result, build_result
 
 __all__ = ["check_model"]
 
-#: Choices that are tried beside the reported ones, as options of the model.
-_COVARIANCES = (*LADDER, "cs")
-_ALTERNATIVES: dict[str, dict[str, Any]] = {
-    **{name: {"covariance": name} for name in _COVARIANCES},
+#: Models beside the reported one, as options of `fit`; the first is asked for other errors too.
+_MODELS: dict[str, dict[str, Any]] = {
+    **{name: {"covariance": name} for name in (*LADDER, "cs")},
     "by_group": {"group": "group"},
-    "kenward-roger": {"df": "kenward-roger"},
-    "satterthwaite": {"df": "satterthwaite"},
-    "robust": {"vcov": "CR2"},
 }
+_ERRORS = {
+    "kenward-roger": {"df": "kenward-roger"}, "satterthwaite": {"df": "satterthwaite"},
+    "robust": {"vcov": "CR2"},
+}  # fmt: skip
 
 
 def check_model(
@@ -56,7 +56,7 @@ def check_model(
 
         - ``model`` with ``level`` what was used or found for each ``term``: ``state``, ``covariance``,
           ``given_up`` (covariances without a trustworthy maximum), ``errors`` (``model``, or the unit of
-          cluster-robust ones), ``df``; and for ``patients`` and ``rows`` their number.
+          cluster-robust ones), ``df`` (estimate 1); and for ``patients`` and ``rows`` their number.
         - ``visit_pattern`` (``level`` the time points seen, joined by ``+``): patients with that pattern.
         - ``n_parameters, deviance, aic, bic`` per covariance (``level``), by restricted likelihood.
         - ``f_test`` per time point (whether groups differ at all), and with ``level`` ``interaction`` whether
@@ -112,9 +112,15 @@ def _describe_model(rows: Rows, plan: Comparison, visits: Visits) -> None:
     patients = plan.grid.patients(visits.episodes)
     for term, level in said.items():
         if level:
-            rows.add({"all": patients}, statistic="model", term=term, level=level, group="all", unit="")
+            rows.add(
+                {"all": patients}, statistic="model", term=term, level=level, group="all", estimate=1.0,
+                n=len(patients), unit="",
+            )  # fmt: skip
     for term, number in (("patients", len(patients)), ("rows", len(visits.table))):
-        rows.add({"all": patients}, statistic="model", term=term, group="all", estimate=number, unit=term)
+        rows.add(
+            {"all": patients}, statistic="model", term=term, group="all", estimate=number, n=len(patients),
+            unit=term,
+        )  # fmt: skip
 
 
 def _count_patterns(rows: Rows, plan: Comparison, visits: Visits) -> None:
@@ -132,46 +138,44 @@ def _count_patterns(rows: Rows, plan: Comparison, visits: Visits) -> None:
 def _add_sensitivity(rows: Rows, cohort: Cohort, plan: Comparison, visits: Visits, reported: Result) -> None:
     """Add criteria of each covariance, and the contrasts at the primary time point under each choice."""
     _copy_contrasts(rows, reported, cohort.primary, "reported")
-    for name, state, fitted in _fit_alternatives(visits):
-        patients = plan.grid.patients(visits.episodes)
-        if name in (*_COVARIANCES, "by_group"):
-            known = fitted is not None and state in WITH_ESTIMATE
-            for statistic in ("n_parameters", "deviance", "aic", "bic"):
-                rows.add(
-                    {"all": patients}, statistic=statistic, term="covariance", level=name, group="all",
-                    state=state, n=len(patients), unit="",
-                    **({"estimate": float(getattr(fitted, statistic))} if known else {}),
-                )  # fmt: skip
-        _add_alternative(rows, cohort, plan, visits, name, state, fitted)
+    patients = plan.grid.patients(visits.episodes)
+    for name, fitted in _fit_alternatives(visits):
+        for statistic in ("n_parameters", "deviance", "aic", "bic") if name in _MODELS else ():
+            rows.add(
+                {"all": patients}, statistic=statistic, term="covariance", level=name, group="all", unit="",
+                estimate=float(getattr(fitted, statistic)), state=fitted.state, n=len(patients),
+            )  # fmt: skip
+        _add_alternative(rows, cohort, plan, visits, name, fitted)
     single = compare_at_timepoints(
         cohort, by=str(rows.shared["term"]), conf_level=plan.conf_level, cluster=plan.clustering.unit
     )
     _copy_contrasts(rows, single, cohort.primary, "complete_cases")
 
 
-def _fit_alternatives(visits: Visits) -> Iterator[tuple[str, str, MmrmFit | None]]:
-    """Yield each choice with the state of its model; with one follow-up covariances are all the same."""
+def _fit_alternatives(visits: Visits) -> Iterator[tuple[str, MmrmFit]]:
+    """Yield each choice with its model; with one follow-up the covariances are all the same."""
     if not len(visits.table) or visits.state in ("too_few", "degenerate"):
         return
-    for name, options in _ALTERNATIVES.items():
-        if len(visits.timepoints) == 1 and name in _COVARIANCES[1:]:
-            continue
-        fitted = fit_alternative(visits, **options)
-        yield name, fitted.state, fitted
+    first, *others = _MODELS
+    free = fit_alternative(visits, **_MODELS[first])
+    yield first, free
+    for name in others if len(visits.timepoints) > 1 else ["by_group"]:
+        yield name, fit_alternative(visits, **_MODELS[name])
+    for name, options in _ERRORS.items():
+        yield name, free.with_inference(**options)
 
 
 def _add_alternative(
-    rows: Rows, cohort: Cohort, plan: Comparison, visits: Visits, name: str, state: str,
-    fitted: MmrmFit | None,
-) -> None:  # fmt: skip
+    rows: Rows, cohort: Cohort, plan: Comparison, visits: Visits, name: str, fitted: MmrmFit
+) -> None:
     found: dict[Any, Any] = {}
-    if fitted is not None and state in WITH_ESTIMATE:
+    if fitted.state in WITH_ESTIMATE:
         table = fitted.contrasts(
             "group", weights="observed", over="patients", conf_level=plan.conf_level, adjust="none"
         )
         found = {(row["visit"], row["group"], row["versus"]): row for row in table.to_dict("records")}
     for first, second in combinations(plan.groups, 2):
-        row = found.get((cohort.primary, first, second), {"state": state if state != "ok" else "too_few"})
+        row = found.get((cohort.primary, first, second), {"state": fitted.state})
         sets = {side: visits.patients[cohort.primary, id]
                 for side, id in (("group", first), ("versus", second))}  # fmt: skip
         names = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "state")

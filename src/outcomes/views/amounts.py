@@ -15,7 +15,8 @@ from outcomes.views.released_rows import write_ends
 def tells_apart(row: Any) -> bool:
     """Say whether a difference can be told from none, allowing for the number of comparisons.
 
-    By its p-value adjusted for the comparisons at its time point; without one, by its interval.
+    Where its interval leaves out 0 and its p-value, adjusted for the comparisons at its time point, is small;
+    without a p-value by the interval alone.
     """
     if not row.shown:
         return False

@@ -11,7 +11,7 @@ from outcomes.facts import Therapy, Timepoint, read_words
 from outcomes.result import WITHOUT_ESTIMATE
 from outcomes.views.comparing import list_adjusted
 from outcomes.views.labels import Labels, read_labels
-from outcomes.views.released_rows import explain_absence, explain_state
+from outcomes.views.released_rows import explain_absence, explain_state, list_rows
 from outcomes.views.text import capitalise, join_words, write_html
 from outcomes.views.view import View, build_empty_view, build_view
 
@@ -42,7 +42,8 @@ def say_comparison(
     if held.empty:
         return build_empty_view("comparison", "sentence", (contrasts,), explain_absence(contrasts))
     said = [_say_model(contrasts, labels)] if contrasts.audience != "team" else [contrasts.method]
-    said += _say_states(held, labels) if contrasts.audience != "team" else list(contrasts.warnings)
+    said += _say_states(contrasts, held, labels) if contrasts.audience != "team" else list(contrasts.warnings)
+    said += _say_left_out(contrasts, labels)
     body = "".join(f"<p>{write_html(text)}</p>" for text in said if text)
     return build_view(
         "comparison", "sentence", (contrasts,), f'<div id="{{id}}">{body}</div>', alt=" ".join(said)
@@ -59,15 +60,34 @@ def _say_model(contrasts: Release, labels: Labels) -> str:
     )
 
 
-def _say_states(held: pd.DataFrame, labels: Labels) -> list[str]:
+def _say_left_out(contrasts: Release, labels: Labels) -> list[str]:
+    """Say how many patients had no follow-up, and how many of those compared lack a covariate."""
+    words = read_words()
+    said = [
+        words.say("sentences.no_follow_up", n=row.display)
+        for row in list_rows(contrasts.where(statistic="n_excluded_patients", shown=True).table)
+        if row.estimate > 0
+    ]
+    missing = contrasts.where(statistic="n_missing", shown=True).table
+    counts = [
+        words.say("sentences.lack_of", covariate=labels.covariate(str(row.term))[0], n=row.display)
+        for row in list_rows(missing)
+    ]
+    return [*said, words.say("sentences.lack", counts=join_words(counts))] if counts else said
+
+
+def _say_states(contrasts: Release, held: pd.DataFrame, labels: Labels) -> list[str]:
     """Say for each reason at which time points differences are missing for it; withheld ones are too few."""
+    words = read_words()
     missing = held[~held["shown"]]
     reasons = missing["state"].where(missing["state"].isin(list(WITHOUT_ESTIMATE)), "too_few")
-    said = []
+    said = [words.say("sentences.simplified")] if contrasts.provenance.get("simplified") else []
+    if (held.loc[held["shown"], "state"] == "boundary").any():
+        said.append(words.say("sentences.boundary"))
     for reason in sorted(set(reasons)):
         times = labels.order_times(missing.loc[reasons == reason, "timepoint"])
         some = "some" if any(held.loc[held["timepoint"].isin(times), "shown"]) else "all"
-        text = read_words().say(
+        text = words.say(
             f"sentences.left_out_{some}", times=join_words([labels.time(time) for time in times]),
             why=explain_state(reason),
         )  # fmt: skip

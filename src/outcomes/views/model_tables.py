@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.disclosure import Release, read_rules, write_number, write_value
-from outcomes.facts import read_words
+from outcomes.facts import read_facts, read_words
 from outcomes.views.comparing import pick_reference, turn_round
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
@@ -39,7 +39,8 @@ def say_model(checks: Release) -> View:
     words = read_words()
     entries = []
     for row in list_rows(held.table):
-        value = write_number(row.estimate) if row.shown else _name_choice(str(row.term), str(row.level))
+        counted = pd.isna(row.level)
+        value = write_number(row.estimate) if counted else _name_choice(str(row.term), str(row.level))
         entries.append((words.say(f"model_checks.model_term.{row.term}"), value))
     entries += [(words.say("model_checks.model_term.notes"), text) for text in checks.warnings]
     alt = " ".join(f"{term}: {text}." for term, text in entries)
@@ -231,5 +232,13 @@ def _write(value: float, decimals: int) -> str:
 def _explain(name: str, checks: Release) -> View:
     if checks.audience != "team":
         return refuse_outside(name, checks)
-    reason = explain_absence(checks.where(statistic="alternative_contrast"))
-    return build_empty_view(name, "table", (checks,), reason)
+    return build_empty_view(name, "table", (checks,), explain_no_checks(checks))
+
+
+def explain_no_checks(checks: Release) -> str:
+    """Say why there is nothing to check: nothing was fitted, or patients are too few for means of several."""
+    contrasts = checks.where(statistic="alternative_contrast")
+    if contrasts.table["shown"].any():
+        needed = read_facts("model_checks")["bins"]["patients_at_least"]
+        return read_words().say("model_checks.too_few", needed=needed)
+    return explain_absence(contrasts)

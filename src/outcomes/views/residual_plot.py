@@ -10,8 +10,7 @@ from outcomes.disclosure import Release
 from outcomes.facts import read_facts, read_words
 from outcomes.views.figure import apply_style, open_figure, place_axes, read_style, save_png
 from outcomes.views.labels import Labels, read_labels
-from outcomes.views.model_tables import refuse_outside
-from outcomes.views.released_rows import explain_absence
+from outcomes.views.model_tables import explain_no_checks, refuse_outside
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
 if TYPE_CHECKING:
@@ -40,8 +39,7 @@ def draw_residuals(checks: Release) -> View:
         return refuse_outside("residuals", checks)
     points = checks.where(statistic="mean_residual", shown=True).table
     if points.empty:
-        reason = explain_absence(checks.where(statistic=["mean_residual", "alternative_contrast"]))
-        return build_empty_view("residuals", "figure", (checks,), reason)
+        return build_empty_view("residuals", "figure", (checks,), explain_no_checks(checks))
     labels = read_labels(checks)
     figure = plot_residuals(points, labels)
     return build_figure_view(

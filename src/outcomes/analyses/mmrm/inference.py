@@ -22,6 +22,9 @@ from outcomes.analyses.mmrm.sandwich import ClusterSums, Fitted, finish_clusters
 #: Columns of every table of estimates after those that name the row.
 ESTIMATE_COLUMNS = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high")
 
+#: Smallest variance of a combination of contrasts beside the largest, below which there is no joint test.
+_SINGULAR = 1e-12
+
 
 @dataclass(frozen=True)
 class Inference:
@@ -89,9 +92,11 @@ class Inference:
         std_error = self.scale * np.sqrt(np.einsum("kp,pq,kq->k", held, self.used, held))
         df = self.count_freedom(held)
         margin = quantile_t(conf_level, df) * std_error
+        with np.errstate(invalid="ignore", divide="ignore"):
+            statistic = estimate / std_error
         found = (
-            estimate, std_error, df, estimate / std_error, p_value_t(estimate / std_error, df), estimate -
-            margin, estimate + margin,
+            estimate, std_error, df, statistic, p_value_t(statistic, df), estimate - margin,
+            estimate + margin,
         )  # fmt: skip
         table.loc[known, list(ESTIMATE_COLUMNS)] = np.column_stack(found)
         return table
@@ -105,11 +110,17 @@ class Inference:
             part = np.abs(public) > 1e-9 * np.abs(public).max(axis=1, keepdims=True)
             return np.where(part, self.coefficient_df, np.inf).min(axis=1)
         if self.robust is not None:
-            return self.robust.sum_contrasts(rows).count_freedom()
+            freedom: np.ndarray = self.robust.sum_contrasts(rows).shares.count_freedom()
+            return freedom
         return count_satterthwaite(rows, self.model, self.slopes, self.variance)
 
     def test_jointly(self, rows: np.ndarray) -> dict[str, float]:
         """Test whether several functions are all 0.
+
+        By the method of the degrees of freedom; with a cluster-robust covariance by the approximate Hotelling
+        test of Tipton and Pustejovsky (2015, doi 10.3102/1076998615606099), since there an F with so many
+        numerator degrees of freedom rejects too often. Clusters too few for
+        it, and functions that depend on each other, give no test.
 
         Returns
         -------
@@ -119,16 +130,35 @@ class Inference:
         nothing = {"num_df": float(len(rows)), "den_df": np.nan, "statistic": np.nan, "p_value": np.nan}
         if self.withheld or not np.isfinite(rows).all() or not len(rows):
             return nothing
+        values = np.linalg.eigvalsh(rows @ self.used @ rows.T)
+        if not values[0] > _SINGULAR * values[-1]:
+            return nothing
         if self.method.startswith("kenward-roger") and self.robust is None:
             statistic, den_df = find_f_kenward_roger(
                 rows, self.beta, self.model, self.used, self.slopes, self.variance
             )
         elif self.robust is None and self.method == "satterthwaite":
             statistic, den_df = find_f_satterthwaite(rows, self.beta, self.used, self.slopes, self.variance)
+        elif self.robust is not None and self.method == "satterthwaite":
+            statistic, den_df = self._test_robustly(rows, self.robust)
         else:
             statistic, den_df = self._test_turned(rows)
         p_value = float(special.fdtrc(len(rows), den_df, statistic)) if den_df > 0 else np.nan
         return {"num_df": float(len(rows)), "den_df": den_df, "statistic": statistic, "p_value": p_value}
+
+    def _test_robustly(self, rows: np.ndarray, robust: Robust) -> tuple[float, float]:
+        """Return Hotelling's T squared as an F, and its denominator degrees of freedom."""
+        size = len(rows)
+        expected = robust.sum_contrasts(rows, joint=True).shares.expected
+        values, vectors = np.linalg.eigh(expected)
+        if not values[0] > _SINGULAR * values[-1]:
+            return np.nan, np.nan
+        scaled = (vectors / np.sqrt(values)) @ vectors.T @ rows
+        freedom = robust.sum_contrasts(scaled, joint=True).shares.count_freedom()
+        found = rows @ self.beta
+        squared = float(found @ np.linalg.solve(rows @ self.used @ rows.T, found))
+        den_df = freedom - size + 1
+        return (squared * den_df / (freedom * size), den_df) if den_df > 0 else (np.nan, np.nan)
 
     def _test_turned(self, rows: np.ndarray) -> tuple[float, float]:
         values, vectors = np.linalg.eigh(rows @ self.used @ rows.T)
@@ -158,11 +188,11 @@ class Robust:
     fitted: Fitted
     kind: str
 
-    def sum_contrasts(self, rows: np.ndarray) -> ClusterSums:
-        """Return the sums over clusters for some contrasts."""
-        parts = self.source.map(self.layout, prepare_pass(self.fitted, self.kind, rows))
-        return finish_clusters(add_all(parts, ClusterSums.empty(len(self.fitted.beta), len(rows))),
-                               self.fitted, self.kind, rows)  # fmt: skip
+    def sum_contrasts(self, rows: np.ndarray, *, joint: bool = False) -> ClusterSums:
+        """Return the sums over clusters for some contrasts, each by itself or together."""
+        parts = self.source.map(self.layout, prepare_pass(self.fitted, self.kind, rows, joint))
+        nobody = ClusterSums.empty(len(self.fitted.beta), len(rows), joint)
+        return finish_clusters(add_all(parts, nobody), self.fitted, self.kind, rows)
 
     def estimate_covariance(self) -> tuple[np.ndarray, int]:
         """Return the covariance of the coefficients and the number of clusters."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 
+from outcomes.analyses.mmrm.cluster_shares import JointShares, Shares
 from outcomes.analyses.mmrm.design import Design
 from outcomes.analyses.mmrm.wide import Wide
 
@@ -72,34 +74,27 @@ class ClusterSums:
     ----------
     meat : array, shape (p, p)
         Sum of outer products of adjusted scores.
-    own, own_squared, shared, mixed : arrays, shape (k,)
-        For k contrasts, sums of the working variance D of a cluster's share, its square, of z'z and D z'z,
-        where z is what estimating the coefficients takes from it.
-    outer : array, shape (k, p, p)
-        Sum of z z'.
+    shares : Shares or JointShares
+        What each cluster adds to the variances of some contrasts.
     n_clusters : int
     grams, scores : mapping of int to arrays
         By cluster larger than a patient, X'X and X'e of its whitened rows so far.
     """
 
     meat: np.ndarray
-    own: np.ndarray
-    own_squared: np.ndarray
-    shared: np.ndarray
-    mixed: np.ndarray
-    outer: np.ndarray
+    shares: Any
     n_clusters: int = 0
     grams: dict[int, np.ndarray] = field(default_factory=dict)
     scores: dict[int, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, p: int, k: int) -> ClusterSums:
+    def empty(cls, p: int, k: int, joint: bool = False) -> ClusterSums:
         """Return sums over nobody."""
-        return cls(np.zeros((p, p)), np.zeros(k), np.zeros(k), np.zeros(k), np.zeros(k), np.zeros((k, p, p)))
+        return cls(np.zeros((p, p)), (JointShares if joint else Shares).empty(p, k))
 
     def __add__(self, other: ClusterSums) -> ClusterSums:
         """Return the sums of both."""
-        names = ("meat", "own", "own_squared", "shared", "mixed", "outer", "n_clusters")
+        names = ("meat", "shares", "n_clusters")
         total = ClusterSums(*(getattr(self, name) + getattr(other, name) for name in names))
         for name in ("grams", "scores"):
             joined = dict(getattr(self, name))
@@ -108,26 +103,12 @@ class ClusterSums:
             setattr(total, name, joined)
         return total
 
-    def add_shares(self, own: np.ndarray, taken: np.ndarray) -> None:
-        """Add clusters: working variances (n, k) and what estimation takes (n, k, p)."""
-        shared = (taken**2).sum(axis=2)
-        self.own += own.sum(axis=0)
-        self.own_squared += (own**2).sum(axis=0)
-        self.shared += shared.sum(axis=0)
-        self.mixed += (own * shared).sum(axis=0)
-        turned = np.swapaxes(taken, 0, 1)
-        self.outer += np.swapaxes(turned, 1, 2) @ turned
 
-    def count_freedom(self) -> np.ndarray:
-        """Return Bell and McCaffrey's degrees of freedom of each contrast."""
-        spread = self.own_squared - 2 * self.mixed + (self.outer**2).sum(axis=(1, 2))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return (self.own - self.shared) ** 2 / spread
-
-
-def sum_clusters(wide: Wide, *, fitted: Fitted, kind: str, contrasts: np.ndarray) -> ClusterSums:
+def sum_clusters(
+    wide: Wide, *, fitted: Fitted, kind: str, contrasts: np.ndarray, joint: bool = False
+) -> ClusterSums:
     """Sum over the clusters of some patients; patients are clusters where no other is named."""
-    sums = ClusterSums.empty(len(fitted.beta), len(contrasts))
+    sums = ClusterSums.empty(len(fitted.beta), len(contrasts), joint)
     if wide.cluster is not None:
         # A cluster's patients together, so that each chunk holds few clusters.
         wide = wide.take(np.argsort(wide.cluster, kind="stable"))
@@ -159,7 +140,7 @@ def _add_patients(
     if len(contrasts):
         share = adjust @ (columns @ (fitted.vcov @ contrasts.T))
         basis = columns @ np.linalg.cholesky(fitted.vcov)
-        sums.add_shares((share**2).sum(axis=1), np.einsum("ntk,ntp->nkp", share, basis, optimize=True))
+        sums.shares.add(share, np.einsum("ntk,ntp->nkp", share, basis, optimize=True))
 
 
 def _gather_clusters(
@@ -175,7 +156,7 @@ def _gather_clusters(
 
 def finish_clusters(sums: ClusterSums, fitted: Fitted, kind: str, contrasts: np.ndarray) -> ClusterSums:
     """Turn gathered clusters into sums over clusters; within p columns, however large a cluster is."""
-    total = ClusterSums.empty(len(fitted.beta), len(contrasts)) + sums
+    total = ClusterSums.empty(len(fitted.beta), len(contrasts), isinstance(sums.shares, JointShares)) + sums
     root = np.linalg.cholesky(fitted.vcov)
     back = np.linalg.inv(root)
     for code in sorted(sums.grams):
@@ -188,8 +169,8 @@ def finish_clusters(sums: ClusterSums, fitted: Fitted, kind: str, contrasts: np.
         total.n_clusters += 1
         if len(contrasts):
             along = (contrasts @ root) @ vectors
-            own = (along**2 * (values * power**2)).sum(axis=1)
-            total.add_shares(own[None], ((along * (values * power)) @ vectors.T)[None])
+            share = (along * (np.sqrt(values) * power)).T
+            total.shares.add(share[None], ((along * (values * power)) @ vectors.T)[None])
     return total
 
 
@@ -198,6 +179,8 @@ def _raise_left(taken: np.ndarray, kind: str) -> np.ndarray:
     return np.where(left > _SATURATED, np.maximum(left, _SATURATED) ** POWERS[kind], 0.0)
 
 
-def prepare_pass(fitted: Fitted, kind: str, contrasts: np.ndarray) -> partial[ClusterSums]:
+def prepare_pass(
+    fitted: Fitted, kind: str, contrasts: np.ndarray, joint: bool = False
+) -> partial[ClusterSums]:
     """Return the function of a second pass, fit to be sent to other processes."""
-    return partial(sum_clusters, fitted=fitted, kind=kind, contrasts=contrasts)
+    return partial(sum_clusters, fitted=fitted, kind=kind, contrasts=contrasts, joint=joint)

@@ -36,7 +36,7 @@ def warm_up() -> None:
     import matplotlib_inline.backend_inline  # noqa: F401
     import papermill  # noqa: F401
 
-    from outcomes.analyses import compare_at_timepoints, count_flow, summarise_change
+    from outcomes.analyses import compare_over_time, count_flow, summarise_change
     from outcomes.cohort import select_cohort
     from outcomes.disclosure import release
     from outcomes.records import read_records  # noqa: F401
@@ -45,7 +45,7 @@ def warm_up() -> None:
     from outcomes.views import draw_trajectory, say_flow
 
     cohort = select_cohort(simulate_clinic(300, seed=1))
-    release(compare_at_timepoints(cohort), "team")
+    release(compare_over_time(cohort), "team")
     draw_trajectory(release(summarise_change(cohort), "team"))
     say_flow(release(count_flow(cohort), "team"))
 
