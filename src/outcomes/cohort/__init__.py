@@ -2,7 +2,7 @@
 
 from outcomes.cohort.filters import read_filters, write_filters
 from outcomes.cohort.outcome import follow_outcome, list_outcomes
-from outcomes.cohort.selection import select_cohort
+from outcomes.cohort.selection import reselect_cohort, select_cohort
 from outcomes.cohort.types import STATUSES, Cohort
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "follow_outcome",
     "list_outcomes",
     "read_filters",
+    "reselect_cohort",
     "select_cohort",
     "write_filters",
 ]
