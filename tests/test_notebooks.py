@@ -28,7 +28,8 @@ NOTE = "slipped on the harbour steps"
 NAME = "Quirinius Vandersloot"
 SECTIONS = [
     "Answer", "Who was compared", "What happened", "The comparison", "What it means for patients",
-    "How robust", "For whom and for how long", "What this cannot show", "Methods and sources",
+    "How robust", "For whom and for how long", "Since the last release", "What this cannot show",
+    "Methods and sources",
 ]  # fmt: skip
 COMPARING = {"contrast", "marginal_mean", "share_improved_standardised", "hedges_g"}
 

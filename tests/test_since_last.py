@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from outcomes import cohort as cohorts
 from outcomes.analyses import split_changes
-from outcomes.analyses._snapshot import take_snapshot
+from outcomes.analyses.headline import list_headline
 from outcomes.analyses.since_last import PARTS
 from outcomes.cohort import select_cohort
 from outcomes.disclosure import release
@@ -28,6 +29,11 @@ def records():
 def first(records):
     """Yesterday's records: no episode that started after 2025."""
     return keep_episodes(records, records.episodes["start_date"] < "2025-01-01")
+
+
+def take_snapshot(cohort, label=""):
+    """Take the snapshot of a release whose headline numbers are those of its cohort."""
+    return cohorts.take_snapshot(cohort, list_headline(cohort).table, label=label)
 
 
 def keep_episodes(records, which):

@@ -111,7 +111,15 @@ _OFFERED = {
         "tabulate_visit_covariance",
     ),
     "outcomes.panel": ("open_panel",),
-    "outcomes.reports": ("Job", "Report", "WorkerPool", "run_batch", "run_report"),
+    "outcomes.reports": (
+        "Job",
+        "Report",
+        "WorkerPool",
+        "keep_release",
+        "recall_release",
+        "run_batch",
+        "run_report",
+    ),
 }
 _PLACES = {name: module for module, names in _OFFERED.items() for name in names}
 

@@ -10,16 +10,15 @@ import numpy as np
 import pandas as pd
 
 from outcomes.analyses._declaration import join_names, say, trace_provenance
-from outcomes.analyses._headline import KEYS, list_headline
 from outcomes.analyses._rows import Rows
-from outcomes.analyses._snapshot import (
-    Snapshot,
+from outcomes.analyses.headline import list_headline
+from outcomes.cohort import Cohort, Snapshot, reselect_cohort
+from outcomes.cohort.snapshot import (
     add_new_episodes,
     compare_episodes,
     describe_definitions,
     rebuild_records,
 )
-from outcomes.cohort import Cohort, reselect_cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
 from outcomes.records import Records
@@ -27,6 +26,8 @@ from outcomes.result import Result, build_result
 
 __all__ = ["split_changes"]
 
+#: What tells one headline number from the next, in every release.
+KEYS = ("outcome", "statistic", "level", "group", "versus", "timepoint")
 #: The parts of a difference, in the order in which what they stand for is applied.
 PARTS = ("definitions", "new_episodes", "revised_records")
 
@@ -86,7 +87,7 @@ def _compute_steps(cohort: Cohort, by: str, earlier: Snapshot) -> tuple[pd.DataF
     records, names = cohort.records, describe_definitions(cohort)
     changed = [name for name, value in names.items() if earlier.definitions.get(name) != value]
     same_files = bool(earlier.files) and dict(earlier.files) == dict(records.files)
-    after = list_headline(cohort, by)
+    after = _list_numbers(cohort, by)
     if same_files:  # nothing came and nobody revised: whatever is read otherwise is read by other rules
         between = {"with_definitions": after, "with_new": after}
     else:
@@ -101,15 +102,25 @@ def _compute_steps(cohort: Cohort, by: str, earlier: Snapshot) -> tuple[pd.DataF
         warnings.append(say("since_last.read_otherwise"))
     if _has_passing_ids(cohort):
         warnings.append(say("since_last.passing_ids"))
-    return _line_up({"before": earlier.headline, **between, "after": after}), warnings
+    return _line_up({"before": _keep_keys(earlier.headline), **between, "after": after}), warnings
 
 
 def _recompute(cohort: Cohort, records: Records, by: str) -> pd.DataFrame:
     """Return the headline numbers of other records under today's question; none where it has no answer."""
     try:
-        return list_headline(reselect_cohort(cohort, records), by)
+        return _list_numbers(reselect_cohort(cohort, records), by)
     except AnalysisError:
         return pd.DataFrame(columns=[*KEYS, "unit", "estimate", "n"])
+
+
+def _list_numbers(cohort: Cohort, by: str) -> pd.DataFrame:
+    return _keep_keys(list_headline(cohort, by=by).table)
+
+
+def _keep_keys(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what is compared of headline numbers; their keys as texts, empty where they do not apply."""
+    keys = table[list(KEYS)].astype("object")
+    return table.assign(**keys.where(keys.notna(), "").astype("str"))[[*KEYS, "unit", "estimate", "n"]]
 
 
 def _has_passing_ids(cohort: Cohort) -> bool:

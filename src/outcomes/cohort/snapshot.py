@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 
 import outcomes
-from outcomes.analyses._headline import list_headline
-from outcomes.cohort import Cohort
-from outcomes.records import Records
+from outcomes.cohort.types import Cohort
+from outcomes.records.tables import Records
 
 TABLES = ("episodes", "assessments", "sessions", "events")
 #: Differs whenever records are taken anew, without anybody's record having changed.
@@ -33,7 +32,7 @@ class Snapshot:
     tables : mapping of pandas.DataFrame
         Those of the records, by name.
     headline : pandas.DataFrame
-        As `list_headline` returned it.
+        One row per number, the columns of a result.
     definitions : mapping
         Texts and hashes of what the numbers depend on beside the records: ``question``, ``source``, ``code``.
     files : mapping
@@ -49,21 +48,20 @@ class Snapshot:
     label: str = ""
 
 
-def take_snapshot(cohort: Cohort, *, by: str = "therapy", label: str = "") -> Snapshot:
+def take_snapshot(cohort: Cohort, headline: pd.DataFrame, *, label: str = "") -> Snapshot:
     """Take what the next release needs of this one.
 
     Parameters
     ----------
     cohort : Cohort
-    by : str
-        Column whose values are the groups of the headline numbers.
+    headline : pandas.DataFrame
+        Its headline numbers, the columns of a result.
     label : str
         What the release is called.
     """
     tables = {name: getattr(cohort.records, name).copy() for name in TABLES}
-    return Snapshot(
-        tables, list_headline(cohort, by), describe_definitions(cohort), dict(cohort.records.files), label
-    )
+    files = dict(cohort.records.files)
+    return Snapshot(tables, headline.copy(), describe_definitions(cohort), files, label)
 
 
 def describe_definitions(cohort: Cohort) -> dict[str, str]:
