@@ -15,11 +15,12 @@ import html5lib
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "attack"))
-from outcomes.reports.execution import execute_notebook
 from searching import find_planted
 
 from outcomes import compare_over_time, read_records, select_cohort, write_clinic
 from outcomes.reports import find_notebook, list_reports, read_parameters, run_report
+from outcomes.reports.engine import execute_notebook
+from outcomes.reports.engine.task import Task
 from outcomes.reports.notebook_file import read_notebook
 from outcomes.reports.runs import open_run
 
@@ -181,7 +182,7 @@ def test_explore_runs_from_top_to_bottom(made):
     project = made[0]
     with within(project):
         place = {"source": "made-up-clinic", "path": str(project / "clinic")}
-        notebook = execute_notebook(FOLDER / "explore.ipynb", place, open_run())
+        notebook = execute_notebook(Task(FOLDER / "explore.ipynb", place, open_run()), "stock")
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     kinds = {kind for output in shown for kind in output.get("data", {})}
     assert {"application/vnd.jupyter.widget-view+json", "image/png", "text/html"} <= kinds

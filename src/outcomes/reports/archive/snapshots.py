@@ -76,8 +76,10 @@ def forget_snapshots(archive: Path, series: str, slice: Mapping[str, str], last:
 
     That one's stays with the new one's, so that the same slot can be made once more.
     """
+    if last is None:
+        return
     for manifest in list_manifests(archive, series):
-        if last is not None and dict(manifest.slice) == dict(slice) and manifest.due < last.manifest.due:
+        if dict(manifest.slice) == dict(slice) and manifest.due < last.manifest.due:
             (archive / series / manifest.run / _NAME).unlink(missing_ok=True)
 
 
