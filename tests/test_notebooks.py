@@ -151,10 +151,10 @@ def test_the_manifest_says_what_a_page_was_made_from(made):
     report = made[1]["therapy_comparison", "team"]
     manifest = json.loads(report.manifest.read_text(encoding="utf-8"))
     assert manifest["state"] == "published" and manifest["page"] == report.page.name
-    assert manifest["fingerprint"] and manifest["notebook_sha256"] and manifest["outcomes"]
+    assert manifest["records_sha256"] and manifest["notebook_sha256"] and manifest["outcomes"]
     assert manifest["parameters"] == {
-        "instrument": "", "variant": "", "timepoint": "", "reference": "", "audience": "team", "k": 11,
-        "language": "en",
+        "instrument": "", "variant": "", "timepoint": "", "reference": "", "site": "", "region": "",
+        "since": "", "until": "", "audience": "team", "k": 11, "language": "en",
     }  # fmt: skip
 
 
