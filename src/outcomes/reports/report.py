@@ -50,7 +50,7 @@ from outcomes.views.view import View
 # parameters that a manifest may repeat: none that names a person or a place on a disk
 _RECORDED = (
     "instrument", "variant", "timepoint", "reference", "therapy", "site", "region", "since", "until",
-    "audience", "k", "language",
+    "measured", "every", "audience", "k", "language",
 )  # fmt: skip
 
 
