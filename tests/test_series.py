@@ -441,9 +441,12 @@ def test_a_series_says_what_changed_since_its_last_release(project):
         newest = max(Path("reports/html/whole").rglob("looking*.html"), key=lambda path: path.stat().st_mtime)
         pages.append(newest.read_text(encoding="utf-8"))
     assert "There is no earlier release" in pages[0]
-    assert "Since the release 2025-Q4: 0 new episodes" in pages[1] and "by revised records" in pages[1]
+    assert (
+        "Since the release 2025-Q4 the records gained 0 new episodes" in pages[1]
+        and "by revised records" in pages[1]
+    )
     assert "by definitions" not in pages[1]
-    assert "Since the release 2026-Q1: 0 new episodes, 0 known ones" in pages[2]
+    assert "the records gained 0 new episodes; 0 known ones" in pages[2]
     assert "by definitions or code" in pages[2] and "by revised" not in pages[2]
     kept = sorted(Path(".outcomes/archive/whole").glob("*/snapshot.zip"))
     assert len(kept) == 2, "those of the last two releases"

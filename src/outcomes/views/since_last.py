@@ -8,7 +8,7 @@ import pandas as pd
 
 from outcomes.disclosure import Release, write_number
 from outcomes.facts import read_facts, read_words
-from outcomes.views.labels import Labels, read_labels
+from outcomes.views.labels import WHOLE, Labels, read_labels
 from outcomes.views.outcome_tables import name_rule
 from outcomes.views.released_rows import list_rows
 from outcomes.views.table import build_table_view
@@ -32,6 +32,8 @@ def tabulate_since_last(since_last: Release) -> View:
         return build_empty_view("since-last", "table", (since_last,), reason)
     labels = read_labels(since_last)
     held = since_last.where(statistic=list(_STEPS)).table
+    if held["group"].nunique() == 2 and WHOLE in set(held["group"]):
+        held = held[held["group"] != WHOLE]
     rows, blocks = [], []
     keys = held[_PLACE].fillna("")
     for _, part in held.groupby([keys[name] for name in _PLACE], sort=False):
@@ -119,14 +121,14 @@ def _say_changes(since_last: Release) -> list[str]:
     }
     label = since_last.provenance.get("earlier", "")
     texts = [words.say("views.since_last.lead", label=label, **counts)]
-    parts = since_last.where(statistic=list(_STEPS[1:4]), term="mean_improvement", group="all").table
+    parts = since_last.where(statistic=list(_STEPS[1:4]), term="mean_improvement", group=WHOLE).table
     moved = [
         words.say(f"views.since_last.by_{row.statistic}", amount=_write_cell(str(row.statistic), row))
         for row in list_rows(parts)
         if pd.notna(row.estimate) and row.estimate != 0
     ]
     whole = {
-        row.statistic: row for row in list_rows(since_last.where(term="mean_improvement", group="all").table)
+        row.statistic: row for row in list_rows(since_last.where(term="mean_improvement", group=WHOLE).table)
     }
     if {"before", "after"} <= set(whole) and pd.notna(whole["before"].estimate):
         labels = read_labels(since_last)
