@@ -19,7 +19,7 @@ OF_COHORTS = [
 ]
 # On the border of what can be estimated, which these tiny clinics often reach, an iterative fit may stop on
 # either side; its own properties are held on larger ones.
-IN_ONE_STEP = [name for name in OF_COHORTS if name not in ("over_time", "model_checks")]
+IN_ONE_STEP = [name for name in OF_COHORTS if name not in ("over_time", "model_checks", "headline")]
 NUMBERS = ["estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus"]
 KEYS = ["statistic", "term", "level", "group", "versus", "timepoint", "x"]
 

@@ -29,7 +29,8 @@ NOTE = "slipped on the harbour steps"
 NAME = "Quirinius Vandersloot"
 SECTIONS = [
     "Answer", "Who was compared", "What happened", "The comparison", "What it means for patients",
-    "How robust", "For whom and for how long", "What this cannot show", "Methods and sources",
+    "How robust", "For whom and for how long", "Since the last release", "What this cannot show",
+    "Methods and sources",
 ]  # fmt: skip
 COMPARING = {"contrast", "marginal_mean", "share_improved_standardised", "hedges_g"}
 
@@ -181,7 +182,7 @@ def test_explore_runs_from_top_to_bottom(made):
     project = made[0]
     with within(project):
         place = {"source": "made-up-clinic", "path": str(project / "clinic")}
-        notebook = execute_notebook(Task(FOLDER / "explore.ipynb", place, open_run()))
+        notebook = execute_notebook(Task(FOLDER / "explore.ipynb", place, open_run()), "stock")
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     kinds = {kind for output in shown for kind in output.get("data", {})}
     assert {"application/vnd.jupyter.widget-view+json", "image/png", "text/html"} <= kinds

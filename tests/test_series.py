@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import json
 from pathlib import Path
@@ -398,3 +399,70 @@ def test_manifests_say_what_a_page_was_made_from(project):
     assert manifest.started <= manifest.ended and manifest.state == "published"
     assert json.dumps(dict(manifest.parameters))
     assert "path" not in manifest.parameters and "source" not in manifest.parameters
+
+
+LOOKING_BACK = (
+    "from outcomes import keep_release, read_records, recall_release, release, say_since_last, select_cohort",
+    "from outcomes import split_changes, tabulate_since_last",
+    "cohort = select_cohort(read_records(source, path or None))",
+    "since_last = release(split_changes(cohort, earlier=recall_release()), audience, k=k)\n"
+    "keep_release(cohort)",
+    "say_since_last(since_last)",
+    "tabulate_since_last(since_last)",
+)
+
+
+def correct_scores(project):
+    """Correct a score of the pain of every tenth assessment after the start."""
+    path = project / "data" / "raw" / "made-up-clinic" / "assessments.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows[1::10]:
+        row["odi_1"] = {"": "", "0": "1"}.get(row["odi_1"], "0")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_a_series_says_what_changed_since_its_last_release(project):
+    """First release, corrected scores, another notebook: each page says what moved its numbers."""
+    declare(project, series_project.DECLARED.replace("mine", "looking"))
+    write_notebook(project, "## Since", *LOOKING_BACK, name="looking")
+    pages = []
+    for month, change in ((1, None), (4, correct_scores), (7, None)):
+        if change:
+            change(project)
+        if month == 7:
+            narrower = LOOKING_BACK[2].replace("None)", "None), where={'age_years': (40, 90)}")
+            cells = [narrower if cell == LOOKING_BACK[2] else cell for cell in LOOKING_BACK]
+            write_notebook(project, "## Since", *cells, name="looking")
+        assert run(now=moment(2026, month, 2)).state == "released"
+        newest = max(Path("reports/html/whole").rglob("looking*.html"), key=lambda path: path.stat().st_mtime)
+        pages.append(newest.read_text(encoding="utf-8"))
+    assert "There is no earlier release" in pages[0]
+    assert (
+        "Since the release 2025-Q4 the records gained 0 new episodes" in pages[1]
+        and "by revised records" in pages[1]
+    )
+    assert "by definitions" not in pages[1]
+    assert "the records gained 0 new episodes; 0 known ones" in pages[2]
+    assert "by definitions or code" in pages[2] and "by revised" not in pages[2]
+    kept = sorted(Path(".outcomes/archive/whole").glob("*/snapshot.zip"))
+    assert len(kept) == 2, "those of the last two releases"
+    assert all(path.stat().st_mode & 0o077 == 0 for path in kept)
+    assert not list(Path(".outcomes/runs").glob("*/kept"))
+
+
+def test_a_snapshot_that_cannot_be_read_makes_no_page_and_says_what_to_do(project):
+    declare(project, series_project.DECLARED.replace("mine", "looking"))
+    write_notebook(project, "## Since", *LOOKING_BACK, name="looking")
+    assert run(now=moment(2026, 1, 2)).state == "released"
+    (kept,) = Path(".outcomes/archive/whole").glob("*/snapshot.zip")
+    kept.write_bytes(b"broken")
+    correct_scores(project)
+    before = list_pages()
+    assert run(now=moment(2026, 4, 2)).state == "failed"
+    assert list_pages() == before
+    kept.unlink()
+    assert run(now=moment(2026, 4, 2, 12)).state == "released"

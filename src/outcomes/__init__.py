@@ -53,6 +53,7 @@ _OFFERED = {
         "list_analyses",
         "monitor_periods",
         "run_analysis",
+        "split_changes",
         "standardise_responders",
         "summarise_change",
         "summarise_data_quality",
@@ -82,6 +83,7 @@ _OFFERED = {
         "say_methods",
         "say_model",
         "say_profile",
+        "say_since_last",
         "say_sites",
         "tabulate_assessed",
         "tabulate_baseline",
@@ -103,12 +105,21 @@ _OFFERED = {
         "tabulate_sensitivity",
         "tabulate_shapes",
         "tabulate_periods",
+        "tabulate_since_last",
         "tabulate_sites",
         "tabulate_standardised",
         "tabulate_visit_covariance",
     ),
     "outcomes.panel": ("open_panel",),
-    "outcomes.reports": ("Job", "Report", "WorkerPool", "run_batch", "run_report"),
+    "outcomes.reports": (
+        "Job",
+        "Report",
+        "WorkerPool",
+        "keep_release",
+        "recall_release",
+        "run_batch",
+        "run_report",
+    ),
 }
 _PLACES = {name: module for module, names in _OFFERED.items() for name in names}
 

@@ -45,6 +45,8 @@ _EXPORTS = {
     "bound_regression_to_mean": "regression_to_mean",
     "count_responders": "responders",
     "compare_sites": "site_funnel",
+    "list_headline": "headline",
+    "split_changes": "since_last",
     "standardise_responders": "standardised",
     "monitor_periods": "trend",
 }

@@ -2,15 +2,19 @@
 
 from outcomes.cohort.filters import read_filters, write_filters
 from outcomes.cohort.outcome import follow_outcome, list_outcomes
-from outcomes.cohort.selection import select_cohort
+from outcomes.cohort.selection import reselect_cohort, select_cohort
+from outcomes.cohort.snapshot import Snapshot, take_snapshot
 from outcomes.cohort.types import STATUSES, Cohort
 
 __all__ = [
     "STATUSES",
     "Cohort",
+    "Snapshot",
     "follow_outcome",
     "list_outcomes",
     "read_filters",
+    "reselect_cohort",
     "select_cohort",
+    "take_snapshot",
     "write_filters",
 ]

@@ -104,7 +104,23 @@ def select_cohort(
     grid = lay_grid(records, question.instrument.id, question.variant, tuple(question.strategies.items()))
     grid = grid.at([list(question.labels).index(id) for id in question.timepoints])
     flow = exclude_episodes(records, question, grid, where)
-    return _assemble(records, question, grid, flow)
+    return _assemble(records, question, grid, flow, {**given, "where": dict(where or {})})
+
+
+def reselect_cohort(cohort: Cohort, records: Records) -> Cohort:
+    """Select the cohort of the same question from other records of its source.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    records : Records
+
+    Raises
+    ------
+    AnalysisError
+        As `select_cohort`.
+    """
+    return select_cohort(records, **cohort.asked)
 
 
 @remember
@@ -181,7 +197,9 @@ def _find_event_day(records: Records, strategies: tuple[tuple[str, str], ...]) -
     return np.where(np.isinf(first), np.nan, first)
 
 
-def _assemble(records: Records, question: Question, grid: Grid, flow: Flow) -> Cohort:
+def _assemble(
+    records: Records, question: Question, grid: Grid, flow: Flow, asked: Mapping[str, Any]
+) -> Cohort:
     kept, patient = np.flatnonzero(flow.kept), code_patients(records)
     held = records.episodes.iloc[kept].reset_index(drop=True)
     held = held.drop(columns="patient_id").assign(patient=patient[kept])
@@ -208,6 +226,7 @@ def _assemble(records: Records, question: Question, grid: Grid, flow: Flow) -> C
         clustered_by="patient" if clustered else None,
         records=records,
         strategies=question.strategies,
+        asked=asked,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -60,6 +61,8 @@ class Cohort:
         From which it was selected.
     strategies : mapping
         Intercurrent event to its strategy.
+    asked : mapping
+        The arguments of `select_cohort`, by name.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -76,6 +79,7 @@ class Cohort:
     clustered_by: str | None
     records: Records = field(repr=False)
     strategies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def source(self) -> Source:

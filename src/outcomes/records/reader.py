@@ -108,6 +108,7 @@ def read_records(
         n_accepted=n_read - problems.n_refused,
         n_refused=problems.n_refused,
         fingerprint=_fingerprint(source, sha256),
+        files=sha256,
         path=Path(path) if path else None,
     )
 

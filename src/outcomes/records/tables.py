@@ -36,6 +36,8 @@ class Records:
         Source records; ``n_read == n_accepted + n_refused``. A refused cell refuses no record.
     fingerprint : str
         SHA-256 over the bytes of all files read and the source TOML's content.
+    files : mapping
+        Name of each file read to the SHA-256 of its bytes.
     path : Path, optional
         File or folder that was named to be read; None where the source says where its files are.
     """
@@ -52,6 +54,7 @@ class Records:
     n_accepted: int
     n_refused: int
     fingerprint: str
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
     path: Path | None = None
 
     @property

@@ -1,6 +1,6 @@
 """Reports: a notebook and its parameters become one page that can be shared."""
 
-from outcomes.reports.archive import PastRelease, read_previous
+from outcomes.reports.archive import PastRelease, keep_release, read_previous, recall_release
 from outcomes.reports.batch import Outcome, WorkerPool, run_batch
 from outcomes.reports.catalogue import count_cells, find_notebook, list_reports
 from outcomes.reports.engine import TimeLimits
@@ -21,11 +21,13 @@ __all__ = [
     "describe_parameters",
     "find_notebook",
     "find_refused_cuts",
+    "keep_release",
     "list_reports",
     "make_page",
     "parse_texts",
     "read_parameters",
     "read_previous",
+    "recall_release",
     "run_batch",
     "run_report",
 ]

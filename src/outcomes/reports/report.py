@@ -20,10 +20,13 @@ from outcomes.errors import RecordsError
 from outcomes.facts import Source, Words, find_project, read_source, read_words
 from outcomes.reports.archive import (
     Manifest,
+    ask_to_keep,
     collect_results,
     find_last_release,
+    forget_snapshots,
     hand_over,
     keep_results,
+    keep_snapshot,
     open_entry,
     write_manifest,
 )
@@ -47,7 +50,7 @@ from outcomes.views.view import View
 # parameters that a manifest may repeat: none that names a person or a place on a disk
 _RECORDED = (
     "instrument", "variant", "timepoint", "reference", "threshold", "therapy", "site", "region", "since",
-    "until", "audience", "k", "language",
+    "until", "measured", "every", "audience", "k", "language",
 )  # fmt: skip
 
 
@@ -172,8 +175,10 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
     run = open_run(job.private_folder)
     with _record(job, values, making, engine, run) as record:
         archive = run.folder.parent.parent / "archive"
+        last = find_last_release(archive, job.series, job.slice, before=job.due) if job.series else None
         if job.series:
-            hand_over(find_last_release(archive, job.series, job.slice, before=job.due), run.folder)
+            hand_over(last, run.folder)
+            ask_to_keep(run.folder)
         task = Task(notebook_path, values, run, _limit(job), making.seed, on_cell or (lambda index: None))
         notebook = execute_notebook(task, job.engine)
         views = collect_views(notebook, run.views, audience, int(str(values["k"])))
@@ -182,6 +187,8 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         page = build_page(notebook, views, values, source, run.started, fingerprint, words)
         html = render_page(page, words).encode("utf-8")
         exports = build_exports(list(views.values()))
+        if job.series:
+            keep_snapshot(run.folder, archive / job.series / run.id)
         target = publish(folder, name_page(job.report, values, source), html, exports)
         record(
             page=target.relative_to(find_project() / job.out).as_posix(),
@@ -191,6 +198,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
             n_dropped=count_dropped(notebook, views),
             state="published",
         )
+        forget_snapshots(archive, job.series, job.slice, last)
     if job.records_sha256:
         note_finished(job, making, target, run)
     return Report(job.report, audience, target, target.with_suffix(""), run.folder / "manifest.json")

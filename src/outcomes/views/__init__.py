@@ -37,6 +37,7 @@ from outcomes.views.outcome_tables import (
 from outcomes.views.period_tables import say_trend, tabulate_periods
 from outcomes.views.quality_tables import say_counting, tabulate_assessed, tabulate_reading, tabulate_recorded
 from outcomes.views.residual_plot import draw_residuals
+from outcomes.views.since_last import say_since_last, tabulate_since_last
 from outcomes.views.site_tables import say_sites, tabulate_sites
 from outcomes.views.statements import say_flow, say_limits, say_methods, say_title, tabulate_instrument
 from outcomes.views.trajectory import draw_marginal_means, draw_trajectory
@@ -64,6 +65,7 @@ __all__ = [
     "say_methods",
     "say_model",
     "say_profile",
+    "say_since_last",
     "say_sites",
     "say_title",
     "say_trend",
@@ -87,6 +89,7 @@ __all__ = [
     "tabulate_responders",
     "tabulate_sensitivity",
     "tabulate_shapes",
+    "tabulate_since_last",
     "tabulate_sites",
     "tabulate_standardised",
     "tabulate_visit_covariance",

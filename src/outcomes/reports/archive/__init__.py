@@ -7,10 +7,20 @@ Whoever needs the last release of a page looks here:
 
 Both return a `PastRelease`: its `Manifest`, its released numbers as one frame (`results()`), and its folder,
 in which further private files of a release may be kept.
+
+A page that says what changed keeps its records and headline numbers with `keep_release`; `recall_release`
+gives those of its last release back.
 """
 
 from outcomes.reports.archive.manifest import STATES, Manifest, read_manifest, write_manifest
 from outcomes.reports.archive.results import collect_results, keep_results, read_results
+from outcomes.reports.archive.snapshots import (
+    ask_to_keep,
+    forget_snapshots,
+    keep_release,
+    keep_snapshot,
+    recall_release,
+)
 from outcomes.reports.archive.store import (
     PastRelease,
     find_last_release,
@@ -24,14 +34,19 @@ __all__ = [
     "STATES",
     "Manifest",
     "PastRelease",
+    "ask_to_keep",
     "collect_results",
     "find_last_release",
+    "forget_snapshots",
     "hand_over",
+    "keep_release",
     "keep_results",
+    "keep_snapshot",
     "list_manifests",
     "open_entry",
     "read_manifest",
     "read_previous",
     "read_results",
+    "recall_release",
     "write_manifest",
 ]

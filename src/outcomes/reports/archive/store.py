@@ -1,7 +1,8 @@
 """Where the archive keeps its runs, and how the last release of a page is found in it.
 
 Layout, below the private folder: ``archive/<series>/<run id>/manifest.json`` and, for a run that published,
-``results.json``. Runs are only added; retention removes the run folders of notebooks, never these.
+``results.json``, and ``snapshot.zip`` where the page says what changed (its last two releases only). Runs
+are only added; retention removes the run folders of notebooks, never these.
 """
 
 from __future__ import annotations

@@ -1,0 +1,155 @@
+"""Snapshots in the archive: what a release keeps privately for the next one to say what changed."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from outcomes.cohort import Cohort, Snapshot, take_snapshot
+from outcomes.cohort.snapshot import TABLES
+from outcomes.errors import ReportError
+from outcomes.facts import read_schema
+from outcomes.records.private_files import write_private_file
+from outcomes.reports.archive.store import PastRelease, list_manifests, read_previous
+from outcomes.reports.runs import make_private
+from outcomes.views.view import RUN_FOLDER
+
+_NAME, _ABOUT, _HEADLINE = "snapshot.zip", "about.json", "headline"
+#: Folder of a run in which its notebook may leave what is kept; absent where nothing is.
+_KEPT = "kept"
+
+
+def recall_release() -> Snapshot | None:
+    """Return what the last release of the page that is being made has kept.
+
+    Returns
+    -------
+    Snapshot or None
+        None where there is no earlier release, and wherever no page of a series is being made.
+    """
+    previous = read_previous()
+    if previous is None:
+        return None
+    return read_snapshot(previous.folder / _NAME, label=previous.manifest.slot or previous.manifest.due[:10])
+
+
+def keep_release(cohort: Cohort) -> None:
+    """Keep what the next release of the page that is being made needs of this one.
+
+    Nothing is kept where no page of a series is being made.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Its records, as they were read, and its headline numbers go to the private folder.
+    """
+    from outcomes.analyses.headline import list_headline  # costs a command its start
+
+    run_folder = os.environ.get(RUN_FOLDER)
+    folder = Path(run_folder) / _KEPT if run_folder else None
+    if folder is not None and folder.is_dir():
+        write_snapshot(take_snapshot(cohort, list_headline(cohort).table), folder / _NAME)
+
+
+def ask_to_keep(run_folder: Path) -> None:
+    """Let the notebook of a run keep what the next release needs."""
+    make_private(run_folder / _KEPT)
+
+
+def keep_snapshot(run_folder: Path, entry: Path) -> None:
+    """Copy what a run's notebook kept into the run's folder of the archive, for its owner only."""
+    path = run_folder / _KEPT / _NAME
+    if path.is_file():
+        write_private_file(entry / _NAME, path.read_bytes())
+    shutil.rmtree(run_folder / _KEPT, ignore_errors=True)
+
+
+def forget_snapshots(archive: Path, series: str, slice: Mapping[str, str], last: PastRelease | None) -> None:
+    """Remove the snapshots of a page's releases that fell due before its last one.
+
+    That one's stays with the new one's, so that the same slot can be made once more.
+    """
+    if last is None:
+        return
+    for manifest in list_manifests(archive, series):
+        if dict(manifest.slice) == dict(slice) and manifest.due < last.manifest.due:
+            (archive / series / manifest.run / _NAME).unlink(missing_ok=True)
+
+
+def write_snapshot(snapshot: Snapshot, path: Path) -> Path:
+    """Write a snapshot as one file, whole or not at all, for its owner only.
+
+    Raises
+    ------
+    ReportError
+        When it cannot be written (exit code 9).
+    """
+    held = io.BytesIO()
+    about = {"definitions": dict(snapshot.definitions), "files": dict(snapshot.files)}
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr(_ABOUT, json.dumps(about, ensure_ascii=False))
+        for name, table in {**snapshot.tables, _HEADLINE: snapshot.headline}.items():
+            archive.writestr(f"{name}.parquet", _to_bytes(table))
+    try:
+        write_private_file(path, held.getvalue())
+    except OSError as error:
+        raise ReportError(
+            f"What this release keeps for the next one cannot be written ({error.strerror}).", exit_code=9
+        ) from None
+    return path
+
+
+def _to_bytes(table: pd.DataFrame) -> bytes:
+    held = io.BytesIO()
+    table.to_parquet(held, index=False, compression="zstd")
+    return held.getvalue()
+
+
+def read_snapshot(path: Path, label: str = "") -> Snapshot | None:
+    """Read a snapshot back; None where there is none.
+
+    Parameters
+    ----------
+    path : Path
+    label : str
+        What its release was called.
+
+    Raises
+    ------
+    ReportError
+        When there is one that cannot be read (exit code 9): without it nobody could say what changed.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read(_ABOUT))
+            held = {name: _from_bytes(archive.read(f"{name}.parquet")) for name in (*TABLES, _HEADLINE)}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        raise ReportError(
+            f"What the last release kept ({path.name} in the private folder) cannot be read; restore it from "
+            "a backup, or remove it: this release then has nothing to compare with.",
+            exit_code=9,
+        ) from None
+    headline = held.pop(_HEADLINE)
+    tables = {name: _hold_as_records(table, name) for name, table in held.items()}
+    return Snapshot(tables, headline, about["definitions"], about["files"], label)
+
+
+def _from_bytes(content: bytes) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(content))
+
+
+def _hold_as_records(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a table with its columns held as those of records are; Parquet loses some of that."""
+    types = {column: spec.type for column, spec in read_schema()[name].items() if column in table}
+    named = {column: "str" for column, type in types.items() if type in ("category", "id")}
+    dates = {column: "datetime64[s]" for column, type in types.items() if type == "date"}
+    return table.astype({**named, **dates}).astype(dict.fromkeys(named, "category"))

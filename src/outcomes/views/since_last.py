@@ -1,0 +1,141 @@
+"""What changed since the last release, for the team: each headline number and its parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from outcomes.disclosure import Release, write_number
+from outcomes.facts import read_facts, read_words
+from outcomes.views.labels import WHOLE, Labels, read_labels
+from outcomes.views.outcome_tables import name_rule
+from outcomes.views.released_rows import list_rows
+from outcomes.views.table import build_table_view
+from outcomes.views.text import capitalise, join_words, write_html, write_plain
+from outcomes.views.view import View, build_empty_view, build_view
+
+_STEPS = ("before", "definitions", "new_episodes", "revised_records", "after")
+_PLACE = ["term", "level", "group", "versus"]
+
+
+def tabulate_since_last(since_last: Release) -> View:
+    """Tabulate each headline number at the last release, the parts of its difference, and now.
+
+    Parameters
+    ----------
+    since_last : Release
+        Of the analysis ``since_last``; stakeholders read that it is for the team only.
+    """
+    words, reason = read_words(), _explain_nothing(since_last)
+    if reason:
+        return build_empty_view("since-last", "table", (since_last,), reason)
+    labels = read_labels(since_last)
+    held = since_last.where(statistic=list(_STEPS)).table
+    if held["group"].nunique() == 2 and WHOLE in set(held["group"]):
+        held = held[held["group"] != WHOLE]
+    rows, blocks = [], []
+    keys = held[_PLACE].fillna("")
+    for _, part in held.groupby([keys[name] for name in _PLACE], sort=False):
+        cells = {str(row.statistic): row for row in list_rows(part)}
+        any_row = next(iter(cells.values()))
+        blocks.append(_name_number(any_row, labels))
+        rows.append(
+            {
+                "row": _name_group(any_row, labels),
+                **{step: _write_cell(step, cells.get(step)) for step in _STEPS},
+            }
+        )
+    headings = {step: words.say(f"views.since_last.{step}") for step in _STEPS}
+    return build_table_view(
+        "since-last", (since_last,), pd.DataFrame(rows, columns=["row", *headings]), headings=headings,
+        groups=blocks, stub=words.say("views.table.therapy"), released=since_last.table,
+        caption=words.say("views.since_last.caption", label=since_last.provenance.get("earlier", "")),
+    )  # fmt: skip
+
+
+def _explain_nothing(since_last: Release) -> str:
+    words = read_words()
+    if since_last.audience != "team":
+        return words.say("views.since_last.team_only")
+    held = since_last.where(statistic=list(_STEPS)).table
+    return "" if len(held) else words.say("methods.since_last.none")
+
+
+def _name_number(row: Any, labels: Labels) -> str:
+    words = read_words()
+    time = labels.time(str(row.timepoint))
+    rule = name_rule(str(row.level), labels, source=False) if isinstance(row.level, str) else ""
+    text = words.say(
+        f"views.since_last.{row.term}", measure=labels.measure, unit=row.unit, rule=rule, time=time
+    )
+    return capitalise(text)
+
+
+def _name_group(row: Any, labels: Labels) -> str:
+    if isinstance(row.versus, str):
+        pair = {"group": labels.title(str(row.group)), "versus": labels.short(row.versus)}
+        return read_words().say("views.pair", **pair)
+    return labels.title(str(row.group))
+
+
+def _write_cell(step: str, row: Any) -> str:
+    """Write a number with its patients, or a part with its sign."""
+    words = read_words()
+    if row is None:
+        return words.say("views.since_last.absent")
+    if pd.isna(row.estimate):
+        return words.say("views.since_last.not_told")
+    text = _write(row)
+    if step in ("before", "after"):
+        return words.say("views.since_last.number", number=text, n=f"{row.x:g}") if pd.notna(row.x) else text
+    return text if row.estimate <= 0 else f"+{text}"
+
+
+def _write(row: Any) -> str:
+    decimals = read_facts("monitoring")["since_last"]["decimals"]
+    if row.unit == "proportion":
+        return f"{write_number(100 * row.estimate, decimals['proportion'] - 2)} %"
+    return write_number(row.estimate, decimals.get(row.unit, decimals["other"]))
+
+
+def say_since_last(since_last: Release) -> View:
+    """Say how many episodes came, changed or went, what else changed, and whether the numbers moved.
+
+    Parameters
+    ----------
+    since_last : Release
+        Of the analysis ``since_last``; stakeholders read that it is for the team only.
+    """
+    reason = _explain_nothing(since_last)
+    text = reason or " ".join(_say_changes(since_last))
+    fragment = f'<p id="{{id}}">{write_html(text)}</p>'
+    return build_view("since-last-sentence", "sentence", (since_last,), fragment, alt=write_plain(text))
+
+
+def _say_changes(since_last: Release) -> list[str]:
+    words = read_words()
+    counts = {
+        row.term: int(row.estimate)
+        for row in list_rows(since_last.where(statistic="n_episodes_changed").table)
+    }
+    label = since_last.provenance.get("earlier", "")
+    texts = [words.say("views.since_last.lead", label=label, **counts)]
+    parts = since_last.where(statistic=list(_STEPS[1:4]), term="mean_improvement", group=WHOLE).table
+    moved = [
+        words.say(f"views.since_last.by_{row.statistic}", amount=_write_cell(str(row.statistic), row))
+        for row in list_rows(parts)
+        if pd.notna(row.estimate) and row.estimate != 0
+    ]
+    whole = {
+        row.statistic: row for row in list_rows(since_last.where(term="mean_improvement", group=WHOLE).table)
+    }
+    if {"before", "after"} <= set(whole) and pd.notna(whole["before"].estimate):
+        labels = read_labels(since_last)
+        place = {
+            "measure": labels.measure, "unit": whole["after"].unit, "before": _write(whole["before"]),
+            "after": _write(whole["after"]),
+        }  # fmt: skip
+        key = "moved" if moved else "same"
+        texts.append(words.say(f"views.since_last.{key}", parts=join_words(moved), **place))
+    return [*texts, *since_last.warnings]
