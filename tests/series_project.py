@@ -20,6 +20,7 @@ PARAMETERS = """\
 source = "made-up-clinic"  # name of a source
 path = ""                  # place of the records
 site = ""                  # name of a site
+therapist = ""             # name of a therapist
 since = ""                 # a date
 until = ""                 # a date
 period = ""                # in words

@@ -13,7 +13,7 @@ _PROSE = {
 }  # fmt: skip
 _TABLE = {"table", "caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "th", "td"}
 _FRAGMENT = _PROSE | _TABLE | {"div", "span", "abbr", "small", "section", "details", "summary"}
-_TABLE_ATTRIBUTES = {"scope", "colspan", "rowspan", "headers"}
+_TABLE_ATTRIBUTES = {"scope", "colspan", "rowspan"}  # "headers" would name ids, which are dropped
 _STYLES = {"text-align", "width", "color", "background-color", "font-weight", "padding-left", "white-space"}
 _HEADING = re.compile(r"^(#{1,2})[ \t]+(.+?)[ \t#]*$")
 _FENCE = re.compile(r"^[ \t]*(```|~~~)")

@@ -14,8 +14,11 @@ import os
 import select
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from outcomes.reports.engine.processes import (
@@ -28,26 +31,48 @@ from outcomes.reports.engine.processes import (
 #: Largest message; a task holds its parameters and the environment.
 LARGEST_MESSAGE = 1 << 20
 _GRACE_SECONDS = 2.0
+_IMPORTED = (
+    "papermill", "IPython.core.application", "IPython.core.completerlib", "IPython.core.magics",
+    "ipykernel.jsonutil", "matplotlib_inline.backend_inline", "outcomes.reports.engine.child",
+)  # fmt: skip
+_REHEARSED = ("ancova", "over_time", "standardised", "change", "completeness", "baseline", "flow")
 
 
 def warm_up() -> None:
-    """Import what notebooks use, and do once what costs most when it is done first: a figure, a model."""
-    import IPython.core.interactiveshell  # noqa: F401
-    import matplotlib_inline.backend_inline  # noqa: F401
-    import papermill  # noqa: F401
+    """Import what notebooks use, and do once what costs most when it is done first.
 
-    from outcomes.analyses import compare_over_time, count_flow, summarise_change
+    A small made-up clinic goes the whole way from files to figures and tables, so that whatever is loaded or
+    compiled on first use is there before the first child.
+    """
+    for name in _IMPORTED:
+        import_module(name)
+    from outcomes.analyses import list_analyses, read_analysis
+
+    for name in list_analyses():
+        read_analysis(name)
+    with tempfile.TemporaryDirectory() as folder:
+        _rehearse(Path(folder))
+
+
+def _rehearse(folder: Path) -> None:
+    from outcomes import views
+    from outcomes.analyses import read_analysis
     from outcomes.cohort import select_cohort
     from outcomes.disclosure import release
-    from outcomes.records import read_records  # noqa: F401
-    from outcomes.reports.engine.child import run_cells  # noqa: F401
-    from outcomes.synthetic import simulate_clinic
-    from outcomes.views import draw_trajectory, say_flow
+    from outcomes.records import read_records
+    from outcomes.synthetic import write_clinic
 
-    cohort = select_cohort(simulate_clinic(300, seed=1))
-    release(compare_over_time(cohort), "team")
-    draw_trajectory(release(summarise_change(cohort), "team"))
-    say_flow(release(count_flow(cohort), "team"))
+    write_clinic(folder / "clinic", n_episodes=300, seed=1)
+    cohort = select_cohort(
+        read_records("made-up-clinic", folder / "clinic", private_folder=folder / "private")
+    )
+    found = {name: release(read_analysis(name)(cohort), "team") for name in _REHEARSED}
+    views.draw_trajectory(found["change"])
+    views.draw_completeness(found["completeness"])
+    views.tabulate_baseline(found["baseline"], found["completeness"])
+    views.say_flow(found["flow"])
+    for name in views.__all__:  # those that are not needed here are loaded all the same
+        getattr(views, name)
 
 
 def serve(channel: socket.socket) -> None:

@@ -176,4 +176,5 @@ def _say_about(manifest: Manifest, words: Words) -> str:
             parts.append((columns[name].labels or {}).get(str(asked[name]), str(asked[name])))
     if not any(asked.get(name) for name in ("site", "therapist", "region")):
         parts.append(words.say("site.whole"))
-    return ", ".join(parts)
+    about = ", ".join(parts)
+    return about[:1].upper() + about[1:]
