@@ -56,14 +56,12 @@ def test_it_opens_on_the_main_measure_with_all_therapies(panel, records):
     ids=lambda choice: str(next(iter(choice))) + str(next(iter(choice.get("filters", "")), "")),
 )
 def test_every_choice_changes_the_sentence_the_table_and_the_view_in_front(panel, records, choice):
-    panel.finish()
     before = panel._screen.read_texts()
     if "filters" in choice:
         column = next(iter(choice["filters"]))
         level = str(records.episodes[column].value_counts().index[0])
         choice = {"filters": {column: (level,)}}
     panel.choose(**choice)
-    panel.finish()
     after = panel._screen.read_texts()
     assert after["sentence"] != before["sentence"]
     # the description is the same whatever the main time point, and whether or not therapies are compared
@@ -79,33 +77,32 @@ def test_time_points_that_are_not_chosen_are_not_shown(panel):
 def test_a_threshold_is_chosen_by_name(panel):
     named = next(id for _, id in panel._controls.threshold.options if id)
     panel.choose(threshold=named, view="responders")
-    panel.finish()
     assert set(panel.answer.release("responders").table["level"]) == {named}
     assert panel._screen.read_texts()["front"]
 
 
 def test_each_choice_says_how_many_patients_are_behind_it(panel, records):
     """The number beside a choice is the number that the flow ends with once it is made."""
-    panel.finish()
+    panel._count()
     for column in FILTERS:
         offered = count(panel._controls.filters[column])
         level = min(offered, key=offered.get)
         panel.choose(filters={column: (level,)})
         assert panel.answer.cohort.episodes["patient"].nunique() == offered[level], column
-        panel.finish()
+        panel._count()
         others = {name: count(choice) for name, choice in panel._controls.filters.items() if choice.options}
         assert others[column] == offered  # its own choice does not change what else it could be
         assert (
             max(max(counts.values()) for name, counts in others.items() if name != column) <= offered[level]
         )
         panel.choose(filters={})
-        panel.finish()
+        panel._count()
 
 
 def test_a_choice_without_patients_is_marked_and_explained(panel):
     few = {"region": ("thoracic",), "risk_group": ("high",), "duration": ("subacute",), "sex": ("male",)}
     panel.choose(filters=few)
-    panel.finish()
+    panel._count()
     empty = [option["id"] for option in panel._controls.filters["cause"].options if option["empty"]]
     panel.choose(filters={**few, "cause": (empty[0],)})
     assert 'role="alert"' in panel._screen.read_texts()["sentence"] and "excluded" in read(panel)
@@ -180,7 +177,6 @@ def test_single_patients_are_for_the_team_alone(panel):
 
 def test_a_stakeholder_reads_why_something_is_withheld(panel):
     panel.choose(filters={"region": ("neck",), "sex": ("male",)}, audience="stakeholder", view="responders")
-    panel.finish()
     shown = read(panel, "front") + read(panel, "numbers")
     assert "withheld" in shown or "fewer than 11" in shown
 
@@ -207,7 +203,6 @@ def test_an_unknown_choice_is_explained_in_words(panel):
 def test_every_recorded_measure_is_answered_in_words(panel, records):
     for measure in list_measures(records):
         panel.choose(instrument=measure.instrument, variant=measure.variant, primary=None)
-        panel.finish()
         assert read(panel).strip(), measure
 
 
