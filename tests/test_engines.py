@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -98,8 +99,6 @@ def test_values_arrive_as_what_they_are(project, engine):
         "ages": [7],
     }
     run_report("mine", given, engine=engine)
-    import json
-
     assert json.loads(Path("seen").read_text(encoding="utf-8")) == [
         "0'0\"7é", "2026-02-28", ["x y"], None, [7], 11,
     ]  # fmt: skip
@@ -121,6 +120,13 @@ SHOWING = (
     "kept.stdout",
     "def f():\n    return __name__\nf()",
 )
+
+
+@FORKS
+def test_forking_is_what_happens_where_it_can(project):
+    project("1")
+    report = run_report("mine")
+    assert json.loads(report.manifest.read_text(encoding="utf-8"))["engine"] == "fork"
 
 
 @FORKS
