@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -98,8 +99,6 @@ def test_values_arrive_as_what_they_are(project, engine):
         "ages": [7],
     }
     run_report("mine", given, engine=engine)
-    import json
-
     assert json.loads(Path("seen").read_text(encoding="utf-8")) == [
         "0'0\"7é", "2026-02-28", ["x y"], None, [7], 11,
     ]  # fmt: skip
@@ -124,6 +123,13 @@ SHOWING = (
 
 
 @FORKS
+def test_forking_is_what_happens_where_it_can(project):
+    project("1")
+    report = run_report("mine")
+    assert json.loads(report.manifest.read_text(encoding="utf-8"))["engine"] == "fork"
+
+
+@FORKS
 def test_both_engines_show_the_same(project):
     project(*SHOWING)
     for engine in ("stock", "fork"):
@@ -138,7 +144,10 @@ def test_both_engines_show_the_same(project):
     assert pages[0] == pages[1]
 
 
-@BOTH
+@pytest.mark.parametrize(
+    "engine",
+    [pytest.param("stock", marks=pytest.mark.slow), pytest.param("fork", marks=FORKS)],
+)
 def test_a_hanging_cell_is_ended_also_within_compiled_code(project, engine):
     hang = "import os, numpy as np\nopen('pids', 'w').write(f'{os.getpid()}\\n')\n"
     project(hang + "np.linalg.svd(np.random.rand(6000, 6000))")
@@ -178,6 +187,7 @@ def test_a_process_that_dies_fails_the_report(project, engine, ending):
 
 
 @FORKS
+@pytest.mark.slow
 def test_too_little_memory_fails_the_report(project):
     project("import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))", "x = bytearray(2**33)")
     with pytest.raises(ReportError, match="ended with MemoryError"):
@@ -193,7 +203,15 @@ BEGET = (
 
 
 @FORKS
-@pytest.mark.parametrize("ending", ["", "raise ValueError", "os._exit(3)", "__import__('time').sleep(600)"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "",
+        pytest.param("raise ValueError", marks=pytest.mark.slow),
+        pytest.param("os._exit(3)", marks=pytest.mark.slow),
+        pytest.param("__import__('time').sleep(600)", marks=pytest.mark.slow),
+    ],
+)
 def test_what_a_notebook_started_ends_with_it(project, ending):
     project(BEGET + ending)
     try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from outcomes.errors import ReportError
@@ -118,15 +121,18 @@ def _settle_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def remove_drafts(folder: Path) -> int:
+def remove_drafts(folder: Path, *, older_than: datetime | None = None) -> int:
     """Remove what a killed run left half written below a folder, and return how many files that were.
 
-    To be called only by whoever holds the lock of all that is written there.
+    Without ``older_than`` to be called only by whoever holds the lock of all that is written there.
     """
-    drafts = [path for path in folder.rglob(f".*{_DRAFT}") if path.is_file()]
-    for path in drafts:
-        path.unlink(missing_ok=True)
-    return len(drafts)
+    latest, removed = math.inf if older_than is None else older_than.timestamp(), 0
+    for path in folder.rglob(f".*{_DRAFT}"):
+        with contextlib.suppress(FileNotFoundError):  # its writer may finish it meanwhile
+            if path.stat().st_mtime < latest:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def _cannot_write(folder: Path, error: OSError) -> ReportError:

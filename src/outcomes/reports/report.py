@@ -31,7 +31,7 @@ from outcomes.reports.archive import (
     write_manifest,
 )
 from outcomes.reports.catalogue import find_notebook
-from outcomes.reports.engine import TimeLimits, choose_engine, execute_notebook
+from outcomes.reports.engine import TimeLimits, choose_engine, execute_notebook, settle_engine
 from outcomes.reports.engine.task import Task
 from outcomes.reports.exports import build_exports
 from outcomes.reports.finished import find_finished, note_finished
@@ -165,13 +165,14 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
     if job.project and Path(job.project) != Path.cwd():
         os.chdir(job.project)  # of a process that makes pages only
     notebook_path = find_notebook(job.report)
-    engine = choose_engine(job.engine)
+    choose_engine(job.engine)  # a name that is none is refused before anything else
     values, source, words = _check(notebook_path, job)
     making = describe_making(job, values)
     audience = str(values["audience"])
     if job.records_sha256 and (done := find_finished(job, making)):
         return Report(job.report, audience, done.page, done.page.with_suffix(""), done.manifest, "unchanged")
     folder = prepare_folder(Path(job.out) / job.folder)
+    engine = settle_engine(job.engine)
     run = open_run(job.private_folder)
     with _record(job, values, making, engine, run) as record:
         archive = run.folder.parent.parent / "archive"
@@ -180,7 +181,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
             hand_over(last, run.folder)
             ask_to_keep(run.folder)
         task = Task(notebook_path, values, run, _limit(job), making.seed, on_cell or (lambda index: None))
-        notebook = execute_notebook(task, job.engine)
+        notebook = execute_notebook(task, engine)
         views = collect_views(notebook, run.views, audience, int(str(values["k"])))
         fingerprint = _find_fingerprint(views)
         _refuse_other_records(job, fingerprint)

@@ -8,9 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from outcomes.reports.archive.manifest import read_manifest
+from outcomes.reports.publication import remove_drafts
 
 #: Days that the folder of a run by hand is kept.
 _USUAL_DAYS = 30
+# a file that is being written is whole within seconds
+_DRAFT_DAYS = 1
 _MOMENT = "%Y%m%dT%H%M%S"
 
 
@@ -47,6 +50,7 @@ def prune_runs(private: Path, now: datetime, days: Mapping[str, int]) -> int:
         if not is_last and now - begun > timedelta(days=days.get(series, _USUAL_DAYS)):
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
+    remove_drafts(private, older_than=now - timedelta(days=_DRAFT_DAYS))
     return removed
 
 

@@ -36,14 +36,34 @@ def choose_engine(name: str = "auto") -> str:
     return "fork" if can_fork and name != "stock" else "stock"
 
 
-def execute_notebook(task: Task, engine: str = "auto") -> NotebookNode:
+def settle_engine(name: str = "auto") -> str:
+    """Return the engine that will run: ``fork`` only where a process that is safe to fork could be started.
+
+    Parameters
+    ----------
+    name : str
+        One of `ENGINES`.
+
+    Raises
+    ------
+    ReportError
+        As `choose_engine`, and when ``fork`` was asked for by name and is not safe here (exit code 2).
+    """
+    if choose_engine(name) == "stock":
+        return "stock"
+    from outcomes.reports.engine.fork import may_fork
+
+    return "fork" if may_fork(required=name == "fork") else "stock"
+
+
+def execute_notebook(task: Task, engine: str) -> NotebookNode:
     """Run a notebook and return it with its outputs.
 
     Parameters
     ----------
     task : Task
     engine : str
-        One of `ENGINES`.
+        ``fork`` or ``stock``, as `settle_engine` returns it.
 
     Returns
     -------
@@ -55,12 +75,10 @@ def execute_notebook(task: Task, engine: str = "auto") -> NotebookNode:
         When a cell fails (exit code of the package's error where it was one, else 6), the process dies
         (6) or time runs out (10). Names cell and type of error; their text stays in the run's folder.
     """
-    chosen = choose_engine(engine)
-    if chosen == "fork":
-        from outcomes.reports.engine.fork import execute_in_fork, may_fork
+    if engine == "fork":
+        from outcomes.reports.engine.fork import execute_in_fork
 
-        if may_fork(required=engine == "fork"):
-            return execute_in_fork(task)
+        return execute_in_fork(task)
     from outcomes.reports.engine.stock import execute_in_kernel
 
     return execute_in_kernel(task)

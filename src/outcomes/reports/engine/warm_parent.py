@@ -14,11 +14,9 @@ import os
 import select
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from outcomes.reports.engine.processes import (
@@ -34,6 +32,7 @@ _GRACE_SECONDS = 2.0
 _IMPORTED = (
     "papermill", "IPython.core.application", "IPython.core.completerlib", "IPython.core.magics",
     "ipykernel.jsonutil", "matplotlib_inline.backend_inline", "outcomes.reports.engine.child",
+    "outcomes.records", "pyarrow.csv", "pyarrow.compute", "encodings.utf_8_sig",
 )  # fmt: skip
 _REHEARSED = ("ancova", "over_time", "standardised", "change", "completeness", "baseline", "flow")
 
@@ -41,7 +40,7 @@ _REHEARSED = ("ancova", "over_time", "standardised", "change", "completeness", "
 def warm_up() -> None:
     """Import what notebooks use, and do once what costs most when it is done first.
 
-    A small made-up clinic goes the whole way from files to figures and tables, so that whatever is loaded or
+    A small made-up clinic goes the way from records to figures and tables, so that whatever is loaded or
     compiled on first use is there before the first child.
     """
     for name in _IMPORTED:
@@ -50,22 +49,18 @@ def warm_up() -> None:
 
     for name in list_analyses():
         read_analysis(name)
-    with tempfile.TemporaryDirectory() as folder:
-        _rehearse(Path(folder))
+    _rehearse()
 
 
-def _rehearse(folder: Path) -> None:
+def _rehearse() -> None:
     from outcomes import views
     from outcomes.analyses import read_analysis
     from outcomes.cohort import select_cohort
     from outcomes.disclosure import release
-    from outcomes.records import read_records
-    from outcomes.synthetic import write_clinic
+    from outcomes.synthetic import simulate_clinic
 
-    write_clinic(folder / "clinic", n_episodes=300, seed=1)
-    cohort = select_cohort(
-        read_records("made-up-clinic", folder / "clinic", private_folder=folder / "private")
-    )
+    # not from files: reading them would start a thread
+    cohort = select_cohort(simulate_clinic(300, seed=1))
     found = {name: release(read_analysis(name)(cohort), "team") for name in _REHEARSED}
     views.draw_trajectory(found["change"])
     views.draw_completeness(found["completeness"])

@@ -153,6 +153,7 @@ def mend_series(series: Series, archive: Path) -> None:
                 manifest, state="interrupted", reason="interrupted", exit_code=130, ended=_say_now()
             )
             write_manifest(archive / series.id / manifest.run, stopped)
+            remove_drafts(archive.parent / "runs" / manifest.run)
     for folder in (archive / series.id, find_project() / series.out / series.id):
         if folder.is_dir():
             remove_drafts(folder)
