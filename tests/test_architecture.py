@@ -39,6 +39,7 @@ KEPT_IN = {
     "papermill": {"reports"},
     "nbconvert": {"reports"},
     "ipywidgets": {"panel"},
+    "anywidget": {"panel"},
 }
 #: Absent on Windows, so never imported when a module is.
 NOT_EVERYWHERE = {"fcntl", "resource", "pwd", "grp", "termios"}
