@@ -14,21 +14,15 @@ from outcomes.views.text import capitalise, join_words
 
 def describe_groups(change: Release, labels: Labels) -> str:
     """Describe the course of every therapy that may be shown; where none may, of all together."""
-    courses = [
-        text
-        for group in labels.order(change.table["group"].dropna())
-        if group != WHOLE and (text := _say_course(change, group, labels))
-    ]
+    groups = [group for group in labels.order(change.table["group"].dropna()) if group != WHOLE]
+    said = {group: _say_course(change, group, labels) for group in groups}
+    courses = [text for text in said.values() if text]
     words = read_words()
     if not courses:
         whole = _say_course(change, WHOLE, labels)
         return f"{words.say('sentences.together')} {whole}" if whole else explain_absence(change)
     time = labels.time(str(pick_time(change, "mean_improvement", labels)))
-    absent = [
-        labels.name(group)
-        for group in labels.order(change.table["group"].dropna())
-        if group != WHOLE and not _find_course(change, group, labels)
-    ]
+    absent = [labels.name(group) for group, text in said.items() if not text]
     if absent:
         courses.append(words.say("sentences.not_shown", groups=join_words(absent)))
     return f"{words.say('sentences.description', measure=labels.measure, time=time)} {' '.join(courses)}"

@@ -70,7 +70,8 @@ def render_table(
     """
     from great_tables import GT
 
-    shown = cells[["row", *headings]].fillna("").astype("str")
+    # as objects: great-tables sets cell by cell, which columns of text take several times as long for
+    shown = cells[["row", *headings]].fillna("").astype("str").astype("object")
     if groups is not None:
         shown["block"] = list(groups)
     table = GT(shown, rowname_col="row", groupname_col="block" if groups is not None else None, id="{id}")
