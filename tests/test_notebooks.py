@@ -70,7 +70,6 @@ def made(tmp_path_factory):
         ("therapy_comparison", "stakeholder"), ("therapy_comparison", "team"), ("data_quality", "team"),
         ("model_checks", "team"),
         ("site_benchmark", "stakeholder"), ("trend", "stakeholder"), ("therapy_profile", "stakeholder"),
-        ("trend", "team"),
     ]  # fmt: skip
     with within(project):
         reports = [run_report(name, {"audience": who}, path=project / "clinic") for name, who in asked]
