@@ -70,8 +70,7 @@ def render_table(
     """
     from great_tables import GT
 
-    # as objects: great-tables sets cell by cell, which columns of text take several times as long for
-    shown = cells[["row", *headings]].fillna("").astype("str").astype("object")
+    shown = cells[["row", *headings]].fillna("").astype("str")
     if groups is not None:
         shown["block"] = list(groups)
     table = GT(shown, rowname_col="row", groupname_col="block" if groups is not None else None, id="{id}")
