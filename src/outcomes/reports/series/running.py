@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import outcomes
@@ -89,6 +90,8 @@ class Asking:
         Reads the records of a series.
     on_begun, on_ended : callable
         Called with the number of pages, and with each outcome.
+    begun : float
+        When it was asked, by the monotonic clock.
     """
 
     now: datetime
@@ -99,6 +102,12 @@ class Asking:
     accepted: str = ""
     on_begun: Callable[[int], None] = lambda pages: None
     on_ended: Callable[[Outcome], None] = lambda outcome: None
+    begun: float = field(default_factory=time.monotonic)
+
+    def say_moment(self) -> str:
+        """Return the moment in UTC, ISO: that of the asking and what has passed since, by no other clock."""
+        moment = self.now + timedelta(seconds=time.monotonic() - self.begun)
+        return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def run_series(series: Series, executor: Executor, asking: Asking) -> list[Ending]:
@@ -178,9 +187,9 @@ def _make_slot(series: Series, slot: Slot, due: Due, executor: Executor, asking:
     try:
         record, ending = _try_slot(series, slot, history, executor, asking)
     except (FactsError, RecordsError, PrivacyError, ReportError) as error:
-        record = _record(slot, "failed", exit_code=error.exit_code, reason=name_reason(error))
+        record = _record(asking, slot, "failed", exit_code=error.exit_code, reason=name_reason(error))
         ending = _end(series, record, message=str(error))
-    missed = [_record(earlier, "missed") for earlier in due.missed if record.state != "failed"]
+    missed = [_record(asking, earlier, "missed") for earlier in due.missed if record.state != "failed"]
     note_slots(archive, series.id, [*missed, record])
     is_news = before is None or (before.state, before.reason) != (record.state, record.reason)
     return dataclasses.replace(ending, missed=tuple(one.slot for one in missed), is_news=is_news)
@@ -195,7 +204,7 @@ def _try_slot(
     reading = describe_reading(asking.read(series))
     unchanged = last and (last.records_sha256, last.definition_sha256) == (reading.sha256, definition)
     if unchanged and not asking.asked:
-        record = _record(slot, "nothing_new", reading, definition)
+        record = _record(asking, slot, "nothing_new", reading, definition)
         return record, _end(series, record)
     if last and not asking.accepted:
         _refuse_regression(series, reading, last)
@@ -208,6 +217,7 @@ def _try_slot(
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     worst = max(failed, key=lambda outcome: outcome.exit_code, default=None)
     record = _record(
+        asking,
         slot,
         "failed" if failed else "released",
         reading,
@@ -287,7 +297,12 @@ def _refuse_regression(series: Series, reading: Reading, last: SlotRecord) -> No
 
 
 def _record(
-    slot: Slot, state: str, reading: Reading | None = None, definition: str = "", **further: object
+    asking: Asking,
+    slot: Slot,
+    state: str,
+    reading: Reading | None = None,
+    definition: str = "",
+    **further: object,
 ) -> SlotRecord:
     read = (
         {"records_sha256": reading.sha256, "n_read": reading.n_read, "newest": reading.newest}
@@ -295,7 +310,7 @@ def _record(
         else {}
     )
     return SlotRecord(
-        slot.id, slot.due.isoformat(timespec="seconds"), state, _say_now(),
+        slot.id, slot.due.isoformat(timespec="seconds"), state, asking.say_moment(),
         **{"definition_sha256": definition, **read, **further},  # type: ignore[arg-type]
     )  # fmt: skip
 
