@@ -345,6 +345,12 @@ def test_a_keyboard_alone_reaches_and_works_every_control(page):
     changed = _await_change(page, before, *FOLLOWS)
     page.keyboard.press("Space")
     _await_change(page, changed, *FOLLOWS)
+    page.get_by_label("Main time").focus()
+    before = _read_all(page)
+    page.keyboard.press("ArrowDown")
+    changed = _await_change(page, before, "sentence")
+    page.keyboard.press("ArrowUp")
+    _await_change(page, changed, "sentence")
     before = _read_all(page)
     first = page.locator(f"{PANEL} .outcomes-tabs input").first
     if not first.is_checked():

@@ -126,7 +126,7 @@ def test_joint_tests_find_a_difference_that_is_there_and_none_that_is_not(checks
 @pytest.mark.parametrize("name", VIEWS)
 def test_each_view_shows_something_to_the_team_and_nothing_outside(checks, name):
     view = VIEWS[name](release(checks, "team"))
-    assert len(view.alt) > 60 and "nan" not in view.html and view.audience == "team"
+    assert len(view.alt) > 60 and "nan" not in view.caption + view.alt and view.audience == "team"
     assert view.table is None or len(view.table)
     outside = VIEWS[name](release(checks))
     assert outside.alt == "Checks of the model are shown to the team only." and outside.png is None
@@ -143,7 +143,7 @@ def test_where_nothing_was_fitted_each_view_says_why(name):
     assert "only one therapy" in VIEWS[name](one).alt
     constant = make_wide().assign(month_1=5.0, month_2=5.0, month_3=5.0)
     flat = VIEWS[name](release(check_model(assemble_cohort(constant)), "team"))
-    assert "nan" not in flat.html and len(flat.alt) > 20
+    assert "nan" not in flat.caption + flat.alt and len(flat.alt) > 20
 
 
 def test_residuals_of_too_few_patients_are_not_shown():
@@ -157,7 +157,7 @@ def test_residuals_of_too_few_patients_are_not_shown():
 def test_one_follow_up_and_a_small_clinic_are_checked_too(name):
     for wide in (make_wide(n_visits=1), make_clinic(8, therapies=("x", "y"))):
         view = VIEWS[name](release(check_model(assemble_cohort(wide)), "team"))
-        assert view.alt and "nan" not in view.html
+        assert view.alt and "nan" not in view.caption + view.alt
 
 
 def test_the_page_is_refused_for_stakeholders_before_anything_runs(tmp_path, monkeypatch):

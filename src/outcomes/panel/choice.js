@@ -1,7 +1,20 @@
 // A group of boxes to tick, or of which one is taken, with the count of each. Only native elements, so that a
 // keyboard and a screen reader work it as they work any form.
 
+// JupyterLab takes arrow keys and others for itself wherever they are pressed in a notebook, so that radio boxes
+// and lists could not be worked; within a panel they belong to the control that has the focus.
+function keepKeys(el) {
+  const panel = el.closest(".outcomes-panel");
+  if (!panel) requestAnimationFrame(() => keepKeys(el));
+  else panel.addEventListener("focusin", keepKeysOf);
+}
+
+function keepKeysOf(event) {
+  event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+}
+
 function build({ model, el }) {
+  keepKeys(el);
   const name = `outcomes-choice-${Math.random().toString(36).slice(2)}`; // each group has its own copy of this file
   const folded = model.get("folded");
   const root = document.createElement(folded ? "details" : "div");
