@@ -265,13 +265,17 @@ def test_pictures_for_the_tutorial(page):
     before = _read_all(page)
     shots = Path(str(_PICTURES))
     page.set_viewport_size({"width": 1280, "height": 1400})
-    page.locator(PANEL).screenshot(path=shots / "exploring.png")
+    news = page.get_by_role("button", name="No", exact=True)
+    if news.count():
+        news.first.click()
+    page.locator(PANEL).evaluate("panel => panel.scrollIntoView()")
+    page.screenshot(path=shots / "exploring.png")
     _open(page, "Region")
     page.locator(PANEL).get_by_role("checkbox", name=re.compile("^low back")).check()
     before = _await_change(page, before, *FOLLOWS)
     page.get_by_role("radio", name="Comparison").check()
     before = _await_change(page, before, "front")
-    page.locator(PANEL).screenshot(path=shots / "exploring-comparison.png")
+    page.screenshot(path=shots / "exploring-comparison.png")
     page.get_by_role("radio", name="Single patients").check()
     before = _await_change(page, before, "front")
     page.locator(f"{PANEL} .outcomes-view figure").first.screenshot(path=shots / "exploring-patients.png")
@@ -279,7 +283,7 @@ def test_pictures_for_the_tutorial(page):
     before = _await_change(page, before, *FOLLOWS)
     page.get_by_role("radio", name="Who improved").check()
     _await_change(page, before, "front")
-    page.locator(PANEL).screenshot(path=shots / "exploring-stakeholders.png")
+    page.screenshot(path=shots / "exploring-stakeholders.png")
 
 
 def test_a_view_is_saved_and_opened_again(page, project):

@@ -75,7 +75,7 @@ def list_panes(question: Question) -> dict[str, tuple[Part, ...]]:
     marked = {"threshold": question.threshold} if question.threshold else {}
     compared = tuple(
         Part(view, ("contrasts",))
-        for view in ("say_comparison", "draw_forest", "draw_marginal_means", "tabulate_contrasts")
+        for view in ("draw_forest", "draw_marginal_means", "tabulate_contrasts", "say_comparison")
     )
     panes = {
         DESCRIPTION: (Part("say_answer", ("change",)),),
