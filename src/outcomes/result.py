@@ -29,6 +29,22 @@ WITHOUT_ESTIMATE = frozenset(
 Support = Mapping[str, np.ndarray]
 
 
+@dataclass(frozen=True, eq=False)
+class Patients:
+    """Whose codes the support of a result counts. Private: it holds ids.
+
+    Parameters
+    ----------
+    ids : array of str
+        Id of each patient, by code.
+    digests : array of uint64
+        Of all that was recorded of each patient, by code: another one where anything was corrected or added.
+    """
+
+    ids: np.ndarray = field(repr=False)
+    digests: np.ndarray = field(repr=False)
+
+
 @dataclass(frozen=True)
 class Result:
     """One estimate a row, with the sentence that says how it was made.
@@ -54,6 +70,8 @@ class Result:
     support : tuple of mappings
         Private: for each row the distinct patients behind it, as named arrays of integer codes
         (``all``, ``with``, ``without``, ``group``, ``versus``). Never shown, never exported.
+    patients : Patients or None
+        Private: whose codes these are, so that releases can be told apart by who is in them.
     """
 
     name: str
@@ -64,6 +82,7 @@ class Result:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     comparable: bool | None = None
     support: tuple[Support, ...] = field(default=(), repr=False, compare=False)
+    patients: Patients | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse a table that breaks the promises of the type."""
@@ -127,6 +146,7 @@ def build_result(
     estimand: str = "",
     provenance: Mapping[str, Any] | None = None,
     comparable: bool | None = None,
+    patients: Patients | None = None,
 ) -> Result:
     """Build a `Result` from rows given as mappings.
 
@@ -135,7 +155,7 @@ def build_result(
 
     Parameters
     ----------
-    name, method, warnings, estimand, provenance, comparable
+    name, method, warnings, estimand, provenance, comparable, patients
         As in `Result`.
     rows : iterable of mappings
         One per estimate, keys from `COLUMNS`.
@@ -162,5 +182,5 @@ def build_result(
     empty: list[Support] = [{} for _ in rows]
     return Result(
         name, table, method, tuple(warnings), estimand, dict(provenance or {}), comparable,
-        tuple(support if support is not None else empty),
+        tuple(support if support is not None else empty), patients,
     )  # fmt: skip

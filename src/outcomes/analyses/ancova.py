@@ -24,7 +24,7 @@ from outcomes.analyses._interval import adjust_holm, check_level, p_value_t, qua
 from outcomes.analyses._regression import Design, build_design, fit_least_squares
 from outcomes.analyses._rows import Rows
 from outcomes.analyses.comparability import check_comparability, check_follow_up
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.facts import read_facts
 from outcomes.result import Result, build_result
 
@@ -94,7 +94,7 @@ def compare_at_timepoints(
         warnings.append(say("comparison.not_compared", times=join_names(set_aside)))
     sentence = say("ancova.method", covariates=plan.name_covariates(), level=percent(conf_level))
     return build_result(
-        "ancova", rows.table, support=rows.support, warnings=warnings,
+        "ancova", rows.table, support=rows.support, patients=list_patients(cohort.records), warnings=warnings,
         provenance=trace_provenance(cohort) | {
             "adjusted_for": [entry.name for entry in plan.covariates],
             "p_adjustment": "holm", "interval_adjustment": "none",

@@ -7,7 +7,7 @@ from outcomes.analyses._covariates import list_covariates
 from outcomes.analyses._declaration import say, trace_provenance
 from outcomes.analyses._grid import arrange_grid
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.result import Result, build_result
 
 __all__ = ["describe_baseline"]
@@ -46,6 +46,7 @@ def describe_baseline(cohort: Cohort, *, by: str = "therapy") -> Result:
             describe_covariate(rows, grid, covariate, group)
         compare_covariate(rows, grid, covariate, groups[:-1])
     return build_result(
-        "baseline", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "baseline", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         method=say("baseline.method"),
     )  # fmt: skip

@@ -8,7 +8,7 @@ from outcomes.analyses._declaration import percent, say, trace_provenance
 from outcomes.analyses._grid import BASELINE, Grid, arrange_grid
 from outcomes.analyses._interval import check_level, estimate_mean, estimate_sd
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.result import Result, build_result
 
 __all__ = ["summarise_change"]
@@ -52,7 +52,8 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
                 gained = grid.improvement[:, column]
                 _add_moments(rows, grid, members, gained, "improvement", place, conf_level)
     return build_result(
-        "change", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "change", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         method=say("change.method", level=percent(conf_level)),
         warnings=[say(f"change.{note}")],
     )  # fmt: skip

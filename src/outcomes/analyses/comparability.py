@@ -19,7 +19,7 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Grid, arrange_grid
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.facts import read_facts
 from outcomes.result import Result, build_result
 
@@ -72,7 +72,8 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
         {"all": everyone}, statistic="verdict", level=verdict, estimate=float(comparable), n=len(everyone)
     )
     return build_result(
-        "comparability", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "comparability", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         method=say("comparability.method", time=label_timepoint(cohort, timepoint), **_read_needs()),
         warnings=_explain(cohort, grid, rows, verdict, passed, timepoint), comparable=comparable,
     )  # fmt: skip

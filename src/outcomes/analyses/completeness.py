@@ -6,7 +6,7 @@ from outcomes.analyses._declaration import percent, say, trace_provenance
 from outcomes.analyses._grid import arrange_grid
 from outcomes.analyses._interval import check_level, estimate_share
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import STATUSES, Cohort
+from outcomes.cohort import STATUSES, Cohort, list_patients
 from outcomes.result import Result, build_result
 
 __all__ = ["count_completeness"]
@@ -59,6 +59,7 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
             share = estimate_share(len(seen), len(due), len(sets["all"]), conf_level)
             rows.add(sets, statistic="share_seen", **place, **share, unit="proportion")
     return build_result(
-        "completeness", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "completeness", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         method=say("completeness.method", level=percent(conf_level)),
     )  # fmt: skip

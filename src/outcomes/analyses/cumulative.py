@@ -13,7 +13,7 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Grid, arrange_grid
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.result import Result, Support, build_result
 
 __all__ = ["trace_cumulative"]
@@ -61,7 +61,8 @@ def trace_cumulative(cohort: Cohort, *, by: str = "therapy", timepoint: str | No
     for group, members in () if absent else grid.members():
         _trace_group(rows, grid, group, members[~np.isnan(amount[members])], amount, points)
     return build_result(
-        "cumulative", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "cumulative", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         method=say("cumulative.method", time=label_timepoint(cohort, timepoint)),
         warnings=[absent or say("change.description")],
     )  # fmt: skip

@@ -9,6 +9,7 @@ from outcomes.analyses._declaration import percent, say
 from outcomes.analyses._grid import may_group
 from outcomes.analyses._interval import check_level, estimate_share
 from outcomes.analyses._rows import Rows
+from outcomes.cohort import list_patients
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_schema, read_timepoints
 from outcomes.records.tables import Records
@@ -64,7 +65,7 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
         _describe_columns(rows, records.episodes, patient, group, members, conf_level)
         _describe_instruments(rows, records, patient, group, members, conf_level)
     return build_result(
-        "data_quality", rows.table, support=rows.support,
+        "data_quality", rows.table, support=rows.support, patients=list_patients(records),
         method=say("data_quality.method", level=percent(conf_level)),
         provenance={"source": records.source.name, "fingerprint": records.fingerprint},
     )  # fmt: skip

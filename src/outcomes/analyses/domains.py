@@ -20,7 +20,7 @@ from outcomes.analyses._grid import BASELINE, Grid, arrange_grid
 from outcomes.analyses._interval import check_level
 from outcomes.analyses._rows import Rows
 from outcomes.analyses.change import summarise_change
-from outcomes.cohort import Cohort, follow_outcome, list_outcomes
+from outcomes.cohort import Cohort, follow_outcome, list_outcomes, list_patients
 from outcomes.facts import read_facts, read_instrument
 from outcomes.result import Result, build_result
 
@@ -77,7 +77,8 @@ def summarise_domains(
         said |= dict.fromkeys(say_of_measure(followed))
     time = label_timepoint(cohort, timepoint)
     return build_result(
-        "domains", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "domains", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         method=say("domains.method", time=time, level=percent(conf_level)),
         warnings=[say("domains.description"), say("domains.not_recorded"), *said],
     )  # fmt: skip

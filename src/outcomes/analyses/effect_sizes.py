@@ -17,7 +17,7 @@ from outcomes.analyses._grid import Grid, arrange_grid
 from outcomes.analyses._interval import check_level
 from outcomes.analyses._rows import Rows
 from outcomes.analyses.comparability import check_comparability, check_follow_up
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.errors import AnalysisError
 from outcomes.result import Result, build_result
 
@@ -80,7 +80,8 @@ def estimate_effect_sizes(
         else:
             _add_between(rows, cohort, grid, timepoint, conf_level, "ok")
     return build_result(
-        "effect_sizes", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "effect_sizes", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         warnings=warnings, method=say("effect_sizes.method", level=percent(conf_level), resamples=resamples),
         comparable=gate.comparable,
     )  # fmt: skip

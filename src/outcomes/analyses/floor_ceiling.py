@@ -8,7 +8,7 @@ from outcomes.analyses._declaration import join_names, label_timepoint, percent,
 from outcomes.analyses._grid import ALL, arrange_grid
 from outcomes.analyses._interval import estimate_share
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.facts import read_facts
 from outcomes.result import Result, build_result
 
@@ -62,7 +62,8 @@ def count_at_ends(cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.
                     full.append(say(f"floor_ceiling.{name}", time=label_timepoint(cohort, timepoint)))
     told = say("floor_ceiling.too_many", ends=join_names(full), most=percent(most)) if full else ""
     return build_result(
-        "floor_ceiling", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "floor_ceiling", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         warnings=[told] if told else [],
         method=say(
             "floor_ceiling.method", level=percent(conf_level), low=f"{instrument.minimum:g}",

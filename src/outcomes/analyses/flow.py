@@ -6,7 +6,7 @@ import numpy as np
 
 from outcomes.analyses._declaration import say, trace_provenance
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.result import Result, build_result
 
 __all__ = ["count_flow"]
@@ -46,6 +46,7 @@ def count_flow(cohort: Cohort) -> Result:
         "flow",
         rows.table,
         support=rows.support,
+        patients=list_patients(cohort.records),
         provenance=trace_provenance(cohort),
         method=say("flow.method"),
     )

@@ -7,7 +7,7 @@ from outcomes.analyses._thresholds import choose_threshold
 from outcomes.analyses.change import summarise_change
 from outcomes.analyses.over_time import compare_over_time
 from outcomes.analyses.responders import count_responders
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.result import Result, build_result
 
 __all__ = ["list_headline"]
@@ -51,6 +51,7 @@ def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
     ]
     return build_result(
         "headline", rows, support=[sets for result in results for sets in result.support],
+        patients=list_patients(cohort.records),
         method=say("headline.method", time=label_timepoint(cohort, time)),
         warnings=list(dict.fromkeys(text for result in results for text in result.warnings)),
         provenance=trace_provenance(cohort), comparable=compared.comparable if compared else None,

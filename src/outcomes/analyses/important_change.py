@@ -21,7 +21,7 @@ from outcomes.analyses._interval import estimate_share
 from outcomes.analyses._predictive import Cutoffs, find_cutoffs, list_ties
 from outcomes.analyses._rows import Rows
 from outcomes.analyses._thresholds import compare_scores, read_rule
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.errors import AnalysisError, FactsError
 from outcomes.facts import Threshold, read_facts
 from outcomes.result import Result, build_result
@@ -110,7 +110,8 @@ def estimate_important_change(
     _add_cutoffs(rows, cohort, sample, conf_level, resamples, seed)
     _add_anchor(rows, cohort, grid, rating, sample, held, correlation, conf_level)
     return build_result(
-        "important_change", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "important_change", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         warnings=[*_warn(cohort, rating, rule), *_doubt(cohort, rows, correlation, facts)],
         method=say(
             "important_change.method", time=label_timepoint(cohort, chosen), level=percent(conf_level),

@@ -26,7 +26,7 @@ from outcomes.analyses._error import (
 from outcomes.analyses._grid import ALL, BASELINE, Grid, arrange_grid
 from outcomes.analyses._interval import estimate_share
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
 from outcomes.result import Result, build_result
@@ -104,7 +104,8 @@ def estimate_measurement_error(
             place = {"group": group, "timepoint": time}
             _add_shares(rows, cohort, grid, members, column, error, cut, conf_level, place)
     return build_result(
-        "measurement_error", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "measurement_error", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         warnings=list(_warn(cohort)), method=f"{origin} {say('measurement_error.method')}",
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from outcomes.analyses._visits import LADDER, Visits, fit_alternative, fit_visit
 from outcomes.analyses.ancova import compare_at_timepoints
 from outcomes.analyses.mmrm import MmrmFit
 from outcomes.analyses.over_time import compare_over_time
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.result import WITH_ESTIMATE, Result, build_result
 
 __all__ = ["check_model"]
@@ -94,7 +94,8 @@ def check_model(
             add_shapes(rows, plan, visits, residuals)
             add_bins(rows, plan, residuals)
     return build_result(
-        "model_checks", rows.table, support=rows.support, warnings=reported.warnings,
+        "model_checks", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), warnings=reported.warnings,
         method=" ".join([reported.method, say("model_checks.method", level=percent(conf_level))]),
         estimand=reported.estimand, comparable=reported.comparable,
         provenance=dict(reported.provenance) or trace_provenance(cohort),

@@ -9,7 +9,7 @@ from outcomes.analyses._covariates import list_covariates
 from outcomes.analyses._declaration import choose_timepoint, label_timepoint, say, trace_provenance
 from outcomes.analyses._grid import arrange_grid
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.result import Result, build_result
 
 __all__ = ["compare_respondents"]
@@ -49,6 +49,7 @@ def compare_respondents(cohort: Cohort, *, timepoint: str | None = None) -> Resu
             describe_covariate(rows, grid, covariate, group)
         compare_covariate(rows, grid, covariate, groups)
     return build_result(
-        "nonresponse", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "nonresponse", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         method=say("nonresponse.method", time=label_timepoint(cohort, timepoint)),
     )  # fmt: skip

@@ -21,7 +21,7 @@ from outcomes.analyses.comparability import check_comparability, check_follow_up
 from outcomes.analyses.mmrm.choices import check_choices
 from outcomes.analyses.mmrm.contrasts import ADJUSTMENTS
 from outcomes.analyses.mmrm.freedom import METHODS
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
 from outcomes.result import WITH_ESTIMATE, Result, build_result
@@ -116,7 +116,8 @@ def compare_over_time(
         list_warnings(cohort, plan, visits, enough, rows) if directed else [say("comparison.no_direction")]
     )
     return build_result(
-        "over_time", rows.table, support=rows.support, warnings=warnings,
+        "over_time", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), warnings=warnings,
         method=describe_model(plan, visits, method, adjust),
         provenance=trace_provenance(cohort) | {
             "adjusted_for": [entry.name for entry in plan.covariates],

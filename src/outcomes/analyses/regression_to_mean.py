@@ -17,7 +17,7 @@ from outcomes.analyses._declaration import (
 from outcomes.analyses._grid import arrange_grid
 from outcomes.analyses._interval import check_level, estimate_mean
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.errors import AnalysisError
 from outcomes.result import Result, build_result
 
@@ -72,7 +72,8 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
             rows.add({"all": grid.patients(held)}, statistic=statistic, group=group, n=mean["n"], **found)
     cited = join_names(entry["citation"] for entry in references) or say("regression_to_mean.none")
     return build_result(
-        "regression_to_mean", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "regression_to_mean", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         method=say("regression_to_mean.method", level=percent(conf_level), citations=cited),
         warnings=[absent] if absent else [] if references else [say("regression_to_mean.cannot_tell")],
     )  # fmt: skip

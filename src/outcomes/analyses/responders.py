@@ -22,7 +22,7 @@ from outcomes.analyses._thresholds import (
     mark_improved,
     mark_out_of_reach,
 )
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.facts import Threshold
 from outcomes.result import Result, build_result
 
@@ -87,7 +87,8 @@ def count_responders(
     ]
     rules = "; ".join(describe_threshold(cohort, entry) for entry in chosen) or say("thresholds.none")
     return build_result(
-        "responders", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "responders", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         warnings=warnings, method=say("responders.method", level=percent(conf_level), thresholds=rules),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ import pandas as pd
 from outcomes.analyses._declaration import join_names, say, trace_provenance
 from outcomes.analyses._rows import Rows
 from outcomes.analyses.headline import list_headline
-from outcomes.cohort import Cohort, Snapshot, reselect_cohort
+from outcomes.cohort import Cohort, Snapshot, list_patients, reselect_cohort
 from outcomes.cohort.snapshot import (
     add_new_episodes,
     compare_episodes,
@@ -77,7 +77,8 @@ def split_changes(cohort: Cohort, *, by: str = "therapy", earlier: Snapshot | No
         _add_number(rows, {str(name): value for name, value in number.items()}, patients)
     label = earlier.label or say("since_last.last")
     return build_result(
-        "since_last", rows.table, support=rows.support, provenance={**provenance, "earlier": label},
+        "since_last", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance={**provenance, "earlier": label},
         method=say("since_last.method", label=label), warnings=warnings,
     )  # fmt: skip
 

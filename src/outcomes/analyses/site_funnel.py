@@ -24,7 +24,7 @@ from outcomes.analyses._grid import ALL, NOT_RECORDED, Grid, arrange_grid
 from outcomes.analyses._measured import Measured, measure_outcome
 from outcomes.analyses._regression import build_design, fit_least_squares
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
 from outcomes.result import Result, build_result
@@ -144,7 +144,8 @@ def compare_sites(
         rule=outcome.rule, **_read_needs(),
     )  # fmt: skip
     return build_result(
-        "site_funnel", rows.table, support=rows.support, provenance=provenance, method=f"{method} {spread}",
+        "site_funnel", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=provenance, method=f"{method} {spread}",
         warnings=[*([why] if why else []), say("site_funnel.description")],
         estimand=state_estimand(cohort, f"site_funnel.summary_{measured}", [timepoint]),
     )  # fmt: skip

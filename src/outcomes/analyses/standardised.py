@@ -24,7 +24,7 @@ from outcomes.analyses._regression import Design, build_design
 from outcomes.analyses._rows import Rows
 from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
 from outcomes.analyses.comparability import check_comparability
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.facts import read_facts
 from outcomes.result import Result, build_result
 
@@ -117,7 +117,8 @@ def standardise_responders(
         covariates=plan.name_covariates(), level=percent(conf_level),
     )  # fmt: skip
     return build_result(
-        "standardised", rows.table, support=rows.support, provenance=trace_provenance(cohort),
+        "standardised", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
         warnings=[*gate.warnings, *plan.clustering.warnings, *reasons], comparable=gate.comparable,
         method=" ".join([sentence, plan.describe("likelihood")]),
         estimand=state_estimand(cohort, "standardised.summary", [timepoint]),

@@ -17,7 +17,7 @@ from outcomes.analyses._declaration import (
 from outcomes.analyses._grid import ALL, Grid, arrange_grid
 from outcomes.analyses._measured import Measured, measure_outcome
 from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort
+from outcomes.cohort import Cohort, list_patients
 from outcomes.cohort.grid import find_bounds
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
@@ -134,7 +134,8 @@ def monitor_periods(
     )  # fmt: skip
     warnings = [say("trend.few_periods", needed=facts["baseline"][every])] if chart is None else []
     return build_result(
-        "trend", rows.table, support=rows.support, method=method, provenance=trace_provenance(cohort),
+        "trend", rows.table, support=rows.support,
+        patients=list_patients(cohort.records), method=method, provenance=trace_provenance(cohort),
         warnings=[*warnings, say("trend.description")],
     )  # fmt: skip
 

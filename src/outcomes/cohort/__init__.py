@@ -2,6 +2,7 @@
 
 from outcomes.cohort.filters import read_filters, write_filters
 from outcomes.cohort.outcome import follow_outcome, list_outcomes
+from outcomes.cohort.patients import list_patients
 from outcomes.cohort.selection import reselect_cohort, select_cohort
 from outcomes.cohort.snapshot import Snapshot, take_snapshot
 from outcomes.cohort.types import STATUSES, Cohort
@@ -12,6 +13,7 @@ __all__ = [
     "Snapshot",
     "follow_outcome",
     "list_outcomes",
+    "list_patients",
     "read_filters",
     "reselect_cohort",
     "select_cohort",

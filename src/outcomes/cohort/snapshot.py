@@ -20,7 +20,7 @@ from outcomes.records.tables import Records
 
 TABLES = ("episodes", "assessments", "sessions", "events")
 #: Differs whenever records are taken anew, without anybody's record having changed.
-_OF_THE_DAY = "observable_days"
+OF_THE_DAY = "observable_days"
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _digest_episodes(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
     """Return one number per episode that changes when any of its rows does, whatever their order."""
     total: pd.Series | None = None
     for name in TABLES:
-        table = tables[name].drop(columns=_OF_THE_DAY, errors="ignore")
+        table = tables[name].drop(columns=OF_THE_DAY, errors="ignore")
         texts = pd.DataFrame({column: _spell(table[column]) for column in table.columns})
         rows = pd.util.hash_pandas_object(texts, index=False)
         sums = rows.groupby(table["episode_id"].astype("str").to_numpy()).sum()

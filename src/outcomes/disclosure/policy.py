@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from outcomes.disclosure.backing import Backing
 from outcomes.disclosure.control_charts import protect_charts
 from outcomes.disclosure.curves import thin_curves
 from outcomes.disclosure.league import protect_league
@@ -97,21 +98,22 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     fates = protect_lines(result.table, own, sizes, rules)
     fates = protect_league(result, fates, sizes, rules)
     fates = protect_charts(result.table, fates, rules)
-    rows = []
     for place, statistic in enumerate(result.table["statistic"]):
         if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
             fates[place] = "dropped"
-    for row, fate, size in zip(result.table.to_dict("records"), fates, sizes, strict=True):
-        if fate not in _NO_TRACE:
-            named = {str(key): value for key, value in row.items()}
-            rows.append(_write_outside(named, fate, size.whole, rules))
+    kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
+    held = result.table.to_dict("records")
+    rows = [
+        _write_outside({str(key): value for key, value in held[i].items()}, fates[i], sizes[i].whole, rules)
+        for i in kept
+    ]
     table = _build_table(rows, result.table)
     bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
     return Release(
         result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),
         drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
         "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread") for fate in fates),
-        write_notes(fates, bands, rules),
+        write_notes(fates, bands, rules), Backing(tuple(fates), result.support, result.patients).at(kept),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from outcomes.disclosure.backing import Backing
 from outcomes.result import COLUMNS
 
 #: Columns of a release: those of a result, whether the number is shown, and how it is written.
@@ -40,6 +41,9 @@ class Release:
         Smallest number of patients behind a shown number.
     n_withheld : int
         Rows whose number is withheld or was removed.
+    backing : Backing or None
+        Private: who stands behind each row, for the audit of a page and the ledger of releases; none for the
+        team's.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Release:
     k: int
     n_withheld: int
     notes: tuple[str, ...] = field(default=())
+    backing: Backing | None = field(default=None, repr=False, compare=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the table, one row per estimate."""
@@ -64,7 +69,8 @@ class Release:
         for column, value in equals.items():
             wanted = list(value) if isinstance(value, (list, tuple, set)) else [value]
             keep &= self.table[column].isin(wanted).to_numpy()
-        return replace(self, table=self.table[keep].reset_index(drop=True))
+        backing = self.backing and self.backing.at(np.flatnonzero(keep))
+        return replace(self, table=self.table[keep].reset_index(drop=True), backing=backing)
 
     def __repr__(self) -> str:
         """Return name, audience and sizes."""

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure import Release
+from outcomes.disclosure.backing import write_backing
 from outcomes.errors import DisclosureError, ReportError
 
 #: Set while a report runs: the folder in which views leave their content.
@@ -96,7 +97,8 @@ class View:
 def write_view(view: View, folder: Path) -> None:
     """Write a view into a folder as ``<id>.json``, with ``<id>.png`` where it is a figure.
 
-    What it was made from is written beside that folder, as ``releases/<analysis>-<digest>.json``.
+    What it was made from is written beside that folder, as ``releases/<analysis>-<digest>.json``, and who
+    stands behind it as ``backing/<analysis>-<digest>``, for the audit of the whole page.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for release in view.releases:
@@ -125,6 +127,8 @@ def _write_release(release: Release, folder: Path) -> None:
     text = json.dumps(content, ensure_ascii=False, default=str, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     (folder / f"{release.name}-{digest}.json").write_text(text, encoding="utf-8")
+    if release.backing is not None:
+        write_backing(release.backing, folder.parent / "backing", f"{release.name}-{digest}")
 
 
 def read_view(folder: Path, id: str) -> View:

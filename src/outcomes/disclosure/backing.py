@@ -1,0 +1,67 @@
+"""`Backing`: who stands behind the rows of a release. Private: it never reaches a view, a page or a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from outcomes.result import Patients, Support
+
+_SETS = ("all", "with", "without", "group", "versus")
+
+
+@dataclass(frozen=True, eq=False)
+class Backing:
+    """Who stands behind each row of a release, and what became of the row.
+
+    Parameters
+    ----------
+    fates : tuple of str
+        One of `outcomes.disclosure.thresholds.FATES` per row.
+    support : tuple of mappings
+        Named arrays of patients' codes per row, as in a `Result`.
+    patients : Patients or None
+        Whose codes these are; None for a result that does not say so.
+    """
+
+    fates: tuple[str, ...]
+    support: tuple[Support, ...] = field(repr=False)
+    patients: Patients | None = field(repr=False)
+
+    def at(self, rows: Iterable[int]) -> Backing:
+        """Return that of some rows, by position."""
+        places = list(rows)
+        return Backing(
+            tuple(self.fates[i] for i in places), tuple(self.support[i] for i in places), self.patients
+        )
+
+
+def write_backing(backing: Backing, folder: Path, name: str) -> None:
+    """Write a backing into a private folder, as ``<name>.parquet`` and ``<name>-patients.parquet``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sets = {
+        name: [sets[name].tolist() if name in sets else None for sets in backing.support] for name in _SETS
+    }
+    pd.DataFrame({"fate": list(backing.fates), **sets}).to_parquet(folder / f"{name}.parquet", index=False)
+    if backing.patients is not None:
+        listed = pd.DataFrame({"id": backing.patients.ids, "digest": backing.patients.digests})
+        listed.to_parquet(folder / f"{name}-patients.parquet", index=False)
+
+
+def read_backing(folder: Path, name: str) -> Backing:
+    """Read a backing back that `write_backing` wrote."""
+    held = pd.read_parquet(folder / f"{name}.parquet")
+    support = tuple(
+        {name: np.asarray(row[name], dtype="int64") for name in _SETS if row[name] is not None}
+        for row in held.to_dict("records")
+    )
+    path = folder / f"{name}-patients.parquet"
+    patients = None
+    if path.is_file():
+        listed = pd.read_parquet(path)
+        patients = Patients(listed["id"].to_numpy(dtype=object), listed["digest"].to_numpy("uint64"))
+    return Backing(tuple(held["fate"]), support, patients)
