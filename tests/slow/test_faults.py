@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -283,6 +284,53 @@ def test_g09_a_lock_ends_with_its_holder(project):
     held.wait()
     with hold_lock(Path(".outcomes").absolute(), "whole"):
         pass
+
+
+#: What some network drives do: every lock is granted, to everybody.
+GENEROUS = """
+#include <fcntl.h>
+int flock(int file, int operation) { return 0; }
+int lockf(int file, int command, off_t length) { return 0; }
+int fcntl(int file, int command, ...) { return 0; }
+int fcntl64(int file, int command, ...) { return 0; }
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a compiler to make a drive without locks")
+def test_g10_a_drive_that_keeps_no_locks_is_refused(project):
+    Path("generous.c").write_text(GENEROUS, encoding="utf-8")
+    subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", "generous.so", "generous.c"], check=True)
+    lock = "from pathlib import Path\nfrom outcomes.reports.series.lock import hold_lock\n"
+    lock += "with hold_lock(Path('.outcomes').absolute(), 'whole'):\n    print('held')"
+    told = subprocess.run(
+        [sys.executable, "-c", lock],
+        env={**os.environ, "LD_PRELOAD": str(project / "generous.so")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "keeps no locks" in told.stderr and told.stdout == ""
+
+
+@pytest.mark.skipif(
+    shutil.which("setpriv") is None, reason="needs setpriv to take from root what others lack"
+)
+def test_g04_a_folder_that_is_closed_to_us(project):
+    powerless = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
+    command = [
+        *powerless,
+        sys.executable,
+        "-c",
+        "from outcomes.cli import main; main()",
+        "run",
+        "--workers",
+        "1",
+    ]
+    Path("reports/html").mkdir()
+    Path("reports/html").chmod(0o555)
+    told = subprocess.run([*command, "--due"], capture_output=True, text=True, check=False)
+    assert told.returncode == 9 and "cannot be written" in told.stderr and not list_pages()
+    Path("reports/html").chmod(0o755)
+    told = subprocess.run([*command, "whole"], capture_output=True, text=True, check=False)
+    assert told.returncode == 0 and list_pages(), told.stderr
 
 
 def test_g13_records_that_change_while_a_page_is_made(project):
