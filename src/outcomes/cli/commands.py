@@ -194,6 +194,27 @@ def run_reports(
     raise typer.Exit(exit_code)
 
 
+@app.command("approve")
+def approve_pages(
+    what: Annotated[
+        list[str] | None, typer.Argument(metavar="[REPORT|PAGE]...", help="Ids as declared, or pages.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who approves; stands beside the page.")] = "",
+    refuse: Annotated[bool, typer.Option("--refuse", help="Take the pages back instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Release pages for stakeholders that wait for approval; alone it lists what waits.
+
+    Each page is compared once more with all that was released, and put into reports/released.
+    """
+    from outcomes.cli.approving import print_waiting, settle_waiting
+
+    if what:
+        settle_waiting(what, by, refuse, as_json)
+    else:
+        print_waiting(as_json)
+
+
 @app.command("schedule")
 def print_schedule(
     scheduler: Annotated[str, typer.Argument(help="cron, systemd, windows or airflow.")],

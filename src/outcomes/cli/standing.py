@@ -16,7 +16,7 @@ from outcomes.reports.series.standing import read_beat
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _STATES = {
     "released": "released", "nothing_new": "nothing new", "failed": "FAILED", "never": "never run",
-    "left_out": "left out (stakeholders)", "clock": "CLOCK IS WRONG",
+    "clock": "CLOCK IS WRONG",
 }  # fmt: skip
 
 

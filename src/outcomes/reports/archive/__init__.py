@@ -24,6 +24,7 @@ from outcomes.reports.archive.snapshots import (
 from outcomes.reports.archive.store import (
     PastRelease,
     find_last_release,
+    find_release,
     hand_over,
     list_manifests,
     open_entry,
@@ -37,6 +38,7 @@ __all__ = [
     "ask_to_keep",
     "collect_results",
     "find_last_release",
+    "find_release",
     "forget_snapshots",
     "hand_over",
     "keep_release",

@@ -1,4 +1,4 @@
-"""One run of a series at a time: a lock that the operating system holds, and frees when its holder dies."""
+"""One run of a series at a time, and one page at a time beside the ledger of releases: a lock that the operating system holds, and frees when its holder dies."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from filelock import FileLock, Timeout
 from outcomes.errors import ReportError
 from outcomes.reports.runs import make_private
 
+#: Name of the lock of whoever compares pages with the ledger of releases, or changes it.
+LEDGER = "ledger"
+
 
 @contextmanager
 def hold_lock(private: Path, name: str, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock of a series.
+    """Hold the lock of a series, or another one by its name.
 
     Not the file counts, which stays, but the lock that the operating system keeps on it: it ends with its
     holder, however that ends.
@@ -24,7 +27,7 @@ def hold_lock(private: Path, name: str, wait_seconds: float = 0.0) -> Iterator[N
     private : Path
         The private folder.
     name : str
-        Id of the series.
+        Id of the series, or `LEDGER`.
     wait_seconds : float
         How long to wait for another run to end.
 
