@@ -1,4 +1,4 @@
-"""One run of a series at a time, and one page at a time beside the ledger of releases: a lock that the operating system holds, and frees when its holder dies."""
+"""One run of a series at a time, one page at a time beside the ledger: a lock that the system frees."""
 
 from __future__ import annotations
 

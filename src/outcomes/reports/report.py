@@ -25,6 +25,7 @@ from outcomes.reports.archive import (
     ask_to_keep,
     collect_results,
     find_last_release,
+    find_release,
     forget_snapshots,
     hand_over,
     keep_results,
@@ -293,7 +294,7 @@ def _guard(
 
 
 def _find_last(job: Job, archive: Path, guard: Guard | None) -> PastRelease | None:
-    """Return the release that the page may look back at: for stakeholders the last one that they were given."""
+    """Return the release that the page may look back at: for stakeholders the last that they were given."""
     if not job.series:
         return None
     if guard is None:

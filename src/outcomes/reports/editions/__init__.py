@@ -1,4 +1,4 @@
-"""Editions for stakeholders: guarded while they are made, approved by a person, put where they may leave from."""
+"""Editions for stakeholders: guarded while they are made, approved by a person, then put in place."""
 
 from outcomes.reports.editions.approval import (
     approve_editions,

@@ -31,7 +31,7 @@ def list_waiting(private: Path) -> list[Edition]:
 
 
 def read_states(private: Path) -> dict[str, str]:
-    """Return the state of every edition by the id of the run that made it; none where the ledger is refused."""
+    """Return the state of every edition by the id of its run; none where the ledger is refused."""
     try:
         with open_ledger(private, newest_known=find_newest_known()) as ledger:
             return {edition.id: edition.state for edition in ledger.list_editions()}
@@ -67,8 +67,8 @@ def find_waiting(private: Path, what: Sequence[str]) -> list[Edition]:
         meant = meant or [edition for edition in waiting if edition.page == place]
         if not meant:
             raise ReportError(
-                f"Nothing waits for approval under {word!r}. Give the id of a report, or the place of a page; "
-                "outcomes approve alone lists what waits.",
+                f"Nothing waits for approval under {word!r}. Give the id of a report, or the place of a "
+                "page; outcomes approve alone lists what waits.",
                 exit_code=2,
             )
         found += [edition for edition in meant if edition not in found]
@@ -157,7 +157,8 @@ def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
         )
     ):
         raise DisclosureError(
-            f"{page.name} or a file beside it is no longer what was made; nothing was released. Make it again."
+            f"{page.name} or a file beside it is no longer what was made; nothing was released. "
+            "Make it again."
         )
     last = ledger.last_released(edition.series, edition.slice) if edition.series else None
     if last is not None and edition.due < last.due:

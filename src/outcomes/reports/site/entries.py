@@ -166,7 +166,8 @@ def _show_page(manifest: Manifest, is_current: bool, words: Words, editions: Map
     state = "current" if is_current else "earlier"
     said = f"{words.say(f'site.{state}')}, {words.say('site.made_on', day=manifest.ended[:10])}"
     if manifest.audience == "stakeholder":
-        said += f", {words.say(f'site.editions.{editions.get(manifest.run, "unknown")}')}"
+        stands = editions.get(manifest.run, "unknown")
+        said += f", {words.say(f'site.editions.{stands}')}"
     asked = {**manifest.parameters, **manifest.slice}
     return Entry(
         say_about(asked, words), manifest.slot, manifest.due, state, said, manifest.page, *find_marks(asked)

@@ -1,4 +1,4 @@
-"""The two indexes: the team's over all series, and that of what was released; each written anew from its source."""
+"""The two indexes: the team's over all series, and that of what was released; each written anew."""
 
 from __future__ import annotations
 
