@@ -13,6 +13,7 @@ import pytest
 import series_project
 from outcomes.errors import FactsError, ReportError
 from outcomes.records import read_records
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import find_last_release, list_manifests
 from outcomes.reports.series import (
     check_series,
@@ -23,7 +24,6 @@ from outcomes.reports.series import (
     read_history,
     read_series,
 )
-from outcomes.reports.series.lock import hold_lock
 from outcomes.reports.series.periods import find_period
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
 

@@ -19,10 +19,10 @@ import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import list_manifests
 from outcomes.reports.publication import publish, replace_file
 from outcomes.reports.series import read_history
-from outcomes.reports.series.lock import hold_lock
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
 
 pytestmark = [
@@ -273,7 +273,7 @@ def test_g08_twenty_parallel_starts_make_one_release(project):
 
 def test_g09_a_lock_ends_with_its_holder(project):
     holder = (
-        "import time\nfrom pathlib import Path\nfrom outcomes.reports.series.lock import hold_lock\n"
+        "import time\nfrom pathlib import Path\nfrom outcomes.records.lock import hold_lock\n"
         "with hold_lock(Path('.outcomes').absolute(), 'whole'):\n"
         "    print('held', flush=True)\n    time.sleep(99)"
     )

@@ -16,12 +16,12 @@ from outcomes.cli.screen import note, print_json, shows_progress
 from outcomes.errors import OutcomesError, ReportError
 from outcomes.facts import find_project
 from outcomes.facts.toml import suggest_name
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive.retention import prune_runs
 from outcomes.reports.batch import Outcome, WorkerPool, open_cluster
 from outcomes.reports.reasons import name_reason
 from outcomes.reports.series import Ending, Series, read_series, run_series
 from outcomes.reports.series.journal import log_run
-from outcomes.reports.series.lock import hold_lock
 from outcomes.reports.series.notification import mail_failures, ping_monitor
 from outcomes.reports.series.running import Asking
 from outcomes.reports.series.standing import note_beat

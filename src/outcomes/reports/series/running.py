@@ -16,6 +16,7 @@ import outcomes
 from outcomes.errors import FactsError, PrivacyError, RecordsError, ReportError
 from outcomes.facts import find_project, read_words
 from outcomes.records import Records
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import list_manifests, write_manifest
 from outcomes.reports.batch import Outcome, run_batch
 from outcomes.reports.catalogue import find_notebook
@@ -29,7 +30,6 @@ from outcomes.reports.series.cadence import Slot
 from outcomes.reports.series.declaration import Series
 from outcomes.reports.series.due import Due, find_due
 from outcomes.reports.series.history import SlotRecord, find_last, note_slots, read_history
-from outcomes.reports.series.lock import hold_lock
 from outcomes.reports.series.periods import find_period
 from outcomes.reports.series.slices import Reading, describe_reading, fill_parameters, list_slices
 
