@@ -9,12 +9,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from outcomes.reports.lock import hold_lock
 
 import series_project
 from outcomes.errors import FactsError, ReportError
 from outcomes.records import read_records
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import find_last_release, list_manifests
-from outcomes.reports.lock import hold_lock
 from outcomes.reports.series import (
     check_series,
     find_latest_slot,

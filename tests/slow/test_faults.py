@@ -21,8 +21,8 @@ import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import list_manifests
-from outcomes.reports.lock import hold_lock
 from outcomes.reports.publication import publish, replace_file
 from outcomes.reports.series import read_history
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
@@ -282,7 +282,7 @@ def test_g08_twenty_parallel_starts_make_one_release(project):
 
 def test_g09_a_lock_ends_with_its_holder(project):
     holder = (
-        "import time\nfrom pathlib import Path\nfrom outcomes.reports.lock import hold_lock\n"
+        "import time\nfrom pathlib import Path\nfrom outcomes.records.lock import hold_lock\n"
         "with hold_lock(Path('.outcomes').absolute(), 'whole'):\n"
         "    print('held', flush=True)\n    time.sleep(99)"
     )
@@ -308,7 +308,7 @@ int fcntl64(int file, int command, ...) { return 0; }
 def test_g10_a_drive_that_keeps_no_locks_is_refused(project):
     Path("generous.c").write_text(GENEROUS, encoding="utf-8")
     subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", "generous.so", "generous.c"], check=True)
-    lock = "from pathlib import Path\nfrom outcomes.reports.lock import hold_lock\n"
+    lock = "from pathlib import Path\nfrom outcomes.records.lock import hold_lock\n"
     lock += "with hold_lock(Path('.outcomes').absolute(), 'whole'):\n    print('held')"
     told = subprocess.run(
         [sys.executable, "-c", lock],

@@ -61,11 +61,11 @@ def settle_waiting(
     editions = find_waiting(private, what)
     if refuse:
         refuse_editions(editions, private=private)
-        say(*(f"taken back: {edition.page}" for edition in editions))
+        say(*(f"taken back: {_spell(find_place(edition))}" for edition in editions))
         return
     placed = approve_editions(editions, by=by, private=private, now=now)
     write_released_site(now)
-    pages = [page.relative_to(find_project()).as_posix() for page in placed.values()]
+    pages = [_spell(page) for page in placed.values()]
     if as_json:
         print_json(
             [{**_describe(edition), "released": page} for edition, page in zip(editions, pages, strict=True)]
@@ -75,14 +75,18 @@ def settle_waiting(
 
 
 def _describe(edition: Edition) -> dict[str, object]:
-    record = read_record(find_project() / edition.page)
+    record = read_record(find_place(edition))
     return {
         "report": edition.series or edition.report,
         "slot": edition.slot,
         "about": ", ".join(edition.slice.values()),
-        "page": edition.page,
+        "page": _spell(find_place(edition)),
         "numbers": record.n_numbers if record else None,
         "withheld": record.n_withheld if record else None,
         "held": record.n_held if record else None,
-        "made": edition.made[:10],
+        "made": edition.made,
     }
+
+
+def _spell(page: Path) -> str:
+    return page.relative_to(find_project()).as_posix()

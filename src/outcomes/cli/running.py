@@ -16,10 +16,10 @@ from outcomes.cli.screen import note, print_json, shows_progress
 from outcomes.errors import OutcomesError, ReportError
 from outcomes.facts import find_project
 from outcomes.facts.toml import suggest_name
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive.retention import prune_runs
 from outcomes.reports.batch import Outcome, WorkerPool, open_cluster
 from outcomes.reports.editions import read_states
-from outcomes.reports.lock import hold_lock
 from outcomes.reports.reasons import name_reason
 from outcomes.reports.series import Ending, Series, read_series, run_series
 from outcomes.reports.series.journal import log_run

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure.backing import Backing
+from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.control_charts import protect_charts
 from outcomes.disclosure.curves import thin_curves
 from outcomes.disclosure.league import protect_league
@@ -109,11 +109,12 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     ]
     table = _build_table(rows, result.table)
     bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
+    backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support))
     return Release(
         result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),
         drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
         "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread") for fate in fates),
-        write_notes(fates, bands, rules), Backing(tuple(fates), result.support, result.patients).at(kept),
+        write_notes(fates, bands, rules), backing.at(kept),
     )  # fmt: skip
 
 

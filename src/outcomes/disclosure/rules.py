@@ -35,6 +35,8 @@ class Rules:
         Keys of sentences that do not leave.
     provenance : mapping
         What may be said of where a result comes from.
+    ledger : mapping
+        Which numbers of different editions are of one quantity.
     """
 
     k: int
@@ -46,6 +48,7 @@ class Rules:
     league: Mapping[str, Any]
     kept_back: tuple[str, ...]
     provenance: Mapping[str, Any]
+    ledger: Mapping[str, Any]
 
     @property
     def full_cell_size(self) -> int:
@@ -78,5 +81,5 @@ def read_rules(k: int) -> Rules:
     return Rules(
         k, facts["cells"], kind_of, facts["roles"], tuple(facts["sums"]), tuple(facts["chains"]),
         facts["league"],
-        tuple(facts["sentences"]["kept_back"]), facts["provenance"],
+        tuple(facts["sentences"]["kept_back"]), facts["provenance"], facts["ledger"],
     )  # fmt: skip

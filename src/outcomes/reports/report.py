@@ -299,7 +299,7 @@ def _find_last(job: Job, archive: Path, guard: Guard | None) -> PastRelease | No
         return None
     if guard is None:
         return find_last_release(archive, job.series, job.slice, before=job.due)
-    last = guard.ledger.last_released(job.series, job.slice)
+    last = guard.ledger.find_last_released(job.series, job.slice)
     return find_release(archive, job.series, last.id) if last is not None else None
 
 

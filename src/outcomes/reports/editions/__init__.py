@@ -9,7 +9,7 @@ from outcomes.reports.editions.approval import (
 )
 from outcomes.reports.editions.guard import Guard, guard_edition
 from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, list_records, read_record
-from outcomes.reports.editions.released_pages import RELEASED, list_released
+from outcomes.reports.editions.released_pages import RELEASED, find_place, list_released
 
 __all__ = [
     "RECORD_NAME",
@@ -17,6 +17,7 @@ __all__ = [
     "Guard",
     "ReleaseRecord",
     "approve_editions",
+    "find_place",
     "find_waiting",
     "guard_edition",
     "list_records",

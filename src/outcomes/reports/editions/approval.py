@@ -10,6 +10,7 @@ from pathlib import Path
 from outcomes.disclosure.ledger import Edition, Ledger, open_ledger
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import find_project
+from outcomes.records.lock import hold_lock
 from outcomes.reports.editions.record import (
     RECORD_NAME,
     ReleaseRecord,
@@ -18,7 +19,6 @@ from outcomes.reports.editions.record import (
     read_record,
 )
 from outcomes.reports.editions.released_pages import RELEASED, find_newest_known, recover_editions
-from outcomes.reports.lock import LEDGER, hold_lock
 from outcomes.reports.publication import prepare_folder, publish
 
 _BY_HAND = "by-hand"
@@ -62,9 +62,9 @@ def find_waiting(private: Path, what: Sequence[str]) -> list[Edition]:
     waiting, found = list_waiting(private), list[Edition]()
     for word in what:
         of_series = [edition for edition in waiting if edition.series == word]
-        place = _spell_place(Path(word))
+        place = Path.cwd() / word
         meant = [one for one in of_series if one.slot == of_series[-1].slot] if of_series else []
-        meant = meant or [edition for edition in waiting if edition.page == place]
+        meant = meant or [edition for edition in waiting if find_place(edition) == place]
         if not meant:
             raise ReportError(
                 f"Nothing waits for approval under {word!r}. Give the id of a report, or the place of a "
@@ -112,7 +112,7 @@ def approve_editions(
         raise ReportError("Say who approves: outcomes approve ... --by NAME", exit_code=2)
     placed = {}
     with (
-        hold_lock(private, LEDGER, wait_seconds=60),
+        hold_lock(private, EDITIONS_LOCK, wait_seconds=60),
         open_ledger(private, newest_known=find_newest_known()) as ledger,
     ):
         recover_editions(ledger)
@@ -124,7 +124,7 @@ def approve_editions(
             released = dataclasses.replace(
                 record, state="released", approved_by=by.strip(), approved_on=now.date().isoformat()
             )
-            team = find_project() / edition.page
+            team = find_place(edition)
             content = {name: (team.with_suffix("") / name).read_bytes() for name in record.files}
             content[RECORD_NAME] = encode_record(released)
             placed[edition.id] = publish(folder, place.stem, team.read_bytes(), content)
@@ -135,7 +135,7 @@ def approve_editions(
 def refuse_editions(editions: Sequence[Edition], *, private: Path) -> None:
     """Take back editions that wait: they are never released, and no longer count for others."""
     with (
-        hold_lock(private, LEDGER, wait_seconds=60),
+        hold_lock(private, EDITIONS_LOCK, wait_seconds=60),
         open_ledger(private, newest_known=find_newest_known()) as ledger,
     ):
         for edition in editions:
@@ -144,7 +144,7 @@ def refuse_editions(editions: Sequence[Edition], *, private: Path) -> None:
 
 def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
     """Check once more what was checked when the edition was made; the world may have moved."""
-    page = find_project() / edition.page
+    page = find_place(edition)
     record = read_record(page) if page.is_file() else None
     files = {} if record is None else record.files
     beside = page.with_suffix("")
@@ -160,7 +160,7 @@ def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
             f"{page.name} or a file beside it is no longer what was made; nothing was released. "
             "Make it again."
         )
-    last = ledger.last_released(edition.series, edition.slice) if edition.series else None
+    last = ledger.find_last_released(edition.series, edition.slice) if edition.series else None
     if last is not None and edition.due < last.due:
         raise DisclosureError(
             f"{page.name} fell due before the edition that was released last ({last.slot}); nothing was "
@@ -182,9 +182,3 @@ def _choose_place(edition: Edition, day: dt.date) -> Path:
     places = [folder, *(folder.with_name(f"{folder.name}-r{number}") for number in range(2, 100))]
     free = (place for place in places if not (find_project() / place / team.name).exists())
     return next(free) / team.name
-
-
-def _spell_place(page: Path) -> str:
-    place = page if page.is_absolute() else Path.cwd() / page
-    project = find_project().absolute()
-    return place.relative_to(project).as_posix() if place.is_relative_to(project) else page.as_posix()

@@ -14,10 +14,10 @@ import outcomes
 from outcomes.disclosure import Release
 from outcomes.disclosure.ledger import Edition, Ledger, ask_ledger, open_ledger
 from outcomes.facts import find_project
+from outcomes.records.lock import hold_lock
 from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, encode_record
-from outcomes.reports.editions.released_pages import find_newest_known, recover_editions
+from outcomes.reports.editions.released_pages import EDITIONS_LOCK, find_newest_known, recover_editions
 from outcomes.reports.job import Job
-from outcomes.reports.lock import LEDGER, hold_lock
 from outcomes.reports.runs import Run
 
 # how long a page waits until those before it have been compared with the ledger
@@ -60,7 +60,7 @@ class Guard:
             Parameters that may be repeated.
         """
         edition = dataclasses.replace(self.edition, page_sha256=hashlib.sha256(html).hexdigest())
-        sequence = self.ledger.enter(edition, releases)
+        sequence = self.ledger.enter(edition, releases).sequence
         record = ReleaseRecord(
             page=Path(edition.page).name,
             page_sha256=edition.page_sha256,
@@ -79,7 +79,7 @@ class Guard:
             n_held=sum(int((release.table["as_of"] != "").sum()) for release in releases),
             audit="passed",
             ledger_sequence=sequence,
-            made_on=edition.made[:10],
+            made_on=edition.made,
             outcomes=outcomes.__version__,
         )
         return {**exports, RECORD_NAME: encode_record(record)}
@@ -109,7 +109,7 @@ def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
     """
     private = run.folder.parent.parent
     with (
-        hold_lock(private, LEDGER, _WAIT_SECONDS),
+        hold_lock(private, EDITIONS_LOCK, _WAIT_SECONDS),
         open_ledger(private, newest_known=find_newest_known()) as ledger,
     ):
         recover_editions(ledger)
@@ -119,9 +119,11 @@ def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
             series=job.series,
             slot=job.slot,
             slice=dict(job.slice),
-            page=page.relative_to(find_project()).as_posix(),
+            page=(page.parent.parent / page.name if job.series else page)
+            .relative_to(find_project())
+            .as_posix(),
             k=k,
-            made=run.started.isoformat(timespec="seconds"),
+            made=run.started.date().isoformat(),
             due=job.due or run.started.isoformat(timespec="seconds"),
         )
         ask_ledger(run.folder, private, edition)

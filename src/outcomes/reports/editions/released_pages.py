@@ -11,6 +11,8 @@ from outcomes.reports.editions.record import ReleaseRecord, hash_file, list_reco
 
 #: Where pages lie that may leave.
 RELEASED = Path("reports") / "released"
+#: The lock of whoever makes a page for stakeholders, or releases one.
+EDITIONS_LOCK = "editions"
 
 
 def list_released() -> dict[Path, ReleaseRecord]:
@@ -22,6 +24,15 @@ def list_released() -> dict[Path, ReleaseRecord]:
 def find_newest_known() -> int:
     """Return the highest entry of the ledger that a released page knows of; 0 where there is none."""
     return max((record.ledger_sequence for record in list_released().values()), default=0)
+
+
+def find_place(edition: Edition) -> Path:
+    """Return where the page of an edition lies in the team's folder.
+
+    The ledger knows a page by a name that is the same for all its editions; each slot has a folder.
+    """
+    page = find_project() / edition.page
+    return page.parent / edition.slot / page.name if edition.series else page
 
 
 def recover_editions(ledger: Ledger) -> list[Edition]:

@@ -16,11 +16,11 @@ import outcomes
 from outcomes.errors import FactsError, PrivacyError, RecordsError, ReportError
 from outcomes.facts import find_project, read_words
 from outcomes.records import Records
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import list_manifests, write_manifest
 from outcomes.reports.batch import Outcome, run_batch
 from outcomes.reports.catalogue import find_notebook
 from outcomes.reports.job import Job, hash_packages
-from outcomes.reports.lock import hold_lock
 from outcomes.reports.notebook_file import read_notebook
 from outcomes.reports.parameters import read_parameters
 from outcomes.reports.publication import prepare_folder, remove_drafts
