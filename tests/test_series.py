@@ -9,7 +9,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from outcomes.reports.lock import hold_lock
 
 import series_project
 from outcomes.errors import FactsError, ReportError

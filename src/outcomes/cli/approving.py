@@ -12,6 +12,7 @@ from outcomes.errors import ReportError
 from outcomes.facts import find_project
 from outcomes.reports.editions import (
     approve_editions,
+    find_place,
     find_waiting,
     list_waiting,
     read_record,

@@ -47,7 +47,7 @@ from outcomes.reports.page import render_page
 from outcomes.reports.parameters import Value, check_parameters, read_parameters
 from outcomes.reports.publication import prepare_folder, publish
 from outcomes.reports.reasons import name_reason
-from outcomes.reports.released import collect_views, count_dropped
+from outcomes.reports.released import collect_views, count_dropped, read_releases
 from outcomes.reports.runs import Run, open_run
 from outcomes.views.view import View
 

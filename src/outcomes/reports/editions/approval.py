@@ -18,7 +18,13 @@ from outcomes.reports.editions.record import (
     hash_file,
     read_record,
 )
-from outcomes.reports.editions.released_pages import RELEASED, find_newest_known, recover_editions
+from outcomes.reports.editions.released_pages import (
+    EDITIONS_LOCK,
+    RELEASED,
+    find_newest_known,
+    find_place,
+    recover_editions,
+)
 from outcomes.reports.publication import prepare_folder, publish
 
 _BY_HAND = "by-hand"
