@@ -117,6 +117,7 @@ _OFFERED = {
         "WorkerPool",
         "keep_release",
         "recall_release",
+        "set_beside_last",
         "run_batch",
         "run_report",
     ),

@@ -12,6 +12,7 @@ A page that says what changed keeps its records and headline numbers with `keep_
 gives those of its last release back.
 """
 
+from outcomes.reports.archive.last_edition import set_beside_last
 from outcomes.reports.archive.manifest import STATES, Manifest, read_manifest, write_manifest
 from outcomes.reports.archive.results import collect_results, keep_results, read_results
 from outcomes.reports.archive.snapshots import (
@@ -50,5 +51,6 @@ __all__ = [
     "read_previous",
     "read_results",
     "recall_release",
+    "set_beside_last",
     "write_manifest",
 ]
