@@ -230,15 +230,6 @@ def test_a_page_for_each_site_of_its_period(project):
     assert len({outcome.page.name for outcome in ending.outcomes}) == 4
 
 
-def test_pages_for_stakeholders_wait(project):
-    declare(project, series_project.DECLARED + 'audience = "stakeholder"\n')
-    assert run().state == "left_out" and not list_pages_or_none()
-
-
-def list_pages_or_none():
-    return Path("reports/html").exists() and list_pages()
-
-
 def test_records_that_are_as_before_make_nothing_new(project):
     declare(project, series_project.DECLARED + 'cadence = "monthly"\n')
     assert run().state == "released"
