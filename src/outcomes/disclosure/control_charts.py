@@ -30,12 +30,16 @@ def protect_charts(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -> l
     following = table["statistic"].isin(rules.roles["follow_centre"]).to_numpy()
     if not following.any():
         return list(fates)
-    shown = {
-        str(row.group)
+    of_periods = [
+        (str(row.group), fate)
         for row, fate in zip(table.itertuples(index=False), fates, strict=True)
-        if fate == "shown" and row.statistic in rules.roles["of_periods"]
-    }
+        if row.statistic in rules.roles["of_periods"]
+    ]
+    shown = {group for group, fate in of_periods if fate == "shown"}
+    # limits and signals of an earlier edition stand beside the centre of that edition, never beside a newer
+    # one
+    held = {"shown": shown, "held": {group for group, fate in of_periods if fate in ("shown", "held")}}
     return [
-        "unsaid" if follows and not {_WHOLE, str(group)} <= shown else fate
+        "unsaid" if follows and not {_WHOLE, str(group)} <= held.get(fate, shown) else fate
         for fate, follows, group in zip(fates, following, table["group"], strict=True)
     ]

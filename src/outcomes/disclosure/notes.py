@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from outcomes.disclosure.rules import Rules
@@ -73,6 +73,28 @@ def _clean(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _clean(entry) for key, entry in value.items()}
     return value
+
+
+def write_held_notes(rows: Sequence[Mapping[str, Any]], withholds: bool, rules: Rules) -> Iterator[str]:
+    """Yield the notes about numbers that the ledger of releases held back: how many, since when, and why.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        As released.
+    withholds : bool
+        Whether some had no earlier value to show.
+    rules : Rules
+    """
+    words = read_words()
+    days = sorted({str(row["as_of"]) for row in rows if isinstance(row.get("as_of"), str)})
+    if days:
+        yield words.say(
+            "release.held.note", mark=words.say("release.as_of_mark"), n=sum("as_of" in row for row in rows),
+            of=len(rows), k=rules.k, days=", ".join(days),
+        )  # fmt: skip
+    if withholds:
+        yield words.say("release.held.withheld", mark=words.say("release.withheld"), k=rules.k)
 
 
 def write_notes(fates: Sequence[str], bands: bool, rules: Rules) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """The one way from a result to what an audience may see.
 
-The order of work: who stands behind each row (`thresholds`), what could be computed from its neighbours
-(`lines`), how exactly it is written (`rounding`, `writing`), what may be said beside it (`notes`). Several
-results that are released together share patients; a joint audit belongs between the second and third step.
+The order of work: who stands behind each row (`thresholds`), what would tell of a few beside an earlier page
+(`ledger`), what could be computed from its neighbours (`lines`), how exactly it is written (`rounding`,
+`writing`), what may be said beside it (`notes`). Several results that are released together share patients; a
+joint audit belongs between the last two steps.
 """
 
 from __future__ import annotations
@@ -17,8 +18,16 @@ from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.control_charts import protect_charts
 from outcomes.disclosure.curves import thin_curves
 from outcomes.disclosure.league import protect_league
+from outcomes.disclosure.ledger.holding import hold_back, note_shown
+from outcomes.disclosure.ledger.memory import recall_memory
 from outcomes.disclosure.lines import protect_lines
-from outcomes.disclosure.notes import allow_provenance, choose_sentences, drop_counts, write_notes
+from outcomes.disclosure.notes import (
+    allow_provenance,
+    choose_sentences,
+    drop_counts,
+    write_held_notes,
+    write_notes,
+)
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rounding import pick_band, round_away, round_count, round_p, round_share, round_to
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
@@ -29,6 +38,7 @@ from outcomes.disclosure.writing import (
     find_kind,
     write_band,
     write_few,
+    write_held,
     write_value,
 )
 from outcomes.errors import DisclosureError
@@ -86,6 +96,7 @@ def _release_to_team(result: Result, rules: Rules) -> Release:
     table = result.to_frame()
     table["shown"] = table["estimate"].notna()
     table["display"] = [_write(row, "team", rules) for row in table.itertuples(index=False)]
+    table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
     return Release(
         result.name, table, result.method, result.warnings, result.estimand, dict(result.provenance),
         result.comparable, "team", rules.k, 0,
@@ -95,33 +106,45 @@ def _release_to_team(result: Result, rules: Rules) -> Release:
 def _release_outside(result: Result, rules: Rules) -> Release:
     own, sizes = judge_rows(result, rules)
     own = thin_curves(result.table, own, sizes, rules)
-    fates = protect_lines(result.table, own, sizes, rules)
+    memory, exact = recall_memory(), result.table.to_dict("records")
+
+    def write(place: int, fate: str) -> dict[str, Any]:
+        row = {str(key): value for key, value in exact[place].items()}
+        return _write_outside(row, fate, sizes[place].whole, rules)
+
+    written = [write(place, fate) for place, fate in enumerate(own)]
+    held = hold_back(result, written, own, rules, memory)
+    fates = protect_lines(result.table, held.fates, sizes, rules)
     fates = protect_league(result, fates, sizes, rules)
     fates = protect_charts(result.table, fates, rules)
     for place, statistic in enumerate(result.table["statistic"]):
         if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
             fates[place] = "dropped"
     kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
-    held = result.table.to_dict("records")
+    note_shown(held, fates, memory)
     rows = [
-        _write_outside({str(key): value for key, value in held[i].items()}, fates[i], sizes[i].whole, rules)
+        write_held(written[i], held.rows[i].row, held.rows[i].as_of)
+        if fates[i] == "held"
+        else write(i, fates[i])
         for i in kept
     ]
     table = _build_table(rows, result.table)
+    notes = write_held_notes(rows, bool(held.n_withheld), rules)
     bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
-    backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support))
+    earlier = tuple(held.rows[i].id if fate == "held" else 0 for i, fate in enumerate(fates))
+    backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), earlier)
     return Release(
         result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),
         drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
-        "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread") for fate in fates),
-        write_notes(fates, bands, rules), backing.at(kept),
+        "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread", "held") for fate in fates),
+        (*write_notes(fates, bands, rules), *notes), backing.at(kept),
     )  # fmt: skip
 
 
 def _build_table(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
     types = {column: like[column].dtype for column in like.columns}
-    return table.astype({**types, "shown": "bool", "display": "str"})
+    return table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
 
 
 def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from outcomes.disclosure.rounding import percent_multiple, pick_band
 from outcomes.disclosure.rules import Rules
 from outcomes.result import WITH_ESTIMATE, Result, Support
 
-#: What can become of a row. `few` is an upper bound in words; `dropped`, `not_compared`, `spread`,
-#: `league` and `unsaid` rows leave no trace, not even their x.
-FATES = ("shown", "few", "state", "withheld", "dropped", "not_compared", "spread", "league", "unsaid")
+#: What can become of a row. `held` shows an earlier value, `few` is an upper bound in words; `dropped`,
+#: `not_compared`, `spread`, `league` and `unsaid` rows leave no trace, not even their x.
+FATES = ("shown", "held", "few", "state", "withheld", "dropped", "not_compared", "spread", "league", "unsaid")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from outcomes.disclosure.rounding import percent_multiple, round_to, score_decimals
@@ -10,6 +11,7 @@ from outcomes.disclosure.rules import Rules
 from outcomes.facts import read_words
 
 MINUS = "\N{MINUS SIGN}"
+_HELD = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
 #: What a check looks at, by the role of its term.
 _CHECKED = {"checked_counts": "count", "checked_bands": "band", "checked_effects": "effect"}
 #: Kinds of statistic that are proportions and written as percentages.
@@ -106,6 +108,24 @@ def write_band(low: float, high: float) -> str:
     if high >= 100:
         return words.say("release.band_highest", low=f"{low:g}")
     return words.say("release.band", low=f"{low:g}", high=f"{high - 1:g}")
+
+
+def write_held(row: dict[str, Any], earlier: Mapping[str, Any], as_of: str) -> dict[str, Any]:
+    """Return a row with the numbers that it had in an earlier edition, marked as such.
+
+    Parameters
+    ----------
+    row : dict
+        As it would stand now.
+    earlier : mapping
+        As it was released; a missing number is None.
+    as_of : str
+        Day (ISO) of that edition.
+    """
+    numbers = {name: math.nan if earlier[name] is None else earlier[name] for name in _HELD}
+    display = f"{earlier['display']}{read_words().say('release.as_of_mark')}"
+    kept = {"state": earlier["state"], "shown": earlier["shown"], "display": display, "as_of": as_of}
+    return {**row, **numbers, **kept}
 
 
 def write_few(row: Any, n: float, rules: Rules) -> str:

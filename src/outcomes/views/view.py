@@ -19,10 +19,9 @@ import pandas as pd
 
 from outcomes.disclosure import Release
 from outcomes.disclosure.backing import write_backing
+from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.errors import DisclosureError, ReportError
 
-#: Set while a report runs: the folder in which views leave their content.
-RUN_FOLDER = "OUTCOMES_RUN_DIR"
 #: The only output of a view within a report: an id, to be looked up in the run folder.
 MEDIA_TYPE = "application/vnd.outcomes.view+json"
 _ID = re.compile(r"[a-z][a-z0-9-]{0,99}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from outcomes.disclosure.released import RELEASE_COLUMNS, Release
+from outcomes.disclosure.released import RELEASE_COLUMNS
 from outcomes.disclosure.rules import Rules
 from outcomes.result import Support
 
@@ -169,10 +169,3 @@ def is_compared(row: Mapping[str, Any], fate: str, members: Members, rules: Rule
     """Say whether a row says anything about patients."""
     apart = rules.kind_of.get(str(row["statistic"])) in rules.ledger["apart"]
     return fate in _TELLING and not apart and members.whole.size > 0
-
-
-def list_rows(release: Release) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the rows of a release that has a backing, each with its fate."""
-    assert release.backing is not None
-    for row, fate in zip(release.table.to_dict("records"), release.backing.fates, strict=True):
-        yield {str(name): value for name, value in row.items()}, fate

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,6 @@ from outcomes.disclosure.ledger.cell import (
     gather_members,
     hash_definition,
     is_compared,
-    list_rows,
     name_place,
     name_quantity,
 )
@@ -25,7 +26,7 @@ from outcomes.disclosure.ledger.shelf import read_cells
 from outcomes.disclosure.released import Release
 from outcomes.disclosure.rules import Rules, read_rules
 from outcomes.errors import DisclosureError
-from outcomes.result import Patients
+from outcomes.result import Patients, Support
 
 #: Gives each of some patients a number by which it can be told from the others.
 Numbering = Callable[[Sequence[bytes]], np.ndarray]
@@ -57,6 +58,39 @@ class Roll:
         return self._known[name][1:]
 
 
+@dataclass(frozen=True)
+class About:
+    """Rows as they are shown, with what became of each and who stands behind it.
+
+    Parameters
+    ----------
+    analysis : str
+    rows : sequence of mappings
+    fates : sequence of str
+    support : sequence of mappings
+    everybody : array of int
+        Codes of all who stand behind any row of the result.
+    patients : Patients or None
+    provenance : mapping
+    """
+
+    analysis: str
+    rows: Sequence[Mapping[str, Any]]
+    fates: Sequence[str]
+    support: Sequence[Support]
+    everybody: np.ndarray
+    patients: Patients | None
+    provenance: Mapping[str, Any]
+
+
+def _describe(release: Release, backing: Backing) -> About:
+    rows = [{str(name): value for name, value in row.items()} for row in release.table.to_dict("records")]
+    return About(
+        release.name, rows, backing.fates, backing.support, backing.everybody, backing.patients,
+        release.provenance,
+    )  # fmt: skip
+
+
 def build_cells(
     connection: sqlite3.Connection, key: bytes, edition: Edition, releases: Sequence[Release]
 ) -> list[Cell]:
@@ -76,8 +110,10 @@ def build_cells(
                 "in the ledger; nothing was released."
             )
         earlier = dict(_read_earlier(connection, release.backing))
-        for cell in build_release_cells(release, release.backing, roll, read_rules(release.k)):
-            cell = earlier.get(cell.id, cell) if cell.id else dataclasses.replace(cell, as_of=edition.made)
+        cells = build_row_cells(_describe(release, release.backing), roll, read_rules(release.k))
+        for place, cell in cells.items():
+            id = release.backing.earlier[place] if release.backing.earlier else 0
+            cell = earlier[id] if id else dataclasses.replace(cell, as_of=edition.made)
             found.setdefault((cell.place, cell.digest, cell.whole.tobytes()), cell)
     return sorted(found.values(), key=lambda cell: (cell.place, cell.digest, cell.whole.tobytes()))
 
@@ -89,30 +125,39 @@ def _read_earlier(connection: sqlite3.Connection, backing: Backing) -> Iterator[
         yield from ((cell.id, cell) for cell in read_cells(connection) if cell.id in wanted)
 
 
-def build_release_cells(release: Release, backing: Backing, roll: Roll, rules: Rules) -> Iterator[Cell]:
-    """Yield the cells of one release: rows that say something about patients.
+def build_row_cells(about: About, roll: Roll, rules: Rules) -> dict[int, Cell]:
+    """Return the cells of those rows that say something about patients, by position.
 
-    Those that show an earlier row have its id, and the patients of that row are still to be put in.
+    Raises
+    ------
+    DisclosureError
+        When nobody says whose numbers they are.
     """
-    rows = [row for row, _ in list_rows(release)]
-    members = gather_members(rows, backing.support, backing.everybody, rules)
-    definition = hash_definition(release.provenance, rules)
-    if any(sets.whole.size for sets in members) and backing.patients is None:
+    members = gather_members(about.rows, about.support, about.everybody, rules)
+    telling = [
+        place
+        for place, (row, sets) in enumerate(zip(about.rows, members, strict=True))
+        if is_compared(row, about.fates[place], sets, rules)
+    ]
+    if not telling:
+        return {}
+    if about.patients is None:
         raise DisclosureError(
-            f"The release of {release.name!r} does not say whose numbers it holds, so it cannot be entered "
-            "in the ledger; nothing was released."
+            f"The result of {about.analysis!r} does not say whose numbers it holds "
+            "(patients=list_patients(records)), so that it cannot be compared with earlier releases; nothing "
+            "was released."
         )
-    for place, (row, sets) in enumerate(zip(rows, members, strict=True)):
-        if not is_compared(row, backing.fates[place], sets, rules):
-            continue
-        assert backing.patients is not None
-        numbers, marks = roll.call(backing.patients)
+    numbers, marks = roll.call(about.patients)
+    definition = hash_definition(about.provenance, rules)
+    found = {}
+    for place in telling:
+        row, sets = about.rows[place], members[place]
         order = np.argsort(numbers[sets.whole])
-        quantity = name_quantity(release.name, row, rules)
-        yield Cell(
-            analysis=release.name,
+        quantity = name_quantity(about.analysis, row, rules)
+        found[place] = Cell(
+            analysis=about.analysis,
             quantity=quantity,
-            place=name_place(release.name, quantity, row),
+            place=name_place(about.analysis, quantity, row),
             definition=definition,
             whole=numbers[sets.whole][order],
             counted=None if sets.counted is None else np.sort(numbers[sets.counted]),
@@ -120,5 +165,5 @@ def build_release_cells(release: Release, backing: Backing, roll: Roll, rules: R
             marks=marks[sets.whole][order],
             as_of="",
             row=row,
-            id=backing.earlier[place] if backing.earlier else 0,
         )
+    return found

@@ -23,6 +23,7 @@ from outcomes.disclosure.ledger.chain import (
     list_events,
     write_head,
 )
+from outcomes.disclosure.ledger.comparison import judge_cells
 from outcomes.disclosure.ledger.database import report_full_disk, write_transaction
 from outcomes.disclosure.ledger.edition import Edition
 from outcomes.disclosure.ledger.entry import build_cells
@@ -166,6 +167,28 @@ class Ledger:
         with self._write() as day:
             self._drop(edition, day)
         return None
+
+    def check(self, edition_id: str) -> list[str]:
+        """Say what would keep an edition, as it was made, from being released now.
+
+        Since it was made, other pages may have been released beside which it would tell of a few patients.
+
+        Returns
+        -------
+        list of str
+            Analysis and statistic of each part that does not go together with what was released; empty where
+            all does. Make the page again: it then is compared with these too.
+        """
+        edition, others = self.find_edition(edition_id), self.list_editions()
+        known = [other for other in others if other.id != edition.id and other.state != "made"]
+        cells = self.read_cells([edition])
+        judged = judge_cells(cells, self.read_cells(known), edition.k, {other.id: other.k for other in known})
+        found = {
+            f"{cell.analysis}: {cell.row['statistic']}"
+            for cell, judgement in zip(cells, judged, strict=True)
+            if judgement.reason
+        }
+        return sorted(found)
 
     def recover(self, is_published: Callable[[Edition], bool]) -> list[Edition]:
         """End what a crash left prepared: released where its page stands, else back to made.

@@ -1,0 +1,208 @@
+"""New cells against all that was shown before: what may be shown, and what would tell of a few patients.
+
+Two cells of one quantity tell, by their difference, of the patients in whom they differ: who came, who left,
+whose answer changed. So do combinations of several, such as the growth of a total less that of its parts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from outcomes.disclosure.exposure import find_exposed, group_patients
+from outcomes.disclosure.ledger.cell import Cell
+
+#: Why a cell is not shown as it is: too few differ from an earlier one, the same patients have another
+#: value, or several cells together would tell of a few.
+REASONS = ("few", "changed", "together")
+_WHOLE, _COUNTED, _VERSUS = 1, 2, 4
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What becomes of a new cell.
+
+    Parameters
+    ----------
+    reason : str
+        One of `REASONS`; empty where it may be shown as it is.
+    is_known : bool
+        Whether the same number of the same patients was shown before.
+    """
+
+    reason: str = ""
+    is_known: bool = False
+
+
+def judge_cells(
+    new: Sequence[Cell],
+    earlier: Sequence[Cell],
+    k: int,
+    ks: Mapping[str, int],
+    follows: Callable[[Cell], bool] = lambda cell: False,
+) -> list[Judgement]:
+    """Judge new cells by all earlier ones.
+
+    Parameters
+    ----------
+    new, earlier : sequence of Cell
+    k : int
+        Smallest number of patients of the new ones.
+    ks : mapping
+        That of each earlier edition; the larger of two counts.
+    follows : callable
+        Whether a new cell has an earlier row to show in its place.
+
+    Returns
+    -------
+    list of Judgement
+        One per new cell. It depends on who stands behind the cells, not on the order of rows or patients.
+    """
+    found = [Judgement() for _ in new]
+    known: dict[str, list[Cell]] = defaultdict(list)
+    wanted: dict[str, list[int]] = defaultdict(list)
+    for cell in earlier:
+        known[cell.quantity].append(cell)
+    for place, cell in enumerate(new):
+        wanted[cell.quantity].append(place)
+    for quantity, places in sorted(wanted.items()):
+        before, now = known[quantity], [new[place] for place in places]
+        largest = max([k, *(ks.get(cell.edition, k) for cell in before)])
+        judged = _judge_pairs(now, before, [max(k, ks.get(cell.edition, k)) for cell in before])
+        _judge_together(now, before, judged, largest, follows)
+        for place, judgement in zip(places, judged, strict=True):
+            found[place] = judgement
+    return found
+
+
+def count_differing(cell: Cell, others: Sequence[Cell]) -> np.ndarray:
+    """Return in how many patients a cell differs from each of others: present, counted, or in which group."""
+    everybody = np.unique(np.concatenate([cell.whole, *(other.whole for other in others)]))
+    return _count_differing(_Roles([cell], everybody), _Roles(others, everybody))[0]
+
+
+class _Roles:
+    """The part of each patient in each of some cells, as bits; which bits a cell tells of at all."""
+
+    def __init__(self, cells: Sequence[Cell], everybody: np.ndarray) -> None:
+        self.parts = np.zeros((len(cells), everybody.size), dtype="uint8")
+        self.told = np.full(len(cells), _WHOLE, dtype="uint8")
+        for row, cell in enumerate(cells):
+            for bit, members in ((_WHOLE, cell.whole), (_COUNTED, cell.counted), (_VERSUS, cell.versus)):
+                if members is not None:
+                    self.parts[row, np.searchsorted(everybody, members)] |= bit
+                    self.told[row] |= bit
+
+
+def _count_differing(new: _Roles, earlier: _Roles) -> np.ndarray:
+    """Return in how many patients each new cell differs from each earlier one."""
+    found = np.zeros((len(new.parts), len(earlier.parts)), dtype="int64")
+    for row, (parts, told) in enumerate(zip(new.parts, new.told, strict=True)):
+        both = (earlier.told & told)[:, None]
+        found[row] = np.count_nonzero((earlier.parts ^ parts) & both, axis=1)
+    return found
+
+
+def _judge_pairs(new: Sequence[Cell], earlier: Sequence[Cell], ks: Sequence[int]) -> list[Judgement]:
+    if not earlier:
+        return [Judgement() for _ in new]
+    everybody = _join([*new, *earlier])
+    differing = _count_differing(_Roles(new, everybody), _Roles(earlier, everybody))
+    limits = np.array(ks)
+    found = []
+    for cell, counts in zip(new, differing, strict=True):
+        same = np.flatnonzero(counts == 0).tolist()
+        if any(cell.says_the_same(earlier[place]) for place in same):
+            found.append(Judgement(is_known=True))
+        elif ((counts > 0) & (counts < limits)).any():
+            found.append(Judgement("few"))
+        else:
+            found.append(Judgement("changed" if same else ""))
+    return found
+
+
+def _join(cells: Iterable[Cell]) -> np.ndarray:
+    return np.unique(np.concatenate([np.zeros(0, dtype="int64"), *(cell.whole for cell in cells)]))
+
+
+def _judge_together(
+    new: Sequence[Cell],
+    earlier: Sequence[Cell],
+    judged: list[Judgement],
+    k: int,
+    follows: Callable[[Cell], bool],
+) -> None:
+    """Hold back cells until no combination with those shown tells of a few.
+
+    First go those that hurt a reader least: a cell that has an earlier value to show, the total of all
+    groups, that which has gained least; then by name.
+    """
+    shown = list({cell.whole.tobytes(): cell.whole for cell in earlier}.values())
+    free = [place for place, one in enumerate(judged) if not one.reason and not one.is_known]
+    while free:
+        sets = [*shown, *_mark_changed([new[place] for place in free], earlier)]
+        touched = {
+            free[number - len(shown)]
+            for exposure in find_exposed(sets, k)
+            for number in exposure.coefficients
+            if number >= len(shown)
+        }
+        if not touched:
+            return
+        lost = min(touched, key=lambda place: _rank(new[place], earlier, follows))
+        judged[lost] = Judgement("together")
+        free.remove(lost)
+
+
+def _rank(cell: Cell, earlier: Sequence[Cell], follows: Callable[[Cell], bool]) -> tuple[object, ...]:
+    own = [other.whole for other in earlier if other.place == cell.place]
+    gained = np.setdiff1d(cell.whole, own[-1]).size if own else cell.whole.size
+    return (not follows(cell), cell.row["group"] != "all", gained, cell.place, cell.whole.tobytes())
+
+
+def _mark_changed(new: Sequence[Cell], earlier: Sequence[Cell]) -> list[np.ndarray]:
+    """Return the patients of new cells, with a further code for those of whom something may have changed.
+
+    A total that grew as its parts did tells, less these, whether anything was corrected in a part that did
+    not. How many were corrected nobody knows: that something was recorded of a patient does not tell that
+    this number changed. So all those whom the same cells hold count as one.
+    """
+    members = [cell.whole for cell in new]
+    if not earlier:
+        return members
+    everybody = _join([*new, *earlier])
+    kept = []
+    for cell in new:
+        value = _read_values(cell, everybody)
+        others = [_read_values(other, everybody) for other in earlier if _tells_alike(cell, other)]
+        differs = np.zeros(everybody.size, dtype=bool)
+        for other in others:
+            differs |= (other >= 0) & (value >= 0) & (other != value)
+        kept.append(everybody[differs])
+    if not any(codes.size for codes in kept):
+        return members
+    incidence, _ = group_patients([np.sort(codes) for codes in kept])
+    first = int(everybody[-1]) + 1
+    return [
+        np.concatenate([codes, first + np.flatnonzero(row)])
+        for codes, row in zip(members, incidence, strict=True)
+    ]
+
+
+def _tells_alike(cell: Cell, other: Cell) -> bool:
+    return (cell.counted is None) == (other.counted is None)
+
+
+def _read_values(cell: Cell, everybody: np.ndarray) -> np.ndarray:
+    """Return of each patient the answer, else the mark of what was recorded; -1 for those who are absent."""
+    found = np.full(everybody.size, -1, dtype="int64")
+    places = np.searchsorted(everybody, cell.whole)
+    if cell.counted is not None:
+        found[places] = 0
+        found[np.searchsorted(everybody, cell.counted)] = 1
+    elif cell.marks is not None:
+        found[places] = cell.marks
+    return found
