@@ -12,7 +12,7 @@ from typing import Any
 
 import outcomes
 from outcomes.disclosure import Release
-from outcomes.disclosure.ledger import Edition, Ledger, ask_ledger, open_ledger
+from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
 from outcomes.facts import find_project
 from outcomes.records.lock import hold_lock
 from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, encode_record
@@ -76,7 +76,7 @@ class Guard:
             k=edition.k,
             n_numbers=sum(len(release.table) for release in releases),
             n_withheld=sum(release.n_withheld for release in releases),
-            n_held=sum(int((release.table["as_of"] != "").sum()) for release in releases),
+            n_held=sum(int(release.table["as_of"].notna().sum()) for release in releases),
             audit="passed",
             ledger_sequence=sequence,
             made_on=edition.made,
@@ -126,5 +126,5 @@ def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
             made=run.started.date().isoformat(),
             due=job.due or run.started.isoformat(timespec="seconds"),
         )
-        ask_ledger(run.folder, private, edition)
+        hand_ledger(private, edition, run.folder)
         yield Guard(ledger, edition)
