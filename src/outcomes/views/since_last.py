@@ -58,7 +58,8 @@ def tabulate_since_last(since_last: Release) -> View:
 
 def _explain_nothing(since_last: Release) -> str:
     held = since_last.where(statistic=list(_STEPS)).table
-    return "" if len(held) else read_words().say("methods.since_last.none")
+    told = len(held) if since_last.audience == "team" else held["shown"].any()
+    return "" if told else read_words().say("methods.since_last.none")
 
 
 def _name_number(row: Any, labels: Labels) -> str:

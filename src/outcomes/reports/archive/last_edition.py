@@ -44,13 +44,14 @@ def set_beside_last(since_last: Release, *shown: Release) -> Release:
     if since_last.audience == "team":
         return since_last
     previous = read_previous()
-    if previous is None:
-        return since_last
-    earlier = _index_rows(previous.results())
-    rows = [row for release in shown for row in _list_rows(release, earlier)]
+    rows, label = list[dict[str, Any]](), ""
+    if previous is not None:
+        earlier = _index_rows(previous.results())
+        rows = [row for release in shown for row in _list_rows(release, earlier)]
+        label = previous.manifest.slot or previous.manifest.due[:10]
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
     table = table.astype({name: since_last.table[name].dtype for name in RELEASE_COLUMNS})
-    provenance = {**since_last.provenance, "earlier": previous.manifest.slot or previous.manifest.due[:10]}
+    provenance = {**since_last.provenance, "earlier": label}
     # the rows stand elsewhere on the page, with whoever stands behind them
     backing = Backing(("shown",) * len(rows), tuple({} for _ in rows), None)
     return replace(

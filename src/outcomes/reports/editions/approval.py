@@ -126,9 +126,13 @@ def approve_editions(
             record = _check_edition(edition, ledger)
             place = _choose_place(edition, now.date())
             folder = prepare_folder(place.parent)
-            ledger.prepare(edition.id, approved_by=by.strip(), day=now.date().isoformat())
+            prepared = ledger.prepare(edition.id, approved_by=by.strip(), day=now.date().isoformat())
             released = dataclasses.replace(
-                record, state="released", approved_by=by.strip(), approved_on=now.date().isoformat()
+                record,
+                state="released",
+                approved_by=prepared.approved_by,
+                approved_on=prepared.approved_on,
+                ledger_sequence=prepared.sequence,
             )
             team = find_place(edition)
             content = {name: (team.with_suffix("") / name).read_bytes() for name in record.files}

@@ -60,7 +60,7 @@ class Guard:
             Parameters that may be repeated.
         """
         edition = dataclasses.replace(self.edition, page_sha256=hashlib.sha256(html).hexdigest())
-        sequence = self.ledger.enter(edition, releases).sequence
+        self.ledger.enter(edition, releases)
         record = ReleaseRecord(
             page=Path(edition.page).name,
             page_sha256=edition.page_sha256,
@@ -78,7 +78,6 @@ class Guard:
             n_withheld=sum(release.n_withheld for release in releases),
             n_held=sum(int(release.table["as_of"].notna().sum()) for release in releases),
             audit="passed",
-            ledger_sequence=sequence,
             made_on=edition.made,
             outcomes=outcomes.__version__,
         )
@@ -124,7 +123,7 @@ def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
             .as_posix(),
             k=k,
             made=run.started.date().isoformat(),
-            due=job.due or run.started.isoformat(timespec="seconds"),
+            due=job.due or run.started.date().isoformat(),
         )
         hand_ledger(private, edition, run.folder)
         yield Guard(ledger, edition)

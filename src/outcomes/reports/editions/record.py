@@ -46,7 +46,7 @@ class ReleaseRecord:
     audit : str
         ``passed``; a page that fails is not made.
     ledger_sequence : int
-        Number of the entry in the ledger of releases that this record belongs to.
+        Number of the entry in the ledger of releases by which the edition was released; 0 before.
     state : str
         ``made`` (waits for approval; for the team only) or ``released``.
     made_on, approved_on : str
