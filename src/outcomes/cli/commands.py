@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from outcomes.cli import ledger
 from outcomes.cli.screen import print_json, print_table, say, shows_progress
 from outcomes.cli.values import share_options, split_instrument, split_pairs
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(ledger.app, name="ledger")
 
 Source = Annotated[str, typer.Option("--source", help="Name of a source, or the path of its TOML.")]
 Records = Annotated[

@@ -3,7 +3,7 @@
 from outcomes.disclosure.policy import release
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
-from outcomes.disclosure.writing import MINUS, write_number, write_value
+from outcomes.disclosure.writing import MINUS, split_mark, write_number, write_value
 
 __all__ = [
     "AUDIENCES",
@@ -13,6 +13,7 @@ __all__ = [
     "Rules",
     "read_rules",
     "release",
+    "split_mark",
     "write_number",
     "write_value",
 ]

@@ -76,7 +76,7 @@ def _clean(value: Any) -> Any:
 
 
 def write_held_notes(rows: Sequence[Mapping[str, Any]], withholds: bool, rules: Rules) -> Iterator[str]:
-    """Yield the notes about numbers that the ledger of releases held back: how many, since when, and why.
+    """Yield the notes about numbers that the ledger of releases held back: since when, and why.
 
     Parameters
     ----------
@@ -89,10 +89,8 @@ def write_held_notes(rows: Sequence[Mapping[str, Any]], withholds: bool, rules: 
     words = read_words()
     days = sorted({str(row["as_of"]) for row in rows if isinstance(row.get("as_of"), str)})
     if days:
-        yield words.say(
-            "release.held.note", mark=words.say("release.as_of_mark"), n=sum("as_of" in row for row in rows),
-            of=len(rows), k=rules.k, days=", ".join(days),
-        )  # fmt: skip
+        mark = words.say("release.as_of_mark")
+        yield words.say("release.held.note", mark=mark, k=rules.k, days=", ".join(days))
     if withholds:
         yield words.say("release.held.withheld", mark=words.say("release.withheld"), k=rules.k)
 

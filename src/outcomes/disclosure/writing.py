@@ -110,6 +110,18 @@ def write_band(low: float, high: float) -> str:
     return words.say("release.band", low=f"{low:g}", high=f"{high - 1:g}")
 
 
+def split_mark(display: str) -> tuple[str, str]:
+    """Return a number as it is written, and the mark behind it where it is that of an earlier edition.
+
+    Examples
+    --------
+    >>> split_mark("31.0†"), split_mark("31.0")
+    (('31.0', '†'), ('31.0', ''))
+    """
+    mark = read_words().say("release.as_of_mark")
+    return (display.removesuffix(mark), mark) if display.endswith(mark) else (display, "")
+
+
 def write_held(row: dict[str, Any], earlier: Mapping[str, Any], as_of: str) -> dict[str, Any]:
     """Return a row with the numbers that it had in an earlier edition, marked as such.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure import Release, read_rules, write_value
+from outcomes.disclosure import Release, read_rules, split_mark, write_value
 from outcomes.facts import read_words
 from outcomes.result import WITHOUT_ESTIMATE
 
@@ -59,7 +59,7 @@ def explain_absence(release: Release) -> str:
 
 def _tells_state(row: Any) -> bool:
     known = row.state in WITHOUT_ESTIMATE
-    return known and row.display == read_words().say(f"release.state.{row.state}")
+    return known and split_mark(row.display)[0] == read_words().say(f"release.state.{row.state}")
 
 
 def explain_state(state: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import pandas as pd
 
 from outcomes.disclosure import Release
 from outcomes.facts import Instrument, Threshold, read_instrument, read_words
@@ -111,11 +113,24 @@ def say_methods(*releases: Release) -> View:
             entries.append((words.say(f"sentences.analysis.{release.name}"), text))
     estimands = dict.fromkeys(release.estimand for release in releases if release.estimand)
     entries += [(words.say("sentences.estimand"), text) for text in estimands]
-    notes = dict.fromkeys(note for release in releases for note in release.notes)
+    notes = [*dict.fromkeys(note for release in releases for note in release.notes), *_count_held(releases)]
     entries += [(words.say("sentences.numbers"), " ".join(notes))] if notes else []
     entries.append((words.say("sentences.made_from"), describe_origin(releases[0])))
     alt = " ".join(f"{term}: {text}" for term, text in entries)
     return build_view("methods", "sentence", releases, render_list(entries), alt=alt)
+
+
+def _count_held(releases: Iterable[Release]) -> Iterator[str]:
+    """Yield how many numbers are those of an earlier edition, where any is."""
+    days = pd.concat([release.table["as_of"] for release in releases])
+    if days.notna().any():
+        words = read_words()
+        yield words.say(
+            "release.held.counted",
+            n=int(days.notna().sum()),
+            of=len(days),
+            mark=words.say("release.as_of_mark"),
+        )
 
 
 def tabulate_instrument(release: Release) -> View:

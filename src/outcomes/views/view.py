@@ -21,6 +21,7 @@ from outcomes.disclosure import Release
 from outcomes.disclosure.backing import write_backing
 from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.errors import DisclosureError, ReportError
+from outcomes.facts import read_words
 
 #: The only output of a view within a report: an id, to be looked up in the run folder.
 MEDIA_TYPE = "application/vnd.outcomes.view+json"
@@ -197,6 +198,10 @@ def build_figure_view(
     name: str, releases: tuple[Release, ...], png: bytes, alt: str, caption: str, table: pd.DataFrame
 ) -> View:
     """Build the view of a figure, the image within its HTML."""
+    days = sorted({day for release in releases for day in release.table["as_of"].dropna()})
+    if days:
+        held = read_words().say("release.held.figure", days=", ".join(days))
+        alt, caption = (" ".join(filter(None, [text, held])) for text in (alt, caption))
     image = base64.b64encode(png).decode()
     fragment = (
         f'<figure id="{{id}}"><img src="data:image/png;base64,{image}" alt="{html.escape(alt)}">'

@@ -19,6 +19,7 @@ from outcomes.disclosure.ledger.cell import Cell
 #: value, or several cells together would tell of a few.
 REASONS = ("few", "changed", "together")
 _WHOLE, _COUNTED, _VERSUS = 1, 2, 4
+_NOBODY = np.zeros(0, dtype="int64")
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _judge_pairs(new: Sequence[Cell], earlier: Sequence[Cell], ks: Sequence[int]
 
 
 def _join(cells: Iterable[Cell]) -> np.ndarray:
-    return np.unique(np.concatenate([np.zeros(0, dtype="int64"), *(cell.whole for cell in cells)]))
+    return np.unique(np.concatenate([_NOBODY, *(cell.whole for cell in cells)]))
 
 
 def _judge_together(
@@ -140,21 +141,39 @@ def _judge_together(
     First go those that hurt a reader least: a cell that has an earlier value to show, the total of all
     groups, that which has gained least; then by name.
     """
-    shown = list({cell.whole.tobytes(): cell.whole for cell in earlier}.values())
     free = [place for place, one in enumerate(judged) if not one.reason and not one.is_known]
     while free:
-        sets = [*shown, *_mark_changed([new[place] for place in free], earlier)]
-        touched = {
-            free[number - len(shown)]
-            for exposure in find_exposed(sets, k)
-            for number in exposure.coefficients
-            if number >= len(shown)
-        }
+        touched = {free[number] for number in _find_touched([new[place] for place in free], earlier, k)}
         if not touched:
             return
         lost = min(touched, key=lambda place: _rank(new[place], earlier, follows))
         judged[lost] = Judgement("together")
         free.remove(lost)
+
+
+def _find_touched(new: Sequence[Cell], earlier: Sequence[Cell], k: int) -> set[int]:
+    """Return which new cells are part of a combination that tells who came or left, or what changed."""
+    found: set[int] = set()
+    known = [cell.whole for cell in earlier]
+    for before, now in (
+        (known, [cell.whole for cell in new]),
+        (known, _mark_changed(new, earlier)),
+        (_mark_answers(earlier), _mark_answers(new)),
+    ):
+        if not now:
+            continue
+        unique = list({codes.tobytes(): codes for codes in before}.values())
+        for exposure in find_exposed([*unique, *now], k):
+            found |= {number - len(unique) for number in exposure.coefficients if number >= len(unique)}
+    return found
+
+
+def _mark_answers(cells: Sequence[Cell]) -> list[np.ndarray]:
+    """Return the patients of shares, each with the answer by a second code: it may change while they stay."""
+    return [
+        np.concatenate([2 * cell.whole, 2 * cell.counted + 1]) if cell.counted is not None else _NOBODY
+        for cell in cells
+    ]
 
 
 def _rank(cell: Cell, earlier: Sequence[Cell], follows: Callable[[Cell], bool]) -> tuple[object, ...]:
@@ -164,27 +183,25 @@ def _rank(cell: Cell, earlier: Sequence[Cell], follows: Callable[[Cell], bool]) 
 
 
 def _mark_changed(new: Sequence[Cell], earlier: Sequence[Cell]) -> list[np.ndarray]:
-    """Return the patients of new cells, with a further code for those of whom something may have changed.
+    """Return the patients of means, with a further code for those of whom something may have changed.
 
     A total that grew as its parts did tells, less these, whether anything was corrected in a part that did
     not. How many were corrected nobody knows: that something was recorded of a patient does not tell that
-    this number changed. So all those whom the same cells hold count as one.
+    this number changed. So all those whom the same cells hold count as one. Empty where nothing changed.
     """
-    members = [cell.whole for cell in new]
-    if not earlier:
-        return members
+    members = [cell.whole if cell.counted is None else _NOBODY for cell in new]
     everybody = _join([*new, *earlier])
+    marks = [_read_marks(other, everybody) for other in earlier]
     kept = []
     for cell in new:
-        value = _read_values(cell, everybody)
-        others = [_read_values(other, everybody) for other in earlier if _tells_alike(cell, other)]
+        own = _read_marks(cell, everybody)
         differs = np.zeros(everybody.size, dtype=bool)
-        for other in others:
-            differs |= (other >= 0) & (value >= 0) & (other != value)
+        for other in marks:
+            differs |= (other >= 0) & (own >= 0) & (other != own)
         kept.append(everybody[differs])
     if not any(codes.size for codes in kept):
-        return members
-    incidence, _ = group_patients([np.sort(codes) for codes in kept])
+        return []
+    incidence, _ = group_patients(kept)
     first = int(everybody[-1]) + 1
     return [
         np.concatenate([codes, first + np.flatnonzero(row)])
@@ -192,17 +209,9 @@ def _mark_changed(new: Sequence[Cell], earlier: Sequence[Cell]) -> list[np.ndarr
     ]
 
 
-def _tells_alike(cell: Cell, other: Cell) -> bool:
-    return (cell.counted is None) == (other.counted is None)
-
-
-def _read_values(cell: Cell, everybody: np.ndarray) -> np.ndarray:
-    """Return of each patient the answer, else the mark of what was recorded; -1 for those who are absent."""
+def _read_marks(cell: Cell, everybody: np.ndarray) -> np.ndarray:
+    """Return the mark of what was recorded of each patient of a mean; -1 for those who are absent."""
     found = np.full(everybody.size, -1, dtype="int64")
-    places = np.searchsorted(everybody, cell.whole)
-    if cell.counted is not None:
-        found[places] = 0
-        found[np.searchsorted(everybody, cell.counted)] = 1
-    elif cell.marks is not None:
-        found[places] = cell.marks
+    if cell.counted is None and cell.marks is not None:
+        found[np.searchsorted(everybody, cell.whole)] = cell.marks
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,8 +39,8 @@ CREATE TABLE events (
 """
 
 
-def make_database(path: Path) -> None:
-    """Make an empty database at a place where there is none, whole or not at all."""
+def make_database(path: Path, fill: Callable[[sqlite3.Connection], object]) -> None:
+    """Make a database, whole or not at all; `fill` writes what stands in it from the beginning."""
     folder = open_private_folder(path.parent)
     draft = folder / f"{path.name}.new"
     with report_full_disk(path):
@@ -48,7 +48,8 @@ def make_database(path: Path) -> None:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         connection = _connect(draft)
         try:
-            connection.executescript(f"BEGIN; {_TABLES} COMMIT;")
+            connection.executescript(_TABLES)
+            fill(connection)
         finally:
             connection.close()
         draft.replace(path)

@@ -25,13 +25,17 @@ def find_key_file(private: Path) -> Path:
     return Path(named) if named else private / "keys" / "ledger.key"
 
 
-def make_key(private: Path) -> bytes:
-    """Make a new key from the operating system's random numbers and keep it for its owner only."""
-    path, key = find_key_file(private), os.urandom(_BYTES)
+def new_key() -> bytes:
+    """Return a new key from the operating system's random numbers."""
+    return os.urandom(_BYTES)
+
+
+def keep_key(private: Path, key: bytes) -> None:
+    """Keep a key for its owner only."""
+    path = find_key_file(private)
     if not path.parent.is_dir():
         open_private_folder(path.parent)
     write_private_file(path, f"{key.hex()}\n".encode("ascii"))
-    return key
 
 
 def read_key(private: Path) -> bytes:

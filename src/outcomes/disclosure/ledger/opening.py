@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+import os
 import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +14,6 @@ from outcomes.disclosure.ledger.chain import (
     append_event,
     check_chain,
     check_head,
-    describe_head,
     list_events,
     read_head,
     write_head,
@@ -24,9 +24,8 @@ from outcomes.disclosure.ledger.database import (
     open_database,
     refuse_damage,
     report_full_disk,
-    write_transaction,
 )
-from outcomes.disclosure.ledger.key import find_key_file, make_key, read_key, sign
+from outcomes.disclosure.ledger.key import find_key_file, keep_key, new_key, read_key, sign
 from outcomes.disclosure.ledger.ledger import Ledger
 from outcomes.disclosure.ledger.verification import check_contents
 from outcomes.errors import DisclosureError
@@ -78,7 +77,8 @@ def open_ledger(private: Path, *, new_series: str = "", newest_known: int = 0) -
     private = Path(private)
     if new_series.strip():
         with hold_lock(private, "ledger", _LOCK_SECONDS):
-            _set_aside(private)
+            set_aside(private)
+            _set_key_aside(private)
             _begin(private, " ".join(new_series.split()), newest_known + 1)
     elif not _is_begun(private) and not newest_known:
         with hold_lock(private, "ledger", _LOCK_SECONDS):
@@ -136,34 +136,50 @@ def check_whole(connection: sqlite3.Connection, key: bytes, head: Head | None, n
 
 
 def _is_begun(private: Path) -> bool:
-    """Say whether anything tells of a ledger: its file, its head, or its key."""
+    """Say whether anything tells of a ledger: its key, a copy, its head, more than a beginning."""
     path = find_ledger_file(private)
-    known = [path, path.parent / "head.json", find_key_file(private)]
-    return any(place.exists() for place in known) or any((path.parent / "backups").glob("*"))
+    if (private / "keys" / "ledger.key").exists() or any((path.parent / "backups").glob("*")):
+        return True
+    if not path.exists():
+        return (path.parent / "head.json").exists()
+    with ExitStack() as stack:
+        connection = open_database(path)
+        stack.callback(connection.close)
+        return any(event.change != "begun" for event in list_events(connection)) or _has_key(private)
+
+
+def _has_key(private: Path) -> bool:
+    return find_key_file(private).exists()
 
 
 def _begin(private: Path, reason: str, sequence: int) -> None:
-    """Make a new ledger. Whatever ends this halfway leaves what is refused later, or what is begun anew."""
+    """Make a new ledger.
+
+    The key is written last: a ledger that has only begun, and has none, was left by a crash, and is begun
+    anew.
+    """
     path = find_ledger_file(private)
     open_private_folder(private)
+    key = read_key(private) if _has_key(private) else new_key()
+    head = Head(0, "")
+
+    def fill(connection: sqlite3.Connection) -> None:
+        nonlocal head
+        connection.execute("INSERT INTO about VALUES ('form', ?)", (FORM,))
+        connection.execute("INSERT INTO about VALUES ('key', ?)", (sign(key, _KEY_CHECK),))
+        today = dt.datetime.now(dt.UTC).date().isoformat()
+        begun = append_event(connection, key, today, "begun", reason, least=sequence)
+        head = Head(begun.sequence, begun.hash)
+
     with report_full_disk(path):
-        key = read_key(private) if find_key_file(private).exists() else None
-        make_database(path)
-        key = key or make_key(private)
-        connection = open_database(path)
-        try:
-            with write_transaction(connection, path):
-                connection.execute("INSERT INTO about VALUES ('form', ?)", (FORM,))
-                connection.execute("INSERT INTO about VALUES ('key', ?)", (sign(key, _KEY_CHECK),))
-                today = dt.datetime.now(dt.UTC).date().isoformat()
-                append_event(connection, key, today, "begun", reason, least=sequence)
-            write_head(path.parent, describe_head(list_events(connection), {}))
-        finally:
-            connection.close()
+        make_database(path, fill)
+        write_head(path.parent, head)
+        if not _has_key(private):
+            keep_key(private, key)
 
 
-def _set_aside(private: Path) -> None:
-    """Keep the files of a ledger that shall no longer count under other names."""
+def set_aside(private: Path, *, keep_backups: bool = False) -> None:
+    """Keep the files of a ledger that shall no longer count, in a folder of their own."""
     path = find_ledger_file(private)
     if not path.parent.is_dir():
         return
@@ -172,6 +188,16 @@ def _set_aside(private: Path) -> None:
         number += 1
         place = path.parent / f"aside-{number}"
     for old in (path, path.parent / "head.json", path.parent / "backups"):
-        if old.exists():
+        if old.exists() and not (keep_backups and old.is_dir()):
             open_private_folder(place)
             old.replace(place / old.name)
+
+
+def _set_key_aside(private: Path) -> None:
+    """Keep a key that cannot be used under another name, where it lies in the private folder."""
+    path = private / "keys" / "ledger.key"
+    try:
+        read_key(private)
+    except DisclosureError:
+        if path.exists() and path == find_key_file(private):
+            path.replace(path.with_name(f"ledger-{os.urandom(4).hex()}.key.aside"))

@@ -1,0 +1,76 @@
+"""`outcomes ledger`: is the ledger of releases whole, what it holds, and putting back a damaged one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outcomes.cli.screen import print_json, print_table, say
+
+app = typer.Typer(help="The ledger of releases: what was shown of whom.", no_args_is_help=True)
+
+Private = Annotated[Path, typer.Option("--private", help="The private folder of the project.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+_FOLDER = Path(".outcomes")
+
+
+@app.command("verify")
+def verify_ledger(private: Private = _FOLDER) -> None:
+    """Look whether the ledger is whole: key, file, chain of events, released numbers, patient sets."""
+    from outcomes.disclosure.ledger.opening import open_as_it_is
+
+    with open_as_it_is(_place(private)) as ledger:
+        editions, head = ledger.list_editions(), ledger.head
+    released = sum(edition.state == "released" for edition in editions)
+    say(
+        f"The ledger is whole: {len(editions)} editions, {released} of them released; "
+        f"event {head.sequence}, {head.hash[:16]}."
+    )
+
+
+@app.command("show")
+def show_ledger(private: Private = _FOLDER, as_json: AsJson = False) -> None:
+    """Show the editions that the ledger knows, with the counts of their numbers; nothing of any patient."""
+    from outcomes.disclosure.ledger.opening import open_as_it_is
+
+    with open_as_it_is(_place(private)) as ledger:
+        counts = ledger.count_cells()
+        rows = [
+            {
+                "event": edition.sequence, "state": edition.state, "series": edition.series or "(by hand)",
+                "slot": edition.slot, "page": edition.page, "made": edition.made, "k": edition.k,
+                "numbers": counts[edition.id][0], "held back": counts[edition.id][1],
+                "approved by": edition.approved_by, "on": edition.approved_on, "id": edition.id,
+            }
+            for edition in ledger.list_editions()
+        ]  # fmt: skip
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(rows, list(rows[0]))
+    else:
+        say("The ledger knows no edition yet.")
+
+
+@app.command("restore")
+def restore_copy(
+    private: Private = _FOLDER,
+    withdrawn: Annotated[
+        list[str] | None,
+        typer.Option("--withdrawn", help="A page that was taken back; may be repeated."),
+    ] = None,
+) -> None:
+    """Put the newest good copy of the ledger back; refused where that would forget a release that stands."""
+    from outcomes.disclosure.ledger import restore_ledger
+
+    with restore_ledger(_place(private), withdrawn=withdrawn or ()) as ledger:
+        say(f"Restored: {len(ledger.list_editions())} editions, event {ledger.head.sequence}.")
+        say("The ledger as it was is kept in ledger/aside-N of the private folder.")
+
+
+def _place(private: Path) -> Path:
+    from outcomes.facts import find_project
+
+    return find_project() / private
