@@ -331,7 +331,7 @@ def test_no_sum_or_difference_of_up_to_four_numbers_holds_a_few(changes):
 def build_cell(name, members):
     row = {"group": name, "estimate": float(sum(members)), "state": "ok", "display": ""}
     row |= dict.fromkeys(["conf_low", "conf_high", "p_value", "n", "n_versus"])
-    return Cell("change", "mean", name, "", np.sort(members), None, None, None, "", row)
+    return Cell("change", "mean", name, "", np.sort(members), None, None, None, "", "", row)
 
 
 def check_combinations(shown, most):

@@ -136,7 +136,9 @@ def write_held(row: dict[str, Any], earlier: Mapping[str, Any], as_of: str) -> d
     """
     numbers = {name: math.nan if earlier[name] is None else earlier[name] for name in _HELD}
     display = f"{earlier['display']}{read_words().say('release.as_of_mark')}"
-    kept = {"state": earlier["state"], "shown": earlier["shown"], "display": display, "as_of": as_of}
+    kept = {name: earlier[name] for name in ("state", "shown")} | {"display": display, "as_of": as_of}
+    if row["statistic"] == "position":  # its finding is its level
+        kept["level"] = earlier["level"]
     return {**row, **numbers, **kept}
 
 

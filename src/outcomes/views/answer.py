@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from outcomes.disclosure import Release
 from outcomes.facts import Therapy, Timepoint, read_words
 from outcomes.result import WITHOUT_ESTIMATE
@@ -13,7 +15,7 @@ from outcomes.views.amounts import say_amount, say_better, say_between, tells_ap
 from outcomes.views.comparing import allows_for_several, pick_contrasts, pick_reference, pick_time
 from outcomes.views.description import describe_course, describe_groups
 from outcomes.views.labels import Labels, read_labels
-from outcomes.views.released_rows import explain_state, list_rows
+from outcomes.views.released_rows import explain_mark, explain_state, list_rows
 from outcomes.views.rules import cite, find_rule, name_rule
 from outcomes.views.text import capitalise, escape_emphasis, join_words, write_html, write_plain
 from outcomes.views.view import View, build_view
@@ -298,10 +300,13 @@ def _render(answer: Answer, releases: tuple[Release, ...]) -> View:
         for question, text in answer.facts
         if text
     )
+    said = [answer.lead, *(text for _, text in answer.facts), answer.caution]
+    marked = explain_mark(pd.concat([release.table for release in releases]), " ".join(said))
+    caution = " ".join(filter(None, [answer.caution, marked]))
     fragment = (
         f'<div class="answer" id="{{id}}"><p class="lead">{write_html(answer.lead)}</p>'
         + (f'<ul class="facts">{facts}</ul>' if facts else "")
-        + f'<p class="caution">{write_html(answer.caution)}</p></div>'
+        + f'<p class="caution">{write_html(caution)}</p></div>'
     )
-    plain = " ".join([answer.lead, *(f"{q} {text}" for q, text in answer.facts if text), answer.caution])
+    plain = " ".join([answer.lead, *(f"{q} {text}" for q, text in answer.facts if text), caution])
     return build_view("answer", "sentence", releases, fragment, alt=write_plain(plain))

@@ -17,7 +17,7 @@ from outcomes.views.domain_rows import (
     say_domain,
 )
 from outcomes.views.labels import WHOLE, read_labels
-from outcomes.views.released_rows import explain_absence, write_ends
+from outcomes.views.released_rows import explain_absence, explain_mark, write_ends
 from outcomes.views.text import join_words, write_html, write_plain
 from outcomes.views.view import View, build_view
 
@@ -47,7 +47,7 @@ def say_profile(domains: Release) -> View:
     texts += list_unmeasured(domains, groups)
     pain = any(measure.domain == "pain" for measure in measures)
     texts.append(words.say(f"sentences.caution_{'pain' if pain else 'other'}"))
-    text = " ".join(texts)
+    text = " ".join(filter(None, [*texts, explain_mark(domains.table, " ".join(texts))]))
     return build_view(
         "profile",
         "sentence",

@@ -10,7 +10,13 @@ import pandas as pd
 from outcomes.disclosure import Release
 from outcomes.facts import read_words
 from outcomes.views.labels import WHOLE, Labels, read_labels
-from outcomes.views.released_rows import explain_absence, list_rows, write_ends, write_size
+from outcomes.views.released_rows import (
+    explain_absence,
+    explain_mark,
+    list_rows,
+    write_ends,
+    write_size,
+)
 from outcomes.views.table import build_table_view
 from outcomes.views.text import join_words, write_html, write_plain
 from outcomes.views.view import View, build_empty_view, build_view
@@ -146,7 +152,7 @@ def say_trend(trend: Release) -> View:
         waiting = [name_period(str(period)) for period in periods.loc[periods["term"] == "open", "group"]]
         if waiting:
             texts.append(words.say("views.periods.waiting", periods=join_words(waiting)))
-    text = " ".join(texts)
+    text = " ".join(filter(None, [*texts, explain_mark(trend.table, " ".join(texts))]))
     return build_view(
         "trend-sentence",
         "sentence",

@@ -36,6 +36,20 @@ def write_ends(row: Any, release: Release) -> tuple[str, str]:
     return low.removesuffix(" %"), high
 
 
+def list_days(table: pd.DataFrame) -> str:
+    """Return the days of the earlier editions of which numbers stand in a release's rows; empty for none."""
+    return ", ".join(sorted(set(table["as_of"].dropna()))) if "as_of" in table else ""
+
+
+def explain_mark(table: pd.DataFrame, text: str | None = None) -> str:
+    """Say what the mark behind some numbers means; empty where none, or none in the text, has it."""
+    words, days = read_words(), list_days(table)
+    mark = words.say("release.as_of_mark")
+    if not days or (text is not None and mark not in text):
+        return ""
+    return words.say("release.held.marked", mark=mark, days=days)
+
+
 def explain_absence(release: Release) -> str:
     """Say in words why a view of a release holds nothing."""
     words = read_words()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from outcomes.disclosure import Release
+from outcomes.views.released_rows import explain_mark
 from outcomes.views.text import write_html
 from outcomes.views.view import View, build_view
 
@@ -42,6 +43,7 @@ def build_table_view(
     groups : sequence of str, optional
         For each row the heading of the block that it stands in.
     """
+    caption = " ".join(filter(None, [caption, explain_mark(released)]))
     fragment = render_table(cells, stub=stub, headings=headings, caption=caption, groups=groups)
     alt = f"{caption} {_read_aloud(cells, headings)}"
     table = released.drop(columns=["shown"], errors="ignore").reset_index(drop=True)

@@ -22,6 +22,7 @@ from outcomes.disclosure.backing import write_backing
 from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import read_words
+from outcomes.views.released_rows import list_days
 
 #: The only output of a view within a report: an id, to be looked up in the run folder.
 MEDIA_TYPE = "application/vnd.outcomes.view+json"
@@ -198,9 +199,8 @@ def build_figure_view(
     name: str, releases: tuple[Release, ...], png: bytes, alt: str, caption: str, table: pd.DataFrame
 ) -> View:
     """Build the view of a figure, the image within its HTML."""
-    days = sorted({day for release in releases for day in release.table["as_of"].dropna()})
-    if days:
-        held = read_words().say("release.held.figure", days=", ".join(days))
+    if days := list_days(table):
+        held = read_words().say("release.held.figure", days=days)
         alt, caption = (" ".join(filter(None, [text, held])) for text in (alt, caption))
     image = base64.b64encode(png).decode()
     fragment = (

@@ -18,7 +18,7 @@ from outcomes.result import Support
 #: Fates of rows that say something about their patients.
 _TELLING = frozenset({"shown", "few", "state", "held"})
 #: What tells one row of a quantity from the others of a page, beside the analysis.
-_PLACE = ("group", "versus", "level")
+_PLACE = ("group", "versus")
 #: What must be the same for a number to be the same.
 _NUMBERS = ("estimate", "conf_low", "conf_high", "p_value", "n", "n_versus", "state", "display")
 
@@ -44,8 +44,9 @@ class Cell:
         The second of two groups that are compared.
     marks : array of int or None
         Of what was recorded of each of `whole`, in their order; another one where anything was changed.
-    as_of : str
-        Day (ISO) of the edition that it was made for.
+    origin, as_of : str
+        The edition that it was made for, and the day (ISO) of it: an earlier one for a number that is held
+        back.
     row : mapping
         The released row.
     id : int
@@ -61,6 +62,7 @@ class Cell:
     counted: np.ndarray | None = field(repr=False)
     versus: np.ndarray | None = field(repr=False)
     marks: np.ndarray | None = field(repr=False)
+    origin: str
     as_of: str
     row: Mapping[str, Any] = field(repr=False)
     id: int = 0
@@ -167,5 +169,5 @@ def _join(sets: Iterable[np.ndarray]) -> np.ndarray:
 
 def is_compared(row: Mapping[str, Any], fate: str, members: Members, rules: Rules) -> bool:
     """Say whether a row says anything about patients."""
-    apart = rules.kind_of.get(str(row["statistic"])) in rules.ledger["apart"]
+    apart = row["statistic"] in rules.ledger["apart"]
     return fate in _TELLING and not apart and members.whole.size > 0

@@ -29,7 +29,8 @@ CREATE TABLE cells (
   id INTEGER PRIMARY KEY, edition TEXT NOT NULL REFERENCES editions(id), analysis TEXT NOT NULL,
   quantity TEXT NOT NULL, place TEXT NOT NULL, definition TEXT NOT NULL, whole INTEGER NOT NULL
   REFERENCES patient_sets(id), counted INTEGER REFERENCES patient_sets(id), versus INTEGER REFERENCES
-  patient_sets(id), marks INTEGER REFERENCES marks(id), as_of TEXT NOT NULL, row TEXT NOT NULL,
+  patient_sets(id), marks INTEGER REFERENCES marks(id), origin TEXT NOT NULL,
+  as_of TEXT NOT NULL, row TEXT NOT NULL,
   digest TEXT NOT NULL);
 CREATE INDEX cells_of_quantity ON cells (quantity);
 CREATE INDEX cells_of_edition ON cells (edition);

@@ -113,7 +113,7 @@ def build_cells(
         cells = build_row_cells(_describe(release, release.backing), roll, read_rules(release.k))
         for place, cell in cells.items():
             id = release.backing.earlier[place] if release.backing.earlier else 0
-            cell = earlier[id] if id else dataclasses.replace(cell, as_of=edition.made)
+            cell = earlier[id] if id else dataclasses.replace(cell, origin=edition.id, as_of=edition.made)
             found.setdefault((cell.place, cell.digest, cell.whole.tobytes()), cell)
     return sorted(found.values(), key=lambda cell: (cell.place, cell.digest, cell.whole.tobytes()))
 
@@ -163,6 +163,7 @@ def build_row_cells(about: About, roll: Roll, rules: Rules) -> dict[int, Cell]:
             counted=None if sets.counted is None else np.sort(numbers[sets.counted]),
             versus=None if sets.versus is None else np.sort(numbers[sets.versus]),
             marks=marks[sets.whole][order],
+            origin="",
             as_of="",
             row=row,
         )

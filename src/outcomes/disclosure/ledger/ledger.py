@@ -108,7 +108,7 @@ class Ledger:
     def count_cells(self) -> dict[str, tuple[int, int]]:
         """Return for each edition's id its numbers, and how many of them are those of an earlier one."""
         query = (
-            "SELECT editions.id, count(cells.id), coalesce(sum(cells.as_of != editions.made), 0) FROM "
+            "SELECT editions.id, count(cells.id), coalesce(sum(cells.origin != editions.id), 0) FROM "
             "editions LEFT JOIN cells ON cells.edition = editions.id GROUP BY editions.id"
         )
         return {id: (n, n_held) for id, n, n_held in self.connection.execute(query)}

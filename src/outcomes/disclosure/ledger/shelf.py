@@ -12,7 +12,8 @@ from outcomes.disclosure.ledger.patient_sets import keep_marks, keep_set, read_m
 
 _SETS = ("whole", "counted", "versus")
 _COLUMNS = (
-    "edition", "analysis", "quantity", "place", "definition", *_SETS, "marks", "as_of", "row", "digest",
+    "edition", "analysis", "quantity", "place", "definition", *_SETS, "marks", "origin", "as_of", "row",
+    "digest",
 )  # fmt: skip
 
 
@@ -36,7 +37,8 @@ def keep_cells(connection: sqlite3.Connection, edition: str, cells: Sequence[Cel
         connection.execute(
             query,
             (
-                edition, cell.analysis, cell.quantity, cell.place, cell.definition, *ids, marks, cell.as_of,
+                edition, cell.analysis, cell.quantity, cell.place, cell.definition, *ids, marks, cell.origin,
+                cell.as_of,
                 write_row(cell.row), cell.digest,
             ),
         )  # fmt: skip
@@ -66,7 +68,8 @@ def read_cells(
         Cell(
             analysis=row[2], quantity=row[3], place=row[4], definition=row[5], whole=sets[row[6]],
             counted=None if row[7] is None else sets[row[7]], versus=None if row[8] is None else sets[row[8]],
-            marks=None if row[9] is None else marks[row[9]], as_of=row[10], row=json.loads(row[11]),
+            marks=None if row[9] is None else marks[row[9]], origin=row[10], as_of=row[11],
+            row=json.loads(row[12]),
             id=row[0], edition=row[1],
         )
         for row in rows
