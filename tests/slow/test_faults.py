@@ -21,8 +21,11 @@ import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from outcomes.disclosure.ledger import open_ledger
 from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import list_manifests
+from outcomes.reports.editions import RECORD_NAME, approve_editions, find_place, list_released
+from outcomes.reports.editions.released_pages import find_newest_known, recover_editions
 from outcomes.reports.publication import publish, replace_file
 from outcomes.reports.series import read_history
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
@@ -430,6 +433,53 @@ def test_g28_a_reader_sees_the_old_or_the_new_page_whole(tmp_path):
     for reader in readers:
         reader.join()
     assert seen == {hash(content) for content in contents}
+
+
+#: Approves what waits in a process that is killed at the n-th write to the project.
+APPROVING = DRIVER.replace(
+    "ending = series_project.run(now=now)\nprint(ending.state,",
+    "from outcomes.reports.editions import approve_editions, find_waiting\nfrom pathlib import Path\n"
+    "private = Path('.outcomes').absolute()\n"
+    "waiting = find_waiting(private, ['whole'])\n"
+    "approve_editions(waiting, by='A. Reviewer', private=private, now=now)\nprint('approved',",
+)
+
+
+def test_g25_a_crash_between_the_ledger_and_the_folder_of_released_pages(project):
+    declare(project, MONTHLY.format(engine="fork") + 'audience = "stakeholder"\n')
+    show = (
+        "from outcomes import read_records, release, select_cohort, summarise_change, tabulate_change\n"
+        "change = release(summarise_change(select_cohort(read_records(source))), audience, k=k)"
+    )
+    write_notebook(project, show, "tabulate_change(change)")
+    assert run(now=BEFORE).state == "released"
+    private = project / ".outcomes"
+    text = APPROVING.format(tests=str(Path(__file__).parents[1]), now=BEFORE.isoformat())
+    shutil.copytree(project, project.parent / "before")
+    reached = set()
+    for at in range(1, 200):
+        told = subprocess.run(
+            [sys.executable, "-c", text, str(at)], capture_output=True, text=True, check=False
+        )
+        with open_ledger(private, newest_known=find_newest_known()) as ledger:
+            recover_editions(ledger)
+            (edition,) = ledger.list_editions()
+        reached.add(edition.state)
+        standing = list(list_released())
+        assert len(standing) == (edition.state == "released")
+        if edition.state == "made":
+            assert not [p for p in Path("reports/released").rglob("*") if p.is_file()], at
+            approve_editions([edition], by="A. Reviewer", private=private, now=BEFORE)
+        (page,) = list_released()
+        beside = {path.name for path in page.with_suffix("").iterdir()}
+        assert {"results.csv", "results.xlsx", RECORD_NAME} <= beside
+        assert page.read_bytes() == find_place(edition).read_bytes()
+        if told.returncode == 0:
+            break
+        for name in (".outcomes", "reports"):
+            shutil.rmtree(project / name)
+            shutil.copytree(project.parent / "before" / name, project / name)
+    assert reached == {"made", "released"} and 10 < at < 199
 
 
 def test_g26_both_engines_use_one_thread_for_linear_algebra(project):

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 import outcomes
-from outcomes.disclosure import Release
+from outcomes.disclosure import RELEASE_COLUMNS, Release
 from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
 from outcomes.facts import find_project
 from outcomes.records.lock import hold_lock
@@ -61,6 +63,7 @@ class Guard:
         """
         edition = dataclasses.replace(self.edition, page_sha256=hashlib.sha256(html).hexdigest())
         self.ledger.enter(edition, releases)
+        numbers = _list_numbers(releases)
         record = ReleaseRecord(
             page=Path(edition.page).name,
             page_sha256=edition.page_sha256,
@@ -74,14 +77,25 @@ class Guard:
             about=about,
             profile=edition.profile,
             k=edition.k,
-            n_numbers=sum(len(release.table) for release in releases),
-            n_withheld=sum(release.n_withheld for release in releases),
-            n_held=sum(int(release.table["as_of"].notna().sum()) for release in releases),
+            n_numbers=len(numbers),
+            n_withheld=int((numbers["fate"] == "withheld").sum()),
+            n_held=int((numbers["fate"] == "held").sum()),
             audit="passed",
             made_on=edition.made,
             outcomes=outcomes.__version__,
         )
         return {**exports, RECORD_NAME: encode_record(record)}
+
+
+def _list_numbers(releases: Sequence[Release]) -> pd.DataFrame:
+    """Return every row that the page shows once, with what became of it; several views may show the same."""
+    frames = [
+        release.table.assign(analysis=release.name, fate=list(release.backing.fates))
+        for release in releases
+        if release.backing is not None
+    ]
+    columns = ["analysis", *RELEASE_COLUMNS, "fate"]
+    return pd.concat(frames)[columns].drop_duplicates() if frames else pd.DataFrame(columns=columns)
 
 
 @contextmanager

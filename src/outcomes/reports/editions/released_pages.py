@@ -8,6 +8,7 @@ from pathlib import Path
 from outcomes.disclosure.ledger import Edition, Ledger
 from outcomes.facts import find_project
 from outcomes.reports.editions.record import ReleaseRecord, hash_file, list_records
+from outcomes.reports.publication import remove_drafts
 
 #: Where pages lie that may leave.
 RELEASED = Path("reports") / "released"
@@ -44,6 +45,8 @@ def recover_editions(ledger: Ledger) -> list[Edition]:
         Those that were about to be released: now ``released`` where the page stands, ``made`` where it does
         not, and then without any file of it in the folder.
     """
+    if (folder := find_project() / RELEASED).is_dir():
+        remove_drafts(folder)
     standing = {record.page_sha256 for record in list_released().values()}
     recovered = ledger.recover(lambda edition: edition.page_sha256 in standing)
     for edition in recovered:
