@@ -78,6 +78,8 @@ def test_a_page_waits_until_somebody_approves_it(project, capsys):
     assert ending.state == "released" and ending.waits
     (page,) = [path for path in list_pages() if path.endswith(".html") and "whole/" in path]
     assert not Path("reports/released").exists()
+    assert call("status") == 0
+    assert "wait for approval: 1" in capsys.readouterr().out
     assert call("approve") == 0
     told = capsys.readouterr().out
     assert "whole" in told and "2026-Q3" in told

@@ -211,8 +211,7 @@ def _tidy_up(
     if all(ending.state in _IDLE or ending.exit_code == _LOCKED for ending in endings):
         return
     with hold_lock(private, "index", _INDEX_WAIT_SECONDS):
-        guarded = any(series.audience != "team" for series in declared.values())
-        states = read_states(private) if guarded else {}
+        states = read_states(private)
         for out in {series.out for series in chosen}:
             of_folder = [series for series in declared.values() if series.out == out]
             write_site(out, of_folder, private, now, states)

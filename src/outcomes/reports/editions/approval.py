@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from outcomes.disclosure.ledger import Edition, Ledger, open_ledger
+from outcomes.disclosure.ledger.opening import open_as_it_is
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import find_project
 from outcomes.records.lock import hold_lock
@@ -37,9 +38,9 @@ def list_waiting(private: Path) -> list[Edition]:
 
 
 def read_states(private: Path) -> dict[str, str]:
-    """Return the state of every edition by the id of its run; none where the ledger is refused."""
+    """Return the state of every edition by the id of its run; none without a ledger that can be trusted."""
     try:
-        with open_ledger(private, newest_known=find_newest_known()) as ledger:
+        with open_as_it_is(private, find_newest_known()) as ledger:
             return {edition.id: edition.state for edition in ledger.list_editions()}
     except DisclosureError:
         return {}
