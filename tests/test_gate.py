@@ -274,6 +274,7 @@ def test_a_reviewed_exception_lifts_its_rule_for_these_values_and_this_year_only
             "sha256": fingerprint,
             "reason": "numbers of a study",
             "reviewer": "data protection officer",
+            "reviewed": str(dt.date.today()),
             "expires": str(dt.date.today() + dt.timedelta(days=300)),
             **changes,
         }

@@ -187,7 +187,8 @@ class Source:
     rekey : bool
         Whether patient ids are record numbers, replaced at the door by a keyed hash.
     privacy_profile : str
-        ``local`` (dates may be read, never leave) or ``safe_harbor`` (only days and years).
+        ``local`` (dates may be read, never leave), ``strict`` (the same, and refused where too few patients
+        share their traits) or ``safe_harbor`` (only days and years).
     max_refused_share : float
         Proportion of refused records above which nothing is made.
     extracted_on : str
@@ -250,7 +251,7 @@ class Source:
 
 _CHOICES = {
     "design": ("routine", "randomised"),
-    "privacy_profile": ("local", "safe_harbor"),
+    "privacy_profile": ("local", "strict", "safe_harbor"),
     "rows": ("episode", "assessment", "session", "event"),
     "patient": ("by id", "one per row"),
     "date_order": ("year-first", "day-first", "month-first"),

@@ -15,7 +15,14 @@ from outcomes.records.columns import build_part, to_day_number
 from outcomes.records.declaration import check_declaration
 from outcomes.records.episodes import link_parts
 from outcomes.records.files import TextTable, find_root, list_files, read_text_table
-from outcomes.records.gate import find_identifying, names_person, rekey_links, report_anonymity
+from outcomes.records.gate import (
+    ReviewedExceptions,
+    find_identifying,
+    keep_gate_record,
+    names_person,
+    rekey_links,
+    report_anonymity,
+)
 from outcomes.records.problems import Problems
 from outcomes.records.progress import Progress
 from outcomes.records.quarantine import find_values, keep_refused
@@ -73,7 +80,7 @@ def read_records(
         progress.say("reading files")
         texts = _read_texts(source, list_files(source, path), find_root(source, path))
         progress.say("looking for identifying values")
-        suspicions = _gate(source, texts)
+        suspicions = _gate(source, texts, private)
         progress.say("typing and repairing")
         problems = Problems()
         parts = [build_part(text, spec, source, problems) for spec, text in texts]
@@ -141,9 +148,15 @@ def _read_texts(
     return texts
 
 
-def _gate(source: Source, texts: Sequence[tuple[FileSpec, TextTable]]) -> list[Finding]:
+def _gate(source: Source, texts: Sequence[tuple[FileSpec, TextTable]], private: Path) -> list[Finding]:
     """Return what the gate only warns of; raise all of it where a mapped column may identify people."""
-    findings = [finding for spec, text in texts for finding in find_identifying(text, spec, source)]
+    exceptions = ReviewedExceptions(source)
+    findings = [
+        finding for spec, text in texts for finding in find_identifying(text, spec, source, exceptions)
+    ]
+    findings += exceptions.report()
+    if exceptions.entries or exceptions.refused:
+        keep_gate_record(exceptions, {text.file: text.sha256 for _, text in texts}, private)
     if any(finding.outcome == "refuse_file" for finding in findings):
         raise PrivacyError(
             f"{source.name} was not read: mapped columns may identify people. Leave them out of the source, "
