@@ -18,6 +18,7 @@ from outcomes.records.gate.identifiers import find_check
 #: Short plain numbers are scores, ages and counts; nothing is searched in them.
 _PLAIN_NUMBER = r"^\s*[+-]?\d{0,7}([.,]\d*)?\s*$"
 _DIGITS_ONLY = r"^\s*\d*\s*$"
+_FEW = 200  # distinct texts
 #: A match begins and ends where a longer word or number does not go on; of a weak one no part of a compound code.
 _LIMITS = {
     "strong": (r"(?<![0-9A-Za-z])(?<![0-9][-./])", r"(?![0-9A-Za-z])(?![-./][0-9])"),
@@ -69,9 +70,9 @@ def search_values(
     """
     odd = np.flatnonzero(~match_texts(texts, _PLAIN_NUMBER))
     candidates = fold_texts(texts.take(pa.array(odd)))
-    suspect = match_texts(candidates, _join_patterns())
+    suspect = _match(candidates, _join_patterns())
     if holds_dates:
-        suspect &= ~match_texts(candidates, _match_dates()) & ~match_texts(candidates, _DIGITS_ONLY)
+        suspect &= ~_match(candidates, _match_dates()) & ~_match(candidates, _DIGITS_ONLY)
     if not suspect.any():
         return []
     places = odd[suspect]
@@ -82,8 +83,6 @@ def search_values(
         weak = entry.facts["strength"] == "weak"
         if (entry.facts.get("dates") and holds_dates) or (weak and is_id and rekeyed):
             continue
-        if is_id and not entry.facts.get("ids", True):
-            continue
         hits = _search_entry(entry, suspects)
         if hits.any():
             certain = not (weak and is_id) or _confirms(entry.facts, header, column, suspects, hits)
@@ -91,9 +90,17 @@ def search_values(
     return _merge_rules(found)
 
 
+def _match(texts: pa.Array, pattern: str) -> np.ndarray:
+    """Return which texts a pattern matches: few by Python's engine, which keeps a pattern, many by RE2."""
+    if len(texts) > _FEW:
+        return match_texts(texts, pattern)
+    search = re.compile(pattern, re.ASCII).search
+    return np.array([search(text) is not None for text in texts.to_pylist()], dtype=bool)
+
+
 def _search_entry(entry: _Entry, texts: pa.Array) -> np.ndarray:
     """Return which texts hold a match of a pattern that passes its check."""
-    formed = match_texts(texts, entry.facts["pattern"])
+    formed = _match(texts, entry.facts["pattern"])
     hits = np.zeros(len(texts), dtype=bool)
     check = find_check(entry.facts["check"]) if "check" in entry.facts else None
     for place in np.flatnonzero(formed):
@@ -103,33 +110,33 @@ def _search_entry(entry: _Entry, texts: pa.Array) -> np.ndarray:
 
 
 def _confirms(facts: dict, header: str, column: pa.Array, suspects: pa.Array, hits: np.ndarray) -> bool:
-    """Return whether matches of a weak pattern among ids are more than ids that look so by chance."""
+    """Return whether matches of a weak pattern among ids are more than ids that look so by chance.
+
+    They are where they are exceptions - most ids are of other lengths, or have other kinds of signs at their
+    places, such as a letter where the match has a digit - or where too many ids of their length match.
+    """
     if any(word in header.casefold() for word in facts.get("context", ())):
         return True
     texts = column.to_pylist()
-    alike: dict[int, int] = {}
-    for text in suspects.filter(pa.array(hits)).to_pylist():
-        alike[len(text)] = alike.get(len(text), 0) + 1
-    return any(_stands_out(texts, size, count, suspects, hits) for size, count in alike.items())
+    mine = suspects.filter(pa.array(hits)).to_pylist()
+    same = {size: [text for text in texts if len(text) == size] for size in {len(text) for text in mine}}
+    for size, others in same.items():
+        found = [text for text in mine if len(text) == size]
+        if len(others) * 2 < len(texts) or _stand_out(found, others):
+            return True
+        usual = facts.get("usual")
+        share = len(found) / len(others)
+        if share > usual if usual else exceeds_chance(len(found), len(others), read_facts("gate")["chance_share"]):
+            return True
+    return False
 
 
-def _stands_out(texts: list[str], size: int, count: int, suspects: pa.Array, hits: np.ndarray) -> bool:
-    """Return whether matches of one length are exceptions in a column, or more than chance explains.
-
-    They are exceptions where most ids are of other lengths, or where a sign stands at a place at which ids of
-    that length have another kind of sign: a plain number among ids that begin with a letter.
-    """
-    same = [text for text in texts if len(text) == size]
-    if len(same) * 2 < len(texts):
-        return True
+def _stand_out(found: list[str], same: list[str]) -> bool:
+    """Return whether a match has a sign where ids of its length have another kind: a digit in place of a letter."""
     kinds = _sort_signs(same)
-    mine = _sort_signs([text for text in suspects.filter(pa.array(hits)).to_pylist() if len(text) == size])
     usual = np.stack([(kinds == kind).mean(axis=0) for kind in range(3)])
-    share = np.take_along_axis(usual, mine, axis=0)
-    facts = read_facts("gate")
-    if (share.min(axis=1, initial=1.0) < facts["usual_share"]).any():
-        return True
-    return exceeds_chance(count, len(same), facts["chance_share"])
+    share = np.take_along_axis(usual, _sort_signs(found), axis=0)
+    return bool((share < read_facts("gate")["usual_share"]).any())
 
 
 def _sort_signs(texts: list[str]) -> np.ndarray:

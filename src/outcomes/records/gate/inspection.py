@@ -18,7 +18,7 @@ from outcomes.records.gate.folding import fold_text
 from outcomes.records.gate.gated_column import GatedColumn, list_gated_columns
 from outcomes.records.gate.identifiers import is_taiwan_number
 from outcomes.records.gate.open_texts import find_open, judge_texts
-from outcomes.records.gate.person_names import find_known_names, find_person_names, is_han_name
+from outcomes.records.gate.person_names import find_known_names, find_person_names, has_title, is_han_name
 from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions, fingerprint_values
 
 _WITHHELD = "(its header is withheld)"
@@ -56,7 +56,7 @@ def _report(
     column: GatedColumn, rule: ValueRule, file: str, exceptions: ReviewedExceptions, source: Source
 ) -> Finding:
     count, lines = column.count(rule.hits)
-    shown = _WITHHELD if mark_identifying([column.header]).any() else column.header
+    shown = _WITHHELD if _is_value(column.header) else column.header
     place = (file, lines, shown, max(count, 1))
     if not rule.certain:
         what = f"{rule.what}; no more than chance explains"
@@ -107,10 +107,18 @@ def _judge_header(column: GatedColumn, source: Source) -> list[ValueRule]:
     if named is not None and not (named.rekeyed and source.rekey and column.kind == "id"):
         what = f"the header says {named.what}" if not named.rekeyed else f"{named.what}, by its header"
         rules.append(ValueRule(named.rule, what, everything, True))
-    if mark_identifying([column.header]).any():
+    if _is_value(column.header):
         what = "the header itself may identify a person"
         rules.append(ValueRule("PHI_COLUMN_NAME", what, everything, True))
     return rules
+
+
+def _is_value(header: str) -> bool:
+    return has_title(header) or any(rule.certain for rule in _search_alone([header]))
+
+
+def _search_alone(texts: Sequence[str]) -> list[ValueRule]:
+    return search_values(pa.array(texts, pa.string()), "", is_id=False, holds_dates=True, rekeyed=False)
 
 
 def mark_identifying(texts: Sequence[str], *, one_column: bool = False) -> np.ndarray:
@@ -134,7 +142,7 @@ def mark_identifying(texts: Sequence[str], *, one_column: bool = False) -> np.nd
     """
     texts = list(texts)
     marked = find_known_names(texts, full=True)
-    for rule in search_values(pa.array(texts, pa.string()), "", is_id=False, holds_dates=True, rekeyed=False):
+    for rule in _search_alone(texts):
         marked |= rule.hits
     if one_column:
         facts = read_facts("gate")["names"]

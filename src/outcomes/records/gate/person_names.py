@@ -34,6 +34,7 @@ class _Facts(NamedTuple):
     not_in_names: frozenset[str]
     given: frozenset[str]
     latin_family: frozenset[str]
+    places: frozenset[str]
 
 
 @cache
@@ -48,6 +49,7 @@ def _read_names() -> _Facts:
         frozenset(facts["not_in_names"]),
         frozenset(map(_simplify, facts["given_names"])),
         frozenset(map(_simplify, facts["latin_family_names"])),
+        frozenset(facts["place_words"]),
     )
 
 
@@ -111,8 +113,10 @@ def _is_known_in_latin(text: str, full: bool) -> bool:
         return not full and not coded and (given[0] or family[0])
     if len(words) > _MOST_WORDS:
         return False
-    both = any(given) and any(f and not g for f, g in zip(family, given, strict=True))
-    return both if full else any(given) or all(family)
+    if full:
+        placed = any(_simplify(word) in names.places for word in words)
+        return any(given) and not placed and bool(_LATIN_SHAPE.fullmatch(text))
+    return any(given) or all(family)
 
 
 def has_title(text: str) -> bool:
