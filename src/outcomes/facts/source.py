@@ -217,9 +217,10 @@ class Source:
     privacy_exceptions : str
         File of reviewed exceptions beside the source TOML.
     quasi_identifiers : tuple of str
-        Columns counted by the k report.
+        Columns of the episodes by which the k report counts who is alike; ``start_year`` is the year of
+        ``start_date``.
     k_min : int
-        Number of patients below which the k report warns.
+        Number of patients below which the k report warns; 0 asks for no warning.
     folder : Path or None
         Where its files lie unless the caller says otherwise.
     """
@@ -244,7 +245,7 @@ class Source:
     period: str = ""
     clinic: str = ""
     privacy_exceptions: str | None = None
-    quasi_identifiers: tuple[str, ...] = ("age_band", "sex", "site", "therapy")
+    quasi_identifiers: tuple[str, ...] = ("age_band", "sex", "site", "therapy", "start_year")
     k_min: int = 11
     folder: Path | None = None
 

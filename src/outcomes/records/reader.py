@@ -19,6 +19,7 @@ from outcomes.records.gate import (
     ReviewedExceptions,
     find_identifying,
     keep_gate_record,
+    measure_anonymity,
     names_person,
     rekey_links,
     report_anonymity,
@@ -65,7 +66,8 @@ def read_records(
     FactsError
         When the source TOML names columns, codes, instruments or time points that do not exist.
     PrivacyError
-        When a mapped column may identify people.
+        When a mapped column may identify people, or too few patients share their traits for the source's
+        privacy profile.
     RecordsError
         When a file cannot be read or its structure is wrong; all problems of all files are listed.
     RefusedShareError
@@ -97,9 +99,8 @@ def read_records(
             f"{source.name} was not read: {len(problems.blocking)} things to solve first.",
             _order_findings(problems.findings),
         )
-    report = report_anonymity(
-        tables["episodes"], source, problems.places[0].file if problems.places else None
-    )
+    alike = measure_anonymity(tables["episodes"], tables["assessments"], source)
+    report = report_anonymity(alike, source, problems.places[0].file if problems.places else None)
     problems.findings.extend([report] if report else [])
     refused = problems.tabulate_refusals()
     n_read = sum(len(place.lines) for place in problems.places)
