@@ -114,12 +114,20 @@ SITES += "|Cabinet du Parc|大安診所|林口院區|高雄院區|江南店|仁�
 def list_identifying_columns() -> list[LabelledColumn]:
     """Return every labelled column that must be refused."""
     draw = random.Random(SEED)
-    return [*_list_headers(), *_list_numbers(draw), *_list_contacts(draw), *_list_names(draw), *_list_rest(draw)]
+    return [
+        *_list_headers(),
+        *_list_numbers(draw),
+        *_list_contacts(draw),
+        *_list_names(draw),
+        *_list_rest(draw),
+    ]
 
 
 def list_headers(table: str) -> list[str]:
     """Return the entries of one of the tables of headers."""
-    return [entry.strip() for line in table.strip().splitlines() for entry in line.split("|") if entry.strip()]
+    return [
+        entry.strip() for line in table.strip().splitlines() for entry in line.split("|") if entry.strip()
+    ]
 
 
 def _list_headers() -> Iterator[LabelledColumn]:
@@ -132,7 +140,11 @@ def make_number(draw: random.Random, form: str, check: Callable[[str], bool] | N
     """Return a text of a form (9 a digit, A a letter, other signs themselves) that passes a check."""
     while True:
         text = "".join(
-            str(draw.randrange(10)) if sign == "9" else draw.choice("ABCDEFGHJKLMNPRSTUVWXYZ") if sign == "A" else sign
+            str(draw.randrange(10))
+            if sign == "9"
+            else draw.choice("ABCDEFGHJKLMNPRSTUVWXYZ")
+            if sign == "A"
+            else sign
             for sign in form
         )
         if check is None or check(text):
@@ -146,7 +158,9 @@ def make_taiwan_number(draw: random.Random, second: str) -> str:
     value = str(letters.index(first) + 10)
     mark_value = mark if mark.isdigit() else str((letters.index(mark) + 10) % 10)
     body = f"{draw.randrange(10**7):07d}"
-    total = sum(int(d) * w for d, w in zip(value + mark_value + body, (1, 9, 8, 7, 6, 5, 4, 3, 2, 1), strict=True))
+    total = sum(
+        int(d) * w for d, w in zip(value + mark_value + body, (1, 9, 8, 7, 6, 5, 4, 3, 2, 1), strict=True)
+    )
     return f"{first}{mark}{body}{-total % 10}"
 
 
@@ -210,7 +224,9 @@ def make_hong_kong_number(draw: random.Random) -> str:
 
 
 def make_vehicle_number(draw: random.Random) -> str:
-    values = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", [*range(1, 9), *range(1, 6), 7, 9, *range(2, 10)], strict=True))
+    values = dict(
+        zip("ABCDEFGHJKLMNPRSTUVWXYZ", [*range(1, 9), *range(1, 6), 7, 9, *range(2, 10)], strict=True)
+    )
     weights = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
     body = make_number(draw, "1AAA99AA0AA999999")
     total = sum((int(s) if s.isdigit() else values[s]) * w for s, w in zip(body, weights, strict=True))
@@ -285,13 +301,24 @@ def _list_contacts(draw: random.Random) -> Iterator[LabelledColumn]:
     words = ["a.chen", "t_wood", "olga+pt", "müller", "王小明", "P.Wright"]
     hosts = ["example.org", "mail.example.com", "klinik.example.de", "例え.jp"]
     mails = [f"{word}@{host}" for word in words for host in hosts]
-    mails += ["Wood <t.wood@example.org>", "t.wood＠example.org", "t.wood [at] example.org", "A; b@example.org; C"]
+    mails += [
+        "Wood <t.wood@example.org>",
+        "t.wood＠example.org",
+        "t.wood [at] example.org",
+        "A; b@example.org; C",
+    ]
     yield from _plant("e-mail", draw, mails)
     for region, form in PHONE_FORMS:
         yield from _plant(f"phone: {region}", draw, [make_phone(draw, region, form)] * 4)
         yield from _plant("phone: with country code", draw, [make_phone(draw, region, form, True)])
-    yield from _plant("phone: within a text", draw, ["tel 0912-345-678", "call +44 20 7946 0958 after 5", "手機0912345678"])
-    yield from _plant("phone: other digits", draw, ["０９１２－３４５－６７８", "٠٩١٢-٣٤٥-٦٧٨", "〇九一二三四五六七八", "090ー1234ー5678"])
+    yield from _plant(
+        "phone: within a text", draw, ["tel 0912-345-678", "call +44 20 7946 0958 after 5", "手機0912345678"]
+    )
+    yield from _plant(
+        "phone: other digits",
+        draw,
+        ["０９１２－３４５－６７８", "٠٩١٢-٣٤٥-٦٧٨", "〇九一二三四五六七八", "090ー1234ー5678"],
+    )
 
 
 def _list_names(draw: random.Random) -> Iterator[LabelledColumn]:
@@ -306,10 +333,16 @@ def _list_names(draw: random.Random) -> Iterator[LabelledColumn]:
         "given alone": lambda: draw.choice(GIVEN),
         "family alone": lambda: draw.choice(FAMILY),
         "dotted": lambda: "{}.{}".format(*latin()).lower(),
-        "Chinese, traditional": lambda: draw.choice(HAN_FAMILY) + "".join(draw.sample(HAN_GIVEN, draw.choice([1, 2, 2, 2]))),
-        "Chinese, simplified": lambda: draw.choice(HANS_FAMILY) + "".join(draw.sample(HANS_GIVEN, draw.choice([1, 2]))),
+        "Chinese, traditional": lambda: (
+            draw.choice(HAN_FAMILY) + "".join(draw.sample(HAN_GIVEN, draw.choice([1, 2, 2, 2])))
+        ),
+        "Chinese, simplified": lambda: (
+            draw.choice(HANS_FAMILY) + "".join(draw.sample(HANS_GIVEN, draw.choice([1, 2])))
+        ),
         "Japanese": lambda: draw.choice(JAPANESE) + draw.choice(["", " "]) + draw.choice(JAPANESE_GIVEN),
-        "kana": lambda: draw.choice(["ヤマダ", "スズキ", "タナカ"]) + " " + draw.choice(["ハナコ", "タロウ", "ユミ"]),
+        "kana": lambda: (
+            draw.choice(["ヤマダ", "スズキ", "タナカ"]) + " " + draw.choice(["ハナコ", "タロウ", "ユミ"])
+        ),
     }
     for order, make in orders.items():
         for name in ("therapist", "patient_id"):
@@ -317,7 +350,9 @@ def _list_names(draw: random.Random) -> Iterator[LabelledColumn]:
                 yield LabelledColumn(f"name: {order}", "who", name, [make() for _ in range(size)])
     for order in ("given family", "family, given", "Chinese, traditional", "Japanese"):
         for _ in range(2):
-            yield LabelledColumn(f"name: {order}, as sites", "site", "site", [orders[order]() for _ in range(8)])
+            yield LabelledColumn(
+                f"name: {order}, as sites", "site", "site", [orders[order]() for _ in range(8)]
+            )
     titled = [
         "Dr Lee", "Dr. Okafor", "Dr.Lee", "Mrs Wood", "Mr. Evans", "Ms Iyer", "Prof. Müller", "seen by Dr Lee", "Jane Wood DPT",
         "Herr Vogelsang", "Frau Meier", "Sra. Ibáñez", "Sr. García", "Mme Lefèvre", "Monsieur Dupont", "M. Paul Dupont",
@@ -327,10 +362,39 @@ def _list_names(draw: random.Random) -> Iterator[LabelledColumn]:
 
 
 def _list_rest(draw: random.Random) -> Iterator[LabelledColumn]:
-    links = ["https://records.example.org/p/1", "www.example.org", "example.org/p/1", "10.0.7.21", "2001:db8::7:1", "00:1a:2b:3c:4d:5e"]
-    yield from _plant("link or device", draw, [*links, "001a.2b3c.4d5e", "(01)04012345678901", "1EG4-TE5-MK73", "AB 12 34 56 C"])
-    dates = ["1971-05-02", "02/05/1971", "2.5.1971", "2026年1月5日", "民國60年5月2日", "060/05/02", "115/03/04", "昭和46年5月2日"]
-    dates += ["5 Jan 2026", "Jan 5, 2026", "5. Januar 2026", "5 janvier 2026", "5 de enero de 2026", "S46.5.2", "19710502", "seen 2026-01-05"]
+    links = [
+        "https://records.example.org/p/1",
+        "www.example.org",
+        "example.org/p/1",
+        "10.0.7.21",
+        "2001:db8::7:1",
+        "00:1a:2b:3c:4d:5e",
+    ]
+    yield from _plant(
+        "link or device",
+        draw,
+        [*links, "001a.2b3c.4d5e", "(01)04012345678901", "1EG4-TE5-MK73", "AB 12 34 56 C"],
+    )
+    dates = [
+        "1971-05-02",
+        "02/05/1971",
+        "2.5.1971",
+        "2026年1月5日",
+        "民國60年5月2日",
+        "060/05/02",
+        "115/03/04",
+        "昭和46年5月2日",
+    ]
+    dates += [
+        "5 Jan 2026",
+        "Jan 5, 2026",
+        "5. Januar 2026",
+        "5 janvier 2026",
+        "5 de enero de 2026",
+        "S46.5.2",
+        "19710502",
+        "seen 2026-01-05",
+    ]
     yield from _plant("date", draw, dates)
     places = [
         "SW1A 1AA", "25.0330, 121.5654", "25°02'N 121°33'E", "台北市大安區和平東路一段", "和平東路一段12號", "12 Long Lane", "10115-1234",
@@ -344,14 +408,25 @@ def _list_rest(draw: random.Random) -> Iterator[LabelledColumn]:
     yield from _plant("labelled", draw, ["MRN 123456", "病歷號:1234567", "passport X1234567", "車牌ABC-1234"])
     sentences = [f"felt better after walking {n} minutes with a friend" for n in range(60)]
     yield LabelledColumn("free text", "what", "site", sentences)
-    yield LabelledColumn("free text", "what", "therapist", [f"{text} and so on, for long" for text in sentences])
+    yield LabelledColumn(
+        "free text", "what", "therapist", [f"{text} and so on, for long" for text in sentences]
+    )
 
 
 def list_harmless_columns() -> list[LabelledColumn]:
     """Return every labelled column that must pass."""
     draw = random.Random(SEED + 1)
-    columns = [LabelledColumn("header", header, "site", ["A", "B", "C", "A"]) for header in list_headers(HARMLESS_HEADERS)]
-    return [*columns, *_list_study_ids(draw), *_list_codes(draw), *_list_numbers_of_scores(draw), *_list_declared_dates(draw)]
+    columns = [
+        LabelledColumn("header", header, "site", ["A", "B", "C", "A"])
+        for header in list_headers(HARMLESS_HEADERS)
+    ]
+    return [
+        *columns,
+        *_list_study_ids(draw),
+        *_list_codes(draw),
+        *_list_numbers_of_scores(draw),
+        *_list_declared_dates(draw),
+    ]
 
 
 def _list_study_ids(draw: random.Random) -> Iterator[LabelledColumn]:
@@ -365,6 +440,7 @@ def _list_study_ids(draw: random.Random) -> Iterator[LabelledColumn]:
         "accession with letters": lambda n: f"ACC2026{n:07d}",
         "zero-padded": lambda n: f"{n:08d}",
         "zero-padded, ten": lambda n: f"{n:010d}",
+        "year and number, ten": lambda n: f"2026{n:06d}",
         "ten random digits": lambda n: str(draw.randrange(10**9, 10**10)),
         "nine random digits": lambda n: str(draw.randrange(10**8, 10**9)),
         "eleven random digits": lambda n: str(draw.randrange(2 * 10**10, 10**11)),
@@ -379,8 +455,10 @@ def _list_study_ids(draw: random.Random) -> Iterator[LabelledColumn]:
         "year and number": lambda n: f"R{n % 5 + 2020}/{n:04d}",
     }
     for scheme, make in schemes.items():
-        for size in (8, 60, 400, 2000):
-            yield LabelledColumn(f"id: {scheme}", "patient_id", "patient_id", [make(n) for n in range(1, size + 1)])
+        for size in (8, 60, 400):
+            yield LabelledColumn(
+                f"id: {scheme}", "patient_id", "patient_id", [make(n) for n in range(1, size + 1)]
+            )
 
 
 def _list_codes(draw: random.Random) -> Iterator[LabelledColumn]:
@@ -436,7 +514,9 @@ def _list_declared_dates(draw: random.Random) -> Iterator[LabelledColumn]:
         "digits": lambda y, m, d: f"{y}{m:02d}{d:02d}",
         "digits of a stamp": lambda y, m, d: f"{y}{m:02d}{d:02d}083000",
         "serial": lambda y, m, d: str(44000 + 30 * m + d),
-        "month in words": lambda y, m, d: f"{d} {('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul')[m % 7]} {y}",
+        "month in words": lambda y, m, d: (
+            f"{d} {('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul')[m % 7]} {y}"
+        ),
     }
     for form, write in forms.items():
         for _ in range(3):

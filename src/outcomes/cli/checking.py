@@ -201,7 +201,9 @@ def _print_anonymity(anonymity: Mapping[str, Any] | None) -> None:
     if anonymity is None:
         return
     say("")
-    print_table(anonymity["figures"], ["what", "value"], title=f"Who is alike by {', '.join(anonymity['traits'])}")
+    print_table(
+        anonymity["figures"], ["what", "value"], title=f"Who is alike by {', '.join(anonymity['traits'])}"
+    )
     if anonymity["advice"]:
         say(f"Patients in groups below {anonymity['k_min']} would be, of traits that are merged or left out")
         say(*(f"  {entry['left']}: {entry['what']}" for entry in anonymity["advice"][:_SHOWN_ADVICE]))

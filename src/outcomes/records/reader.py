@@ -19,6 +19,7 @@ from outcomes.records.gate import (
     ReviewedExceptions,
     find_identifying,
     keep_gate_record,
+    mark_identifying,
     measure_anonymity,
     names_person,
     rekey_links,
@@ -139,7 +140,14 @@ def _read_texts(
     texts, errors = [], []
     for spec, path in files:
         try:
-            texts.append((spec, read_text_table(path, spec, root=root, check_name=names_person)))
+            texts.append(
+                (
+                    spec,
+                    read_text_table(
+                        path, spec, root=root, check_name=names_person, mark_texts=mark_identifying
+                    ),
+                )
+            )
         except (RecordsError, PrivacyError) as error:
             errors.append(error)
     if errors:

@@ -72,9 +72,7 @@ class Anonymity:
         return pd.DataFrame(rows, columns=["what", "value"])
 
 
-def measure_anonymity(
-    episodes: pd.DataFrame, assessments: pd.DataFrame, source: Source
-) -> Anonymity | None:
+def measure_anonymity(episodes: pd.DataFrame, assessments: pd.DataFrame, source: Source) -> Anonymity | None:
     """Count how many patients share their traits.
 
     A patient with several episodes counts with the most telling of them. A missing value is a value.
@@ -117,7 +115,9 @@ def measure_anonymity(
     )
 
 
-def _measure_diversity(group: np.ndarray, patient: np.ndarray, told: np.ndarray | None) -> dict[str, int | None]:
+def _measure_diversity(
+    group: np.ndarray, patient: np.ndarray, told: np.ndarray | None
+) -> dict[str, int | None]:
     """Count the outcome categories of groups of two or more patients with a known outcome."""
     if told is None or not (told >= 0).any():
         return {"n_alike_outcome": None, "least_diversity": None}
@@ -151,7 +151,9 @@ def _advise(traits: Sequence[Trait], patient: np.ndarray, k_min: int) -> tuple[d
     return tuple(sorted(found, key=lambda entry: entry["left"]))
 
 
-def _merge_step_by_step(traits: list[Trait], patient: np.ndarray, k_min: int, count_small) -> list[dict[str, Any]]:
+def _merge_step_by_step(
+    traits: list[Trait], patient: np.ndarray, k_min: int, count_small
+) -> list[dict[str, Any]]:
     """Merge the trait that helps most, again and again, while it helps."""
     done: dict[str, str] = {}
     left = count_small(traits)
@@ -204,7 +206,9 @@ def report_anonymity(found: Anonymity | None, source: Source, file: str | None) 
         f"average risk {found.average_risk:.1%}{strict}"
     )
     best = f"; {found.advice[0]['what']} would leave {found.advice[0]['left']}" if found.advice else ""
-    remedy = f"these records stay personal data; {found.n_small} patients are in groups below {found.k_min}{best}"
+    remedy = (
+        f"these records stay personal data; {found.n_small} patients are in groups below {found.k_min}{best}"
+    )
     outcome = "refuse_file" if strict else "accept_with_warning"
     finding = Finding("K_ANONYMITY", outcome, what, file, remedy=remedy)
     if strict:
@@ -225,4 +229,8 @@ def _breaks_profile(found: Anonymity, source: Source) -> str:
         return ""
     share = found.below[limits["small"]] / found.n_patients
     most = limits["most_in_small"]
-    return f"; this profile refuses more than {most:.0%} in groups below {limits['small']}" if share > most else ""
+    return (
+        f"; this profile refuses more than {most:.0%} in groups below {limits['small']}"
+        if share > most
+        else ""
+    )

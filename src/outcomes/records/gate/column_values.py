@@ -126,7 +126,11 @@ def _confirms(facts: dict, header: str, column: pa.Array, suspects: pa.Array, hi
             return True
         usual = facts.get("usual")
         share = len(found) / len(others)
-        if share > usual if usual else exceeds_chance(len(found), len(others), read_facts("gate")["chance_share"]):
+        if (
+            share > usual
+            if usual
+            else exceeds_chance(len(found), len(others), read_facts("gate")["chance_share"])
+        ):
             return True
     return False
 

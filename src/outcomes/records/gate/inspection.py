@@ -22,7 +22,9 @@ from outcomes.records.gate.person_names import find_known_names, find_person_nam
 from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions, fingerprint_values
 
 _WITHHELD = "(its header is withheld)"
-_BAND = re.compile(r"(\d{1,3}) ?(?:-|to|bis|~|a|à) ?(\d{1,3})|(\d{1,3}) ?\+|(?:>=?|≥|over) ?(\d{1,3})|(\d{1,3})")
+_BAND = re.compile(
+    r"(\d{1,3}) ?(?:-|to|bis|~|a|à) ?(\d{1,3})|(\d{1,3}) ?\+|(?:>=?|≥|over) ?(\d{1,3})|(\d{1,3})"
+)
 
 
 def find_identifying(
@@ -72,7 +74,9 @@ def _report(
         f'{exceptions.file}, named in the source: privacy_exceptions = "{exceptions.file}"'
     )
     if rule.rule == "PHI_AGE_OVER_89":
-        remedy = 'map bands to age_band, the oldest being "90+", or add to [[file]]: top_code = { age_years = 89 }'
+        remedy = (
+            'map bands to age_band, the oldest being "90+", or add to [[file]]: top_code = { age_years = 89 }'
+        )
     if rule.what.startswith("a record number"):
         remedy = "add to the source: rekey = true"
     return Finding(rule.rule, "refuse_file", f"{rule.what}{verdict.why}", *place, remedy)
@@ -180,7 +184,9 @@ def _search_old_bands(column: GatedColumn, spec: FileSpec, source: Source) -> li
     for place in np.flatnonzero(hits):
         text = fold_text(column.texts[int(place)].as_py()).strip()
         band = _BAND.match(text)
-        low, _, over, above, exact = (int(part) if part else None for part in (band.groups() if band else [None] * 5))
+        low, _, over, above, exact = (
+            int(part) if part else None for part in (band.groups() if band else [None] * 5)
+        )
         first = low or exact or 0
         hits[place] = text not in missing and (first > oldest or max(over or 0, above or 0) > oldest + 1)
     return [ValueRule("PHI_AGE_OVER_89", "ages over 89", hits, True)] if hits.any() else []

@@ -69,7 +69,9 @@ def find_person_names(texts: Sequence[str]) -> np.ndarray:
 
 
 def _looks_like_name(text: str) -> bool:
-    return _is_known_name(text, False) or bool(_LATIN_SHAPE.fullmatch(text)) or bool(_KANA_PAIR.fullmatch(text))
+    return (
+        _is_known_name(text, False) or bool(_LATIN_SHAPE.fullmatch(text)) or bool(_KANA_PAIR.fullmatch(text))
+    )
 
 
 def find_known_names(texts: Sequence[str], *, full: bool = False) -> np.ndarray:

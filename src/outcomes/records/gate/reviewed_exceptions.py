@@ -106,7 +106,10 @@ class ReviewedExceptions:
     def list_states(self) -> list[tuple[ReviewedException, str]]:
         """Return each exception with what it came to, in words."""
         return [
-            (entry, self._states.get(number) or entry.find_fault(self.today) or "not needed: no column trips it")
+            (
+                entry,
+                self._states.get(number) or entry.find_fault(self.today) or "not needed: no column trips it",
+            )
             for number, entry in enumerate(self.entries)
         ]
 

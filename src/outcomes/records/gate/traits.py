@@ -133,7 +133,9 @@ def _widen(trait: Trait) -> tuple[str, Trait] | None:
     lows = [-1 if match is None else int(match[1]) for match in matches]
     steps = np.diff(sorted({low for low in lows if low >= 0}))
     width = 2 * int(steps.min())
-    wide = [f"{low // width * width}-{low // width * width + width - 1}" if low >= 0 else None for low in lows]
+    wide = [
+        f"{low // width * width}-{low // width * width + width - 1}" if low >= 0 else None for low in lows
+    ]
     if len({band for band in wide if band is not None}) < 2:
         return None
     codes, labels = _encode(np.array(wide, dtype=object))
