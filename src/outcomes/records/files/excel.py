@@ -17,8 +17,8 @@ from outcomes.facts import FileSpec, read_facts
 from outcomes.records.files.cells import RawColumns
 from outcomes.records.files.csv_layout import check_header_place, is_total, list_header_lines, refuse_total
 from outcomes.records.files.findings import FileFindings
-from outcomes.records.files.hidden_content import check_hidden_content
 from outcomes.records.files.headers import check_width, join_header_rows, match_headers, name_headers
+from outcomes.records.files.hidden_content import check_hidden_content
 from outcomes.records.files.text_table import Refusal
 from outcomes.records.files.workbook import (
     Sheet,

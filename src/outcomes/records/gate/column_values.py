@@ -19,7 +19,7 @@ from outcomes.records.gate.identifiers import find_check
 _PLAIN_NUMBER = r"^\s*[+-]?\d{0,7}([.,]\d*)?\s*$"
 _DIGITS_ONLY = r"^\s*\d*\s*$"
 _FEW = 200  # distinct texts
-#: A match begins and ends where a longer word or number does not go on; of a weak one no part of a compound code.
+#: A match begins and ends where no word or number goes on; a weak one is no part of a compound code either.
 _LIMITS = {
     "strong": (r"(?<![0-9A-Za-z])(?<![0-9][-./])", r"(?![0-9A-Za-z])(?![-./][0-9])"),
     "weak": (r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-./_:])", r"(?![0-9A-Za-z])(?![-./_:][0-9A-Za-z])"),
@@ -136,7 +136,7 @@ def _confirms(facts: dict, header: str, column: pa.Array, suspects: pa.Array, hi
 
 
 def _stand_out(found: list[str], same: list[str]) -> bool:
-    """Return whether a match has a sign where ids of its length have another kind: a digit in place of a letter."""
+    """Return whether a match has a sign where ids of its length have another kind, as a digit for a letter."""
     kinds = _sort_signs(same)
     usual = np.stack([(kinds == kind).mean(axis=0) for kind in range(3)])
     share = np.take_along_axis(usual, _sort_signs(found), axis=0)

@@ -11,8 +11,9 @@ from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions
 from outcomes.records.private_files import open_private_folder, spell_safely, write_private_file
 
 _LEAD = """\
-# Columns of {source} that the gate refused on {day}. Whoever has looked at the values themselves, and can vouch that they
-# identify nobody, completes an entry and moves it to {file}. It is void as soon as the values change.
+# Columns of {source} that the gate refused on {day}. Whoever has looked at the values themselves, and can
+# vouch that they identify nobody, completes an entry and moves it to {file}. It is void as soon as the values
+# change.
 """
 
 

@@ -68,7 +68,7 @@ def is_vehicle_number(text: str) -> bool:
 
 
 def is_hong_kong_number(text: str) -> bool:
-    """Return whether a text is a number of Hong Kong's identity cards: letters, six digits, check in brackets.
+    """Return whether a text is a number of Hong Kong's identity cards, its check in brackets.
 
     Examples
     --------
@@ -84,7 +84,8 @@ def is_hong_kong_number(text: str) -> bool:
 def is_german_insurance_number(text: str) -> bool:
     """Return whether a text is a health insurance number of Germany (KVNR): a letter, eight digits, a check.
 
-    Digits are added across, every second one doubled (Anlage 1 zu den Richtlinien nach Paragraph 290 SGB V).
+    The letter counts as two digits, and every second digit is doubled and added across (number under
+    paragraph 290 SGB V).
 
     Examples
     --------

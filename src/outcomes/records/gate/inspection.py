@@ -163,7 +163,8 @@ def _search_full_dates(column: GatedColumn, spec: FileSpec, source: Source) -> l
     hits = (days > np.iinfo(np.int32).min) | np.logical_or.reduce(
         list(rules.values()) or [np.zeros(len(texts), bool)]
     )
-    what = f"full dates, which this privacy profile ({source.privacy_profile}) forbids; record days after time zero"
+    profile = source.privacy_profile
+    what = f"full dates, which this privacy profile ({profile}) forbids; record days after time zero"
     return [ValueRule("PHI_FULL_DATE", what, hits, True)] if hits.any() else []
 
 

@@ -95,7 +95,7 @@ def _search_free_text(column: GatedColumn, open_: np.ndarray, strange: pa.Array)
 
 
 def _search_names(column: GatedColumn, open_: np.ndarray, strange: pa.Array) -> list[ValueRule]:
-    """Search names: one with a title anywhere, one frequent name among persons, many that look so elsewhere."""
+    """Search names: any with a title, a frequent one among persons, many that look so elsewhere."""
     facts = read_facts("gate")["names"]
     possible = np.flatnonzero(match_texts(strange, _MAY_BE_NAME))
     texts = strange.take(pa.array(possible)).to_pylist()

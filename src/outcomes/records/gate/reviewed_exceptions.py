@@ -18,7 +18,7 @@ _USUAL_FILE = "privacy-exceptions.toml"
 
 @dataclass(frozen=True)
 class ReviewedException:
-    """An ``[[exception]]`` of a file of reviewed exceptions: one rule, for one column, for its values of that day.
+    """An ``[[exception]]`` of a file of reviewed exceptions: a rule, a column, its values of a day.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class ReviewedException:
 
 
 class Verdict(NamedTuple):
-    """Whether a rule is lifted, and what a message says of the exception, beginning with a mark; or nothing."""
+    """Whether a rule is lifted, and what a message says of the exception, if there is one."""
 
     lifted: bool
     why: str = ""
@@ -114,7 +114,7 @@ class ReviewedExceptions:
         ]
 
     def report(self) -> list[Finding]:
-        """Return one finding per exception: who vouched for what and why, until when, and whether it holds."""
+        """Return one finding per exception: who vouched for what, why, until when, and if it holds."""
         findings = []
         soon = self.today + dt.timedelta(days=read_facts("gate")["exceptions"]["soon_days"])
         for entry, state in self.list_states():
