@@ -1,4 +1,4 @@
-"""How much of a labelled corpus the gate refuses: all that identifies for certain, and next to nothing else."""
+"""How much of a labelled corpus the gate refuses: what identifies for sure, and little else."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def recall() -> dict[str, tuple[int, int]]:
     return {kind: (found[kind], all_of[kind]) for kind in all_of}
 
 
-def test_what_identifies_for_certain_is_always_refused(recall, record_property, capsys):
+def test_what_identifies_for_certain_is_always_refused(recall, capsys):
     with capsys.disabled():
         print(
             "\nrefused of columns that identify:", ", ".join(f"{k} {a}/{b}" for k, (a, b) in recall.items())

@@ -1,4 +1,4 @@
-"""What is hidden in a workbook is never taken along; where it may identify people, the workbook is refused."""
+"""What is hidden in a workbook is never taken along; where it may identify people, it is refused."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ from outcomes.records.gate.identifiers import find_check
 
 #: Short plain numbers are scores, ages and counts; nothing is searched in them.
 _PLAIN_NUMBER = r"^\s*[+-]?\d{0,7}([.,]\d*)?\s*$"
-_DIGITS_ONLY = r"^\s*\d*\s*$"
+#: Digits alone that may be a day, with a time or not, or the number of a day.
+_DAY_DIGITS = r"^\s*((18|19|20)\d{6}(\d{2}){0,3}|\d{1,7})\s*$"
 _FEW = 200  # distinct texts
 #: A match begins and ends where no word or number goes on; a weak one is no part of a compound code either.
 _LIMITS = {
@@ -72,7 +73,7 @@ def search_values(
     candidates = fold_texts(texts.take(pa.array(odd)))
     suspect = _match(candidates, _join_patterns())
     if holds_dates:
-        suspect &= ~_match(candidates, _match_dates()) & ~_match(candidates, _DIGITS_ONLY)
+        suspect &= ~_match(candidates, _match_dates()) & ~_match(candidates, _DAY_DIGITS)
     if not suspect.any():
         return []
     places = odd[suspect]
@@ -136,7 +137,7 @@ def _confirms(facts: dict, header: str, column: pa.Array, suspects: pa.Array, hi
 
 
 def _stand_out(found: list[str], same: list[str]) -> bool:
-    """Return whether a match has a sign where ids of its length have another kind, as a digit for a letter."""
+    """Return whether a match has a sign where ids of its length have another, as a digit for a letter."""
     kinds = _sort_signs(same)
     usual = np.stack([(kinds == kind).mean(axis=0) for kind in range(3)])
     share = np.take_along_axis(usual, _sort_signs(found), axis=0)
