@@ -205,7 +205,7 @@ def _print_anonymity(anonymity: Mapping[str, Any] | None) -> None:
         anonymity["figures"], ["what", "value"], title=f"Who is alike by {', '.join(anonymity['traits'])}"
     )
     if anonymity["advice"]:
-        say(f"Patients in groups below {anonymity['k_min']} would be, of traits that are merged or left out")
+        say(f"Patients in groups below {anonymity['k_min']}, if traits were merged or left out")
         say(*(f"  {entry['left']}: {entry['what']}" for entry in anonymity["advice"][:_SHOWN_ADVICE]))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,47 +134,60 @@ def _measure_diversity(
 
 
 def _advise(traits: Sequence[Trait], patient: np.ndarray, k_min: int) -> tuple[dict[str, Any], ...]:
-    """Return what each trait merged or left out would do, measured, and the merges that do most together."""
+    """Return what traits merged or left out would do, one by one and together, measured."""
+    before = _count_small(traits, patient, k_min)
+    single = [
+        {"what": what, "left": _count_small(changed, patient, k_min)}
+        for _, what, changed in _list_changes(traits, patient, k_min, leave_out=True)
+    ]
+    plans = [_change_step_by_step(list(traits), patient, k_min, leave_out) for leave_out in (False, True)]
+    found = {entry["what"]: entry for entry in [*single, *plans] if entry["left"] < before}
+    return tuple(sorted(found.values(), key=lambda entry: (entry["left"], len(entry["what"]))))
 
-    def count_small(chosen: Sequence[Trait]) -> int:
-        return int((count_alike(chosen, patient)[1] < k_min).sum()) if chosen else 0
 
-    single = []
+def _count_small(traits: Sequence[Trait], patient: np.ndarray, k_min: int) -> int:
+    return int((count_alike(traits, patient)[1] < k_min).sum())
+
+
+def _list_changes(
+    traits: Sequence[Trait], patient: np.ndarray, k_min: int, *, leave_out: bool
+) -> Iterator[tuple[str, str, list[Trait]]]:
+    """Yield the name of a trait, what is done to it in words, and all traits after that."""
     for place, trait in enumerate(traits):
-        others = [*traits[:place], *traits[place + 1 :]]
+        before, after = traits[:place], traits[place + 1 :]
         merged = coarsen(trait, patient, k_min)
         if merged is not None:
-            single.append({"what": merged[0], "left": count_small([*others, merged[1]])})
-        single.append({"what": f"without {trait.name}", "left": count_small(others)})
-    together = _merge_step_by_step(list(traits), patient, k_min, count_small)
-    before = count_small(traits)
-    found = [entry for entry in [*single, *together] if entry["left"] < before]
-    return tuple(sorted(found, key=lambda entry: entry["left"]))
+            yield trait.name, merged[0], [*before, merged[1], *after]
+        if leave_out and len(traits) > 1:
+            yield trait.name, f"without {trait.name}", [*before, *after]
 
 
-def _merge_step_by_step(
-    traits: list[Trait], patient: np.ndarray, k_min: int, count_small
-) -> list[dict[str, Any]]:
-    """Merge the trait that helps most, again and again, while it helps."""
-    done: dict[str, str] = {}
-    left = count_small(traits)
-    counts: dict[str, int] = {}
+def _change_step_by_step(
+    traits: list[Trait], patient: np.ndarray, k_min: int, leave_out: bool
+) -> dict[str, Any]:
+    """Change the trait that helps most, again and again: fewest in small groups, then least average risk."""
     limits = read_facts("gate")["traits"]
+    done: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+
+    def judge(chosen: Sequence[Trait]) -> tuple[int, float]:
+        alike = count_alike(chosen, patient)[1]
+        return int((alike < k_min).sum()), float((1 / alike).mean())
+
+    best = judge(traits)
     for _ in range(limits["most_steps"]):
-        tries = []
-        for place, trait in enumerate(traits):
-            tired = counts.get(trait.name, 0) >= limits["most_merges"]
-            merged = None if tired else coarsen(trait, patient, k_min)
-            if merged is not None:
-                changed = [*traits[:place], merged[1], *traits[place + 1 :]]
-                tries.append((count_small(changed), trait.name, merged[0], changed))
-        best = min(tries, key=lambda entry: entry[0], default=None)
-        if best is None or best[0] >= left:
+        changes = [
+            (judge(changed), name, what, changed)
+            for name, what, changed in _list_changes(traits, patient, k_min, leave_out=leave_out)
+            if counts[name] < limits["most_merges"]
+        ]
+        step = min(changes, key=lambda change: change[0], default=None)
+        if step is None or step[0] >= best or not best[0]:
             break
-        left, name, done_now, traits = best
-        done[name] = done_now
-        counts[name] = counts.get(name, 0) + 1
-    return [{"what": " and ".join(done.values()), "left": left}] if len(done) > 1 else []
+        best, name, what, traits = step
+        done[name] = what
+        counts[name] += 1
+    return {"what": " and ".join(done.values()), "left": best[0]}
 
 
 def report_anonymity(found: Anonymity | None, source: Source, file: str | None) -> Finding | None:

@@ -18,7 +18,7 @@ from outcomes.records.gate.identifiers import find_check
 #: Short plain numbers are scores, ages and counts; nothing is searched in them.
 _PLAIN_NUMBER = r"^\s*[+-]?\d{0,7}([.,]\d*)?\s*$"
 #: Digits alone that may be a day, with a time or not, or the number of a day.
-_DAY_DIGITS = r"^\s*((18|19|20)\d{6}(\d{2}){0,3}|\d{1,7})\s*$"
+_DAY_DIGITS = r"^\s*((18|19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d{2}){0,3}|\d{1,7})\s*$"
 _FEW = 200  # distinct texts
 #: A match begins and ends where no word or number goes on; a weak one is no part of a compound code either.
 _LIMITS = {
