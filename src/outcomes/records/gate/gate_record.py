@@ -38,7 +38,7 @@ def keep_gate_record(exceptions: ReviewedExceptions, sha256: Mapping[str, str], 
         "day": exceptions.today.isoformat(),
         "files": dict(sha256),
         "exceptions": [asdict(entry) | {"state": state} for entry, state in exceptions.list_states()],
-        "refused": [{"column": column, "rule": rule} for column, rule in exceptions.refused],
+        "refused": [{"column": column, "rule": rule} for column, rule, _ in exceptions.refused],
     }
     text = json.dumps(record, ensure_ascii=False, indent=1)
     write_private_file(folder / f"{name}.json", text.encode("utf-8"))
@@ -60,6 +60,6 @@ def keep_gate_record(exceptions: ReviewedExceptions, sha256: Mapping[str, str], 
                 'expires = ""   # a day within a year of the review',
             ]
         )
-        for (column, rule), fingerprint in exceptions.refused.items()
+        for column, rule, fingerprint in exceptions.refused
     ]
     write_private_file(entries, "\n\n".join([lead.rstrip(), *blocks, ""]).encode("utf-8"))

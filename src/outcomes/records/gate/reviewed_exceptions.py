@@ -84,8 +84,8 @@ class ReviewedExceptions:
         self.file = source.privacy_exceptions or _USUAL_FILE
         self.entries = _read_exceptions(source)
         self._states: dict[int, str] = {}
-        #: Columns and rules that were refused, each with its fingerprint.
-        self.refused: dict[tuple[str, str], str] = {}
+        #: Columns, rules and fingerprints of what was refused.
+        self.refused: dict[tuple[str, str, str], None] = {}
 
     def judge(self, column: str, rule: str, fingerprint: str) -> Verdict:
         """Return whether an exception lifts a rule for a column with these values, and note it."""
@@ -100,7 +100,7 @@ class ReviewedExceptions:
             state = fault or "it is void, because the values changed since the review"
             why = f"; the exception of {entry.reviewer or 'nobody'} does not hold: {state}"
             self._states.setdefault(number, state)
-        self.refused[column, rule] = fingerprint
+        self.refused[column, rule, fingerprint] = None
         return Verdict(False, why)
 
     def list_states(self) -> list[tuple[ReviewedException, str]]:
