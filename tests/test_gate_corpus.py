@@ -39,7 +39,18 @@ def test_what_identifies_for_certain_is_always_refused(recall, capsys):
             "\nrefused of columns that identify:", ", ".join(f"{k} {a}/{b}" for k, (a, b) in recall.items())
         )
     assert sum(number for _, number in recall.values()) >= 300
-    for kind in ("header", "number", "e-mail", "phone", "links", "dates", "places", "age", "free text"):
+    for kind in (
+        "header",
+        "number",
+        "e-mail",
+        "phone",
+        "links",
+        "dates",
+        "places",
+        "ages",
+        "age",
+        "free text",
+    ):
         refused, number = recall[kind]
         assert refused == number, kind
 

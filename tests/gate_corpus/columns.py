@@ -115,10 +115,15 @@ def _list_names(draw: random.Random) -> Iterator[LabelledColumn]:
         for _ in range(2):
             yield LabelledColumn(f"name: {order}", "site", "site", [orders[order]() for _ in range(8)])
     yield from _plant("name: with a title", draw, words["titled"])
+    for name in ("therapist", "patient_id"):
+        for text in WORDS["texts"]["persons"]:
+            yield LabelledColumn(
+                "name: one among codes", name, name, [*(f"T{n:02d}" for n in range(20)), text]
+            )
 
 
 def _list_texts(draw: random.Random) -> Iterator[LabelledColumn]:
-    for kind in ("links", "dates", "places", "labelled"):
+    for kind in ("links", "dates", "places", "ages", "labelled"):
         yield from _plant(kind, draw, WORDS["texts"][kind])
     for text in ("93", "91-95", "100+", ">95", "95 to 99"):
         yield LabelledColumn("age", "age group", "age_band", ["40-49", text, "60-69"])
@@ -176,6 +181,9 @@ def _list_codes(draw: random.Random) -> Iterator[LabelledColumn]:
     for kind, pool in WORDS["codes"].items():
         for name in ("site", "region"):
             yield LabelledColumn(f"code: {kind}", "code", name, [draw.choice(pool) for _ in range(120)])
+    for kind, pool in WORDS["therapist_codes"].items():
+        values = [draw.choice(pool) for _ in range(120)]
+        yield LabelledColumn(f"therapist: {kind}", "therapist", "therapist", values)
 
 
 def _list_scores(draw: random.Random) -> Iterator[LabelledColumn]:

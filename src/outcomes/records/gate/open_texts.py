@@ -24,7 +24,9 @@ from outcomes.records.gate.person_names import find_known_names, find_person_nam
 _PERSONS = frozenset({"patient_id", "episode_id", "therapist"})
 #: Columns whose words are the field's; schools of therapy are called after persons.
 _TERMS = frozenset({"therapy", "instrument", "variant", "timepoint", "event"})
-#: Names have no digits; codes without a blank and with signs such as ``#`` are none either.
+#: A title stands beside a blank or a full stop, or is written in Chinese or Japanese.
+_MAY_HAVE_TITLE = r"\S[\s.]\S|[^\x00-\x7f]"
+#: Names have no digits, and few marks.
 _MAY_BE_NAME = r"^[^0-9#%&*+/:;<=>?@\\^|~]*$"
 
 
@@ -97,21 +99,22 @@ def _search_free_text(column: GatedColumn, open_: np.ndarray, strange: pa.Array)
 def _search_names(column: GatedColumn, open_: np.ndarray, strange: pa.Array) -> list[ValueRule]:
     """Search names: any with a title, a frequent one among persons, many that look so elsewhere."""
     facts = read_facts("gate")["names"]
+    found = match_texts(strange, _MAY_HAVE_TITLE)
+    found[found] = [has_title(text) for text in strange.filter(pa.array(found)).to_pylist()]
     possible = np.flatnonzero(match_texts(strange, _MAY_BE_NAME))
     texts = strange.take(pa.array(possible)).to_pylist()
-    places = np.flatnonzero(open_)[possible]
-    found = np.array([has_title(text) for text in texts], dtype=bool)
 
     def are_many(looks: np.ndarray) -> bool:
         return bool(looks.sum() >= facts["fewest"] and looks.sum() >= facts["share"] * len(strange))
 
     if column.name in _PERSONS:
-        found |= find_known_names(texts)
+        # Where most ids are codes with digits, a name is an exception among them.
+        coded = match_texts(strange, r"\d").mean() > facts["share"]
         looks = find_person_names(texts)
-        found |= looks & are_many(looks)
+        found[possible[find_known_names(texts) | (looks & (coded or are_many(looks)))]] = True
     elif column.name not in _TERMS:
         looks = find_known_names(texts, full=True)
-        found |= looks & are_many(looks)
+        found[possible[looks & are_many(looks)]] = True
     hits = np.zeros(len(open_), dtype=bool)
-    hits[places[found]] = True
+    hits[np.flatnonzero(open_)[found]] = True
     return [ValueRule("PHI_NAME", "what look like persons' names", hits, True)] if hits.any() else []

@@ -23,7 +23,8 @@ _WORDS = re.compile(rf"[{_CAPITAL}{_SMALL}'’]+")
 _LATIN_ONLY = re.compile(rf"[{_CAPITAL}{_SMALL}'’.,_ -]+")
 _KANA_PAIR = re.compile("[ぁ-ゖ]{2,6} [ぁ-ゖ]{2,6}|[ァ-ヺー]{2,6} [ァ-ヺー]{2,6}")
 _MOST_WORDS = 4
-_LONGEST_INITIALS = 4
+_LONGEST_INITIALS = 3
+_SHORTEST_FAMILY = 4  # signs of a family name that is known behind an initial, as in a name of a user
 
 
 class _Facts(NamedTuple):
@@ -35,6 +36,7 @@ class _Facts(NamedTuple):
     given: frozenset[str]
     latin_family: frozenset[str]
     places: frozenset[str]
+    everyday: frozenset[str]
 
 
 @cache
@@ -43,13 +45,14 @@ def _read_names() -> _Facts:
     titles = "|".join(sorted(map(re.escape, facts["titles"]), key=len, reverse=True))
     return _Facts(
         re.compile(rf"(?<![\w])(?:{titles})(?:\.\s*|\s+)(?:[{_CAPITAL}]|(?<=[.] )[{_SMALL}]{{2}})"),
-        re.compile(rf"[{_CAPITAL}][{_SMALL}'’-]+,? (?:{'|'.join(facts['degrees'])})\.?$"),
+        re.compile(rf"[{_CAPITAL}][{_SMALL}'’-]+,? \(?(?:{'|'.join(facts['degrees'])}|{titles})\.?\)?$"),
         tuple(facts["titles_after"]),
         frozenset([*facts["family_names"], *facts["long_family_names"]]),
         frozenset(facts["not_in_names"]),
         frozenset(map(_simplify, facts["given_names"])),
         frozenset(map(_simplify, facts["latin_family_names"])),
         frozenset(facts["place_words"]),
+        frozenset(facts["everyday_words"]),
     )
 
 
@@ -69,9 +72,8 @@ def find_person_names(texts: Sequence[str]) -> np.ndarray:
 
 
 def _looks_like_name(text: str) -> bool:
-    return (
-        _is_known_name(text, False) or bool(_LATIN_SHAPE.fullmatch(text)) or bool(_KANA_PAIR.fullmatch(text))
-    )
+    shaped = _LATIN_SHAPE.fullmatch(text) or _KANA_PAIR.fullmatch(text)
+    return bool(shaped) or _is_known_name(text, False) or _is_family_name(text)
 
 
 def find_known_names(texts: Sequence[str], *, full: bool = False) -> np.ndarray:
@@ -85,8 +87,8 @@ def find_known_names(texts: Sequence[str], *, full: bool = False) -> np.ndarray:
 
     Examples
     --------
-    >>> find_known_names(["Wood, Tina", "tina.wood", "Tina", "North Team", "王小明"]).tolist()
-    [True, True, True, False, True]
+    >>> find_known_names(["Wood, Tina", "tina.wood", "Tina", "North Team", "王小明", "Green"]).tolist()
+    [True, True, True, False, True, False]
     >>> find_known_names(["Wood, Tina", "Tina", "Charlotte Street", "高雄"], full=True).tolist()
     [True, False, False, False]
     """
@@ -102,7 +104,7 @@ def _is_known_name(text: str, full: bool) -> bool:
 
 
 def _is_known_in_latin(text: str, full: bool) -> bool:
-    """Return whether a given name stands among two to four words, or a text is one frequent name alone."""
+    """Return whether a given name stands among up to four words, or a text is a name and no other word."""
     if not _LATIN_ONLY.fullmatch(text):
         return False
     names = _read_names()
@@ -112,13 +114,22 @@ def _is_known_in_latin(text: str, full: bool) -> bool:
     if len(words) == 1:
         # Codes of two letters, or of three capital ones, are initials.
         coded = len(text) <= 2 or (text.isupper() and len(text) <= _LONGEST_INITIALS)
-        return not full and not coded and (given[0] or family[0])
+        plain = family[0] and _simplify(text) not in names.everyday
+        return not full and not coded and (given[0] or plain)
     if len(words) > _MOST_WORDS:
         return False
     if full:
         placed = any(_simplify(word) in names.places for word in words)
         return any(given) and not placed and bool(_LATIN_SHAPE.fullmatch(text))
     return any(given) or all(family)
+
+
+def _is_family_name(text: str) -> bool:
+    """Return whether a text is a frequent family name, or one behind an initial: ``Wood``, ``twood``."""
+    if not text.isalpha() or len(text) <= 2 or (text.isupper() and len(text) <= _LONGEST_INITIALS):
+        return False
+    family, word = _read_names().latin_family, _simplify(text)
+    return word in family or (len(word) > _SHORTEST_FAMILY and word[1:] in family)
 
 
 def has_title(text: str) -> bool:
