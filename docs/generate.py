@@ -1,4 +1,4 @@
-"""Write the pages of `docs/` that are made from facts: the instruments, and what records may hold.
+"""Write the pages of `docs/` that are made from facts: instruments, what records may hold, the gate.
 
 Run `python docs/generate.py` after changing facts; `--check` changes nothing and fails where a page is old.
 """
@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
+
+from gate_page import write_gate_page
 
 from outcomes.facts import (
     Column,
@@ -43,7 +45,8 @@ RECORDS_LEAD = """\
 A source of records is described by one TOML file. What the program reads becomes four tables, and only
 columns that the source maps are ever read. No column is needed but those marked required; codes of the file's
 own are translated by the source (`codes`). Spellings are compared without case, blanks, hyphens and
-underscores."""
+underscores. What may identify people is refused; [the gate](gate.md) says what, and how a person may
+vouch for an exception."""
 TABLES = {
     "episodes": "One row per episode of care: one patient, one problem, one plan. Columns marked as "
     "covariates are known at time zero and may adjust a comparison.",
@@ -123,7 +126,12 @@ def make_pages() -> Mapping[Path, str]:
     """Return the text of every generated page by its path."""
     folder = FOLDER / "instruments"
     pages = {folder / f"{id}.md": f"{NOTICE}\n\n{write_instrument_sheet(id)}" for id in list_instruments()}
-    return {**pages, folder / "README.md": write_index_page(), FOLDER / "records.md": write_records_page()}
+    return {
+        **pages,
+        folder / "README.md": write_index_page(),
+        FOLDER / "records.md": write_records_page(),
+        FOLDER / "gate.md": write_gate_page(NOTICE),
+    }
 
 
 def write_index_page() -> str:

@@ -20,6 +20,7 @@ from outcomes.disclosure import AUDIENCES, release
 from outcomes.errors import AnalysisError, Finding
 from outcomes.facts import read_facts
 from outcomes.records import Records
+from outcomes.records.gate import measure_anonymity
 from outcomes.records.private_files import open_private_folder, write_private_file
 from outcomes.result import Result
 
@@ -30,6 +31,9 @@ _KINDS = {
     "to know": ("accept_with_warning",),
 }
 _GROUP_ALL = "all"
+_EXCEPTION = "GATE_EXCEPTION"
+#: Ways of merging traits that are printed.
+_SHOWN_ADVICE = 5
 
 
 def describe_records(records: Records) -> dict[str, Any]:
@@ -43,7 +47,8 @@ def describe_records(records: Records) -> dict[str, Any]:
     -------
     dict
         Counts, findings by kind, columns not read, completeness per outcome, what each audience will see
-        of the primary outcome, and how many follow-ups are overdue (their list is written privately).
+        of the primary outcome, and how many follow-ups are overdue (their list is written privately);
+        reviewed exceptions to the gate, and how many patients share their traits.
     """
     cohorts, problems = _select_cohorts(records)
     description: dict[str, Any] = {
@@ -56,6 +61,8 @@ def describe_records(records: Records) -> dict[str, Any]:
         "n_assessments": len(records.assessments),
         "findings": {kind: _pick(records.findings, outcomes) for kind, outcomes in _KINDS.items()},
         "not_read": records.unmapped,
+        "exceptions": [str(finding) for finding in records.findings if finding.rule == _EXCEPTION],
+        "anonymity": _describe_anonymity(records),
         "completeness": [row for cohort in cohorts for row in _count_seen(cohort)],
         "problems": problems,
     }
@@ -66,7 +73,21 @@ def describe_records(records: Records) -> dict[str, Any]:
 
 
 def _pick(findings: tuple[Finding, ...], outcomes: tuple[str, ...]) -> list[str]:
-    return [str(finding) for finding in findings if finding.outcome in outcomes]
+    told = (finding for finding in findings if finding.rule != _EXCEPTION)
+    return [str(finding) for finding in told if finding.outcome in outcomes]
+
+
+def _describe_anonymity(records: Records) -> dict[str, Any] | None:
+    """Describe how many patients share their traits, and what merging traits would do; for the team."""
+    found = measure_anonymity(records.episodes, records.assessments, records.source)
+    if found is None:
+        return None
+    return {
+        "traits": list(found.traits),
+        "figures": found.to_frame().to_dict("records"),
+        "k_min": found.k_min,
+        "advice": [dict(entry) for entry in found.advice],
+    }
 
 
 def _select_cohorts(records: Records) -> tuple[list[Cohort], list[str]]:
@@ -160,6 +181,8 @@ def print_description(description: Mapping[str, Any]) -> None:
         _print_section(kind.capitalize(), lines)
     unread = [f"{file}: {', '.join(headers)}" for file, headers in description["not_read"].items() if headers]
     _print_section("Columns not read", unread)
+    _print_section("Reviewed exceptions to the gate", description["exceptions"])
+    _print_anonymity(description["anonymity"])
     if description["completeness"]:
         say("")
         rows = [row | {"share_seen": f"{row['share_seen']:.0%}"} for row in description["completeness"]]
@@ -171,6 +194,19 @@ def print_description(description: Mapping[str, Any]) -> None:
 def _print_section(title: str, lines: list[str]) -> None:
     if lines:
         say("", title, *(f"  {line}" for line in lines))
+
+
+def _print_anonymity(anonymity: Mapping[str, Any] | None) -> None:
+    """Print the k report: it is for the team, and no page shows it."""
+    if anonymity is None:
+        return
+    say("")
+    print_table(
+        anonymity["figures"], ["what", "value"], title=f"Who is alike by {', '.join(anonymity['traits'])}"
+    )
+    if anonymity["advice"]:
+        say(f"Patients in groups below {anonymity['k_min']}, if traits were merged or left out")
+        say(*(f"  {entry['left']}: {entry['what']}" for entry in anonymity["advice"][:_SHOWN_ADVICE]))
 
 
 def _print_outlook(description: Mapping[str, Any]) -> None:

@@ -187,7 +187,8 @@ class Source:
     rekey : bool
         Whether patient ids are record numbers, replaced at the door by a keyed hash.
     privacy_profile : str
-        ``local`` (dates may be read, never leave) or ``safe_harbor`` (only days and years).
+        ``local`` (dates may be read, never leave), ``strict`` (the same, and refused where too few patients
+        share their traits) or ``safe_harbor`` (only days and years).
     max_refused_share : float
         Proportion of refused records above which nothing is made.
     extracted_on : str
@@ -216,9 +217,10 @@ class Source:
     privacy_exceptions : str
         File of reviewed exceptions beside the source TOML.
     quasi_identifiers : tuple of str
-        Columns counted by the k report.
+        Columns of the episodes by which the k report counts who is alike; ``start_year`` is the year of
+        ``start_date``.
     k_min : int
-        Number of patients below which the k report warns.
+        Number of patients below which the k report warns; 0 asks for no warning.
     folder : Path or None
         Where its files lie unless the caller says otherwise.
     """
@@ -243,14 +245,14 @@ class Source:
     period: str = ""
     clinic: str = ""
     privacy_exceptions: str | None = None
-    quasi_identifiers: tuple[str, ...] = ("age_band", "sex", "site", "therapy")
+    quasi_identifiers: tuple[str, ...] = ("age_band", "sex", "site", "therapy", "start_year")
     k_min: int = 11
     folder: Path | None = None
 
 
 _CHOICES = {
     "design": ("routine", "randomised"),
-    "privacy_profile": ("local", "safe_harbor"),
+    "privacy_profile": ("local", "strict", "safe_harbor"),
     "rows": ("episode", "assessment", "session", "event"),
     "patient": ("by id", "one per row"),
     "date_order": ("year-first", "day-first", "month-first"),
