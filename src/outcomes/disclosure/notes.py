@@ -109,7 +109,7 @@ def write_notes(fates: Sequence[str], bands: bool, rules: Rules) -> tuple[str, .
     """Return the notes of a stakeholder's release: precision, what was withheld and why."""
     words = read_words()
     counted = {fate: fates.count(fate) for fate in set(fates)}
-    notes = [_say_profile(rules), words.say("release.rounded", multiple=rules.cells["count_multiple"])]
+    notes = [words.say("release.rounded", multiple=rules.cells["count_multiple"]), _say_profile(rules)]
     if bands:
         notes.append(words.say("release.bands_note"))
     if counted.get("withheld") or counted.get("few"):
