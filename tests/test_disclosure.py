@@ -301,7 +301,8 @@ def test_p_values_keep_three_decimals(p, expected):
         (55, 60, "80 % or more"),
         (25, 40, "60 % or more"),
         (10, 40, "under 60 %"),
-        (20, 27, "withheld"),
+        (20, 27, "50 % or more"),
+        (15, 21, "withheld"),
     ],
 )
 def test_completeness_is_given_in_bands_at_least_k_patients_wide(seen, due, display):

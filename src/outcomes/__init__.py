@@ -60,7 +60,7 @@ _OFFERED = {
         "summarise_domains",
         "trace_cumulative",
     ),
-    "outcomes.disclosure": ("Release", "release"),
+    "outcomes.disclosure": ("Release", "choose_detail", "release"),
     "outcomes.views": (
         "draw_completeness",
         "draw_cumulative",

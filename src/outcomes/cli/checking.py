@@ -16,7 +16,7 @@ from outcomes.analyses import (
 )
 from outcomes.cli.screen import print_table, say
 from outcomes.cohort import Cohort, select_cohort
-from outcomes.disclosure import AUDIENCES, release
+from outcomes.disclosure import AUDIENCES, choose_detail, read_rules, release
 from outcomes.errors import AnalysisError, Finding
 from outcomes.facts import read_facts
 from outcomes.records import Records
@@ -34,6 +34,8 @@ _GROUP_ALL = "all"
 _EXCEPTION = "GATE_EXCEPTION"
 #: Ways of merging traits that are printed.
 _SHOWN_ADVICE = 5
+#: What a page shows of the primary outcome.
+_FORESEEN = (describe_baseline, count_completeness, summarise_change, count_responders)
 
 
 def describe_records(records: Records) -> dict[str, Any]:
@@ -127,17 +129,18 @@ def _count_seen(cohort: Cohort) -> list[dict[str, Any]]:
 def _foresee(cohort: Cohort) -> dict[str, Any]:
     """Count the rows that each audience will see of what a page shows of the primary outcome."""
     gate = check_comparability(cohort)
-    results = [
-        describe_baseline(cohort),
-        count_completeness(cohort),
-        summarise_change(cohort),
-        count_responders(cohort),
-    ]
+    seen = {audience: choose_detail(cohort, audience) for audience in AUDIENCES}
+    profile = read_rules(profile=cohort.source.disclosure_profile)
     return {
         "outcome": cohort.outcome,
+        "disclosure_profile": profile.profile,
+        "k": profile.k,
+        "detail": {audience: list(held.detail) for audience, held in seen.items()},
         "comparable": gate.comparable,
         "because": [] if gate.comparable else list(gate.warnings),
-        "rows": [_count_shown(result, audience) for audience in AUDIENCES for result in results],
+        "rows": [
+            _count_shown(analyse(held), audience) for audience, held in seen.items() for analyse in _FORESEEN
+        ],
     }
 
 
@@ -216,6 +219,12 @@ def _print_outlook(description: Mapping[str, Any]) -> None:
     say("")
     title = f"What each audience will see of {outlook['outcome']}"
     print_table(outlook["rows"], ["audience", "part", "rows", "shown", "withheld"], title=title)
+    say(
+        f"Disclosure profile: {outlook['disclosure_profile']}, k = {outlook['k']} "
+        "(disclosure_profile in the source; k in reports.toml)"
+    )
+    for audience, sentences in outlook["detail"].items():
+        say(*(f"  {audience}: {sentence}" for sentence in sentences))
     words = {True: "yes", False: "no", None: "there is nothing to compare"}
     say(f"Therapies comparable on what was recorded: {words[outlook['comparable']]}")
     say(*(f"  {reason}" for reason in outlook["because"]))

@@ -1,5 +1,6 @@
 """From a result to what one audience may see."""
 
+from outcomes.disclosure.detail import choose_detail
 from outcomes.disclosure.policy import release
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
@@ -11,6 +12,7 @@ __all__ = [
     "RELEASE_COLUMNS",
     "Release",
     "Rules",
+    "choose_detail",
     "read_rules",
     "release",
     "split_mark",

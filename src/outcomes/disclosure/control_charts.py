@@ -1,14 +1,36 @@
-"""Control charts: limits and signals hold the centre, so they stay only where it may be shown."""
+"""Control charts: their periods are dates of care, and their limits and signals hold the centre."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
 
 from outcomes.disclosure.rules import Rules
+from outcomes.errors import DisclosureError
+from outcomes.facts import read_words
+from outcomes.result import Result
 
 _WHOLE = "all"
+_YEAR = re.compile(r"\d{4}")
+
+
+def refuse_dates(result: Result, rules: Rules) -> None:
+    """Refuse periods finer than a year where the profile lets none leave.
+
+    Raises
+    ------
+    DisclosureError
+        Saying which profile asks for it, and what to do.
+    """
+    table = result.table
+    of_periods = table["statistic"].isin(rules.roles["of_periods"]) & table["term"].isin(
+        rules.roles["periods"]
+    )
+    periods = set(table.loc[of_periods, "group"].dropna()) - {_WHOLE}
+    if rules.cells["years_only"] and not all(_YEAR.fullmatch(str(period)) for period in periods):
+        raise DisclosureError(read_words().say("release.years_only", profile=rules.profile))
 
 
 def protect_charts(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from outcomes.disclosure.rules import Rules
-from outcomes.facts import read_words
+from outcomes.facts import read_facts, read_words
 
 
 def _counting() -> re.Pattern[str]:
@@ -95,11 +95,21 @@ def write_held_notes(rows: Sequence[Mapping[str, Any]], withholds: bool, rules: 
         yield words.say("release.held.withheld", mark=words.say("release.withheld"), k=rules.k)
 
 
+def _say_profile(rules: Rules) -> str:
+    """Name the profile, its source, and k where the report has another than the profile."""
+    words, own = read_words(), read_facts("disclosure")["profiles"][rules.profile]
+    said = words.say("release.profile", profile=own["label"], source=own["source"], k=rules.k)
+    if rules.k == own["k"]:
+        return said
+    key = "k_lower" if rules.k < own["k"] else "k_higher"
+    return f"{said} {words.say(f'release.{key}', k=rules.k, usual=own['k'])}"
+
+
 def write_notes(fates: Sequence[str], bands: bool, rules: Rules) -> tuple[str, ...]:
     """Return the notes of a stakeholder's release: precision, what was withheld and why."""
     words = read_words()
     counted = {fate: fates.count(fate) for fate in set(fates)}
-    notes = [words.say("release.rounded", multiple=rules.cells["count_multiple"])]
+    notes = [words.say("release.rounded", multiple=rules.cells["count_multiple"]), _say_profile(rules)]
     if bands:
         notes.append(words.say("release.bands_note"))
     if counted.get("withheld") or counted.get("few"):

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure.backing import Backing, join_support
-from outcomes.disclosure.control_charts import protect_charts
+from outcomes.disclosure.control_charts import protect_charts, refuse_dates
 from outcomes.disclosure.curves import thin_curves
 from outcomes.disclosure.league import protect_league
 from outcomes.disclosure.ledger.holding import hold_back, note_shown
@@ -29,7 +29,15 @@ from outcomes.disclosure.notes import (
     write_notes,
 )
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
-from outcomes.disclosure.rounding import pick_band, round_away, round_count, round_p, round_share, round_to
+from outcomes.disclosure.rounding import (
+    pick_band,
+    round_away,
+    round_count,
+    round_p,
+    round_share,
+    round_to,
+    share_of_rounded,
+)
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
 from outcomes.disclosure.thresholds import judge_rows
 from outcomes.disclosure.writing import (
@@ -51,7 +59,7 @@ _NEVER = ("std_error", "df")
 _NO_TRACE = frozenset({"dropped", "not_compared", "spread", "league", "unsaid"})
 
 
-def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Release:
+def release(result: Result, audience: str = "stakeholder", *, k: int | None = None) -> Release:
     """Release a result for an audience.
 
     Parameters
@@ -63,8 +71,9 @@ def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Re
         second, or its total; counts go to multiples of 5, percentages to steps that fit the group, scores
         to 1 decimal; completeness is given in bands and few as "fewer than k"; therapies that are not
         comparable are not compared. ``team`` for the clinic's own people: nothing is rounded or withheld.
-    k : int
-        Smallest number of distinct patients behind what a stakeholder sees; 5 at least.
+    k : int, optional
+        Smallest number of distinct patients behind what a stakeholder sees; that of the profile which the
+        source declares where absent, such as 11. Some profiles allow a smaller one, none below 5.
 
     Returns
     -------
@@ -75,7 +84,8 @@ def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Re
     Raises
     ------
     DisclosureError
-        When the audience is unknown or `k` is smaller than 5.
+        When the audience is unknown, `k` is smaller than the profile allows, or the profile does not let
+        periods as short as these leave.
 
     Examples
     --------
@@ -88,7 +98,7 @@ def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Re
     """
     if audience not in AUDIENCES:
         raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")
-    rules = read_rules(k)
+    rules = read_rules(k, result.provenance.get("disclosure_profile"))
     return _release_to_team(result, rules) if audience == "team" else _release_outside(result, rules)
 
 
@@ -104,6 +114,7 @@ def _release_to_team(result: Result, rules: Rules) -> Release:
 
 
 def _release_outside(result: Result, rules: Rules) -> Release:
+    refuse_dates(result, rules)
     own, sizes = judge_rows(result, rules)
     own = thin_curves(result.table, own, sizes, rules)
     memory, exact = recall_memory(), result.table.to_dict("records")
@@ -189,7 +200,9 @@ def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Ru
     if kind == "count":
         return round_count(row[column], rules.cells)
     if kind in SHARES:
-        return round_share(row[column], n, rules.cells)
+        counted = column == "estimate" and row["statistic"] not in rules.roles["of_a_model"]
+        share = share_of_rounded(row[column], n, rules.cells) if counted else row[column]
+        return round_share(share, n, rules.cells)
     decimals = find_decimals(SimpleNamespace(**row), "stakeholder", rules)
     return round_to(row[column], f"1e-{decimals}", "ROUND_HALF_EVEN")
 

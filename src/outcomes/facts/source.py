@@ -187,8 +187,11 @@ class Source:
     rekey : bool
         Whether patient ids are record numbers, replaced at the door by a keyed hash.
     privacy_profile : str
-        ``local`` (dates may be read, never leave), ``strict`` (the same, and refused where too few patients
-        share their traits) or ``safe_harbor`` (only days and years).
+        What may be read: ``local`` (dates may be read, never leave), ``strict`` (the same, and refused where
+        too few patients share their traits) or ``safe_harbor`` (only days and years).
+    disclosure_profile : str
+        What may leave: ``standard``, ``nhs``, ``opensafely`` or ``safe_harbor``, the rules by which pages
+        for stakeholders are made; see ``facts/disclosure.toml``.
     max_refused_share : float
         Proportion of refused records above which nothing is made.
     extracted_on : str
@@ -232,6 +235,7 @@ class Source:
     made_up: bool = False
     rekey: bool = False
     privacy_profile: str = "local"
+    disclosure_profile: str = "standard"
     max_refused_share: float = 0.05
     extracted_on: str | None = None
     time_zone: str | None = None
@@ -296,6 +300,7 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
         raise FactsError(f"{where}: add at least one [[file]] block with path = ... and rows = ...")
     source = build_strictly(Source, {**content, "files": tuple(files), "folder": folder}, where)
     _check_choices(source, where)
+    _check_profile(source, where)
     return source
 
 
@@ -329,6 +334,15 @@ def _check_choices(spec: FileSpec | Source, where: str) -> None:
         value = getattr(spec, key, allowed[0])
         if value not in allowed:
             raise FactsError(f"{where}: {key} = {value!r} is not one of {', '.join(map(repr, allowed))}")
+
+
+def _check_profile(source: Source, where: str) -> None:
+    known = read_facts("disclosure")["profiles"]
+    if source.disclosure_profile not in known:
+        raise FactsError(
+            f"{where}: disclosure_profile = {source.disclosure_profile!r} is not one of "
+            f"{', '.join(map(repr, known))}"
+        )
 
 
 def read_source(name: str | Path) -> Source:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import outcomes
+from outcomes.disclosure import read_rules
 from outcomes.errors import RecordsError
 from outcomes.facts import Source, Words, find_project, read_source, read_words
 from outcomes.reports.archive import (
@@ -224,6 +225,9 @@ def _check(notebook_path: Path, job: Job) -> tuple[dict[str, Value], Source | No
     values = check_parameters(schema, {**wanted, **job.parameters})
     source = read_source(str(values["source"])) if "source" in values else None
     check_names(values, source)
+    # The manifest and the page's check of its views want the number itself.
+    k = values["k"]
+    values["k"] = read_rules(k if k is None else int(str(k)), source and source.disclosure_profile).k
     return values, source, read_words(str(values.get("language", "en")))
 
 

@@ -58,8 +58,12 @@ def name_period(period: str) -> str:
 
 def explain_no_periods(trend: Release) -> str:
     """Say why there is no period to show."""
-    reason = read_words().say("methods.trend.no_dates")
-    return reason if reason in trend.warnings else explain_absence(trend)
+    words = read_words()
+    reason = words.say("methods.trend.no_dates")
+    if reason in trend.warnings:
+        return reason
+    longer = f" {words.say('views.periods.longer')}" if trend.n_withheld else ""
+    return f"{explain_absence(trend)}{longer}"
 
 
 def tabulate_periods(trend: Release) -> View:

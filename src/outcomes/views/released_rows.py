@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from outcomes.cohort import EVERY
 from outcomes.disclosure import Release, read_rules, split_mark, write_value
 from outcomes.facts import read_words
 from outcomes.result import WITHOUT_ESTIMATE
@@ -61,7 +62,7 @@ def explain_absence(release: Release) -> str:
     ):
         reason = words.say(f"methods.{key}")
         if reason in release.warnings:
-            return reason
+            return words.say("detail.nothing_compared") if EVERY in list_merged(release) else reason
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
     states = {row.state for row in list_rows(release.table) if _tells_state(row)}
@@ -69,6 +70,16 @@ def explain_absence(release: Release) -> str:
         return words.say("views.empty_state", why=explain_state(states.pop()))
     reason = "withheld" if release.n_withheld else "nothing"
     return words.say(f"views.empty_{reason}", k=release.k)
+
+
+def list_merged(release: Release) -> list[str]:
+    """Return the groups of therapies that count as one each; ``all`` where all of them do."""
+    return list(release.provenance.get("detail", {}).get("merge", ()))
+
+
+def say_detail(release: Release) -> str:
+    """Return in words what was made coarser for this audience, and why; empty where nothing was."""
+    return " ".join(release.provenance.get("detail", {}).get("said", ()))
 
 
 def _tells_state(row: Any) -> bool:

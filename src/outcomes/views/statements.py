@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.facts import Instrument, Threshold, read_instrument, read_words
 from outcomes.views.amounts import say_better
 from outcomes.views.flow_chart import read_steps
 from outcomes.views.labels import Labels, read_labels
+from outcomes.views.released_rows import list_merged
 from outcomes.views.rules import SIGNS
 from outcomes.views.table import render_list
 from outcomes.views.text import capitalise, join_words, write_html
@@ -28,12 +30,16 @@ def say_title(change: Release) -> View:
     """
     labels = read_labels(change)
     groups = [group for group in labels.therapies if group in set(change.table["group"])]
-    if len(groups) > 1 and change.name == "domains":
-        text = read_words().say("sentences.title.profile")
+    words, merged = read_words(), list_merged(change)
+    if EVERY in merged:
+        text = words.say("sentences.title.together")
+    elif len(groups) > 1 and change.name == "domains":
+        text = words.say("sentences.title.profile")
     elif len(groups) == 1:
-        text = read_words().say("sentences.title.one_therapy", therapy=labels.name(groups[0]))
+        text = words.say("sentences.title.one_therapy", therapy=labels.name(groups[0]))
     else:
-        text = read_words().say("sentences.title.several", better=say_better(labels))
+        key = "several_kinds" if merged else "several"
+        text = words.say(f"sentences.title.{key}", better=say_better(labels))
     return build_view("title", "title", (change,), f'<p id="{{id}}">{write_html(text)}</p>', alt=text)
 
 

@@ -13,6 +13,9 @@ from outcomes.views.released_rows import explain_mark
 from outcomes.views.text import write_html
 from outcomes.views.view import View, build_view
 
+#: From so many characters on, a cell may take several lines.
+_LONG = 26
+
 
 def build_table_view(
     name: str,
@@ -82,7 +85,7 @@ def render_table(
 
 
 def _tidy(text: str, caption: str) -> str:
-    """Keep the table alone, with the classes ``n`` (numbers) and ``group`` (block headings)."""
+    """Keep the table alone, with the classes ``n`` (numbers), ``long`` and ``group`` (block headings)."""
     body = text[text.index("<table") : text.rindex("</table>") + len("</table>")]
     body = re.sub(
         r"<table[^>]*>", f'<table id="{{id}}"><caption>{write_html(caption)}</caption>', body, count=1
@@ -90,6 +93,8 @@ def _tidy(text: str, caption: str) -> str:
     body = re.sub(r'<th class="gt_group_heading"', '<th scope="rowgroup" class="group"', body)
     body = re.sub(r' class="([^"]*)"', _keep_class, body)
     body = re.sub(r' (rowspan|colspan)="1"', "", body)
+    # A number stays on one line with its interval; a bound in words would push the last column out of sight.
+    body = re.sub(rf'<td class="n">([^<]{{{_LONG},}})</td>', r'<td class="n long">\1</td>', body)
     return re.sub(r"\n\s*", "\n", body)
 
 
