@@ -320,8 +320,8 @@ def _add_limits(rows: Rows, outcome: Measured, fitted: np.ndarray, funnel: _Funn
 def _choose_numbers(largest: float) -> np.ndarray:
     """Return round numbers of patients, closer together where the limits bend.
 
-    They are the same for every edition but for where they end, so that limits of one can be set beside those of
-    another.
+    They are the same for every edition but for where they end, so that limits of one can be set beside
+    those of another.
     """
     least = read_facts("monitoring")["sites"]["n_seen"]["at_least"]
     most = max(largest, 2 * least) * 1.05

@@ -70,7 +70,7 @@ class Cell:
 
     @property
     def model(self) -> tuple[str, str] | None:
-        """Analysis and outcome of a model's results, all of which rest on everybody; None for other numbers."""
+        """Analysis and outcome of a model's results, which rest on everybody; None for other numbers."""
         analysis, _, outcome, *_ = json.loads(self.quantity)
         return (analysis, outcome) if analysis else None
 

@@ -92,7 +92,7 @@ def _find_waiting_models(
 ) -> set[tuple[tuple[str, str], bytes]]:
     """Return the models, with the patients whom they saw, that differ in a few from those of an earlier one.
 
-    All results of a model wait together: one that has no earlier value, such as a signal, tells of the few too.
+    All results of a model wait together: one without an earlier value, such as a signal, tells of them too.
     """
     found = set()
     for model in sorted({cell.model for cell in new if cell.model}):

@@ -6,7 +6,7 @@ import datetime as dt
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from outcomes.disclosure.ledger.backups import list_backups
 from outcomes.disclosure.ledger.chain import Head, append_event, list_events, read_head, write_head
@@ -35,9 +35,9 @@ def restore_ledger(
     private : Path
         The private folder of the project.
     released : mapping, optional
-        The pages that stand released, each with the ledger's sequence that its release record names.
+        The names of the pages that stand released, each with the ledger's sequence in its release record.
     withdrawn : collection of str
-        Pages that were taken back: without them the copy may miss their releases.
+        Names of pages that were taken back: their releases may be forgotten.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def restore_ledger(
     with hold_lock(private, "ledger", _LOCK_SECONDS):
         copy, last = _find_good(path.parent / "backups", key)
         later = _list_later(path.parent, last, dict(released or {}))
-        standing = sorted(page for page in later if page not in withdrawn)
+        standing = sorted(later.keys() - set(withdrawn))
         if standing:
             raise DisclosureError(
                 f"The newest good copy of the ledger ends before the release of {', '.join(standing)}; with "
@@ -96,7 +96,7 @@ def _list_later(folder: Path, last: int, released: Mapping[str, int]) -> dict[st
     except DisclosureError:
         head = None
     if head is not None and head.released > last:
-        later.setdefault(head.page, head.released)
+        later.setdefault(PurePosixPath(head.page).name, head.released)
     return later
 
 
