@@ -80,6 +80,28 @@ def restore_copy(
         say("The ledger as it was is kept in ledger/aside-N of the private folder.")
 
 
+@app.command("begin")
+def begin_anew(
+    reason: Annotated[str, typer.Argument(help="Why earlier pages shall no longer be compared.")],
+    private: Private = _FOLDER,
+) -> None:
+    """Begin a new ledger, where the old one cannot be put back; it is kept aside, and the reason is recorded.
+
+    From then on nothing guards against what earlier pages and later ones tell together.
+    """
+    from outcomes.disclosure.ledger import open_ledger
+    from outcomes.records.lock import hold_lock
+    from outcomes.reports.editions.released_pages import EDITIONS_LOCK, find_newest_known
+
+    if not reason.strip():
+        raise typer.BadParameter("say why", param_hint="REASON")
+    with (
+        hold_lock(_place(private), EDITIONS_LOCK, _WAIT_SECONDS),
+        open_ledger(_place(private), new_series=reason, newest_known=find_newest_known()) as ledger,
+    ):
+        say(f"A new ledger begins with event {ledger.head.sequence}: {reason.strip()}")
+
+
 def _place(private: Path) -> Path:
     from outcomes.facts import find_project
 

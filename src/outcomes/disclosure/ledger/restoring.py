@@ -59,7 +59,8 @@ def restore_ledger(
             raise DisclosureError(
                 f"The newest good copy of the ledger ends before the release of {', '.join(standing)}; with "
                 "it these pages would be forgotten. Take them back (delete them where they were given to "
-                "others) and name each with --withdrawn PAGE, or declare a new series (--new-series REASON)."
+                "others) and name each with --withdrawn PAGE, or declare a new series (`outcomes ledger "
+                "begin REASON`)."
             )
         with report_full_disk(path):
             draft = path.with_name(f"{path.name}.restored")
@@ -84,7 +85,7 @@ def _find_good(folder: Path, key: bytes) -> tuple[Path, int]:
             return copy, list_events(connection)[-1].sequence
     raise DisclosureError(
         "There is no good copy of the ledger of releases (ledger/backups in the private folder). Look for "
-        "one in the backups of the machine, or declare a new series (--new-series REASON)."
+        "one in the backups of the machine, or declare a new series (`outcomes ledger begin REASON`)."
     )
 
 
