@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outcomes.disclosure import release
+from outcomes.disclosure import read_rules, release
 from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
-from outcomes.disclosure.ledger.cell import Cell
+from outcomes.disclosure.ledger.cell import Cell, name_quantity
 from outcomes.disclosure.ledger.comparison import judge_cells
 from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.errors import DisclosureError
@@ -275,6 +275,14 @@ def test_a_model_rests_on_everybody_whom_it_saw(tmp_path, monkeypatch):
     assert second["estimate"].tolist() == first["estimate"].tolist()
 
 
+def test_what_a_model_says_anew_waits_with_the_rest(tmp_path, monkeypatch):
+    """Three newcomers bring a mean of a third group: it has no earlier value, and would rest on them too."""
+    first, later = build_model(range(80), range(40)), build_model(range(83), range(40))
+    later.table.loc[1, "group"] = "c"
+    _, (second,) = release_pages(tmp_path, monkeypatch, [[first], [later]])
+    assert second.table["display"].str[-1].tolist() == ["†", "d"] and not second.table["shown"].iloc[1]
+
+
 def test_two_analyses_of_one_page_are_compared_as_pages_are(tmp_path, monkeypatch):
     """One page holds the mean of 80, then that of 77 of them under another name: the second is withheld."""
     monkeypatch.delenv(RUN_FOLDER, raising=False)
@@ -328,10 +336,28 @@ def test_no_sum_or_difference_of_up_to_four_numbers_holds_a_few(changes):
     check_combinations({frozenset(cell.whole.tolist()) for cell in shown}, 4)
 
 
+MEAN = {
+    "statistic": "mean_score", "term": None, "outcome": "odi", "level": None, "timepoint": None, "x": None,
+    "unit": "points", "versus": None,
+}  # fmt: skip
+
+
 def build_cell(name, members):
     row = {"group": name, "estimate": float(sum(members)), "state": "ok", "display": ""}
     row |= dict.fromkeys(["conf_low", "conf_high", "p_value", "n", "n_versus"])
-    return Cell("change", "mean", name, "", np.sort(members), None, None, None, "", "", row)
+    return Cell(
+        "change",
+        name_quantity("change", MEAN, read_rules(K)),
+        name,
+        "",
+        np.sort(members),
+        None,
+        None,
+        None,
+        "",
+        "",
+        row,
+    )
 
 
 def check_combinations(shown, most):

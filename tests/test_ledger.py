@@ -219,7 +219,7 @@ def test_a_damaged_ledger_is_refused(released, damage):
     with pytest.raises(DisclosureError) as caught:
         open_ledger(released, newest_known=7)
     assert caught.value.exit_code == 7
-    assert "--new-series" in str(caught.value) or "key" in str(caught.value)
+    assert "outcomes ledger begin" in str(caught.value) or "key" in str(caught.value)
     with open_ledger(released, newest_known=7, new_series="the disk was lost") as ledger:
         (begun,) = ledger.list_events()
         assert begun.edition == "the disk was lost" and begun.sequence == 8 and not ledger.list_editions()
@@ -260,6 +260,10 @@ def test_damage_is_told_by_the_command_line(released, capsys, monkeypatch):
     assert run_command("ledger", "verify") == 7
     assert "outcomes ledger restore" in " ".join(capsys.readouterr().err.split())
     assert run_command("ledger", "restore") == 0
+    assert run_command("ledger", "verify") == 0
+    shutil.rmtree(released / "ledger")
+    assert run_command("ledger", "restore") == 7 and run_command("ledger", "verify") == 7
+    assert run_command("ledger", "begin", "the disk was lost") == 0
     assert run_command("ledger", "verify") == 0
 
 

@@ -14,6 +14,7 @@ from outcomes.analyses import (
     describe_baseline,
     summarise_change,
 )
+from outcomes.cli.pace import describe_pace, print_pace
 from outcomes.cli.screen import print_table, say
 from outcomes.cohort import Cohort, select_cohort
 from outcomes.disclosure import AUDIENCES, choose_detail, read_rules, release
@@ -49,8 +50,9 @@ def describe_records(records: Records) -> dict[str, Any]:
     -------
     dict
         Counts, findings by kind, columns not read, completeness per outcome, what each audience will see
-        of the primary outcome, and how many follow-ups are overdue (their list is written privately);
-        reviewed exceptions to the gate, and how many patients share their traits.
+        of the primary outcome, how many updates of it would be held back at this pace, and how many
+        follow-ups are overdue (their list is written privately); reviewed exceptions to the gate, and how
+        many patients share their traits.
     """
     cohorts, problems = _select_cohorts(records)
     description: dict[str, Any] = {
@@ -70,6 +72,7 @@ def describe_records(records: Records) -> dict[str, Any]:
     }
     if cohorts:
         description["audiences"] = _foresee(cohorts[0])
+        description["pace"] = describe_pace(cohorts[0])
         description["overdue"] = _list_overdue(cohorts[0])
     return description
 
@@ -228,6 +231,7 @@ def _print_outlook(description: Mapping[str, Any]) -> None:
     words = {True: "yes", False: "no", None: "there is nothing to compare"}
     say(f"Therapies comparable on what was recorded: {words[outlook['comparable']]}")
     say(*(f"  {reason}" for reason in outlook["because"]))
+    print_pace(description["pace"], outlook["outcome"])
     say("", f"Overdue follow-ups: {overdue['n']}")
     if overdue["file"]:
         say(f"  which episodes: {overdue['file']} (private; it holds their ids)")

@@ -136,6 +136,8 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     rows = [
         write_held(written[i], held.rows[i].row, held.rows[i].as_of)
         if fates[i] == "held"
+        else written[i]
+        if fates[i] == own[i]
         else write(i, fates[i])
         for i in kept
     ]

@@ -69,6 +69,12 @@ class Cell:
     edition: str = ""
 
     @property
+    def model(self) -> tuple[str, str] | None:
+        """Analysis and outcome of a model's results, which rest on everybody; None for other numbers."""
+        analysis, _, outcome, *_ = json.loads(self.quantity)
+        return (analysis, outcome) if analysis else None
+
+    @property
     def digest(self) -> str:
         """Hash of the numbers that it shows."""
         return digest_row(self.row)

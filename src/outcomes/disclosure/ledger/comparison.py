@@ -6,6 +6,7 @@ whose answer changed. So do combinations of several, such as the growth of a tot
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from outcomes.disclosure.ledger.cell import Cell
 REASONS = ("few", "changed", "together")
 _WHOLE, _COUNTED, _VERSUS = 1, 2, 4
 _NOBODY = np.zeros(0, dtype="int64")
+_UNSEEN = np.iinfo("int64").max
 
 
 @dataclass(frozen=True)
@@ -69,32 +71,59 @@ def judge_cells(
         known[cell.quantity].append(cell)
     for place, cell in enumerate(new):
         wanted[cell.quantity].append(place)
+    searched: dict[bytes, frozenset[int]] = {}
+    waiting = _find_waiting_models(new, earlier, k, ks)
     for quantity, places in sorted(wanted.items()):
         before, now = known[quantity], [new[place] for place in places]
         largest = max([k, *(ks.get(cell.edition, k) for cell in before)])
         judged = _judge_pairs(now, before, [max(k, ks.get(cell.edition, k)) for cell in before])
-        _judge_together(now, before, judged, largest, follows)
+        judged = [
+            Judgement("few") if (cell.model, cell.whole.tobytes()) in waiting and not one.is_known else one
+            for cell, one in zip(now, judged, strict=True)
+        ]
+        _judge_together(now, before, judged, largest, follows, searched)
         for place, judgement in zip(places, judged, strict=True):
             found[place] = judgement
     return found
 
 
+def _find_waiting_models(
+    new: Sequence[Cell], earlier: Sequence[Cell], k: int, ks: Mapping[str, int]
+) -> set[tuple[tuple[str, str], bytes]]:
+    """Return the models, with the patients whom they saw, that differ in a few from those of an earlier one.
+
+    All results of a model wait together: one without an earlier value, such as a signal, tells of them too.
+    """
+    found = set()
+    for model in sorted({cell.model for cell in new if cell.model}):
+        sets = {cell.whole.tobytes(): cell for cell in new if cell.model == model}
+        known = {
+            (cell.whole.tobytes(), ks.get(cell.edition, k)): cell for cell in earlier if cell.model == model
+        }
+        for (_, other_k), other in known.items():
+            for name, cell in sets.items():
+                differing = np.setxor1d(cell.whole, other.whole).size
+                if 0 < differing < max(k, other_k):
+                    found.add((model, name))
+    return found
+
+
 def count_differing(cell: Cell, others: Sequence[Cell]) -> np.ndarray:
     """Return in how many patients a cell differs from each of others: present, counted, or in which group."""
-    everybody = np.unique(np.concatenate([cell.whole, *(other.whole for other in others)]))
-    return _count_differing(_Roles([cell], everybody), _Roles(others, everybody))[0]
+    width = _count_numbers([cell, *others])
+    return _count_differing(_Roles([cell], width), _Roles(others, width))[0]
 
 
 class _Roles:
-    """The part of each patient in each of some cells, as bits; which bits a cell tells of at all."""
+    """The part of each patient, by number, in each of some cells, as bits; which bits a cell tells of."""
 
-    def __init__(self, cells: Sequence[Cell], everybody: np.ndarray) -> None:
-        self.parts = np.zeros((len(cells), everybody.size), dtype="uint8")
+    def __init__(self, cells: Sequence[Cell], width: int) -> None:
+        self.parts = np.zeros((len(cells), width), dtype="uint8")
         self.told = np.full(len(cells), _WHOLE, dtype="uint8")
         for row, cell in enumerate(cells):
             for bit, members in ((_WHOLE, cell.whole), (_COUNTED, cell.counted), (_VERSUS, cell.versus)):
                 if members is not None:
-                    self.parts[row, np.searchsorted(everybody, members)] |= bit
+                    self.parts[row, members] |= bit
                     self.told[row] |= bit
 
 
@@ -110,8 +139,8 @@ def _count_differing(new: _Roles, earlier: _Roles) -> np.ndarray:
 def _judge_pairs(new: Sequence[Cell], earlier: Sequence[Cell], ks: Sequence[int]) -> list[Judgement]:
     if not earlier:
         return [Judgement() for _ in new]
-    everybody = _join([*new, *earlier])
-    differing = _count_differing(_Roles(new, everybody), _Roles(earlier, everybody))
+    width = _count_numbers([*new, *earlier])
+    differing = _count_differing(_Roles(new, width), _Roles(earlier, width))
     limits = np.array(ks)
     found = []
     for cell, counts in zip(new, differing, strict=True):
@@ -125,8 +154,9 @@ def _judge_pairs(new: Sequence[Cell], earlier: Sequence[Cell], ks: Sequence[int]
     return found
 
 
-def _join(cells: Iterable[Cell]) -> np.ndarray:
-    return np.unique(np.concatenate([_NOBODY, *(cell.whole for cell in cells)]))
+def _count_numbers(cells: Iterable[Cell]) -> int:
+    """Return one more than the largest number of a patient."""
+    return max((int(cell.whole[-1]) + 1 for cell in cells if cell.whole.size), default=0)
 
 
 def _judge_together(
@@ -135,6 +165,7 @@ def _judge_together(
     judged: list[Judgement],
     k: int,
     follows: Callable[[Cell], bool],
+    searched: dict[bytes, frozenset[int]],
 ) -> None:
     """Hold back cells until no combination with those shown tells of a few.
 
@@ -143,7 +174,8 @@ def _judge_together(
     """
     free = [place for place, one in enumerate(judged) if not one.reason and not one.is_known]
     while free:
-        touched = {free[number] for number in _find_touched([new[place] for place in free], earlier, k)}
+        found = _find_touched([new[place] for place in free], earlier, k, searched)
+        touched = {free[number] for number in found}
         if not touched:
             return
         lost = min(touched, key=lambda place: _rank(new[place], earlier, follows))
@@ -151,8 +183,13 @@ def _judge_together(
         free.remove(lost)
 
 
-def _find_touched(new: Sequence[Cell], earlier: Sequence[Cell], k: int) -> set[int]:
-    """Return which new cells are part of a combination that tells who came or left, or what changed."""
+def _find_touched(
+    new: Sequence[Cell], earlier: Sequence[Cell], k: int, searched: dict[bytes, frozenset[int]]
+) -> set[int]:
+    """Return which new cells are part of a combination that tells who came or left, or what changed.
+
+    Many quantities of a page rest on the same sets of patients; `searched` keeps what was found for these.
+    """
     found: set[int] = set()
     known = [cell.whole for cell in earlier]
     for before, now in (
@@ -162,10 +199,22 @@ def _find_touched(new: Sequence[Cell], earlier: Sequence[Cell], k: int) -> set[i
     ):
         if not now:
             continue
-        unique = list({codes.tobytes(): codes for codes in before}.values())
-        for exposure in find_exposed([*unique, *now], k):
-            found |= {number - len(unique) for number in exposure.coefficients if number >= len(unique)}
+        unique = {codes.tobytes(): codes for codes in before}
+        name = _name_sets([*unique, b"", *(codes.tobytes() for codes in now)], k)
+        if name not in searched:
+            exposures = find_exposed([*unique.values(), *now], k)
+            numbers = {number - len(unique) for exposure in exposures for number in exposure.coefficients}
+            searched[name] = frozenset(number for number in numbers if number >= 0)
+        found |= searched[name]
     return found
+
+
+def _name_sets(sets: Sequence[bytes], k: int) -> bytes:
+    """Return a short name of sets in their order."""
+    held = hashlib.sha256(str([k, *map(len, sets)]).encode())
+    for codes in sets:
+        held.update(codes)
+    return held.digest()
 
 
 def _mark_answers(cells: Sequence[Cell]) -> list[np.ndarray]:
@@ -190,28 +239,22 @@ def _mark_changed(new: Sequence[Cell], earlier: Sequence[Cell]) -> list[np.ndarr
     this number changed. So all those whom the same cells hold count as one. Empty where nothing changed.
     """
     members = [cell.whole if cell.counted is None else _NOBODY for cell in new]
-    everybody = _join([*new, *earlier])
-    marks = [_read_marks(other, everybody) for other in earlier]
+    width = _count_numbers([*new, *earlier])
+    lowest, highest = np.full(width, _UNSEEN), np.full(width, -1)
+    for cell in earlier:
+        if cell.counted is None and cell.marks is not None:
+            lowest[cell.whole] = np.minimum(lowest[cell.whole], cell.marks)
+            highest[cell.whole] = np.maximum(highest[cell.whole], cell.marks)
     kept = []
-    for cell in new:
-        own = _read_marks(cell, everybody)
-        differs = np.zeros(everybody.size, dtype=bool)
-        for other in marks:
-            differs |= (other >= 0) & (own >= 0) & (other != own)
-        kept.append(everybody[differs])
+    for cell, codes in zip(new, members, strict=True):
+        marks = cell.marks if cell.marks is not None and codes.size else _NOBODY
+        codes = codes[: marks.size]
+        differs = (highest[codes] >= 0) & ((lowest[codes] != marks) | (highest[codes] != marks))
+        kept.append(codes[differs])
     if not any(codes.size for codes in kept):
         return []
     incidence, _ = group_patients(kept)
-    first = int(everybody[-1]) + 1
     return [
-        np.concatenate([codes, first + np.flatnonzero(row)])
+        np.concatenate([codes, width + np.flatnonzero(row)])
         for codes, row in zip(members, incidence, strict=True)
     ]
-
-
-def _read_marks(cell: Cell, everybody: np.ndarray) -> np.ndarray:
-    """Return the mark of what was recorded of each patient of a mean; -1 for those who are absent."""
-    found = np.full(everybody.size, -1, dtype="int64")
-    if cell.counted is None and cell.marks is not None:
-        found[np.searchsorted(everybody, cell.whole)] = cell.marks
-    return found

@@ -132,5 +132,5 @@ def refuse_damage(what: str) -> DisclosureError:
     return DisclosureError(
         f"The ledger of releases is damaged: {what}. Nothing was released, since a new page could not be "
         "compared with earlier ones. Look at it with `outcomes ledger verify`, put the last good copy back "
-        "with `outcomes ledger restore`, or declare a new series (--new-series REASON)."
+        "with `outcomes ledger restore`, or declare a new series (`outcomes ledger begin REASON`)."
     )

@@ -99,7 +99,7 @@ def build_cells(
     Raises
     ------
     DisclosureError
-        When a release does not say who stands behind it.
+        When a release does not say who stands behind it, or shows a row that the ledger no longer holds.
     """
     roll = Roll(key, lambda tokens: number_patients(connection, tokens))
     found: dict[tuple[str, str, bytes], Cell] = {}
@@ -113,6 +113,10 @@ def build_cells(
         cells = build_row_cells(_describe(release, release.backing), roll, read_rules(release.k))
         for place, cell in cells.items():
             id = release.backing.earlier[place] if release.backing.earlier else 0
+            if id and id not in earlier:
+                raise DisclosureError(
+                    f"The ledger changed while the page of {edition.report} was made; make the page again."
+                )
             cell = earlier[id] if id else dataclasses.replace(cell, origin=edition.id, as_of=edition.made)
             found.setdefault((cell.place, cell.digest, cell.whole.tobytes()), cell)
     return sorted(found.values(), key=lambda cell: (cell.place, cell.digest, cell.whole.tobytes()))

@@ -75,6 +75,8 @@ def hold_back(
             continue
         earlier = memory.find_row(cell)
         now[place] = "held" if earlier is not None else "withheld"
+        if earlier is None and cell.row["statistic"] in rules.roles["follow_whole"]:
+            now[place] = "unsaid"
         if earlier is not None:
             rows[place] = earlier
     n_withheld = sum(fate == "withheld" and fates[place] != fate for place, fate in enumerate(now))

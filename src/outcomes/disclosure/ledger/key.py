@@ -53,8 +53,8 @@ def read_key(private: Path) -> bytes:
     except FileNotFoundError:
         raise DisclosureError(
             f"The key of the ledger of releases ({path.name}) is missing. Put the file back from a backup, "
-            f"or name its place in {KEY_FILE}. Where it is lost for good, declare a new series (--new-series "
-            "REASON): earlier releases then are no longer compared."
+            f"or name its place in {KEY_FILE}. Where it is lost for good, declare a new series (`outcomes "
+            "ledger begin REASON`): earlier releases then are no longer compared."
         ) from None
     except PermissionError:
         raise DisclosureError(

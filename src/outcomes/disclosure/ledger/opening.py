@@ -101,7 +101,7 @@ def open_as_it_is(private: Path, newest_known: int = 0) -> Ledger:
         raise DisclosureError(
             "The ledger of releases is missing, though pages were released or made for release. Nothing was "
             "released, since a new page could not be compared with earlier ones. Put the last good copy back "
-            "with `outcomes ledger restore`, or declare a new series (--new-series REASON)."
+            "with `outcomes ledger restore`, or declare a new series (`outcomes ledger begin REASON`)."
         )
     key = read_key(private)
     with ExitStack() as stack:
@@ -125,7 +125,7 @@ def check_whole(connection: sqlite3.Connection, key: bytes, head: Head | None, n
             raise DisclosureError(
                 "The ledger of releases was written with another key, so that no patient would be known "
                 "again. Put the right file back (keys/ledger.key in the private folder), or declare a new "
-                "series (--new-series REASON)."
+                "series (`outcomes ledger begin REASON`)."
             )
         events = list_events(connection)
         check_chain(events, key)

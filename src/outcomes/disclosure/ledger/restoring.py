@@ -6,7 +6,7 @@ import datetime as dt
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from outcomes.disclosure.ledger.backups import list_backups
 from outcomes.disclosure.ledger.chain import Head, append_event, list_events, read_head, write_head
@@ -35,9 +35,9 @@ def restore_ledger(
     private : Path
         The private folder of the project.
     released : mapping, optional
-        The pages that stand released, each with the ledger's sequence that its release record names.
+        The names of the pages that stand released, each with the ledger's sequence in its release record.
     withdrawn : collection of str
-        Pages that were taken back: without them the copy may miss their releases.
+        Names of pages that were taken back: their releases may be forgotten.
 
     Returns
     -------
@@ -54,12 +54,13 @@ def restore_ledger(
     with hold_lock(private, "ledger", _LOCK_SECONDS):
         copy, last = _find_good(path.parent / "backups", key)
         later = _list_later(path.parent, last, dict(released or {}))
-        standing = sorted(page for page in later if page not in withdrawn)
+        standing = sorted(later.keys() - set(withdrawn))
         if standing:
             raise DisclosureError(
                 f"The newest good copy of the ledger ends before the release of {', '.join(standing)}; with "
                 "it these pages would be forgotten. Take them back (delete them where they were given to "
-                "others) and name each with --withdrawn PAGE, or declare a new series (--new-series REASON)."
+                "others) and name each with --withdrawn PAGE, or declare a new series (`outcomes ledger "
+                "begin REASON`)."
             )
         with report_full_disk(path):
             draft = path.with_name(f"{path.name}.restored")
@@ -84,7 +85,7 @@ def _find_good(folder: Path, key: bytes) -> tuple[Path, int]:
             return copy, list_events(connection)[-1].sequence
     raise DisclosureError(
         "There is no good copy of the ledger of releases (ledger/backups in the private folder). Look for "
-        "one in the backups of the machine, or declare a new series (--new-series REASON)."
+        "one in the backups of the machine, or declare a new series (`outcomes ledger begin REASON`)."
     )
 
 
@@ -96,7 +97,7 @@ def _list_later(folder: Path, last: int, released: Mapping[str, int]) -> dict[st
     except DisclosureError:
         head = None
     if head is not None and head.released > last:
-        later.setdefault(head.page, head.released)
+        later.setdefault(PurePosixPath(head.page).name, head.released)
     return later
 
 

@@ -61,7 +61,12 @@ class Guard:
         about : mapping
             Parameters that may be repeated.
         """
-        edition = dataclasses.replace(self.edition, page_sha256=hashlib.sha256(html).hexdigest())
+        provenances = [release.provenance for release in releases]
+        edition = dataclasses.replace(
+            self.edition,
+            page_sha256=hashlib.sha256(html).hexdigest(),
+            profile=next((str(one["disclosure_profile"]) for one in provenances if one), ""),
+        )
         self.ledger.enter(edition, releases)
         numbers = _list_numbers(releases)
         record = ReleaseRecord(
@@ -80,11 +85,17 @@ class Guard:
             n_numbers=len(numbers),
             n_withheld=int((numbers["fate"] == "withheld").sum()),
             n_held=int((numbers["fate"] == "held").sum()),
+            merged=list(dict.fromkeys(said for one in provenances for said in _list_merged(one))),
             audit="passed",
             made_on=edition.made,
             outcomes=outcomes.__version__,
         )
         return {**exports, RECORD_NAME: encode_record(record)}
+
+
+def _list_merged(provenance: Mapping[str, Any]) -> Sequence[str]:
+    """Return the sentences that say in how much less detail a page is, so that more can be shown."""
+    return list(provenance.get("detail", {}).get("said", ()))
 
 
 def _list_numbers(releases: Sequence[Release]) -> pd.DataFrame:
