@@ -65,7 +65,7 @@ class Guard:
         edition = dataclasses.replace(
             self.edition,
             page_sha256=hashlib.sha256(html).hexdigest(),
-            profile=next((str(one["disclosure_profile"]) for one in provenances if one), ""),
+            profile=next(filter(None, (one.get("disclosure_profile") for one in provenances)), "standard"),
         )
         self.ledger.enter(edition, releases)
         numbers = _list_numbers(releases)
