@@ -16,6 +16,7 @@ import pandas as pd
 from outcomes.disclosure.backing import Backing
 from outcomes.disclosure.control_charts import protect_charts
 from outcomes.disclosure.curves import thin_curves
+from outcomes.disclosure.joint.page import open_page
 from outcomes.disclosure.league import protect_league
 from outcomes.disclosure.lines import protect_lines
 from outcomes.disclosure.notes import allow_provenance, choose_sentences, drop_counts, write_notes
@@ -38,7 +39,8 @@ from outcomes.result import WITH_ESTIMATE, Result
 _NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
 #: Never shown to a stakeholder: with them an exact count or a sum can be computed back.
 _NEVER = ("std_error", "df")
-_NO_TRACE = frozenset({"dropped", "not_compared", "spread", "league", "unsaid"})
+_SIZES = ("n", "n_versus")
+_NO_TRACE = frozenset({"dropped", "not_compared", "spread", "league", "unsaid", "collapsed"})
 
 
 def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Release:
@@ -101,10 +103,14 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     for place, statistic in enumerate(result.table["statistic"]):
         if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
             fates[place] = "dropped"
+    page = open_page()
+    fates, unsized = page.protect(result.table, fates, result.support, result.patients, rules)
+    page.remember(result.table, fates, result.support, result.patients, rules, unsized)
     kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
     held = result.table.to_dict("records")
     rows = [
         _write_outside({str(key): value for key, value in held[i].items()}, fates[i], sizes[i].whole, rules)
+        | (dict.fromkeys(_SIZES, math.nan) if i in unsized else {})
         for i in kept
     ]
     table = _build_table(rows, result.table)

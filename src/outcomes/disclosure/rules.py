@@ -35,6 +35,16 @@ class Rules:
         Keys of sentences that do not leave.
     provenance : mapping
         What may be said of where a result comes from.
+    team_only : mapping
+        Analysis to its statistics that no page for stakeholders prints.
+    complements : tuple of mappings
+        Counts that are shown only where what they leave of another is no small number.
+    importance : mapping
+        What a reader misses most, where something must be withheld.
+    quantities : mapping
+        Which means are sums of the same quantity.
+    joint : mapping
+        Limits of time for what is checked together.
     """
 
     k: int
@@ -46,6 +56,11 @@ class Rules:
     league: Mapping[str, Any]
     kept_back: tuple[str, ...]
     provenance: Mapping[str, Any]
+    team_only: Mapping[str, Any]
+    complements: tuple[Mapping[str, str], ...]
+    importance: Mapping[str, Any]
+    quantities: Mapping[str, Any]
+    joint: Mapping[str, Any]
 
     @property
     def full_cell_size(self) -> int:
@@ -79,4 +94,6 @@ def read_rules(k: int) -> Rules:
         k, facts["cells"], kind_of, facts["roles"], tuple(facts["sums"]), tuple(facts["chains"]),
         facts["league"],
         tuple(facts["sentences"]["kept_back"]), facts["provenance"],
+        facts["team_only"], tuple(facts["complements"]), facts["importance"], facts["quantities"],
+        facts["joint"],
     )  # fmt: skip

@@ -1,0 +1,205 @@
+"""Complementary suppression: the cheapest further numbers to withhold, so that no small cell follows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array, hstack, vstack
+
+from outcomes.disclosure.joint.bounds import Classes, Facts, OutOfTime, Target, find_unsafe
+
+
+#: Beyond so many units, linear programmes first choose which of them are looked at: about 0.1 s for each small cell.
+_MOST_AT_ONCE = 80
+_ROUNDS = 4
+#: Of the search, counted and not timed, so that a slow machine chooses the same cells.
+_MOST_NODES = 200
+#: Units times targets up to which each unit is tried again at the end.
+_MOST_TRIALS = 600
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A number that may be withheld, or is fixed because it has been shown already.
+
+    Parameters
+    ----------
+    sets : tuple of int
+        Numbers of the sets whose sizes it tells, taken as exact.
+    weight : float
+        What its loss costs; infinite where it cannot be withheld any more.
+    """
+
+    sets: tuple[int, ...]
+    weight: float
+
+
+def find_complement(
+    classes: Classes, units: Sequence[Unit], targets: Sequence[Target], *, deadline: float
+) -> frozenset[int] | None:
+    """Choose the units to withhold so that every target stays uncertain.
+
+    For each target that is not safe a mixed-integer programme looks for two shifts of the sizes of classes, one
+    that raises the target to its highest size and one that lowers it to its lowest, and for the cheapest units
+    that must be withheld for neither to be noticed. Units that turned out not to be needed are shown again.
+
+    Parameters
+    ----------
+    classes : Classes
+    units : sequence of Unit
+    targets : sequence of Target
+    deadline : float
+        Of the monotonic clock, in seconds.
+
+    Returns
+    -------
+    frozenset of int or None
+        Numbers of the units to withhold; None where no choice is enough.
+
+    Raises
+    ------
+    OutOfTime
+        When the deadline passes.
+
+    Notes
+    -----
+    Fischetti M, Salazar JJ. Solving the cell suppression problem on tabular data with linear constraints.
+    Management Science 2001;47:1008-1027, doi:10.1287/mnsc.47.7.1008.9805, of which this is the heuristic form:
+    one small cell after the other.
+    """
+    lost: set[int] = set()
+    while unsafe := find_unsafe(classes, _facts(classes, units, lost), targets, deadline):
+        # the one that needs most first: what hides it often hides others
+        first = max(unsafe, key=lambda target: (target.highest - _size(classes, target), -target.set))
+        more = _choose(classes, units, lost, first, deadline)
+        if not more:
+            return None
+        lost |= more
+    for number in sorted(lost, key=lambda i: (-units[i].weight, i)) if len(lost) * len(targets) <= _MOST_TRIALS else ():
+        if not find_unsafe(classes, _facts(classes, units, lost - {number}), targets, deadline):
+            lost -= {number}
+    return frozenset(lost)
+
+
+def _size(classes: Classes, target: Target) -> float:
+    return float((classes.inside[[target.set], :] @ classes.sizes)[0])
+
+
+def _facts(classes: Classes, units: Sequence[Unit], lost: set[int]) -> Facts:
+    shown = sorted({entry for i, unit in enumerate(units) if i not in lost for entry in unit.sets})
+    rows = classes.inside[shown, :]
+    sizes = rows @ classes.sizes.astype("float64")
+    return Facts(rows, sizes, sizes)
+
+
+def _choose(
+    classes: Classes, units: Sequence[Unit], lost: set[int], target: Target, deadline: float
+) -> set[int]:
+    """Return units to withhold beside `lost` for one target; empty where none suffice."""
+    size = _size(classes, target)
+    chosen: set[int] = set()
+    for shift in (target.highest - size, target.lowest - size):
+        if shift * (target.highest - size if shift > 0 else target.lowest - size) <= 0:
+            continue
+        more = _hide_shift(classes, units, lost | chosen, target.set, shift, deadline)
+        if more is None:
+            return set()
+        chosen |= more
+    return chosen
+
+
+def _hide_shift(
+    classes: Classes, units: Sequence[Unit], lost: set[int], of: int, shift: float, deadline: float
+) -> set[int] | None:
+    """Return the cheapest units without which a set could be larger, or smaller, by so many."""
+    open_ = [i for i, unit in enumerate(units) if i not in lost and np.isfinite(unit.weight)]
+    fixed = sorted({s for unit in units if not np.isfinite(unit.weight) for s in unit.sets})
+    for reach in (abs(shift), 4 * abs(shift)):
+        choice = _Choice.of(classes, units, open_, fixed, of, shift, reach)
+        if len(open_) > _MOST_AT_ONCE:
+            kept = choice.narrow(deadline)
+            if kept is None:
+                continue
+            shut = {s for i in open_ if i not in kept for s in units[i].sets}
+            choice = _Choice.of(classes, units, sorted(kept), sorted({*fixed, *shut}), of, shift, reach)
+        found = choice.solve(choice.weights, True, deadline)
+        if found is not None:
+            return {i for i, value in zip(choice.open, found[len(classes.sizes) :], strict=True) if value > 0.5}
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """The programme that looks for one shift: sizes of classes move, and what would tell of it is withheld."""
+
+    open: Sequence[int]
+    weights: np.ndarray
+    constraints: list[LinearConstraint]
+    bounds: Bounds
+
+    @staticmethod
+    def of(
+        classes: Classes,
+        units: Sequence[Unit],
+        open_: Sequence[int],
+        fixed: Sequence[int],
+        of: int,
+        shift: float,
+        reach: float,
+    ) -> _Choice:
+        """Set the programme up; no sum of a unit may move further than `reach`."""
+        held = set(fixed)
+        pairs = sorted({(s, column) for column, i in enumerate(open_) for s in units[i].sets if s not in held})
+        n_classes, n_units = len(classes.sizes), len(open_)
+        row = hstack([classes.inside[[of], :], csr_array((1, n_units))], format="csr")
+        constraints = [LinearConstraint(row, *((shift, np.inf) if shift > 0 else (-np.inf, shift)))]
+        if fixed:
+            still = hstack([classes.inside[fixed, :], csr_array((len(fixed), n_units))], format="csr")
+            constraints.append(LinearConstraint(still, 0, 0))
+        if pairs:
+            told = classes.inside[[s for s, _ in pairs], :]
+            places = (range(len(pairs)), [column for _, column in pairs])
+            switch = csr_array((np.full(len(pairs), reach), places), shape=(len(pairs), n_units))
+            sides = vstack([hstack([told, -switch]), hstack([-told, -switch])], format="csr")
+            constraints.append(LinearConstraint(sides, -np.inf, 0))
+        bounds = Bounds(
+            np.concatenate([-classes.sizes.astype("float64"), np.zeros(n_units)]),
+            np.concatenate([np.full(n_classes, 4 * reach), np.ones(n_units)]),
+        )
+        return _Choice(open_, np.array([units[i].weight for i in open_]), constraints, bounds)
+
+    def narrow(self, deadline: float) -> set[int] | None:
+        """Return the units that a few linear programmes use, each told to keep to what the last one used."""
+        kept: set[int] = set()
+        weights = self.weights
+        for _ in range(_ROUNDS):
+            found = self.solve(weights, False, deadline)
+            if found is None:
+                return None
+            used = found[-len(self.open) :] if self.open else found[:0]
+            kept |= {i for i, value in zip(self.open, used, strict=True) if value > 1e-9}
+            weights = self.weights / (used + 0.05)
+        return kept
+
+    def solve(self, weights: np.ndarray, whole: bool, deadline: float) -> np.ndarray | None:
+        """Return shift and choice, the latter whole or in parts; None where there is none."""
+        n_classes = len(self.bounds.lb) - len(self.open)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise OutOfTime("No choice of further numbers to withhold was found within the time limit.")
+        found = milp(
+            np.concatenate([np.zeros(n_classes), weights]),
+            constraints=self.constraints,
+            integrality=np.concatenate([np.zeros(n_classes), np.full(len(self.open), int(whole))]),
+            bounds=self.bounds,
+            options={"mip_rel_gap": 0.01, "node_limit": _MOST_NODES}
+            | ({"time_limit": left} if np.isfinite(left) else {}),
+        )
+        if time.monotonic() > deadline:
+            # what was found so far would depend on how fast this machine is
+            raise OutOfTime("No choice of further numbers to withhold was found within the time limit.")
+        return None if found.x is None else np.asarray(found.x)

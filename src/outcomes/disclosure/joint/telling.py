@@ -1,0 +1,175 @@
+"""What the shown rows of a result tell of sets of patients, and which sets they must not give away."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outcomes.disclosure.rules import Rules
+from outcomes.result import Support
+
+_WHOLE = "all"
+
+
+@dataclass(frozen=True)
+class Telling:
+    """One number of a row that tells the sizes of sets of patients.
+
+    Parameters
+    ----------
+    row : int
+        Position of the row.
+    part : str
+        ``row``, or ``n`` where only the row's numbers of patients tell, so that these can go and the rest stay.
+    sets : tuple of int arrays
+        Distinct codes of those whose number is told.
+    weight : float
+        What its loss costs the reader.
+    """
+
+    row: int
+    part: str
+    sets: tuple[np.ndarray, ...] = field(repr=False)
+    weight: float
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A set of few patients behind a withheld row.
+
+    Parameters
+    ----------
+    row : int
+    set : array of int
+    bounded : bool
+        Whether the page itself says that it holds fewer than k.
+    """
+
+    row: int
+    set: np.ndarray = field(repr=False)
+    bounded: bool
+
+
+@dataclass(frozen=True)
+class Summed:
+    """Rows that together give the sum of a quantity over a set of patients.
+
+    Parameters
+    ----------
+    rows : tuple of int
+    quantity : tuple of str
+    set : array of int
+    """
+
+    rows: tuple[int, ...]
+    quantity: tuple[str, ...]
+    set: np.ndarray = field(repr=False)
+
+
+def list_tellings(
+    table: pd.DataFrame,
+    fates: Sequence[str],
+    support: Sequence[Support],
+    rules: Rules,
+    unsized: frozenset[int] = frozenset(),
+) -> Iterator[Telling]:
+    """Yield what rows tell of numbers of patients; bands and checks of a share tell none.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of a result.
+    fates, support
+        One per row.
+    rules : Rules
+    unsized : frozenset of int
+        Rows that are shown without their numbers of patients.
+    """
+    for place, (row, fate, sets) in enumerate(
+        zip(table.itertuples(index=False), fates, support, strict=True)
+    ):
+        if fate not in ("shown", "state", "few"):
+            continue
+        kind = rules.kind_of.get(str(row.statistic))
+        sized = [np.unique(sets[name]) for name in ("all", "group", "versus") if name in sets]
+        told = tuple(codes for codes in sized if codes.size)
+        whole = max((codes.size for codes in told), default=0)
+        weight = _weigh(row, whole, rules)
+        if fate == "shown" and kind in ("count", "share", "curve") and is_count(row, sets, rules):
+            parts = [np.unique(sets[name]) for name in ("with", "without") if name in sets]
+            yield Telling(place, "row", told + tuple(codes for codes in parts if codes.size), weight)
+        elif told and place not in unsized and _has_size(row):
+            yield Telling(place, "n", told, rules.importance["size"] * weight)
+
+
+def is_count(row: Any, sets: Support, rules: Rules) -> bool:
+    """Say whether a row's number is a count of patients, or a share that is one count of another."""
+    if row.statistic in rules.roles["modelled"]:
+        return False
+    if "with" not in sets or "without" not in sets or "all" not in sets:
+        return True
+    # patients with several episodes may stand on both sides
+    sizes = [np.unique(sets[name]).size for name in ("with", "without", "all")]
+    return sizes[0] + sizes[1] == sizes[2]
+
+
+def list_hidden(
+    table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
+) -> Iterator[Hidden]:
+    """Yield the sets of 1 to k - 1 patients behind rows that a page prints as withheld, or as few."""
+    for place, (fate, sets) in enumerate(zip(fates, support, strict=True)):
+        names = {"withheld": ("all", "group", "versus", "with", "without"), "few": ("with",)}.get(fate, ())
+        if str(table["statistic"].iat[place]) in rules.roles["modelled"]:
+            continue
+        for name in names:
+            codes = np.unique(sets[name]) if name in sets else np.zeros(0, dtype="int64")
+            if 0 < codes.size < rules.k:
+                yield Hidden(place, codes, fate == "few")
+
+
+def list_sums(
+    table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
+) -> Iterator[Summed]:
+    """Yield the sums that shown means give.
+
+    A mean score at a follow-up and the mean improvement of the same patients give these patients' mean score
+    at baseline.
+    """
+    facts = rules.quantities
+    later: dict[tuple[str, ...], dict[str, tuple[int, np.ndarray]]] = {}
+    for place, (row, fate, sets) in enumerate(
+        zip(table.itertuples(index=False), fates, support, strict=True)
+    ):
+        if fate != "shown" or row.statistic not in facts["means"] or "all" not in sets:
+            continue
+        codes = np.unique(sets["all"])
+        time = str(row.timepoint)
+        if row.statistic in facts["of_covariates"]:
+            outcome = str(row.outcome) if row.term == "score" else ""
+            yield Summed((place,), ("covariate", outcome, str(row.term)), codes)
+        elif row.statistic == facts["score"] and time == facts["baseline"]:
+            yield Summed((place,), ("covariate", str(row.outcome), "score"), codes)
+        else:
+            yield Summed((place,), (str(row.statistic), str(row.outcome), str(row.term), time), codes)
+            key = (str(row.outcome), time, str(row.group), codes.tobytes().hex()[:64], str(codes.size))
+            later.setdefault(key, {})[str(row.statistic)] = (place, codes)
+    for (outcome, *_), held in later.items():
+        if facts["score"] in held and facts["improvement"] in held:
+            places = (held[facts["score"]][0], held[facts["improvement"]][0])
+            yield Summed(places, ("covariate", outcome, "score"), held[facts["score"]][1])
+
+
+def _has_size(row: Any) -> bool:
+    return not (pd.isna(row.n) and pd.isna(row.n_versus))
+
+
+def _weigh(row: Any, size: int, rules: Rules) -> float:
+    weight = math.log1p(size) + 1
+    if row.statistic in rules.importance["answer"]:
+        weight *= rules.importance["answer_factor"]
+    return weight * (rules.importance["whole_factor"] if row.group == _WHOLE else 1)
