@@ -1,5 +1,7 @@
 """From a result to what one audience may see."""
 
+from outcomes.disclosure.joint.audit import Audit, audit_page
+from outcomes.disclosure.joint.table import Pattern, suppress_table
 from outcomes.disclosure.policy import release
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
@@ -9,10 +11,14 @@ __all__ = [
     "AUDIENCES",
     "MINUS",
     "RELEASE_COLUMNS",
+    "Audit",
+    "Pattern",
     "Release",
     "Rules",
+    "audit_page",
     "read_rules",
     "release",
+    "suppress_table",
     "write_number",
     "write_value",
 ]

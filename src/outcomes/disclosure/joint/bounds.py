@@ -104,7 +104,9 @@ def find_unsafe(
     rows = classes.inside[[target.set for target in targets], :]
     true = rows @ classes.sizes
     waiting = [i for i, target in enumerate(targets) if true[i] < target.highest]
-    unsafe = {i for i in _fall_short(rows[waiting, :], [targets[i].highest for i in waiting], facts, deadline)}
+    unsafe = {
+        i for i in _fall_short(rows[waiting, :], [targets[i].highest for i in waiting], facts, deadline)
+    }
     failed = {waiting[i] for i in unsafe}
     sinking = [i for i, target in enumerate(targets) if true[i] > target.lowest and i not in failed]
     lowest = [-targets[i].lowest for i in sinking]
@@ -171,7 +173,9 @@ def _solve(
 ) -> np.ndarray:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise OutOfTime("The numbers of a page could not be checked against each other within the time limit.")
+        raise OutOfTime(
+            "The numbers of a page could not be checked against each other within the time limit."
+        )
     options = {"time_limit": left} if np.isfinite(left) else {}
     found = linprog(
         goal,
@@ -186,7 +190,9 @@ def _solve(
     if found.status == 3:  # unbounded: no fact limits it
         return _far(goal)
     if found.status == 1:
-        raise OutOfTime("The numbers of a page could not be checked against each other within the time limit.")
+        raise OutOfTime(
+            "The numbers of a page could not be checked against each other within the time limit."
+        )
     if found.x is None:
         raise DisclosureError("The numbers of a page contradict each other, so that they cannot be checked.")
     return np.asarray(found.x)

@@ -13,15 +13,17 @@ import numpy as np
 import pandas as pd
 
 from outcomes.disclosure.exposure import find_exposed
-from outcomes.disclosure.joint.bounds import Classes, OutOfTime, Target
-from outcomes.disclosure.joint.complement import Unit, find_complement
-from outcomes.disclosure.joint.telling import Telling, list_hidden, list_sums, list_tellings
+from outcomes.disclosure.joint.bounds import Classes, OutOfTime, Target, find_unsafe
+from outcomes.disclosure.joint.complement import Unit, find_complement, tell
+from outcomes.disclosure.joint.telling import list_hidden, list_sums, list_tellings
 from outcomes.disclosure.rules import Rules
 from outcomes.result import Patients, Support
 
 #: Set while a report runs: the folder of the run, which stands for its page.
 _RUN_FOLDER = "OUTCOMES_RUN_DIR"
 _WHOLE = "all"
+#: Fates of rows that stand on a page.
+_PRINTED = frozenset({"shown", "state", "few", "withheld"})
 
 
 @dataclass
@@ -63,22 +65,15 @@ class Page:
         common = self.translate(support, patients)
         for kept in _fall_back(table):
             now = [
-                "collapsed" if fate in ("shown", "state", "few", "withheld") and not kept[place] else fate
-                for place, fate in enumerate(fates)
+                "collapsed" if fate in _PRINTED and not stays else fate
+                for fate, stays in zip(fates, kept, strict=True)
             ]
             now = self._protect_sums(table, now, common, rules)
             try:
-                lost = self._find_lost(table, now, common, rules)
+                return self._protect_counts(table, now, common, rules)
             except OutOfTime:
-                lost = None
-            if lost is not None:
-                break
-        else:
-            return ["collapsed" if fate in ("shown", "state", "few", "withheld") else fate for fate in fates], frozenset()
-        for telling in lost:
-            if telling.part == "row":
-                now[telling.row] = "withheld"
-        return now, frozenset(telling.row for telling in lost if telling.part == "n")
+                continue
+        return ["collapsed" if fate in _PRINTED else fate for fate in fates], frozenset()
 
     def remember(
         self,
@@ -101,7 +96,9 @@ class Page:
 
     def translate(self, support: Sequence[Support], patients: Patients | None) -> list[dict[str, np.ndarray]]:
         """Return support in codes that mean the same patient in every result of the page."""
-        largest = max((int(codes.max()) for sets in support for codes in sets.values() if codes.size), default=-1)
+        largest = max(
+            (int(codes.max()) for sets in support for codes in sets.values() if codes.size), default=-1
+        )
         names: Sequence[object] = (
             [(len(self.codes), code) for code in range(largest + 1)] if patients is None else patients.ids
         )
@@ -116,7 +113,9 @@ class Page:
     ) -> list[str]:
         now = list(fates)
         weights = {telling.row: telling.weight for telling in list_tellings(table, now, support, rules)}
-        names = [tuple(map(str, row)) for row in table[["statistic", "term", "group", "timepoint"]].to_numpy()]
+        names = [
+            tuple(map(str, row)) for row in table[["statistic", "term", "group", "timepoint"]].to_numpy()
+        ]
         while True:
             own = defaultdict(list)
             for summed in list_sums(table, now, support, rules):
@@ -135,35 +134,89 @@ class Page:
             for row in lost:
                 now[row] = "withheld"
 
-    def _find_lost(
+    def _protect_counts(
         self, table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
-    ) -> list[Telling] | None:
+    ) -> tuple[list[str], frozenset[int]]:
+        """Withhold numbers of patients; leave out what was given away before, since nothing hides it any more."""
         own = list(list_hidden(table, fates, support, rules))
-        hidden = [*self.hidden, *((entry.set, entry.bounded) for entry in own)]
         tellings = list(list_tellings(table, fates, support, rules))
-        if not hidden or not tellings:
-            return []
+        known = {codes.tobytes() for codes in self.told}
+        new = any(codes.tobytes() not in known for telling in tellings for codes in telling.sets)
+        if not (own or (self.hidden and new)):
+            return list(fates), frozenset()
         names = [tuple(map(str, row)) for row in table.iloc[:, :8].to_numpy()]
         tellings.sort(key=lambda telling: (names[telling.row], telling.part))
-        numbers: dict[bytes, int] = {}
-        sets: list[np.ndarray] = []
-
-        def number(codes: np.ndarray) -> int:
-            if codes.tobytes() not in numbers:
-                numbers[codes.tobytes()] = len(sets)
-                sets.append(codes)
-            return numbers[codes.tobytes()]
-
-        units = [Unit(tuple(number(codes) for codes in telling.sets), telling.weight) for telling in tellings]
-        units += [Unit((number(codes),), math.inf) for codes in self.told]
-        targets = {}
-        for codes, bounded in sorted(hidden, key=lambda entry: entry[0].size):
-            highest = rules.k - 1 if bounded else rules.k
-            at = number(codes)
-            targets[at] = Target(at, 1, max(highest, targets[at].highest if at in targets else 0))
+        told = [telling.sets for telling in tellings]
+        counts = _Counts(
+            [
+                *[codes for sets in told for codes in sets],
+                *self.told,
+                *[h.set for h in own],
+                *[h for h, _ in self.hidden],
+            ]
+        )
+        units = [
+            Unit(tuple(map(counts.number, sets)), telling.weight)
+            for telling, sets in zip(tellings, told, strict=True)
+        ]
+        fixed = [Unit((counts.number(codes),), math.inf) for codes in self.told]
         deadline = time.monotonic() + rules.joint["seconds"]
-        lost = find_complement(Classes.of(sets), units, list(targets.values()), deadline=deadline)
-        return None if lost is None else [tellings[i] for i in sorted(lost)]
+        hidden = [(entry.set, entry.bounded) for entry in own]
+        targets = counts.aim(hidden, rules.k)
+        unsafe = find_unsafe(
+            counts.classes,
+            tell(counts.classes, [*units, *fixed]),
+            counts.aim([*self.hidden, *hidden], rules.k),
+            deadline,
+        )
+        now = list(fates)
+        if not unsafe:
+            return now, frozenset()
+        gone = {
+            target.set
+            for target in find_unsafe(counts.classes, tell(counts.classes, fixed), targets, deadline)
+        }
+        for entry in own:
+            if counts.number(entry.set) in gone:
+                now[entry.row] = "unsaid"
+        kept = [(entry.set, entry.bounded) for entry in own if now[entry.row] != "unsaid"]
+        still = [i for i, telling in enumerate(tellings) if now[telling.row] != "unsaid"]
+        lost = find_complement(
+            counts.classes, [*[units[i] for i in still], *fixed],
+            counts.aim([*self.hidden, *kept], rules.k), deadline=deadline,
+        )  # fmt: skip
+        if lost is None:
+            raise OutOfTime("No choice of further numbers is enough.")
+        chosen = [tellings[still[i]] for i in lost]
+        for telling in chosen:
+            if telling.part == "row":
+                now[telling.row] = "withheld"
+        return now, frozenset(telling.row for telling in chosen if telling.part == "n")
+
+
+class _Counts:
+    """Sets by number, and the classes that they make."""
+
+    def __init__(self, sets: Sequence[np.ndarray]) -> None:
+        self._numbers: dict[bytes, int] = {}
+        held = []
+        for codes in sets:
+            if codes.tobytes() not in self._numbers:
+                self._numbers[codes.tobytes()] = len(held)
+                held.append(codes)
+        self.classes = Classes.of(held)
+
+    def number(self, codes: np.ndarray) -> int:
+        """Return the number of a set."""
+        return self._numbers[codes.tobytes()]
+
+    def aim(self, hidden: Sequence[tuple[np.ndarray, bool]], k: int) -> list[Target]:
+        """Return what must stay uncertain; what a page says is below k need not reach it."""
+        highest: dict[int, int] = {}
+        for codes, bounded in hidden:
+            number = self.number(codes)
+            highest[number] = max(k - 1 if bounded else k, highest.get(number, 0))
+        return [Target(number, 1, most) for number, most in sorted(highest.items())]
 
 
 def _fall_back(table: pd.DataFrame) -> list[np.ndarray]:

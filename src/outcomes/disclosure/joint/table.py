@@ -219,7 +219,9 @@ def _make_margins(
     entries, sums = [], []
     for axis, size in enumerate(table.shape):
         groups = dict(hierarchies.get(axis, {}))
-        rows = [np.isin(np.arange(size), [labels[axis].index(name) for name in held]) for held in groups.values()]
+        rows = [
+            np.isin(np.arange(size), [labels[axis].index(name) for name in held]) for held in groups.values()
+        ]
         sums.append(csr_array(np.vstack([np.eye(size), *rows, np.ones(size)])))
         entries.append([*labels[axis], *groups, TOTAL])
     return entries, sums
@@ -234,9 +236,7 @@ def _find_alike(table: np.ndarray, answers: int | None, k: int) -> np.ndarray:
     return np.broadcast_to((total > 0) & (largest == total) & (total < 3 * k), table.shape)
 
 
-def _find_rests(
-    counts: np.ndarray, base: tuple[int, ...], cells: csr_array, k: int
-) -> csr_array:
+def _find_rests(counts: np.ndarray, base: tuple[int, ...], cells: csr_array, k: int) -> csr_array:
     """Return, as sums of base cells, what lines hold beside one large cell where that is small."""
     numbers = np.arange(counts.size).reshape(counts.shape)
     found = []
@@ -269,9 +269,7 @@ def _order(table: np.ndarray, entries: Sequence[Sequence[Hashable]], shape: tupl
     return np.argsort(np.ravel_multi_index([grid.ravel() for grid in grids], shape), kind="stable")
 
 
-def _weigh(
-    count: int, at: Sequence[Any], base: tuple[int, ...], shape: tuple[int, ...], kept: bool
-) -> float:
+def _weigh(count: int, at: Sequence[Any], base: tuple[int, ...], shape: tuple[int, ...], kept: bool) -> float:
     """Return what the loss of a cell costs; the grand total is never lost."""
     if all(i == size - 1 for i, size in zip(at, shape, strict=True)):
         return math.inf

@@ -101,8 +101,9 @@ def list_tellings(
         whole = max((codes.size for codes in told), default=0)
         weight = _weigh(row, whole, rules)
         if fate == "shown" and kind in ("count", "share", "curve") and is_count(row, sets, rules):
-            parts = [np.unique(sets[name]) for name in ("with", "without") if name in sets]
-            yield Telling(place, "row", told + tuple(codes for codes in parts if codes.size), weight)
+            # those without follow from these two
+            part = [np.unique(sets["with"])] if "with" in sets else []
+            yield Telling(place, "row", told + tuple(codes for codes in part if codes.size), weight)
         elif told and place not in unsized and _has_size(row):
             yield Telling(place, "n", told, rules.importance["size"] * weight)
 
