@@ -43,9 +43,9 @@ def audit_run(folder: Path, audience: str) -> Audit | None:
     if not audit.passed:
         tables = " and ".join(f"'{name}'" for name in audit.tables)
         raise DisclosureError(
-            f"Nothing was published: taken together, the tables {tables} would tell of a group of patients too "
-            "small to be shown. Merge therapies or time points in them, show fewer of them on one page, or "
-            "leave one of them out."
+            f"Nothing was published: taken together, the tables {tables} would tell of a group of patients "
+            "too small to be shown. Merge therapies or time points in them, show fewer of them on one page, "
+            "or leave one of them out."
         )
     return audit
 
@@ -65,8 +65,8 @@ def read_releases(folder: Path) -> list[Release]:
             backing = read_backing(folder / "backing", path.stem)
         except OSError:
             raise DisclosureError(
-                f"Who stands behind the numbers of the table {content['analysis']!r} is not known, so the page "
-                "cannot be checked; nothing was published. Show only what `release` returns for stakeholders."
+                f"Who stands behind the numbers of the table {content['analysis']!r} is not known, so the "
+                "page cannot be checked; nothing was published. Show only what `release` returns."
             ) from None
         table = pd.DataFrame(content["table"]["data"], columns=list(RELEASE_COLUMNS))
         for column in RELEASE_COLUMNS:

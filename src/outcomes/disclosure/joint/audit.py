@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -67,10 +68,11 @@ class _Fact:
 def audit_page(releases: Sequence[Release], *, seconds: float | None = None) -> Audit:
     """Attack a page: bound every withheld cell by all that the page says.
 
-    Counts are taken as the interval that rounding leaves, shares and bands as bounds of one number of patients by
-    another, "fewer than k" as what it says; a shown number has at least k patients behind it. Every size from 1
-    to k must remain possible for each cell that the page prints as withheld (to k - 1 where it says that there
-    are fewer), and no combination of shown means may leave the sum of fewer than k patients.
+    Counts are taken as the interval that rounding leaves, shares and bands as bounds of one number of
+    patients by another, "fewer than k" as what it says; a shown number has at least k patients behind it.
+    Every size from 1 to k must remain possible for each cell that the page prints as withheld (to k - 1
+    where it says that there are fewer), and no combination of shown means may leave the sum of fewer than k
+    patients.
 
     Parameters
     ----------
@@ -93,8 +95,8 @@ def audit_page(releases: Sequence[Release], *, seconds: float | None = None) -> 
         return Audit(True, (), 0, 0, 0, 0, 0.0)
     if any(release.backing is None or release.audience != "stakeholder" for release in releases):
         raise DisclosureError(
-            "A table of the page does not say who stands behind its numbers, so that the page cannot be checked. "
-            "Show only what `release` returns for stakeholders."
+            "A table of the page does not say who stands behind its numbers, so the page cannot be "
+            "checked. Show only what `release` returns for stakeholders."
         )
     rules = read_rules(max(release.k for release in releases))
     deadline = begun + (rules.joint["audit_seconds"] if seconds is None else seconds)
@@ -213,8 +215,9 @@ def _list_facts(
     for row, fate, sets in zip(entry.table.itertuples(index=False), fates, support, strict=True):
         if fate not in ("shown", "state", "few"):
             continue
-        for value, name in ((row.n, "all" if "all" in sets else "group"), (row.n_versus, "versus")):
-            if value == value and name in sets and sets[name].size:
+        for number_of, name in ((row.n, "all" if "all" in sets else "group"), (row.n_versus, "versus")):
+            value = float(number_of)  # type: ignore[arg-type]
+            if not math.isnan(value) and name in sets and sets[name].size:
                 yield _Fact(number, ((sets[name], 1.0),), max(rules.k, value - half), value + half)
         yield from (
             _Fact(number, terms, low, high) for terms, low, high in _say_of_row(row, fate, sets, rules)

@@ -17,8 +17,6 @@ _MOST_AT_ONCE = 80
 _ROUNDS = 4
 #: Of the search, counted and not timed, so that a slow machine chooses the same cells.
 _MOST_NODES = 200
-#: Withheld units that are tried again at the end, those whose loss costs most first.
-_MOST_TRIALS = 25
 
 
 @dataclass(frozen=True)
@@ -38,13 +36,19 @@ class Unit:
 
 
 def find_complement(
-    classes: Classes, units: Sequence[Unit], targets: Sequence[Target], *, deadline: float
+    classes: Classes,
+    units: Sequence[Unit],
+    targets: Sequence[Target],
+    *,
+    deadline: float,
+    trials: int = 25,
 ) -> frozenset[int] | None:
     """Choose the units to withhold so that every target stays uncertain.
 
-    For each target that is not safe a mixed-integer programme looks for two shifts of the sizes of classes, one
-    that raises the target to its highest size and one that lowers it to its lowest, and for the cheapest units
-    that must be withheld for neither to be noticed. Units that turned out not to be needed are shown again.
+    For each target that is not safe a mixed-integer programme looks for two shifts of the sizes of classes,
+    one that raises the target to its highest size and one that lowers it to its lowest, and for the
+    cheapest units that must be withheld for neither to be noticed. Units that turned out not to be needed
+    are shown again.
 
     Parameters
     ----------
@@ -53,6 +57,8 @@ def find_complement(
     targets : sequence of Target
     deadline : float
         Of the monotonic clock, in seconds.
+    trials : int
+        Units that are tried again at the end, those whose loss costs most first.
 
     Returns
     -------
@@ -67,8 +73,8 @@ def find_complement(
     Notes
     -----
     Fischetti M, Salazar JJ. Solving the cell suppression problem on tabular data with linear constraints.
-    Management Science 2001;47:1008-1027, doi:10.1287/mnsc.47.7.1008.9805, of which this is the heuristic form:
-    one small cell after the other.
+    Management Science 2001;47:1008-1027, doi:10.1287/mnsc.47.7.1008.9805, of which this is the heuristic
+    form: one small cell after the other.
     """
     # what is safe beside everything is safe beside less, so that only these are looked at again
     doubtful = find_unsafe(classes, tell(classes, units), targets, deadline)
@@ -81,7 +87,7 @@ def find_complement(
             return None
         lost |= more
         unsafe = find_unsafe(classes, tell(classes, units, lost), unsafe, deadline)
-    for number in sorted(lost, key=lambda i: (-units[i].weight, i))[:_MOST_TRIALS]:
+    for number in sorted(lost, key=lambda i: (-units[i].weight, i))[:trials]:
         if not find_unsafe(classes, tell(classes, units, lost - {number}), doubtful, deadline):
             lost -= {number}
     return frozenset(lost)
@@ -152,7 +158,7 @@ def _hide_shift(
 
 @dataclass(frozen=True, eq=False)
 class _Choice:
-    """The programme that looks for one shift: sizes of classes move, and what would tell of it is withheld."""
+    """The programme for one shift: sizes of classes move, and what would tell of it is withheld."""
 
     open: Sequence[int]
     weights: np.ndarray
@@ -178,7 +184,8 @@ class _Choice:
         row = hstack([classes.inside[[of], :], csr_array((1, n_units))], format="csr")
         constraints = [LinearConstraint(row, *((shift, np.inf) if shift > 0 else (-np.inf, shift)))]
         if fixed:
-            still = hstack([classes.inside[fixed, :], csr_array((len(fixed), n_units))], format="csr")
+            told = tell(classes, [Unit(tuple(fixed), 0.0)]).rows
+            still = hstack([told, csr_array((told.shape[0], n_units))], format="csr")
             constraints.append(LinearConstraint(still, 0, 0))
         if pairs:
             told = classes.inside[[s for s, _ in pairs], :]

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -99,7 +99,7 @@ class Page:
         largest = max(
             (int(codes.max()) for sets in support for codes in sets.values() if codes.size), default=-1
         )
-        names: Sequence[object] = (
+        names: Iterable[object] = (
             [(len(self.codes), code) for code in range(largest + 1)] if patients is None else patients.ids
         )
         common = np.array([self.codes.setdefault(name, len(self.codes)) for name in names], dtype="int64")
@@ -137,7 +137,7 @@ class Page:
     def _protect_counts(
         self, table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
     ) -> tuple[list[str], frozenset[int]]:
-        """Withhold numbers of patients; leave out what was given away before, since nothing hides it any more."""
+        """Withhold numbers of patients; leave out what was given away before: nothing hides it any more."""
         own = list(list_hidden(table, fates, support, rules))
         tellings = list(list_tellings(table, fates, support, rules))
         known = {codes.tobytes() for codes in self.told}
@@ -172,6 +172,8 @@ class Page:
         now = list(fates)
         if not unsafe:
             return now, frozenset()
+        doubtful = {target.set for target in unsafe}
+        targets = [target for target in targets if target.set in doubtful]
         gone = {
             target.set
             for target in find_unsafe(counts.classes, tell(counts.classes, fixed), targets, deadline)
@@ -183,7 +185,8 @@ class Page:
         still = [i for i, telling in enumerate(tellings) if now[telling.row] != "unsaid"]
         lost = find_complement(
             counts.classes, [*[units[i] for i in still], *fixed],
-            counts.aim([*self.hidden, *kept], rules.k), deadline=deadline,
+            [target for target in counts.aim([*self.hidden, *kept], rules.k) if target.set in doubtful],
+            deadline=deadline, trials=4,
         )  # fmt: skip
         if lost is None:
             raise OutOfTime("No choice of further numbers is enough.")
@@ -199,7 +202,7 @@ class _Counts:
 
     def __init__(self, sets: Sequence[np.ndarray]) -> None:
         self._numbers: dict[bytes, int] = {}
-        held = []
+        held: list[np.ndarray] = []
         for codes in sets:
             if codes.tobytes() not in self._numbers:
                 self._numbers[codes.tobytes()] = len(held)
@@ -236,6 +239,6 @@ _pages: dict[str, Page] = {}
 
 
 def open_page() -> Page:
-    """Return the page of the run that this process makes; elsewhere a new one, so that results stand alone."""
+    """Return the page of the run that this process makes; elsewhere a new one for each result."""
     folder = os.environ.get(_RUN_FOLDER)
     return _pages.setdefault(folder, Page()) if folder else Page()

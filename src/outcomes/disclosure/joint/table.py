@@ -1,4 +1,4 @@
-"""`suppress_table`: which cells of a table of counts may be shown, so that no small one follows from the others."""
+"""`suppress_table`: which cells of a table of counts may be shown, so that no small one follows."""
 
 from __future__ import annotations
 
@@ -76,16 +76,17 @@ def suppress_table(
 ) -> Pattern:
     """Choose the cells of an additive table that must be withheld.
 
-    Every margin is made. Cells of 1 to ``k - 1`` are withheld, and further ones - few, small, no totals where
-    that can be helped - until a reader who knows every shown number exactly, and which cells are empty, must
-    still hold every size from 1 to `k` possible for each small cell, and for the rest of a line beside a shown
-    one where that is small.
+    Every margin is made. Cells of 1 to ``k - 1`` are withheld, and further ones - few, small, no totals
+    where that can be helped - until a reader who knows every shown number exactly, and which cells are
+    empty, must still hold every size from 1 to `k` possible for each small cell, and for the rest of a line
+    beside a large one where that is small.
 
     Parameters
     ----------
     counts : array, Series or DataFrame of int
-        Distinct patients in each combination of 1 to 4 classifications, without margins. Labels along an axis
-        are 0, 1, ... for an array; the index of a Series, each level one axis; index and columns of a DataFrame.
+        Distinct patients in each combination of 1 to 4 classifications, without margins. Labels along an
+        axis are 0, 1, ... for an array; the index of a Series, each level one axis; index and columns of a
+        DataFrame.
     k : int
         Smallest count that may be shown.
     keep : sequence of tuples
@@ -93,10 +94,11 @@ def suppress_table(
     hierarchies : mapping, optional
         Axis to its subtotals, each with the labels that it sums.
     answers : int, optional
-        Axis whose categories are what patients answered. Where fewer than 3 `k` patients all gave the same, that
-        is withheld too, and must not follow.
+        Axis whose categories are what patients answered. Where fewer than 3 `k` patients all gave the same,
+        that is withheld too, and must not follow.
     collapse : sequence of mappings
-        What may be merged, one after the other, where no choice of cells is enough: axis to merged categories.
+        What may be merged, one after the other, where no choice of cells is enough: axis to merged
+        categories.
     time_limit : float
         Seconds, for each form of the table; beyond it the table is treated as one without a solution.
 
@@ -104,7 +106,8 @@ def suppress_table(
     -------
     Pattern
         It depends on the counts only: neither on labels nor on the order of categories, except where two
-        have the same counts. The grand total is always shown, unless it is small or the whole table is withheld.
+        have the same counts. The grand total is always shown, unless it is small or the whole table is
+        withheld.
 
     Raises
     ------
@@ -150,7 +153,7 @@ def _read(counts: Any) -> tuple[np.ndarray, list[list[Hashable]]]:
 
 
 def _frame(table: np.ndarray, labels: Sequence[Sequence[Hashable]]) -> pd.Series:
-    whole = pd.MultiIndex.from_product(labels) if len(labels) > 1 else pd.Index(labels[0])
+    whole = pd.MultiIndex.from_product(labels) if len(labels) > 1 else pd.Index(list(labels[0]))
     return pd.Series(table.ravel(), index=whole)
 
 

@@ -1,4 +1,7 @@
-"""What the shown rows of a result tell of sets of patients, and which sets they must not give away."""
+"""What the shown rows of a result tell of sets of patients, and which sets they must not give away.
+
+Support comes as sorted arrays of distinct codes, as `Page.translate` returns it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ class Telling:
     row : int
         Position of the row.
     part : str
-        ``row``, or ``n`` where only the row's numbers of patients tell, so that these can go and the rest stay.
+        ``row``, or ``n`` where only the row's numbers of patients tell, so that these can go and the rest
+        stay.
     sets : tuple of int arrays
         Distinct codes of those whose number is told.
     weight : float
@@ -96,13 +100,13 @@ def list_tellings(
         if fate not in ("shown", "state", "few"):
             continue
         kind = rules.kind_of.get(str(row.statistic))
-        sized = [np.unique(sets[name]) for name in ("all", "group", "versus") if name in sets]
+        sized = [sets[name] for name in ("all", "group", "versus") if name in sets]
         told = tuple(codes for codes in sized if codes.size)
         whole = max((codes.size for codes in told), default=0)
         weight = _weigh(row, whole, rules)
         if fate == "shown" and kind in ("count", "share", "curve") and is_count(row, sets, rules):
             # those without follow from these two
-            part = [np.unique(sets["with"])] if "with" in sets else []
+            part = [sets["with"]] if "with" in sets else []
             yield Telling(place, "row", told + tuple(codes for codes in part if codes.size), weight)
         elif told and place not in unsized and _has_size(row):
             yield Telling(place, "n", told, rules.importance["size"] * weight)
@@ -115,7 +119,7 @@ def is_count(row: Any, sets: Support, rules: Rules) -> bool:
     if "with" not in sets or "without" not in sets or "all" not in sets:
         return True
     # patients with several episodes may stand on both sides
-    sizes = [np.unique(sets[name]).size for name in ("with", "without", "all")]
+    sizes = [sets[name].size for name in ("with", "without", "all")]
     return sizes[0] + sizes[1] == sizes[2]
 
 
@@ -128,7 +132,7 @@ def list_hidden(
         if str(table["statistic"].iat[place]) in rules.roles["modelled"]:
             continue
         for name in names:
-            codes = np.unique(sets[name]) if name in sets else np.zeros(0, dtype="int64")
+            codes = sets[name] if name in sets else np.zeros(0, dtype="int64")
             if 0 < codes.size < rules.k:
                 yield Hidden(place, codes, fate == "few")
 
@@ -148,7 +152,7 @@ def list_sums(
     ):
         if fate != "shown" or row.statistic not in facts["means"] or "all" not in sets:
             continue
-        codes = np.unique(sets["all"])
+        codes = sets["all"]
         time = str(row.timepoint)
         if row.statistic in facts["of_covariates"]:
             outcome = str(row.outcome) if row.term == "score" else ""
