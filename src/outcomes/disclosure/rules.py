@@ -27,8 +27,8 @@ class Rules:
         Statistic to its kind; one that is absent is withheld.
     roles : mapping
         Which statistics count harm, compare therapies or add up over levels.
-    sums, chains : tuple of mappings
-        Statistics that add up, so that a withheld one could be computed from the others.
+    chains : tuple of mappings
+        Flows, in which a withheld step could be computed from what remains before and after it.
     league : mapping
         When sites may be set side by side.
     kept_back : tuple of str
@@ -51,7 +51,6 @@ class Rules:
     cells: Mapping[str, Any]
     kind_of: Mapping[str, str]
     roles: Mapping[str, Any]
-    sums: tuple[Mapping[str, Any], ...]
     chains: tuple[Mapping[str, str], ...]
     league: Mapping[str, Any]
     kept_back: tuple[str, ...]
@@ -91,7 +90,7 @@ def read_rules(k: int) -> Rules:
         )
     kind_of = {statistic: kind for kind, statistics in facts["kinds"].items() for statistic in statistics}
     return Rules(
-        k, facts["cells"], kind_of, facts["roles"], tuple(facts["sums"]), tuple(facts["chains"]),
+        k, facts["cells"], kind_of, facts["roles"], tuple(facts["chains"]),
         facts["league"],
         tuple(facts["sentences"]["kept_back"]), facts["provenance"],
         facts["team_only"], tuple(facts["complements"]), facts["importance"], facts["quantities"],

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from outcomes.disclosure.backing import Backing
 from outcomes.disclosure.exposure import find_exposed
 from outcomes.disclosure.joint.bounds import Classes, Facts, Target, find_unsafe
 from outcomes.disclosure.joint.page import Page
-from outcomes.disclosure.joint.telling import is_count, list_hidden, list_sums
+from outcomes.disclosure.joint.telling import list_hidden, list_sums, say_of_row
 from outcomes.disclosure.released import Release
-from outcomes.disclosure.rounding import percent_multiple, pick_band
 from outcomes.disclosure.rules import Rules, read_rules
 from outcomes.errors import DisclosureError
 from outcomes.result import Support
@@ -140,10 +138,20 @@ class _Held:
             facts += _list_facts(number, entry, fates, sets, rules)
             for cell in list_hidden(entry.table, fates, sets, rules):
                 hidden.append((number, cell.set, rules.k - 1 if cell.bounded else rules.k))
+        said = [fact.terms[0][0] for fact in facts if len(fact.terms) == 1 and fact.high == rules.k - 1]
+        hidden = [
+            (
+                number,
+                codes,
+                min(most, rules.k - 1) if any(np.isin(codes, few).all() for few in said) else most,
+            )
+            for number, codes, most in hidden
+        ]
+        for entry, sets in zip(releases, support, strict=True):
             small.append(
                 {
                     place
-                    for place, (fate, row) in enumerate(zip(fates, sets, strict=True))
+                    for place, (fate, row) in enumerate(zip(_backing(entry).fates, sets, strict=True))
                     if fate == "withheld" and (not row or min(codes.size for codes in row.values()) < rules.k)
                 }
             )
@@ -195,17 +203,11 @@ class _Held:
         }
 
     def _bound(self, classes: Classes, numbers: dict[bytes, int], facts: Sequence[_Fact]) -> Facts:
-        distinct = {
-            (tuple((numbers[codes.tobytes()], factor) for codes, factor in fact.terms), fact.low, fact.high)
+        named = (
+            ([(numbers[codes.tobytes()], factor) for codes, factor in fact.terms], fact.low, fact.high)
             for fact in facts
-        }
-        ordered = sorted(distinct)
-        places = [(row, at, factor) for row, (terms, _, _) in enumerate(ordered) for at, factor in terms]
-        shape = (len(ordered), classes.inside.shape[0])
-        rows, columns, factors = zip(*places, strict=True) if places else ((), (), ())
-        sums = csr_array((factors, (rows, columns)), shape=shape) @ classes.inside
-        low, high = (np.array([entry[i] for entry in ordered], dtype="float64") for i in (1, 2))
-        return Facts(csr_array(sums), low, high)
+        )
+        return Facts.of(classes, named)
 
 
 def _list_facts(
@@ -220,45 +222,8 @@ def _list_facts(
             if not math.isnan(value) and name in sets and sets[name].size:
                 yield _Fact(number, ((sets[name], 1.0),), max(rules.k, value - half), value + half)
         yield from (
-            _Fact(number, terms, low, high) for terms, low, high in _say_of_row(row, fate, sets, rules)
+            _Fact(number, terms, low, high) for terms, low, high in say_of_row(row, fate, sets, rules)
         )
-
-
-def _say_of_row(
-    row: object, fate: str, sets: Support, rules: Rules
-) -> Iterable[tuple[tuple[tuple[np.ndarray, float], ...], float, float]]:
-    """Return what the number of a row says of sets of patients."""
-    kind = rules.kind_of.get(str(row.statistic))  # type: ignore[attr-defined]
-    value = float(row.estimate)  # type: ignore[attr-defined]
-    everyone, part = sets.get("all"), sets.get("with")
-    if everyone is None or not everyone.size or not is_count(row, sets, rules):
-        return []
-    if fate == "few":
-        return [] if part is None or not part.size else [(((part, 1.0),), -np.inf, rules.k - 1)]
-    if fate != "shown":
-        return []
-    half = rules.cells["count_multiple"] // 2
-    if kind == "count":
-        # patients of so many episodes are as many or fewer
-        low = -np.inf if row.unit == "episodes" else max(rules.k, value - half)  # type: ignore[attr-defined]
-        return [(((everyone, 1.0),), low, value + half)]
-    if part is None or kind not in ("share", "curve", "band"):
-        return []
-    if kind == "band":
-        low, high = (edge / 100 for edge in _find_band(part.size / everyone.size, everyone.size, rules))
-    else:
-        reach = percent_multiple(everyone.size, rules.cells) / 200
-        low, high = value - reach, value + reach
-    if not part.size:
-        return [(((everyone, low),), -np.inf, 0.0)] if low > 0 else []
-    return [
-        (((part, 1.0), (everyone, -high)), -np.inf, 1e-9),
-        (((part, 1.0), (everyone, -low)), -1e-9, np.inf),
-    ]
-
-
-def _find_band(share: float, n: int, rules: Rules) -> tuple[float, float]:
-    return pick_band(share, n, rules.k, rules.cells) or (0.0, 100.0)
 
 
 def _backing(release: Release) -> Backing:

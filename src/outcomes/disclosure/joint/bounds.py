@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +70,22 @@ class Facts:
     rows: csr_array
     low: np.ndarray
     high: np.ndarray
+
+    @staticmethod
+    def of(classes: Classes, sayings: Iterable[tuple[Iterable[tuple[int, float]], float, float]]) -> Facts:
+        """Build facts from sets by number with factors, and the bounds of their sum."""
+        ordered = sorted({(tuple(terms), low, high) for terms, low, high in sayings})
+        places = [(row, at, factor) for row, (terms, _, _) in enumerate(ordered) for at, factor in terms]
+        shape = (len(ordered), classes.inside.shape[0])
+        rows, columns, factors = zip(*places, strict=True) if places else ((), (), ())
+        low, high = (np.array([entry[i] for entry in ordered], dtype="float64") for i in (1, 2))
+        sums = csr_array((np.array(factors, dtype="float64"), (rows, columns)), shape=shape) @ classes.inside
+        return Facts(csr_array(sums), low, high)
+
+    def join(self, other: Facts) -> Facts:
+        """Return these facts and others."""
+        rows = vstack([self.rows, other.rows], format="csr")
+        return Facts(rows, np.concatenate([self.low, other.low]), np.concatenate([self.high, other.high]))
 
 
 def find_unsafe(

@@ -41,6 +41,7 @@ def find_complement(
     targets: Sequence[Target],
     *,
     deadline: float,
+    limits: Facts | None = None,
     trials: int = 25,
 ) -> frozenset[int] | None:
     """Choose the units to withhold so that every target stays uncertain.
@@ -57,6 +58,8 @@ def find_complement(
     targets : sequence of Target
     deadline : float
         Of the monotonic clock, in seconds.
+    limits : Facts, optional
+        What is said in any case.
     trials : int
         Units that are tried again at the end, those whose loss costs most first.
 
@@ -77,18 +80,19 @@ def find_complement(
     form: one small cell after the other.
     """
     # what is safe beside everything is safe beside less, so that only these are looked at again
-    doubtful = find_unsafe(classes, tell(classes, units), targets, deadline)
+    said = limits if limits is not None else Facts.of(classes, [])
+    doubtful = find_unsafe(classes, tell(classes, units).join(said), targets, deadline)
     unsafe, lost = doubtful, set[int]()
     while unsafe:
         # the one that needs most first: what hides it often hides others
         first = max(unsafe, key=lambda target: (target.highest - _size(classes, target), -target.set))
-        more = _choose(classes, units, lost, first, deadline)
+        more = _choose(classes, units, lost, first, said, deadline)
         if not more:
             return None
         lost |= more
-        unsafe = find_unsafe(classes, tell(classes, units, lost), unsafe, deadline)
+        unsafe = find_unsafe(classes, tell(classes, units, lost).join(said), unsafe, deadline)
     for number in sorted(lost, key=lambda i: (-units[i].weight, i))[:trials]:
-        if not find_unsafe(classes, tell(classes, units, lost - {number}), doubtful, deadline):
+        if not find_unsafe(classes, tell(classes, units, lost - {number}).join(said), doubtful, deadline):
             lost -= {number}
     return frozenset(lost)
 
@@ -119,7 +123,7 @@ def tell(classes: Classes, units: Sequence[Unit], lost: Collection[int] = ()) ->
 
 
 def _choose(
-    classes: Classes, units: Sequence[Unit], lost: set[int], target: Target, deadline: float
+    classes: Classes, units: Sequence[Unit], lost: set[int], target: Target, said: Facts, deadline: float
 ) -> set[int]:
     """Return units to withhold beside `lost` for one target; empty where none suffice."""
     size = _size(classes, target)
@@ -127,7 +131,7 @@ def _choose(
     for shift in (target.highest - size, target.lowest - size):
         if shift * (target.highest - size if shift > 0 else target.lowest - size) <= 0:
             continue
-        more = _hide_shift(classes, units, lost | chosen, target.set, shift, deadline)
+        more = _hide_shift(classes, units, lost | chosen, target.set, shift, said, deadline)
         if more is None:
             return set()
         chosen |= more
@@ -135,19 +139,25 @@ def _choose(
 
 
 def _hide_shift(
-    classes: Classes, units: Sequence[Unit], lost: set[int], of: int, shift: float, deadline: float
+    classes: Classes,
+    units: Sequence[Unit],
+    lost: set[int],
+    of: int,
+    shift: float,
+    said: Facts,
+    deadline: float,
 ) -> set[int] | None:
     """Return the cheapest units without which a set could be larger, or smaller, by so many."""
     open_ = [i for i, unit in enumerate(units) if i not in lost and np.isfinite(unit.weight)]
     fixed = sorted({s for unit in units if not np.isfinite(unit.weight) for s in unit.sets})
     for reach in (abs(shift), 4 * abs(shift)):
-        choice = _Choice.of(classes, units, open_, fixed, of, shift, reach)
+        choice = _Choice.of(classes, units, open_, fixed, of, shift, reach, said)
         if len(open_) > _MOST_AT_ONCE:
             kept = choice.narrow(deadline)
             if kept is None:
                 continue
             shut = {s for i in open_ if i not in kept for s in units[i].sets}
-            choice = _Choice.of(classes, units, sorted(kept), sorted({*fixed, *shut}), of, shift, reach)
+            choice = _Choice.of(classes, units, sorted(kept), sorted({*fixed, *shut}), of, shift, reach, said)
         found = choice.solve(choice.weights, True, deadline)
         if found is not None:
             return {
@@ -174,6 +184,7 @@ class _Choice:
         of: int,
         shift: float,
         reach: float,
+        said: Facts,
     ) -> _Choice:
         """Set the programme up; no sum of a unit may move further than `reach`."""
         held = set(fixed)
@@ -187,6 +198,10 @@ class _Choice:
             told = tell(classes, [Unit(tuple(fixed), 0.0)]).rows
             still = hstack([told, csr_array((told.shape[0], n_units))], format="csr")
             constraints.append(LinearConstraint(still, 0, 0))
+        if said.rows.shape[0]:
+            now = said.rows @ classes.sizes
+            over = hstack([said.rows, csr_array((said.rows.shape[0], n_units))], format="csr")
+            constraints.append(LinearConstraint(over, said.low - now, said.high - now))
         if pairs:
             told = classes.inside[[s for s, _ in pairs], :]
             places = (range(len(pairs)), [column for _, column in pairs])

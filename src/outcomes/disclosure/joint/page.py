@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from outcomes.disclosure.exposure import find_exposed
-from outcomes.disclosure.joint.bounds import Classes, OutOfTime, Target, find_unsafe
+from outcomes.disclosure.joint.bounds import Classes, Facts, OutOfTime, Target, find_unsafe
 from outcomes.disclosure.joint.complement import Unit, find_complement, tell
-from outcomes.disclosure.joint.telling import list_hidden, list_sums, list_tellings
+from outcomes.disclosure.joint.telling import Saying, list_hidden, list_limits, list_sums, list_tellings
 from outcomes.disclosure.rules import Rules
 from outcomes.result import Patients, Support
 
@@ -32,6 +32,7 @@ class Page:
 
     told: list[np.ndarray] = field(default_factory=list)
     hidden: list[tuple[np.ndarray, bool]] = field(default_factory=list)
+    limits: list[Saying] = field(default_factory=list)
     summed: dict[tuple[str, ...], list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     codes: dict[object, int] = field(default_factory=dict)
 
@@ -90,6 +91,7 @@ class Page:
         for telling in list_tellings(table, fates, common, rules, unsized):
             self.told += [codes for codes in telling.sets if codes.tobytes() not in known]
             known |= {codes.tobytes() for codes in telling.sets}
+        self.limits += list(list_limits(table, fates, common, rules))
         self.hidden += [(entry.set, entry.bounded) for entry in list_hidden(table, fates, common, rules)]
         for summed in list_sums(table, fates, common, rules):
             self.summed[summed.quantity].append(summed.set)
@@ -122,6 +124,7 @@ class Page:
                 own[summed.quantity].append(summed)
             lost: set[int] = set()
             for quantity, entries in own.items():
+                entries.sort(key=lambda entry: (entry.set.size, [names[row] for row in entry.rows]))
                 sets = [entry.set for entry in entries] + self.summed.get(quantity, [])
                 for exposure in find_exposed(sets, rules.k):
                     rows = {row for i in exposure.coefficients if i < len(entries) for row in entries[i].rows}
@@ -147,46 +150,43 @@ class Page:
         names = [tuple(map(str, row)) for row in table.iloc[:, :8].to_numpy()]
         tellings.sort(key=lambda telling: (names[telling.row], telling.part))
         told = [telling.sets for telling in tellings]
+        limits = [*self.limits, *list_limits(table, fates, support, rules)]
+        hidden = [(entry.set, entry.bounded) for entry in own]
         counts = _Counts(
-            [
-                *[codes for sets in told for codes in sets],
-                *self.told,
-                *[h.set for h in own],
-                *[h for h, _ in self.hidden],
-            ]
+            [codes for sets in told for codes in sets]
+            + self.told
+            + [codes for codes, _ in [*hidden, *self.hidden]]
+            + [codes for terms, _, _ in limits for codes, _ in terms]
         )
         units = [
             Unit(tuple(map(counts.number, sets)), telling.weight)
             for telling, sets in zip(tellings, told, strict=True)
         ]
         fixed = [Unit((counts.number(codes),), math.inf) for codes in self.told]
+        said = counts.limit(limits)
         deadline = time.monotonic() + rules.joint["seconds"]
-        hidden = [(entry.set, entry.bounded) for entry in own]
-        targets = counts.aim(hidden, rules.k)
-        unsafe = find_unsafe(
-            counts.classes,
-            tell(counts.classes, [*units, *fixed]),
-            counts.aim([*self.hidden, *hidden], rules.k),
-            deadline,
-        )
+        targets = counts.aim([*self.hidden, *hidden], limits, rules.k)
+        everything = tell(counts.classes, [*units, *fixed]).join(said)
+        doubtful = {target.set for target in find_unsafe(counts.classes, everything, targets, deadline)}
         now = list(fates)
-        if not unsafe:
+        if not doubtful:
             return now, frozenset()
-        doubtful = {target.set for target in unsafe}
-        targets = [target for target in targets if target.set in doubtful]
-        gone = {
-            target.set
-            for target in find_unsafe(counts.classes, tell(counts.classes, fixed), targets, deadline)
-        }
+        before = counts.limit(self.limits)
+        own_targets = counts.aim(
+            [entry for entry in hidden if counts.number(entry[0]) in doubtful], self.limits, rules.k
+        )
+        shown = tell(counts.classes, fixed).join(before)
+        gone = {target.set for target in find_unsafe(counts.classes, shown, own_targets, deadline)}
         for entry in own:
             if counts.number(entry.set) in gone:
                 now[entry.row] = "unsaid"
         kept = [(entry.set, entry.bounded) for entry in own if now[entry.row] != "unsaid"]
+        limits = [*self.limits, *list_limits(table, now, support, rules)]
         still = [i for i, telling in enumerate(tellings) if now[telling.row] != "unsaid"]
         lost = find_complement(
             counts.classes, [*[units[i] for i in still], *fixed],
-            [target for target in counts.aim([*self.hidden, *kept], rules.k) if target.set in doubtful],
-            deadline=deadline, trials=4,
+            [entry for entry in counts.aim([*self.hidden, *kept], limits, rules.k) if entry.set in doubtful],
+            deadline=deadline, limits=counts.limit(limits), trials=4,
         )  # fmt: skip
         if lost is None:
             raise OutOfTime("No choice of further numbers is enough.")
@@ -213,11 +213,23 @@ class _Counts:
         """Return the number of a set."""
         return self._numbers[codes.tobytes()]
 
-    def aim(self, hidden: Sequence[tuple[np.ndarray, bool]], k: int) -> list[Target]:
+    def limit(self, limits: Sequence[Saying]) -> Facts:
+        """Return what is said as facts about the classes."""
+        numbered = (
+            ([(self.number(codes), factor) for codes, factor in terms], low, high)
+            for terms, low, high in limits
+        )
+        return Facts.of(self.classes, numbered)
+
+    def aim(
+        self, hidden: Sequence[tuple[np.ndarray, bool]], limits: Sequence[Saying], k: int
+    ) -> list[Target]:
         """Return what must stay uncertain; what a page says is below k need not reach it."""
+        few = [terms[0][0] for terms, _, high in limits if len(terms) == 1 and high == k - 1]
         highest: dict[int, int] = {}
         for codes, bounded in hidden:
             number = self.number(codes)
+            bounded = bounded or any(np.isin(codes, said).all() for said in few)
             highest[number] = max(k - 1 if bounded else k, highest.get(number, 0))
         return [Target(number, 1, most) for number, most in sorted(highest.items())]
 

@@ -6,17 +6,20 @@ Support comes as sorted arrays of distinct codes, as `Page.translate` returns it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from outcomes.disclosure.rounding import percent_multiple, pick_band
 from outcomes.disclosure.rules import Rules
 from outcomes.result import Support
 
 _WHOLE = "all"
+#: Sets with factors, and the least and greatest sum of factor x size that a row allows.
+Saying = tuple[tuple[tuple[np.ndarray, float], ...], float, float]
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,41 @@ def is_count(row: Any, sets: Support, rules: Rules) -> bool:
     return sizes[0] + sizes[1] == sizes[2]
 
 
+def say_of_row(row: Any, fate: str, sets: Support, rules: Rules) -> Iterable[Saying]:
+    """Return what the number of a row says of sets of patients."""
+    kind = rules.kind_of.get(str(row.statistic))
+    value = float(row.estimate)
+    everyone, part = sets.get("all"), sets.get("with")
+    if everyone is None or not everyone.size or not is_count(row, sets, rules):
+        return []
+    if fate == "few":
+        return [] if part is None or not part.size else [(((part, 1.0),), -np.inf, rules.k - 1)]
+    if fate != "shown":
+        return []
+    half = rules.cells["count_multiple"] // 2
+    if kind == "count":
+        # patients of so many episodes are as many or fewer
+        low = -np.inf if row.unit == "episodes" else max(rules.k, value - half)
+        return [(((everyone, 1.0),), low, value + half)]
+    if part is None or kind not in ("share", "curve", "band"):
+        return []
+    if kind == "band":
+        low, high = (edge / 100 for edge in _find_band(part.size / everyone.size, everyone.size, rules))
+    else:
+        reach = percent_multiple(everyone.size, rules.cells) / 200
+        low, high = value - reach, value + reach
+    if not part.size:
+        return [(((everyone, low),), -np.inf, 0.0)] if low > 0 else []
+    return [
+        (((part, 1.0), (everyone, -high)), -np.inf, 1e-9),
+        (((part, 1.0), (everyone, -low)), -1e-9, np.inf),
+    ]
+
+
+def _find_band(share: float, n: int, rules: Rules) -> tuple[float, float]:
+    return pick_band(share, n, rules.k, rules.cells) or (0.0, 100.0)
+
+
 def list_hidden(
     table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
 ) -> Iterator[Hidden]:
@@ -135,6 +173,16 @@ def list_hidden(
             codes = sets[name] if name in sets else np.zeros(0, dtype="int64")
             if 0 < codes.size < rules.k:
                 yield Hidden(place, codes, fate == "few")
+
+
+def list_limits(
+    table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
+) -> Iterator[Saying]:
+    """Yield what rows say without telling a number: that there are fewer than k, or a band."""
+    for row, fate, sets in zip(table.itertuples(index=False), fates, support, strict=True):
+        band = fate == "shown" and rules.kind_of.get(str(row.statistic)) == "band"
+        if fate == "few" or band:
+            yield from say_of_row(row, fate, sets, rules)
 
 
 def list_sums(
