@@ -14,7 +14,7 @@ from outcomes.disclosure.joint.bounds import Classes, Facts, OutOfTime, Target, 
 
 #: Beyond so many units, linear programmes first choose which of them are looked at.
 _MOST_AT_ONCE = 80
-_ROUNDS = 4
+_ROUNDS = 3
 #: Of the search, counted and not timed, so that a slow machine chooses the same cells.
 _MOST_NODES = 200
 
@@ -152,17 +152,14 @@ def _hide_shift(
     fixed = sorted({s for unit in units if not np.isfinite(unit.weight) for s in unit.sets})
     for reach in (abs(shift), 4 * abs(shift)):
         choice = _Choice.of(classes, units, open_, fixed, of, shift, reach, said)
-        if len(open_) > _MOST_AT_ONCE:
-            kept = choice.narrow(deadline)
+        kept = choice.narrow(deadline)
+        if not kept:
             if kept is None:
                 continue
-            shut = {s for i in open_ if i not in kept for s in units[i].sets}
-            choice = _Choice.of(classes, units, sorted(kept), sorted({*fixed, *shut}), of, shift, reach, said)
-        found = choice.solve(choice.weights, True, deadline)
+            return set()
+        found = choice.solve(choice.weights, kept, deadline)
         if found is not None:
-            return {
-                i for i, value in zip(choice.open, found[len(classes.sizes) :], strict=True) if value > 0.5
-            }
+            return {i for i, value in zip(open_, found[len(classes.sizes) :], strict=True) if value > 0.5}
     return None
 
 
@@ -215,29 +212,41 @@ class _Choice:
         return _Choice(open_, np.array([units[i].weight for i in open_]), constraints, bounds)
 
     def narrow(self, deadline: float) -> set[int] | None:
-        """Return the units that a few linear programmes use, each told to keep to what the last one used."""
+        """Return the units among which to choose; none where nothing must be withheld.
+
+        Where there are many, those are taken that a few linear programmes use, each of which is told to
+        keep to what the last one used.
+        """
         kept: set[int] = set()
         weights = self.weights
         for _ in range(_ROUNDS):
-            found = self.solve(weights, False, deadline)
+            found = self.solve(weights, None, deadline)
             if found is None:
                 return None
             used = found[-len(self.open) :] if self.open else found[:0]
-            kept |= {i for i, value in zip(self.open, used, strict=True) if value > 1e-9}
+            new = {i for i, value in zip(self.open, used, strict=True) if value > 1e-9}
+            if new <= kept:
+                break
+            if len(self.open) <= _MOST_AT_ONCE:
+                return set(self.open)
+            kept |= new
             weights = self.weights / (used + 0.05)
         return kept
 
-    def solve(self, weights: np.ndarray, whole: bool, deadline: float) -> np.ndarray | None:
-        """Return shift and choice, the latter whole or in parts; None where there is none."""
+    def solve(self, weights: np.ndarray, among: set[int] | None, deadline: float) -> np.ndarray | None:
+        """Return shift and choice among some units, or parts of units where none are named; or None."""
         n_classes = len(self.bounds.lb) - len(self.open)
         left = deadline - time.monotonic()
         if left <= 0:
             raise OutOfTime("No choice of further numbers to withhold was found within the time limit.")
+        allowed = np.array([among is None or i in among for i in self.open], dtype="float64")
         found = milp(
             np.concatenate([np.zeros(n_classes), weights]),
             constraints=self.constraints,
-            integrality=np.concatenate([np.zeros(n_classes), np.full(len(self.open), int(whole))]),
-            bounds=self.bounds,
+            integrality=np.concatenate(
+                [np.zeros(n_classes), np.full(len(self.open), int(among is not None))]
+            ),
+            bounds=Bounds(self.bounds.lb, np.concatenate([self.bounds.ub[:n_classes], allowed])),
             options={"mip_rel_gap": 0.01, "node_limit": _MOST_NODES}
             | ({"time_limit": left} if np.isfinite(left) else {}),
         )
