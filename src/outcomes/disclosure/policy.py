@@ -109,8 +109,9 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
     held = result.table.to_dict("records")
     rows = [
-        _write_outside({str(key): value for key, value in held[i].items()}, fates[i], sizes[i].whole, rules)
-        | (dict.fromkeys(_SIZES, math.nan) if i in unsized else {})
+        _write_outside(
+            {str(key): value for key, value in held[i].items()}, fates[i], sizes[i].whole, rules, i in unsized
+        )
         for i in kept
     ]
     table = _build_table(rows, result.table)
@@ -129,8 +130,10 @@ def _build_table(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame
     return table.astype({**types, "shown": "bool", "display": "str"})
 
 
-def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> dict[str, Any]:
-    """Return one row with its numbers rounded or removed."""
+def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules, unsized: bool) -> dict[str, Any]:
+    """Return one row with its numbers rounded or removed, those of patients too where they would tell."""
+    if unsized:
+        row |= dict.fromkeys(_SIZES, math.nan)
     words = read_words()
     row |= dict.fromkeys(_NEVER, math.nan)
     if fate == "withheld":
@@ -139,7 +142,7 @@ def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> dict
     if fate == "state":
         return _blank(_round_sizes(row, rules), words.say(f"release.state.{row['state']}"))
     if fate == "few":
-        display = write_few(SimpleNamespace(**row), n, rules)
+        display = write_few(SimpleNamespace(**row), math.nan if unsized else n, rules)
         return _blank(_round_sizes(row, rules), display, keep_n=row["statistic"] != "check")
     return _round(row, n, rules)
 

@@ -13,6 +13,8 @@ from scipy.sparse import csr_array, eye_array, hstack, vstack
 from outcomes.disclosure.exposure import group_patients
 from outcomes.errors import DisclosureError
 
+#: Up to so many sums are moved one by one at once.
+_FEW = 3
 #: Slack of the solver, in patients.
 _TOLERANCE = 1e-6
 
@@ -132,7 +134,7 @@ def _fall_short(rows: csr_array, needed: Sequence[float], facts: Facts, deadline
     """Return which of some sums cannot reach what is needed, whatever the others do."""
     left = list(range(len(needed)))
     aims = np.asarray(needed, dtype="float64")
-    while len(left) > 1:
+    while len(left) > _FEW:
         reached = _move_together(rows[left, :], aims[left], facts, deadline)
         kept = [i for i, value in zip(left, reached, strict=True) if value < aims[i] - _TOLERANCE]
         if len(kept) == len(left):

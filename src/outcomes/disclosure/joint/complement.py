@@ -79,14 +79,15 @@ def find_complement(
     Management Science 2001;47:1008-1027, doi:10.1287/mnsc.47.7.1008.9805, of which this is the heuristic
     form: one small cell after the other.
     """
-    # what is safe beside everything is safe beside less, so that only these are looked at again
     said = limits if limits is not None else Facts.of(classes, [])
+    given = _Given.of(classes, units, said, deadline)
+    # what is safe beside everything is safe beside less, so that only these are looked at again
     doubtful = find_unsafe(classes, tell(classes, units).join(said), targets, deadline)
     unsafe, lost = doubtful, set[int]()
     while unsafe:
         # the one that needs most first: what hides it often hides others
         first = max(unsafe, key=lambda target: (target.highest - _size(classes, target), -target.set))
-        more = _choose(classes, units, lost, first, said, deadline)
+        more = _choose(given, lost, first)
         if not more:
             return None
         lost |= more
@@ -107,6 +108,8 @@ def tell(classes: Classes, units: Sequence[Unit], lost: Collection[int] = ()) ->
     From each set those told ones that lie within it are taken out, which says the same in fewer words.
     """
     shown = sorted({entry for i, unit in enumerate(units) if i not in lost for entry in unit.sets})
+    if not shown:
+        return Facts.of(classes, [])
     told = classes.inside[shown, :].toarray() > 0
     held = told.sum(axis=1)
     order = np.argsort(held, kind="stable")
@@ -122,44 +125,52 @@ def tell(classes: Classes, units: Sequence[Unit], lost: Collection[int] = ()) ->
     return Facts(rows, sizes, sizes)
 
 
-def _choose(
-    classes: Classes, units: Sequence[Unit], lost: set[int], target: Target, said: Facts, deadline: float
-) -> set[int]:
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """What every programme of one choice shares."""
+
+    classes: Classes
+    units: Sequence[Unit]
+    fixed: frozenset[int]
+    still: csr_array
+    said: Facts
+    deadline: float
+
+    @staticmethod
+    def of(classes: Classes, units: Sequence[Unit], said: Facts, deadline: float) -> _Given:
+        """Gather it; the sets of units that cannot be withheld stay as they are."""
+        shut = [unit for unit in units if not np.isfinite(unit.weight)]
+        fixed = frozenset(entry for unit in shut for entry in unit.sets)
+        return _Given(classes, units, fixed, tell(classes, shut).rows, said, deadline)
+
+
+def _choose(given: _Given, lost: set[int], target: Target) -> set[int]:
     """Return units to withhold beside `lost` for one target; empty where none suffice."""
-    size = _size(classes, target)
+    size = _size(given.classes, target)
     chosen: set[int] = set()
-    for shift in (target.highest - size, target.lowest - size):
-        if shift * (target.highest - size if shift > 0 else target.lowest - size) <= 0:
-            continue
-        more = _hide_shift(classes, units, lost | chosen, target.set, shift, said, deadline)
-        if more is None:
-            return set()
-        chosen |= more
+    for shift in (max(target.highest - size, 0.0), min(target.lowest - size, 0.0)):
+        if shift:
+            more = _hide_shift(given, lost | chosen, target.set, shift)
+            if more is None:
+                return set()
+            chosen |= more
     return chosen
 
 
-def _hide_shift(
-    classes: Classes,
-    units: Sequence[Unit],
-    lost: set[int],
-    of: int,
-    shift: float,
-    said: Facts,
-    deadline: float,
-) -> set[int] | None:
+def _hide_shift(given: _Given, lost: set[int], of: int, shift: float) -> set[int] | None:
     """Return the cheapest units without which a set could be larger, or smaller, by so many."""
-    open_ = [i for i, unit in enumerate(units) if i not in lost and np.isfinite(unit.weight)]
-    fixed = sorted({s for unit in units if not np.isfinite(unit.weight) for s in unit.sets})
+    open_ = [i for i, unit in enumerate(given.units) if i not in lost and np.isfinite(unit.weight)]
     for reach in (abs(shift), 4 * abs(shift)):
-        choice = _Choice.of(classes, units, open_, fixed, of, shift, reach, said)
-        kept = choice.narrow(deadline)
+        choice = _Choice.of(given, open_, of, shift, reach)
+        kept = choice.narrow(given.deadline)
+        if kept is None:
+            continue
         if not kept:
-            if kept is None:
-                continue
             return set()
-        found = choice.solve(choice.weights, kept, deadline)
+        found = choice.solve(choice.weights, kept, given.deadline)
         if found is not None:
-            return {i for i, value in zip(open_, found[len(classes.sizes) :], strict=True) if value > 0.5}
+            used = found[len(found) - len(open_) :]
+            return {i for i, value in zip(open_, used, strict=True) if value > 0.5}
     return None
 
 
@@ -173,27 +184,17 @@ class _Choice:
     bounds: Bounds
 
     @staticmethod
-    def of(
-        classes: Classes,
-        units: Sequence[Unit],
-        open_: Sequence[int],
-        fixed: Sequence[int],
-        of: int,
-        shift: float,
-        reach: float,
-        said: Facts,
-    ) -> _Choice:
+    def of(given: _Given, open_: Sequence[int], of: int, shift: float, reach: float) -> _Choice:
         """Set the programme up; no sum of a unit may move further than `reach`."""
-        held = set(fixed)
+        classes, units, said = given.classes, given.units, given.said
         pairs = sorted(
-            {(s, column) for column, i in enumerate(open_) for s in units[i].sets if s not in held}
+            {(s, column) for column, i in enumerate(open_) for s in units[i].sets if s not in given.fixed}
         )
         n_classes, n_units = len(classes.sizes), len(open_)
         row = hstack([classes.inside[[of], :], csr_array((1, n_units))], format="csr")
         constraints = [LinearConstraint(row, *((shift, np.inf) if shift > 0 else (-np.inf, shift)))]
-        if fixed:
-            told = tell(classes, [Unit(tuple(fixed), 0.0)]).rows
-            still = hstack([told, csr_array((told.shape[0], n_units))], format="csr")
+        if given.still.shape[0]:
+            still = hstack([given.still, csr_array((given.still.shape[0], n_units))], format="csr")
             constraints.append(LinearConstraint(still, 0, 0))
         if said.rows.shape[0]:
             now = said.rows @ classes.sizes
