@@ -75,14 +75,19 @@ class Facts:
 
     @staticmethod
     def of(classes: Classes, sayings: Iterable[tuple[Iterable[tuple[int, float]], float, float]]) -> Facts:
-        """Build facts from sets by number with factors, and the bounds of their sum."""
+        """Build facts from sets by number with factors, and the bounds of their sum.
+
+        Those that do not hold for patients are left out: shares of episodes, counts of assessments.
+        """
         ordered = sorted({(tuple(terms), low, high) for terms, low, high in sayings})
         places = [(row, at, factor) for row, (terms, _, _) in enumerate(ordered) for at, factor in terms]
         shape = (len(ordered), classes.inside.shape[0])
         rows, columns, factors = zip(*places, strict=True) if places else ((), (), ())
         low, high = (np.array([entry[i] for entry in ordered], dtype="float64") for i in (1, 2))
         sums = csr_array((np.array(factors, dtype="float64"), (rows, columns)), shape=shape) @ classes.inside
-        return Facts(csr_array(sums), low, high)
+        true = sums @ classes.sizes
+        holds = np.flatnonzero((low <= true + _TOLERANCE) & (true - _TOLERANCE <= high))
+        return Facts(csr_array(sums)[holds, :], low[holds], high[holds])
 
     def join(self, other: Facts) -> Facts:
         """Return these facts and others."""

@@ -124,10 +124,10 @@ class Page:
                 own[summed.quantity].append(summed)
             lost: set[int] = set()
             for quantity, entries in own.items():
-                entries.sort(key=lambda entry: (entry.set.size, [names[row] for row in entry.rows]))
+                entries.sort(key=lambda entry: (entry.set.size, names[entry.row]))
                 sets = [entry.set for entry in entries] + self.summed.get(quantity, [])
                 for exposure in find_exposed(sets, rules.k):
-                    rows = {row for i in exposure.coefficients if i < len(entries) for row in entries[i].rows}
+                    rows = {entries[i].row for i in exposure.coefficients if i < len(entries)}
                     rows = {row for row in rows if now[row] == "shown"}
                     if rows:
                         lost.add(min(rows, key=lambda row: (weights.get(row, 0.0), names[row])))
@@ -171,14 +171,13 @@ class Page:
         now = list(fates)
         if not doubtful:
             return now, frozenset()
-        before = counts.limit(self.limits)
-        own_targets = counts.aim(
-            [entry for entry in hidden if counts.number(entry[0]) in doubtful], self.limits, rules.k
-        )
-        shown = tell(counts.classes, fixed).join(before)
-        gone = {target.set for target in find_unsafe(counts.classes, shown, own_targets, deadline)}
+        # nothing that this result withholds hides what follows from the rest
+        before = tell(counts.classes, fixed)
+        at_risk = [target for target in targets if target.set in doubtful]
+        gone = {target.set for target in find_unsafe(counts.classes, before.join(said), at_risk, deadline)}
+        earlier = {counts.number(codes) for codes, _ in self.hidden}
         for entry in own:
-            if counts.number(entry.set) in gone:
+            if counts.number(entry.set) in gone or (gone & earlier and entry.bounded):
                 now[entry.row] = "unsaid"
         kept = [(entry.set, entry.bounded) for entry in own if now[entry.row] != "unsaid"]
         limits = [*self.limits, *list_limits(table, now, support, rules)]

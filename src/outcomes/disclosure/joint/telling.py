@@ -64,16 +64,16 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Summed:
-    """Rows that together give the sum of a quantity over a set of patients.
+    """A row that gives the sum of a quantity over a set of patients.
 
     Parameters
     ----------
-    rows : tuple of int
+    row : int
     quantity : tuple of str
     set : array of int
     """
 
-    rows: tuple[int, ...]
+    row: int
     quantity: tuple[str, ...]
     set: np.ndarray = field(repr=False)
 
@@ -188,13 +188,8 @@ def list_limits(
 def list_sums(
     table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
 ) -> Iterator[Summed]:
-    """Yield the sums that shown means give.
-
-    A mean score at a follow-up and the mean improvement of the same patients give these patients' mean score
-    at baseline.
-    """
+    """Yield the sums that means give; a covariate and a score at baseline are one quantity at any time."""
     facts = rules.quantities
-    later: dict[tuple[str, ...], dict[str, tuple[int, np.ndarray]]] = {}
     for place, (row, fate, sets) in enumerate(
         zip(table.itertuples(index=False), fates, support, strict=True)
     ):
@@ -204,17 +199,11 @@ def list_sums(
         time = str(row.timepoint)
         if row.statistic in facts["of_covariates"]:
             outcome = str(row.outcome) if row.term == "score" else ""
-            yield Summed((place,), ("covariate", outcome, str(row.term)), codes)
+            yield Summed(place, ("covariate", outcome, str(row.term)), codes)
         elif row.statistic == facts["score"] and time == facts["baseline"]:
-            yield Summed((place,), ("covariate", str(row.outcome), "score"), codes)
+            yield Summed(place, ("covariate", str(row.outcome), "score"), codes)
         else:
-            yield Summed((place,), (str(row.statistic), str(row.outcome), str(row.term), time), codes)
-            key = (str(row.outcome), time, str(row.group), codes.tobytes().hex()[:64], str(codes.size))
-            later.setdefault(key, {})[str(row.statistic)] = (place, codes)
-    for (outcome, *_), held in later.items():
-        if facts["score"] in held and facts["improvement"] in held:
-            places = (held[facts["score"]][0], held[facts["improvement"]][0])
-            yield Summed(places, ("covariate", outcome, "score"), held[facts["score"]][1])
+            yield Summed(place, (str(row.statistic), str(row.outcome), str(row.term), time), codes)
 
 
 def _has_size(row: Any) -> bool:
