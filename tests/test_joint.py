@@ -89,7 +89,7 @@ def test_a_square_loses_three_further_cells_and_no_margin():
 
 
 def test_a_hierarchy_gives_nothing_away():
-    """Towns in counties: the small town's county is made of two towns, so that both are withheld, or the sum is."""
+    """Towns in counties: of two towns in a county both are withheld, or the county is."""
     towns = ["a1", "a2", "b1", "b2", "b3"]
     table = pd.DataFrame(
         [[4, 60], [30, 35], [50, 55], [52, 57], [54, 59]], index=towns, columns=["few", "many"]
@@ -164,7 +164,7 @@ def test_the_pattern_is_always_the_same_and_follows_the_rows(table, random):
 
 
 def test_three_tables_each_safe_alone_are_made_safe_together(page):
-    """The ages, sexes and sites of the same patients, two by two: each table hides its small cell by itself."""
+    """Each table hides its small cell by itself; what one shows gives that of another."""
     a, b, small = people(40), people(40, 40), people(6, 80)
     first = release(counts("baseline", {"a": a, "rest": np.r_[b, small]}))
     second = release(counts("nonresponse", {"a and b": np.r_[a, b]}))

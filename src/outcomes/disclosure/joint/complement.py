@@ -29,10 +29,13 @@ class Unit:
         Numbers of the sets whose sizes it tells, taken as exact.
     weight : float
         What its loss costs; infinite where it cannot be withheld any more.
+    sayings : tuple
+        What it tells within bounds: sets with factors, and the least and greatest sum.
     """
 
     sets: tuple[int, ...]
     weight: float
+    sayings: tuple[tuple[tuple[tuple[int, float], ...], float, float], ...] = ()
 
 
 def find_complement(
@@ -103,13 +106,16 @@ def _size(classes: Classes, target: Target) -> float:
 
 
 def tell(classes: Classes, units: Sequence[Unit], lost: Collection[int] = ()) -> Facts:
-    """Return what units tell, taken as exact, less those that are withheld.
+    """Return what units tell, numbers of patients taken as exact, less those that are withheld.
 
     From each set those told ones that lie within it are taken out, which says the same in fewer words.
     """
     shown = sorted({entry for i, unit in enumerate(units) if i not in lost for entry in unit.sets})
+    bounded = Facts.of(
+        classes, (saying for i, unit in enumerate(units) if i not in lost for saying in unit.sayings)
+    )
     if not shown:
-        return Facts.of(classes, [])
+        return bounded
     told = classes.inside[shown, :].toarray() > 0
     held = told.sum(axis=1)
     order = np.argsort(held, kind="stable")
@@ -122,7 +128,7 @@ def tell(classes: Classes, units: Sequence[Unit], lost: Collection[int] = ()) ->
                 rest &= ~told[other]
     rows = csr_array(np.unique(rests[rests.any(axis=1)], axis=0).astype("float64"))
     sizes = rows @ classes.sizes.astype("float64")
-    return Facts(rows, sizes, sizes)
+    return Facts(rows, sizes, sizes).join(bounded)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,6 +212,16 @@ class _Choice:
             switch = csr_array((np.full(len(pairs), reach), places), shape=(len(pairs), n_units))
             sides = vstack([hstack([told, -switch]), hstack([-told, -switch])], format="csr")
             constraints.append(LinearConstraint(sides, -np.inf, 0))
+        for column, i in enumerate(open_):
+            if units[i].sayings:
+                within = Facts.of(classes, units[i].sayings)
+                now = within.rows @ classes.sizes
+                switch = csr_array((within.rows.shape[0], n_units)).tolil()
+                switch[:, column] = 8 * reach
+                above = hstack([within.rows, -switch], format="csr")
+                below = hstack([within.rows, switch], format="csr")
+                constraints.append(LinearConstraint(above, -np.inf, within.high - now))
+                constraints.append(LinearConstraint(below, within.low - now, np.inf))
         bounds = Bounds(
             np.concatenate([-classes.sizes.astype("float64"), np.zeros(n_units)]),
             np.concatenate([np.full(n_classes, 4 * reach), np.ones(n_units)]),

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,8 @@ _RUN_FOLDER = "OUTCOMES_RUN_DIR"
 _WHOLE = "all"
 #: Fates of rows that stand on a page.
 _PRINTED = frozenset({"shown", "state", "few", "withheld"})
+#: Those that say something, be it a bound.
+_SAYING = frozenset({"shown", "state", "few"})
 
 
 @dataclass
@@ -64,10 +66,11 @@ class Page:
             Rows that are shown without their numbers of patients.
         """
         common = self.translate(support, patients)
+        empty = _find_empty_lines(table, fates)
         for kept in _fall_back(table):
             now = [
-                "collapsed" if fate in _PRINTED and not stays else fate
-                for fate, stays in zip(fates, kept, strict=True)
+                "collapsed" if fate in _PRINTED and (place in empty or not stays) else fate
+                for place, (fate, stays) in enumerate(zip(fates, kept, strict=True))
             ]
             now = self._protect_sums(table, now, common, rules)
             try:
@@ -91,6 +94,7 @@ class Page:
         for telling in list_tellings(table, fates, common, rules, unsized):
             self.told += [codes for codes in telling.sets if codes.tobytes() not in known]
             known |= {codes.tobytes() for codes in telling.sets}
+            self.limits += telling.sayings
         self.limits += list(list_limits(table, fates, common, rules))
         self.hidden += [(entry.set, entry.bounded) for entry in list_hidden(table, fates, common, rules)]
         for summed in list_sums(table, fates, common, rules):
@@ -144,23 +148,27 @@ class Page:
         own = list(list_hidden(table, fates, support, rules))
         tellings = list(list_tellings(table, fates, support, rules))
         known = {codes.tobytes() for codes in self.told}
-        new = any(codes.tobytes() not in known for telling in tellings for codes in telling.sets)
+        new = any(
+            telling.sayings or any(codes.tobytes() not in known for codes in telling.sets)
+            for telling in tellings
+        )
         if not (own or (self.hidden and new)):
             return list(fates), frozenset()
         names = [tuple(map(str, row)) for row in table.iloc[:, :8].to_numpy()]
         tellings.sort(key=lambda telling: (names[telling.row], telling.part))
         told = [telling.sets for telling in tellings]
         limits = [*self.limits, *list_limits(table, fates, support, rules)]
+        bounds = [saying for telling in tellings for saying in telling.sayings]
         hidden = [(entry.set, entry.bounded) for entry in own]
         counts = _Counts(
             [codes for sets in told for codes in sets]
             + self.told
             + [codes for codes, _ in [*hidden, *self.hidden]]
-            + [codes for terms, _, _ in limits for codes, _ in terms]
+            + [codes for terms, _, _ in [*limits, *bounds] for codes, _ in terms]
         )
         units = [
-            Unit(tuple(map(counts.number, sets)), telling.weight)
-            for telling, sets in zip(tellings, told, strict=True)
+            Unit(tuple(map(counts.number, telling.sets)), telling.weight, tuple(counts.name(telling.sayings)))
+            for telling in tellings
         ]
         fixed = [Unit((counts.number(codes),), math.inf) for codes in self.told]
         said = counts.limit(limits)
@@ -196,6 +204,10 @@ class Page:
         return now, frozenset(telling.row for telling in chosen if telling.part == "n")
 
 
+#: A saying with the numbers of sets.
+_Numbered = tuple[tuple[tuple[int, float], ...], float, float]
+
+
 class _Counts:
     """Sets by number, and the classes that they make."""
 
@@ -214,11 +226,12 @@ class _Counts:
 
     def limit(self, limits: Sequence[Saying]) -> Facts:
         """Return what is said as facts about the classes."""
-        numbered = (
-            ([(self.number(codes), factor) for codes, factor in terms], low, high)
-            for terms, low, high in limits
-        )
-        return Facts.of(self.classes, numbered)
+        return Facts.of(self.classes, self.name(limits))
+
+    def name(self, sayings: Sequence[Saying]) -> Iterator[_Numbered]:
+        """Yield what is said with the numbers of sets."""
+        for terms, low, high in sayings:
+            yield tuple((self.number(codes), factor) for codes, factor in terms), low, high
 
     def aim(
         self, hidden: Sequence[tuple[np.ndarray, bool]], limits: Sequence[Saying], k: int
@@ -231,6 +244,21 @@ class _Counts:
             bounded = bounded or any(np.isin(codes, said).all() for said in few)
             highest[number] = max(k - 1 if bounded else k, highest.get(number, 0))
         return [Target(number, 1, most) for number, most in sorted(highest.items())]
+
+
+def _find_empty_lines(table: pd.DataFrame, fates: Sequence[str]) -> set[int]:
+    """Return the rows of lines that would say nothing but "withheld", where other lines of the kind say more.
+
+    They are not printed: nothing then needs to be withheld elsewhere to protect them, and a page of few
+    patients is no field of withheld cells.
+    """
+    lines: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    keys = table[["outcome", "statistic", "term", "level", "versus", "timepoint", "x"]].astype(str)
+    for place, key in enumerate(keys.itertuples(index=False, name=None)):
+        lines[key].append(place)
+    silent = {key for key, places in lines.items() if all(fates[place] not in _SAYING for place in places)}
+    spoken = {key[:2] for key in lines.keys() - silent}
+    return {place for key in silent if key[:2] in spoken for place in lines[key]}
 
 
 def _fall_back(table: pd.DataFrame) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outcomes.disclosure.rounding import percent_multiple, pick_band
+from outcomes.disclosure.rounding import percent_multiple, pick_band, round_count, round_share
 from outcomes.disclosure.rules import Rules
 from outcomes.result import Support
 
@@ -37,12 +37,15 @@ class Telling:
         Distinct codes of those whose number is told.
     weight : float
         What its loss costs the reader.
+    sayings : tuple
+        What it tells within bounds only: a share in steps of 5 or 10 %.
     """
 
     row: int
     part: str
     sets: tuple[np.ndarray, ...] = field(repr=False)
     weight: float
+    sayings: tuple[Saying, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,21 @@ def list_tellings(
         if fate == "shown" and kind in ("count", "share", "curve") and is_count(row, sets, rules):
             # those without follow from these two
             part = [sets["with"]] if "with" in sets else []
-            yield Telling(place, "row", told + tuple(codes for codes in part if codes.size), weight)
+            if part and percent_multiple(whole, rules.cells) > 1:
+                yield Telling(place, "row", (), weight, tuple(_say_rounded(row, told, sets, rules)))
+            else:
+                yield Telling(place, "row", told + tuple(codes for codes in part if codes.size), weight)
         elif told and place not in unsized and _has_size(row):
             yield Telling(place, "n", told, rules.importance["size"] * weight)
+
+
+def _say_rounded(row: Any, told: Sequence[np.ndarray], sets: Support, rules: Rules) -> Iterator[Saying]:
+    """Yield what a share of a small group says as it will be written."""
+    for codes in told:
+        number = round_count(codes.size, rules.cells)
+        half = rules.cells["count_multiple"] // 2
+        yield ((codes, 1.0),), max(rules.k, number - half), number + half
+    yield from say_of_row(row, "shown", sets, rules)
 
 
 def is_count(row: Any, sets: Support, rules: Rules) -> bool:
@@ -148,7 +163,8 @@ def say_of_row(row: Any, fate: str, sets: Support, rules: Rules) -> Iterable[Say
         low, high = (edge / 100 for edge in _find_band(part.size / everyone.size, everyone.size, rules))
     else:
         reach = percent_multiple(everyone.size, rules.cells) / 200
-        low, high = value - reach, value + reach
+        near = round_share(value, everyone.size, rules.cells)
+        low, high = near - reach, near + reach
     if not part.size:
         return [(((everyone, low),), -np.inf, 0.0)] if low > 0 else []
     return [
@@ -180,8 +196,8 @@ def list_limits(
 ) -> Iterator[Saying]:
     """Yield what rows say without telling a number: that there are fewer than k, or a band."""
     for row, fate, sets in zip(table.itertuples(index=False), fates, support, strict=True):
-        band = fate == "shown" and rules.kind_of.get(str(row.statistic)) == "band"
-        if fate == "few" or band:
+        kind = rules.kind_of.get(str(row.statistic))
+        if fate == "few" or (fate == "shown" and kind == "band"):
             yield from say_of_row(row, fate, sets, rules)
 
 
