@@ -66,7 +66,7 @@ class Page:
             Rows that are shown without their numbers of patients.
         """
         common = self.translate(support, patients)
-        empty = _find_empty_lines(table, fates)
+        empty = _find_empty_lines(table, fates, rules)
         for kept in _fall_back(table):
             now = [
                 "collapsed" if fate in _PRINTED and (place in empty or not stays) else fate
@@ -246,7 +246,7 @@ class _Counts:
         return [Target(number, 1, most) for number, most in sorted(highest.items())]
 
 
-def _find_empty_lines(table: pd.DataFrame, fates: Sequence[str]) -> set[int]:
+def _find_empty_lines(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -> set[int]:
     """Return the rows of lines that would say nothing but "withheld", where other lines of the kind say more.
 
     They are not printed: nothing then needs to be withheld elsewhere to protect them, and a page of few
@@ -258,7 +258,8 @@ def _find_empty_lines(table: pd.DataFrame, fates: Sequence[str]) -> set[int]:
         lines[key].append(place)
     silent = {key for key, places in lines.items() if all(fates[place] not in _SAYING for place in places)}
     spoken = {key[:2] for key in lines.keys() - silent}
-    return {place for key in silent if key[:2] in spoken for place in lines[key]}
+    left_out = rules.roles["unprinted_when_empty"]
+    return {place for key in silent if key[1] in left_out and key[:2] in spoken for place in lines[key]}
 
 
 def _fall_back(table: pd.DataFrame) -> list[np.ndarray]:
