@@ -1,4 +1,4 @@
-"""Write the pages of `docs/` that are made from facts: the instruments, and what records may hold.
+"""Write the pages of `docs/` that are made from facts: instruments, what records may hold, the gate.
 
 Run `python docs/generate.py` after changing facts; `--check` changes nothing and fails where a page is old.
 """
@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
+from gate_page import write_gate_page
+
 from outcomes.facts import (
     Column,
     ExcludeSpec,
@@ -23,6 +25,7 @@ from outcomes.facts import (
     Therapy,
     Timepoint,
     list_instruments,
+    read_facts,
     read_instrument,
     read_schema,
     read_therapies,
@@ -43,7 +46,26 @@ RECORDS_LEAD = """\
 A source of records is described by one TOML file. What the program reads becomes four tables, and only
 columns that the source maps are ever read. No column is needed but those marked required; codes of the file's
 own are translated by the source (`codes`). Spellings are compared without case, blanks, hyphens and
-underscores."""
+underscores. What may identify people is refused; [the gate](gate.md) says what, and how a person may
+vouch for an exception."""
+THERAPIES_LEAD = """\
+Therapies of one group are taken together on a page for stakeholders where fewer than k patients of one
+of them were seen; `other` groups nothing. A source may declare another `group` for any therapy, its own
+included."""
+PROFILES_LEAD = """\
+By which rules pages for stakeholders are made: a source names one (`disclosure_profile`), and every
+page names it with its k, the smallest number of patients behind a number. A report may raise k, or
+lower it as far as its profile allows. What else holds is the same in all: counts to multiples of 5,
+percentages in steps that fit the group, zeros and full cells only in large groups, nothing that follows
+from its neighbours."""
+PROFILES_END = """\
+`safe_harbor` is about what a page says, `privacy_profile` about what may be read at all; a clinic may
+read dates and publish by Safe Harbor. Of the eighteen identifiers of 45 CFR 164.514(b)(2), pages could
+hold dates of care and ages over 89: periods of a trend are then whole years, and ages leave as means
+only. The period in a page's heading, the days by which a report is cut, and an age in its filters are
+the report's own words and stay as declared. The schema has no place of living; sites go by the names
+that the source gives them, so give aliases where a name would tell a place of fewer than 20,000 people.
+Actual knowledge that a page could identify someone is for the clinic to judge."""
 TABLES = {
     "episodes": "One row per episode of care: one patient, one problem, one plan. Columns marked as "
     "covariates are known at time zero and may adjust a comparison.",
@@ -123,7 +145,12 @@ def make_pages() -> Mapping[Path, str]:
     """Return the text of every generated page by its path."""
     folder = FOLDER / "instruments"
     pages = {folder / f"{id}.md": f"{NOTICE}\n\n{write_instrument_sheet(id)}" for id in list_instruments()}
-    return {**pages, folder / "README.md": write_index_page(), FOLDER / "records.md": write_records_page()}
+    return {
+        **pages,
+        folder / "README.md": write_index_page(),
+        FOLDER / "records.md": write_records_page(),
+        FOLDER / "gate.md": write_gate_page(NOTICE),
+    }
 
 
 def write_index_page() -> str:
@@ -150,7 +177,8 @@ def write_records_page() -> str:
         rows = [describe_column(column) for column in columns.values()]
         header = "column | type | meaning | allowed"
         parts += [f"### `{table}`", TABLES[table], tabulate_rows(header, rows)]
-    parts += ["## Therapies", tabulate_therapies(), "## Time points", tabulate_timepoints()]
+    parts += ["## Therapies", THERAPIES_LEAD, tabulate_therapies(), "## Time points", tabulate_timepoints()]
+    parts += ["## Disclosure profiles", PROFILES_LEAD, tabulate_profiles(), PROFILES_END]
     parts += ["## The keys of a source TOML", "Unknown keys are errors that name the nearest key."]
     for kind, (title, nested) in BLOCKS.items():
         parts += [f"### {title}", *describe_keys(kind, nested)]
@@ -179,10 +207,27 @@ def list_allowed(column: Column) -> Iterator[str]:
 def tabulate_therapies() -> str:
     """Return the table of therapies with their other spellings."""
     rows = [
-        (f"`{entry.id}`", entry.label, (entry.labels or {}).get("zh-Hant", ""), ", ".join(entry.aliases))
+        (
+            f"`{entry.id}`", entry.label, f"`{entry.group}`", (entry.labels or {}).get("zh-Hant", ""),
+            ", ".join(entry.aliases),
+        )
         for entry in read_therapies().values()
+    ]  # fmt: skip
+    return tabulate_rows("id | therapy | group | in Traditional Chinese | also recognised as", rows)
+
+
+def tabulate_profiles() -> str:
+    """Return the table of disclosure profiles with what their sources ask for."""
+    rows = [
+        (
+            f"`{id}`",
+            str(entry["k"]),
+            str(entry["lowest_k"]),
+            f"{entry['source'][0].upper()}{entry['source'][1:]}.",
+        )
+        for id, entry in read_facts("disclosure")["profiles"].items()
     ]
-    return tabulate_rows("id | therapy | in Traditional Chinese | also recognised as", rows)
+    return tabulate_rows("`disclosure_profile` | k | lowest k of a report | what its source asks for", rows)
 
 
 def tabulate_timepoints() -> str:

@@ -83,6 +83,12 @@ def assemble_cohort(
         }
     )  # fmt: skip
     empty = pd.DataFrame({"episode_id": pd.Series([], dtype="str")})
+    read = pd.DataFrame(
+        {
+            "episode_id": [*episodes["episode_id"], "excluded"],
+            "patient_id": [*(f"p{code}" for code in episodes["patient"]), "excluded"],
+        }
+    )
     return Cohort(
         table=table, episodes=episodes, flow=flow, instrument=instrument, variant=None,
         timepoints={
@@ -102,7 +108,7 @@ def assemble_cohort(
                 "made-up", "Made up", (FileSpec("x.csv", "episode"),), design=design,
                 reference_scores=reference_scores, primary=primary_choices or {},
             ),
-            episodes=empty, assessments=empty, sessions=empty, events=empty, refused=empty, findings=(),
+            episodes=read, assessments=empty, sessions=empty, events=empty, refused=empty, findings=(),
             unmapped={}, n_read=0, n_accepted=0, n_refused=0, fingerprint="0",
         ),
     )  # fmt: skip

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+import series_project
 from bad_inputs.cases import BASE, list_cases, make_file, make_source
 from outcomes.errors import Finding, OutcomesError
+from outcomes.facts import read_source
 from outcomes.records import Records, read_records
+from outcomes.reports.series import check_series, read_series
 
+_SHORTEST = 2  # signs of a value that is searched in messages
 _BY_ID = {"ids": lambda case: case["id"]}
 
 
@@ -45,17 +52,52 @@ def test_bad_input_meets_its_rule(case, tmp_path):
 
 
 IDENTIFYING = [
-    case
-    for case in list_cases()
-    if case["rule"].startswith(("PHI_", "KEY_", "FILENAME_IDENTIFIER")) and ("set" in case or "name" in case)
+    case for case in list_cases() if case["rule"].startswith(("PHI_", "KEY_", "FILENAME_IDENTIFIER"))
 ]
 
 
 @pytest.mark.parametrize("case", IDENTIFYING, **_BY_ID)
 def test_no_message_repeats_an_identifying_value(case, tmp_path):
-    *_, message = read_case(case, tmp_path)
+    _, findings, _, message = read_case(case, tmp_path)
     values = [change["to"] for change in case.get("set", ())] + [case.get("name", "")]
-    assert not any(value.strip() and value.strip() in message for value in values)
+    named = {finding.column for finding in findings if finding.rule == case["rule"]}
+    with contextlib.suppress(UnicodeDecodeError, FileNotFoundError):
+        rows = list(csv.DictReader(io.StringIO((tmp_path / "records" / "visits.csv").read_text("utf-8"))))
+        values += [row[column] or "" for row in rows for column in named if column in row]
+    values = [value.strip() for value in values if len(value.strip()) > _SHORTEST]
+    assert not [value for value in values if value in message]
+
+
+@pytest.mark.parametrize("case", list_cases("privacy", "keys", "score"), **_BY_ID)
+def test_the_same_input_gives_the_same_words(case, tmp_path):
+    said = []
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        said.append(read_case(case, tmp_path / folder)[3])
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("case", list_cases("config"), **_BY_ID)
+def test_a_wrong_configuration_is_refused_by_what_is_wrong(case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if "source" in case:
+        path = tmp_path / "source.toml"
+        path.write_text(case["source"], encoding="utf-8")
+        with pytest.raises(OutcomesError) as caught:
+            read_source(path)
+        exit_code, message = caught.value.exit_code, f"{path.name}: {caught.value}"
+    else:
+        series_project.build_project(tmp_path, n_episodes=20)
+        series_project.declare(tmp_path, case["reports"])
+        try:
+            _, findings = check_series(read_series(), series_project._read)
+            exit_code, message = 2, "\n".join(map(str, findings))
+            assert all(finding.outcome == "refuse_file" for finding in findings)
+        except OutcomesError as error:
+            exit_code, message = error.exit_code, str(error)
+    assert exit_code == case["exit"]
+    for piece in case["says"]:
+        assert piece in message, message
 
 
 @pytest.mark.parametrize("case", [c for c in list_cases() if c["outcome"] == "quarantine_row"], **_BY_ID)

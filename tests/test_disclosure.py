@@ -298,7 +298,8 @@ def test_p_values_keep_three_decimals(p, expected):
         (55, 60, "80 % or more"),
         (25, 40, "60 % or more"),
         (10, 40, "under 60 %"),
-        (20, 27, "withheld"),
+        (20, 27, "50 % or more"),
+        (15, 21, "withheld"),
     ],
 )
 def test_completeness_is_given_in_bands_at_least_k_patients_wide(seen, due, display):
@@ -375,7 +376,7 @@ def test_therapies_that_are_not_comparable_leave_no_comparison(comparable):
 def test_the_team_sees_everything_unrounded():
     result = comparison(False)
     released = release(result, "team")
-    pd.testing.assert_frame_equal(released.table.drop(columns=["shown", "display"]), result.table)
+    pd.testing.assert_frame_equal(released.table.drop(columns=["shown", "display", "as_of"]), result.table)
     assert released.table["display"].tolist() == ["−7.77", "29.99", "51.2 %", "31.27"]
     assert not released.notes
 
@@ -444,7 +445,7 @@ def test_a_release_is_no_result_and_has_its_columns():
     assert tuple(released.table.columns) == RELEASE_COLUMNS
     assert not hasattr(released, "support")
     assert "1 of 2 rows" in repr(release(completeness_rows(400, 392, 5, 3)))
-    assert "draft" in released.notes[0].lower()
+    assert "rounded" in released.notes[0].lower()
 
 
 @settings(max_examples=25, deadline=None)

@@ -130,11 +130,11 @@ def test_tables_tell_rows_and_columns_apart(made):
             )
 
 
-def test_a_page_says_that_its_records_are_made_up_and_a_draft_is_a_draft(made):
+def test_a_page_says_that_its_records_are_made_up_and_stakeholders_get_a_record(made):
     for (_, audience), report in made[1].items():
         text = "".join(parse(report).find("body").itertext())
         assert "Made-up records" in text
-        assert ("Draft, not for release" in text) == (audience == "stakeholder")
+        assert (report.folder / "release-record.json").is_file() == (audience == "stakeholder")
 
 
 def test_what_lies_beside_a_page_holds_its_released_numbers(made):

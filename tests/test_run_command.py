@@ -18,8 +18,8 @@ import pytest
 
 import series_project
 from outcomes.cli import main
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import list_manifests
-from outcomes.reports.series.lock import hold_lock
 from series_project import build_project, declare, list_pages, write_notebook
 
 OUTCOMES = [sys.executable, "-c", "from outcomes.cli import main; main()"]

@@ -13,6 +13,7 @@ import pytest
 import series_project
 from outcomes.errors import FactsError, ReportError
 from outcomes.records import read_records
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import find_last_release, list_manifests
 from outcomes.reports.series import (
     check_series,
@@ -23,7 +24,6 @@ from outcomes.reports.series import (
     read_history,
     read_series,
 )
-from outcomes.reports.series.lock import hold_lock
 from outcomes.reports.series.periods import find_period
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
 
@@ -228,15 +228,6 @@ def test_a_page_for_each_site_of_its_period(project):
     said = "2024-10-01 2026-09-30 episodes that began from 2024-10-01 to 2026-09-30"
     assert {path.read_text(encoding="utf-8") for path in project.glob("saw-*")} == {said}
     assert len({outcome.page.name for outcome in ending.outcomes}) == 4
-
-
-def test_pages_for_stakeholders_wait(project):
-    declare(project, series_project.DECLARED + 'audience = "stakeholder"\n')
-    assert run().state == "left_out" and not list_pages_or_none()
-
-
-def list_pages_or_none():
-    return Path("reports/html").exists() and list_pages()
 
 
 def test_records_that_are_as_before_make_nothing_new(project):

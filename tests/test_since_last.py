@@ -231,7 +231,7 @@ def test_without_an_earlier_release_there_is_nothing_to_compare_with(records):
         assert "no earlier release" in view(release(result, "team")).html
 
 
-def test_the_page_tells_the_team_and_nobody_else(first, records):
+def test_the_parts_of_a_difference_are_for_the_team(first, records):
     result = split(first, records)
     view, said = (make(release(result, "team")) for make in (tabulate_since_last, say_since_last))
     assert "2024-Q4" in view.caption and "New episodes" in view.html
@@ -239,7 +239,7 @@ def test_the_page_tells_the_team_and_nobody_else(first, records):
     outside = release(result)
     assert not outside.table["shown"].any() and outside.table["estimate"].isna().all()
     for make in (tabulate_since_last, say_since_last):
-        assert "to the team only" in make(outside).html
+        assert "no earlier release" in make(outside).html and "New episodes" not in make(outside).html
 
 
 def test_a_snapshot_shows_no_patient(records):

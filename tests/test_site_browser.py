@@ -11,8 +11,9 @@ import pytest
 
 from outcomes.facts import read_words
 from outcomes.reports import run_report
+from outcomes.reports.editions import approve_editions, find_waiting, read_states
 from outcomes.reports.series import read_series
-from outcomes.reports.site import write_site
+from outcomes.reports.site import write_released_site, write_site
 from series_project import build_project, declare, run, write_notebook
 
 pytestmark = pytest.mark.browser
@@ -65,10 +66,25 @@ def site(tmp_path_factory) -> Path:
         write_notebook(project, "if site == 'harbour':\n    raise ValueError", "## Answer\n\nYes.")
         now = dt.datetime(2026, 11, 3, tzinfo=dt.UTC)
         run("sites", now)
-        write_site("reports/html", list(read_series().values()), project / ".outcomes", now)
+        private = project / ".outcomes"
+        for day in (3, 4):  # one is released, the next one waits
+            if day == 4:
+                approve_editions(
+                    find_waiting(private, ["payers"]), by="A. Reviewer", private=private, now=now
+                )
+                write_notebook(project, "## Answer\n\nNo.")
+            run("payers", dt.datetime(2026, 7 + day, 3, tzinfo=dt.UTC))
+        write_site("reports/html", list(read_series().values()), private, now, read_states(private))
+        write_released_site(now)
     finally:
         os.chdir(before)
     return project / "reports" / "html" / "index.html"
+
+
+@pytest.fixture(scope="module")
+def released(site) -> Path:
+    """The index of what was released."""
+    return site.parents[1] / "released" / "index.html"
 
 
 @pytest.fixture(scope="module")
@@ -119,14 +135,14 @@ def find_violations(page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("which", ["site", "page_file"])
+@pytest.mark.parametrize("which", ["site", "released", "page_file"])
 def test_it_asks_nobody_and_says_nothing(look, which, request):
     path = request.getfixturevalue(which)
     _, asked = look(path)
     assert asked == [path.as_uri()]
 
 
-@pytest.mark.parametrize("which", ["site", "page_file"])
+@pytest.mark.parametrize("which", ["site", "released", "page_file"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_it_fits_its_window_and_axe_finds_nothing_serious(look, which, width, request):
     page, _ = look(request.getfixturevalue(which), width)
@@ -138,8 +154,9 @@ def test_the_index_says_what_stands_and_what_does_not(look, site):
     page, _ = look(site)
     words = read_words()
     text = page.locator("main").inner_text()
-    for key in ("nothing_new", "left_out", "attention", "attention_lead"):
+    for key in ("nothing_new", "attention", "attention_lead", "editions.made"):
         assert words.say(f"site.{key}") in text, key
+    assert words.say("site.editions.released") in page.locator("main").text_content(), "an earlier one"
     assert "the notebook failed" in page.get_by_role("note").inner_text()
     assert page.get_by_role("heading", name="Which therapy <b>helps</b>?").is_visible()
     for link in page.locator("main").get_by_role("link").all():
@@ -150,6 +167,16 @@ def shown(page) -> list[str]:
     return [
         row.inner_text().replace("\t", " ") for row in page.locator("[data-entry]").all() if row.is_visible()
     ]
+
+
+def test_the_index_of_what_was_released_tells_of_nothing_else(look, released):
+    page, _ = look(released)
+    text = page.locator("body").inner_text()
+    assert "current, released 2026-" in text and "At each site" not in text
+    assert "waits" not in text and "not made" not in text
+    (link,) = page.locator("main").get_by_role("link").all()
+    link.click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Which?"
 
 
 def test_the_index_is_filtered_by_site_period_and_age(look, site):

@@ -60,7 +60,7 @@ _OFFERED = {
         "summarise_domains",
         "trace_cumulative",
     ),
-    "outcomes.disclosure": ("Release", "release"),
+    "outcomes.disclosure": ("Release", "choose_detail", "release"),
     "outcomes.views": (
         "draw_completeness",
         "draw_cumulative",
@@ -117,6 +117,7 @@ _OFFERED = {
         "WorkerPool",
         "keep_release",
         "recall_release",
+        "set_beside_last",
         "run_batch",
         "run_report",
     ),

@@ -20,8 +20,12 @@ BASE: str = _CATALOGUE["base"]
 
 
 def list_cases(*families: str) -> list[dict]:
-    """Return the cases, all or those of some families."""
-    return [case for case in _CATALOGUE["cases"] if not families or case["family"] in families]
+    """Return the cases, those of some families or all of records."""
+    return [
+        case
+        for case in _CATALOGUE["cases"]
+        if case["family"] in families or (not families and case["family"] != "config")
+    ]
 
 
 def make_file(case: dict, folder: Path, stack: ExitStack) -> Path:

@@ -8,21 +8,26 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from outcomes.disclosure.ledger import open_ledger
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import list_manifests
+from outcomes.reports.editions import RECORD_NAME, approve_editions, find_place, list_released
+from outcomes.reports.editions.released_pages import find_newest_known, recover_editions
 from outcomes.reports.publication import publish, replace_file
 from outcomes.reports.series import read_history
-from outcomes.reports.series.lock import hold_lock
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
 
 pytestmark = [
@@ -115,8 +120,15 @@ def check_mended(project, pages: dict[str, bytes]) -> None:
     assert run(now=NEXT).state == "not_due"
 
 
-def find_strays(project) -> list[str]:
-    """Return the processes that work in the project and are not ours."""
+def find_strays(project, patience_seconds: float = 5.0) -> list[str]:
+    """Return the processes that work in the project and are not ours; those that are ending may end."""
+    ends = time.monotonic() + patience_seconds
+    while (found := list_strays(project)) and time.monotonic() < ends:
+        time.sleep(0.1)
+    return found
+
+
+def list_strays(project) -> list[str]:
     mine = {process.pid for process in (psutil.Process(), *psutil.Process().children(recursive=True))}
     found = []
     for process in psutil.process_iter():
@@ -273,7 +285,7 @@ def test_g08_twenty_parallel_starts_make_one_release(project):
 
 def test_g09_a_lock_ends_with_its_holder(project):
     holder = (
-        "import time\nfrom pathlib import Path\nfrom outcomes.reports.series.lock import hold_lock\n"
+        "import time\nfrom pathlib import Path\nfrom outcomes.records.lock import hold_lock\n"
         "with hold_lock(Path('.outcomes').absolute(), 'whole'):\n"
         "    print('held', flush=True)\n    time.sleep(99)"
     )
@@ -283,6 +295,53 @@ def test_g09_a_lock_ends_with_its_holder(project):
     held.wait()
     with hold_lock(Path(".outcomes").absolute(), "whole"):
         pass
+
+
+#: What some network drives do: every lock is granted, to everybody.
+GENEROUS = """
+#include <fcntl.h>
+int flock(int file, int operation) { return 0; }
+int lockf(int file, int command, off_t length) { return 0; }
+int fcntl(int file, int command, ...) { return 0; }
+int fcntl64(int file, int command, ...) { return 0; }
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a compiler to make a drive without locks")
+def test_g10_a_drive_that_keeps_no_locks_is_refused(project):
+    Path("generous.c").write_text(GENEROUS, encoding="utf-8")
+    subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", "generous.so", "generous.c"], check=True)
+    lock = "from pathlib import Path\nfrom outcomes.records.lock import hold_lock\n"
+    lock += "with hold_lock(Path('.outcomes').absolute(), 'whole'):\n    print('held')"
+    told = subprocess.run(
+        [sys.executable, "-c", lock],
+        env={**os.environ, "LD_PRELOAD": str(project / "generous.so")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "keeps no locks" in told.stderr and told.stdout == ""
+
+
+@pytest.mark.skipif(
+    shutil.which("setpriv") is None, reason="needs setpriv to take from root what others lack"
+)
+def test_g04_a_folder_that_is_closed_to_us(project):
+    powerless = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
+    command = [
+        *powerless,
+        sys.executable,
+        "-c",
+        "from outcomes.cli import main; main()",
+        "run",
+        "--workers",
+        "1",
+    ]
+    Path("reports/html").mkdir()
+    Path("reports/html").chmod(0o555)
+    told = subprocess.run([*command, "--due"], capture_output=True, text=True, check=False)
+    assert told.returncode == 9 and "cannot be written" in told.stderr and not list_pages()
+    Path("reports/html").chmod(0o755)
+    told = subprocess.run([*command, "whole"], capture_output=True, text=True, check=False)
+    assert told.returncode == 0 and list_pages(), told.stderr
 
 
 def test_g13_records_that_change_while_a_page_is_made(project):
@@ -374,6 +433,53 @@ def test_g28_a_reader_sees_the_old_or_the_new_page_whole(tmp_path):
     for reader in readers:
         reader.join()
     assert seen == {hash(content) for content in contents}
+
+
+#: Approves what waits in a process that is killed at the n-th write to the project.
+APPROVING = DRIVER.replace(
+    "ending = series_project.run(now=now)\nprint(ending.state,",
+    "from outcomes.reports.editions import approve_editions, find_waiting\nfrom pathlib import Path\n"
+    "private = Path('.outcomes').absolute()\n"
+    "waiting = find_waiting(private, ['whole'])\n"
+    "approve_editions(waiting, by='A. Reviewer', private=private, now=now)\nprint('approved',",
+)
+
+
+def test_g25_a_crash_between_the_ledger_and_the_folder_of_released_pages(project):
+    declare(project, MONTHLY.format(engine="fork") + 'audience = "stakeholder"\n')
+    show = (
+        "from outcomes import read_records, release, select_cohort, summarise_change, tabulate_change\n"
+        "change = release(summarise_change(select_cohort(read_records(source))), audience, k=k)"
+    )
+    write_notebook(project, show, "tabulate_change(change)")
+    assert run(now=BEFORE).state == "released"
+    private = project / ".outcomes"
+    text = APPROVING.format(tests=str(Path(__file__).parents[1]), now=BEFORE.isoformat())
+    shutil.copytree(project, project.parent / "before")
+    reached = set()
+    for at in range(1, 200):
+        told = subprocess.run(
+            [sys.executable, "-c", text, str(at)], capture_output=True, text=True, check=False
+        )
+        with open_ledger(private, newest_known=find_newest_known()) as ledger:
+            recover_editions(ledger)
+            (edition,) = ledger.list_editions()
+        reached.add(edition.state)
+        standing = list(list_released())
+        assert len(standing) == (edition.state == "released")
+        if edition.state == "made":
+            assert not [p for p in Path("reports/released").rglob("*") if p.is_file()], at
+            approve_editions([edition], by="A. Reviewer", private=private, now=BEFORE)
+        (page,) = list_released()
+        beside = {path.name for path in page.with_suffix("").iterdir()}
+        assert {"results.csv", "results.xlsx", RECORD_NAME} <= beside
+        assert page.read_bytes() == find_place(edition).read_bytes()
+        if told.returncode == 0:
+            break
+        for name in (".outcomes", "reports"):
+            shutil.rmtree(project / name)
+            shutil.copytree(project.parent / "before" / name, project / name)
+    assert reached == {"made", "released"} and 10 < at < 199
 
 
 def test_g26_both_engines_use_one_thread_for_linear_algebra(project):

@@ -74,6 +74,8 @@ def trace_provenance(cohort: Cohort) -> dict[str, Any]:
         "therapies": {id: asdict(entry) for id, entry in cohort.therapies.items()},
         "caveats": [*cohort.source.caveats, *say_of_measure(cohort)],
         "rules": dict(cohort.rules),
+        "detail": {"merge": list(cohort.asked.get("merge") or ()), "said": list(cohort.detail)},
+        "disclosure_profile": cohort.source.disclosure_profile,
         "n_patients": int(cohort.episodes["patient"].nunique()),
     }
 

@@ -67,7 +67,11 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
     return build_result(
         "data_quality", rows.table, support=rows.support, patients=list_patients(records),
         method=say("data_quality.method", level=percent(conf_level)),
-        provenance={"source": records.source.name, "fingerprint": records.fingerprint},
+        provenance={
+            "source": records.source.name,
+            "fingerprint": records.fingerprint,
+            "disclosure_profile": records.source.disclosure_profile,
+        },
     )  # fmt: skip
 
 

@@ -33,6 +33,8 @@ __all__ = ["compare_sites"]
 
 #: Multiples to which the numbers of patients along the funnel are rounded, so that none of them is a site's.
 _STEP = 5
+#: From one of these numbers to the next.
+_RATIO = 1.15
 
 
 @dataclass(frozen=True)
@@ -316,7 +318,12 @@ def _add_limits(rows: Rows, outcome: Measured, fitted: np.ndarray, funnel: _Funn
 
 
 def _choose_numbers(largest: float) -> np.ndarray:
-    """Return round numbers of patients, closer together where the limits bend."""
+    """Return round numbers of patients, closer together where the limits bend.
+
+    They are the same for every edition but for where they end, so that limits of one can be set beside
+    those of another.
+    """
     least = read_facts("monitoring")["sites"]["n_seen"]["at_least"]
-    ends = least, max(largest, 2 * least) * 1.05
-    return np.unique(np.ceil(np.geomspace(*ends, 16) / _STEP) * _STEP)
+    most = max(largest, 2 * least) * 1.05
+    steps = np.arange(np.ceil(np.log(most / least) / np.log(_RATIO)) + 1)
+    return np.unique(np.ceil(least * _RATIO**steps / _STEP) * _STEP)

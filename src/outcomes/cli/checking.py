@@ -14,12 +14,14 @@ from outcomes.analyses import (
     describe_baseline,
     summarise_change,
 )
+from outcomes.cli.pace import describe_pace, print_pace
 from outcomes.cli.screen import print_table, say
 from outcomes.cohort import Cohort, select_cohort
-from outcomes.disclosure import AUDIENCES, release
+from outcomes.disclosure import AUDIENCES, choose_detail, read_rules, release
 from outcomes.errors import AnalysisError, Finding
 from outcomes.facts import read_facts
 from outcomes.records import Records
+from outcomes.records.gate import measure_anonymity
 from outcomes.records.private_files import open_private_folder, write_private_file
 from outcomes.result import Result
 
@@ -30,6 +32,11 @@ _KINDS = {
     "to know": ("accept_with_warning",),
 }
 _GROUP_ALL = "all"
+_EXCEPTION = "GATE_EXCEPTION"
+#: Ways of merging traits that are printed.
+_SHOWN_ADVICE = 5
+#: What a page shows of the primary outcome.
+_FORESEEN = (describe_baseline, count_completeness, summarise_change, count_responders)
 
 
 def describe_records(records: Records) -> dict[str, Any]:
@@ -43,7 +50,9 @@ def describe_records(records: Records) -> dict[str, Any]:
     -------
     dict
         Counts, findings by kind, columns not read, completeness per outcome, what each audience will see
-        of the primary outcome, and how many follow-ups are overdue (their list is written privately).
+        of the primary outcome, how many updates of it would be held back at this pace, and how many
+        follow-ups are overdue (their list is written privately); reviewed exceptions to the gate, and how
+        many patients share their traits.
     """
     cohorts, problems = _select_cohorts(records)
     description: dict[str, Any] = {
@@ -56,17 +65,34 @@ def describe_records(records: Records) -> dict[str, Any]:
         "n_assessments": len(records.assessments),
         "findings": {kind: _pick(records.findings, outcomes) for kind, outcomes in _KINDS.items()},
         "not_read": records.unmapped,
+        "exceptions": [str(finding) for finding in records.findings if finding.rule == _EXCEPTION],
+        "anonymity": _describe_anonymity(records),
         "completeness": [row for cohort in cohorts for row in _count_seen(cohort)],
         "problems": problems,
     }
     if cohorts:
         description["audiences"] = _foresee(cohorts[0])
+        description["pace"] = describe_pace(cohorts[0])
         description["overdue"] = _list_overdue(cohorts[0])
     return description
 
 
 def _pick(findings: tuple[Finding, ...], outcomes: tuple[str, ...]) -> list[str]:
-    return [str(finding) for finding in findings if finding.outcome in outcomes]
+    told = (finding for finding in findings if finding.rule != _EXCEPTION)
+    return [str(finding) for finding in told if finding.outcome in outcomes]
+
+
+def _describe_anonymity(records: Records) -> dict[str, Any] | None:
+    """Describe how many patients share their traits, and what merging traits would do; for the team."""
+    found = measure_anonymity(records.episodes, records.assessments, records.source)
+    if found is None:
+        return None
+    return {
+        "traits": list(found.traits),
+        "figures": found.to_frame().to_dict("records"),
+        "k_min": found.k_min,
+        "advice": [dict(entry) for entry in found.advice],
+    }
 
 
 def _select_cohorts(records: Records) -> tuple[list[Cohort], list[str]]:
@@ -106,17 +132,18 @@ def _count_seen(cohort: Cohort) -> list[dict[str, Any]]:
 def _foresee(cohort: Cohort) -> dict[str, Any]:
     """Count the rows that each audience will see of what a page shows of the primary outcome."""
     gate = check_comparability(cohort)
-    results = [
-        describe_baseline(cohort),
-        count_completeness(cohort),
-        summarise_change(cohort),
-        count_responders(cohort),
-    ]
+    seen = {audience: choose_detail(cohort, audience) for audience in AUDIENCES}
+    profile = read_rules(profile=cohort.source.disclosure_profile)
     return {
         "outcome": cohort.outcome,
+        "disclosure_profile": profile.profile,
+        "k": profile.k,
+        "detail": {audience: list(held.detail) for audience, held in seen.items()},
         "comparable": gate.comparable,
         "because": [] if gate.comparable else list(gate.warnings),
-        "rows": [_count_shown(result, audience) for audience in AUDIENCES for result in results],
+        "rows": [
+            _count_shown(analyse(held), audience) for audience, held in seen.items() for analyse in _FORESEEN
+        ],
     }
 
 
@@ -160,6 +187,8 @@ def print_description(description: Mapping[str, Any]) -> None:
         _print_section(kind.capitalize(), lines)
     unread = [f"{file}: {', '.join(headers)}" for file, headers in description["not_read"].items() if headers]
     _print_section("Columns not read", unread)
+    _print_section("Reviewed exceptions to the gate", description["exceptions"])
+    _print_anonymity(description["anonymity"])
     if description["completeness"]:
         say("")
         rows = [row | {"share_seen": f"{row['share_seen']:.0%}"} for row in description["completeness"]]
@@ -173,6 +202,19 @@ def _print_section(title: str, lines: list[str]) -> None:
         say("", title, *(f"  {line}" for line in lines))
 
 
+def _print_anonymity(anonymity: Mapping[str, Any] | None) -> None:
+    """Print the k report: it is for the team, and no page shows it."""
+    if anonymity is None:
+        return
+    say("")
+    print_table(
+        anonymity["figures"], ["what", "value"], title=f"Who is alike by {', '.join(anonymity['traits'])}"
+    )
+    if anonymity["advice"]:
+        say(f"Patients in groups below {anonymity['k_min']}, if traits were merged or left out")
+        say(*(f"  {entry['left']}: {entry['what']}" for entry in anonymity["advice"][:_SHOWN_ADVICE]))
+
+
 def _print_outlook(description: Mapping[str, Any]) -> None:
     if "audiences" not in description:
         return
@@ -180,9 +222,16 @@ def _print_outlook(description: Mapping[str, Any]) -> None:
     say("")
     title = f"What each audience will see of {outlook['outcome']}"
     print_table(outlook["rows"], ["audience", "part", "rows", "shown", "withheld"], title=title)
+    say(
+        f"Disclosure profile: {outlook['disclosure_profile']}, k = {outlook['k']} "
+        "(disclosure_profile in the source; k in reports.toml)"
+    )
+    for audience, sentences in outlook["detail"].items():
+        say(*(f"  {audience}: {sentence}" for sentence in sentences))
     words = {True: "yes", False: "no", None: "there is nothing to compare"}
     say(f"Therapies comparable on what was recorded: {words[outlook['comparable']]}")
     say(*(f"  {reason}" for reason in outlook["because"]))
+    print_pace(description["pace"], outlook["outcome"])
     say("", f"Overdue follow-ups: {overdue['n']}")
     if overdue["file"]:
         say(f"  which episodes: {overdue['file']} (private; it holds their ids)")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from outcomes.cli import ledger
 from outcomes.cli.screen import print_json, print_table, say, shows_progress
 from outcomes.cli.values import share_options, split_instrument, split_pairs
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(ledger.app, name="ledger")
 
 Source = Annotated[str, typer.Option("--source", help="Name of a source, or the path of its TOML.")]
 Records = Annotated[
@@ -192,6 +195,27 @@ def run_reports(
         accepted=accepted, quiet=quiet, as_json=as_json,
     )  # fmt: skip
     raise typer.Exit(exit_code)
+
+
+@app.command("approve")
+def approve_pages(
+    what: Annotated[
+        list[str] | None, typer.Argument(metavar="[REPORT|PAGE]...", help="Ids as declared, or pages.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who approves; stands beside the page.")] = "",
+    refuse: Annotated[bool, typer.Option("--refuse", help="Take the pages back instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Release pages for stakeholders that wait for approval; alone it lists what waits.
+
+    Each page is compared once more with all that was released, and put into reports/released.
+    """
+    from outcomes.cli.approving import print_waiting, settle_waiting
+
+    if what:
+        settle_waiting(what, by, refuse, as_json)
+    else:
+        print_waiting(as_json)
 
 
 @app.command("schedule")

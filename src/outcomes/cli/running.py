@@ -16,27 +16,26 @@ from outcomes.cli.screen import note, print_json, shows_progress
 from outcomes.errors import OutcomesError, ReportError
 from outcomes.facts import find_project
 from outcomes.facts.toml import suggest_name
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive.retention import prune_runs
 from outcomes.reports.batch import Outcome, WorkerPool, open_cluster
+from outcomes.reports.editions import read_states
 from outcomes.reports.reasons import name_reason
 from outcomes.reports.series import Ending, Series, read_series, run_series
 from outcomes.reports.series.journal import log_run
-from outcomes.reports.series.lock import hold_lock
 from outcomes.reports.series.notification import mail_failures, ping_monitor
 from outcomes.reports.series.running import Asking
 from outcomes.reports.series.standing import note_beat
 from outcomes.reports.site import write_site
 
 _LOCKED, _TERMINATED = 8, 143
-_IDLE = frozenset({"not_due", "waits", "left_out"})
+_IDLE = frozenset({"not_due", "waits"})
 _INDEX_WAIT_SECONDS = 60.0
 _SAID = {
     "released": "released {pages}",
     "nothing_new": "nothing new: the records and what the pages are made by are as before",
     "not_due": "not due",
     "waits": "failed a short time ago, and is tried again later; at once with: outcomes run {series}",
-    "left_out": "left out: pages for stakeholders in a series wait for the ledger of releases; "
-    "until then only team pages are made",
 }
 
 
@@ -197,7 +196,8 @@ def _say_ending(ending: Ending) -> None:
     pages = f"{len(ending.outcomes)} page{'s' if len(ending.outcomes) != 1 else ''}"
     missed = f"; stands for {', '.join(ending.missed)} too" if ending.missed else ""
     said = _SAID[ending.state].format(pages=pages, series=ending.series)
-    note(f"{ending.series}{f' {ending.slot}' if ending.slot else ''}: {said}{missed}")
+    waits = f"; for stakeholders: outcomes approve {ending.series}" if ending.waits else ""
+    note(f"{ending.series}{f' {ending.slot}' if ending.slot else ''}: {said}{missed}{waits}")
 
 
 def _tidy_up(
@@ -211,8 +211,10 @@ def _tidy_up(
     if all(ending.state in _IDLE or ending.exit_code == _LOCKED for ending in endings):
         return
     with hold_lock(private, "index", _INDEX_WAIT_SECONDS):
+        states = read_states(private)
         for out in {series.out for series in chosen}:
-            write_site(out, [series for series in declared.values() if series.out == out], private, now)
+            of_folder = [series for series in declared.values() if series.out == out]
+            write_site(out, of_folder, private, now, states)
         prune_runs(private, now, {series.id: series.retention_days for series in declared.values()})
     for ending in endings:
         logged = log_run(

@@ -10,13 +10,14 @@ from typing import Any
 from outcomes.cli.screen import note, print_json, print_table, say
 from outcomes.errors import ReportError
 from outcomes.facts import find_project
+from outcomes.reports.editions import read_states
 from outcomes.reports.series import Standing, find_standing, read_series
 from outcomes.reports.series.standing import read_beat
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _STATES = {
     "released": "released", "nothing_new": "nothing new", "failed": "FAILED", "never": "never run",
-    "left_out": "left out (stakeholders)", "clock": "CLOCK IS WRONG",
+    "clock": "CLOCK IS WRONG",
 }  # fmt: skip
 
 
@@ -46,6 +47,7 @@ def print_standing(
     succeeded = datetime.fromisoformat(beat["succeeded"]) if beat.get("succeeded") else None
     too_old = longest is not None and (succeeded is None or now - succeeded > longest)
     failed = [one.series for one in standing if not one.is_well]
+    waiting = sum(state == "made" for state in read_states(private).values())
     if as_json:
         print_json(
             {
@@ -53,12 +55,15 @@ def print_standing(
                 "last_run": beat.get("ended") or None,
                 "last_run_without_failure": beat.get("succeeded") or None,
                 "too_old": too_old,
+                "waiting_for_approval": waiting,
                 "series": [vars(one) | {"well": one.is_well} for one in standing],
             }
         )
     else:
         rows = [_describe(one) for one in standing]
         print_table(rows, ["series", "state", "reason", "last release", "pages", "made", "next due"])
+        if waiting:
+            say("", f"Pages for stakeholders that wait for approval: {waiting} (outcomes approve)")
         say("", f"Last run without a failure: {_say_moment(succeeded.isoformat()) if succeeded else 'never'}")
     if failed:
         note(f"Needs looking after: {', '.join(failed)}")

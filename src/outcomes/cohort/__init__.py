@@ -1,6 +1,7 @@
 """From records to a cohort: the episodes that a question is about, on a completed grid of time points."""
 
 from outcomes.cohort.filters import read_filters, write_filters
+from outcomes.cohort.merging import EVERY, list_groups
 from outcomes.cohort.outcome import follow_outcome, list_outcomes
 from outcomes.cohort.patients import list_patients
 from outcomes.cohort.selection import reselect_cohort, select_cohort
@@ -8,10 +9,12 @@ from outcomes.cohort.snapshot import Snapshot, take_snapshot
 from outcomes.cohort.types import STATUSES, Cohort
 
 __all__ = [
+    "EVERY",
     "STATUSES",
     "Cohort",
     "Snapshot",
     "follow_outcome",
+    "list_groups",
     "list_outcomes",
     "list_patients",
     "read_filters",

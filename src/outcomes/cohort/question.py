@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from outcomes.cohort.covariates import settle_covariates
+from outcomes.cohort.merging import EVERY, list_groups
 from outcomes.cohort.positions import gather_rows, match_rows
 from outcomes.cohort.remembering import remember
 from outcomes.cohort.therapies import build_therapies, check_therapy_rule, list_late_labels
@@ -49,6 +50,8 @@ class Question:
         Intercurrent event to strategy.
     needs_baseline : bool
         Whether episodes without a score at the start are excluded.
+    merge : tuple of str
+        Groups of therapies that count as one each.
     """
 
     instrument: Instrument
@@ -62,6 +65,7 @@ class Question:
     episodes: str
     strategies: Mapping[str, str]
     needs_baseline: bool
+    merge: tuple[str, ...] = ()
 
     @property
     def has_baseline(self) -> bool:
@@ -105,6 +109,7 @@ def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
         episodes=given["episodes"],
         strategies=_settle_strategies(given["intercurrent_events"] or asked.get("intercurrent_events")),
         needs_baseline=given["needs_baseline"],
+        merge=_settle_merge(records, given["merge"]),
     )
 
 
@@ -239,6 +244,14 @@ def _settle_therapies(records: Records, asked: Sequence[str] | None) -> dict[str
         if id in late:
             raise AnalysisError(read_words().say("cohort.errors.late_label", therapy=known[id].label))
     return {id: known[id] for id in recorded if id in asked}
+
+
+def _settle_merge(records: Records, asked: Sequence[str] | None) -> tuple[str, ...]:
+    groups = list_groups(build_therapies(records.source))
+    named = [asked] if isinstance(asked, str) else list(asked or ())
+    for name in named:
+        check_name("group of therapies", name, [*groups, EVERY])
+    return tuple(dict.fromkeys(named))
 
 
 def _settle_reference(

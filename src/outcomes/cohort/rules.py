@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from outcomes.cohort.question import Question
-from outcomes.facts import Timepoint, read_facts, read_schema, read_words
+from outcomes.facts import Therapy, Timepoint, read_facts, read_schema, read_words
 from outcomes.records.tables import Records
 
 
-def state_rules(records: Records, question: Question) -> dict[str, str]:
-    """Return the rules by name; none of them holds a number of patients."""
+def state_rules(records: Records, question: Question, therapies: Mapping[str, Therapy]) -> dict[str, str]:
+    """Return the rules by name, for the therapies that are left; none of them holds a number of patients."""
     say = read_words().say
     return {
         "time_zero": say("cohort.rules.time_zero"),
         "baseline": _state_baseline(records, question),
         "windows": _state_windows(records, question),
-        "therapy": say("cohort.rules.therapy"),
+        "therapy": _state_therapies(question, therapies),
         "episodes": say(f"cohort.rules.episodes_{question.episodes}"),
         "intercurrent_events": _state_strategies(question),
         "missing": _state_missing(records, question),
     }
+
+
+def _state_therapies(question: Question, therapies: Mapping[str, Therapy]) -> str:
+    say = read_words().say
+    merged = [therapy.label for id, therapy in therapies.items() if id not in question.therapies]
+    sentences = [say("cohort.rules.therapy")]
+    if merged:
+        sentences.append(say("cohort.rules.merged", therapies="; ".join(merged)))
+    return " ".join(sentences)
 
 
 def _state_baseline(records: Records, question: Question) -> str:

@@ -19,6 +19,7 @@ from outcomes.cohort.grid import (
     find_end_of_therapy,
     find_follow_up,
 )
+from outcomes.cohort.merging import merge_therapies
 from outcomes.cohort.positions import Rows, gather_rows, locate_episodes
 from outcomes.cohort.question import Question, list_timepoints, pick_assessments, settle_question
 from outcomes.cohort.remembering import remember
@@ -43,6 +44,7 @@ def select_cohort(
     episodes: str = "first",
     intercurrent_events: str | Mapping[str, str] | None = None,
     needs_baseline: bool = True,
+    merge: Sequence[str] | None = None,
 ) -> Cohort:
     """Select the episodes that a question is about and lay their scores on a completed grid.
 
@@ -77,6 +79,9 @@ def select_cohort(
     needs_baseline : bool
         Whether an episode without a score of the instrument at the start is excluded. False keeps it: a
         look at several measures at once takes patients who lack one of them too.
+    merge : sequence of str, optional
+        Declared groups of therapies, such as ``exercise``, that count as one therapy each; ``all`` takes all
+        together. A merged therapy's id is that of the group with ``_together``.
 
     Returns
     -------
@@ -98,7 +103,7 @@ def select_cohort(
     given = {
         "instrument": instrument, "variant": variant, "timepoints": timepoints, "primary": primary,
         "reference": reference, "therapies": therapies, "covariates": covariates, "episodes": episodes,
-        "intercurrent_events": intercurrent_events, "needs_baseline": needs_baseline,
+        "intercurrent_events": intercurrent_events, "needs_baseline": needs_baseline, "merge": merge,
     }  # fmt: skip
     question = settle_question(records, given)
     grid = lay_grid(records, question.instrument.id, question.variant, tuple(question.strategies.items()))
@@ -203,8 +208,11 @@ def _assemble(
     kept, patient = np.flatnonzero(flow.kept), code_patients(records)
     held = records.episodes.iloc[kept].reset_index(drop=True)
     held = held.drop(columns="patient_id").assign(patient=patient[kept])
-    therapies = {id: entry for id, entry in question.therapies.items() if (held["therapy"] == id).any()}
-    held["therapy"] = held["therapy"].astype("category").cat.set_categories(list(therapies))
+    given = {id: entry for id, entry in question.therapies.items() if (held["therapy"] == id).any()}
+    therapies, counted = merge_therapies(given, question.merge)
+    named = held["therapy"].map(counted) if therapies != given else held["therapy"]
+    held["therapy"] = named.astype("category").cat.set_categories(list(therapies))
+    reference = counted.get(question.reference or "")
     for name in question.covariates:
         if "@" in name:
             held[name] = _score_at_start(records, question, name)[kept]
@@ -219,10 +227,10 @@ def _assemble(
         variant=question.variant,
         timepoints=question.timepoints,
         therapies=therapies,
-        reference=question.reference if question.reference in therapies and len(therapies) > 1 else None,
+        reference=reference if len(therapies) > 1 else None,
         primary=question.primary,
         covariates=question.covariates,
-        rules=state_rules(records, question),
+        rules=state_rules(records, question, therapies),
         clustered_by="patient" if clustered else None,
         records=records,
         strategies=question.strategies,

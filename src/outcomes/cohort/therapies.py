@@ -55,7 +55,7 @@ def _draft_therapy(id: str, content: Mapping[str, object], order: int, source: S
         "id": id,
         "label": label,
         "short_label": label,
-        "group": "other",
+        "group": read_facts("cohort")["undeclared_group"],
         "colour": colour,
         "marker": marker,
         "order": order,

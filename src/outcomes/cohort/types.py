@@ -63,6 +63,9 @@ class Cohort:
         Intercurrent event to its strategy.
     asked : mapping
         The arguments of `select_cohort`, by name.
+    detail : tuple of str
+        What was made coarser for an audience, and why, each in a sentence; see
+        `outcomes.disclosure.choose_detail`.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -80,6 +83,7 @@ class Cohort:
     records: Records = field(repr=False)
     strategies: Mapping[str, str] = field(default_factory=dict, repr=False)
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    detail: tuple[str, ...] = ()
 
     @property
     def source(self) -> Source:

@@ -1,11 +1,12 @@
 """From a result to what one audience may see."""
 
+from outcomes.disclosure.detail import choose_detail
 from outcomes.disclosure.joint.audit import Audit, audit_page
 from outcomes.disclosure.joint.table import Pattern, suppress_table
 from outcomes.disclosure.policy import release
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
-from outcomes.disclosure.writing import MINUS, write_number, write_value
+from outcomes.disclosure.writing import MINUS, split_mark, write_number, write_value
 
 __all__ = [
     "AUDIENCES",
@@ -16,8 +17,10 @@ __all__ = [
     "Release",
     "Rules",
     "audit_page",
+    "choose_detail",
     "read_rules",
     "release",
+    "split_mark",
     "suppress_table",
     "write_number",
     "write_value",

@@ -26,18 +26,26 @@ class Backing:
         Named arrays of patients' codes per row, as in a `Result`.
     patients : Patients or None
         Whose codes these are; None for a result that does not say so.
+    everybody : array of int
+        Codes of all who stand behind any row of the result, those that were not handed on included.
+    earlier : tuple of int
+        For each row the ledger's cell that it shows in place of its own number, else 0; empty where none
+        does.
     """
 
     fates: tuple[str, ...]
     support: tuple[Support, ...] = field(repr=False)
     patients: Patients | None = field(repr=False)
+    everybody: np.ndarray = field(repr=False, default_factory=lambda: np.zeros(0, dtype="int64"))
+    earlier: tuple[int, ...] = ()
 
     def at(self, rows: Iterable[int]) -> Backing:
         """Return that of some rows, by position."""
         places = list(rows)
         return Backing(
-            tuple(self.fates[i] for i in places), tuple(self.support[i] for i in places), self.patients
-        )
+            tuple(self.fates[i] for i in places), tuple(self.support[i] for i in places), self.patients,
+            self.everybody, tuple(self.earlier[i] for i in places if self.earlier),
+        )  # fmt: skip
 
 
 def write_backing(backing: Backing, folder: Path, name: str) -> None:
@@ -46,9 +54,11 @@ def write_backing(backing: Backing, folder: Path, name: str) -> None:
     sets = {
         name: [sets[name].tolist() if name in sets else None for sets in backing.support] for name in _SETS
     }
-    pd.DataFrame({"fate": list(backing.fates), **sets}).to_parquet(folder / f"{name}.parquet", index=False)
+    rows = {"fate": list(backing.fates), "earlier": backing.earlier or [0] * len(backing.fates)}
+    pd.DataFrame({**rows, **sets}).to_parquet(folder / f"{name}.parquet", index=False)
     if backing.patients is not None:
         listed = pd.DataFrame({"id": backing.patients.ids, "digest": backing.patients.digests})
+        listed["stands_behind"] = np.isin(np.arange(len(listed)), backing.everybody)
         listed.to_parquet(folder / f"{name}-patients.parquet", index=False)
 
 
@@ -60,8 +70,15 @@ def read_backing(folder: Path, name: str) -> Backing:
         for row in held.to_dict("records")
     )
     path = folder / f"{name}-patients.parquet"
-    patients = None
+    patients, everybody = None, join_support(support)
     if path.is_file():
         listed = pd.read_parquet(path)
         patients = Patients(listed["id"].to_numpy(dtype=object), listed["digest"].to_numpy("uint64"))
-    return Backing(tuple(held["fate"]), support, patients)
+        everybody = np.flatnonzero(listed["stands_behind"].to_numpy(dtype=bool))
+    return Backing(tuple(held["fate"]), support, patients, everybody, tuple(held["earlier"].tolist()))
+
+
+def join_support(support: Iterable[Support]) -> np.ndarray:
+    """Return the codes of all patients who stand behind any of some rows."""
+    codes = [members for sets in support for members in sets.values()]
+    return np.unique(np.concatenate([np.zeros(0, dtype="int64"), *codes]))

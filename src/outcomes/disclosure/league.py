@@ -46,7 +46,9 @@ def _may_leave(result: Result, fates: Sequence[str], sizes: Sequence[Sizes], rul
         # Completeness has another base, and a band of it gives nothing away.
         if row.statistic in league["always"] or rules.kind_of.get(str(row.statistic)) not in _JUDGED:
             continue
-        if fate != "shown" or row.term not in league["units"]:
+        if fate == "unsaid":  # a limit at a number of patients that the earlier edition had none for
+            continue
+        if fate not in ("shown", "held") or row.term not in league["units"]:
             return False
         if row.group != _WHOLE:
             own[str(row.group)] = min(size.whole, own.get(str(row.group), size.whole))

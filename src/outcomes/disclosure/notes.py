@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from outcomes.disclosure.rules import Rules
-from outcomes.facts import read_words
+from outcomes.facts import read_facts, read_words
 
 
 def _counting() -> re.Pattern[str]:
@@ -75,11 +75,41 @@ def _clean(value: Any) -> Any:
     return value
 
 
+def write_held_notes(rows: Sequence[Mapping[str, Any]], withholds: bool, rules: Rules) -> Iterator[str]:
+    """Yield the notes about numbers that the ledger of releases held back: since when, and why.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        As released.
+    withholds : bool
+        Whether some had no earlier value to show.
+    rules : Rules
+    """
+    words = read_words()
+    days = sorted({str(row["as_of"]) for row in rows if isinstance(row.get("as_of"), str)})
+    if days:
+        mark = words.say("release.as_of_mark")
+        yield words.say("release.held.note", mark=mark, k=rules.k, days=", ".join(days))
+    if withholds:
+        yield words.say("release.held.withheld", mark=words.say("release.withheld"), k=rules.k)
+
+
+def _say_profile(rules: Rules) -> str:
+    """Name the profile, its source, and k where the report has another than the profile."""
+    words, own = read_words(), read_facts("disclosure")["profiles"][rules.profile]
+    said = words.say("release.profile", profile=own["label"], source=own["source"], k=rules.k)
+    if rules.k == own["k"]:
+        return said
+    key = "k_lower" if rules.k < own["k"] else "k_higher"
+    return f"{said} {words.say(f'release.{key}', k=rules.k, usual=own['k'])}"
+
+
 def write_notes(fates: Sequence[str], bands: bool, rules: Rules) -> tuple[str, ...]:
-    """Return the notes of a stakeholder's release: draft, precision, what was withheld and why."""
+    """Return the notes of a stakeholder's release: precision, what was withheld and why."""
     words = read_words()
     counted = {fate: fates.count(fate) for fate in set(fates)}
-    notes = [words.say("release.draft"), words.say("release.rounded", multiple=rules.cells["count_multiple"])]
+    notes = [words.say("release.rounded", multiple=rules.cells["count_multiple"]), _say_profile(rules)]
     if bands:
         notes.append(words.say("release.bands_note"))
     if counted.get("withheld") or counted.get("few"):

@@ -1,8 +1,9 @@
 """The one way from a result to what an audience may see.
 
-The order of work: who stands behind each row (`thresholds`), what could be computed from its neighbours
-(`lines`), how exactly it is written (`rounding`, `writing`), what may be said beside it (`notes`). Several
-results that are released together share patients; a joint audit belongs between the second and third step.
+The order of work: who stands behind each row (`thresholds`), what would tell of a few beside an earlier page
+(`ledger`), what could be computed from its neighbours (`lines`), how exactly it is written (`rounding`,
+`writing`), what may be said beside it (`notes`). Several results that are released together share patients; a
+joint audit belongs between the last two steps.
 """
 
 from __future__ import annotations
@@ -13,15 +14,31 @@ from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure.backing import Backing
-from outcomes.disclosure.control_charts import protect_charts
+from outcomes.disclosure.backing import Backing, join_support
+from outcomes.disclosure.control_charts import protect_charts, refuse_dates
 from outcomes.disclosure.curves import thin_curves
 from outcomes.disclosure.joint.page import open_page
 from outcomes.disclosure.league import protect_league
+from outcomes.disclosure.ledger.holding import hold_back, note_shown
+from outcomes.disclosure.ledger.memory import recall_memory
 from outcomes.disclosure.lines import protect_lines
-from outcomes.disclosure.notes import allow_provenance, choose_sentences, drop_counts, write_notes
+from outcomes.disclosure.notes import (
+    allow_provenance,
+    choose_sentences,
+    drop_counts,
+    write_held_notes,
+    write_notes,
+)
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
-from outcomes.disclosure.rounding import pick_band, round_away, round_count, round_p, round_share, round_to
+from outcomes.disclosure.rounding import (
+    pick_band,
+    round_away,
+    round_count,
+    round_p,
+    round_share,
+    round_to,
+    share_of_rounded,
+)
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
 from outcomes.disclosure.thresholds import judge_rows
 from outcomes.disclosure.writing import (
@@ -30,6 +47,7 @@ from outcomes.disclosure.writing import (
     find_kind,
     write_band,
     write_few,
+    write_held,
     write_value,
 )
 from outcomes.errors import DisclosureError
@@ -43,7 +61,7 @@ _SIZES = ("n", "n_versus")
 _NO_TRACE = frozenset({"dropped", "not_compared", "spread", "league", "unsaid", "collapsed"})
 
 
-def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Release:
+def release(result: Result, audience: str = "stakeholder", *, k: int | None = None) -> Release:
     """Release a result for an audience.
 
     Parameters
@@ -55,8 +73,9 @@ def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Re
         second, or its total; counts go to multiples of 5, percentages to steps that fit the group, scores
         to 1 decimal; completeness is given in bands and few as "fewer than k"; therapies that are not
         comparable are not compared. ``team`` for the clinic's own people: nothing is rounded or withheld.
-    k : int
-        Smallest number of distinct patients behind what a stakeholder sees; 5 at least.
+    k : int, optional
+        Smallest number of distinct patients behind what a stakeholder sees; that of the profile which the
+        source declares where absent, such as 11. Some profiles allow a smaller one, none below 5.
 
     Returns
     -------
@@ -67,7 +86,8 @@ def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Re
     Raises
     ------
     DisclosureError
-        When the audience is unknown or `k` is smaller than 5.
+        When the audience is unknown, `k` is smaller than the profile allows, or the profile does not let
+        periods as short as these leave.
 
     Examples
     --------
@@ -80,7 +100,7 @@ def release(result: Result, audience: str = "stakeholder", *, k: int = 11) -> Re
     """
     if audience not in AUDIENCES:
         raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")
-    rules = read_rules(k)
+    rules = read_rules(k, result.provenance.get("disclosure_profile"))
     return _release_to_team(result, rules) if audience == "team" else _release_outside(result, rules)
 
 
@@ -88,6 +108,7 @@ def _release_to_team(result: Result, rules: Rules) -> Release:
     table = result.to_frame()
     table["shown"] = table["estimate"].notna()
     table["display"] = [_write(row, "team", rules) for row in table.itertuples(index=False)]
+    table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
     return Release(
         result.name, table, result.method, result.warnings, result.estimand, dict(result.provenance),
         result.comparable, "team", rules.k, 0,
@@ -95,9 +116,18 @@ def _release_to_team(result: Result, rules: Rules) -> Release:
 
 
 def _release_outside(result: Result, rules: Rules) -> Release:
+    refuse_dates(result, rules)
     own, sizes = judge_rows(result, rules)
     own = thin_curves(result.table, own, sizes, rules)
-    fates = protect_lines(result.table, own, sizes, rules)
+    memory, exact = recall_memory(), result.table.to_dict("records")
+
+    def write(place: int, fate: str, unsized: bool = False) -> dict[str, Any]:
+        row = {str(key): value for key, value in exact[place].items()}
+        return _write_outside(row, fate, sizes[place].whole, rules, unsized)
+
+    written = [write(place, fate) for place, fate in enumerate(own)]
+    held = hold_back(result, written, own, rules, memory)
+    fates = protect_lines(result.table, held.fates, sizes, rules)
     fates = protect_league(result, fates, sizes, rules)
     fates = protect_charts(result.table, fates, rules)
     for place, statistic in enumerate(result.table["statistic"]):
@@ -107,27 +137,32 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     fates, unsized = page.protect(result.table, fates, result.support, result.patients, rules)
     page.remember(result.table, fates, result.support, result.patients, rules, unsized)
     kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
-    held = result.table.to_dict("records")
+    note_shown(held, fates, memory)
     rows = [
-        _write_outside(
-            {str(key): value for key, value in held[i].items()}, fates[i], sizes[i].whole, rules, i in unsized
-        )
+        write_held(written[i], held.rows[i].row, held.rows[i].as_of)
+        if fates[i] == "held"
+        else written[i]
+        if fates[i] == own[i] and i not in unsized
+        else write(i, fates[i], i in unsized)
         for i in kept
     ]
     table = _build_table(rows, result.table)
+    notes = write_held_notes(rows, bool(held.n_withheld), rules)
     bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
+    earlier = tuple(held.rows[i].id if fate == "held" else 0 for i, fate in enumerate(fates))
+    backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), earlier)
     return Release(
         result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),
         drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
-        "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread") for fate in fates),
-        write_notes(fates, bands, rules), Backing(tuple(fates), result.support, result.patients).at(kept),
+        "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread", "held") for fate in fates),
+        (*write_notes(fates, bands, rules), *notes), backing.at(kept),
     )  # fmt: skip
 
 
 def _build_table(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
     types = {column: like[column].dtype for column in like.columns}
-    return table.astype({**types, "shown": "bool", "display": "str"})
+    return table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
 
 
 def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules, unsized: bool) -> dict[str, Any]:
@@ -174,7 +209,9 @@ def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Ru
     if kind == "count":
         return round_count(row[column], rules.cells)
     if kind in SHARES:
-        return round_share(row[column], n, rules.cells)
+        counted = column == "estimate" and row["statistic"] not in rules.roles["of_a_model"]
+        share = share_of_rounded(row[column], n, rules.cells) if counted else row[column]
+        return round_share(share, n, rules.cells)
     decimals = find_decimals(SimpleNamespace(**row), "stakeholder", rules)
     return round_to(row[column], f"1e-{decimals}", "ROUND_HALF_EVEN")
 

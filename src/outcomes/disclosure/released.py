@@ -13,8 +13,9 @@ import pandas as pd
 from outcomes.disclosure.backing import Backing
 from outcomes.result import COLUMNS
 
-#: Columns of a release: those of a result, whether the number is shown, and how it is written.
-RELEASE_COLUMNS = (*COLUMNS, "shown", "display")
+#: Columns of a release: those of a result, whether the number is shown, how it is written, and, where it is
+#: that of an earlier edition, the day (ISO) of it.
+RELEASE_COLUMNS = (*COLUMNS, "shown", "display", "as_of")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class Release:
     table : pandas.DataFrame
         One row per estimate: the columns of a result with numbers rounded or withheld, ``shown`` (whether
         the row carries a number) and ``display`` (the estimate in words: ``31.0``, ``75 %``, ``withheld``,
-        ``fewer than 11 (under 4 %)``, or why it could not be estimated).
+        ``fewer than 11 (under 4 %)``, or why it could not be estimated), and ``as_of``: the day (ISO) of the
+        earlier edition whose row stands here, marked in ``display``, because the new one would tell of a few
+        patients; missing in all other rows.
     method, estimand : str
     warnings, notes : tuple of str
         What a reader must know; `notes` are about this release.

@@ -62,6 +62,21 @@ def round_share(value: float, n: float, cells: Mapping[str, Any], how: str = ROU
     return round_to(round_to(value * 100, percent_multiple(n, cells), how) / 100, "0.01")
 
 
+def share_of_rounded(value: float, n: float, cells: Mapping[str, Any]) -> float:
+    """Return a proportion of `n` patients; that of rounded counts where the profile asks for it.
+
+    Examples
+    --------
+    >>> cells = {"share_of_rounded_counts": True, "count_multiple": 5}
+    >>> share_of_rounded(67 / 130, 130, cells), share_of_rounded(0.5, 2, cells)
+    (0.5, 0.5)
+    """
+    whole = round_count(n, cells)
+    if not cells["share_of_rounded_counts"] or not whole:
+        return value
+    return round_count(value * n, cells) / whole
+
+
 def round_p(value: float, cells: Mapping[str, Any]) -> float:
     """Round a p-value; a smaller one than can be written becomes the smallest that can."""
     smallest = 10.0 ** -cells["p_decimals"]

@@ -19,6 +19,8 @@ class Rules:
 
     Parameters
     ----------
+    profile : str
+        Id of the profile whose rules they are.
     k : int
         Smallest number of distinct patients behind a cell, its complement and every statistic.
     cells : mapping
@@ -45,8 +47,11 @@ class Rules:
         Which means are sums of the same quantity.
     joint : mapping
         Limits of time for what is checked together.
+    ledger : mapping
+        Which numbers of different editions are of one quantity.
     """
 
+    profile: str
     k: int
     cells: Mapping[str, Any]
     kind_of: Mapping[str, str]
@@ -60,6 +65,7 @@ class Rules:
     importance: Mapping[str, Any]
     quantities: Mapping[str, Any]
     joint: Mapping[str, Any]
+    ledger: Mapping[str, Any]
 
     @property
     def full_cell_size(self) -> int:
@@ -68,31 +74,47 @@ class Rules:
 
 
 @cache
-def read_rules(k: int) -> Rules:
-    """Read the rules for a smallest number of patients.
+def read_rules(k: int | None = None, profile: str | None = None) -> Rules:
+    """Read the rules of a profile.
 
     Parameters
     ----------
-    k : int
-        Distinct patients.
+    k : int, optional
+        Distinct patients; the number of the profile where absent.
+    profile : str, optional
+        Id; ``standard`` where absent.
+
+    Returns
+    -------
+    Rules
 
     Raises
     ------
     DisclosureError
-        When `k` is no whole number or smaller than the facts allow.
+        When there is no such profile, or `k` is no whole number or smaller than the profile allows.
+
+    Examples
+    --------
+    >>> read_rules().k, read_rules(profile="nhs").k, read_rules(20, "nhs").k
+    (11, 8, 20)
     """
     facts = read_facts("disclosure")
-    lowest = facts["lowest_k"]
-    if isinstance(k, bool) or not isinstance(k, int) or k < lowest:
+    profile = profile or facts["default_profile"]
+    if profile not in facts["profiles"]:
+        known = ", ".join(facts["profiles"])
+        raise DisclosureError(f"There is no disclosure profile {profile!r}; choose one of: {known}.")
+    own = facts["profiles"][profile]
+    k = own["k"] if k is None else k
+    if isinstance(k, bool) or not isinstance(k, int) or k < own["lowest_k"]:
         raise DisclosureError(
-            f"k = {k!r} would show groups too small to hide a patient; "
-            f"choose a whole number of {lowest} or more."
+            f"k = {k!r} would show groups too small to hide a patient under the profile {profile!r}; "
+            f"choose a whole number of {own['lowest_k']} or more."
         )
     kind_of = {statistic: kind for kind, statistics in facts["kinds"].items() for statistic in statistics}
     return Rules(
-        k, facts["cells"], kind_of, facts["roles"], tuple(facts["chains"]),
-        facts["league"],
+        profile, k, {**facts["cells"], **own.get("cells", {})}, kind_of, facts["roles"],
+        tuple(facts["chains"]), facts["league"],
         tuple(facts["sentences"]["kept_back"]), facts["provenance"],
         facts["team_only"], tuple(facts["complements"]), facts["importance"], facts["quantities"],
-        facts["joint"],
+        facts["joint"], facts["ledger"],
     )  # fmt: skip

@@ -13,10 +13,11 @@ from outcomes.disclosure.rounding import percent_multiple, pick_band
 from outcomes.disclosure.rules import Rules
 from outcomes.result import WITH_ESTIMATE, Result, Support
 
-#: What can become of a row. `few` is an upper bound in words; `dropped`, `not_compared`, `spread`,
-#: `league`, `unsaid` and `collapsed` rows leave no trace, not even their x.
+#: What can become of a row. `held` shows an earlier value, `few` is a bound in words; `dropped`,
+#: `not_compared`, `spread`, `league`, `unsaid` and `collapsed` rows leave no trace, not even their x.
 FATES = (
-    "shown", "few", "state", "withheld", "dropped", "not_compared", "spread", "league", "unsaid", "collapsed",
+    "shown", "held", "few", "state", "withheld", "dropped", "not_compared", "spread", "league", "unsaid",
+    "collapsed",
 )  # fmt: skip
 
 
@@ -174,7 +175,11 @@ def _judge_share(row: Any, size: Sizes, kind: str, rules: Rules) -> str:
         return "few"
     if kind == "curve":
         return "shown" if min(size.sets["with"], size.sets["without"]) >= rules.k else "dropped"
-    return "shown" if size.split(rules.k, rules.full_cell_size) else "withheld"
+    if size.split(rules.k, rules.full_cell_size):
+        return "shown"
+    # In a group of 2k one side alone can be small, so that naming it says of the other only that it is not.
+    bounded = row.statistic in rules.roles["bounded"] and size.whole >= 2 * rules.k
+    return "few" if bounded else "withheld"
 
 
 def _judge_check(row: Any, size: Sizes, rules: Rules) -> str:
@@ -185,7 +190,9 @@ def _judge_check(row: Any, size: Sizes, rules: Rules) -> str:
     if not size.reach(rules.k):
         return "withheld"
     if row.term in rules.roles["checked_bands"]:
-        return "shown" if pick_band(row.estimate, size.whole, rules.k, rules.cells) else "withheld"
+        band = pick_band(row.estimate, size.whole, rules.k, rules.cells)
+        # A band that reaches to both sides of what is needed would not say whether the check passes.
+        return "withheld" if band is None or band[0] < 100 * row.x < band[1] else "shown"
     return "shown"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from outcomes.disclosure.rounding import percent_multiple, round_to, score_decimals
@@ -10,6 +11,7 @@ from outcomes.disclosure.rules import Rules
 from outcomes.facts import read_words
 
 MINUS = "\N{MINUS SIGN}"
+_HELD = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
 #: What a check looks at, by the role of its term.
 _CHECKED = {"checked_counts": "count", "checked_bands": "band", "checked_effects": "effect"}
 #: Kinds of statistic that are proportions and written as percentages.
@@ -108,11 +110,45 @@ def write_band(low: float, high: float) -> str:
     return words.say("release.band", low=f"{low:g}", high=f"{high - 1:g}")
 
 
+def split_mark(display: str) -> tuple[str, str]:
+    """Return a number as it is written, and the mark behind it where it is that of an earlier edition.
+
+    Examples
+    --------
+    >>> split_mark("31.0†"), split_mark("31.0")
+    (('31.0', '†'), ('31.0', ''))
+    """
+    mark = read_words().say("release.as_of_mark")
+    return (display.removesuffix(mark), mark) if display.endswith(mark) else (display, "")
+
+
+def write_held(row: dict[str, Any], earlier: Mapping[str, Any], as_of: str) -> dict[str, Any]:
+    """Return a row with the numbers that it had in an earlier edition, marked as such.
+
+    Parameters
+    ----------
+    row : dict
+        As it would stand now.
+    earlier : mapping
+        As it was released; a missing number is None.
+    as_of : str
+        Day (ISO) of that edition.
+    """
+    numbers = {name: math.nan if earlier[name] is None else earlier[name] for name in _HELD}
+    display = f"{earlier['display']}{read_words().say('release.as_of_mark')}"
+    kept = {name: earlier[name] for name in ("state", "shown")} | {"display": display, "as_of": as_of}
+    if row["statistic"] == "position":  # its finding is its level
+        kept["level"] = earlier["level"]
+    return {**row, **numbers, **kept}
+
+
 def write_few(row: Any, n: float, rules: Rules) -> str:
-    """Write the bound that stands for a small number of patients, zero included."""
+    """Write the bound that stands for a small number of patients, or for all but so few; zero included."""
     words = read_words()
     if row.statistic == "check" or math.isnan(n) or n <= 0:
         return words.say("release.few", k=rules.k)
     multiple = percent_multiple(n, rules.cells)
     bound = min(round_to(100 * rules.k / n, multiple, "ROUND_CEILING"), 100)
+    if row.statistic in rules.roles["bounded"] and row.estimate > 0.5:
+        return words.say("release.most_share", k=rules.k, bound=f"{100 - bound:g}")
     return words.say("release.few_share", k=rules.k, bound=f"{bound:g}")

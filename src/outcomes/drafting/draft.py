@@ -156,6 +156,7 @@ def _head(name: str, sketch: Sketch) -> Iterator[str]:
     else:
         yield f'# extracted_on = "2026-01-31"  # {say["extracted_on"]}'
     yield f'# design = "randomised"  # {say["design"]}'
+    yield f'# disclosure_profile = "standard"  # {say["disclosure_profile"]}'
 
 
 def _find_printed_day(sketch: Sketch) -> str | None:

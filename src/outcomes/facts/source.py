@@ -187,7 +187,11 @@ class Source:
     rekey : bool
         Whether patient ids are record numbers, replaced at the door by a keyed hash.
     privacy_profile : str
-        ``local`` (dates may be read, never leave) or ``safe_harbor`` (only days and years).
+        What may be read: ``local`` (dates may be read, never leave), ``strict`` (the same, and refused where
+        too few patients share their traits) or ``safe_harbor`` (only days and years).
+    disclosure_profile : str
+        What may leave: ``standard``, ``nhs``, ``opensafely`` or ``safe_harbor``, the rules by which pages
+        for stakeholders are made; see ``facts/disclosure.toml``.
     max_refused_share : float
         Proportion of refused records above which nothing is made.
     extracted_on : str
@@ -216,9 +220,10 @@ class Source:
     privacy_exceptions : str
         File of reviewed exceptions beside the source TOML.
     quasi_identifiers : tuple of str
-        Columns counted by the k report.
+        Columns of the episodes by which the k report counts who is alike; ``start_year`` is the year of
+        ``start_date``.
     k_min : int
-        Number of patients below which the k report warns.
+        Number of patients below which the k report warns; 0 asks for no warning.
     folder : Path or None
         Where its files lie unless the caller says otherwise.
     """
@@ -230,6 +235,7 @@ class Source:
     made_up: bool = False
     rekey: bool = False
     privacy_profile: str = "local"
+    disclosure_profile: str = "standard"
     max_refused_share: float = 0.05
     extracted_on: str | None = None
     time_zone: str | None = None
@@ -243,14 +249,14 @@ class Source:
     period: str = ""
     clinic: str = ""
     privacy_exceptions: str | None = None
-    quasi_identifiers: tuple[str, ...] = ("age_band", "sex", "site", "therapy")
+    quasi_identifiers: tuple[str, ...] = ("age_band", "sex", "site", "therapy", "start_year")
     k_min: int = 11
     folder: Path | None = None
 
 
 _CHOICES = {
     "design": ("routine", "randomised"),
-    "privacy_profile": ("local", "safe_harbor"),
+    "privacy_profile": ("local", "strict", "safe_harbor"),
     "rows": ("episode", "assessment", "session", "event"),
     "patient": ("by id", "one per row"),
     "date_order": ("year-first", "day-first", "month-first"),
@@ -294,6 +300,7 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
         raise FactsError(f"{where}: add at least one [[file]] block with path = ... and rows = ...")
     source = build_strictly(Source, {**content, "files": tuple(files), "folder": folder}, where)
     _check_choices(source, where)
+    _check_profile(source, where)
     return source
 
 
@@ -327,6 +334,15 @@ def _check_choices(spec: FileSpec | Source, where: str) -> None:
         value = getattr(spec, key, allowed[0])
         if value not in allowed:
             raise FactsError(f"{where}: {key} = {value!r} is not one of {', '.join(map(repr, allowed))}")
+
+
+def _check_profile(source: Source, where: str) -> None:
+    known = read_facts("disclosure")["profiles"]
+    if source.disclosure_profile not in known:
+        raise FactsError(
+            f"{where}: disclosure_profile = {source.disclosure_profile!r} is not one of "
+            f"{', '.join(map(repr, known))}"
+        )
 
 
 def read_source(name: str | Path) -> Source:

@@ -22,7 +22,8 @@ class Therapy:
     short_label : str
         What fits a figure, such as "manual therapy".
     group : str
-        ``exercise``, ``education``, ``manual``, ``control``, ...
+        ``exercise``, ``education``, ``manual``, ``control``, ...: where patients are few, therapies of one
+        group count as one on a page for stakeholders. ``other`` groups nothing.
     colour : str
         Hexadecimal, from the palette of Okabe and Ito.
     marker : str

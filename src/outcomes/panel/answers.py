@@ -6,7 +6,7 @@ from functools import cached_property
 
 import outcomes
 from outcomes.cohort import Cohort, select_cohort
-from outcomes.disclosure import Release, release
+from outcomes.disclosure import Release, choose_detail, release
 from outcomes.panel.panes import INDIVIDUALS, list_panes, list_steps
 from outcomes.panel.question import Question
 from outcomes.records import Records
@@ -38,7 +38,8 @@ class Answer:
         AnalysisError
             When the records cannot answer it; the message says why.
         """
-        return select_cohort(self.records, **self.question.describe_cohort())
+        cohort = select_cohort(self.records, **self.question.describe_cohort())
+        return choose_detail(cohort, self.question.audience)
 
     def release(self, name: str) -> Release:
         """Return an analysis of the cohort as the question's audience may see it.

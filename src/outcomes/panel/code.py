@@ -21,12 +21,15 @@ def write_code(records: Records, question: Question, pane: str) -> str:
     steps = list_steps(question)
     needed = list(dict.fromkeys(name for part in parts for name in part.steps))
     names = {"read_records", "select_cohort", *(part.view for part in parts)}
+    names |= {"choose_detail"} if question.audience != "team" else set()
     names |= {"release", *(steps[name].analysis for name in needed)} if needed else set()
     lines = [*_write_imports(sorted(names), pane, len(parts)), ""]
     lines += [f"records = read_records({_write_place(records)})"]
     lines += [
         f"cohort = select_cohort({', '.join(['records', *_write_options(question.describe_cohort())])})"
     ]
+    if question.audience != "team":
+        lines.append(f"cohort = choose_detail(cohort, {question.audience!r})")
     for name in needed:
         step = steps[name]
         made = f"{step.analysis}({', '.join(['cohort', *_write_options(step.options)])})"

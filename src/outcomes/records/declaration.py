@@ -30,6 +30,13 @@ def check_declaration(source: Source) -> None:
         findings += [
             Finding("SOURCE_NAME", "refuse_file", what, place, remedy=remedy) for what, remedy in wrong
         ]
+    known = (*read_schema()["episodes"], "start_year")
+    for name in source.quasi_identifiers:
+        if name not in known:
+            what, remedy = _suggest(
+                f"quasi_identifiers: {name!r} is not a column of the episodes", name, known
+            )
+            findings.append(Finding("SOURCE_NAME", "refuse_file", what, source.name, remedy=remedy))
     if findings:
         what = f"The source {source.name} names what does not exist, or leaves open how to read it."
         raise FactsError(what, findings)

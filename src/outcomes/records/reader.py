@@ -15,7 +15,16 @@ from outcomes.records.columns import build_part, to_day_number
 from outcomes.records.declaration import check_declaration
 from outcomes.records.episodes import link_parts
 from outcomes.records.files import TextTable, find_root, list_files, read_text_table
-from outcomes.records.gate import find_identifying, names_person, rekey_links, report_anonymity
+from outcomes.records.gate import (
+    ReviewedExceptions,
+    find_identifying,
+    keep_gate_record,
+    mark_identifying,
+    measure_anonymity,
+    names_person,
+    rekey_links,
+    report_anonymity,
+)
 from outcomes.records.problems import Problems
 from outcomes.records.progress import Progress
 from outcomes.records.quarantine import find_values, keep_refused
@@ -58,7 +67,8 @@ def read_records(
     FactsError
         When the source TOML names columns, codes, instruments or time points that do not exist.
     PrivacyError
-        When a mapped column may identify people.
+        When a mapped column may identify people, or too few patients share their traits for the source's
+        privacy profile.
     RecordsError
         When a file cannot be read or its structure is wrong; all problems of all files are listed.
     RefusedShareError
@@ -73,7 +83,7 @@ def read_records(
         progress.say("reading files")
         texts = _read_texts(source, list_files(source, path), find_root(source, path))
         progress.say("looking for identifying values")
-        suspicions = _gate(source, texts)
+        suspicions = _gate(source, texts, private)
         progress.say("typing and repairing")
         problems = Problems()
         parts = [build_part(text, spec, source, problems) for spec, text in texts]
@@ -90,9 +100,8 @@ def read_records(
             f"{source.name} was not read: {len(problems.blocking)} things to solve first.",
             _order_findings(problems.findings),
         )
-    report = report_anonymity(
-        tables["episodes"], source, problems.places[0].file if problems.places else None
-    )
+    alike = measure_anonymity(tables["episodes"], tables["assessments"], source)
+    report = report_anonymity(alike, source, problems.places[0].file if problems.places else None)
     problems.findings.extend([report] if report else [])
     refused = problems.tabulate_refusals()
     n_read = sum(len(place.lines) for place in problems.places)
@@ -131,7 +140,14 @@ def _read_texts(
     texts, errors = [], []
     for spec, path in files:
         try:
-            texts.append((spec, read_text_table(path, spec, root=root, check_name=names_person)))
+            texts.append(
+                (
+                    spec,
+                    read_text_table(
+                        path, spec, root=root, check_name=names_person, mark_texts=mark_identifying
+                    ),
+                )
+            )
         except (RecordsError, PrivacyError) as error:
             errors.append(error)
     if errors:
@@ -141,9 +157,15 @@ def _read_texts(
     return texts
 
 
-def _gate(source: Source, texts: Sequence[tuple[FileSpec, TextTable]]) -> list[Finding]:
+def _gate(source: Source, texts: Sequence[tuple[FileSpec, TextTable]], private: Path) -> list[Finding]:
     """Return what the gate only warns of; raise all of it where a mapped column may identify people."""
-    findings = [finding for spec, text in texts for finding in find_identifying(text, spec, source)]
+    exceptions = ReviewedExceptions(source)
+    findings = [
+        finding for spec, text in texts for finding in find_identifying(text, spec, source, exceptions)
+    ]
+    findings += exceptions.report()
+    if exceptions.entries or exceptions.refused:
+        keep_gate_record(exceptions, {text.file: text.sha256 for _, text in texts}, private)
     if any(finding.outcome == "refuse_file" for finding in findings):
         raise PrivacyError(
             f"{source.name} was not read: mapped columns may identify people. Leave them out of the source, "

@@ -1,6 +1,12 @@
 """Reports: a notebook and its parameters become one page that can be shared."""
 
-from outcomes.reports.archive import PastRelease, keep_release, read_previous, recall_release
+from outcomes.reports.archive import (
+    PastRelease,
+    keep_release,
+    read_previous,
+    recall_release,
+    set_beside_last,
+)
 from outcomes.reports.batch import Outcome, WorkerPool, run_batch
 from outcomes.reports.catalogue import count_cells, find_notebook, list_reports
 from outcomes.reports.engine import TimeLimits
@@ -30,4 +36,5 @@ __all__ = [
     "recall_release",
     "run_batch",
     "run_report",
+    "set_beside_last",
 ]

@@ -61,12 +61,11 @@ def build_page(
     Page
     """
     title, opening, sections = build_sections(notebook, views, words)
-    audience = str(values["audience"])
     return Page(
         title=title,
         kicker=_say_kicker(values, source, words),
         byline=_say_byline(values, words),
-        banners=_say_banners(audience, source, words),
+        banners=_say_banners(source, words),
         footer=_say_footer(day, fingerprint, words),
         opening=opening,
         sections=sections,
@@ -138,11 +137,8 @@ def _say_byline(values: Mapping[str, Value], words: Words) -> tuple[str, ...]:
     )
 
 
-def _say_banners(audience: str, source: Source | None, words: Words) -> tuple[str, ...]:
-    banners = [words.say("page.made_up")] if source and source.made_up else []
-    if audience == "stakeholder":
-        banners.append(words.say("page.draft"))
-    return tuple(banners)
+def _say_banners(source: Source | None, words: Words) -> tuple[str, ...]:
+    return (words.say("page.made_up"),) if source and source.made_up else ()
 
 
 def _say_footer(day: datetime, fingerprint: str, words: Words) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ class Page:
     byline : tuple of str
         Who prepared it and whom to ask.
     banners : tuple of str
-        What a reader must know first: made-up records, a draft.
+        What a reader must know first: made-up records.
     footer : tuple of str
         What it was made from, by which version, on which day.
     opening : sequence of Block

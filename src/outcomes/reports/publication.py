@@ -37,7 +37,7 @@ def prepare_folder(out: str | Path) -> Path:
         When it cannot be made or written (exit code 9).
     """
     folder = find_project() / out
-    probe = folder / f".probe-{secrets.token_hex(4)}"
+    probe = folder / f".probe-{secrets.token_hex(4)}{_DRAFT}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")

@@ -1,12 +1,18 @@
-"""The released views of a run: found by their ids in its folder, checked against the report's audience."""
+"""What a run released: views found by their ids in its folder, and the numbers behind them."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from outcomes.disclosure import Release
+from outcomes.disclosure.backing import read_backing
 from outcomes.errors import DisclosureError
 from outcomes.views.view import MEDIA_TYPE, View, read_view
 
@@ -56,6 +62,35 @@ def collect_views(notebook: NotebookNode, folder: Path, audience: str, k: int) -
             if id not in views and (folder / f"{id}.json").is_file():
                 views[id] = _check_audience(read_view(folder, id), audience, k)
     return views
+
+
+def read_releases(run_folder: Path) -> list[Release]:
+    """Return the releases behind all views that a run showed, each with who stands behind its rows.
+
+    Parameters
+    ----------
+    run_folder : Path
+        Private folder of the run.
+
+    Returns
+    -------
+    list of Release
+        In the order of their names; several may hold the same rows, where several views show them. Without
+        warnings and notes.
+    """
+    found = []
+    for path in sorted((run_folder / "releases").glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        table = pd.read_json(StringIO(json.dumps(content["table"])), orient="table", precise_float=True)
+        backed = (run_folder / "backing" / f"{path.stem}.parquet").is_file()
+        backing = read_backing(run_folder / "backing", path.stem) if backed else None
+        n_withheld = int((~table["shown"]).sum())
+        release = Release(
+            content["analysis"], table, content["method"], (), "", content["provenance"], None,
+            content["audience"], content["k"], n_withheld, backing=backing,
+        )  # fmt: skip
+        found.append(release)
+    return found
 
 
 def count_dropped(notebook: NotebookNode, views: dict[str, View]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -16,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import outcomes
+from outcomes.disclosure import read_rules
 from outcomes.errors import RecordsError
 from outcomes.facts import Source, Words, find_project, read_source, read_words
 from outcomes.reports.archive import (
     Manifest,
+    PastRelease,
     ask_to_keep,
     collect_results,
     find_last_release,
+    find_release,
     forget_snapshots,
     hand_over,
     keep_results,
@@ -32,6 +36,7 @@ from outcomes.reports.archive import (
 )
 from outcomes.reports.auditing import audit_run
 from outcomes.reports.catalogue import find_notebook
+from outcomes.reports.editions import Guard, guard_edition
 from outcomes.reports.engine import TimeLimits, choose_engine, execute_notebook, settle_engine
 from outcomes.reports.engine.task import Task
 from outcomes.reports.exports import build_exports
@@ -44,7 +49,7 @@ from outcomes.reports.page import render_page
 from outcomes.reports.parameters import Value, check_parameters, read_parameters
 from outcomes.reports.publication import prepare_folder, publish
 from outcomes.reports.reasons import name_reason
-from outcomes.reports.released import collect_views, count_dropped
+from outcomes.reports.released import collect_views, count_dropped, read_releases
 from outcomes.reports.runs import Run, open_run
 from outcomes.views.view import View
 
@@ -175,11 +180,15 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
     folder = prepare_folder(Path(job.out) / job.folder)
     engine = settle_engine(job.engine)
     run = open_run(job.private_folder)
-    with _record(job, values, making, engine, run) as record:
+    name = name_page(job.report, values, source)
+    with (
+        _record(job, values, making, engine, run) as record,
+        _guard(job, run, folder / f"{name}.html", values) as guard,
+    ):
         archive = run.folder.parent.parent / "archive"
-        last = find_last_release(archive, job.series, job.slice, before=job.due) if job.series else None
-        if job.series:
-            hand_over(last, run.folder)
+        last = _find_last(job, archive, guard)
+        hand_over(last, run.folder)
+        if job.series and guard is None:
             ask_to_keep(run.folder)
         task = Task(notebook_path, values, run, _limit(job), making.seed, on_cell or (lambda index: None))
         notebook = execute_notebook(task, engine)
@@ -190,9 +199,11 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         page = build_page(notebook, views, values, source, run.started, fingerprint, words)
         html = render_page(page, words).encode("utf-8")
         exports = build_exports(list(views.values()))
-        if job.series:
+        if guard is not None:
+            exports = guard.enter(page.title, html, exports, read_releases(run.folder), _pick(values))
+        elif job.series:
             keep_snapshot(run.folder, archive / job.series / run.id)
-        target = publish(folder, name_page(job.report, values, source), html, exports)
+        target = publish(folder, name, html, exports)
         record(
             page=target.relative_to(find_project() / job.out).as_posix(),
             page_sha256=hashlib.sha256(html).hexdigest(),
@@ -216,6 +227,9 @@ def _check(notebook_path: Path, job: Job) -> tuple[dict[str, Value], Source | No
     values = check_parameters(schema, {**wanted, **job.parameters})
     source = read_source(str(values["source"])) if "source" in values else None
     check_names(values, source)
+    # The manifest and the page's check of its views want the number itself.
+    k = values["k"]
+    values["k"] = read_rules(k if k is None else int(str(k)), source and source.disclosure_profile).k
     return values, source, read_words(str(values.get("language", "en")))
 
 
@@ -244,7 +258,7 @@ def _record(
         outcomes=outcomes.__version__,
         python=platform.python_version(),
         engine=engine,
-        parameters={name: value for name, value in values.items() if name in _RECORDED},
+        parameters=_pick(values),
         seed=making.seed,
         n_read=job.n_read,
         newest=job.newest,
@@ -270,6 +284,29 @@ def _record(
             if manifest.state == "published":
                 keep_results(entry, collect_results(run.folder))
             write_manifest(entry, manifest)
+
+
+def _pick(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if name in _RECORDED}
+
+
+def _guard(
+    job: Job, run: Run, page: Path, values: Mapping[str, Value]
+) -> contextlib.AbstractContextManager[Guard | None]:
+    """Return the guard of a page for stakeholders; the team's needs none."""
+    if values["audience"] == "team":
+        return contextlib.nullcontext()
+    return guard_edition(job, run, page, int(str(values["k"])))
+
+
+def _find_last(job: Job, archive: Path, guard: Guard | None) -> PastRelease | None:
+    """Return the release that the page may look back at: for stakeholders the last that they were given."""
+    if not job.series:
+        return None
+    if guard is None:
+        return find_last_release(archive, job.series, job.slice, before=job.due)
+    last = guard.ledger.find_last_released(job.series, job.slice)
+    return find_release(archive, job.series, last.id) if last is not None else None
 
 
 def _limit(job: Job) -> TimeLimits:

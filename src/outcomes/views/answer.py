@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
+
+from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.facts import Therapy, Timepoint, read_words
 from outcomes.result import WITHOUT_ESTIMATE
@@ -13,7 +16,7 @@ from outcomes.views.amounts import say_amount, say_better, say_between, tells_ap
 from outcomes.views.comparing import allows_for_several, pick_contrasts, pick_reference, pick_time
 from outcomes.views.description import describe_course, describe_groups
 from outcomes.views.labels import Labels, read_labels
-from outcomes.views.released_rows import explain_state, list_rows
+from outcomes.views.released_rows import explain_mark, explain_state, list_merged, list_rows, say_detail
 from outcomes.views.rules import cite, find_rule, name_rule
 from outcomes.views.text import capitalise, escape_emphasis, join_words, write_html, write_plain
 from outcomes.views.view import View, build_view
@@ -73,6 +76,10 @@ def say_answer(
         answer = _answer_without_comparing(change, comparability, labels)
     else:
         answer = _answer_comparing(change, contrasts, standardised, labels, verdict)
+    detail = say_detail(change)
+    if detail:
+        first = (read_words().say("sentences.detail"), detail)
+        answer = replace(answer, facts=(first, *answer.facts))
     return _render(answer, releases)
 
 
@@ -89,8 +96,8 @@ def find_verdict(change: Release, comparability: Release | None) -> str:
 def _answer_one(change: Release, labels: Labels) -> Answer:
     words = read_words()
     course = describe_course(change, labels)
-    lead = f"{words.say('sentences.one_therapy')} {course}"
-    return Answer(lead, (), _caution(labels))
+    only = "" if EVERY in list_merged(change) else f"{words.say('sentences.one_therapy')} "
+    return Answer(f"{only}{course}", (), _caution(labels))
 
 
 def _answer_without_comparing(change: Release, comparability: Release | None, labels: Labels) -> Answer:
@@ -280,6 +287,8 @@ def _sure(against: Sequence[Any], reference: str, labels: Labels, contrasts: Rel
         if not clear
         else "sentences.sure_some"
     )
+    if len(against) == 1:
+        key = f"sentences.sure_one_{'clear' if clear else 'unclear'}"
     counts = words.say(key, clear=clear, all=len(against), versus=labels.name(reference))
     together = f" {words.say('sentences.sure_together')}" if allows_for_several(contrasts) else ""
     return f"{counts}{together} {words.say('sentences.sure_interval')}"
@@ -298,10 +307,13 @@ def _render(answer: Answer, releases: tuple[Release, ...]) -> View:
         for question, text in answer.facts
         if text
     )
+    said = [answer.lead, *(text for _, text in answer.facts), answer.caution]
+    marked = explain_mark(pd.concat([release.table for release in releases]), " ".join(said))
+    caution = " ".join(filter(None, [answer.caution, marked]))
     fragment = (
         f'<div class="answer" id="{{id}}"><p class="lead">{write_html(answer.lead)}</p>'
         + (f'<ul class="facts">{facts}</ul>' if facts else "")
-        + f'<p class="caution">{write_html(answer.caution)}</p></div>'
+        + f'<p class="caution">{write_html(caution)}</p></div>'
     )
-    plain = " ".join([answer.lead, *(f"{q} {text}" for q, text in answer.facts if text), answer.caution])
+    plain = " ".join([answer.lead, *(f"{q} {text}" for q, text in answer.facts if text), caution])
     return build_view("answer", "sentence", releases, fragment, alt=write_plain(plain))

@@ -39,7 +39,8 @@ def tabulate_baseline(
     -------
     View
         A table, one row per covariate or level. A category of two levels takes one row. Withheld cells
-        say so.
+        say so; rows of nothing else are named beneath, and rows of which only all therapies together are
+        shown stand in a block of their own.
     """
     labels = read_labels(baseline, therapies=therapies, timepoints=timepoints)
     groups = _choose_columns(baseline, labels)
@@ -55,10 +56,46 @@ def tabulate_baseline(
     if several:
         headings["largest"] = words.say("views.table.largest")
     caption = words.say("views.caption.baseline" if several else "views.caption.baseline_one")
+    rows, hidden = _drop_withheld(rows, list(headings))
+    own, together = _part_whole(rows, groups) if several else (rows, [])
+    names = [words.say("views.table.by_therapy")] * len(own) + [words.say("views.table.together")] * len(
+        together
+    )
     return build_table_view(
-        "baseline", releases, pd.DataFrame(rows, columns=["row", *headings]), stub="", headings=headings,
-        caption=caption, released=_drop_pairs(baseline),
+        "baseline", releases, pd.DataFrame([*own, *together], columns=["row", *headings]), stub="",
+        headings=headings, groups=names if together else None,
+        caption=_add_hidden(caption, hidden), released=_drop_pairs(baseline),
     )  # fmt: skip
+
+
+def _drop_withheld(
+    rows: Sequence[dict[str, str]], columns: Sequence[str]
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the rows that show something, and the names of those of which every cell is withheld."""
+    shown = [row for row in rows if not _is_withheld(row, columns)]
+    return shown, [row["row"] for row in rows if _is_withheld(row, columns)]
+
+
+def _is_withheld(row: Mapping[str, str], columns: Sequence[str]) -> bool:
+    held = {row.get(column, "") for column in columns} - {""}
+    return held == {read_words().say("release.withheld")}
+
+
+def _part_whole(
+    rows: Sequence[dict[str, str]], groups: Sequence[str]
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return the rows that show some therapy, and those that show all together only."""
+    others = [*(group for group in groups if group != WHOLE), "largest"]
+    alone = [WHOLE in groups and _is_withheld(row, others) for row in rows]
+    own = [row for row, only in zip(rows, alone, strict=True) if not only]
+    together = [{"row": row["row"], WHOLE: row[WHOLE]} for row, only in zip(rows, alone, strict=True) if only]
+    return own, together
+
+
+def _add_hidden(caption: str, hidden: Sequence[str]) -> str:
+    if not hidden:
+        return caption
+    return f"{caption} {read_words().say('views.caption.not_shown', rows='; '.join(hidden))}"
 
 
 def _choose_columns(baseline: Release, labels: Labels) -> list[str]:
@@ -99,10 +136,11 @@ def tabulate_nonresponse(nonresponse: Release, *, timepoints: Mapping[str, Timep
         "largest": capitalise(words.say("views.difference")),
     }
     time = labels.time(str(nonresponse.table["timepoint"].dropna().iloc[0]))
+    rows, hidden = _drop_withheld(rows, list(headings))
+    caption = _add_hidden(words.say("views.caption.nonresponse", time=time), hidden)
     return build_table_view(
         "nonresponse", (nonresponse,), pd.DataFrame(rows, columns=["row", *headings]), stub="",
-        headings=headings, caption=words.say("views.caption.nonresponse", time=time),
-        released=nonresponse.table,
+        headings=headings, caption=caption, released=nonresponse.table,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from outcomes.disclosure import Release, write_number
+from outcomes.disclosure import Release, split_mark, write_number
 from outcomes.views.labels import WHOLE, Labels
 from outcomes.views.released_rows import list_rows
 
@@ -75,9 +75,10 @@ def turn_round(row: pd.Series) -> pd.Series:
         -row["conf_low"],
     )
     if row["shown"]:
-        decimals = len(str(row["display"]).partition(".")[2])
+        written, mark = split_mark(str(row["display"]))
+        decimals = len(written.partition(".")[2])
         turned[_NUMBERS] = turned[_NUMBERS] + 0.0
-        turned["display"] = write_number(float(turned["estimate"]), decimals)
+        turned["display"] = write_number(float(turned["estimate"]), decimals) + mark
     return turned
 
 

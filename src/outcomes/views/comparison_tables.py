@@ -35,7 +35,7 @@ def tabulate_comparability(
     """
     labels = read_labels(comparability, therapies=therapies, timepoints=timepoints)
     checks = comparability.where(statistic="check").table
-    if checks.empty:
+    if checks.empty or (comparability.table["level"] == "one_therapy").any():
         return build_empty_view("comparability", "table", (comparability,), explain_absence(comparability))
     words = read_words()
     rows = [_check_cells(row, comparability, labels) for row in list_rows(checks)]

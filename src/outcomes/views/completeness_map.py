@@ -20,7 +20,7 @@ from outcomes.views.figure import (
 )
 from outcomes.views.labels import WHOLE, Labels, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows
-from outcomes.views.text import capitalise
+from outcomes.views.text import capitalise, join_words
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def draw_completeness(
     Returns
     -------
     View
-        A figure; a withheld cell stays white and says so. Stakeholders see bands.
+        A figure; a withheld cell stays white and says so, and a therapy without any other is named beneath.
+        Stakeholders see bands.
     """
     labels = read_labels(completeness, therapies=therapies, timepoints=timepoints)
     shares = completeness.where(statistic="share_seen").table
@@ -57,16 +58,22 @@ def draw_completeness(
         return build_empty_view("completeness", "figure", (completeness,), explain_absence(completeness))
     if shares.loc[shares["group"] != WHOLE, "group"].nunique() == 1:
         shares = shares[shares["group"] != WHOLE]
+    held = set(shares.loc[shares["shown"], "group"])
+    left_out = [group for group in labels.order(shares["group"]) if group not in held]
+    shares = shares[shares["group"].isin(held)]
     groups, times = labels.order(shares["group"]), labels.order_times(shares["timepoint"])
     texts = _write_cells(shares, completeness)
     figure = plot_completeness(shares, texts, groups, times, labels)
     words = read_words()
     courses = " ".join(_course(group, shares, times, labels) for group in groups)
     team = completeness.audience == "team"
+    caption = words.say("views.completeness_caption" if team else "views.completeness_caption_bands")
+    if left_out:
+        names = join_words([labels.short(group) for group in left_out])
+        caption = f"{caption} {words.say('views.completeness_left_out', groups=names)}"
     return build_figure_view(
         "completeness", (completeness,), save_png(figure),
-        words.say("views.completeness_alt", courses=courses),
-        words.say("views.completeness_caption" if team else "views.completeness_caption_bands"),
+        words.say("views.completeness_alt", courses=courses), caption,
         shares.drop(columns=["shown"]),
     )  # fmt: skip
 

@@ -34,13 +34,14 @@ def describe_course(change: Release, labels: Labels) -> str:
     for group in [*groups[:1], WHOLE]:
         found = _find_course(change, group, labels)
         if found:
-            return read_words().say("sentences.course", measure=labels.measure, **found)
+            key = f"sentences.course{_name_missing(found)}"
+            return read_words().say(key, measure=labels.measure, **found)
     return explain_absence(change)
 
 
 def _say_course(change: Release, group: str, labels: Labels) -> str:
     found = _find_course(change, group, labels)
-    key = "sentences.course_whole" if group == WHOLE else "sentences.course_of"
+    key = f"sentences.course_{'whole' if group == WHOLE else 'of'}{_name_missing(found)}"
     return (
         read_words().say(key, measure=labels.measure, group=capitalise(labels.name(group)), **found)
         if found
@@ -48,19 +49,27 @@ def _say_course(change: Release, group: str, labels: Labels) -> str:
     )
 
 
+def _name_missing(found: dict[str, str]) -> str:
+    return "" if "first" in found else "_gain"
+
+
 def _find_course(change: Release, group: str, labels: Labels) -> dict[str, str]:
-    """Return the numbers of a course from the start to the primary time point, where all may be shown."""
+    """Return the numbers of a course from the start to the primary time point; the improvement at least.
+
+    Empty where the improvement may not be shown; without the scores where one of these may not.
+    """
     time = pick_time(change, "mean_improvement", labels)
     held: dict[Any, Any] = {
         (row.statistic, row.timepoint): row for row in list_rows(change.where(group=group, shown=True).table)
     }
     start = next(iter(labels.order_times(change.table["timepoint"].dropna())), None)
     wanted = [("mean_score", start), ("mean_score", time), ("mean_improvement", time)]
-    if any(key not in held for key in wanted):
+    first, last, gain = (held.get(key) for key in wanted)
+    if gain is None:
         return {}
-    first, last, gain = (held[key] for key in wanted)
     low, high = write_ends(gain, change)
-    return {
-        "first": first.display, "last": last.display, "gain": gain.display, "low": low, "high": high,
-        "n": write_size(gain, change), "time": labels.time(str(time)), "unit": labels.instrument.unit,
+    scores = {"first": first.display, "last": last.display} if first and last else {}
+    return scores | {
+        "gain": gain.display, "low": low, "high": high, "n": write_size(gain, change),
+        "time": labels.time(str(time)), "unit": labels.instrument.unit,
     }  # fmt: skip

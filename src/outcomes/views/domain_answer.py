@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.facts import read_words
 from outcomes.views.domain_rows import (
@@ -17,7 +18,7 @@ from outcomes.views.domain_rows import (
     say_domain,
 )
 from outcomes.views.labels import WHOLE, read_labels
-from outcomes.views.released_rows import explain_absence, write_ends
+from outcomes.views.released_rows import explain_absence, explain_mark, list_merged, say_detail, write_ends
 from outcomes.views.text import join_words, write_html, write_plain
 from outcomes.views.view import View, build_view
 
@@ -42,12 +43,13 @@ def say_profile(domains: Release) -> View:
         texts = [words.say("views.domains.lead_several", time=labels.time(later), n=len(measures))]
     else:
         group = groups[0]
-        therapy = words.say("views.domains.everybody") if group == WHOLE else labels.name(group)
+        everybody = group == WHOLE or EVERY in list_merged(domains)
+        therapy = words.say("views.domains.everybody") if everybody else labels.name(group)
         texts = _say_measures(measures, group, later, domains, therapy)
-    texts += list_unmeasured(domains, groups)
+    texts += [text for text in (say_detail(domains), *list_unmeasured(domains, groups)) if text]
     pain = any(measure.domain == "pain" for measure in measures)
     texts.append(words.say(f"sentences.caution_{'pain' if pain else 'other'}"))
-    text = " ".join(texts)
+    text = " ".join(filter(None, [*texts, explain_mark(domains.table, " ".join(texts))]))
     return build_view(
         "profile",
         "sentence",

@@ -97,15 +97,16 @@ def _name_ends(steps: list[Step]) -> list[Step]:
 
 
 def _count(rows: pd.DataFrame, episodes: str, patients: str, named: bool = True) -> str:
-    """Say episodes and patients, or patients alone where both are the same, after the reason of the step."""
+    """Say what is shown of episodes and patients, one number where both are alike, after the reason."""
     words = read_words()
     both = rows.loc[[episodes, patients]]
     many, people = both["display"]
-    if not both["shown"].any():
+    none = both["estimate"].iloc[1] == 0
+    if not both["shown"].any() or (none and not both["shown"].iloc[0]):
         count = words.say("views.flow_withheld")
-    elif many == people:
+    elif many == people or not both["shown"].iloc[0]:
         count = words.say("views.flow_patients", patients=people)
-    elif both["estimate"].iloc[1] == 0:
+    elif none or not both["shown"].iloc[1]:
         count = words.say("views.flow_episodes", episodes=many)
     else:
         count = words.say("views.flow_both", episodes=many, patients=people)

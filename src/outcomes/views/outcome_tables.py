@@ -128,7 +128,7 @@ def tabulate_responders(
             labels.title(group): _responder_cells(cells, group, responders)
             for group in _own_groups(held, labels)
         }
-        for title, texts in _merge_withheld(written, labels.title(WHOLE)).items():
+        for title, texts in _merge_withheld(written, labels.title(WHOLE), responders.k).items():
             blocks.append(name_rule(str(level), labels))
             rows.append({"row": title, **texts})
     seen, due = words.say("views.table.of_seen"), words.say("views.table.of_due")
@@ -159,15 +159,24 @@ def _caption_responders(held: Release, labels: Labels, time: str) -> Iterator[st
             yield words.say("views.caption.responders_error", error=f"{error:g}", **values)
 
 
-def _merge_withheld(written: Mapping[str, dict[str, str]], whole: str) -> dict[str, dict[str, str]]:
-    """Return the rows of a rule by their titles: the therapies in one where everything of all is withheld."""
+def _merge_withheld(written: Mapping[str, dict[str, str]], whole: str, k: int) -> dict[str, dict[str, str]]:
+    """Return the rows of a rule by their titles: the therapies in one where nothing of any is shown.
+
+    A bound on who got worse, such as "fewer than 11", is then given without its percentage; it holds for
+    therapies of fewer patients as well.
+    """
     words = read_words()
     nothing = {"", words.say("release.withheld")}
     therapies = [title for title in written if title != whole]
-    if len(therapies) < 2 or not all(set(written[title].values()) <= nothing for title in therapies):
+    few = words.say("release.few", k=k)
+    worse = [written[title]["worse"] for title in therapies]
+    improved = {written[title][name] for title in therapies for name in ("n", "seen", "due")}
+    bounds = [text for text in worse if text not in nothing]
+    if len(therapies) < 2 or not improved <= nothing or not all(text.startswith(few) for text in bounds):
         return dict(written)
+    merged = {**written[therapies[0]], "worse": few if bounds else worse[0]}
     rest = {whole: written[whole]} if whole in written else {}
-    return {words.say("views.table.each_therapy"): written[therapies[0]], **rest}
+    return {words.say("views.table.each_therapy"): merged, **rest}
 
 
 def _responder_cells(cells: Mapping[Any, Any], group: str, release: Release) -> dict[str, str]:

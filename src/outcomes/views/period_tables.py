@@ -10,7 +10,13 @@ import pandas as pd
 from outcomes.disclosure import Release
 from outcomes.facts import read_words
 from outcomes.views.labels import WHOLE, Labels, read_labels
-from outcomes.views.released_rows import explain_absence, list_rows, write_ends, write_size
+from outcomes.views.released_rows import (
+    explain_absence,
+    explain_mark,
+    list_rows,
+    write_ends,
+    write_size,
+)
 from outcomes.views.table import build_table_view
 from outcomes.views.text import join_words, write_html, write_plain
 from outcomes.views.view import View, build_empty_view, build_view
@@ -52,8 +58,12 @@ def name_period(period: str) -> str:
 
 def explain_no_periods(trend: Release) -> str:
     """Say why there is no period to show."""
-    reason = read_words().say("methods.trend.no_dates")
-    return reason if reason in trend.warnings else explain_absence(trend)
+    words = read_words()
+    reason = words.say("methods.trend.no_dates")
+    if reason in trend.warnings:
+        return reason
+    longer = f" {words.say('views.periods.longer')}" if trend.n_withheld else ""
+    return f"{explain_absence(trend)}{longer}"
 
 
 def tabulate_periods(trend: Release) -> View:
@@ -146,7 +156,7 @@ def say_trend(trend: Release) -> View:
         waiting = [name_period(str(period)) for period in periods.loc[periods["term"] == "open", "group"]]
         if waiting:
             texts.append(words.say("views.periods.waiting", periods=join_words(waiting)))
-    text = " ".join(texts)
+    text = " ".join(filter(None, [*texts, explain_mark(trend.table, " ".join(texts))]))
     return build_view(
         "trend-sentence",
         "sentence",

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure import Release, read_rules, write_value
+from outcomes.cohort import EVERY
+from outcomes.disclosure import Release, read_rules, split_mark, write_value
 from outcomes.facts import read_words
 from outcomes.result import WITHOUT_ESTIMATE
 
@@ -36,6 +37,20 @@ def write_ends(row: Any, release: Release) -> tuple[str, str]:
     return low.removesuffix(" %"), high
 
 
+def list_days(table: pd.DataFrame) -> str:
+    """Return the days of the earlier editions of which numbers stand in a release's rows; empty for none."""
+    return ", ".join(sorted(set(table["as_of"].dropna()))) if "as_of" in table else ""
+
+
+def explain_mark(table: pd.DataFrame, text: str | None = None) -> str:
+    """Say what the mark behind some numbers means; empty where none, or none in the text, has it."""
+    words, days = read_words(), list_days(table)
+    mark = words.say("release.as_of_mark")
+    if not days or (text is not None and mark not in text):
+        return ""
+    return words.say("release.held.marked", mark=mark, days=days)
+
+
 def explain_absence(release: Release) -> str:
     """Say in words why a view of a release holds nothing."""
     words = read_words()
@@ -47,7 +62,7 @@ def explain_absence(release: Release) -> str:
     ):
         reason = words.say(f"methods.{key}")
         if reason in release.warnings:
-            return reason
+            return words.say("detail.nothing_compared") if EVERY in list_merged(release) else reason
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
     states = {row.state for row in list_rows(release.table) if _tells_state(row)}
@@ -57,9 +72,19 @@ def explain_absence(release: Release) -> str:
     return words.say(f"views.empty_{reason}", k=release.k)
 
 
+def list_merged(release: Release) -> list[str]:
+    """Return the groups of therapies that count as one each; ``all`` where all of them do."""
+    return list(release.provenance.get("detail", {}).get("merge", ()))
+
+
+def say_detail(release: Release) -> str:
+    """Return in words what was made coarser for this audience, and why; empty where nothing was."""
+    return " ".join(release.provenance.get("detail", {}).get("said", ()))
+
+
 def _tells_state(row: Any) -> bool:
     known = row.state in WITHOUT_ESTIMATE
-    return known and row.display == read_words().say(f"release.state.{row.state}")
+    return known and split_mark(row.display)[0] == read_words().say(f"release.state.{row.state}")
 
 
 def explain_state(state: str) -> str:

@@ -1,4 +1,4 @@
-"""What changed since the last release, for the team: each headline number and its parts."""
+"""What changed since the last release: each headline number, and for the team its parts."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from outcomes.views.text import capitalise, join_words, write_html, write_plain
 from outcomes.views.view import View, build_empty_view, build_view
 
 _STEPS = ("before", "definitions", "new_episodes", "revised_records", "after")
+_ENDS = (_STEPS[0], _STEPS[-1])
 _PLACE = ["term", "level", "group", "versus"]
 
 
 def tabulate_since_last(since_last: Release) -> View:
-    """Tabulate each headline number at the last release, the parts of its difference, and now.
+    """Tabulate each headline number at the last release and now; for the team with the parts between.
 
     Parameters
     ----------
     since_last : Release
-        Of the analysis ``since_last``; stakeholders read that it is for the team only.
+        Of the analysis ``since_last``; for stakeholders as `outcomes.reports.set_beside_last` gives it.
     """
     words, reason = read_words(), _explain_nothing(since_last)
     if reason:
@@ -34,7 +35,7 @@ def tabulate_since_last(since_last: Release) -> View:
     held = since_last.where(statistic=list(_STEPS)).table
     if held["group"].nunique() == 2 and WHOLE in set(held["group"]):
         held = held[held["group"] != WHOLE]
-    rows, blocks = [], []
+    team, rows, blocks = since_last.audience == "team", [], []
     keys = held[_PLACE].fillna("")
     for _, part in held.groupby([keys[name] for name in _PLACE], sort=False):
         cells = {str(row.statistic): row for row in list_rows(part)}
@@ -43,23 +44,22 @@ def tabulate_since_last(since_last: Release) -> View:
         rows.append(
             {
                 "row": _name_group(any_row, labels),
-                **{step: _write_cell(step, cells.get(step)) for step in _STEPS},
+                **{step: _write_cell(step, cells.get(step), team) for step in (_STEPS if team else _ENDS)},
             }
         )
-    headings = {step: words.say(f"views.since_last.{step}") for step in _STEPS}
+    headings = {step: words.say(f"views.since_last.{step}") for step in (_STEPS if team else _ENDS)}
+    caption = "views.since_last.caption" if team else "views.since_last.caption_released"
     return build_table_view(
         "since-last", (since_last,), pd.DataFrame(rows, columns=["row", *headings]), headings=headings,
         groups=blocks, stub=words.say("views.table.therapy"), released=since_last.table,
-        caption=words.say("views.since_last.caption", label=since_last.provenance.get("earlier", "")),
+        caption=words.say(caption, label=since_last.provenance.get("earlier", "")),
     )  # fmt: skip
 
 
 def _explain_nothing(since_last: Release) -> str:
-    words = read_words()
-    if since_last.audience != "team":
-        return words.say("views.since_last.team_only")
     held = since_last.where(statistic=list(_STEPS)).table
-    return "" if len(held) else words.say("methods.since_last.none")
+    told = len(held) if since_last.audience == "team" else held["shown"].any()
+    return "" if told else read_words().say("methods.since_last.none")
 
 
 def _name_number(row: Any, labels: Labels) -> str:
@@ -79,11 +79,13 @@ def _name_group(row: Any, labels: Labels) -> str:
     return labels.title(str(row.group))
 
 
-def _write_cell(step: str, row: Any) -> str:
-    """Write a number with its patients, or a part with its sign."""
+def _write_cell(step: str, row: Any, team: bool = True) -> str:
+    """Write a number with its patients, or a part with its sign; for stakeholders as it was released."""
     words = read_words()
     if row is None:
         return words.say("views.since_last.absent")
+    if not team:
+        return str(row.display)
     if pd.isna(row.estimate):
         return words.say("views.since_last.not_told")
     text = _write(row)
@@ -105,12 +107,29 @@ def say_since_last(since_last: Release) -> View:
     Parameters
     ----------
     since_last : Release
-        Of the analysis ``since_last``; stakeholders read that it is for the team only.
+        Of the analysis ``since_last``; for stakeholders as `outcomes.reports.set_beside_last` gives it.
     """
-    reason = _explain_nothing(since_last)
-    text = reason or " ".join(_say_changes(since_last))
+    say = _say_changes if since_last.audience == "team" else _say_numbers
+    text = _explain_nothing(since_last) or " ".join(say(since_last))
     fragment = f'<p id="{{id}}">{write_html(text)}</p>'
     return build_view("since-last-sentence", "sentence", (since_last,), fragment, alt=write_plain(text))
+
+
+def _say_numbers(since_last: Release) -> list[str]:
+    """Say how many of the headline numbers are others than stakeholders were given before."""
+    steps = {
+        step: {tuple(row[name] for name in _PLACE): row["display"] for row in held.to_dict("records")}
+        for step in _ENDS
+        for held in (since_last.where(statistic=step).table.fillna(""),)
+    }
+    before, after = (steps[step] for step in _ENDS)
+    moved = sum(after[place] != before[place] for place in before.keys() & after.keys())
+    label = since_last.provenance.get("earlier", "")
+    return [
+        read_words().say(
+            "views.since_last.released", label=label, moved=moved, all=len(before.keys() & after.keys())
+        )
+    ]
 
 
 def _say_changes(since_last: Release) -> list[str]:

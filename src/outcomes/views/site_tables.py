@@ -9,7 +9,13 @@ import pandas as pd
 from outcomes.disclosure import Release
 from outcomes.facts import read_words
 from outcomes.views.labels import WHOLE, Labels, read_labels
-from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
+from outcomes.views.released_rows import (
+    explain_absence,
+    explain_mark,
+    list_rows,
+    write_interval,
+    write_size,
+)
 from outcomes.views.table import build_table_view
 from outcomes.views.text import capitalise, join_words, write_html, write_plain
 from outcomes.views.view import View, build_empty_view, build_view
@@ -120,6 +126,7 @@ def say_sites(sites: Release) -> View:
     texts += [words.say(f"views.sites.{key}", n=n) for key, n in unnamed.items()]
     if len(shown):
         texts.append(words.say("views.sites.caution"))
+    texts += filter(None, [explain_mark(shown)])
     return build_view(
         "sites-sentence", "sentence", (sites,), f'<p id="{{id}}">{write_html(" ".join(texts))}</p>',
         alt=write_plain(" ".join(texts)),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
+from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.facts import Instrument, Threshold, read_instrument, read_words
 from outcomes.views.amounts import say_better
 from outcomes.views.flow_chart import read_steps
 from outcomes.views.labels import Labels, read_labels
+from outcomes.views.released_rows import list_merged
 from outcomes.views.rules import SIGNS
 from outcomes.views.table import render_list
 from outcomes.views.text import capitalise, join_words, write_html
@@ -26,12 +30,16 @@ def say_title(change: Release) -> View:
     """
     labels = read_labels(change)
     groups = [group for group in labels.therapies if group in set(change.table["group"])]
-    if len(groups) > 1 and change.name == "domains":
-        text = read_words().say("sentences.title.profile")
+    words, merged = read_words(), list_merged(change)
+    if EVERY in merged:
+        text = words.say("sentences.title.together")
+    elif len(groups) > 1 and change.name == "domains":
+        text = words.say("sentences.title.profile")
     elif len(groups) == 1:
-        text = read_words().say("sentences.title.one_therapy", therapy=labels.name(groups[0]))
+        text = words.say("sentences.title.one_therapy", therapy=labels.name(groups[0]))
     else:
-        text = read_words().say("sentences.title.several", better=say_better(labels))
+        key = "several_kinds" if merged else "several"
+        text = words.say(f"sentences.title.{key}", better=say_better(labels))
     return build_view("title", "title", (change,), f'<p id="{{id}}">{write_html(text)}</p>', alt=text)
 
 
@@ -111,11 +119,24 @@ def say_methods(*releases: Release) -> View:
             entries.append((words.say(f"sentences.analysis.{release.name}"), text))
     estimands = dict.fromkeys(release.estimand for release in releases if release.estimand)
     entries += [(words.say("sentences.estimand"), text) for text in estimands]
-    notes = dict.fromkeys(note for release in releases for note in release.notes)
+    notes = [*dict.fromkeys(note for release in releases for note in release.notes), *_count_held(releases)]
     entries += [(words.say("sentences.numbers"), " ".join(notes))] if notes else []
     entries.append((words.say("sentences.made_from"), describe_origin(releases[0])))
     alt = " ".join(f"{term}: {text}" for term, text in entries)
     return build_view("methods", "sentence", releases, render_list(entries), alt=alt)
+
+
+def _count_held(releases: Iterable[Release]) -> Iterator[str]:
+    """Yield how many numbers are those of an earlier edition, where any is."""
+    days = pd.concat([release.table["as_of"] for release in releases])
+    if days.notna().any():
+        words = read_words()
+        yield words.say(
+            "release.held.counted",
+            n=int(days.notna().sum()),
+            of=len(days),
+            mark=words.say("release.as_of_mark"),
+        )
 
 
 def tabulate_instrument(release: Release) -> View:

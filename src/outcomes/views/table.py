@@ -9,8 +9,12 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from outcomes.disclosure import Release
+from outcomes.views.released_rows import explain_mark
 from outcomes.views.text import write_html
 from outcomes.views.view import View, build_view
+
+#: From so many characters on, a cell may take several lines.
+_LONG = 26
 
 
 def build_table_view(
@@ -42,6 +46,7 @@ def build_table_view(
     groups : sequence of str, optional
         For each row the heading of the block that it stands in.
     """
+    caption = " ".join(filter(None, [caption, explain_mark(released)]))
     fragment = render_table(cells, stub=stub, headings=headings, caption=caption, groups=groups)
     alt = f"{caption} {_read_aloud(cells, headings)}"
     table = released.drop(columns=["shown"], errors="ignore").reset_index(drop=True)
@@ -80,7 +85,7 @@ def render_table(
 
 
 def _tidy(text: str, caption: str) -> str:
-    """Keep the table alone, with the classes ``n`` (numbers) and ``group`` (block headings)."""
+    """Keep the table alone, with the classes ``n`` (numbers), ``long`` and ``group`` (block headings)."""
     body = text[text.index("<table") : text.rindex("</table>") + len("</table>")]
     body = re.sub(
         r"<table[^>]*>", f'<table id="{{id}}"><caption>{write_html(caption)}</caption>', body, count=1
@@ -88,6 +93,8 @@ def _tidy(text: str, caption: str) -> str:
     body = re.sub(r'<th class="gt_group_heading"', '<th scope="rowgroup" class="group"', body)
     body = re.sub(r' class="([^"]*)"', _keep_class, body)
     body = re.sub(r' (rowspan|colspan)="1"', "", body)
+    # A number stays on one line with its interval; a bound in words would push the last column out of sight.
+    body = re.sub(rf'<td class="n">([^<]{{{_LONG},}})</td>', r'<td class="n long">\1</td>', body)
     return re.sub(r"\n\s*", "\n", body)
 
 

@@ -19,10 +19,11 @@ import pandas as pd
 
 from outcomes.disclosure import Release
 from outcomes.disclosure.backing import write_backing
+from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.errors import DisclosureError, ReportError
+from outcomes.facts import read_words
+from outcomes.views.released_rows import list_days
 
-#: Set while a report runs: the folder in which views leave their content.
-RUN_FOLDER = "OUTCOMES_RUN_DIR"
 #: The only output of a view within a report: an id, to be looked up in the run folder.
 MEDIA_TYPE = "application/vnd.outcomes.view+json"
 _ID = re.compile(r"[a-z][a-z0-9-]{0,99}")
@@ -198,6 +199,9 @@ def build_figure_view(
     name: str, releases: tuple[Release, ...], png: bytes, alt: str, caption: str, table: pd.DataFrame
 ) -> View:
     """Build the view of a figure, the image within its HTML."""
+    if days := list_days(table):
+        held = read_words().say("release.held.figure", days=days)
+        alt, caption = (" ".join(filter(None, [text, held])) for text in (alt, caption))
     image = base64.b64encode(png).decode()
     fragment = (
         f'<figure id="{{id}}"><img src="data:image/png;base64,{image}" alt="{html.escape(alt)}">'

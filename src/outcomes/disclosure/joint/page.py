@@ -253,7 +253,7 @@ def _find_empty_lines(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -
     patients is no field of withheld cells.
     """
     lines: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    keys = table[["outcome", "statistic", "term", "level", "versus", "timepoint", "x"]].astype(str)
+    keys = table[["outcome", "statistic", "level", "versus", "timepoint", "x"]].astype(str)
     for place, key in enumerate(keys.itertuples(index=False, name=None)):
         lines[key].append(place)
     silent = {key for key, places in lines.items() if all(fates[place] not in _SAYING for place in places)}

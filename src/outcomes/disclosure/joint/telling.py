@@ -132,7 +132,7 @@ def _say_rounded(row: Any, told: Sequence[np.ndarray], sets: Support, rules: Rul
 
 def is_count(row: Any, sets: Support, rules: Rules) -> bool:
     """Say whether a row's number is a count of patients, or a share that is one count of another."""
-    if row.statistic in rules.roles["modelled"]:
+    if row.statistic in rules.roles["of_a_model"]:
         return False
     if "with" not in sets or "without" not in sets or "all" not in sets:
         return True
@@ -183,7 +183,7 @@ def list_hidden(
     """Yield the sets of 1 to k - 1 patients behind rows that a page prints as withheld, or as few."""
     for place, (fate, sets) in enumerate(zip(fates, support, strict=True)):
         names = {"withheld": ("all", "group", "versus", "with", "without"), "few": ("with",)}.get(fate, ())
-        if str(table["statistic"].iat[place]) in rules.roles["modelled"]:
+        if str(table["statistic"].iat[place]) in rules.roles["of_a_model"]:
             continue
         for name in names:
             codes = sets[name] if name in sets else np.zeros(0, dtype="int64")

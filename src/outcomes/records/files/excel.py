@@ -18,6 +18,7 @@ from outcomes.records.files.cells import RawColumns
 from outcomes.records.files.csv_layout import check_header_place, is_total, list_header_lines, refuse_total
 from outcomes.records.files.findings import FileFindings
 from outcomes.records.files.headers import check_width, join_header_rows, match_headers, name_headers
+from outcomes.records.files.hidden_content import check_hidden_content
 from outcomes.records.files.text_table import Refusal
 from outcomes.records.files.workbook import (
     Sheet,
@@ -52,13 +53,15 @@ def read_excel_columns(content: bytes, spec: FileSpec, findings: FileFindings) -
     """
     try:
         container = open_container(content, findings)
-        sheet = _choose_sheet(list_sheets(container), spec.sheet, findings)
+        sheets = list_sheets(container)
+        sheet = _choose_sheet(sheets, spec.sheet, findings)
         _check_full(find_last_row(container, sheet), findings)
         structure = read_structure(container, sheet)
         _check_full(structure.last_row, findings)
     except (ElementTree.ParseError, KeyError, ValueError, zipfile.BadZipFile):
         findings.refuse("XLSX_CORRUPT", "the workbook is damaged", remedy="save it again")
         findings.stop()
+    check_hidden_content(content, container, sheets, sheet, structure, findings)
     return _read_sheet(content, sheet, structure, spec, findings)
 
 
@@ -87,7 +90,8 @@ def _choose_sheet(sheets: Sequence[Sheet], wanted: str | None, findings: FileFin
         chosen = visible
         rule, what = "XLSX_SHEET_AMBIGUOUS", f"the workbook has {len(visible)} sheets and none is named"
     if len(chosen) != 1:
-        titles = " or ".join(f'sheet = "{sheet.title}"' for sheet in visible[:5])
+        shown = findings.veil([sheet.title for sheet in visible[:5]])
+        titles = " or ".join(f'sheet = "{title}"' for title in shown)
         findings.refuse(rule, what, remedy=f"add {titles}")
         findings.stop()
     if chosen[0].hidden:

@@ -16,7 +16,7 @@ from outcomes.records.files.cells import RawColumns, tidy_columns
 from outcomes.records.files.compressed import unpack_gzip, unpack_zip
 from outcomes.records.files.csv_text import read_csv_columns
 from outcomes.records.files.excel import read_excel_columns, refuse_macro_workbook
-from outcomes.records.files.findings import FileFindings
+from outcomes.records.files.findings import FileFindings, MarksTexts
 from outcomes.records.files.parquet import read_parquet_columns
 from outcomes.records.files.text_table import Refusal, TextTable
 
@@ -42,6 +42,7 @@ def read_text_table(
     *,
     root: Path | str | None = None,
     check_name: Callable[[str], bool] | None = None,
+    mark_texts: MarksTexts | None = None,
 ) -> TextTable:
     """Read the mapped columns of one file as text.
 
@@ -57,6 +58,9 @@ def read_text_table(
     check_name : callable, optional
         Takes the file's name and says whether it may identify a person, beside the patterns of
         ``limits.toml``.
+    mark_texts : callable, optional
+        Says which texts may identify a person: headers that no message then shows, and what is hidden in a
+        workbook, which is then refused.
 
     Raises
     ------
@@ -72,7 +76,7 @@ def read_text_table(
         raise FactsError(
             f"[[file]] path = {spec.path!r} maps no column; add [file.columns] or [[file.scores]]."
         )
-    findings = _check_name(path.name, check_name)
+    findings = _check_name(path.name, check_name, mark_texts)
     kind = _check_place(path, root, findings)
     before = path.stat()
     content = _read_bytes(path, kind, findings)
@@ -88,7 +92,7 @@ def read_text_table(
         file=str(findings.file),
         table=table,
         lines=raw.lines,
-        headers=raw.headers,
+        headers=tuple(findings.veil(raw.headers, spec.mapped)),
         findings=findings.all,
         refused=tuple(refused),
         bad_cells=tuple(bad_cells),
@@ -111,7 +115,9 @@ def escape_name(name: str) -> str:
     )
 
 
-def _check_name(name: str, check_name: Callable[[str], bool] | None) -> FileFindings:
+def _check_name(
+    name: str, check_name: Callable[[str], bool] | None, mark_texts: MarksTexts | None
+) -> FileFindings:
     """Refuse a name that may identify a person, without repeating it; note one that must be escaped."""
     limits = read_facts("limits")["file"]
     found = any(re.search(pattern, name) for pattern in limits["identifying_names"])
@@ -121,7 +127,7 @@ def _check_name(name: str, check_name: Callable[[str], bool] | None) -> FileFind
         what = f"the name of a file may identify a person (SHA-256 of the name starts with {digest})"
         findings.refuse_privately("FILENAME_IDENTIFIER", what, remedy="rename the file")
         findings.stop()
-    findings = FileFindings(escape_name(name))
+    findings = FileFindings(escape_name(name), mark_texts)
     if findings.file != name:
         findings.repair("FILENAME_UNSAFE", "the name holds unusual characters and is shown escaped")
     return findings

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from outcomes.errors import Finding, PrivacyError, RecordsError
 
 _LINES_SHOWN = 10
+
+
+class MarksTexts(Protocol):
+    """Says which texts may identify a person."""
+
+    def __call__(self, texts: Sequence[str], *, one_column: bool = False) -> Iterable[bool]:
+        """Return one answer per text."""
 
 
 class FileFindings:
@@ -16,6 +24,9 @@ class FileFindings:
     ----------
     file : str
         Name of the file as messages may show it.
+    marks : callable, optional
+        Takes texts, and whether they are cells of one column, and says which may identify a person; such
+        texts are withheld from messages.
 
     Examples
     --------
@@ -25,8 +36,9 @@ class FileFindings:
     ['clinic.csv: ENC_BOM: a byte order mark was skipped']
     """
 
-    def __init__(self, file: str | None) -> None:
+    def __init__(self, file: str | None, marks: MarksTexts | None = None) -> None:
         self.file = file
+        self._marks = marks
         self._findings: list[Finding] = []
         self._identifying = False
 
@@ -72,6 +84,27 @@ class FileFindings:
     def warn(self, rule: str, what: str, **where) -> None:
         """Add something that was accepted but should be looked at."""
         self.add("accept_with_warning", rule, what, **where)
+
+    def count_identifying(self, texts: Sequence[str]) -> int:
+        """Return how many cells of one column may identify a person; 0 where nobody says so."""
+        return int(sum(self._marks(texts, one_column=True))) if self._marks and texts else 0
+
+    def veil(self, headers: Sequence[str], shown: Sequence[str] = ()) -> list[str]:
+        """Return headers as messages may show them: those that may be a person's data are withheld.
+
+        Parameters
+        ----------
+        headers : sequence of str
+        shown : sequence of str
+            Headers that the source TOML names, which are no secret.
+        """
+        if self._marks is None:
+            return list(headers)
+        marked = self._marks(headers)
+        return [
+            f"(header {place}, withheld)" if mark and header not in shown else header
+            for place, (header, mark) in enumerate(zip(headers, marked, strict=True), start=1)
+        ]
 
     def accept(self, rule: str, what: str, **where) -> None:
         """Add something unusual that is allowed."""

@@ -73,7 +73,8 @@ def match_headers(
     simple = [simplify_header(header) for header in headers]
     positions: list[int] = []
     # Where no header matches, the line may hold a patient's values, which no message repeats.
-    listed = _list_headers(headers) if count_matches(headers, mapped) else ""
+    shown = findings.veil(headers, mapped)
+    listed = _list_headers(shown) if count_matches(headers, mapped) else ""
     for name in mapped:
         exact = [place for place, header in enumerate(headers) if header == name]
         similar = [place for place, header in enumerate(simple) if header == simplify_header(name)]
@@ -89,7 +90,7 @@ def match_headers(
                 remedy="give each column a name of its own",
             )
         elif not places:
-            _report_missing(name, headers if listed else [], mapped, listed, line, findings)
+            _report_missing(name, shown if listed else [], mapped, listed, line, findings)
             listed = listed and "see above"
         elif not exact:
             _report_variant(headers[places[0]], name, line, findings)

@@ -120,11 +120,11 @@ def _check_entities(container: zipfile.ZipFile, findings: FileFindings) -> None:
 def list_sheets(container: zipfile.ZipFile) -> list[Sheet]:
     """Return the worksheets in their order; charts are left out."""
     book = _find_part(container, "", "/officeDocument") or "xl/workbook.xml"
-    parts = {id: part for id, kind, part in _list_relations(container, book) if kind.endswith("/worksheet")}
+    parts = {id: part for id, kind, part in list_relations(container, book) if kind.endswith("/worksheet")}
     sheets = []
     for element in ElementTree.fromstring(container.read(book)).iter():
-        if _local(element.tag) == "sheet":
-            id = next((value for key, value in element.attrib.items() if _local(key) == "id"), "")
+        if local_name(element.tag) == "sheet":
+            id = next((value for key, value in element.attrib.items() if local_name(key) == "id"), "")
             if id in parts:
                 hidden = element.get("state", "visible") != "visible"
                 sheets.append(Sheet(element.get("name", ""), hidden, parts[id]))
@@ -155,7 +155,7 @@ def read_structure(container: zipfile.ZipFile, sheet: Sheet) -> SheetStructure:
     with container.open(sheet.part) as part:
         rows: ElementTree.Element | None = None
         for event, element in ElementTree.iterparse(part, events=("start", "end")):
-            name = _local(element.tag)
+            name = local_name(element.tag)
             if event == "start":
                 rows = element if name == "sheetData" else rows
             elif name == "row":
@@ -181,7 +181,7 @@ def _note_row(element: ElementTree.Element, structure: SheetStructure) -> None:
     for cell in element:
         place = cell.get("r")
         column = _read_range(place)[1] if place else column + 1
-        inner = {_local(child.tag): child for child in cell}
+        inner = {local_name(child.tag): child for child in cell}
         value = inner.get("v")
         if "f" in inner and (value is None or not value.text) and cell.get("t") != "str":
             structure.unvalued.add((number, column))
@@ -192,21 +192,21 @@ def _is_hidden(element: ElementTree.Element, size: str) -> bool:
 
 
 def _list_comments(container: zipfile.ZipFile, sheet: Sheet) -> Iterator[tuple[int, int, int, int]]:
-    for _, kind, part in _list_relations(container, sheet.part):
+    for _, kind, part in list_relations(container, sheet.part):
         if kind.casefold().endswith(("/comments", "/threadedcomment")) and part in container.namelist():
             for element in ElementTree.fromstring(container.read(part)).iter():
-                if _local(element.tag) in ("comment", "threadedComment") and element.get("ref"):
+                if local_name(element.tag) in ("comment", "threadedComment") and element.get("ref"):
                     yield _read_range(element.get("ref", ""))
 
 
-def _list_relations(container: zipfile.ZipFile, part: str) -> Iterator[tuple[str, str, str]]:
+def list_relations(container: zipfile.ZipFile, part: str) -> Iterator[tuple[str, str, str]]:
     """Yield id, kind and target of what a part of the container refers to."""
     folder, name = posixpath.split(part)
     relations = posixpath.join(folder, "_rels", f"{name}.rels")
     if relations not in container.namelist():
         return
     for element in ElementTree.fromstring(container.read(relations)).iter():
-        if _local(element.tag) == "Relationship" and element.get("TargetMode") != "External":
+        if local_name(element.tag) == "Relationship" and element.get("TargetMode") != "External":
             target = element.get("Target", "")
             path = (
                 target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
@@ -215,7 +215,7 @@ def _list_relations(container: zipfile.ZipFile, part: str) -> Iterator[tuple[str
 
 
 def _find_part(container: zipfile.ZipFile, part: str, kind: str) -> str | None:
-    return next((path for _, found, path in _list_relations(container, part) if found.endswith(kind)), None)
+    return next((path for _, found, path in list_relations(container, part) if found.endswith(kind)), None)
 
 
 def _read_range(reference: str) -> tuple[int, int, int, int]:
@@ -232,5 +232,6 @@ def _count_column(letters: str) -> int:
     return number
 
 
-def _local(tag: str) -> str:
+def local_name(tag: str) -> str:
+    """Return the name of an XML element without its namespace."""
     return tag.rpartition("}")[2]

@@ -5,20 +5,26 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from outcomes.facts import read_facts
 from outcomes.records.columns import match_texts
-from outcomes.records.gate.identifiers import count_phones, find_check
+from outcomes.records.gate.folding import fold_texts
+from outcomes.records.gate.identifiers import find_check
 
 #: Short plain numbers are scores, ages and counts; nothing is searched in them.
 _PLAIN_NUMBER = r"^\s*[+-]?\d{0,7}([.,]\d*)?\s*$"
-_PHONE_FORM = r"^\s*(\+\d[\d\s().-]{6,}\d|\(?0\d[\d\s().-]{6,}\d|\(?\d{2,4}\)?[ .-]\d{3,4}[ .-]\d{3,4})\s*$"
-_DIGITS_ONLY = r"^\s*\d{1,8}\s*$"
-_HAN_NAME_LENGTH = 3
+#: Digits alone that may be a day, with a time or not, or the number of a day.
+_DAY_DIGITS = r"^\s*((18|19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d{2}){0,3}|\d{1,7})\s*$"
+_FEW = 200  # distinct texts
+#: A match begins and ends where no word or number goes on; a weak one is no part of a compound code either.
+_LIMITS = {
+    "strong": (r"(?<![0-9A-Za-z])(?<![0-9][-./])", r"(?![0-9A-Za-z])(?![-./][0-9])"),
+    "weak": (r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-./_:])", r"(?![0-9A-Za-z])(?![-./_:][0-9A-Za-z])"),
+}
 
 
 class ValueRule(NamedTuple):
@@ -31,6 +37,13 @@ class ValueRule(NamedTuple):
     what: str
     hits: np.ndarray
     certain: bool
+
+
+class _Entry(NamedTuple):
+    """A pattern of ``gate.toml``, with what is searched in each candidate."""
+
+    facts: dict[str, Any]
+    pattern: re.Pattern[str]
 
 
 def search_values(
@@ -54,26 +67,116 @@ def search_values(
     Returns
     -------
     list of ValueRule
+        One per rule and meaning.
     """
     odd = np.flatnonzero(~match_texts(texts, _PLAIN_NUMBER))
-    if not len(odd):
+    candidates = fold_texts(texts.take(pa.array(odd)))
+    suspect = _match(candidates, _join_patterns())
+    if holds_dates:
+        suspect &= ~_match(candidates, _match_dates()) & ~_match(candidates, _DAY_DIGITS)
+    if not suspect.any():
         return []
-    candidates = texts.take(pa.array(odd))
-    found = []
-    suspects = np.flatnonzero(match_texts(candidates, _join_patterns()))
-    for entry in read_facts("gate")["values"] if len(suspects) else ():
-        if entry.get("dates") and holds_dates:
+    places = odd[suspect]
+    suspects = candidates.filter(pa.array(suspect))
+    column = candidates if is_id else suspects
+    found: list[ValueRule] = []
+    for entry in _list_entries():
+        weak = entry.facts["strength"] == "weak"
+        if (entry.facts.get("dates") and holds_dates) or (weak and is_id and rekeyed):
             continue
-        if entry["strength"] == "weak" and rekeyed:
-            continue
-        rule = _search_pattern(entry, candidates.take(pa.array(suspects)), header, is_id)
-        if rule is not None:
-            found.append(_place(rule, odd[suspects], len(texts)))
-    if not holds_dates and not (is_id and rekeyed):
-        phones = _search_phones(candidates)
-        if phones is not None:
-            found.append(_place(phones, odd, len(texts)))
-    return found
+        hits = _search_entry(entry, suspects)
+        if hits.any():
+            certain = not (weak and is_id) or _confirms(entry.facts, header, column, suspects, hits)
+            found.append(_place(entry.facts, hits, certain, places, len(texts)))
+    return _merge_rules(found)
+
+
+def _match(texts: pa.Array, pattern: str) -> np.ndarray:
+    """Return which texts a pattern matches: few by Python's engine, which keeps a pattern, many by RE2."""
+    if len(texts) > _FEW:
+        return match_texts(texts, pattern)
+    search = re.compile(pattern, re.ASCII).search
+    return np.array([search(text) is not None for text in texts.to_pylist()], dtype=bool)
+
+
+def _search_entry(entry: _Entry, texts: pa.Array) -> np.ndarray:
+    """Return which texts hold a match of a pattern that passes its check."""
+    formed = _match(texts, entry.facts["pattern"])
+    hits = np.zeros(len(texts), dtype=bool)
+    check = find_check(entry.facts["check"]) if "check" in entry.facts else None
+    for place in np.flatnonzero(formed):
+        found = (match.group() for match in entry.pattern.finditer(texts[place].as_py()))
+        hits[place] = any(check is None or check(text) for text in found)
+    return hits
+
+
+def _confirms(facts: dict, header: str, column: pa.Array, suspects: pa.Array, hits: np.ndarray) -> bool:
+    """Return whether matches of a weak pattern among ids are more than ids that look so by chance.
+
+    They are where they are exceptions - most ids are of other lengths, or have other kinds of signs at their
+    places, such as a letter where the match has a digit - or where too many ids of their length match.
+    """
+    if any(word in header.casefold() for word in facts.get("context", ())):
+        return True
+    texts = column.to_pylist()
+    mine = suspects.filter(pa.array(hits)).to_pylist()
+    same = {size: [text for text in texts if len(text) == size] for size in {len(text) for text in mine}}
+    for size, others in same.items():
+        found = [text for text in mine if len(text) == size]
+        if len(others) * 2 < len(texts) or _stand_out(found, others):
+            return True
+        usual = facts.get("usual")
+        share = len(found) / len(others)
+        if (
+            share > usual
+            if usual
+            else exceeds_chance(len(found), len(others), read_facts("gate")["chance_share"])
+        ):
+            return True
+    return False
+
+
+def _stand_out(found: list[str], same: list[str]) -> bool:
+    """Return whether a match has a sign where ids of its length have another, as a digit for a letter."""
+    kinds = _sort_signs(same)
+    usual = np.stack([(kinds == kind).mean(axis=0) for kind in range(3)])
+    share = np.take_along_axis(usual, _sort_signs(found), axis=0)
+    return bool((share < read_facts("gate")["usual_share"]).any())
+
+
+def _sort_signs(texts: list[str]) -> np.ndarray:
+    """Return for texts of one length whether each sign is a digit (0), a letter (1) or a mark (2)."""
+    signs = np.array([list(text) for text in texts])
+    return np.where(np.char.isdigit(signs), 0, np.where(np.char.isalpha(signs), 1, 2))
+
+
+def _place(facts: dict, hits: np.ndarray, certain: bool, places: np.ndarray, size: int) -> ValueRule:
+    mask = np.zeros(size, dtype=bool)
+    mask[places[hits]] = True
+    return ValueRule(facts["rule"], facts["what"], mask, certain)
+
+
+def _merge_rules(rules: list[ValueRule]) -> list[ValueRule]:
+    """Return one rule where several patterns of one meaning matched."""
+    merged: dict[tuple[str, str], ValueRule] = {}
+    for rule in rules:
+        known = merged.get(rule[:2])
+        merged[rule[:2]] = (
+            rule
+            if known is None
+            else rule._replace(hits=known.hits | rule.hits, certain=known.certain or rule.certain)
+        )
+    return list(merged.values())
+
+
+@cache
+def _list_entries() -> tuple[_Entry, ...]:
+    entries = []
+    for facts in read_facts("gate")["values"]:
+        before, after = _LIMITS[facts["strength"]]
+        pattern = re.compile(f"{before}(?:{facts['pattern']}){after}", re.ASCII)
+        entries.append(_Entry(facts, pattern))
+    return tuple(entries)
 
 
 @cache
@@ -81,26 +184,10 @@ def _join_patterns() -> str:
     return "|".join(f"(?:{entry['pattern']})" for entry in read_facts("gate")["values"])
 
 
-def _place(rule: ValueRule, positions: np.ndarray, size: int) -> ValueRule:
-    hits = np.zeros(size, dtype=bool)
-    hits[positions[rule.hits]] = True
-    return rule._replace(hits=hits)
-
-
-def _search_pattern(entry: dict, texts: pa.Array, header: str, is_id: bool) -> ValueRule | None:
-    formed = match_texts(texts, entry["pattern"])
-    hits = formed.copy()
-    if "check" in entry and formed.any():
-        check = find_check(entry["check"])
-        hits[formed] = [check(text) for text in texts.filter(pa.array(formed)).to_pylist()]
-    if not hits.any():
-        return None
-    certain = entry["strength"] == "strong" or not is_id
-    certain = certain or any(word in header.casefold() for word in entry.get("context", ()))
-    certain = certain or exceeds_chance(
-        int(hits.sum()), int(formed.sum()), read_facts("gate")["chance_share"]
-    )
-    return ValueRule(entry["rule"], entry["what"], hits, certain)
+@cache
+def _match_dates() -> str:
+    dates = (entry["pattern"] for entry in read_facts("gate")["values"] if entry.get("dates"))
+    return f"^\\s*(?:{'|'.join(f'(?:{pattern})' for pattern in dates)})\\s*$"
 
 
 def exceeds_chance(hits: int, tries: int, share: float) -> bool:
@@ -120,75 +207,3 @@ def exceeds_chance(hits: int, tries: int, share: float) -> bool:
     if found < 1:
         distance += (1 - found) * math.log((1 - found) / (1 - share))
     return math.exp(-tries * distance) <= read_facts("gate")["chance_level"] * (1 + 1e-9)
-
-
-def _search_phones(texts: pa.Array) -> ValueRule | None:
-    facts = read_facts("gate")
-    dates = next(entry["pattern"] for entry in facts["values"] if entry.get("dates"))
-    formed = match_texts(texts, _PHONE_FORM) & ~match_texts(texts, _DIGITS_ONLY) & ~match_texts(texts, dates)
-    if not formed.any():
-        return None
-    chosen = texts.filter(pa.array(formed)).to_pylist()
-    hits = formed.copy()
-    if len(chosen) <= facts["most_phones_checked"]:
-        hits[formed] = [
-            count_phones([text], _choose_regions(text, facts["phone_regions"]))[0] for text in chosen
-        ]
-    return ValueRule("PHI_PHONE", "a telephone number", hits, True) if hits.any() else None
-
-
-def _choose_regions(text: str, regions: list[str]) -> list[str]:
-    """Return the regions whose numbers a text may be: of bare digits, as ids are too, the first only."""
-    return regions[:1] if text.strip().isdigit() else regions
-
-
-def find_person_names(texts: list[str]) -> np.ndarray:
-    """Return which texts look like the name of a person.
-
-    Examples
-    --------
-    >>> find_person_names(["Dr Lee", "Tina Wood", "王小明", "T07", "north wing"]).tolist()
-    [True, True, True, False, False]
-    """
-    facts = read_facts("gate")["names"]
-    return np.array([_is_person_name(text.strip(), facts) for text in texts], dtype=bool)
-
-
-_LATIN_NAME = re.compile(
-    r"^[A-ZÀ-Þ][a-zß-ÿ'’-]+(,? [A-ZÀ-Þ]\.?)?,? [A-ZÀ-Þ][A-Za-zÀ-ÿ'’-]+$|^[A-Z]\. ?[A-ZÀ-Þ][a-zß-ÿ'’-]+$"
-)
-
-
-def _is_person_name(text: str, facts: dict) -> bool:
-    return (
-        has_title(text, facts["titles"])
-        or bool(_LATIN_NAME.match(text))
-        or is_han_name(text, facts["family_names"])
-    )
-
-
-def has_title(text: str, titles: list[str]) -> bool:
-    """Return whether a text begins with a person's title, or ends with one that follows the name.
-
-    Examples
-    --------
-    >>> has_title("Dr. Lee", ["dr"]), has_title("王小姐", ["小姐"]), has_title("drive", ["dr"])
-    (True, True, False)
-    """
-    first, _, rest = text.partition(" ")
-    before = bool(rest) and first.casefold().rstrip(".") in titles and rest[0].isupper()
-    return before or any(_follows(text, title) for title in titles)
-
-
-def _follows(text: str, title: str) -> bool:
-    """Return whether a text ends with a title that is written after the name, as in Chinese and Japanese."""
-    return title[0] > "\u2e7f" and len(text) > len(title) and text.endswith(title)
-
-
-def is_han_name(text: str, family_names: str) -> bool:
-    """Return whether a text is a Chinese or Japanese name: a frequent family name and one or two signs."""
-    return (
-        2 <= len(text) <= _HAN_NAME_LENGTH
-        and text[0] in family_names
-        and all("\u4e00" <= sign <= "\u9fff" for sign in text)
-    )

@@ -2,81 +2,34 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from outcomes.errors import Finding
-from outcomes.facts import FileSpec, Source, read_facts, read_schema
-from outcomes.records.columns import (
-    DateForm,
-    limit_categories,
-    list_instrument_spellings,
-    list_spellings,
-    list_therapy_spellings,
-    list_timepoint_spellings,
-    match_texts,
-    parse_dates,
-    parse_numbers,
-)
-from outcomes.records.files import TextTable, simplify_name
+from outcomes.facts import FileSpec, Source, read_facts
+from outcomes.records.columns import DateForm, parse_dates, parse_numbers
+from outcomes.records.files import TextTable
 from outcomes.records.gate.column_names import match_header
-from outcomes.records.gate.column_values import (
-    ValueRule,
-    find_person_names,
-    has_title,
-    is_han_name,
-    search_values,
-)
+from outcomes.records.gate.column_values import ValueRule, search_values
+from outcomes.records.gate.folding import fold_text
+from outcomes.records.gate.gated_column import GatedColumn, list_gated_columns
 from outcomes.records.gate.identifiers import is_taiwan_number
-from outcomes.records.gate.reviewed_exceptions import (
-    ReviewedException,
-    fingerprint_values,
-    is_lifted,
-    read_exceptions,
+from outcomes.records.gate.open_texts import find_open, judge_texts
+from outcomes.records.gate.person_names import find_known_names, find_person_names, has_title, is_han_name
+from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions, fingerprint_values
+
+_WITHHELD = "(its header is withheld)"
+_BAND = re.compile(
+    r"(\d{1,3}) ?(?:-|to|bis|~|a|à) ?(\d{1,3})|(\d{1,3}) ?\+|(?:>=?|≥|over) ?(\d{1,3})|(\d{1,3})"
 )
 
-_SHOWN_LINES = 10
-_NAMED_PEOPLE = frozenset({"patient_id", "episode_id", "therapist"})
 
-
-@dataclass(frozen=True)
-class GatedColumn:
-    """A mapped column as the gate sees it.
-
-    Parameters
-    ----------
-    header : str
-    name : str
-        Column of the schema it is mapped to; ``""`` for scores and what excludes records.
-    kind : str
-        ``id``, ``category``, ``number`` or ``date``.
-    codes : numpy.ndarray
-        One per row, -1 for a bad cell.
-    texts : pyarrow.Array
-        Distinct texts.
-    lines : numpy.ndarray
-        First physical line of each row.
-    """
-
-    header: str
-    name: str
-    kind: str
-    codes: np.ndarray = field(repr=False)
-    texts: pa.Array = field(repr=False)
-    lines: np.ndarray = field(repr=False)
-
-    def count(self, hits: np.ndarray) -> tuple[int, tuple[int, ...]]:
-        """Return how many rows hold one of the marked texts, and the first lines of those."""
-        rows = np.flatnonzero(np.append(hits, False)[self.codes])
-        return len(rows), tuple(int(line) for line in self.lines[rows[:_SHOWN_LINES]])
-
-
-def find_identifying(text: TextTable, spec: FileSpec, source: Source) -> list[Finding]:
+def find_identifying(
+    text: TextTable, spec: FileSpec, source: Source, exceptions: ReviewedExceptions | None = None
+) -> list[Finding]:
     """Return what the gate finds in the mapped columns of a file.
 
     Parameters
@@ -84,94 +37,54 @@ def find_identifying(text: TextTable, spec: FileSpec, source: Source) -> list[Fi
     text : TextTable
     spec : FileSpec
     source : Source
-        Its privacy profile, whether it re-keys ids, and its reviewed exceptions.
+        Its privacy profile, and whether it re-keys ids.
+    exceptions : ReviewedExceptions, optional
+        What a person vouched for, which notes what each exception came to; those of the source where absent.
 
     Returns
     -------
     list of Finding
         ``refuse_file`` refuses the source with exit code 4; messages hold counts and lines, no values.
     """
-    exceptions = read_exceptions(source)
-    today = dt.date.today()
+    exceptions = exceptions or ReviewedExceptions(source)
     findings = []
-    for column in _list_columns(text, spec):
+    for column in list_gated_columns(text, spec):
         for rule in _judge_column(column, spec, source):
-            findings.append(_report(column, rule, text.file, exceptions, today, source))
+            findings.append(_report(column, rule, text.file, exceptions, source))
     return findings
 
 
 def _report(
-    column: GatedColumn,
-    rule: ValueRule,
-    file: str,
-    exceptions: list[ReviewedException],
-    today: dt.date,
-    source: Source,
+    column: GatedColumn, rule: ValueRule, file: str, exceptions: ReviewedExceptions, source: Source
 ) -> Finding:
     count, lines = column.count(rule.hits)
+    shown = _WITHHELD if _is_value(column.header) else column.header
+    place = (file, lines, shown, max(count, 1))
+    if not rule.certain:
+        what = f"{rule.what}; no more than chance explains"
+        return Finding(rule.rule, "accept_with_warning", what, *place)
     fingerprint = fingerprint_values(column.texts.to_pylist())
-    lifted = is_lifted(exceptions, column.header, rule.rule, fingerprint, today)
-    if lifted or not rule.certain:
-        why = "accepted by a reviewed exception" if lifted else "no more than chance explains"
-        return Finding(
-            rule.rule, "accept_with_warning", f"{rule.what}; {why}", file, lines, column.header, max(count, 1)
-        )
-    named = source.privacy_exceptions or "privacy-exceptions.toml"
+    verdict = exceptions.judge(column.header, rule.rule, fingerprint)
+    if verdict.lifted:
+        what = f"{rule.what}; accepted by a reviewed exception{verdict.why}"
+        return Finding(rule.rule, "accept_with_warning", what, *place)
     remedy = (
-        "map another column or none. If the values identify nobody, have a person review them and add to "
-        f'{named} (privacy_exceptions = "{named}"): [[exception]] column = "{column.header}", '
-        f'rule = "{rule.rule}", sha256 = "{fingerprint}", reason = "...", '
-        'reviewer = "...", expires = "<a date within a year>"'
+        "map another column or none. If the values identify nobody, have a person review them, complete the "
+        f"entry that stands ready in the private folder (gate/{source.name}.toml) and put it into "
+        f'{exceptions.file}, named in the source: privacy_exceptions = "{exceptions.file}"'
     )
     if rule.rule == "PHI_AGE_OVER_89":
-        remedy = "map bands to age_band, or add to [[file]]: top_code = { age_years = 89 }"
+        remedy = (
+            'map bands to age_band, the oldest being "90+", or add to [[file]]: top_code = { age_years = 89 }'
+        )
     if rule.what.startswith("a record number"):
         remedy = "add to the source: rekey = true"
-    return Finding(rule.rule, "refuse_file", rule.what, file, lines, column.header, max(count, 1), remedy)
-
-
-def _list_columns(text: TextTable, spec: FileSpec) -> list[GatedColumn]:
-    roles: dict[str, tuple[str, str]] = {}
-    for entry in spec.exclude:
-        roles[entry.column] = ("", "category")
-    for score in spec.scores:
-        roles |= {
-            header: ("", "number") for header in (score.column, score.day_column, *score.items) if header
-        }
-        if score.date_column:
-            roles[score.date_column] = ("", "date")
-    roles |= {header: (name, _find_kind(name)) for name, header in spec.columns.items()}
-    return [
-        GatedColumn(header, name, kind, *text.split(header), text.lines)
-        for header, (name, kind) in roles.items()
-        if header in text.table.column_names
-    ]
-
-
-def _find_kind(name: str) -> str:
-    if name == "date":
-        return "date"
-    for columns in read_schema().values():
-        if name in columns:
-            kind = columns[name].type
-            return kind if kind in ("id", "date", "category") else "number"
-    return "category"
+    return Finding(rule.rule, "refuse_file", f"{rule.what}{verdict.why}", *place, remedy)
 
 
 def _judge_column(column: GatedColumn, spec: FileSpec, source: Source) -> list[ValueRule]:
-    everything = np.ones(len(column.texts), dtype=bool)
-    rules = []
-    named = match_header(column.header)
     is_id = column.kind == "id"
-    if named is not None and not (named.rekeyed and source.rekey and is_id):
-        rules.append(
-            ValueRule(
-                named.rule,
-                f"the header says {named.what}" if not named.rekeyed else f"{named.what}, by its header",
-                everything,
-                True,
-            )
-        )
+    rules = _judge_header(column, source)
     rules += search_values(
         column.texts,
         column.header,
@@ -179,23 +92,79 @@ def _judge_column(column: GatedColumn, spec: FileSpec, source: Source) -> list[V
         holds_dates=column.kind == "date",
         rekeyed=source.rekey and is_id,
     )
-    if column.kind == "date" and source.privacy_profile == "safe_harbor":
-        rules += _search_full_dates(column, spec)
+    if column.kind == "date" and not read_facts("gate")["profiles"][source.privacy_profile]["full_dates"]:
+        rules += _search_full_dates(column, spec, source)
     if column.name == "age_years" and "age_years" not in spec.top_code:
         rules += _search_old_ages(column, spec)
+    if column.name == "age_band":
+        rules += _search_old_bands(column, spec, source)
     if column.kind in ("category", "id"):
-        rules += _judge_texts(column, spec, source)
+        rules += judge_texts(column, spec, source)
     return rules
 
 
-def _search_full_dates(column: GatedColumn, spec: FileSpec) -> list[ValueRule]:
+def _judge_header(column: GatedColumn, source: Source) -> list[ValueRule]:
+    """Judge a header by its words, and as a value: in wide files identifiers stand in headers too."""
+    everything = np.ones(len(column.texts), dtype=bool)
+    rules = []
+    named = match_header(column.header, source.privacy_profile)
+    if named is not None and not (named.rekeyed and source.rekey and column.kind == "id"):
+        what = f"the header says {named.what}" if not named.rekeyed else f"{named.what}, by its header"
+        rules.append(ValueRule(named.rule, what, everything, True))
+    if _is_value(column.header):
+        what = "the header itself may identify a person"
+        rules.append(ValueRule("PHI_COLUMN_NAME", what, everything, True))
+    return rules
+
+
+def _is_value(header: str) -> bool:
+    return has_title(header) or any(rule.certain for rule in _search_alone([header]))
+
+
+def _search_alone(texts: Sequence[str]) -> list[ValueRule]:
+    return search_values(pa.array(texts, pa.string()), "", is_id=False, holds_dates=True, rekeyed=False)
+
+
+def mark_identifying(texts: Sequence[str], *, one_column: bool = False) -> np.ndarray:
+    """Return which texts may identify a person, wherever they stand: headers, comments, hidden cells.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    one_column : bool
+        Whether they are cells of one column, where many that look like names are names.
+
+    Returns
+    -------
+    numpy.ndarray
+        A mask. Dates do not count: they may be those of an export.
+
+    Examples
+    --------
+    >>> mark_identifying(["ODI 6 weeks", "0912-345-678", "Mrs Wood", "High Blood Pressure"]).tolist()
+    [False, True, True, False]
+    """
+    texts = list(texts)
+    marked = find_known_names(texts, full=True)
+    for rule in _search_alone(texts):
+        marked |= rule.hits
+    if one_column:
+        facts = read_facts("gate")["names"]
+        looks = find_person_names(texts)
+        if looks.sum() >= facts["fewest"] and looks.mean() >= facts["share"]:
+            marked |= looks
+    return marked
+
+
+def _search_full_dates(column: GatedColumn, spec: FileSpec, source: Source) -> list[ValueRule]:
     texts = np.array(column.texts.to_pylist(), dtype=object)
     present = np.array([bool(text.strip()) for text in texts], dtype=bool)
     days, rules = parse_dates(texts, present, DateForm(spec.date_order, spec.date_calendar))
     hits = (days > np.iinfo(np.int32).min) | np.logical_or.reduce(
         list(rules.values()) or [np.zeros(len(texts), bool)]
     )
-    what = "full dates, which this privacy profile (safe_harbor) forbids; record days after time zero"
+    profile = source.privacy_profile
+    what = f"full dates, which this privacy profile ({profile}) forbids; record days after time zero"
     return [ValueRule("PHI_FULL_DATE", what, hits, True)] if hits.any() else []
 
 
@@ -208,66 +177,20 @@ def _search_old_ages(column: GatedColumn, spec: FileSpec) -> list[ValueRule]:
     return [ValueRule("PHI_AGE_OVER_89", "exact ages over 89", hits, True)] if hits.any() else []
 
 
-def _judge_texts(column: GatedColumn, spec: FileSpec, source: Source) -> list[ValueRule]:
-    """Judge undeclared texts of a category or of ids: free text, names, too many of them."""
-    open_ = ~match_texts(column.texts, r"^\s*$")
-    known = _list_known(column.name, spec, source)
-    if known:
-        open_ &= np.array([simplify_name(text) not in known for text in column.texts.to_pylist()], dtype=bool)
-    if not open_.any():
-        return []
-    strange = column.texts.filter(pa.array(open_))
-    rules = _search_free_text(column, open_, strange)
-    most = limit_categories(column.name)
-    if column.kind == "category" and len(strange) > most:
-        what = f"more than {most} different texts in a column of categories"
-        rules.append(ValueRule("CATEGORY_CARDINALITY", what, open_, True))
-    return rules + _search_names(column, open_, strange)
-
-
-def _list_known(name: str, spec: FileSpec, source: Source) -> set[str]:
-    known = {simplify_name(code) for code in spec.codes.get(name, {})}
-    if name == "therapy":
-        known |= set(list_therapy_spellings(source))
-    elif name == "instrument":
-        known |= set(list_instrument_spellings())
-    elif name == "timepoint":
-        known |= set(list_timepoint_spellings(source))
-    for columns in read_schema().values():
-        if name in columns:
-            known |= set(list_spellings(columns[name]))
-    return known
-
-
-def _search_free_text(column: GatedColumn, open_: np.ndarray, strange: pa.Array) -> list[ValueRule]:
-    limits = read_facts("gate")["free_text"]
-    lengths = pc.utf8_length(strange).to_numpy(zero_copy_only=False)
-    n_rows = int(np.append(open_, False)[column.codes].sum())
-    share = len(strange) / max(n_rows, 1)
-    long = lengths.mean() > limits["mean_characters"] and share > limits["distinct_share"]
-    spoken = bool(match_texts(strange, r"\S\s\S").any())
-    longest = lengths.max() > limits["most_characters"]
-    if column.kind == "id":
-        free = spoken and (long or longest)
-    else:
-        many = n_rows >= limits["fewest_records"] and share > limits["distinct_share"]
-        free = longest or many or (long and spoken and len(strange) > 1)
-    return [ValueRule("PHI_FREE_TEXT", "free text", open_, True)] if free else []
-
-
-def _search_names(column: GatedColumn, open_: np.ndarray, strange: pa.Array) -> list[ValueRule]:
-    """Search names among texts with a blank, a full stop or signs beyond ASCII; codes have none of them."""
-    facts = read_facts("gate")["names"]
-    hits = np.zeros(len(open_), dtype=bool)
-    spoken = np.flatnonzero(match_texts(strange, r"[^\x21-\x2d\x2f-\x7e]"))
-    texts = [text.strip() for text in strange.take(pa.array(spoken)).to_pylist()]
-    places = np.flatnonzero(open_)[spoken]
-    if column.name in _NAMED_PEOPLE and len(texts):
-        looks = find_person_names(texts)
-        if looks.sum() >= facts["fewest"] and looks.sum() >= facts["share"] * len(strange):
-            hits[places[looks]] = True
-    hits[places[[i for i, text in enumerate(texts) if has_title(text, facts["titles"])]]] = True
-    return [ValueRule("PHI_NAME", "what look like persons' names", hits, True)] if hits.any() else []
+def _search_old_bands(column: GatedColumn, spec: FileSpec, source: Source) -> list[ValueRule]:
+    """Search bands that lie above 89 and are narrower than "90 and over"."""
+    oldest = read_facts("gate")["oldest_age"]
+    missing = {*spec.missing, *spec.missing_codes.get("age_band", ())}
+    hits = find_open(column, spec, source)
+    for place in np.flatnonzero(hits):
+        text = fold_text(column.texts[int(place)].as_py()).strip()
+        band = _BAND.match(text)
+        low, _, over, above, exact = (
+            int(part) if part else None for part in (band.groups() if band else [None] * 5)
+        )
+        first = low or exact or 0
+        hits[place] = text not in missing and (first > oldest or max(over or 0, above or 0) > oldest + 1)
+    return [ValueRule("PHI_AGE_OVER_89", "ages over 89", hits, True)] if hits.any() else []
 
 
 def names_person(file_name: str) -> bool:
@@ -275,14 +198,11 @@ def names_person(file_name: str) -> bool:
 
     Examples
     --------
-    >>> names_person("王小明.csv"), names_person("visits_2026.csv")
-    (True, False)
+    >>> names_person("王小明.csv"), names_person("Dr Lee visits.xlsx"), names_person("visits_2026.csv")
+    (True, True, False)
     """
-    stem = file_name.rsplit(".", 1)[0]
+    stem = fold_text(file_name).rsplit(".", 1)[0]
     pieces = [piece for piece in re.split(r"[\W_]+", stem) if piece]
-    family_names = read_facts("gate")["names"]["family_names"]
-    return any(
-        (len(piece) >= 3 and is_han_name(piece, family_names))
-        or (len(piece) == 10 and is_taiwan_number(piece))
-        for piece in pieces
-    )
+    if mark_identifying([stem, *pieces, " ".join(pieces)]).any():
+        return True
+    return any((len(piece) >= 3 and is_han_name(piece)) or is_taiwan_number(piece) for piece in pieces)

@@ -12,6 +12,7 @@ A page that says what changed keeps its records and headline numbers with `keep_
 gives those of its last release back.
 """
 
+from outcomes.reports.archive.last_edition import set_beside_last
 from outcomes.reports.archive.manifest import STATES, Manifest, read_manifest, write_manifest
 from outcomes.reports.archive.results import collect_results, keep_results, read_results
 from outcomes.reports.archive.snapshots import (
@@ -24,6 +25,7 @@ from outcomes.reports.archive.snapshots import (
 from outcomes.reports.archive.store import (
     PastRelease,
     find_last_release,
+    find_release,
     hand_over,
     list_manifests,
     open_entry,
@@ -37,6 +39,7 @@ __all__ = [
     "ask_to_keep",
     "collect_results",
     "find_last_release",
+    "find_release",
     "forget_snapshots",
     "hand_over",
     "keep_release",
@@ -48,5 +51,6 @@ __all__ = [
     "read_previous",
     "read_results",
     "recall_release",
+    "set_beside_last",
     "write_manifest",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from io import StringIO
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pandas as pd
 
 from outcomes.disclosure.released import RELEASE_COLUMNS
 from outcomes.reports.publication import replace_file
+from outcomes.reports.released import read_releases
 
 _NAME = "results.json"
 
@@ -28,12 +28,7 @@ def collect_results(run_folder: Path) -> pd.DataFrame:
         One row per released estimate: ``analysis``, then the columns of a `Release` (those of a `Result`,
         ``shown`` and ``display``). Empty where the run showed nothing.
     """
-    frames = []
-    for path in sorted((run_folder / "releases").glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        table = pd.read_json(StringIO(json.dumps(content["table"])), orient="table", precise_float=True)
-        table.insert(0, "analysis", content["analysis"])
-        frames.append(table)
+    frames = [release.table.assign(analysis=release.name) for release in read_releases(run_folder)]
     columns = ["analysis", *RELEASE_COLUMNS]
     if not frames:
         return pd.DataFrame(columns=columns)

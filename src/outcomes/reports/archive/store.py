@@ -104,6 +104,12 @@ def find_last_release(
     return PastRelease(last, archive / series / last.run)
 
 
+def find_release(archive: Path, series: str, run: str) -> PastRelease | None:
+    """Return the release that a run made; None where the archive no longer has it."""
+    manifest = read_manifest(archive / series / run)
+    return PastRelease(manifest, archive / series / run) if manifest else None
+
+
 def hand_over(release: PastRelease | None, run_folder: Path) -> None:
     """Put a copy of the last release into the folder of a run, where its notebook finds it."""
     if release is not None:

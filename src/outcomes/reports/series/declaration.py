@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from outcomes.disclosure.rules import AUDIENCES
 from outcomes.errors import Finding, ReportError
-from outcomes.facts import find_project, read_facts
+from outcomes.facts import find_project
 from outcomes.facts.toml import read_toml
 from outcomes.reports.engine import ENGINES, TimeLimits
 from outcomes.reports.series.cadence import is_cadence
@@ -29,6 +29,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 _KINDS = {
     "str": (str, "a text"),
     "int": (int, "a whole number"),
+    "int | None": (int, "a whole number"),
     "float": ((int, float), "a number"),
     "Mapping[str, Any]": (dict, "a table { ... }"),
 }
@@ -57,8 +58,9 @@ class Series:
         One page for each recorded one of these; a single page when empty. See `FOR_EACH`.
     audience : str
         ``team`` or ``stakeholder``.
-    k : int
-        Smallest number of patients behind a shown number.
+    k : int, optional
+        Smallest number of patients behind a shown number; that of the source's disclosure profile where
+        absent.
     period : str
         Which episodes count, by their start. See `PERIODS`.
     rolling_months : int
@@ -91,7 +93,7 @@ class Series:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     for_each: str = ""
     audience: str = "team"
-    k: int = field(default_factory=lambda: _find_usual_k())
+    k: int | None = None
     period: str = "all"
     rolling_months: int = 12
     time_zone: str = "UTC"
@@ -110,11 +112,6 @@ class Series:
     def limits(self) -> TimeLimits:
         """Time limits of a page."""
         return TimeLimits(self.cell_seconds, self.report_seconds)
-
-
-def _find_usual_k() -> int:
-    policy = read_facts("disclosure")
-    return int(policy["profiles"][policy["default_profile"]]["k"])
 
 
 #: For a key that takes a few words: which; for one that takes a number: from where to where.

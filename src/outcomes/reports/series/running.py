@@ -16,6 +16,7 @@ import outcomes
 from outcomes.errors import FactsError, PrivacyError, RecordsError, ReportError
 from outcomes.facts import find_project, read_words
 from outcomes.records import Records
+from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import list_manifests, write_manifest
 from outcomes.reports.batch import Outcome, run_batch
 from outcomes.reports.catalogue import find_notebook
@@ -29,7 +30,6 @@ from outcomes.reports.series.cadence import Slot
 from outcomes.reports.series.declaration import Series
 from outcomes.reports.series.due import Due, find_due
 from outcomes.reports.series.history import SlotRecord, find_last, note_slots, read_history
-from outcomes.reports.series.lock import hold_lock
 from outcomes.reports.series.periods import find_period
 from outcomes.reports.series.slices import Reading, describe_reading, fill_parameters, list_slices
 
@@ -42,8 +42,8 @@ class Ending:
     ----------
     series : str
     state : str
-        ``released``, ``nothing_new``, ``failed``, ``not_due``, ``waits`` (a slot failed a short time ago) or
-        ``left_out`` (pages for stakeholders, until the ledger of releases exists).
+        ``released``, ``nothing_new``, ``failed``, ``not_due`` or ``waits`` (a slot failed a short time ago).
+        Pages for stakeholders that are ``released`` here wait for approval.
     slot : str
     exit_code : int
         The worst of all pages.
@@ -57,6 +57,8 @@ class Ending:
         Earlier slots for which this one stands.
     is_news : bool
         Whether a failure is another one than that of the last time.
+    waits : bool
+        Whether the pages wait for approval.
     """
 
     series: str
@@ -68,6 +70,7 @@ class Ending:
     outcomes: tuple[Outcome, ...] = ()
     missed: tuple[str, ...] = ()
     is_news: bool = True
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,6 @@ def run_series(series: Series, executor: Executor, asking: Asking) -> list[Endin
         When another run holds the series' lock (exit code 8), its list of releases cannot be read (9), or
         the clock is wrong (2).
     """
-    if series.audience != "team":
-        return [Ending(series.id, "left_out")]
     archive = asking.private / "archive"
     # most calls end here, without a lock
     if (idle := _find_idle(series, archive, asking)) is not None:
@@ -260,7 +261,21 @@ def _make_pages(
         for slice in list_slices(series, reading)
     ]
     asking.on_begun(len(jobs))
-    return run_batch(executor, jobs, limit_seconds=series.batch_seconds, on_ended=asking.on_ended)
+    if series.audience == "team":
+        return run_batch(executor, jobs, limit_seconds=series.batch_seconds, on_ended=asking.on_ended)
+    return _make_in_turn(jobs, series, executor, asking)
+
+
+def _make_in_turn(jobs: Sequence[Job], series: Series, executor: Executor, asking: Asking) -> list[Outcome]:
+    """Make pages for stakeholders one after the other: each is compared with those that were made before it.
+
+    All at once, which of them holds a number back would depend on which was ready first.
+    """
+    ends_by, made = time.monotonic() + series.batch_seconds, list[Outcome]()
+    for job in jobs:
+        left = max(0.0, ends_by - time.monotonic())
+        made += run_batch(executor, [job], limit_seconds=left, on_ended=asking.on_ended)
+    return made
 
 
 def _settle_place(place: str) -> str:
@@ -316,9 +331,11 @@ def _record(
 
 
 def _end(series: Series, record: SlotRecord, outcomes: Sequence[Outcome] = (), message: str = "") -> Ending:
+    waits = series.audience != "team" and record.state == "released"
     return Ending(
-        series.id, record.state, record.slot, record.exit_code, record.reason, message, tuple(outcomes)
-    )
+        series.id, record.state, record.slot, record.exit_code, record.reason, message, tuple(outcomes),
+        waits=waits,
+    )  # fmt: skip
 
 
 def _say_now() -> str:

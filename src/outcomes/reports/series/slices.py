@@ -61,7 +61,9 @@ def fill_parameters(
     series: Series, schema: Mapping[str, Parameter], slice: Mapping[str, str], period: Period, said: str
 ) -> dict[str, Any]:
     """Return the parameters of one page: those declared, those of its slice, and those of its period."""
-    values: dict[str, Any] = {"audience": series.audience, "k": series.k, **series.parameters, **slice}
+    values: dict[str, Any] = {"audience": series.audience, **series.parameters, **slice}
+    if series.k is not None:
+        values.setdefault("k", series.k)
     if period.since is not None and period.until is not None:
         values |= {"since": period.since.isoformat(), "until": period.until.isoformat()}
     if said and "period" in schema and "period" not in series.parameters:

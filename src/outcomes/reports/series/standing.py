@@ -31,8 +31,7 @@ class Standing:
     released : str
         When that was, in UTC.
     state : str
-        Of the latest slot that was looked at; ``never`` where none was, ``left_out`` of a series for which
-        no page is made yet.
+        Of the latest slot that was looked at; ``never`` where none was.
     reason : str
         Class of reasons where it failed.
     due : str
@@ -65,13 +64,11 @@ def _find_one(series: Series, archive: Path, now: dt.datetime) -> Standing:
     released = find_last(history, "released")
     latest = find_last(history, "released", "nothing_new", "failed")
     state, reason = (latest.state, latest.reason) if latest else ("never", "")
-    if series.audience != "team":
-        state = "left_out"
     next_slot = find_next_slot(series.cadence, series.time_zone, now)
     due = next_slot.due.isoformat(timespec="minutes") if next_slot else "never"
     try:
         waiting = find_due(series, history, now)
-        due = "now" if (waiting.slots or waiting.waits) and state != "left_out" else due
+        due = "now" if (waiting.slots or waiting.waits) else due
     except ReportError:
         state, reason = "clock", "configuration"
     return Standing(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from outcomes.facts import Words, read_instrument, read_schema, read_therapies
 from outcomes.reports.archive import Manifest, list_manifests
+from outcomes.reports.editions import ReleaseRecord
 from outcomes.reports.series import Series, SlotRecord, find_next_slot, read_history
 
 
@@ -63,24 +64,70 @@ class Group:
 
 
 def list_groups(
-    declared: Sequence[Series], archive: Path, out: Path, now: dt.datetime, words: Words
+    declared: Sequence[Series],
+    archive: Path,
+    out: Path,
+    now: dt.datetime,
+    words: Words,
+    editions: Mapping[str, str],
 ) -> list[Group]:
-    """Return every declared series with its lines, and series of the past that still have pages."""
-    groups = [_build_group(series, series.id, archive, out, now, words) for series in declared]
+    """Return every declared series with its lines, and series of the past that still have pages.
+
+    ``editions`` gives the state of pages for stakeholders, by the id of the run that made each.
+    """
+    groups = [_build_group(series, series.id, archive, out, now, words, editions) for series in declared]
     known = {series.id for series in declared}
     folders = sorted(path.name for path in archive.glob("*") if path.is_dir())
-    past = (_build_group(None, id, archive, out, now, words) for id in folders if id not in known)
+    past = (_build_group(None, id, archive, out, now, words, editions) for id in folders if id not in known)
     return [*groups, *(group for group in past if group.entries)]
 
 
+def list_released_groups(records: Mapping[Path, ReleaseRecord], folder: Path, words: Words) -> list[Group]:
+    """Return the series that have released pages, each with its pages, from their release records."""
+    found: dict[str, dict[Path, ReleaseRecord]] = {}
+    for page, record in records.items():
+        found.setdefault(record.series, {})[page] = record
+    return [
+        Group(
+            id or "by-hand",
+            max(pages.values(), key=lambda one: one.due).title if id else words.say("site.made_by_hand"),
+            (),
+            sorted(_show_released(pages, folder, words), key=lambda entry: entry.due, reverse=True),
+        )
+        for id, pages in sorted(found.items(), key=lambda held: (not held[0], held[0]))
+    ]
+
+
+def _show_released(pages: Mapping[Path, ReleaseRecord], folder: Path, words: Words) -> Iterator[Entry]:
+    def tell(record: ReleaseRecord) -> str:
+        return repr(sorted(record.slice.items())) if record.series else record.page
+
+    last = {tell(one): one for one in sorted(pages.values(), key=lambda one: (one.due, one.ledger_sequence))}
+    for page, record in pages.items():
+        state = "current" if last[tell(record)] is record else "earlier"
+        asked = {**record.about, **record.slice}
+        said = f"{words.say(f'site.{state}')}, {words.say('site.released_on', day=record.approved_on)}"
+        about = say_about(asked, words) if record.series else record.title
+        link = page.relative_to(folder).as_posix()
+        yield Entry(
+            about, record.slot or record.approved_on, record.due, state, said, link, *find_marks(asked)
+        )
+
+
 def _build_group(
-    series: Series | None, id: str, archive: Path, out: Path, now: dt.datetime, words: Words
+    series: Series | None,
+    id: str,
+    archive: Path,
+    out: Path,
+    now: dt.datetime,
+    words: Words,
+    editions: Mapping[str, str],
 ) -> Group:
     manifests = [one for one in list_manifests(archive, id) if one.state != "running"]
     pages = [one for one in manifests if one.state == "published" and (out / one.page).is_file()]
     newest = _find_newest(pages)
     entries = [
-        *(_show_page(one, newest[_key(one)] is one, words) for one in _keep_last(pages)),
+        *(_show_page(one, newest[_key(one)] is one, words, editions) for one in _keep_last(pages)),
         *_show_failures(manifests, read_history(archive, id), words),
         *_show_slots(read_history(archive, id), words),
     ]
@@ -93,9 +140,6 @@ def _build_group(
 
 def _say_standing(series: Series | None, has_pages: bool, now: dt.datetime, words: Words) -> Iterator[str]:
     if series is None:
-        return
-    if series.audience != "team":
-        yield words.say("site.left_out")
         return
     if not has_pages:
         yield words.say("site.never")
@@ -118,13 +162,16 @@ def _keep_last(pages: Sequence[Manifest]) -> list[Manifest]:
     return list({(one.slot, _key(one)): one for one in sorted(pages, key=lambda one: one.run)}.values())
 
 
-def _show_page(manifest: Manifest, is_current: bool, words: Words) -> Entry:
+def _show_page(manifest: Manifest, is_current: bool, words: Words, editions: Mapping[str, str]) -> Entry:
     state = "current" if is_current else "earlier"
     said = f"{words.say(f'site.{state}')}, {words.say('site.made_on', day=manifest.ended[:10])}"
+    if manifest.audience == "stakeholder":
+        stands = editions.get(manifest.run, "unknown")
+        said += f", {words.say(f'site.editions.{stands}')}"
+    asked = {**manifest.parameters, **manifest.slice}
     return Entry(
-        _say_about(manifest, words), manifest.slot, manifest.due, state, said, manifest.page,
-        *_find_marks(manifest),
-    )  # fmt: skip
+        say_about(asked, words), manifest.slot, manifest.due, state, said, manifest.page, *find_marks(asked)
+    )
 
 
 def _show_failures(
@@ -134,7 +181,8 @@ def _show_failures(
     failed = [one for one in last.values() if one.state != "published"]
     for one in failed:
         said = words.say("site.failed", reason=words.say(f"site.reasons.{one.reason}"))
-        yield Entry(_say_about(one, words), one.slot, one.due, "failed", said, "", *_find_marks(one))
+        asked = {**one.parameters, **one.slice}
+        yield Entry(say_about(asked, words), one.slot, one.due, "failed", said, "", *find_marks(asked))
     told = {one.slot for one in failed}
     for record in history:
         if record.state == "failed" and record.slot not in told:
@@ -148,9 +196,8 @@ def _show_slots(history: Sequence[SlotRecord], words: Words) -> Iterator[Entry]:
             yield Entry("", record.slot, record.due, record.state, words.say(f"site.{record.state}"))
 
 
-def _find_marks(manifest: Manifest) -> tuple[str, str]:
-    """Return site and therapy of a page, empty where it is about all."""
-    asked = {**manifest.parameters, **manifest.slice}
+def find_marks(asked: Mapping[str, object]) -> tuple[str, str]:
+    """Return site and therapy of a page by what was asked, empty where it is about all."""
     therapy = str(asked.get("therapy") or "")
     return str(asked.get("site") or ""), _label_therapy(therapy) if therapy else ""
 
@@ -160,9 +207,8 @@ def _label_therapy(id: str) -> str:
     return known[id].label if id in known else id
 
 
-def _say_about(manifest: Manifest, words: Words) -> str:
-    """Return what a page is about, in words."""
-    asked = {**manifest.parameters, **manifest.slice}
+def say_about(asked: Mapping[str, object], words: Words) -> str:
+    """Return what a page is about in words, by what was asked."""
     parts = []
     if asked.get("instrument"):
         parts.append(read_instrument(str(asked["instrument"])).name)

@@ -1,11 +1,11 @@
-"""`write_site`: the index of all series, written anew from the archive after each run."""
+"""The two indexes: the team's over all series, and that of what was released; each written anew."""
 
 from __future__ import annotations
 
 import base64
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -13,15 +13,18 @@ from markupsafe import Markup
 
 import outcomes
 from outcomes.facts import find_project, read_words
+from outcomes.reports.editions import RELEASED, list_released
 from outcomes.reports.publication import prepare_folder, replace_file
 from outcomes.reports.series import Series
-from outcomes.reports.site.entries import list_groups
+from outcomes.reports.site.entries import Group, list_groups, list_released_groups
 
 _NAME = "index.html"
 
 
-def write_site(out: str | Path, declared: Sequence[Series], private: Path, now: dt.datetime) -> Path:
-    """Write the index of the pages of all series.
+def write_site(
+    out: str | Path, declared: Sequence[Series], private: Path, now: dt.datetime, editions: Mapping[str, str]
+) -> Path:
+    """Write the team's index of the pages of all series.
 
     Parameters
     ----------
@@ -33,6 +36,8 @@ def write_site(out: str | Path, declared: Sequence[Series], private: Path, now: 
         The private folder, in which the archive lies.
     now : datetime
         In UTC; the index shows its day.
+    editions : mapping
+        State of the pages for stakeholders, by the id of the run that made each.
 
     Returns
     -------
@@ -45,11 +50,31 @@ def write_site(out: str | Path, declared: Sequence[Series], private: Path, now: 
     ReportError
         When the folder cannot be written (exit code 9).
     """
+    groups = list_groups(declared, private / "archive", find_project() / out, now, read_words(), editions)
+    return _write_index(prepare_folder(out), groups, "team", now)
+
+
+def write_released_site(now: dt.datetime) -> Path:
+    """Write the index of the pages that were released, from the release records beside them.
+
+    Returns
+    -------
+    Path
+        Of ``index.html``, as `write_site`; it tells nothing of what failed or waits.
+
+    Raises
+    ------
+    ReportError
+        When the folder cannot be written (exit code 9).
+    """
+    groups = list_released_groups(list_released(), find_project() / RELEASED, read_words())
+    return _write_index(prepare_folder(RELEASED), groups, "stakeholder", now)
+
+
+def _write_index(folder: Path, groups: Sequence[Group], audience: str, now: dt.datetime) -> Path:
     from jinja2 import Environment, StrictUndefined
 
     words = read_words()
-    folder = prepare_folder(out)
-    groups = list_groups(declared, private / "archive", find_project() / out, now, words)
     entries = [entry for group in groups for entry in group.entries]
     script = _read("site.js").strip()
     environment = Environment(
@@ -65,6 +90,7 @@ def write_site(out: str | Path, declared: Sequence[Series], private: Path, now: 
         periods=sorted({entry.period for entry in entries}, reverse=True),
         has_past=any(entry.state == "earlier" for entry in entries),
         n_entries=len(entries),
+        **{name: words.say(f"site.{audience}.{name}") for name in ("lead", "whom", "nothing")},
         say=words.say,
         language=words.language,
         style=Markup(_read("site.css").strip()),

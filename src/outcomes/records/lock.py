@@ -1,4 +1,4 @@
-"""One run of a series at a time: a lock that the operating system holds, and frees when its holder dies."""
+"""One at a time: a lock that the operating system holds, and frees when its holder dies."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from outcomes.errors import ReportError
-from outcomes.reports.runs import make_private
+from outcomes.records.private_files import open_private_folder
 
 
 @contextmanager
 def hold_lock(private: Path, name: str, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock of a series.
+    """Hold a lock by its name, such as that of a series or of the ledger.
 
     Not the file counts, which stays, but the lock that the operating system keeps on it: it ends with its
     holder, however that ends.
@@ -24,7 +24,7 @@ def hold_lock(private: Path, name: str, wait_seconds: float = 0.0) -> Iterator[N
     private : Path
         The private folder.
     name : str
-        Id of the series.
+        Id of a series, ``index`` or ``ledger``.
     wait_seconds : float
         How long to wait for another run to end.
 
@@ -33,8 +33,8 @@ def hold_lock(private: Path, name: str, wait_seconds: float = 0.0) -> Iterator[N
     ReportError
         When another run holds it (exit code 8), or the file system keeps no locks (9).
     """
-    make_private(private, private / "locks")
-    path = private / "locks" / f"{name}.lock"
+    open_private_folder(private)
+    path = open_private_folder(private / "locks") / f"{name}.lock"
     lock, second = (FileLock(path, mode=0o600, fallback_to_soft=False) for _ in range(2))
     try:
         lock.acquire(timeout=wait_seconds)

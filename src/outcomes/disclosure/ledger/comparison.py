@@ -1,0 +1,260 @@
+"""New cells against all that was shown before: what may be shown, and what would tell of a few patients.
+
+Two cells of one quantity tell, by their difference, of the patients in whom they differ: who came, who left,
+whose answer changed. So do combinations of several, such as the growth of a total less that of its parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from outcomes.disclosure.exposure import find_exposed, group_patients
+from outcomes.disclosure.ledger.cell import Cell
+
+#: Why a cell is not shown as it is: too few differ from an earlier one, the same patients have another
+#: value, or several cells together would tell of a few.
+REASONS = ("few", "changed", "together")
+_WHOLE, _COUNTED, _VERSUS = 1, 2, 4
+_NOBODY = np.zeros(0, dtype="int64")
+_UNSEEN = np.iinfo("int64").max
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What becomes of a new cell.
+
+    Parameters
+    ----------
+    reason : str
+        One of `REASONS`; empty where it may be shown as it is.
+    is_known : bool
+        Whether the same number of the same patients was shown before.
+    """
+
+    reason: str = ""
+    is_known: bool = False
+
+
+def judge_cells(
+    new: Sequence[Cell],
+    earlier: Sequence[Cell],
+    k: int,
+    ks: Mapping[str, int],
+    follows: Callable[[Cell], bool] = lambda cell: False,
+) -> list[Judgement]:
+    """Judge new cells by all earlier ones.
+
+    Parameters
+    ----------
+    new, earlier : sequence of Cell
+    k : int
+        Smallest number of patients of the new ones.
+    ks : mapping
+        That of each earlier edition; the larger of two counts.
+    follows : callable
+        Whether a new cell has an earlier row to show in its place.
+
+    Returns
+    -------
+    list of Judgement
+        One per new cell. It depends on who stands behind the cells, not on the order of rows or patients.
+    """
+    found = [Judgement() for _ in new]
+    known: dict[str, list[Cell]] = defaultdict(list)
+    wanted: dict[str, list[int]] = defaultdict(list)
+    for cell in earlier:
+        known[cell.quantity].append(cell)
+    for place, cell in enumerate(new):
+        wanted[cell.quantity].append(place)
+    searched: dict[bytes, frozenset[int]] = {}
+    waiting = _find_waiting_models(new, earlier, k, ks)
+    for quantity, places in sorted(wanted.items()):
+        before, now = known[quantity], [new[place] for place in places]
+        largest = max([k, *(ks.get(cell.edition, k) for cell in before)])
+        judged = _judge_pairs(now, before, [max(k, ks.get(cell.edition, k)) for cell in before])
+        judged = [
+            Judgement("few") if (cell.model, cell.whole.tobytes()) in waiting and not one.is_known else one
+            for cell, one in zip(now, judged, strict=True)
+        ]
+        _judge_together(now, before, judged, largest, follows, searched)
+        for place, judgement in zip(places, judged, strict=True):
+            found[place] = judgement
+    return found
+
+
+def _find_waiting_models(
+    new: Sequence[Cell], earlier: Sequence[Cell], k: int, ks: Mapping[str, int]
+) -> set[tuple[tuple[str, str], bytes]]:
+    """Return the models, with the patients whom they saw, that differ in a few from those of an earlier one.
+
+    All results of a model wait together: one without an earlier value, such as a signal, tells of them too.
+    """
+    found = set()
+    for model in sorted({cell.model for cell in new if cell.model}):
+        sets = {cell.whole.tobytes(): cell for cell in new if cell.model == model}
+        known = {
+            (cell.whole.tobytes(), ks.get(cell.edition, k)): cell for cell in earlier if cell.model == model
+        }
+        for (_, other_k), other in known.items():
+            for name, cell in sets.items():
+                differing = np.setxor1d(cell.whole, other.whole).size
+                if 0 < differing < max(k, other_k):
+                    found.add((model, name))
+    return found
+
+
+def count_differing(cell: Cell, others: Sequence[Cell]) -> np.ndarray:
+    """Return in how many patients a cell differs from each of others: present, counted, or in which group."""
+    width = _count_numbers([cell, *others])
+    return _count_differing(_Roles([cell], width), _Roles(others, width))[0]
+
+
+class _Roles:
+    """The part of each patient, by number, in each of some cells, as bits; which bits a cell tells of."""
+
+    def __init__(self, cells: Sequence[Cell], width: int) -> None:
+        self.parts = np.zeros((len(cells), width), dtype="uint8")
+        self.told = np.full(len(cells), _WHOLE, dtype="uint8")
+        for row, cell in enumerate(cells):
+            for bit, members in ((_WHOLE, cell.whole), (_COUNTED, cell.counted), (_VERSUS, cell.versus)):
+                if members is not None:
+                    self.parts[row, members] |= bit
+                    self.told[row] |= bit
+
+
+def _count_differing(new: _Roles, earlier: _Roles) -> np.ndarray:
+    """Return in how many patients each new cell differs from each earlier one."""
+    found = np.zeros((len(new.parts), len(earlier.parts)), dtype="int64")
+    for row, (parts, told) in enumerate(zip(new.parts, new.told, strict=True)):
+        both = (earlier.told & told)[:, None]
+        found[row] = np.count_nonzero((earlier.parts ^ parts) & both, axis=1)
+    return found
+
+
+def _judge_pairs(new: Sequence[Cell], earlier: Sequence[Cell], ks: Sequence[int]) -> list[Judgement]:
+    if not earlier:
+        return [Judgement() for _ in new]
+    width = _count_numbers([*new, *earlier])
+    differing = _count_differing(_Roles(new, width), _Roles(earlier, width))
+    limits = np.array(ks)
+    found = []
+    for cell, counts in zip(new, differing, strict=True):
+        same = np.flatnonzero(counts == 0).tolist()
+        if any(cell.says_the_same(earlier[place]) for place in same):
+            found.append(Judgement(is_known=True))
+        elif ((counts > 0) & (counts < limits)).any():
+            found.append(Judgement("few"))
+        else:
+            found.append(Judgement("changed" if same else ""))
+    return found
+
+
+def _count_numbers(cells: Iterable[Cell]) -> int:
+    """Return one more than the largest number of a patient."""
+    return max((int(cell.whole[-1]) + 1 for cell in cells if cell.whole.size), default=0)
+
+
+def _judge_together(
+    new: Sequence[Cell],
+    earlier: Sequence[Cell],
+    judged: list[Judgement],
+    k: int,
+    follows: Callable[[Cell], bool],
+    searched: dict[bytes, frozenset[int]],
+) -> None:
+    """Hold back cells until no combination with those shown tells of a few.
+
+    First go those that hurt a reader least: a cell that has an earlier value to show, the total of all
+    groups, that which has gained least; then by name.
+    """
+    free = [place for place, one in enumerate(judged) if not one.reason and not one.is_known]
+    while free:
+        found = _find_touched([new[place] for place in free], earlier, k, searched)
+        touched = {free[number] for number in found}
+        if not touched:
+            return
+        lost = min(touched, key=lambda place: _rank(new[place], earlier, follows))
+        judged[lost] = Judgement("together")
+        free.remove(lost)
+
+
+def _find_touched(
+    new: Sequence[Cell], earlier: Sequence[Cell], k: int, searched: dict[bytes, frozenset[int]]
+) -> set[int]:
+    """Return which new cells are part of a combination that tells who came or left, or what changed.
+
+    Many quantities of a page rest on the same sets of patients; `searched` keeps what was found for these.
+    """
+    found: set[int] = set()
+    known = [cell.whole for cell in earlier]
+    for before, now in (
+        (known, [cell.whole for cell in new]),
+        (known, _mark_changed(new, earlier)),
+        (_mark_answers(earlier), _mark_answers(new)),
+    ):
+        if not now:
+            continue
+        unique = {codes.tobytes(): codes for codes in before}
+        name = _name_sets([*unique, b"", *(codes.tobytes() for codes in now)], k)
+        if name not in searched:
+            exposures = find_exposed([*unique.values(), *now], k)
+            numbers = {number - len(unique) for exposure in exposures for number in exposure.coefficients}
+            searched[name] = frozenset(number for number in numbers if number >= 0)
+        found |= searched[name]
+    return found
+
+
+def _name_sets(sets: Sequence[bytes], k: int) -> bytes:
+    """Return a short name of sets in their order."""
+    held = hashlib.sha256(str([k, *map(len, sets)]).encode())
+    for codes in sets:
+        held.update(codes)
+    return held.digest()
+
+
+def _mark_answers(cells: Sequence[Cell]) -> list[np.ndarray]:
+    """Return the patients of shares, each with the answer by a second code: it may change while they stay."""
+    return [
+        np.concatenate([2 * cell.whole, 2 * cell.counted + 1]) if cell.counted is not None else _NOBODY
+        for cell in cells
+    ]
+
+
+def _rank(cell: Cell, earlier: Sequence[Cell], follows: Callable[[Cell], bool]) -> tuple[object, ...]:
+    own = [other.whole for other in earlier if other.place == cell.place]
+    gained = np.setdiff1d(cell.whole, own[-1]).size if own else cell.whole.size
+    return (not follows(cell), cell.row["group"] != "all", gained, cell.place, cell.whole.tobytes())
+
+
+def _mark_changed(new: Sequence[Cell], earlier: Sequence[Cell]) -> list[np.ndarray]:
+    """Return the patients of means, with a further code for those of whom something may have changed.
+
+    A total that grew as its parts did tells, less these, whether anything was corrected in a part that did
+    not. How many were corrected nobody knows: that something was recorded of a patient does not tell that
+    this number changed. So all those whom the same cells hold count as one. Empty where nothing changed.
+    """
+    members = [cell.whole if cell.counted is None else _NOBODY for cell in new]
+    width = _count_numbers([*new, *earlier])
+    lowest, highest = np.full(width, _UNSEEN), np.full(width, -1)
+    for cell in earlier:
+        if cell.counted is None and cell.marks is not None:
+            lowest[cell.whole] = np.minimum(lowest[cell.whole], cell.marks)
+            highest[cell.whole] = np.maximum(highest[cell.whole], cell.marks)
+    kept = []
+    for cell, codes in zip(new, members, strict=True):
+        marks = cell.marks if cell.marks is not None and codes.size else _NOBODY
+        codes = codes[: marks.size]
+        differs = (highest[codes] >= 0) & ((lowest[codes] != marks) | (highest[codes] != marks))
+        kept.append(codes[differs])
+    if not any(codes.size for codes in kept):
+        return []
+    incidence, _ = group_patients(kept)
+    return [
+        np.concatenate([codes, width + np.flatnonzero(row)])
+        for codes, row in zip(members, incidence, strict=True)
+    ]

@@ -1,0 +1,89 @@
+"""Holding numbers back: a row that would tell of a few shows its earlier value, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from outcomes.disclosure.backing import join_support
+from outcomes.disclosure.ledger.cell import Cell
+from outcomes.disclosure.ledger.entry import About, build_row_cells
+from outcomes.disclosure.ledger.memory import Memory
+from outcomes.disclosure.notes import allow_provenance
+from outcomes.disclosure.rules import Rules
+from outcomes.result import Result
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the ledger makes of the rows of a result.
+
+    Parameters
+    ----------
+    fates : tuple of str
+        One per row; ``held`` for those that show an earlier value.
+    rows : mapping
+        The earlier cell of each held row, by position.
+    cells : mapping
+        The cell of each row that says something about patients, by position.
+    n_withheld : int
+        Rows without an earlier value to show.
+    """
+
+    fates: tuple[str, ...]
+    rows: Mapping[int, Cell]
+    cells: Mapping[int, Cell] = field(default_factory=dict)
+    n_withheld: int = 0
+
+
+def hold_back(
+    result: Result,
+    written: Sequence[Mapping[str, Any]],
+    fates: Sequence[str],
+    rules: Rules,
+    memory: Memory | None,
+) -> Held:
+    """Compare the rows of a result with all that was shown before.
+
+    Parameters
+    ----------
+    result : Result
+    written : sequence of mappings
+        The rows as they would be shown.
+    fates : sequence of str
+    rules : Rules
+    memory : Memory or None
+        Without one nothing is held back.
+
+    Returns
+    -------
+    Held
+    """
+    if memory is None:
+        return Held(tuple(fates), {})
+    now, rows = list(fates), {}
+    about = About(
+        result.name, written, fates, result.support, join_support(result.support), result.patients,
+        allow_provenance(result.provenance, rules),
+    )  # fmt: skip
+    cells = build_row_cells(about, memory.roll, rules)
+    for (place, cell), judgement in zip(
+        cells.items(), memory.judge(list(cells.values()), rules.k), strict=True
+    ):
+        if not judgement.reason:
+            continue
+        earlier = memory.find_row(cell)
+        now[place] = "held" if earlier is not None else "withheld"
+        if earlier is None and cell.row["statistic"] in rules.roles["follow_whole"]:
+            now[place] = "unsaid"
+        if earlier is not None:
+            rows[place] = earlier
+    n_withheld = sum(fate == "withheld" and fates[place] != fate for place, fate in enumerate(now))
+    return Held(tuple(now), rows, cells, n_withheld)
+
+
+def note_shown(held: Held, fates: Sequence[str], memory: Memory | None) -> None:
+    """Keep in mind what a page shows of a result, once all rules have been applied to it."""
+    if memory is not None:
+        memory.note([cell for place, cell in held.cells.items() if fates[place] in ("shown", "few", "state")])

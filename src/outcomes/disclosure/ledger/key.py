@@ -1,0 +1,112 @@
+"""The key of the ledger, kept apart from it: without the key, what stands in the ledger names nobody."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from outcomes.errors import DisclosureError
+from outcomes.records.private_files import open_private_folder, write_private_file
+
+#: May name a file that holds the key, such as one on another disk.
+KEY_FILE = "OUTCOMES_LEDGER_KEY_FILE"
+_BYTES = 32
+
+
+def find_key_file(private: Path) -> Path:
+    """Return where the key is, or is to be, kept."""
+    named = os.environ.get(KEY_FILE)
+    return Path(named) if named else private / "keys" / "ledger.key"
+
+
+def new_key() -> bytes:
+    """Return a new key from the operating system's random numbers."""
+    return os.urandom(_BYTES)
+
+
+def keep_key(private: Path, key: bytes) -> None:
+    """Keep a key for its owner only."""
+    path = find_key_file(private)
+    if not path.parent.is_dir():
+        open_private_folder(path.parent)
+    write_private_file(path, f"{key.hex()}\n".encode("ascii"))
+
+
+def read_key(private: Path) -> bytes:
+    """Read the key.
+
+    Raises
+    ------
+    DisclosureError
+        When there is none, when it is none, or when others may read it.
+    """
+    path = find_key_file(private)
+    try:
+        refuse_open_file(path)
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        raise DisclosureError(
+            f"The key of the ledger of releases ({path.name}) is missing. Put the file back from a backup, "
+            f"or name its place in {KEY_FILE}. Where it is lost for good, declare a new series (`outcomes "
+            "ledger begin REASON`): earlier releases then are no longer compared."
+        ) from None
+    except PermissionError:
+        raise DisclosureError(
+            f"The key of the ledger of releases ({path.name}) may not be read by this user."
+        ) from None
+    except (OSError, ValueError):
+        key = b""
+    if len(key) != _BYTES:
+        raise DisclosureError(
+            f"The key of the ledger of releases ({path.name}) is damaged: it must be {2 * _BYTES} "
+            "hexadecimal digits. Put the file back from a backup."
+        )
+    return key
+
+
+def refuse_open_file(path: Path) -> None:
+    """Refuse a private file that others than its owner may read or write, where the platform tells.
+
+    Raises
+    ------
+    DisclosureError
+    FileNotFoundError
+    """
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if os.name == "posix" and mode & 0o077:
+        raise DisclosureError(
+            f"{path.name} may be read or changed by others than its owner (mode {mode:03o}). Find out who "
+            f"had access, then close it: chmod 600 {path.name}"
+        )
+
+
+def make_tokens(key: bytes, ids: Iterable[object]) -> list[bytes]:
+    """Return what stands for each patient in the ledger: HMAC-SHA256 of the id.
+
+    Examples
+    --------
+    >>> one, other = make_tokens(b"0" * 32, ["P1", "P2"])
+    >>> len(one), one == other, one == make_tokens(b"1" * 32, ["P1"])[0]
+    (32, False, False)
+    """
+    return [hmac.digest(key, str(id).encode("utf-8"), "sha256") for id in ids]
+
+
+def mark_recorded(key: bytes, tokens: Iterable[bytes], digests: Iterable[int]) -> np.ndarray:
+    """Return a short keyed mark of what was recorded of each patient: another one where it was changed."""
+    found = (
+        hmac.digest(key, token + int(digest).to_bytes(8, "little"), "sha256")[:4]
+        for token, digest in zip(tokens, digests, strict=True)
+    )
+    return np.frombuffer(b"".join(found), dtype="<u4").astype("int64")
+
+
+def sign(key: bytes, *parts: str) -> str:
+    """Return a keyed hash over texts, none of which holds a line break."""
+    return hmac.digest(key, "\n".join(parts).encode("utf-8"), hashlib.sha256).hex()

@@ -1,0 +1,142 @@
+"""What an outsider may know of a patient: traits as codes, how many patients share them, coarser ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from outcomes.facts import read_facts
+
+_BAND = re.compile(r"^\D?(\d{1,4})(?: ?(?:-|–|to) ?\d{1,3}|\+)?$")
+#: The year of the start, which stands for the date.
+START_YEAR = "start_year"
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One trait of every episode.
+
+    Parameters
+    ----------
+    name : str
+    codes : numpy.ndarray of int
+        One per episode; a missing value has a code of its own.
+    labels : tuple of str
+        One per code; None for the missing value.
+    """
+
+    name: str
+    codes: np.ndarray
+    labels: tuple[str | None, ...]
+
+
+def list_traits(episodes: pd.DataFrame, names: Sequence[str]) -> list[Trait]:
+    """Return the declared traits that are recorded: ages and other numbers by ten, dates by year.
+
+    Parameters
+    ----------
+    episodes : pandas.DataFrame
+        One row per episode.
+    names : sequence of str
+        Columns of the episodes, or ``start_year``; where a source has ages and no bands, ``age_band`` is
+        made from them.
+
+    Returns
+    -------
+    list of Trait
+        Those with any value.
+    """
+    traits = []
+    for name in dict.fromkeys(names):
+        values = _find_values(episodes, name)
+        if values is not None and values.notna().any():
+            traits.append(Trait(name, *_encode(values.astype("object"))))
+    return traits
+
+
+def _encode(values: pd.Series | np.ndarray) -> tuple[np.ndarray, tuple[str | None, ...]]:
+    """Return values as codes and their texts, the missing value as None."""
+    codes, labels = pd.factorize(values, use_na_sentinel=False)
+    return codes.astype(np.int64), tuple(None if pd.isna(label) else str(label) for label in labels)
+
+
+def _find_values(episodes: pd.DataFrame, name: str) -> pd.Series | None:
+    if name in (START_YEAR, "start_date"):
+        dates = pd.to_datetime(episodes["start_date"]) if "start_date" in episodes else None
+        return None if dates is None else dates.dt.year.astype("Int64").astype("str")
+    if name == "age_band" and not ("age_band" in episodes and episodes["age_band"].notna().any()):
+        name = "age_years"
+    if name not in episodes:
+        return None
+    values = episodes[name]
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        width = read_facts("gate")["traits"]["width"]
+        low = (values // width * width).astype("Int64")
+        return (low.astype("str") + "-" + (low + width - 1).astype("str")).where(values.notna())
+    return values.astype("str")
+
+
+def count_alike(traits: Sequence[Trait], patient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the group of each episode, and for each patient how many share the traits.
+
+    Parameters
+    ----------
+    traits : sequence of Trait
+    patient : numpy.ndarray of int
+        One per episode, 0 to the number of patients less 1.
+
+    Returns
+    -------
+    group : numpy.ndarray of int
+        One per episode: episodes with the same traits are one group.
+    alike : numpy.ndarray of int
+        One per patient: patients in the group, the patient included; the smallest where she has several.
+    """
+    group = np.zeros(len(patient), dtype=np.int64)
+    for trait in traits:
+        _, group = np.unique(group * len(trait.labels) + trait.codes, return_inverse=True)
+    n_patients = int(patient.max(initial=-1)) + 1
+    pairs = np.unique(group * n_patients + patient)
+    size = np.bincount(pairs // n_patients)
+    alike = np.full(n_patients, len(patient), dtype=np.int64)
+    np.minimum.at(alike, pairs % n_patients, size[pairs // n_patients])
+    return group, alike
+
+
+def coarsen(trait: Trait, patient: np.ndarray, fewest: int) -> tuple[str, Trait] | None:
+    """Return a trait with values merged, and how in words; None where it cannot be merged further.
+
+    Bands of ages, numbers and years become twice as wide; of other traits the values of fewer than ``fewest``
+    patients become one, with the missing value as a value like others.
+    """
+    lows = [_BAND.match(label) for label in trait.labels if label is not None]
+    if lows and all(lows) and len(lows) > 1:
+        return _widen(trait)
+    n_patients = int(patient.max(initial=-1)) + 1
+    pairs = np.unique(trait.codes * n_patients + patient)
+    size = np.bincount(pairs // n_patients, minlength=len(trait.labels))
+    rare = (size < fewest) & (size > 0)
+    if rare.sum() < 2:
+        return None
+    place = np.where(rare, len(trait.labels), np.arange(len(trait.labels)))
+    what = f"the {int(rare.sum())} rare values of {trait.name} as one"
+    return what, Trait(trait.name, place[trait.codes], (*trait.labels, "other"))
+
+
+def _widen(trait: Trait) -> tuple[str, Trait] | None:
+    """Return bands twice as wide; None where all would be in one."""
+    matches = [None if label is None else _BAND.match(label) for label in trait.labels]
+    lows = [-1 if match is None else int(match[1]) for match in matches]
+    steps = np.diff(sorted({low for low in lows if low >= 0}))
+    width = 2 * int(steps.min())
+    wide = [
+        f"{low // width * width}-{low // width * width + width - 1}" if low >= 0 else None for low in lows
+    ]
+    if len({band for band in wide if band is not None}) < 2:
+        return None
+    codes, labels = _encode(np.array(wide, dtype=object))
+    return f"{trait.name} in steps of {width}", Trait(trait.name, codes[trait.codes], labels)

@@ -1,0 +1,195 @@
+"""Approval: a person lets an edition leave; ledger and publication are one transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+from outcomes.disclosure.ledger import Edition, Ledger, open_ledger
+from outcomes.disclosure.ledger.opening import open_as_it_is
+from outcomes.errors import DisclosureError, ReportError
+from outcomes.facts import find_project
+from outcomes.records.lock import hold_lock
+from outcomes.reports.editions.record import (
+    RECORD_NAME,
+    ReleaseRecord,
+    encode_record,
+    hash_file,
+    read_record,
+)
+from outcomes.reports.editions.released_pages import (
+    EDITIONS_LOCK,
+    RELEASED,
+    find_newest_known,
+    find_place,
+    recover_editions,
+)
+from outcomes.reports.publication import prepare_folder, publish
+
+_BY_HAND = "by-hand"
+
+
+def list_waiting(private: Path) -> list[Edition]:
+    """Return the editions that wait for approval, in the order in which they fell due."""
+    with open_ledger(private, newest_known=find_newest_known()) as ledger:
+        return _pick_waiting(ledger)
+
+
+def read_states(private: Path) -> dict[str, str]:
+    """Return the state of every edition by the id of its run; none without a ledger that can be trusted."""
+    try:
+        with open_as_it_is(private, find_newest_known()) as ledger:
+            return {edition.id: edition.state for edition in ledger.list_editions()}
+    except DisclosureError:
+        return {}
+
+
+def _pick_waiting(ledger: Ledger) -> list[Edition]:
+    waiting = [edition for edition in ledger.list_editions() if edition.state == "made"]
+    return sorted(waiting, key=lambda edition: (edition.series, edition.due, edition.page))
+
+
+def find_waiting(private: Path, what: Sequence[str]) -> list[Edition]:
+    """Return the waiting editions that are meant by some words.
+
+    Parameters
+    ----------
+    private : Path
+        The private folder.
+    what : sequence of str
+        Ids of series, of which the latest slot that waits is meant, or places of pages.
+
+    Raises
+    ------
+    ReportError
+        When nothing waits under one of them (exit code 2).
+    """
+    waiting, found = list_waiting(private), list[Edition]()
+    for word in what:
+        of_series = [edition for edition in waiting if edition.series == word]
+        place = Path.cwd() / word
+        meant = [one for one in of_series if one.slot == of_series[-1].slot] if of_series else []
+        meant = meant or [edition for edition in waiting if find_place(edition) == place]
+        if not meant:
+            raise ReportError(
+                f"Nothing waits for approval under {word!r}. Give the id of a report, or the place of a "
+                "page; outcomes approve alone lists what waits.",
+                exit_code=2,
+            )
+        found += [edition for edition in meant if edition not in found]
+    return found
+
+
+def approve_editions(
+    editions: Sequence[Edition], *, by: str, private: Path, now: dt.datetime
+) -> dict[str, Path]:
+    """Release editions for stakeholders, each in one transaction with the ledger.
+
+    The ledger notes that an edition is about to be released, the page and the files beside it are put in
+    place, and the ledger notes that it is. Whatever is stopped in between is carried on by the next command
+    where the page stands, and undone where it does not.
+
+    Parameters
+    ----------
+    editions : sequence of Edition
+        Which wait.
+    by : str
+        Who approves; stands in the release record beside the page.
+    private : Path
+        The private folder.
+    now : datetime
+        The moment from which the day follows.
+
+    Returns
+    -------
+    dict of Path
+        Id of each edition to its page.
+
+    Raises
+    ------
+    DisclosureError
+        When the ledger refuses (exit code 7): it is damaged, a page was changed since it was made, a later
+        one was released already, or it no longer may stand beside what was released meanwhile.
+    ReportError
+        When nobody is named (2), or a folder cannot be written (9).
+    """
+    if not by.strip():
+        raise ReportError("Say who approves: outcomes approve ... --by NAME", exit_code=2)
+    placed = {}
+    with (
+        hold_lock(private, EDITIONS_LOCK, wait_seconds=60),
+        open_ledger(private, newest_known=find_newest_known()) as ledger,
+    ):
+        recover_editions(ledger)
+        for edition in editions:
+            record = _check_edition(edition, ledger)
+            place = _choose_place(edition, now.date())
+            folder = prepare_folder(place.parent)
+            prepared = ledger.prepare(edition.id, approved_by=by.strip(), day=now.date().isoformat())
+            released = dataclasses.replace(
+                record,
+                state="released",
+                approved_by=prepared.approved_by,
+                approved_on=prepared.approved_on,
+                ledger_sequence=prepared.sequence,
+            )
+            team = find_place(edition)
+            content = {name: (team.with_suffix("") / name).read_bytes() for name in record.files}
+            content[RECORD_NAME] = encode_record(released)
+            placed[edition.id] = publish(folder, place.stem, team.read_bytes(), content)
+            ledger.settle(edition.id)
+    return placed
+
+
+def refuse_editions(editions: Sequence[Edition], *, private: Path) -> None:
+    """Take back editions that wait: they are never released, and no longer count for others."""
+    with (
+        hold_lock(private, EDITIONS_LOCK, wait_seconds=60),
+        open_ledger(private, newest_known=find_newest_known()) as ledger,
+    ):
+        for edition in editions:
+            ledger.withdraw(edition.id)
+
+
+def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
+    """Check once more what was checked when the edition was made; the world may have moved."""
+    page = find_place(edition)
+    record = read_record(page) if page.is_file() else None
+    files = {} if record is None else record.files
+    beside = page.with_suffix("")
+    whole = record is not None and hash_file(page) == edition.page_sha256 == record.page_sha256
+    if (
+        record is None
+        or not whole
+        or any(
+            not (beside / name).is_file() or hash_file(beside / name) != sha for name, sha in files.items()
+        )
+    ):
+        raise DisclosureError(
+            f"{page.name} or a file beside it is no longer what was made; nothing was released. "
+            "Make it again."
+        )
+    last = ledger.find_last_released(edition.series, edition.slice) if edition.series else None
+    if last is not None and edition.due < last.due:
+        raise DisclosureError(
+            f"{page.name} fell due before the edition that was released last ({last.slot}); nothing was "
+            "released. An older edition beside a newer one would tell who came in between."
+        )
+    conflicts = ledger.check(edition.id)
+    if conflicts:
+        raise DisclosureError(
+            f"{page.name} may no longer stand beside what was released meanwhile ({', '.join(conflicts)}); "
+            "nothing was released. Make it again: what would tell about few patients is then held back."
+        )
+    return record
+
+
+def _choose_place(edition: Edition, day: dt.date) -> Path:
+    """Return where an edition is put; one that was released once is never written over."""
+    team = Path(edition.page)
+    folder = RELEASED / edition.series / edition.slot if edition.series else RELEASED / _BY_HAND / f"{day}"
+    places = [folder, *(folder.with_name(f"{folder.name}-r{number}") for number in range(2, 100))]
+    free = (place for place in places if not (find_project() / place / team.name).exists())
+    return next(free) / team.name

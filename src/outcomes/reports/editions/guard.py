@@ -1,0 +1,154 @@
+"""The guard of a stakeholder page while it is made: compared with the ledger, audited, and entered there."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import outcomes
+from outcomes.disclosure import RELEASE_COLUMNS, Release
+from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
+from outcomes.facts import find_project
+from outcomes.records.lock import hold_lock
+from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, encode_record
+from outcomes.reports.editions.released_pages import EDITIONS_LOCK, find_newest_known, recover_editions
+from outcomes.reports.job import Job
+from outcomes.reports.runs import Run
+
+# how long a page waits until those before it have been compared with the ledger
+_WAIT_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Holds the ledger while a page for stakeholders is made.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    edition : Edition
+        What is known of the page before it is made.
+    """
+
+    ledger: Ledger
+    edition: Edition
+
+    def enter(
+        self,
+        title: str,
+        html: bytes,
+        exports: Mapping[str, bytes],
+        releases: Sequence[Release],
+        about: Mapping[str, Any],
+    ) -> dict[str, bytes]:
+        """Enter the page in the ledger, and return the files beside it with the release record among them.
+
+        Parameters
+        ----------
+        title : str
+        html : bytes
+        exports : mapping
+            The files beside the page.
+        releases : sequence of Release
+            Everything that the page shows.
+        about : mapping
+            Parameters that may be repeated.
+        """
+        provenances = [release.provenance for release in releases]
+        edition = dataclasses.replace(
+            self.edition,
+            page_sha256=hashlib.sha256(html).hexdigest(),
+            profile=next(filter(None, (one.get("disclosure_profile") for one in provenances)), "standard"),
+        )
+        self.ledger.enter(edition, releases)
+        numbers = _list_numbers(releases)
+        record = ReleaseRecord(
+            page=Path(edition.page).name,
+            page_sha256=edition.page_sha256,
+            files={name: hashlib.sha256(content).hexdigest() for name, content in exports.items()},
+            title=title,
+            report=edition.report,
+            series=edition.series,
+            slot=edition.slot,
+            due=edition.due,
+            slice=edition.slice,
+            about=about,
+            profile=edition.profile,
+            k=edition.k,
+            n_numbers=len(numbers),
+            n_withheld=int((numbers["fate"] == "withheld").sum()),
+            n_held=int((numbers["fate"] == "held").sum()),
+            merged=list(dict.fromkeys(said for one in provenances for said in _list_merged(one))),
+            audit="passed",
+            made_on=edition.made,
+            outcomes=outcomes.__version__,
+        )
+        return {**exports, RECORD_NAME: encode_record(record)}
+
+
+def _list_merged(provenance: Mapping[str, Any]) -> Sequence[str]:
+    """Return the sentences that say in how much less detail a page is, so that more can be shown."""
+    return list(provenance.get("detail", {}).get("said", ()))
+
+
+def _list_numbers(releases: Sequence[Release]) -> pd.DataFrame:
+    """Return every row that the page shows once, with what became of it; several views may show the same."""
+    frames = [
+        release.table.assign(analysis=release.name, fate=list(release.backing.fates))
+        for release in releases
+        if release.backing is not None
+    ]
+    columns = ["analysis", *RELEASE_COLUMNS, "fate"]
+    return pd.concat(frames)[columns].drop_duplicates() if frames else pd.DataFrame(columns=columns)
+
+
+@contextmanager
+def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
+    """Hold the ledger while a page for stakeholders is made, and let its notebook look into it.
+
+    Pages for stakeholders are made one at a time: each is compared with those before it.
+
+    Parameters
+    ----------
+    job : Job
+    run : Run
+    page : Path
+        Where the page will stand.
+    k : int
+        Smallest number of patients behind a shown number.
+
+    Raises
+    ------
+    DisclosureError
+        When the ledger is missing, damaged or older than what was released (exit code 7).
+    ReportError
+        When it is held for too long (8).
+    """
+    private = run.folder.parent.parent
+    with (
+        hold_lock(private, EDITIONS_LOCK, _WAIT_SECONDS),
+        open_ledger(private, newest_known=find_newest_known()) as ledger,
+    ):
+        recover_editions(ledger)
+        edition = Edition(
+            id=run.id,
+            report=job.report,
+            series=job.series,
+            slot=job.slot,
+            slice=dict(job.slice),
+            page=(page.parent.parent / page.name if job.series else page)
+            .relative_to(find_project())
+            .as_posix(),
+            k=k,
+            made=run.started.date().isoformat(),
+            due=job.due or run.started.date().isoformat(),
+        )
+        hand_ledger(private, edition, run.folder)
+        yield Guard(ledger, edition)
