@@ -14,7 +14,7 @@ from outcomes.disclosure.joint.bounds import Classes, Facts, OutOfTime, Target, 
 
 #: Beyond so many units, linear programmes first choose which of them are looked at.
 _MOST_AT_ONCE = 80
-_ROUNDS = 3
+_ROUNDS = 2
 #: Of the search, counted and not timed, so that a slow machine chooses the same cells.
 _MOST_NODES = 200
 

@@ -193,7 +193,7 @@ class Page:
         lost = find_complement(
             counts.classes, [*[units[i] for i in still], *fixed],
             [entry for entry in counts.aim([*self.hidden, *kept], limits, rules.k) if entry.set in doubtful],
-            deadline=deadline, limits=counts.limit(limits), trials=4,
+            deadline=deadline, limits=counts.limit(limits), trials=0,
         )  # fmt: skip
         if lost is None:
             raise OutOfTime("No choice of further numbers is enough.")
