@@ -99,7 +99,7 @@ def rank_of(rows):
 SETS = st.lists(st.lists(st.integers(0, 24), min_size=1, unique=True), min_size=1, max_size=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(SETS, st.integers(2, 6))
 def test_what_is_found_is_there_and_nothing_else_is(sets, k):
     sets = [np.array(sorted(codes)) for codes in sets]

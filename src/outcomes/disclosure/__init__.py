@@ -1,6 +1,8 @@
 """From a result to what one audience may see."""
 
 from outcomes.disclosure.detail import choose_detail
+from outcomes.disclosure.joint.audit import Audit, audit_page
+from outcomes.disclosure.joint.table import Pattern, suppress_table
 from outcomes.disclosure.policy import release
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
@@ -10,12 +12,16 @@ __all__ = [
     "AUDIENCES",
     "MINUS",
     "RELEASE_COLUMNS",
+    "Audit",
+    "Pattern",
     "Release",
     "Rules",
+    "audit_page",
     "choose_detail",
     "read_rules",
     "release",
     "split_mark",
+    "suppress_table",
     "write_number",
     "write_value",
 ]

@@ -23,9 +23,9 @@ def protect_lines(
 ) -> list[str]:
     """Withhold further cells until no withheld one follows from those that are shown.
 
-    A line is what adds up: the groups of a count, the levels of a term, the parts of a total, the steps of
-    a flow. A line with one withheld cell, or with withheld cells that hold fewer than k patients
-    together, loses its smallest shown cell; where none is left it loses its total. Means do not add up, but
+    A line is what adds up: the groups of a count, the levels of a term, the steps of a flow. A line with one
+    withheld cell, or with withheld cells that hold fewer than k patients together, loses its smallest shown
+    cell; where none is left it loses its total. Means do not add up, but
     a mean or share over all groups does give that of the missing ones: it is withheld, as is that of one half
     where the other half's is. A difference in a category whose shares are withheld would give them.
 
@@ -99,7 +99,6 @@ def _cells_to_lose(
 def _find_lines(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], int | None, bool]]:
     yield from _lines_across_groups(table, rules)
     yield from _lines_across_levels(table, rules)
-    yield from _lines_across_parts(table, rules)
 
 
 def _lines_across_groups(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], int | None, bool]]:
@@ -151,16 +150,6 @@ def _lines_across_levels(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[li
         parts = [i for i in indices if adding[i]]
         if len(parts) > 1:
             yield parts, None, True
-
-
-def _lines_across_parts(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[list[int], int | None, bool]]:
-    statistics = table["statistic"].astype(str).tolist()
-    for indices in _collect(table, ("outcome", "term", "level", "group", "timepoint")).values():
-        for entry in rules.sums:
-            parts = [i for i in indices if statistics[i] in entry["parts"]]
-            total = [i for i in indices if statistics[i] == entry["total"]]
-            if len(parts) > 1:
-                yield parts, total[0] if total else None, True
 
 
 def _differences_that_tell(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -> list[int]:

@@ -17,6 +17,7 @@ import pandas as pd
 from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.control_charts import protect_charts, refuse_dates
 from outcomes.disclosure.curves import thin_curves
+from outcomes.disclosure.joint.page import open_page
 from outcomes.disclosure.league import protect_league
 from outcomes.disclosure.ledger.holding import hold_back, note_shown
 from outcomes.disclosure.ledger.memory import recall_memory
@@ -56,7 +57,8 @@ from outcomes.result import WITH_ESTIMATE, Result
 _NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
 #: Never shown to a stakeholder: with them an exact count or a sum can be computed back.
 _NEVER = ("std_error", "df")
-_NO_TRACE = frozenset({"dropped", "not_compared", "spread", "league", "unsaid"})
+_SIZES = ("n", "n_versus")
+_NO_TRACE = frozenset({"dropped", "not_compared", "spread", "league", "unsaid", "collapsed"})
 
 
 def release(result: Result, audience: str = "stakeholder", *, k: int | None = None) -> Release:
@@ -119,9 +121,9 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     own = thin_curves(result.table, own, sizes, rules)
     memory, exact = recall_memory(), result.table.to_dict("records")
 
-    def write(place: int, fate: str) -> dict[str, Any]:
+    def write(place: int, fate: str, unsized: bool = False) -> dict[str, Any]:
         row = {str(key): value for key, value in exact[place].items()}
-        return _write_outside(row, fate, sizes[place].whole, rules)
+        return _write_outside(row, fate, sizes[place].whole, rules, unsized)
 
     written = [write(place, fate) for place, fate in enumerate(own)]
     held = hold_back(result, written, own, rules, memory)
@@ -131,14 +133,17 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     for place, statistic in enumerate(result.table["statistic"]):
         if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
             fates[place] = "dropped"
+    page = open_page()
+    fates, unsized = page.protect(result.table, fates, result.support, result.patients, rules)
+    page.remember(result.table, fates, result.support, result.patients, rules, unsized)
     kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
     note_shown(held, fates, memory)
     rows = [
         write_held(written[i], held.rows[i].row, held.rows[i].as_of)
         if fates[i] == "held"
         else written[i]
-        if fates[i] == own[i]
-        else write(i, fates[i])
+        if fates[i] == own[i] and i not in unsized
+        else write(i, fates[i], i in unsized)
         for i in kept
     ]
     table = _build_table(rows, result.table)
@@ -160,8 +165,10 @@ def _build_table(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame
     return table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
 
 
-def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> dict[str, Any]:
-    """Return one row with its numbers rounded or removed."""
+def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules, unsized: bool) -> dict[str, Any]:
+    """Return one row with its numbers rounded or removed, those of patients too where they would tell."""
+    if unsized:
+        row |= dict.fromkeys(_SIZES, math.nan)
     words = read_words()
     row |= dict.fromkeys(_NEVER, math.nan)
     if fate == "withheld":
@@ -170,7 +177,7 @@ def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules) -> dict
     if fate == "state":
         return _blank(_round_sizes(row, rules), words.say(f"release.state.{row['state']}"))
     if fate == "few":
-        display = write_few(SimpleNamespace(**row), n, rules)
+        display = write_few(SimpleNamespace(**row), math.nan if unsized else n, rules)
         return _blank(_round_sizes(row, rules), display, keep_n=row["statistic"] != "check")
     return _round(row, n, rules)
 

@@ -29,14 +29,24 @@ class Rules:
         Statistic to its kind; one that is absent is withheld.
     roles : mapping
         Which statistics count harm, compare therapies or add up over levels.
-    sums, chains : tuple of mappings
-        Statistics that add up, so that a withheld one could be computed from the others.
+    chains : tuple of mappings
+        Flows, in which a withheld step could be computed from what remains before and after it.
     league : mapping
         When sites may be set side by side.
     kept_back : tuple of str
         Keys of sentences that do not leave.
     provenance : mapping
         What may be said of where a result comes from.
+    team_only : mapping
+        Analysis to its statistics that no page for stakeholders prints.
+    complements : tuple of mappings
+        Counts that are shown only where what they leave of another is no small number.
+    importance : mapping
+        What a reader misses most, where something must be withheld.
+    quantities : mapping
+        Which means are sums of the same quantity.
+    joint : mapping
+        Limits of time for what is checked together.
     ledger : mapping
         Which numbers of different editions are of one quantity.
     """
@@ -46,11 +56,15 @@ class Rules:
     cells: Mapping[str, Any]
     kind_of: Mapping[str, str]
     roles: Mapping[str, Any]
-    sums: tuple[Mapping[str, Any], ...]
     chains: tuple[Mapping[str, str], ...]
     league: Mapping[str, Any]
     kept_back: tuple[str, ...]
     provenance: Mapping[str, Any]
+    team_only: Mapping[str, Any]
+    complements: tuple[Mapping[str, str], ...]
+    importance: Mapping[str, Any]
+    quantities: Mapping[str, Any]
+    joint: Mapping[str, Any]
     ledger: Mapping[str, Any]
 
     @property
@@ -99,7 +113,8 @@ def read_rules(k: int | None = None, profile: str | None = None) -> Rules:
     kind_of = {statistic: kind for kind, statistics in facts["kinds"].items() for statistic in statistics}
     return Rules(
         profile, k, {**facts["cells"], **own.get("cells", {})}, kind_of, facts["roles"],
-        tuple(facts["sums"]), tuple(facts["chains"]),
-        facts["league"],
-        tuple(facts["sentences"]["kept_back"]), facts["provenance"], facts["ledger"],
+        tuple(facts["chains"]), facts["league"],
+        tuple(facts["sentences"]["kept_back"]), facts["provenance"],
+        facts["team_only"], tuple(facts["complements"]), facts["importance"], facts["quantities"],
+        facts["joint"], facts["ledger"],
     )  # fmt: skip

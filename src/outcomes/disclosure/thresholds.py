@@ -14,8 +14,11 @@ from outcomes.disclosure.rules import Rules
 from outcomes.result import WITH_ESTIMATE, Result, Support
 
 #: What can become of a row. `held` shows an earlier value, `few` is a bound in words; `dropped`,
-#: `not_compared`, `spread`, `league` and `unsaid` rows leave no trace, not even their x.
-FATES = ("shown", "held", "few", "state", "withheld", "dropped", "not_compared", "spread", "league", "unsaid")
+#: `not_compared`, `spread`, `league`, `unsaid` and `collapsed` rows leave no trace, not even their x.
+FATES = (
+    "shown", "held", "few", "state", "withheld", "dropped", "not_compared", "spread", "league", "unsaid",
+    "collapsed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,33 @@ def judge_rows(result: Result, rules: Rules) -> tuple[list[str], list[Sizes]]:
             fates.append("not_compared")
         elif _is_spread_of_interval(row, rules):
             fates.append("spread")
+        elif row.statistic in rules.team_only.get(result.name, ()):
+            fates.append("unsaid")
         elif _key(row) in constant and rules.kind_of.get(str(row.statistic)) == "score":
             fates.append("withheld")
         else:
             fates.append(_judge(row, size, base, rules))
             if fates[-1] == "shown" and _tells_unseen(size, absent, rules):
                 fates[-1] = "withheld"
+    for place in _find_telling_parts(result, rules):
+        fates[place] = "withheld"
     return fates, sizes
+
+
+def _find_telling_parts(result: Result, rules: Rules) -> list[int]:
+    """Return the counts that leave 1 to k - 1 patients of another count of the same group and time."""
+    found = []
+    held: dict[tuple[str, ...], np.ndarray] = {}
+    rows = list(enumerate(result.table.itertuples(index=False)))
+    for entry in rules.complements:
+        for place, row in rows:
+            if row.statistic == entry["whole"]:
+                held[_key(row)[1:]] = result.support[place].get("all", np.zeros(0, dtype="int64"))
+        for place, row in rows:
+            if row.statistic == entry["part"] and _key(row)[1:] in held:
+                rest = np.setdiff1d(held[_key(row)[1:]], result.support[place].get("all", ()))
+                found += [place] if 0 < rest.size < rules.k else []
+    return found
 
 
 def _count_unseen(table: pd.DataFrame, sizes: list[Sizes]) -> list[int]:

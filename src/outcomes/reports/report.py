@@ -34,6 +34,7 @@ from outcomes.reports.archive import (
     open_entry,
     write_manifest,
 )
+from outcomes.reports.auditing import audit_run
 from outcomes.reports.catalogue import find_notebook
 from outcomes.reports.editions import Guard, guard_edition
 from outcomes.reports.engine import TimeLimits, choose_engine, execute_notebook, settle_engine
@@ -192,6 +193,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         task = Task(notebook_path, values, run, _limit(job), making.seed, on_cell or (lambda index: None))
         notebook = execute_notebook(task, engine)
         views = collect_views(notebook, run.views, audience, int(str(values["k"])))
+        audit_run(run.folder, audience)
         fingerprint = _find_fingerprint(views)
         _refuse_other_records(job, fingerprint)
         page = build_page(notebook, views, values, source, run.started, fingerprint, words)

@@ -1,0 +1,1 @@
+"""What follows from several shown numbers taken together: suppression before, audit after a page is made."""

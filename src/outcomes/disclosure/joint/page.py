@@ -1,0 +1,284 @@
+"""`Page`: what a page has shown so far, and what a further result may still show beside it."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from outcomes.disclosure.exposure import find_exposed
+from outcomes.disclosure.joint.bounds import Classes, Facts, OutOfTime, Target, find_unsafe
+from outcomes.disclosure.joint.complement import Unit, find_complement, tell
+from outcomes.disclosure.joint.telling import Saying, list_hidden, list_limits, list_sums, list_tellings
+from outcomes.disclosure.rules import Rules
+from outcomes.result import Patients, Support
+
+#: Set while a report runs: the folder of the run, which stands for its page.
+_RUN_FOLDER = "OUTCOMES_RUN_DIR"
+_WHOLE = "all"
+#: Fates of rows that stand on a page.
+_PRINTED = frozenset({"shown", "state", "few", "withheld"})
+#: Those that say something, be it a bound.
+_SAYING = frozenset({"shown", "state", "few"})
+
+
+@dataclass
+class Page:
+    """The numbers of patients and the sums that a page has shown, and the small sets that it withholds."""
+
+    told: list[np.ndarray] = field(default_factory=list)
+    hidden: list[tuple[np.ndarray, bool]] = field(default_factory=list)
+    limits: list[Saying] = field(default_factory=list)
+    summed: dict[tuple[str, ...], list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+    codes: dict[object, int] = field(default_factory=dict)
+
+    def protect(
+        self,
+        table: pd.DataFrame,
+        fates: Sequence[str],
+        support: Sequence[Support],
+        patients: Patients | None,
+        rules: Rules,
+    ) -> tuple[list[str], frozenset[int]]:
+        """Withhold what would give, with all that the page has shown already, a number or a sum of few.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            Rows of a result.
+        fates, support
+            One per row.
+        patients : Patients or None
+            Whose codes these are; without them nothing links the result to the rest of the page.
+        rules : Rules
+
+        Returns
+        -------
+        list of str
+            The fates, some changed to ``withheld``, or to ``collapsed`` where the table had to be cut down.
+        frozenset of int
+            Rows that are shown without their numbers of patients.
+        """
+        common = self.translate(support, patients)
+        empty = _find_empty_lines(table, fates, rules)
+        for kept in _fall_back(table):
+            now = [
+                "collapsed" if fate in _PRINTED and (place in empty or not stays) else fate
+                for place, (fate, stays) in enumerate(zip(fates, kept, strict=True))
+            ]
+            now = self._protect_sums(table, now, common, rules)
+            try:
+                return self._protect_counts(table, now, common, rules)
+            except OutOfTime:
+                continue
+        return ["collapsed" if fate in _PRINTED else fate for fate in fates], frozenset()
+
+    def remember(
+        self,
+        table: pd.DataFrame,
+        fates: Sequence[str],
+        support: Sequence[Support],
+        patients: Patients | None,
+        rules: Rules,
+        unsized: frozenset[int],
+    ) -> None:
+        """Add what a result shows in the end."""
+        common = self.translate(support, patients)
+        known = {codes.tobytes() for codes in self.told}
+        for telling in list_tellings(table, fates, common, rules, unsized):
+            self.told += [codes for codes in telling.sets if codes.tobytes() not in known]
+            known |= {codes.tobytes() for codes in telling.sets}
+            self.limits += telling.sayings
+        self.limits += list(list_limits(table, fates, common, rules))
+        self.hidden += [(entry.set, entry.bounded) for entry in list_hidden(table, fates, common, rules)]
+        for summed in list_sums(table, fates, common, rules):
+            self.summed[summed.quantity].append(summed.set)
+
+    def translate(self, support: Sequence[Support], patients: Patients | None) -> list[dict[str, np.ndarray]]:
+        """Return support in codes that mean the same patient in every result of the page."""
+        largest = max(
+            (int(codes.max()) for sets in support for codes in sets.values() if codes.size), default=-1
+        )
+        names: Iterable[object] = (
+            [(len(self.codes), code) for code in range(largest + 1)] if patients is None else patients.ids
+        )
+        common = np.array([self.codes.setdefault(name, len(self.codes)) for name in names], dtype="int64")
+        return [
+            {name: np.unique(common[codes]) if codes.size else codes for name, codes in sets.items()}
+            for sets in support
+        ]
+
+    def _protect_sums(
+        self, table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
+    ) -> list[str]:
+        now = list(fates)
+        weights = {telling.row: telling.weight for telling in list_tellings(table, now, support, rules)}
+        names = [
+            tuple(map(str, row)) for row in table[["statistic", "term", "group", "timepoint"]].to_numpy()
+        ]
+        while True:
+            own = defaultdict(list)
+            for summed in list_sums(table, now, support, rules):
+                own[summed.quantity].append(summed)
+            lost: set[int] = set()
+            for quantity, entries in own.items():
+                entries.sort(key=lambda entry: (entry.set.size, names[entry.row]))
+                sets = [entry.set for entry in entries] + self.summed.get(quantity, [])
+                for exposure in find_exposed(sets, rules.k):
+                    rows = {entries[i].row for i in exposure.coefficients if i < len(entries)}
+                    rows = {row for row in rows if now[row] == "shown"}
+                    if rows:
+                        lost.add(min(rows, key=lambda row: (weights.get(row, 0.0), names[row])))
+                        break
+            if not lost:
+                return now
+            for row in lost:
+                now[row] = "withheld"
+
+    def _protect_counts(
+        self, table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
+    ) -> tuple[list[str], frozenset[int]]:
+        """Withhold numbers of patients; leave out what was given away before: nothing hides it any more."""
+        own = list(list_hidden(table, fates, support, rules))
+        tellings = list(list_tellings(table, fates, support, rules))
+        known = {codes.tobytes() for codes in self.told}
+        new = any(
+            telling.sayings or any(codes.tobytes() not in known for codes in telling.sets)
+            for telling in tellings
+        )
+        if not (own or (self.hidden and new)):
+            return list(fates), frozenset()
+        names = [tuple(map(str, row)) for row in table.iloc[:, :8].to_numpy()]
+        tellings.sort(key=lambda telling: (names[telling.row], telling.part))
+        told = [telling.sets for telling in tellings]
+        limits = [*self.limits, *list_limits(table, fates, support, rules)]
+        bounds = [saying for telling in tellings for saying in telling.sayings]
+        hidden = [(entry.set, entry.bounded) for entry in own]
+        counts = _Counts(
+            [codes for sets in told for codes in sets]
+            + self.told
+            + [codes for codes, _ in [*hidden, *self.hidden]]
+            + [codes for terms, _, _ in [*limits, *bounds] for codes, _ in terms]
+        )
+        units = [
+            Unit(tuple(map(counts.number, telling.sets)), telling.weight, tuple(counts.name(telling.sayings)))
+            for telling in tellings
+        ]
+        fixed = [Unit((counts.number(codes),), math.inf) for codes in self.told]
+        said = counts.limit(limits)
+        deadline = time.monotonic() + rules.joint["seconds"]
+        targets = counts.aim([*self.hidden, *hidden], limits, rules.k)
+        everything = tell(counts.classes, [*units, *fixed]).join(said)
+        doubtful = {target.set for target in find_unsafe(counts.classes, everything, targets, deadline)}
+        now = list(fates)
+        if not doubtful:
+            return now, frozenset()
+        # nothing that this result withholds hides what follows from the rest
+        before = tell(counts.classes, fixed)
+        at_risk = [target for target in targets if target.set in doubtful]
+        gone = {target.set for target in find_unsafe(counts.classes, before.join(said), at_risk, deadline)}
+        earlier = {counts.number(codes) for codes, _ in self.hidden}
+        for entry in own:
+            if counts.number(entry.set) in gone or (gone & earlier and entry.bounded):
+                now[entry.row] = "unsaid"
+        kept = [(entry.set, entry.bounded) for entry in own if now[entry.row] != "unsaid"]
+        limits = [*self.limits, *list_limits(table, now, support, rules)]
+        still = [i for i, telling in enumerate(tellings) if now[telling.row] != "unsaid"]
+        lost = find_complement(
+            counts.classes, [*[units[i] for i in still], *fixed],
+            [entry for entry in counts.aim([*self.hidden, *kept], limits, rules.k) if entry.set in doubtful],
+            deadline=deadline, limits=counts.limit(limits), trials=0,
+        )  # fmt: skip
+        if lost is None:
+            raise OutOfTime("No choice of further numbers is enough.")
+        chosen = [tellings[still[i]] for i in lost]
+        for telling in chosen:
+            if telling.part == "row":
+                now[telling.row] = "withheld"
+        return now, frozenset(telling.row for telling in chosen if telling.part == "n")
+
+
+#: A saying with the numbers of sets.
+_Numbered = tuple[tuple[tuple[int, float], ...], float, float]
+
+
+class _Counts:
+    """Sets by number, and the classes that they make."""
+
+    def __init__(self, sets: Sequence[np.ndarray]) -> None:
+        self._numbers: dict[bytes, int] = {}
+        held: list[np.ndarray] = []
+        for codes in sets:
+            if codes.tobytes() not in self._numbers:
+                self._numbers[codes.tobytes()] = len(held)
+                held.append(codes)
+        self.classes = Classes.of(held)
+
+    def number(self, codes: np.ndarray) -> int:
+        """Return the number of a set."""
+        return self._numbers[codes.tobytes()]
+
+    def limit(self, limits: Sequence[Saying]) -> Facts:
+        """Return what is said as facts about the classes."""
+        return Facts.of(self.classes, self.name(limits))
+
+    def name(self, sayings: Sequence[Saying]) -> Iterator[_Numbered]:
+        """Yield what is said with the numbers of sets."""
+        for terms, low, high in sayings:
+            yield tuple((self.number(codes), factor) for codes, factor in terms), low, high
+
+    def aim(
+        self, hidden: Sequence[tuple[np.ndarray, bool]], limits: Sequence[Saying], k: int
+    ) -> list[Target]:
+        """Return what must stay uncertain; what a page says is below k need not reach it."""
+        few = [terms[0][0] for terms, _, high in limits if len(terms) == 1 and high == k - 1]
+        highest: dict[int, int] = {}
+        for codes, bounded in hidden:
+            number = self.number(codes)
+            bounded = bounded or any(np.isin(codes, said).all() for said in few)
+            highest[number] = max(k - 1 if bounded else k, highest.get(number, 0))
+        return [Target(number, 1, most) for number, most in sorted(highest.items())]
+
+
+def _find_empty_lines(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -> set[int]:
+    """Return the rows of lines that would say nothing but "withheld", where other lines of the kind say more.
+
+    They are not printed: nothing then needs to be withheld elsewhere to protect them, and a page of few
+    patients is no field of withheld cells.
+    """
+    lines: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    keys = table[["outcome", "statistic", "level", "versus", "timepoint", "x"]].astype(str)
+    for place, key in enumerate(keys.itertuples(index=False, name=None)):
+        lines[key].append(place)
+    silent = {key for key, places in lines.items() if all(fates[place] not in _SAYING for place in places)}
+    spoken = {key[:2] for key in lines.keys() - silent}
+    left_out = rules.roles["unprinted_when_empty"]
+    return {place for key in silent if key[1] in left_out and key[:2] in spoken for place in lines[key]}
+
+
+def _fall_back(table: pd.DataFrame) -> list[np.ndarray]:
+    """Return which rows stay: all; then the first and the last time point; then all groups together."""
+    every = np.ones(len(table), dtype=bool)
+    steps = [every]
+    times = list(dict.fromkeys(table["timepoint"].dropna()))
+    if len(times) > 2:
+        steps.append(table["timepoint"].isin([times[0], times[-1]]).to_numpy())
+    whole = (table["group"] == _WHOLE).to_numpy()
+    if whole.any() and not whole.all():
+        steps += [steps[-1] & whole]
+    return steps
+
+
+_pages: dict[str, Page] = {}
+
+
+def open_page() -> Page:
+    """Return the page of the run that this process makes; elsewhere a new one for each result."""
+    folder = os.environ.get(_RUN_FOLDER)
+    return _pages.setdefault(folder, Page()) if folder else Page()

@@ -1,0 +1,286 @@
+"""What follows from numbers taken together: tables that add up, all tables of a page, and its audit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outcomes.disclosure import audit_page, release, suppress_table
+from outcomes.disclosure.joint import audit as audits
+from outcomes.errors import DisclosureError
+from outcomes.reports.auditing import audit_run
+from outcomes.result import Patients, build_result
+from outcomes.views.view import build_view, write_view
+
+K = 11
+RUN = "OUTCOMES_RUN_DIR"
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """Results that are released one after the other stand on one page."""
+    monkeypatch.setenv(RUN, str(tmp_path))
+    return tmp_path
+
+
+def people(n, start=0):
+    return np.arange(start, start + n)
+
+
+def clinic(n=1000):
+    return Patients(np.array([f"p{i}" for i in range(n)], dtype=object), np.zeros(n, dtype="uint64"))
+
+
+def counts(name, sets, statistic="n", **columns):
+    """Return a result with one count for each named group of patients."""
+    rows = [
+        {"outcome": "odi", "statistic": statistic, "group": group, "estimate": len(codes), "n": len(codes)}
+        | {"timepoint": "month_6", "unit": "patients"} | columns
+        for group, codes in sets.items()
+    ]  # fmt: skip
+    return build_result(
+        name, rows, method="How.", support=[{"all": codes} for codes in sets.values()], patients=clinic()
+    )
+
+
+def means(sets, timepoint="month_6", statistic="mean_score"):
+    rows = [
+        {"outcome": "odi", "statistic": statistic, "group": group, "estimate": 31.2, "n": len(codes)}
+        | {"timepoint": timepoint, "unit": "points", "std_error": 1.0}
+        for group, codes in sets.items()
+    ]  # fmt: skip
+    return build_result(
+        "change", rows, method="How.", support=[{"all": codes} for codes in sets.values()], patients=clinic()
+    )
+
+
+def shown(released):
+    return dict(zip(released.table["group"], released.table["shown"], strict=True))
+
+
+# tables of counts
+
+
+def test_seventy_three_less_seventy():
+    assert suppress_table([70, 3]).shown.tolist() == [False, False, True]
+
+
+def test_a_table_without_small_cells_is_shown_whole():
+    pattern = suppress_table([[20, 30], [40, 0]])
+    assert pattern.shown.all() and pattern.n_extra == 0 and not pattern.whole
+
+
+def test_two_small_cells_hide_each_other_only_where_they_are_k_together():
+    assert suppress_table([6, 7, 60]).shown.tolist() == [False, False, True, True]
+    assert suppress_table([3, 4, 60]).shown.tolist() == [False, False, False, True]
+
+
+def test_a_square_loses_three_further_cells_and_no_margin():
+    """By hand: a withheld corner needs one more in its row, one in its column, and the one beside both."""
+    pattern = suppress_table([[5, 40, 41], [42, 43, 44], [45, 46, 47]])
+    hidden = ~pattern.shown[:3, :3]
+    assert pattern.n_primary == 1 and pattern.n_extra == 3 and pattern.shown[3].all()
+    assert set(hidden.sum(axis=0)) == set(hidden.sum(axis=1)) == {0, 2}
+
+
+def test_a_hierarchy_gives_nothing_away():
+    """Towns in counties: of two towns in a county both are withheld, or the county is."""
+    towns = ["a1", "a2", "b1", "b2", "b3"]
+    table = pd.DataFrame(
+        [[4, 60], [30, 35], [50, 55], [52, 57], [54, 59]], index=towns, columns=["few", "many"]
+    )
+    pattern = suppress_table(table, hierarchies={0: {"A": ["a1", "a2"], "B": ["b1", "b2", "b3"]}})
+    cells = pattern.to_frame().set_index(["axis_0", "axis_1"])["shown"]
+    assert not cells["a1", "few"]
+    assert cells["total", "total"] and cells["B", "total"]
+    assert not (cells["a2", "few"] and cells["A", "few"])
+    assert not (cells["a1", "many"] and cells["a1", "total"])
+
+
+def test_everybody_with_the_same_answer_is_withheld_and_does_not_follow():
+    table = [[20, 0], [60, 50]]
+    plain, guarded = suppress_table(table), suppress_table(table, answers=1)
+    assert plain.shown.all()
+    assert not guarded.shown[0, 0] and not guarded.shown[0, 1]
+    # nobody of the first line in the second column: that column must not say so
+    assert not (guarded.shown[1, 1] and guarded.shown[2, 1])
+
+
+def test_what_the_reader_needs_is_kept_where_that_can_be_helped():
+    table = [3, 40, 50]
+    assert suppress_table(table).shown.tolist() == [False, False, True, True]
+    assert suppress_table(table, keep=[(1,)]).shown.tolist() == [False, True, False, True]
+
+
+def test_what_is_not_settled_is_merged_as_told_and_then_withheld_whole():
+    merged = suppress_table(
+        pd.DataFrame([[3, 0], [2, 30]], index=["a", "b"], columns=["x", "y"]),
+        time_limit=0.0,
+        collapse=[{0: {"a or b": ["a", "b"]}}],
+    )
+    assert merged.whole and not merged.shown.any()
+    assert merged.labels[0] == ("a or b", "total")
+
+
+def test_out_of_time_shows_nothing():
+    pattern = suppress_table([[5, 40], [41, 42]], time_limit=0.0)
+    assert pattern.whole and not pattern.shown.any()
+
+
+@pytest.mark.parametrize("table", [[-1, 3], [0.5, 3], np.zeros((1, 1, 1, 1, 1))])
+def test_what_is_no_table_of_counts_is_refused(table):
+    with pytest.raises(DisclosureError, match="one to four axes"):
+        suppress_table(table)
+
+
+TABLES = st.integers(1, 3).flatmap(
+    lambda n: st.lists(
+        st.lists(st.integers(0, 60), min_size=3, max_size=3, unique=True), min_size=n, max_size=n
+    )
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(TABLES, st.randoms(use_true_random=False))
+def test_the_pattern_is_always_the_same_and_follows_the_rows(table, random):
+    table = np.array(table)
+    order = list(range(len(table)))
+    random.shuffle(order)
+    first, again = suppress_table(table), suppress_table(table)
+    assert (first.shown == again.shown).all()
+    moved = suppress_table(table[order])
+    if len({tuple(sorted(row)) for row in table.tolist()}) == len(table):
+        assert (moved.shown == first.shown[[*order, len(table)]]).all()
+    assert not first.shown[(first.counts > 0) & (first.counts < K)].any()
+    assert first.shown[first.counts == 0].all() or first.whole
+
+
+# a page
+
+
+def test_three_tables_each_safe_alone_are_made_safe_together(page):
+    """Each table hides its small cell by itself; what one shows gives that of another."""
+    a, b, small = people(40), people(40, 40), people(6, 80)
+    first = release(counts("baseline", {"a": a, "rest": np.r_[b, small]}))
+    second = release(counts("nonresponse", {"a and b": np.r_[a, b]}))
+    third = release(counts("flow", {"all": people(86), "few": small}))
+    assert shown(first) == {"a": True, "rest": True} and shown(second) == {"a and b": True}
+    # 86 less 80 would be the six: the total goes, or the row of the six is not printed
+    assert "few" not in shown(third) or not shown(third)["all"]
+    assert audit_page([first, second, third]).passed
+
+
+def test_a_cell_withheld_before_is_not_given_away_later(page):
+    small, rest = people(6), people(50, 6)
+    first = release(counts("baseline", {"small": small, "whole": people(56)}))
+    assert not shown(first)["small"]
+    later = release(counts("flow", {"rest": rest}))
+    assert not shown(later)["rest"] or not shown(first)["whole"]
+    assert audit_page([first, later]).passed
+
+
+def test_alone_a_result_knows_nothing_of_others(monkeypatch):
+    monkeypatch.delenv(RUN, raising=False)
+    release(counts("baseline", {"small": people(6), "whole": people(56)}))
+    assert shown(release(counts("flow", {"rest": people(50, 6)})))["rest"]
+
+
+def test_a_mean_stays_where_only_its_number_of_patients_would_tell(page):
+    """The number of those with a mean is withheld, not the mean: sixty less fifty-four would be the six."""
+    release(counts("baseline", {"few": people(6), "whole": people(60)}))
+    table = release(means({"rest": people(54, 6), "other": people(30, 100)})).table.set_index("group")
+    assert table["shown"].all()
+    assert (
+        pd.isna(table.at["rest", "n"])
+        or not shown(release(counts("baseline", {"few": people(6), "whole": people(60)})))["whole"]
+    )
+
+
+def test_means_of_a_whole_and_of_all_but_few_are_not_both_shown(page):
+    table = release(means({"all": people(60), "some": people(55)})).table
+    assert table["shown"].sum() == 1
+    assert release(means({"all": people(60), "some": people(49)})).table["shown"].sum() == 2
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=5))
+def test_nothing_is_shown_that_its_own_patients_do_not_allow_and_the_audit_agrees(sizes):
+    starts = np.cumsum([0, *sizes])
+    sets = {f"g{i}": people(n, starts[i]) for i, n in enumerate(sizes)} | {"all": people(sum(sizes))}
+    released = release(counts("baseline", sets))
+    for group, is_shown in shown(released).items():
+        assert not is_shown or len(sets[group]) >= K
+    assert audit_page([released]).passed
+
+
+# the audit
+
+
+def show_without_the_page(monkeypatch, *results):
+    """Release results as if each stood alone, which is what the audit must notice."""
+    monkeypatch.delenv(RUN, raising=False)
+    return [release(result) for result in results]
+
+
+def leaking(monkeypatch):
+    return show_without_the_page(
+        monkeypatch,
+        counts("baseline", {"small": people(6), "rest": people(50, 100), "whole": people(56)}),
+        counts("flow", {"other": people(50, 6)}),
+    )
+
+
+def test_the_audit_names_the_tables_that_give_a_cell_away_and_no_number(monkeypatch):
+    audit = audit_page(leaking(monkeypatch))
+    assert not audit.passed and audit.tables == ("baseline", "flow")
+    assert "6" not in str(audit.tables)
+
+
+def test_the_audit_finds_sums_of_few(monkeypatch):
+    audit = audit_page(
+        show_without_the_page(monkeypatch, means({"all": people(60)}), means({"some": people(55)}))
+    )
+    assert not audit.passed and audit.tables == ("change",)
+
+
+def test_the_audit_counts_what_was_withheld(monkeypatch):
+    (released,) = show_without_the_page(
+        monkeypatch, counts("baseline", {"a": people(8), "b": people(60, 8), "all": people(68)})
+    )
+    audit = audit_page([released])
+    assert (audit.passed, audit.n_shown, audit.n_primary, audit.n_extra) == (True, 1, 1, 1)
+
+
+def keep(folder, released):
+    write_view(build_view("said", "sentence", (released,), "<p>said</p>"), folder / "views")
+
+
+def test_a_page_that_gives_a_cell_away_is_not_made(monkeypatch, tmp_path):
+    for released in leaking(monkeypatch):
+        keep(tmp_path, released)
+    with pytest.raises(DisclosureError, match="'baseline' and 'flow'") as caught:
+        audit_run(tmp_path, "stakeholder")
+    assert caught.value.exit_code == 7
+    assert audit_run(tmp_path, "team") is None
+
+
+@pytest.mark.parametrize("fault", ["crash", "time", "no backing"])
+def test_an_audit_that_cannot_be_finished_lets_nothing_leave(fault, monkeypatch, tmp_path):
+    (released,) = show_without_the_page(monkeypatch, counts("baseline", {"a": people(8), "b": people(60, 8)}))
+    keep(tmp_path, released)
+    if fault == "crash":
+        monkeypatch.setattr(audits, "find_unsafe", lambda *args, **kwargs: 1 / 0)
+    elif fault == "time":
+        rules = dataclasses.replace(audits.read_rules(K), joint={"audit_seconds": 0.0, "seconds": 60})
+        monkeypatch.setattr(audits, "read_rules", lambda k: rules)
+    else:
+        for path in (tmp_path / "backing").iterdir():
+            path.unlink()
+    with pytest.raises(DisclosureError) as caught:
+        audit_run(tmp_path, "stakeholder")
+    assert caught.value.exit_code == 7
