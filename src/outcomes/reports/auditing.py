@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import pandas as pd
-
-from outcomes.disclosure import RELEASE_COLUMNS, Audit, Release, audit_page
-from outcomes.disclosure.backing import read_backing
+from outcomes.disclosure import Audit, audit_page
 from outcomes.errors import DisclosureError
-
-_TEXTS = {"outcome", "statistic", "term", "level", "group", "versus", "timepoint", "unit", "state", "display"}
+from outcomes.reports.released import read_releases
 
 
 def audit_run(folder: Path, audience: str) -> Audit | None:
@@ -32,7 +27,14 @@ def audit_run(folder: Path, audience: str) -> Audit | None:
     if audience != "stakeholder":
         return None
     try:
-        audit = audit_page(read_releases(folder))
+        releases = read_releases(folder)
+        for release in releases:
+            if release.backing is None:
+                raise DisclosureError(
+                    f"Who stands behind the numbers of the table {release.name!r} is not known, so the page "
+                    "cannot be checked; nothing was published. Show only what `release` returns."
+                )
+        audit = audit_page(releases)
     except DisclosureError:
         raise
     except Exception as error:
@@ -48,36 +50,3 @@ def audit_run(folder: Path, audience: str) -> Audit | None:
             "or leave one of them out."
         )
     return audit
-
-
-def read_releases(folder: Path) -> list[Release]:
-    """Read back what the views of a run released, with its backing.
-
-    Raises
-    ------
-    DisclosureError
-        When a release is there without its backing.
-    """
-    releases = []
-    for path in sorted((folder / "releases").glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        try:
-            backing = read_backing(folder / "backing", path.stem)
-        except OSError:
-            raise DisclosureError(
-                f"Who stands behind the numbers of the table {content['analysis']!r} is not known, so the "
-                "page cannot be checked; nothing was published. Show only what `release` returns."
-            ) from None
-        table = pd.DataFrame(content["table"]["data"], columns=list(RELEASE_COLUMNS))
-        for column in RELEASE_COLUMNS:
-            if column == "shown":
-                table[column] = table[column].astype("bool")
-            elif column not in _TEXTS:
-                table[column] = pd.to_numeric(table[column]).astype("float64")
-        releases.append(
-            Release(
-                content["analysis"], table, "", (), "", {}, None, content["audience"], content["k"], 0,
-                backing=backing,
-            )
-        )  # fmt: skip
-    return releases
