@@ -27,7 +27,8 @@ dashes part them and with invisible characters between. *Certain* ones refuse a 
 *Weak* ones - numbers that one in ten numbers of their length would pass for - do so in every column but
 those of ids; among ids they do where they stand out from the other ids, where more of them pass than
 chance explains, or where the header says what they are, and are otherwise pointed out. Where ids are
-replaced at the door (`rekey = true`), weak numbers refuse nothing."""
+replaced at the door (`rekey = true`), weak numbers refuse nothing. Of more than {most} ids of one length
+that have a weak form, so many evenly spaced ones are checked, and all of them where these refuse."""
 
 OTHER = """\
 - **Names**: a title with a name (`Dr Lee`, `王小姐`, `Frau Meier`) in any column. Among ids of patients and
@@ -121,7 +122,7 @@ def write_gate_page(notice: str) -> str:
         HEADERS,
         tabulate_headers(facts),
         "## Values",
-        VALUES,
+        VALUES.format(most=facts["most_checked"]),
         tabulate_values(facts),
         "## Other texts, dates and hidden content",
         other,

@@ -90,4 +90,5 @@ def _describe(edition: Edition) -> dict[str, object]:
 
 
 def _spell(page: Path) -> str:
-    return page.relative_to(find_project()).as_posix()
+    project = find_project()
+    return (page.relative_to(project) if page.is_relative_to(project) else page).as_posix()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outcomes.facts import read_facts
 from outcomes.records.columns import match_texts
@@ -70,24 +71,25 @@ def search_values(
         One per rule and meaning.
     """
     odd = np.flatnonzero(~match_texts(texts, _PLAIN_NUMBER))
-    candidates = fold_texts(texts.take(pa.array(odd)))
-    suspect = _match(candidates, _join_patterns())
-    if holds_dates:
-        suspect &= ~_match(candidates, _match_dates()) & ~_match(candidates, _DAY_DIGITS)
-    if not suspect.any():
+    if not len(odd):
         return []
-    places = odd[suspect]
-    suspects = candidates.filter(pa.array(suspect))
-    column = candidates if is_id else suspects
+    candidates = fold_texts(texts.take(pa.array(odd)))
+    if holds_dates:
+        others = ~_match(candidates, _match_dates()) & ~_match(candidates, _DAY_DIGITS)
+        odd, candidates = odd[others], candidates.filter(pa.array(others))
     found: list[ValueRule] = []
     for entry in _list_entries():
         weak = entry.facts["strength"] == "weak"
         if (entry.facts.get("dates") and holds_dates) or (weak and is_id and rekeyed):
             continue
-        hits = _search_entry(entry, suspects)
+        hits, weights = _search_entry(entry, candidates, sampled=weak and is_id)
         if hits.any():
-            certain = not (weak and is_id) or _confirms(entry.facts, header, column, suspects, hits)
-            found.append(_place(entry.facts, hits, certain, places, len(texts)))
+            certain = not (weak and is_id) or _confirms(entry.facts, header, candidates, hits, weights)
+            if certain and weights:
+                hits, _ = _search_entry(entry, candidates, sampled=False)
+            mask = np.zeros(len(texts), dtype=bool)
+            mask[odd[hits]] = True
+            found.append(ValueRule(entry.facts["rule"], entry.facts["what"], mask, certain))
     return _merge_rules(found)
 
 
@@ -99,18 +101,40 @@ def _match(texts: pa.Array, pattern: str) -> np.ndarray:
     return np.array([search(text) is not None for text in texts.to_pylist()], dtype=bool)
 
 
-def _search_entry(entry: _Entry, texts: pa.Array) -> np.ndarray:
-    """Return which texts hold a match of a pattern that passes its check."""
+def _search_entry(entry: _Entry, texts: pa.Array, *, sampled: bool) -> tuple[np.ndarray, dict[int, float]]:
+    """Return which texts hold a match of a pattern that passes its check.
+
+    Where ``sampled``, of many texts of one length that have the form only some are checked; the second part
+    says how many each of them stands for, by length.
+    """
     formed = _match(texts, entry.facts["pattern"])
+    weights: dict[int, float] = {}
+    if sampled and "check" in entry.facts:
+        formed, weights = _thin_out(texts, formed)
     hits = np.zeros(len(texts), dtype=bool)
     check = find_check(entry.facts["check"]) if "check" in entry.facts else None
     for place in np.flatnonzero(formed):
         found = (match.group() for match in entry.pattern.finditer(texts[place].as_py()))
         hits[place] = any(check is None or check(text) for text in found)
-    return hits
+    return hits, weights
 
 
-def _confirms(facts: dict, header: str, column: pa.Array, suspects: pa.Array, hits: np.ndarray) -> bool:
+def _thin_out(texts: pa.Array, formed: np.ndarray) -> tuple[np.ndarray, dict[int, float]]:
+    """Return evenly spaced ones of the marked texts of each length, and how many each stands for."""
+    most = read_facts("gate")["most_checked"]
+    if formed.sum() <= most:
+        return formed, {}
+    lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
+    chosen, weights = np.zeros(len(formed), dtype=bool), {}
+    for length in np.unique(lengths[formed]):
+        places = np.flatnonzero(formed & (lengths == length))
+        some = places[np.linspace(0, len(places) - 1, min(most, len(places))).astype(int)]
+        chosen[some] = True
+        weights[int(length)] = len(places) / len(some)
+    return chosen, weights
+
+
+def _confirms(facts: dict, header: str, ids: pa.Array, hits: np.ndarray, weights: dict[int, float]) -> bool:
     """Return whether matches of a weak pattern among ids are more than ids that look so by chance.
 
     They are where they are exceptions - most ids are of other lengths, or have other kinds of signs at their
@@ -118,42 +142,33 @@ def _confirms(facts: dict, header: str, column: pa.Array, suspects: pa.Array, hi
     """
     if any(word in header.casefold() for word in facts.get("context", ())):
         return True
-    texts = column.to_pylist()
-    mine = suspects.filter(pa.array(hits)).to_pylist()
-    same = {size: [text for text in texts if len(text) == size] for size in {len(text) for text in mine}}
-    for size, others in same.items():
-        found = [text for text in mine if len(text) == size]
-        if len(others) * 2 < len(texts) or _stand_out(found, others):
+    lengths = pc.utf8_length(ids).to_numpy(zero_copy_only=False)
+    usual, chance = facts.get("usual"), read_facts("gate")["chance_share"]
+    for length in np.unique(lengths[hits]):
+        same = lengths == length
+        found = ids.filter(pa.array(hits & same)).to_pylist()
+        tries = max(round(same.sum() / weights.get(int(length), 1)), len(found))
+        if same.sum() * 2 < len(ids) or _stand_out(found, ids.filter(pa.array(same))):
             return True
-        usual = facts.get("usual")
-        share = len(found) / len(others)
-        if (
-            share > usual
-            if usual
-            else exceeds_chance(len(found), len(others), read_facts("gate")["chance_share"])
-        ):
+        if len(found) > usual * tries if usual else exceeds_chance(len(found), tries, chance):
             return True
     return False
 
 
-def _stand_out(found: list[str], same: list[str]) -> bool:
+def _stand_out(found: list[str], same: pa.Array) -> bool:
     """Return whether a match has a sign where ids of its length have another, as a digit for a letter."""
-    kinds = _sort_signs(same)
+    facts = read_facts("gate")
+    step = max(len(same) // facts["most_checked"], 1)
+    kinds = _sort_signs(same.to_pylist()[::step])
     usual = np.stack([(kinds == kind).mean(axis=0) for kind in range(3)])
     share = np.take_along_axis(usual, _sort_signs(found), axis=0)
-    return bool((share < read_facts("gate")["usual_share"]).any())
+    return bool((share < facts["usual_share"]).any())
 
 
 def _sort_signs(texts: list[str]) -> np.ndarray:
     """Return for texts of one length whether each sign is a digit (0), a letter (1) or a mark (2)."""
     signs = np.array([list(text) for text in texts])
     return np.where(np.char.isdigit(signs), 0, np.where(np.char.isalpha(signs), 1, 2))
-
-
-def _place(facts: dict, hits: np.ndarray, certain: bool, places: np.ndarray, size: int) -> ValueRule:
-    mask = np.zeros(size, dtype=bool)
-    mask[places[hits]] = True
-    return ValueRule(facts["rule"], facts["what"], mask, certain)
 
 
 def _merge_rules(rules: list[ValueRule]) -> list[ValueRule]:
@@ -177,11 +192,6 @@ def _list_entries() -> tuple[_Entry, ...]:
         pattern = re.compile(f"{before}(?:{facts['pattern']}){after}", re.ASCII)
         entries.append(_Entry(facts, pattern))
     return tuple(entries)
-
-
-@cache
-def _join_patterns() -> str:
-    return "|".join(f"(?:{entry['pattern']})" for entry in read_facts("gate")["values"])
 
 
 @cache

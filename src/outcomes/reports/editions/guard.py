@@ -93,6 +93,12 @@ class Guard:
         return {**exports, RECORD_NAME: encode_record(record)}
 
 
+def _name_page(page: Path) -> str:
+    """Return the ledger's name of a page: its place in the project, whole where it lies outside."""
+    project = find_project()
+    return (page.relative_to(project) if page.is_relative_to(project) else page).as_posix()
+
+
 def _list_merged(provenance: Mapping[str, Any]) -> Sequence[str]:
     """Return the sentences that say in how much less detail a page is, so that more can be shown."""
     return list(provenance.get("detail", {}).get("said", ()))
@@ -143,9 +149,7 @@ def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
             series=job.series,
             slot=job.slot,
             slice=dict(job.slice),
-            page=(page.parent.parent / page.name if job.series else page)
-            .relative_to(find_project())
-            .as_posix(),
+            page=_name_page(page.parent.parent / page.name if job.series else page),
             k=k,
             made=run.started.date().isoformat(),
             due=job.due or run.started.date().isoformat(),
