@@ -1,8 +1,8 @@
 """How long it takes to withhold what would follow from a page's numbers together, and to audit the page.
 
-The default comparison of therapies of the made-up clinic is analysed once, as its notebook does. Timed are the
-analyses, their releases and the audit of all of them; printed too is what that costs the reader: the cells
-withheld beyond those of few patients.
+The default comparison of therapies of the made-up clinic is analysed once, as its notebook does. Timed are
+the analyses, their releases and the audit of all of them; printed too is what that costs the reader: the
+cells withheld beyond those of few patients.
 
 Run from anywhere: `python benchmarks/disclosure.py`.
 """
@@ -37,7 +37,8 @@ LIMIT = 5.0
 MOST_WITHHELD = 0.15
 ANALYSES = (
     count_flow, describe_baseline, count_completeness, compare_respondents, summarise_change,
-    count_responders, count_at_ends, trace_cumulative, estimate_effect_sizes, bound_regression_to_mean, check_comparability,
+    count_responders, count_at_ends, trace_cumulative, estimate_effect_sizes, bound_regression_to_mean,
+    check_comparability,
     compare_over_time, standardise_responders,
 )  # fmt: skip
 

@@ -10,6 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from outcomes import read_records, select_cohort
+from outcomes.analyses import (
+    check_comparability,
+    compare_over_time,
+    compare_respondents,
+    count_completeness,
+    count_flow,
+    count_responders,
+    describe_baseline,
+    summarise_change,
+)
 from outcomes.disclosure import audit_page, release, suppress_table
 from outcomes.disclosure.joint import audit as audits
 from outcomes.errors import DisclosureError
@@ -216,6 +227,23 @@ def test_nothing_is_shown_that_its_own_patients_do_not_allow_and_the_audit_agree
     for group, is_shown in shown(released).items():
         assert not is_shown or len(sets[group]) >= K
     assert audit_page([released]).passed
+
+
+def test_the_default_comparison_loses_few_cells_beyond_the_small_ones_and_no_answer(page):
+    cohort = select_cohort(read_records("made-up-clinic"), instrument="odi")
+    analyses = (
+        count_flow, describe_baseline, count_completeness, compare_respondents, summarise_change,
+        count_responders, check_comparability, compare_over_time,
+    )  # fmt: skip
+    releases = {result.name: release(result) for result in (analyse(cohort) for analyse in analyses)}
+    audit = audit_page(list(releases.values()))
+    n_cells = sum(len(entry.table) for entry in releases.values())
+    assert audit.passed and audit.n_primary > 0
+    assert audit.n_extra <= 0.15 * (n_cells - audit.n_primary)
+    answer = releases["change"].where(timepoint=cohort.primary, statistic="mean_improvement").table
+    assert len(answer) == len(cohort.therapies) + 1 and answer["shown"].all()
+    contrasts = releases["over_time"].where(timepoint=cohort.primary, statistic="contrast").table
+    assert len(contrasts) > 0 and contrasts["shown"].all()
 
 
 # the audit

@@ -149,7 +149,8 @@ def say_of_row(row: Any, fate: str, sets: Support, rules: Rules) -> Iterable[Say
     if everyone is None or not everyone.size or not is_count(row, sets, rules):
         return []
     if fate == "few":
-        return [] if part is None or not part.size else [(((part, 1.0),), -np.inf, rules.k - 1)]
+        sides = (sets[name] for name in ("with", "without") if name in sets)
+        return [(((side, 1.0),), -np.inf, rules.k - 1) for side in sides if 0 < side.size < rules.k]
     if fate != "shown":
         return []
     half = rules.cells["count_multiple"] // 2
@@ -182,7 +183,9 @@ def list_hidden(
 ) -> Iterator[Hidden]:
     """Yield the sets of 1 to k - 1 patients behind rows that a page prints as withheld, or as few."""
     for place, (fate, sets) in enumerate(zip(fates, support, strict=True)):
-        names = {"withheld": ("all", "group", "versus", "with", "without"), "few": ("with",)}.get(fate, ())
+        names = {"withheld": ("all", "group", "versus", "with", "without"), "few": ("with", "without")}.get(
+            fate, ()
+        )
         if str(table["statistic"].iat[place]) in rules.roles["of_a_model"]:
             continue
         for name in names:
