@@ -91,7 +91,7 @@ def test_tables_sentences_and_figures_say_which_edition(editions):
     table = tabulate_contrasts(contrasts)
     assert "†" in table.html and f"earlier edition ({DAY})" in table.caption
     for figure in (draw_trajectory(change), draw_forest(contrasts)):
-        assert f"Some of what is drawn is of an earlier edition ({DAY})" in figure.caption
+        assert f"Some of what is shown here is of an earlier edition ({DAY})" in figure.caption
     methods = say_methods(change, contrasts).html
     assert "numbers of this page are marked †" in methods and "it follows once there are enough" in methods
 

@@ -11,7 +11,7 @@ from outcomes.facts import read_words
 from outcomes.views.labels import WHOLE, Labels, read_labels
 from outcomes.views.released_rows import (
     explain_absence,
-    explain_mark,
+    list_days,
     list_rows,
     write_interval,
     write_size,
@@ -126,7 +126,8 @@ def say_sites(sites: Release) -> View:
     texts += [words.say(f"views.sites.{key}", n=n) for key, n in unnamed.items()]
     if len(shown):
         texts.append(words.say("views.sites.caution"))
-    texts += filter(None, [explain_mark(shown)])
+    if days := list_days(shown):  # the findings stand here in words, without the mark of a number
+        texts.append(words.say("release.held.unmarked", days=days))
     return build_view(
         "sites-sentence", "sentence", (sites,), f'<p id="{{id}}">{write_html(" ".join(texts))}</p>',
         alt=write_plain(" ".join(texts)),

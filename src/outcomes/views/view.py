@@ -200,7 +200,7 @@ def build_figure_view(
 ) -> View:
     """Build the view of a figure, the image within its HTML."""
     if days := list_days(table):
-        held = read_words().say("release.held.figure", days=days)
+        held = read_words().say("release.held.unmarked", days=days)
         alt, caption = (" ".join(filter(None, [text, held])) for text in (alt, caption))
     image = base64.b64encode(png).decode()
     fragment = (
