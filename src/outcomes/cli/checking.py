@@ -72,7 +72,7 @@ def describe_records(records: Records) -> dict[str, Any]:
     }
     if cohorts:
         description["audiences"] = _foresee(cohorts[0])
-        description["pace"] = describe_pace(cohorts[0])
+        description["pace"] = describe_pace(cohorts[0], description["audiences"]["k"])
         description["overdue"] = _list_overdue(cohorts[0])
     return description
 
