@@ -394,7 +394,8 @@ def test_a_kill_at_any_step_leaves_a_ledger_that_opens_and_goes_on(tmp_path, kil
 
 @posix
 @pytest.mark.parametrize(
-    "step", ["database.open_private_folder", "opening.append_event", "opening.write_head"]
+    "step",
+    ["database.open_private_folder", "opening.append_event", "opening.keep_key", "opening.write_head"],
 )
 def test_a_kill_while_the_ledger_is_begun_leaves_one_that_can_be_begun(private, kill_at, step):
     assert kill_at(step, 1, private, _begin)

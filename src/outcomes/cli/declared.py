@@ -27,7 +27,7 @@ def check_declared(as_json: bool) -> None:
     if not as_json:
         say("", "All of it can be made.")
         if any(row["audience"] != "team" for row in rows):
-            say("Pages for stakeholders wait for the ledger of releases: `outcomes run` leaves them out.")
+            say("Pages for stakeholders wait for `outcomes approve` when they are made.")
 
 
 def read_declared(series: Series) -> Records:
