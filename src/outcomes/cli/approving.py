@@ -30,10 +30,8 @@ def print_waiting(as_json: bool, private_folder: str | Path = ".outcomes") -> No
         print_json(rows)
     elif rows:
         print_table(rows, _COLUMNS)
-        say(
-            "",
-            "Open each page and look at it, then: outcomes approve REPORT --by NAME (of a page made by hand: its place)",
-        )
+        say("", "Open each page and look at it, then: outcomes approve REPORT --by NAME")
+        say("A page that was made by hand goes by its place instead of a REPORT.")
     else:
         say("Nothing waits for approval.")
 

@@ -141,7 +141,9 @@ def _draw_limits(axes: Axes, trend: Release, places: dict[str, int], factor: flo
     centre, style, words = find_centre(trend), read_style(), read_words()
     if centre is None:
         return
-    limits = list_rows(trend.where(statistic=LIMITS, shown=True).table)
+    limits = [
+        row for row in list_rows(trend.where(statistic=LIMITS, shown=True).table) if row.group in places
+    ]
     axes.axhline(centre.estimate * factor, color=style["soft"], linewidth=0.8, zorder=1)
     ends = [(centre.estimate * factor, words.say("views.periods.centre"))]
     for name, end in (("upper", "conf_high"), ("lower", "conf_low")):

@@ -53,6 +53,12 @@ def _name_missing(found: dict[str, str]) -> str:
     return "" if "first" in found else "_gain"
 
 
+def _say_patients(row: Any, change: Release) -> str:
+    """Say how many patients stand behind a row, or that their number may not be told."""
+    words, n = read_words(), write_size(row, change)
+    return words.say("sentences.patients", n=n) if n else words.say("sentences.patients_uncounted")
+
+
 def _find_course(change: Release, group: str, labels: Labels) -> dict[str, str]:
     """Return the numbers of a course from the start to the primary time point; the improvement at least.
 
@@ -70,6 +76,6 @@ def _find_course(change: Release, group: str, labels: Labels) -> dict[str, str]:
     low, high = write_ends(gain, change)
     scores = {"first": first.display, "last": last.display} if first and last else {}
     return scores | {
-        "gain": gain.display, "low": low, "high": high, "n": write_size(gain, change),
+        "gain": gain.display, "low": low, "high": high, "patients": _say_patients(gain, change),
         "time": labels.time(str(time)), "unit": labels.instrument.unit,
     }  # fmt: skip

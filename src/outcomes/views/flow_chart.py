@@ -43,6 +43,10 @@ class Step:
     excluded: tuple[str, ...]
 
 
+#: What a step tells.
+_COUNTS = ("n_episodes", "n_patients", "n_excluded_episodes", "n_excluded_patients")
+
+
 def draw_flow(flow: Release) -> View:
     """Draw the flow from the records to the cohort, a box a count and a side box for exclusions.
 
@@ -75,7 +79,9 @@ def read_steps(flow: Release) -> list[Step]:
     steps: list[Step] = []
     waiting: list[str] = []
     for place, term in enumerate(terms):
-        rows = table[table["term"] == term].set_index("statistic")
+        # a count that may not even be printed as withheld is like one that is
+        rows = table[table["term"] == term].set_index("statistic").reindex(list(_COUNTS))
+        rows["shown"] = rows["shown"].eq(True)
         gone = rows.loc[["n_excluded_episodes", "n_excluded_patients"]]
         if place and not (gone["shown"].all() and (gone["estimate"] == 0).all()):
             waiting.append(_count(rows, "n_excluded_episodes", "n_excluded_patients"))
@@ -89,7 +95,7 @@ def read_steps(flow: Release) -> list[Step]:
 def _name_ends(steps: list[Step]) -> list[Step]:
     words = read_words()
     named = list(steps)
-    for place, key in ((0, "views.flow_first"), (-1, "views.flow_last")):
+    for place, key in ((0, "views.flow_first"), (-1, "views.flow_last")) if named else ():
         if len(named) > 1 or place == 0:
             remaining = words.say(key, count=steps[place].remaining)
             named[place] = Step(remaining, steps[place].excluded)

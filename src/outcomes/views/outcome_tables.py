@@ -73,9 +73,10 @@ def _name_score(change: Release) -> str:
 
 
 def _own_groups(release: Release, labels: Labels) -> list[str]:
-    """Return the groups of a release; everybody only beside several others."""
+    """Return the groups of a release; everybody only where there are several others, shown or not."""
     groups = labels.order(release.table["group"].dropna())
-    return groups[:-1] if len(groups) == 2 and groups[-1] == WHOLE else groups
+    alone = len(groups) == 2 and groups[-1] == WHOLE and len(release.provenance.get("therapies", ())) < 2
+    return groups[:-1] if alone else groups
 
 
 def _index(release: Release, group: str) -> dict[tuple[str, str], Any]:

@@ -63,7 +63,7 @@ def tabulate_sites(sites: Release) -> View:
             "row": name_site(str(row.group)),
             "n": write_size(row, sites),
             "share": _display(cells.get((row.group, "share_seen"))),
-            "observed": write_interval(cells[row.group, "observed"], sites),
+            "observed": _write_observed(cells.get((row.group, "observed")), sites),
             "adjusted": str(row.display),
             "position": _display(cells.get((row.group, "position"))),
         }
@@ -86,6 +86,10 @@ def tabulate_sites(sites: Release) -> View:
         stub=words.say("views.sites.site"), released=sites.table,
         caption=" ".join([words.say(f"views.sites.{_key(shown, 'caption')}", **_place(shown, labels))]),
     )  # fmt: skip
+
+
+def _write_observed(row: Any, sites: Release) -> str:
+    return "" if row is None else write_interval(row, sites)
 
 
 def _display(row: Any) -> str:

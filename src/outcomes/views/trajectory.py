@@ -249,7 +249,7 @@ def _write_patients(
         write(None, number, cut_label(labels.title(group), characters), pick_look(group, labels)[1])
         for id, place in axis.places.items():
             row = shown.get((group, id))
-            text = write_size(row, release) if row else "·"
+            text = (write_size(row, release) if row else "") or "·"
             write(place, number, text, read_style()["ink"])
 
 
