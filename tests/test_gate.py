@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gate_corpus.columns import WORDS
-from gate_corpus.numbers import list_checked_numbers, make_phone
+from gate_corpus.issued_numbers import list_checked_numbers, make_phone
 from outcomes.errors import PrivacyError
 from outcomes.facts.source import build_source
 from outcomes.records import read_records

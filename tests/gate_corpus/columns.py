@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from gate_corpus.numbers import list_checked_numbers, make_phone
+from gate_corpus.issued_numbers import list_checked_numbers, make_phone
 
 SEED = 20261126
 WORDS = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
