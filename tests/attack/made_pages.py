@@ -84,22 +84,23 @@ def attack(
         True numbers by name.
     k : int
     bounded : iterable
-        Names of numbers of which the page itself says "fewer than k": of these, 1 to k-1 must stay possible.
+        Kinds of numbers of which the page itself says "fewer than k", for all or for a group: of these an upper
+        bound is no news, and 1 to half of k must stay possible.
     """
     bounded = set(bounded)
     small = [name for name in known.place if 0 < truth.get(name, 0) < k and not str(name[0]).startswith("sum")]
     found = []
     for name in small:
         low, high = known.bound({name: 1}, whole=whole)
-        if low > 1 + 1e-6 or high < (k - 1 if name in bounded else k) - 1e-6:
+        if low > 1 + 1e-6 or high < (k // 2 if (name[0], name[1], *name[3:]) in bounded else k) - 1e-6:
             found.append(Found(name, truth[name], low, high))
     return found, len(small)
 
 
 def list_bounded(facts: Iterable[Fact]) -> set[tuple]:
-    """Return the names of numbers that a page says are few."""
+    """Return the numbers that a page says are few, in any group."""
     return {
-        (fact.statistic.removeprefix("share_"), fact.outcome, fact.group, fact.timepoint, fact.level, fact.term)
+        (fact.statistic.removeprefix("share_"), fact.outcome, fact.timepoint, fact.level, fact.term)
         for fact in facts
         if fact.few is not None
     }  # fmt: skip
