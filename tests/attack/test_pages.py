@@ -8,13 +8,13 @@ import sys
 import zipfile
 from pathlib import Path
 
-import html5lib
 import nbformat
 import openpyxl
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 sys.path.insert(0, str(Path(__file__).parent))
+from acting import ACTING, FORMULAS, assert_harmless, parse_page
 from searching import find_planted
 
 from outcomes.errors import DisclosureError, ReportError
@@ -67,10 +67,6 @@ def project(tmp_path, monkeypatch):
 
 def published() -> list[Path]:
     return [path for path in Path("reports").rglob("*") if path.is_file()]
-
-
-def parse(page: Path):
-    return html5lib.parse(page.read_text(encoding="utf-8"), namespaceHTMLElements=False)
 
 
 OUTPUTS = {
@@ -138,51 +134,6 @@ def test_a_view_released_for_others_stops_the_report(project, planted):
     assert not published()
 
 
-ACTING = (
-    "<script>alert('P00017-SECRET')</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>",
-    "<a href=javascript:alert(1)>x</a>", "<iframe src=https://example.org></iframe>",
-    "<link rel=stylesheet href=https://example.org/a.css>", "<style>body{background:url(https://example.org)}</style>",
-    "<meta http-equiv=refresh content='0;url=https://example.org'>", "<object data=https://example.org></object>",
-    "<form action=https://example.org><button>x</button></form>", "<base href=https://example.org>",
-    "<div style='background:url(https://example.org/a.png)'>x</div>",
-    "<video src=https://example.org onerror=alert(1)>",
-    "<details ontoggle=alert(1) open>x</details>", "<math><a xlink:href=javascript:alert(1)>x</a></math>",
-    "\"><script>alert(1)</script>", "'-alert(1)-'", "{{ 7 * 191 }}", "{% raw %}", "<!-- P00017-SECRET -->",
-    "</title><script>alert(1)</script>", "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
-)  # fmt: skip
-
-
-FORBIDDEN = {"script", "iframe", "object", "embed", "form", "base", "svg", "math", "video", "link"}
-
-
-def assert_harmless(page: Path) -> None:
-    """A page holds no element or attribute that acts, and no address but those a reader may follow."""
-    tree = parse(page)
-    for element in tree.iter():
-        assert element.tag not in {
-            "script",
-            "iframe",
-            "object",
-            "embed",
-            "form",
-            "base",
-            "svg",
-            "math",
-            "video",
-            "link",
-        }
-        for name, value in element.attrib.items():
-            assert not name.startswith("on"), f"{element.tag} {name}"
-            assert name in {"href", "content", "alt", "aria-label"} or "example.org" not in value
-            if name == "href":
-                assert value.startswith(("#", "https://"))
-            if name == "src":
-                assert value.startswith("data:image/png;base64,")
-    assert [meta.attrib["http-equiv"] for meta in tree.iter("meta") if "http-equiv" in meta.attrib] == [
-        "Content-Security-Policy"
-    ]
-
-
 def test_prose_and_views_that_act_are_made_harmless(project):
     prose = "## Answer\n\n" + "\n\n".join(ACTING)
     cell = f"view('acting', html={''.join(ACTING)!r}, kind='table')"
@@ -197,7 +148,7 @@ def test_parameters_that_act_are_shown_as_the_text_they_are(project, name):
     acting = "".join(ACTING)[:390]
     report = project("## Answer\n\nYes.", "view('shown')", parameters={name: acting})
     assert_harmless(report.page)
-    shown = "".join(parse(report.page).find("body").itertext())
+    shown = "".join(parse_page(report.page).find("body").itertext())
     assert acting in shown
 
 
@@ -205,7 +156,7 @@ def test_texts_of_a_view_are_escaped(project):
     texts = {"alt": 'a" onload="alert(1)', "caption": "<script>alert(1)</script>"}
     report = project("## Answer", f"view('drawn', kind='figure', png=PNG, **{texts!r})")
     assert_harmless(report.page)
-    (image,) = parse(report.page).iter("img")
+    (image,) = parse_page(report.page).iter("img")
     assert image.attrib["alt"] == texts["alt"]
 
 
@@ -219,12 +170,6 @@ view("drawn", kind="figure", png=held.getvalue() + b"fell off a ladder")"""
     report = project("## Answer", cell)
     assert not find_planted(Path("reports"), PLANTED)
     assert (report.folder / "drawn.png").stat().st_size < 200
-
-
-FORMULAS = (
-    "=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1+1", "\r=1+1", "\n=1+1", "|calc", "＝1+1", "＋1", "－1+1", "＠A1",
-    '=HYPERLINK("https://example.org","x")', "=cmd|' /C calc'!A0",
-)  # fmt: skip
 
 
 def test_no_text_of_a_table_becomes_a_formula(project):
