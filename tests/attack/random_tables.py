@@ -72,7 +72,7 @@ class Table:
 KINDS = ("spread", "skewed", "zeros", "singletons", "all_small", "one_large")
 
 
-def draw_table(seed: int, *, most_cells: int = 120) -> Table:
+def draw_table(seed: int, *, most_cells: int = 60) -> Table:
     """Draw a table; the seed alone decides its dimensions, hierarchies and counts."""
     draw = np.random.default_rng(seed)
     n_dimensions = 1 + seed % 4
