@@ -130,7 +130,12 @@ class Series:
     def publish(
         self, records: Records, analyses: Iterable[Analysis], *, page: str = "page", k: int = 11, **choices: object
     ) -> Made:
-        """Make one edition, approve it, and return what was published."""
+        """Make one edition of some records, approve it, and return what was published."""
+        cohort = select_cohort(records, instrument="odi", **choices)
+        return self.publish_results(lambda: [analyse(cohort) for analyse in analyses], page=page, k=k)
+
+    def publish_results(self, make: Callable[[], Iterable[Result]], *, page: str = "page", k: int = 11) -> Made:
+        """Make one edition of results, approve it, and return what was published."""
         self.n_made += 1
         number = self.n_made
         day = str(np.datetime64("2020-01-01") + 91 * number)
@@ -139,8 +144,7 @@ class Series:
         run.mkdir()
         hand_ledger(self.private, edition, run)
         os.environ[RUN_FOLDER] = str(run)
-        cohort = select_cohort(records, instrument="odi", **choices)
-        results = tuple(analyse(cohort) for analyse in analyses)
+        results = tuple(make())
         released = [release(result, k=k) for result in results]
         rows = read_published(released)
         self.ledger.enter(edition, released)
