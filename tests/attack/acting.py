@@ -1,4 +1,5 @@
-"""Texts that act: as a part of a page, as a formula of a spreadsheet, or as a path; and pages held harmless."""
+"""Texts that act: as a part of a page, as a formula of a spreadsheet, or as a path; and pages held
+harmless."""
 
 from __future__ import annotations
 
@@ -21,21 +22,51 @@ ACTING = (
 
 #: More of them, short enough for the name of a site: as patterns of filters that are known to fail.
 SHORT_ACTING = (
-    *ACTING, "<ScRiPt>alert(1)</sCrIpT>", "<img/src=x/onerror=alert(1)//", "<svg><script>alert(1)</script></svg>",
-    "<body onload=alert(1)>", "<input autofocus onfocus=alert(1)>", "<marquee onstart=alert(1)>",
-    "<select onfocus=alert(1) autofocus>", "<textarea onfocus=alert(1) autofocus>", "&lt;script&gt;alert(1)&lt;/script&gt;",
-    "&#60;script&#62;alert(1)&#60;/script&#62;", "javascript:alert(1)", "data:text/html,<script>alert(1)</script>",
-    "<a href='data:text/html,x'>x</a>", "<img src='https://example.org/p.png'>", "<embed src=https://example.org>",
-    "<table background=https://example.org>", "<p style=behavior:url(x)>", "\\u003cscript\\u003ealert(1)\\u003c/script\\u003e",
-    "%3Cscript%3Ealert(1)%3C/script%3E", "<script\x0b>alert(1)</script>", "</script><script>alert(1)</script>",
-    "--><script>alert(1)</script>", "]]><script>alert(1)</script>", "<svg><animate onbegin=alert(1)>",
-    "<x onclick=alert(1)>x</x>", "`${alert(1)}`",
-)  # fmt: skip
+    *ACTING,
+    "<ScRiPt>alert(1)</sCrIpT>",
+    "<img/src=x/onerror=alert(1)//",
+    "<svg><script>alert(1)</script></svg>",
+    "<body onload=alert(1)>",
+    "<input autofocus onfocus=alert(1)>",
+    "<marquee onstart=alert(1)>",
+    "<select onfocus=alert(1) autofocus>",
+    "<textarea onfocus=alert(1) autofocus>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;script&#62;alert(1)&#60;/script&#62;",
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "<a href='data:text/html,x'>x</a>",
+    "<img src='https://example.org/p.png'>",
+    "<embed src=https://example.org>",
+    "<table background=https://example.org>",
+    "<p style=behavior:url(x)>",
+    "\\u003cscript\\u003ealert(1)\\u003c/script\\u003e",
+    "%3Cscript%3Ealert(1)%3C/script%3E",
+    "<script\x0b>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "--><script>alert(1)</script>",
+    "]]><script>alert(1)</script>",
+    "<svg><animate onbegin=alert(1)>",
+    "<x onclick=alert(1)>x</x>",
+    "`${alert(1)}`",
+)
 
 FORMULAS = (
-    "=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1+1", "\r=1+1", "\n=1+1", "|calc", "＝1+1", "＋1", "－1+1", "＠A1",
-    '=HYPERLINK("https://example.org","x")', "=cmd|' /C calc'!A0",
-)  # fmt: skip
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(1)",
+    "\t=1+1",
+    "\r=1+1",
+    "\n=1+1",
+    "|calc",
+    "＝1+1",
+    "＋1",
+    "－1+1",
+    "＠A1",
+    '=HYPERLINK("https://example.org","x")',
+    "=cmd|' /C calc'!A0",
+)
 
 FORBIDDEN = {"script", "iframe", "object", "embed", "form", "base", "svg", "math", "video", "link"}
 

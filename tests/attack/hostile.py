@@ -60,7 +60,9 @@ def _write_toml(values: dict) -> str:
         elif key == "file":
             for entry in value:
                 tables.append("[[file]]")
-                tables += [f"{name} = {_write_value(held)}" for name, held in entry.items() if not _is_tables(held)]
+                tables += [
+                    f"{name} = {_write_value(held)}" for name, held in entry.items() if not _is_tables(held)
+                ]
                 for name, held in entry.items():
                     for inner in held if _is_tables(held) else ():
                         tables.append(f"[[file.{name}]]")
@@ -76,7 +78,11 @@ def _is_tables(value: object) -> bool:
 
 def _write_value(value: object) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {_write_value(held)}" for key, held in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(f"{json.dumps(key)} = {_write_value(held)}" for key, held in value.items())
+            + " }"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(map(_write_value, value)) + "]"
     return json.dumps(value, ensure_ascii=True) if not hasattr(value, "isoformat") else str(value)

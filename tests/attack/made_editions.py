@@ -1,7 +1,8 @@
-"""A made-up clinic in the course of years: who joins, who leaves, what is corrected; and the pages made of it.
+"""A made-up clinic in the course of years: who joins, who leaves, what is corrected; and the pages made of
+it.
 
-Pages are made by the package as a report makes them: analysed, released with the ledger of the clinic in hand,
-written as the rows beside a page, entered in the ledger and approved.
+Pages are made by the package as a report makes them: analysed, released with the ledger of the clinic in
+hand, written as the rows beside a page, entered in the ledger and approved.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ def _pick(table: pd.DataFrame, episodes: list[str]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Made:
-    """One edition: its number, the rows that were published, and - to judge by only - the results behind them."""
+    """One edition: its number, the rows that were published, and - to judge by only - the results behind
+    them."""
 
     number: int
     rows: pd.DataFrame
@@ -128,13 +130,21 @@ class Series:
     n_made: int = 0
 
     def publish(
-        self, records: Records, analyses: Iterable[Analysis], *, page: str = "page", k: int = 11, **choices: object
+        self,
+        records: Records,
+        analyses: Iterable[Analysis],
+        *,
+        page: str = "page",
+        k: int = 11,
+        **choices: object,
     ) -> Made:
         """Make one edition of some records, approve it, and return what was published."""
         cohort = select_cohort(records, instrument="odi", **choices)
         return self.publish_results(lambda: [analyse(cohort) for analyse in analyses], page=page, k=k)
 
-    def publish_results(self, make: Callable[[], Iterable[Result]], *, page: str = "page", k: int = 11) -> Made:
+    def publish_results(
+        self, make: Callable[[], Iterable[Result]], *, page: str = "page", k: int = 11
+    ) -> Made:
         """Make one edition of results, approve it, and return what was published."""
         self.n_made += 1
         number = self.n_made

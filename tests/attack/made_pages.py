@@ -84,11 +84,13 @@ def attack(
         True numbers by name.
     k : int
     bounded : iterable
-        Kinds of numbers of which the page itself says "fewer than k", for all or for a group: of these an upper
-        bound is no news, and 1 to half of k must stay possible.
+        Kinds of numbers of which the page itself says "fewer than k", for all or for a group: of these an
+        upper bound is no news, and 1 to half of k must stay possible.
     """
     bounded = set(bounded)
-    small = [name for name in known.place if 0 < truth.get(name, 0) < k and not str(name[0]).startswith("sum")]
+    small = [
+        name for name in known.place if 0 < truth.get(name, 0) < k and not str(name[0]).startswith("sum")
+    ]
     found = []
     for name in small:
         low, high = known.bound({name: 1}, whole=whole)

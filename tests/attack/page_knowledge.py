@@ -1,8 +1,8 @@
 """What a reader who knows how these pages are made concludes from the rows of one or more of them.
 
-Numbers are named by what they count: ``("due", outcome, group, time)``. The facts are those of any cohort: seen
-and not seen make up those due, groups make up all, whoever improved was seen, a flow loses what it excludes, the
-sum of scores of all is that of the groups.
+Numbers are named by what they count: ``("due", outcome, group, time)``. The facts are those of any cohort:
+seen and not seen make up those due, groups make up all, whoever improved was seen, a flow loses what it
+excludes, the sum of scores of all is that of the groups.
 """
 
 from __future__ import annotations
@@ -153,7 +153,10 @@ class _Reader:
     def _read_share_seen(self, fact: Fact) -> None:
         if fact.term or fact.level:
             return
-        due, seen = ("due", fact.outcome, fact.group, fact.timepoint), ("met", fact.outcome, fact.group, fact.timepoint)
+        due, seen = (
+            ("due", fact.outcome, fact.group, fact.timepoint),
+            ("met", fact.outcome, fact.group, fact.timepoint),
+        )
         self._group(fact)
         self._count(due, fact.n)
         self.known.number(seen)
@@ -343,10 +346,15 @@ class _Reader:
 
     def _follow_flow(self, names: list[tuple]) -> None:
         for outcome in dict.fromkeys(name[1] for name in names if name[0] in ("left", "gone")):
-            steps = list(dict.fromkeys(
-                fact.term for fact in self.facts
-                if fact.outcome == outcome and fact.statistic in ("n_patients", "n_excluded_patients") and fact.term
-            ))  # fmt: skip
+            steps = list(
+                dict.fromkeys(
+                    fact.term
+                    for fact in self.facts
+                    if fact.outcome == outcome
+                    and fact.statistic in ("n_patients", "n_excluded_patients")
+                    and fact.term
+                )
+            )
             for before, step in pairwise(steps):
                 for left, gone in (("left", "gone"), ("episodes left", "episodes gone")):
                     self.known.equal(

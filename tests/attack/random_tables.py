@@ -1,4 +1,5 @@
-"""Additive tables drawn at random: one to four dimensions, all margins, hierarchies, and every kind of trouble."""
+"""Additive tables drawn at random: one to four dimensions, all margins, hierarchies, and every kind of
+trouble."""
 
 from __future__ import annotations
 

@@ -27,14 +27,24 @@ def list_forms(text: str) -> set[bytes]:
     """Return a text in the encodings in which it might leave."""
     plain = text.encode("utf-8")
     forms = {
-        plain, plain.upper(), plain.lower(), text.encode("utf-16-le"), text.encode("utf-16-be"),
-        html.escape(text).encode(), urllib.parse.quote(text, safe="").encode(),
-        urllib.parse.quote_plus(text).encode(), "".join(f"%{byte:02X}" for byte in plain).encode(),
-        json.dumps(text)[1:-1].encode(), "".join(f"\\u{ord(sign):04x}" for sign in text).encode(),
+        plain,
+        plain.upper(),
+        plain.lower(),
+        text.encode("utf-16-le"),
+        text.encode("utf-16-be"),
+        html.escape(text).encode(),
+        urllib.parse.quote(text, safe="").encode(),
+        urllib.parse.quote_plus(text).encode(),
+        "".join(f"%{byte:02X}" for byte in plain).encode(),
+        json.dumps(text)[1:-1].encode(),
+        "".join(f"\\u{ord(sign):04x}" for sign in text).encode(),
         "".join(f"&#{ord(sign)};" for sign in text).encode(),
-        "".join(f"&#x{ord(sign):x};" for sign in text).encode(), plain.hex().encode(), plain.hex().upper().encode(),
-        text[::-1].encode("utf-8"), base64.b32encode(plain).rstrip(b"="),
-    }  # fmt: skip
+        "".join(f"&#x{ord(sign):x};" for sign in text).encode(),
+        plain.hex().encode(),
+        plain.hex().upper().encode(),
+        text[::-1].encode("utf-8"),
+        base64.b32encode(plain).rstrip(b"="),
+    }
     forms.add(base64.b64encode(plain))
     for shift in range(3):  # base 64 looks different at each of three places in a stream
         encoded = base64.b64encode(b"\0" * shift + plain)
@@ -45,19 +55,31 @@ def list_forms(text: str) -> set[bytes]:
 
 
 def list_date_forms(day: dt.date) -> set[str]:
-    """Return a date as clinics and programs write it: years of the Minguo era and Excel's numbers included."""
+    """Return a date as clinics and programs write it: years of the Minguo era and Excel's numbers
+    included."""
     minguo = day.year - 1911
     months = (day.strftime("%B"), day.strftime("%b"))
     return {
-        day.isoformat(), day.strftime("%Y/%m/%d"), day.strftime("%Y.%m.%d"), day.strftime("%Y%m%d"),
-        day.strftime("%d/%m/%Y"), day.strftime("%m/%d/%Y"), day.strftime("%d.%m.%Y"), day.strftime("%d-%m-%Y"),
-        f"{day.day}/{day.month}/{day.year}", f"{day.month}/{day.day}/{day.year}",
-        f"{minguo}/{day.month:02d}/{day.day:02d}", f"{minguo}-{day.month:02d}-{day.day:02d}",
-        f"{minguo}.{day.month}.{day.day}", f"{minguo}年{day.month}月{day.day}日",
+        day.isoformat(),
+        day.strftime("%Y/%m/%d"),
+        day.strftime("%Y.%m.%d"),
+        day.strftime("%Y%m%d"),
+        day.strftime("%d/%m/%Y"),
+        day.strftime("%m/%d/%Y"),
+        day.strftime("%d.%m.%Y"),
+        day.strftime("%d-%m-%Y"),
+        f"{day.day}/{day.month}/{day.year}",
+        f"{day.month}/{day.day}/{day.year}",
+        f"{minguo}/{day.month:02d}/{day.day:02d}",
+        f"{minguo}-{day.month:02d}-{day.day:02d}",
+        f"{minguo}.{day.month}.{day.day}",
+        f"{minguo}年{day.month}月{day.day}日",
         f"{day.year}年{day.month}月{day.day}日",
-        *(f"{day.day} {month} {day.year}" for month in months), *(f"{month} {day.day}, {day.year}" for month in months),
-        str((day - _EXCEL_DAY_ZERO).days), str(int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp())),
-    }  # fmt: skip
+        *(f"{day.day} {month} {day.year}" for month in months),
+        *(f"{month} {day.day}, {day.year}" for month in months),
+        str((day - _EXCEL_DAY_ZERO).days),
+        str(int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp())),
+    }
 
 
 def join_row(values: Iterable[object]) -> set[str]:
@@ -70,8 +92,8 @@ def join_row(values: Iterable[object]) -> set[str]:
 def read_everything(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Yield every published byte with its place: files, members of workbooks, pictures, their pixels.
 
-    Whatever is packed is unpacked: archives, streams of gzip and deflate, base 64, and escapes of HTML, URLs and
-    JSON. What lies in several places is given once.
+    Whatever is packed is unpacked: archives, streams of gzip and deflate, base 64, and escapes of HTML,
+    URLs and JSON. What lies in several places is given once.
     """
     given: set[bytes] = set()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -1,9 +1,10 @@
-"""Texts that act (A6, A7): in names of sites, labels, notes, names of files and columns; on pages and in tables.
+"""Texts that act (A6, A7): in names of sites, labels, notes, names of files and columns; on pages and in
+tables.
 
-Two doors are tried. Through the first, the files of a clinic, most of it does not come: the reader leaves out values
-with markup or formulas, the gate refuses addresses; what a source says of itself comes in as it is. Behind that door
-records are given names that act, since other ways in may be added. Pages are parsed as a browser does, and opened
-in one.
+Two doors are tried. Through the first, the files of a clinic, most of it does not come: the reader leaves
+out values with markup or formulas, the gate refuses addresses; what a source says of itself comes in as it
+is. Behind that door records are given names that act, since other ways in may be added. Pages are parsed
+as a browser does, and opened in one.
 """
 
 from __future__ import annotations

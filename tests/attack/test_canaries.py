@@ -1,8 +1,8 @@
 """Canaries: ids, days, ages, therapists, remarks, scores and whole rows of records, looked for in every byte.
 
-The records are made up and every value that a patient could be known by is made unmistakable: an age and scores
-with five decimals, ids and names that stand nowhere else. Whatever a page for either audience publishes is
-unpacked and searched in all the encodings of `searching`.
+The records are made up and every value that a patient could be known by is made unmistakable: an age and
+scores with five decimals, ids and names that stand nowhere else. Whatever a page for either audience
+publishes is unpacked and searched in all the encodings of `searching`.
 """
 
 from __future__ import annotations
@@ -101,9 +101,14 @@ def _stands_alone(content: bytes, form: bytes) -> bool:
     place = content.find(form)
     while place >= 0:
         around = content[max(0, place - 1) : place] + content[place + len(form) : place + len(form) + 1]
-        if not around.replace(b"+", b"a").replace(b"/", b"a").replace(b"-", b"a").replace(b".", b"a").isalnum():
-            if not any(chr(sign).isalnum() or chr(sign) in "+/-." for sign in around):
-                return True
+        if (
+            not around.replace(b"+", b"a")
+            .replace(b"/", b"a")
+            .replace(b"-", b"a")
+            .replace(b".", b"a")
+            .isalnum()
+        ) and not any(chr(sign).isalnum() or chr(sign) in "+/-." for sign in around):
+            return True
         place = content.find(form, place + 1)
     return False
 
@@ -147,8 +152,9 @@ def test_the_search_finds_what_is_hidden(tmp_path, planted):
         (folder / "page.html").write_bytes(b"<p>something else</p>" + form + b"<p>and more</p>")
         assert find_planted(folder, [planted]), form
     packed = {
-        "a.bin": b"xx" + gzip.compress(planted.encode()), "b.html": base64.b64encode(b"more than twenty bytes " + planted.encode()),
-    }  # fmt: skip
+        "a.bin": b"xx" + gzip.compress(planted.encode()),
+        "b.html": base64.b64encode(b"more than twenty bytes " + planted.encode()),
+    }
     for name, content in packed.items():
         folder = tmp_path / name[0]
         folder.mkdir()

@@ -1,8 +1,10 @@
-"""Series of pages (A2): an attacker who keeps every edition finds out about no newcomer, leaver or correction.
+"""Series of pages (A2): an attacker who keeps every edition finds out about no newcomer, leaver or
+correction.
 
-He has two ways. One looks at who stands behind the numbers: whether any combination of what was published, with
-whatever weights, is about 1 to k-1 patients; he is given their exact numbers, and which patients they are. The other
-computes: 51 times the new mean less 50 times the old one, or all means of all editions in one linear programme.
+He has two ways. One looks at who stands behind the numbers: whether any combination of what was published,
+with whatever weights, is about 1 to k-1 patients; he is given their exact numbers, and which patients they
+are. The other computes: 51 times the new mean less 50 times the old one, or all means of all editions in one
+linear programme.
 """
 
 from __future__ import annotations
@@ -42,12 +44,16 @@ def list_cells(editions: list[Made], column: str = "all") -> dict[tuple, list[np
     for made in editions:
         fresh = {
             tuple(_text(value) for value in row): True
-            for row in made.rows.loc[made.rows["estimate"].notna() & made.rows["as_of"].isna(), list(KEY)].to_numpy()
+            for row in made.rows.loc[
+                made.rows["estimate"].notna() & made.rows["as_of"].isna(), list(KEY)
+            ].to_numpy()
         }
         for result in made.results:
             ids = result.patients.ids
             table = result.table[list(KEY)].to_numpy()
-            for row, values, sets in zip(result.table.itertuples(index=False), table, result.support, strict=True):
+            for row, values, sets in zip(
+                result.table.itertuples(index=False), table, result.support, strict=True
+            ):
                 if tuple(map(_text, values)) in fresh and column in sets:
                     quantity = tuple(_text(getattr(row, name)) for name in QUANTITY)
                     cells[quantity].append(np.unique(ids[sets[column]].astype(str)))
@@ -59,10 +65,11 @@ def _text(value: object) -> str:
 
 
 def find_isolated(cells: list[np.ndarray], k: int, most: int = 3) -> list[int]:
-    """Return sizes of groups of fewer than k patients that some combination of the cells is about, and nobody else.
+    """Return sizes of groups of fewer than k patients that some combination of the cells is about, and
+    nobody else.
 
-    Patients in the same cells cannot be told apart. A combination that is zero outside some of these classes exists
-    where the cells lose rank when the classes are left out.
+    Patients in the same cells cannot be told apart. A combination that is zero outside some of these
+    classes exists where the cells lose rank when the classes are left out.
     """
     everybody = np.unique(np.concatenate(cells))
     held = np.array([np.isin(everybody, cell) for cell in cells], dtype=float)
@@ -91,7 +98,8 @@ def test_no_combination_of_editions_is_about_few_patients(editions):
 
 
 def test_no_two_editions_tell_how_few_of_the_newcomers_improved(editions):
-    """The share of twenty newcomers follows from two shares of all; fewer than k of them may have improved."""
+    """The share of twenty newcomers follows from two shares of all; fewer than k of them may have
+    improved."""
     told, tried = [], 0
     for (n, members, with_), (later_n, later, later_with) in list_share_steps(editions):
         joined = later - members
@@ -126,14 +134,28 @@ def list_share_steps(editions: list[Made]):
 
 
 def conclude_share(first: list, later: list) -> Knowledge:
-    """Conclude from two published shares of one row, of whom the earlier patients are among the later ones."""
+    """Conclude from two published shares of one row, of whom the earlier patients are among the later
+    ones."""
     from page_knowledge import conclude
     from published import Fact
 
     known = Knowledge()
     for mark, row in (("", first), ("later ", later)):
         texts = [_text(value) for value in row[: len(KEY) - 1]]
-        fact = Fact("", texts[0], texts[1], texts[2], texts[3], texts[4], "", texts[5], float(row[6]), *row[7:10], row[10], "")
+        fact = Fact(
+            "",
+            texts[0],
+            texts[1],
+            texts[2],
+            texts[3],
+            texts[4],
+            "",
+            texts[5],
+            float(row[6]),
+            *row[7:10],
+            row[10],
+            "",
+        )
         own = conclude([fact], K)
         with_ = next(name for name in own.place if name[0] in ("improved", "worse"))
         whole = next(name for name in own.place if name[0] in ("answered", "due"))
@@ -159,7 +181,10 @@ def test_without_the_ledger_the_same_editions_tell_of_newcomers(monkeypatch, tmp
     monkeypatch.setattr(policy, "recall_memory", lambda: None)
     course = Course(5, n_start=160, joiners=4, leaving=0.004, corrected=0.004, seed=7)
     with open_series(tmp_path) as series:
-        made = [series.publish(records, (summarise_change,), timepoints=["month_6"]) for records in course.follow()]
+        made = [
+            series.publish(records, (summarise_change,), timepoints=["month_6"])
+            for records in course.follow()
+        ]
     found = [
         size for cells in list_cells(made).values()
         for size in find_isolated(list({cell.tobytes(): cell for cell in cells}.values()), K)
@@ -174,7 +199,10 @@ def follow_newcomers(folder, *, seed: int, n_editions: int, n_start: int) -> lis
     """Editions of a clinic whom one patient joins before each."""
     course = Course(n_editions, n_start=n_start, joiners=1, seed=seed, exactly=True)
     with open_series(folder) as series:
-        return [series.publish(records, (summarise_change,), timepoints=["month_6"]) for records in course.follow()]
+        return [
+            series.publish(records, (summarise_change,), timepoints=["month_6"])
+            for records in course.follow()
+        ]
 
 
 def read_means(editions: list[Made]) -> list[dict[str, tuple[float, int, set[str]]]]:
@@ -257,7 +285,7 @@ def test_without_the_ledger_newcomers_are_hit(monkeypatch, tmp_path):
 
 def test_no_linear_programme_over_all_editions_narrows_a_newcomer_down(newcomers):
     """All means together: of no newcomer is the score known to within a quarter of the scale."""
-    for means, scores in newcomers[:1]:
+    for means, _scores in newcomers[:1]:
         known = Knowledge()
         for number, (mean, n, patients) in enumerate(one["all"] for one in means):
             # published anew only where it changed; an older one was about the patients of its own edition

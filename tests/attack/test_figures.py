@@ -31,16 +31,19 @@ from outcomes.views import (
     draw_domains,
     draw_flow,
     draw_funnel,
-    draw_trend,
     draw_trajectory,
+    draw_trend,
 )
 
 FIGURES = {
-    "trajectory": (summarise_change, draw_trajectory), "flow": (count_flow, draw_flow),
-    "completeness": (count_completeness, draw_completeness), "cumulative": (trace_cumulative, draw_cumulative),
-    "funnel": (compare_sites, draw_funnel), "periods": (monitor_periods, draw_trend),
+    "trajectory": (summarise_change, draw_trajectory),
+    "flow": (count_flow, draw_flow),
+    "completeness": (count_completeness, draw_completeness),
+    "cumulative": (trace_cumulative, draw_cumulative),
+    "funnel": (compare_sites, draw_funnel),
+    "periods": (monitor_periods, draw_trend),
     "domains": (summarise_domains, draw_domains),
-}  # fmt: skip
+}
 
 
 def list_chunks(png: bytes) -> list[tuple[str, int]]:
@@ -96,7 +99,9 @@ def test_a_figure_is_drawn_from_the_published_rows_alone(cohort, name):
         elif wanted.kind == "f":
             table[column] = pd.to_numeric(table[column])
         else:
-            table[column] = table[column].map(lambda value: value if pd.isna(value) else _tidy(value)).astype("str")
+            table[column] = (
+                table[column].map(lambda value: value if pd.isna(value) else _tidy(value)).astype("str")
+            )
     again = draw(replace(released, table=table.astype({"shown": "bool"}), backing=None))
     assert again.png == view.png
 

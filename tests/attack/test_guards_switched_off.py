@@ -1,7 +1,7 @@
 """Mutation check (A12): with each guard switched off in turn, an attack that failed before succeeds.
 
-So each guard is needed, and each attack has teeth. An attack looks at what was released or published; the truth is
-used to see whether it hit. Guards are switched off within the test's own process.
+So each guard is needed, and each attack has teeth. An attack looks at what was released or published; the
+truth is used to see whether it hit. Guards are switched off within the test's own process.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def mean(n, group="a", value=30.0, **columns):
 
 
 def counts(sizes):
-    rows = [{"statistic": "n", "term": "patients", "group": name, "estimate": n, "n": n} for name, n in sizes.items()]
+    rows = [
+        {"statistic": "n", "term": "patients", "group": name, "estimate": n, "n": n}
+        for name, n in sizes.items()
+    ]
     return rows, [{"all": people(n, 1000 * i)} for i, n in enumerate(sizes.values())]
 
 
@@ -99,7 +102,9 @@ def subtract_rounded_counts() -> bool:
     """Due 100, seen 96: four were not seen; with counts in fives nobody can say whether any were not."""
     sizes = {"n_due": 100, "n_seen": 96}
     rows = [{"statistic": name, "group": "a", "estimate": n, "n": n} for name, n in sizes.items()]
-    table = show("completeness", rows, [{"all": people(n)} for n in sizes.values()]).table.set_index("statistic")
+    table = show("completeness", rows, [{"all": people(n)} for n in sizes.values()]).table.set_index(
+        "statistic"
+    )
     return bool(table.at["n_due", "estimate"] - table.at["n_seen", "estimate"] == 4)
 
 
@@ -116,7 +121,9 @@ def score_from_two_means() -> bool:
     means = []
     for n in (150, 151):
         exact = float(np.mean(values[:n]))
-        means.append(float(show("change", [mean(n, value=exact)], [{"all": people(n)}]).table["estimate"].iloc[0]))
+        means.append(
+            float(show("change", [mean(n, value=exact)], [{"all": people(n)}]).table["estimate"].iloc[0])
+        )
     return abs(151 * means[1] - 150 * means[0] - values[150]) < 0.5
 
 
@@ -163,7 +170,16 @@ def take_a_centre_from_its_limits() -> bool:
     sizes = {"2023Q1": 40, "2023Q2": 5, "all": 45}
     rows = [{"statistic": "mean_improvement", "term": "baseline", "group": name, "estimate": 10.0, "n": n}
             for name, n in sizes.items()]  # fmt: skip
-    rows.append({"statistic": "control_limit", "group": "2023Q1", "estimate": 10.3, "conf_low": 4.0, "conf_high": 16.6, "n": 40})
+    rows.append(
+        {
+            "statistic": "control_limit",
+            "group": "2023Q1",
+            "estimate": 10.3,
+            "conf_low": 4.0,
+            "conf_high": 16.6,
+            "n": 40,
+        }
+    )
     sets = [{"all": people(n, 1000 * i)} for i, n in enumerate(sizes.values())] + [{"all": people(40)}]
     table = show("trend", rows, sets).table
     centre = table[(table["group"] == "all") & table["shown"]]
@@ -184,7 +200,9 @@ def take_shares_from_a_difference() -> bool:
             rows.append({"statistic": "share", "term": "region", "level": level, "group": group,
                          "estimate": len(held) / n, "n": n})  # fmt: skip
             sets.append({"all": members, "with": held, "without": others})
-    rows.append({"statistic": "smd", "term": "region", "group": "seen", "versus": "not_seen", "estimate": 0.21})
+    rows.append(
+        {"statistic": "smd", "term": "region", "group": "seen", "versus": "not_seen", "estimate": 0.21}
+    )
     sets.append({"group": people(300), "versus": people(100, 5000)})
     table = show("nonresponse", rows, sets).table
     return bool(table.loc[table["statistic"] == "smd", "shown"].any())
@@ -205,7 +223,9 @@ def take_the_unseen_from_completeness() -> bool:
 
 
 def read_a_count_in_a_sentence() -> bool:
-    told = show("change", [mean(50)], [{"all": people(50)}], warnings=["3 patients were refused for their age."])
+    told = show(
+        "change", [mean(50)], [{"all": people(50)}], warnings=["3 patients were refused for their age."]
+    )
     return "3 patients" in " ".join(told.warnings)
 
 
@@ -217,16 +237,22 @@ def read_that_all_were_alike() -> bool:
 
 
 def read_where_the_records_lie() -> bool:
-    told = show("change", [mean(50)], [{"all": people(50)}], provenance={"path": "/home/nurse/p.csv", "source": "s"})
+    told = show(
+        "change", [mean(50)], [{"all": people(50)}], provenance={"path": "/home/nurse/p.csv", "source": "s"}
+    )
     return "path" in told.provenance
 
 
 def compare_editions() -> bool:
     course = Course(3, n_start=120, joiners=4, seed=7)
     with tempfile.TemporaryDirectory() as folder, open_series(Path(folder)) as series:
-        made = [series.publish(records, (summarise_change,), timepoints=["month_6"]) for records in course.follow()]
+        made = [
+            series.publish(records, (summarise_change,), timepoints=["month_6"])
+            for records in course.follow()
+        ]
     return any(
-        find_isolated(list({cell.tobytes(): cell for cell in cells}.values()), K) for cells in list_cells(made).values()
+        find_isolated(list({cell.tobytes(): cell for cell in cells}.values()), K)
+        for cells in list_cells(made).values()
     )
 
 
@@ -239,7 +265,9 @@ def combine_editions() -> bool:
         patients = Patients(
             np.array([f"P{one}" for one in everybody], dtype=object), np.array(everybody, dtype="uint64")
         )
-        rows = [mean(len(members), group=name, value=float(np.mean(members))) for name, members in groups.items()]
+        rows = [
+            mean(len(members), group=name, value=float(np.mean(members))) for name, members in groups.items()
+        ]
         sets = [{"all": np.array([code[one] for one in members])} for members in groups.values()]
         return [make("change", rows, sets, patients=patients)]
 
@@ -248,7 +276,10 @@ def combine_editions() -> bool:
     with tempfile.TemporaryDirectory() as folder, open_series(Path(folder)) as series:
         made = [
             series.publish_results(lambda groups=groups: measure(groups))
-            for groups in ({"all": [*a, *b], "a": a, "b": b}, {"all": [*more_a, *more_b], "a": more_a, "b": more_b})
+            for groups in (
+                {"all": [*a, *b], "a": a, "b": b},
+                {"all": [*more_a, *more_b], "a": more_a, "b": more_b},
+            )
         ]
     cells = [cell for found in list_cells(made).values() for cell in found]
     return bool(find_isolated(list({cell.tobytes(): cell for cell in cells}.values()), K))
@@ -278,7 +309,9 @@ def name_an_address(tmp_path) -> bool:
 # Attacks on a whole page
 
 
-PARAMETERS = 'audience = "stakeholder"  # one of: team, stakeholder\nk = 11  # from 5 to 100\nclinic = ""  # alias'
+PARAMETERS = (
+    'audience = "stakeholder"  # one of: team, stakeholder\nk = 11  # from 5 to 100\nclinic = ""  # alias'
+)
 FRAME = """\
 import io
 import pandas as pd
@@ -296,14 +329,20 @@ def publish(tmp_path, *cells: str):
     """Make a page of a notebook with the given cells in the current folder, which is `tmp_path`."""
     (tmp_path / "notebooks").mkdir(exist_ok=True)
     tagged = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
-    made = [new_code_cell(FRAME), new_markdown_cell("## Answer\n\nYes.<script>alert(1)</script>"), *map(new_code_cell, cells)]
+    made = [
+        new_code_cell(FRAME),
+        new_markdown_cell("## Answer\n\nYes.<script>alert(1)</script>"),
+        *map(new_code_cell, cells),
+    ]
     notebook = new_notebook(cells=[new_markdown_cell("# Which?"), tagged, *made])
     nbformat.write(notebook, tmp_path / "notebooks" / "mine.ipynb")
     return run_report("mine", {})
 
 
 def run_a_script(tmp_path) -> bool:
-    report = publish(tmp_path, "view('acting', kind='table', html='<p onclick=alert(1)>x</p><script>alert(1)</script>')")
+    report = publish(
+        tmp_path, "view('acting', kind='table', html='<p onclick=alert(1)>x</p><script>alert(1)</script>')"
+    )
     try:
         assert_harmless(report.page)
     except AssertionError:
@@ -317,20 +356,27 @@ def hide_a_text_in_a_picture(tmp_path) -> bool:
 
 
 def write_a_formula(tmp_path) -> bool:
-    report = publish(tmp_path, "view('listed', kind='table', table=pd.DataFrame({'text': ['=1+1'], 'estimate': [1.5]}))")
+    report = publish(
+        tmp_path, "view('listed', kind='table', table=pd.DataFrame({'text': ['=1+1'], 'estimate': [1.5]}))"
+    )
     with (report.folder / "results.csv").open(encoding="utf-8-sig", newline="") as file:
         return any(value.startswith("=") for row in csv.reader(file) for value in row)
 
 
 def show_the_teams_numbers(tmp_path) -> bool:
     with contextlib.suppress(OutcomesError):
-        return "said-to-the-team" in publish(tmp_path, "view('inner', html='<p>said-to-the-team</p>', to='team')").page.read_text()
+        return (
+            "said-to-the-team"
+            in publish(tmp_path, "view('inner', html='<p>said-to-the-team</p>', to='team')").page.read_text()
+        )
     return False
 
 
 def print_a_row(tmp_path) -> bool:
     report = publish(tmp_path, "print('P00017 fell off a ladder')")
-    return bool(find_planted(tmp_path / "reports", ["fell off a ladder"])) or "ladder" in report.page.read_text()
+    return (
+        bool(find_planted(tmp_path / "reports", ["fell off a ladder"])) or "ladder" in report.page.read_text()
+    )
 
 
 @dataclass(frozen=True)
@@ -358,33 +404,96 @@ def _all_shown(result, rules):
 _POLICY, _THRESHOLDS = "outcomes.disclosure.policy", "outcomes.disclosure.thresholds"
 GUARDS = (
     Guard("k patients behind a number", f"{_POLICY}.judge_rows", _all_shown, see_a_mean_of_seven),
-    Guard("k patients on both sides", f"{_THRESHOLDS}.Sizes.split", lambda *_: True, see_a_share_that_few_lack),
+    Guard(
+        "k patients on both sides", f"{_THRESHOLDS}.Sizes.split", lambda *_: True, see_a_share_that_few_lack
+    ),
     Guard("all alike", f"{_THRESHOLDS}._find_constant", lambda *_: set(), see_that_all_said_the_same),
     Guard("lines", f"{_POLICY}.protect_lines", _same_fates, subtract_from_a_total),
     Guard("counts in fives", f"{_POLICY}.round_count", lambda value, cells: value, subtract_rounded_counts),
-    Guard("percentages in steps", f"{_POLICY}.round_share", lambda value, n, cells: value, count_from_a_percentage),
+    Guard(
+        "percentages in steps",
+        f"{_POLICY}.round_share",
+        lambda value, n, cells: value,
+        count_from_a_percentage,
+    ),
     Guard("scores to one decimal", f"{_POLICY}.round_to", lambda value, *_: value, score_from_two_means),
     Guard("no degrees of freedom", f"{_POLICY}._NEVER", (), count_from_degrees_of_freedom),
-    Guard("no spread beside an interval", f"{_THRESHOLDS}._is_spread_of_interval", lambda *_: False, count_from_a_spread),
+    Guard(
+        "no spread beside an interval",
+        f"{_THRESHOLDS}._is_spread_of_interval",
+        lambda *_: False,
+        count_from_a_spread,
+    ),
     Guard("steps of curves", f"{_POLICY}.thin_curves", _same_fates, see_a_small_step_of_a_curve),
-    Guard("league", f"{_POLICY}.protect_league", lambda result, fates, *_: list(fates), take_sites_from_their_mean),
+    Guard(
+        "league",
+        f"{_POLICY}.protect_league",
+        lambda result, fates, *_: list(fates),
+        take_sites_from_their_mean,
+    ),
     Guard("control charts", f"{_POLICY}.protect_charts", _same_fates, take_a_centre_from_its_limits),
-    Guard("comparable only", f"{_THRESHOLDS}._compares_unfairly", lambda *_: False, read_an_unfair_comparison),
-    Guard("differences that tell", "outcomes.disclosure.lines._differences_that_tell", lambda *_: [], take_shares_from_a_difference),
+    Guard(
+        "comparable only", f"{_THRESHOLDS}._compares_unfairly", lambda *_: False, read_an_unfair_comparison
+    ),
+    Guard(
+        "differences that tell",
+        "outcomes.disclosure.lines._differences_that_tell",
+        lambda *_: [],
+        take_shares_from_a_difference,
+    ),
     Guard("two bases", f"{_THRESHOLDS}._tells_unseen", lambda *_: False, take_the_unseen_from_two_bases),
-    Guard("bands of completeness", f"{_POLICY}.pick_band", lambda share, *_: (100 * share, 100 * share), take_the_unseen_from_completeness),
-    Guard("sentences that count", "outcomes.disclosure.notes.drop_counts", lambda text: text, read_a_count_in_a_sentence),
-    Guard("sentences kept back", "outcomes.disclosure.notes._match_sentence", lambda key: __import__("re").compile("(?!)"), read_that_all_were_alike),
-    Guard("provenance", f"{_POLICY}.allow_provenance", lambda provenance, rules: dict(provenance), read_where_the_records_lie),
+    Guard(
+        "bands of completeness",
+        f"{_POLICY}.pick_band",
+        lambda share, *_: (100 * share, 100 * share),
+        take_the_unseen_from_completeness,
+    ),
+    Guard(
+        "sentences that count",
+        "outcomes.disclosure.notes.drop_counts",
+        lambda text: text,
+        read_a_count_in_a_sentence,
+    ),
+    Guard(
+        "sentences kept back",
+        "outcomes.disclosure.notes._match_sentence",
+        lambda key: __import__("re").compile("(?!)"),
+        read_that_all_were_alike,
+    ),
+    Guard(
+        "provenance",
+        f"{_POLICY}.allow_provenance",
+        lambda provenance, rules: dict(provenance),
+        read_where_the_records_lie,
+    ),
     Guard("ledger", f"{_POLICY}.recall_memory", lambda: None, compare_editions),
-    Guard("combinations", "outcomes.disclosure.ledger.comparison._judge_together", lambda *_: None, combine_editions),
-    Guard("groups that name", "outcomes.analyses.data_quality.may_group", lambda column: True, group_by_patient),
+    Guard(
+        "combinations",
+        "outcomes.disclosure.ledger.comparison._judge_together",
+        lambda *_: None,
+        combine_editions,
+    ),
+    Guard(
+        "groups that name", "outcomes.analyses.data_quality.may_group", lambda column: True, group_by_patient
+    ),
     Guard("gate", "outcomes.records.reader.find_identifying", lambda *_, **__: [], name_an_address, True),
     Guard("allow-list of HTML", "outcomes.reports.prose._clean", lambda html, tags: html, run_a_script, True),
-    Guard("pixels only", "outcomes.reports.exports.strip_png", lambda content: content, hide_a_text_in_a_picture, True),
+    Guard(
+        "pixels only",
+        "outcomes.reports.exports.strip_png",
+        lambda content: content,
+        hide_a_text_in_a_picture,
+        True,
+    ),
     Guard("no formulas", "outcomes.reports.exports._make_safe", lambda value: value, write_a_formula, True),
-    Guard("views of this audience", "outcomes.reports.released._check_audience", lambda view, *_: view, show_the_teams_numbers, True),
-)  # fmt: skip
+    Guard(
+        "views of this audience",
+        "outcomes.reports.released._check_audience",
+        lambda view, *_: view,
+        show_the_teams_numbers,
+        True,
+    ),
+)
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
@@ -396,7 +505,9 @@ def test_without_the_guard_the_attack_succeeds(guard, monkeypatch, tmp_path):
     assert not guard.attack(*([tmp_path / "on"] if guard.needs_folder else [])), "the guard does not hold"
     monkeypatch.chdir(tmp_path / "off")
     switch_off(guard, monkeypatch)
-    assert guard.attack(*([tmp_path / "off"] if guard.needs_folder else [])), "the attack has no teeth, or the guard no use"
+    assert guard.attack(*([tmp_path / "off"] if guard.needs_folder else [])), (
+        "the attack has no teeth, or the guard no use"
+    )
 
 
 def switch_off(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:

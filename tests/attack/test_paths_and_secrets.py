@@ -1,7 +1,7 @@
 """Paths that lead elsewhere (A8), and secrets of the environment (A9).
 
-Whatever names a clinic, a site, a report or a folder, all writing stays below the project; and what the environment
-and the configuration hold in confidence stands in nothing that is published, logged or kept.
+Whatever names a clinic, a site, a report or a folder, all writing stays below the project; and what the
+environment and the configuration hold in confidence stands in nothing that is published, logged or kept.
 """
 
 from __future__ import annotations
@@ -14,17 +14,36 @@ from pathlib import Path
 import pytest
 from made_pages import work_in
 from searching import find_any, list_forms, read_everything
-from series_project import build_project, declare, run_all, write_notebook
 
 from outcomes.cli import main
 from outcomes.errors import OutcomesError
 from outcomes.reports import run_report
+from series_project import build_project, declare, run_all, write_notebook
 
 LEADING = (
-    "../../escaped", "..\\..\\escaped", "/tmp/escaped-outcomes", "a/../../../escaped", "..", ".", "~/escaped", "con", "NUL",
-    "aux.txt", "a" * 300, "\u202e/../escaped", "%2e%2e%2fescaped", "..%00", "....//escaped", "file:///escaped",
-    "$HOME/escaped", "`touch escaped`", "; touch escaped", "| touch escaped", "\u2025/escaped", "a\u2044..\u2044escaped",
-)  # fmt: skip
+    "../../escaped",
+    "..\\..\\escaped",
+    "/tmp/escaped-outcomes",
+    "a/../../../escaped",
+    "..",
+    ".",
+    "~/escaped",
+    "con",
+    "NUL",
+    "aux.txt",
+    "a" * 300,
+    "\u202e/../escaped",
+    "%2e%2e%2fescaped",
+    "..%00",
+    "....//escaped",
+    "file:///escaped",
+    "$HOME/escaped",
+    "`touch escaped`",
+    "; touch escaped",
+    "| touch escaped",
+    "\u2025/escaped",
+    "a\u2044..\u2044escaped",
+)
 
 _writes: list[str] = []
 _watching = False
@@ -70,7 +89,12 @@ def watched(tmp_path):
 def _is_of_python(path: Path) -> bool:
     """Byte code, caches of fonts, and folders for temporary files that others chose."""
     text = str(path)
-    return "__pycache__" in text or ".cache" in text or "matplotlib" in text or "/tmp/" in text[:6] and "pytest" not in text
+    return (
+        "__pycache__" in text
+        or ".cache" in text
+        or "matplotlib" in text
+        or ("/tmp/" in text[:6] and "pytest" not in text)
+    )
 
 
 def test_no_word_of_a_page_leads_elsewhere(watched):
@@ -119,7 +143,10 @@ def test_a_site_that_leads_elsewhere_names_no_folder(watched):
     names = [text for text in LEADING if "/tmp" not in text and len(text) < 100]
     episodes["site"] = [names[i % len(names)] for i in range(len(episodes))]
     episodes.to_csv(path, index=False)
-    declare(watched, '[defaults]\nsource = "made-up-clinic"\nnotebook = "mine"\nfor_each = "site"\n\n[report.sites]\n')
+    declare(
+        watched,
+        '[defaults]\nsource = "made-up-clinic"\nnotebook = "mine"\nfor_each = "site"\n\n[report.sites]\n',
+    )
     try:
         run_all("sites")
     except OutcomesError as error:
@@ -146,16 +173,30 @@ def test_a_link_among_the_pages_is_not_followed_out(tmp_path, monkeypatch):
 
 
 SECRETS = {
-    "OUTCOMES_SMTP_PASSWORD": "hunter2-smtp-canary", "OUTCOMES_SMTP_USER": "canary-user-7741",
-    "OUTCOMES_PING_START": "http://127.0.0.1:9/ping/canary-token-a81c", "OUTCOMES_PING_FAIL": "http://127.0.0.1:9/ping/canary-token-f3d2",
-    "OUTCOMES_PING_SUCCESS": "http://user:canary-pw-55e1@127.0.0.1:9/ping", "OUTCOMES_SMTP_HOST": "127.0.0.1",
-    "OUTCOMES_SMTP_PORT": "9", "OUTCOMES_MAIL_TO": "canary-mail@example.org", "REDCAP_TOKEN": "CANARY0TOKEN0REDCAP0123456789ABC",
-    "DATABASE_URL": "postgresql://canary:canary-db-pw@db.example/clinic", "AWS_SECRET_ACCESS_KEY": "canary/aws/secret/42",
-}  # fmt: skip
+    "OUTCOMES_SMTP_PASSWORD": "hunter2-smtp-canary",
+    "OUTCOMES_SMTP_USER": "canary-user-7741",
+    "OUTCOMES_PING_START": "http://127.0.0.1:9/ping/canary-token-a81c",
+    "OUTCOMES_PING_FAIL": "http://127.0.0.1:9/ping/canary-token-f3d2",
+    "OUTCOMES_PING_SUCCESS": "http://user:canary-pw-55e1@127.0.0.1:9/ping",
+    "OUTCOMES_SMTP_HOST": "127.0.0.1",
+    "OUTCOMES_SMTP_PORT": "9",
+    "OUTCOMES_MAIL_TO": "canary-mail@example.org",
+    "REDCAP_TOKEN": "CANARY0TOKEN0REDCAP0123456789ABC",
+    "DATABASE_URL": "postgresql://canary:canary-db-pw@db.example/clinic",
+    "AWS_SECRET_ACCESS_KEY": "canary/aws/secret/42",
+}
 PLANTED = (
-    "hunter2-smtp-canary", "canary-user-7741", "canary-token-a81c", "canary-token-f3d2", "canary-pw-55e1", "canary-mail@example.org",
-    "CANARY0TOKEN0REDCAP0123456789ABC", "canary-db-pw", "canary/aws/secret/42", "netrc-canary-pw",
-)  # fmt: skip
+    "hunter2-smtp-canary",
+    "canary-user-7741",
+    "canary-token-a81c",
+    "canary-token-f3d2",
+    "canary-pw-55e1",
+    "canary-mail@example.org",
+    "CANARY0TOKEN0REDCAP0123456789ABC",
+    "canary-db-pw",
+    "canary/aws/secret/42",
+    "netrc-canary-pw",
+)
 
 
 PRINTING = "import os, sys; print(dict(os.environ)); print(dict(os.environ), file=sys.stderr)"

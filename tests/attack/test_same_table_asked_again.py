@@ -1,6 +1,7 @@
 """One table asked in several ways (A13), and the same data asked twice (A14).
 
-Pages with other filters, periods, groupings and orders are made under one ledger; an attacker puts them together.
+Pages with other filters, periods, groupings and orders are made under one ledger; an attacker puts them
+together.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ from outcomes.synthetic import simulate_clinic, write_clinic
 
 K = 11
 ASKED = {
-    "whole": {}, "women": {"where": {"sex": "female"}}, "men": {"where": {"sex": "male"}},
-    "until": {"where": {"start_date": ("", "2024-06-30")}}, "since": {"where": {"start_date": ("2024-07-01", "")}},
-    "low_back": {"where": {"region": "low_back"}}, "nearly_whole": {"where": {"start_date": ("2023-01-20", "")}},
+    "whole": {},
+    "women": {"where": {"sex": "female"}},
+    "men": {"where": {"sex": "male"}},
+    "until": {"where": {"start_date": ("", "2024-06-30")}},
+    "since": {"where": {"start_date": ("2024-07-01", "")}},
+    "low_back": {"where": {"region": "low_back"}},
+    "nearly_whole": {"where": {"start_date": ("2023-01-20", "")}},
     "three": {"therapies": ["strengthening", "manual_therapy", "usual_care"]},
     "working": {"where": {"work_status": ["working", "off_work"]}},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,9 @@ def pages(tmp_path_factory):
     turned = replace(records, episodes=records.episodes.iloc[::-1].reset_index(drop=True))
     with open_series(tmp_path_factory.mktemp("asked")) as series:
         made = {
-            name: series.publish(records, (summarise_change,), page=name, **{"timepoints": ["month_6"], **choices})
+            name: series.publish(
+                records, (summarise_change,), page=name, **{"timepoints": ["month_6"], **choices}
+            )
             for name, choices in ASKED.items()
         }
         made["turned"] = series.publish(turned, (summarise_change,), page="turned", timepoints=["month_6"])
@@ -72,11 +79,14 @@ def test_without_the_ledger_filters_tell_of_few(tmp_path, monkeypatch):
     records = simulate_clinic(420, seed=17)
     with open_series(tmp_path) as series:
         made = [
-            series.publish(records, (summarise_change,), page=name, **{"timepoints": ["month_6"], **ASKED[name]})
+            series.publish(
+                records, (summarise_change,), page=name, **{"timepoints": ["month_6"], **ASKED[name]}
+            )
             for name in ("whole", "nearly_whole", "low_back")
         ]
     assert any(
-        find_isolated(list({cell.tobytes(): cell for cell in cells}.values()), K) for cells in list_cells(made).values()
+        find_isolated(list({cell.tobytes(): cell for cell in cells}.values()), K)
+        for cells in list_cells(made).values()
     )
 
 
@@ -90,7 +100,11 @@ def test_the_same_data_twice_gives_the_same_bytes(tmp_path):
             write_clinic("records", n_episodes=200, seed=9)
             folder = make_page("therapy_profile")
             assert folder
-            files = sorted(path for path in folder.parent.rglob("*") if path.is_file() and path.name != "release-record.json")
+            files = sorted(
+                path
+                for path in folder.parent.rglob("*")
+                if path.is_file() and path.name != "release-record.json"
+            )
             contents.append({path.relative_to(folder.parent): path.read_bytes() for path in files})
     assert contents[0].keys() == contents[1].keys()
     assert [path for path in contents[0] if contents[0][path] != contents[1][path]] == []
@@ -106,11 +120,19 @@ def test_what_is_withheld_depends_on_neither_order_nor_scores(tmp_path):
             if name == "shuffled":
                 table = table.iloc[np.random.default_rng(0).permutation(len(table))]
             if name == "worse":
-                table["nprs_average"] = [None if value != value else str(10 - int(value)) for value in table["nprs_average"]]
+                table["nprs_average"] = [
+                    None if value != value else str(10 - int(value)) for value in table["nprs_average"]
+                ]
             table.to_csv(path, index=False)
             folder = make_page("therapy_profile")
             assert folder
-            shown.append({row.key: (row.withheld, row.n) for row in read_rows(folder) if row.statistic.startswith(("mean", "n"))})
+            shown.append(
+                {
+                    row.key: (row.withheld, row.n)
+                    for row in read_rows(folder)
+                    if row.statistic.startswith(("mean", "n"))
+                }
+            )
     names = set(shown[0]) & set(shown[1]) & set(shown[2])
     assert len(names) > 50
     for other in shown[1:]:
@@ -130,10 +152,18 @@ def test_patterns_of_a_release_do_not_depend_on_rows_or_values():
         episodes=cohort.episodes.iloc[order].reset_index(drop=True),
     )  # fmt: skip
     moved = cohort.table.copy()
-    moved["score"] = draw.uniform(0, 100, len(moved)).round(1) * moved["score"].notna() / moved["score"].notna()
+    moved["score"] = (
+        draw.uniform(0, 100, len(moved)).round(1) * moved["score"].notna() / moved["score"].notna()
+    )
     other = replace(cohort, table=moved)
-    tables = [release(summarise_change(one)).table.set_index(["statistic", "group", "timepoint"]) for one in (cohort, turned, other)]
+    tables = [
+        release(summarise_change(one)).table.set_index(["statistic", "group", "timepoint"])
+        for one in (cohort, turned, other)
+    ]
     assert tables[0].loc[:, "display"].to_dict() == tables[1].loc[:, "display"].to_dict()
     scores = [table.loc[["mean_score"], "shown"].to_dict() for table in tables]
     assert scores[0] == scores[2]
-    assert release(count_responders(cohort)).table["display"].tolist() == release(count_responders(cohort)).table["display"].tolist()
+    assert (
+        release(count_responders(cohort)).table["display"].tolist()
+        == release(count_responders(cohort)).table["display"].tolist()
+    )

@@ -1,8 +1,8 @@
 """Additive tables (A1): no small cell of a table, whatever its shape, follows from the cells that are shown.
 
-The attacker knows every shown number exactly (what rounding adds is not counted on), knows which lines add up, and
-asks for each small cell the smallest and the largest number of patients that agrees: 1 and k must both be possible.
-His unknowns are the innermost cells, of which each cell and margin is a sum.
+The attacker knows every shown number exactly (what rounding adds is not counted on), knows which lines add
+up, and asks for each small cell the smallest and the largest number of patients that agrees: 1 and k must
+both be possible. His unknowns are the innermost cells, of which each cell and margin is a sum.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from bounding import Knowledge, hides
-from random_tables import ALL, KINDS, Table, draw_table
-
 from outcomes.disclosure.joint.table import TOTAL, suppress_table
+from random_tables import ALL, KINDS, Table, draw_table
 
 K = 11
 #: Tables of the suite, small enough for a reader to try by hand; seeds 0 and up.
@@ -40,7 +39,7 @@ class Attacked:
 
 def suppress(table: Table, k: int = K) -> tuple[set[tuple[str, ...]], bool]:
     """Return the cells that the package shows of a table, and whether it withheld the whole."""
-    axes = {axis: name for axis, name in enumerate(table.dimensions)}
+    axes = dict(enumerate(table.dimensions))
     hierarchies = {}
     for axis, name in axes.items():
         inside = table.parents.get(name, {})
@@ -55,7 +54,11 @@ def suppress(table: Table, k: int = K) -> tuple[set[tuple[str, ...]], bool]:
     for places, seen in zip(itertools.product(*pattern.labels), pattern.shown.ravel(), strict=True):
         if seen:
             cell = tuple(
-                ALL if place == TOTAL else table.dimensions[axes[axis]][place] if isinstance(place, int) else place
+                ALL
+                if place == TOTAL
+                else table.dimensions[axes[axis]][place]
+                if isinstance(place, int)
+                else place
                 for axis, place in enumerate(places)
             )
             shown.add(cell)
@@ -171,9 +174,13 @@ def test_the_pattern_depends_on_counts_alone(seed):
     draw = np.random.default_rng(seed)
     orders = [draw.permutation(n) for n in table.counts.shape]
     turned = Table(
-        {name: tuple(levels[i] for i in order) for (name, levels), order in zip(table.dimensions.items(), orders, strict=True)},
-        table.parents, table.counts[np.ix_(*orders)],
-    )  # fmt: skip
+        {
+            name: tuple(levels[i] for i in order)
+            for (name, levels), order in zip(table.dimensions.items(), orders, strict=True)
+        },
+        table.parents,
+        table.counts[np.ix_(*orders)],
+    )
     counts = np.sort([table.count(table.list_cells()[cell]) for cell in suppress(table)[0]])
     again = np.sort([turned.count(turned.list_cells()[cell]) for cell in suppress(turned)[0]])
     assert counts.tolist() == again.tolist()

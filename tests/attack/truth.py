@@ -1,4 +1,5 @@
-"""The true numbers behind a page, under the names that the attacker uses: only to judge whether he succeeded."""
+"""The true numbers behind a page, under the names that the attacker uses: only to judge whether he
+succeeded."""
 
 from __future__ import annotations
 
@@ -60,7 +61,9 @@ def name_numbers(results: Iterable[Result], mark: str = "") -> dict[Hashable, fl
     return found
 
 
-def _name_row(analysis: str, row: object, sizes: dict[str, int], mark: str) -> Iterable[tuple[Hashable, float]]:
+def _name_row(
+    analysis: str, row: object, sizes: dict[str, int], mark: str
+) -> Iterable[tuple[Hashable, float]]:
     outcome, statistic, term, level, group, time = (
         "" if (value := getattr(row, name)) != value else str(value)
         for name in ("outcome", "statistic", "term", "level", "group", "timepoint")
