@@ -82,6 +82,9 @@ class _Reader:
         if fact.few is not None:
             self.known.number(part, 0, fact.few - 1)
             return
+        if fact.all_but is not None:
+            self.known.fact({whole: 1, part: -1}, 0, fact.all_but - 1, "all but few")
+            return
         if math.isnan(fact.estimate) or math.isnan(fact.n):
             self.known.number(part)
             return

@@ -15,6 +15,7 @@ import openpyxl
 #: What a page writes where it shows no number.
 WITHHELD = "withheld"
 _FEW = re.compile(r"fewer than (\d+)")
+_ALL_BUT = re.compile(r"all but fewer than (\d+)")
 _BAND = re.compile(r"(?:(\d+) to (\d+)|under (\d+)|(\d+)) %(?: or more)?")
 
 
@@ -65,6 +66,12 @@ class Fact:
     def few(self) -> int | None:
         """The bound of "fewer than k", where it says so."""
         found = _FEW.match(self.display)
+        return int(found.group(1)) if found else None
+
+    @property
+    def all_but(self) -> int | None:
+        """The bound of "all but fewer than k", where it says so."""
+        found = _ALL_BUT.match(self.display)
         return int(found.group(1)) if found else None
 
     @property
