@@ -21,7 +21,7 @@ ALL = "all"
 ANY = "*"
 #: Lowest and highest score of the measures whose sums are followed.
 RANGES = {"odi": (0, 100), "nprs:average": (0, 10), "sorensen_s": (0, 300), "eq5d_5l:taiwan": (-1.1, 1)}
-_BANDS = ((0, 50, 60, 70, 80, 90, 100), (0, 60, 80, 100), (0, 60, 100))
+_BANDS = ((0, 50, 60, 70, 80, 90, 100), (0, 60, 80, 100), (0, 60, 100), (0, 50, 100))
 _Z = float(special.ndtri(0.975))
 
 

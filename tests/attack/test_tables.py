@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from bounding import Knowledge, hides
+from random_tables import ALL, KINDS, Table, draw_table
 
 joint = pytest.importorskip("outcomes.disclosure.joint.table")
 TOTAL, suppress_table = joint.TOTAL, joint.suppress_table
-from random_tables import ALL, KINDS, Table, draw_table
 
 K = 11
 #: Tables of the suite, small enough for a reader to try by hand; seeds 0 and up.
