@@ -79,7 +79,7 @@ def draw_table(seed: int, *, most_cells: int = 60) -> Table:
     n_dimensions = 1 + seed % 4
     while True:
         shape = tuple(int(n) for n in draw.integers(2, 6, n_dimensions))
-        if np.prod([n + 1 for n in shape]) <= most_cells:
+        if np.prod([n + 1 for n in shape]) <= max(most_cells, 3**n_dimensions):
             break
     dimensions = {f"d{axis}": tuple(f"{'abcd'[axis]}{i}" for i in range(n)) for axis, n in enumerate(shape)}
     parents: dict[str, dict[str, str]] = {}
