@@ -27,7 +27,8 @@ from outcomes.records import read_records
 from outcomes.reports import run_report
 
 NAMES = tuple(text for text in (*SHORT_ACTING, *FORMULAS) if text == text.strip())
-PAGES = (("data_quality", "team"), ("therapy_comparison", "stakeholder"), ("therapy_profile", "team"))
+PAGES = (("data_quality", "team"), ("therapy_profile", "team"))
+
 PARAMETERS = """\
 audience = "team"  # one of: team, stakeholder
 k = 11  # from 5 to 100
@@ -40,7 +41,7 @@ BEHIND = """\
 from dataclasses import replace
 from outcomes import *
 from outcomes.synthetic import simulate_clinic
-records = simulate_clinic(2400, seed=4)
+records = simulate_clinic(900, seed=4)
 episodes = records.episodes.copy()
 for column in ("site", "therapist"):
     episodes[column] = [names[i % len(names)] for i in range(len(episodes))]
