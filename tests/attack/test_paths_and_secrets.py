@@ -163,7 +163,6 @@ def test_a_site_that_leads_elsewhere_names_no_folder(watched):
         assert watched in page.resolve().parents
 
 
-@pytest.mark.xfail(strict=True, reason="publication follows a link and removes what it finds there")
 def test_a_link_among_the_pages_is_not_followed_out(tmp_path, monkeypatch):
     """Who may write among the pages could otherwise have files of other folders replaced."""
     elsewhere, project = tmp_path / "elsewhere", tmp_path / "project"

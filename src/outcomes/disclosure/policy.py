@@ -17,9 +17,10 @@ import pandas as pd
 from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.control_charts import protect_charts, refuse_dates
 from outcomes.disclosure.curves import thin_curves
+from outcomes.disclosure.episodes import leave_out_episodes
 from outcomes.disclosure.joint.page import open_page
 from outcomes.disclosure.league import protect_league
-from outcomes.disclosure.ledger.holding import hold_back, note_shown
+from outcomes.disclosure.ledger.holding import hold_back, hold_vanishing, note_shown
 from outcomes.disclosure.ledger.memory import recall_memory
 from outcomes.disclosure.lines import protect_lines
 from outcomes.disclosure.notes import (
@@ -130,12 +131,15 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     fates = protect_lines(result.table, held.fates, sizes, rules)
     fates = protect_league(result, fates, sizes, rules)
     fates = protect_charts(result.table, fates, rules)
+    fates = leave_out_episodes(result, fates, rules)
     for place, statistic in enumerate(result.table["statistic"]):
         if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
             fates[place] = "dropped"
     page = open_page()
     fates, unsized = page.protect(result.table, fates, result.support, result.patients, rules)
     page.remember(result.table, fates, result.support, result.patients, rules, unsized)
+    held = hold_vanishing(held, fates, rules, memory)
+    fates = list(held.fates)
     kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
     note_shown(held, fates, memory)
     rows = [

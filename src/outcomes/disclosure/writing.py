@@ -145,10 +145,11 @@ def write_held(row: dict[str, Any], earlier: Mapping[str, Any], as_of: str) -> d
 def write_few(row: Any, n: float, rules: Rules) -> str:
     """Write the bound that stands for a small number of patients, or for all but so few; zero included."""
     words = read_words()
+    most = row.statistic in rules.roles["bounded"] and row.estimate > 0.5
     if row.statistic == "check" or math.isnan(n) or n <= 0:
-        return words.say("release.few", k=rules.k)
+        return words.say("release.most" if most else "release.few", k=rules.k)
     multiple = percent_multiple(n, rules.cells)
     bound = min(round_to(100 * rules.k / n, multiple, "ROUND_CEILING"), 100)
-    if row.statistic in rules.roles["bounded"] and row.estimate > 0.5:
+    if most:
         return words.say("release.most_share", k=rules.k, bound=f"{100 - bound:g}")
     return words.say("release.few_share", k=rules.k, bound=f"{bound:g}")

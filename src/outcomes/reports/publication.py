@@ -75,6 +75,12 @@ def publish(folder: Path, page_name: str, page: bytes, exports: Mapping[str, byt
         When a file cannot be written (exit code 9); the last good page then still stands.
     """
     beside = folder / page_name
+    if beside.is_symlink():
+        raise ReportError(
+            f"{beside.name!r} in the folder for pages is a link; nothing was written, since files elsewhere "
+            "would have been replaced. Remove the link.",
+            exit_code=9,
+        )
     try:
         beside.mkdir(exist_ok=True)
         for name, content in exports.items():

@@ -17,6 +17,10 @@ from outcomes.result import Support
 
 #: Fates of rows that say something about their patients.
 _TELLING = frozenset({"shown", "few", "state", "held"})
+#: Fates of rows of which an edition says that it shows no number, or does not say anything.
+_KEPT_BACK = frozenset({"withheld", "dropped"})
+#: Begins the quantity of a cell that was kept back: it is compared with no number.
+_WITHHELD = "withheld "
 #: What tells one row of a quantity from the others of a page, beside the analysis.
 _PLACE = ("group", "versus")
 #: What must be the same for a number to be the same.
@@ -73,6 +77,17 @@ class Cell:
         """Analysis and outcome of a model's results, which rest on everybody; None for other numbers."""
         analysis, _, outcome, *_ = json.loads(self.quantity)
         return (analysis, outcome) if analysis else None
+
+    @property
+    def is_kept_back(self) -> bool:
+        """Whether its edition shows no number there."""
+        return self.quantity.startswith(_WITHHELD)
+
+    @property
+    def line(self) -> tuple[str, ...]:
+        """What it shares with the other levels, or amounts, of one group."""
+        named = ("statistic", "term", "group", "versus", "timepoint")
+        return (self.analysis, *(_text(self.row[name]) for name in named))
 
     @property
     def digest(self) -> str:
@@ -171,6 +186,17 @@ def gather_members(
 def _join(sets: Iterable[np.ndarray]) -> np.ndarray:
     """Return who is in any of some sets."""
     return np.unique(np.concatenate([np.zeros(0, dtype="int64"), *sets]))
+
+
+def is_kept_back(row: Mapping[str, Any], fate: str, members: Members, rules: Rules) -> bool:
+    """Say whether a row would say something about patients, and does not."""
+    apart = row["statistic"] in rules.ledger["apart"]
+    return fate in _KEPT_BACK and not apart and members.whole.size > 0
+
+
+def keep_apart(quantity: str) -> str:
+    """Return the name of a quantity for a cell that was kept back."""
+    return f"{_WITHHELD}{quantity}"
 
 
 def is_compared(row: Mapping[str, Any], fate: str, members: Members, rules: Rules) -> bool:

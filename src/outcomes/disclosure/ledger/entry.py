@@ -16,6 +16,8 @@ from outcomes.disclosure.ledger.cell import (
     gather_members,
     hash_definition,
     is_compared,
+    is_kept_back,
+    keep_apart,
     name_place,
     name_quantity,
 )
@@ -138,11 +140,10 @@ def build_row_cells(about: About, roll: Roll, rules: Rules) -> dict[int, Cell]:
         When nobody says whose numbers they are.
     """
     members = gather_members(about.rows, about.support, about.everybody, rules)
-    telling = [
-        place
-        for place, (row, sets) in enumerate(zip(about.rows, members, strict=True))
-        if is_compared(row, about.fates[place], sets, rules)
-    ]
+    asked = list(enumerate(zip(about.rows, about.fates, members, strict=True)))
+    telling = [place for place, (row, fate, sets) in asked if is_compared(row, fate, sets, rules)]
+    if about.patients is not None:
+        telling += [place for place, (row, fate, sets) in asked if is_kept_back(row, fate, sets, rules)]
     if not telling:
         return {}
     if about.patients is None:
@@ -160,7 +161,7 @@ def build_row_cells(about: About, roll: Roll, rules: Rules) -> dict[int, Cell]:
         quantity = name_quantity(about.analysis, row, rules)
         found[place] = Cell(
             analysis=about.analysis,
-            quantity=quantity,
+            quantity=quantity if is_compared(row, about.fates[place], sets, rules) else keep_apart(quantity),
             place=name_place(about.analysis, quantity, row),
             definition=definition,
             whole=numbers[sets.whole][order],

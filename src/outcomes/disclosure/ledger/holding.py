@@ -14,6 +14,9 @@ from outcomes.disclosure.notes import allow_provenance
 from outcomes.disclosure.rules import Rules
 from outcomes.result import Result
 
+#: Fates by which a number of an earlier edition would vanish.
+_VANISHING = frozenset({"withheld", "dropped", "collapsed", "unsaid", "league"})
+
 
 @dataclass(frozen=True)
 class Held:
@@ -68,12 +71,14 @@ def hold_back(
         allow_provenance(result.provenance, rules),
     )  # fmt: skip
     cells = build_row_cells(about, memory.roll, rules)
+    asked = {place: cell for place, cell in cells.items() if not cell.is_kept_back}
     for (place, cell), judgement in zip(
-        cells.items(), memory.judge(list(cells.values()), rules.k), strict=True
+        asked.items(), memory.judge(list(asked.values()), rules.k), strict=True
     ):
-        if not judgement.reason:
+        appears = not judgement.reason and not judgement.is_known and memory.would_appear(cell, rules.k)
+        if not judgement.reason and not appears:
             continue
-        earlier = memory.find_row(cell)
+        earlier = None if appears else memory.find_row(cell)
         now[place] = "held" if earlier is not None else "withheld"
         if earlier is None and cell.row["statistic"] in rules.roles["follow_whole"]:
             now[place] = "unsaid"
@@ -81,6 +86,32 @@ def hold_back(
             rows[place] = earlier
     n_withheld = sum(fate == "withheld" and fates[place] != fate for place, fate in enumerate(now))
     return Held(tuple(now), rows, cells, n_withheld)
+
+
+def hold_vanishing(held: Held, fates: Sequence[str], rules: Rules, memory: Memory | None) -> Held:
+    """Let numbers stand that would vanish because of a few patients: that they vanish would tell of these.
+
+    Parameters
+    ----------
+    held : Held
+    fates : sequence of str
+        Once all rules have been applied.
+    rules : Rules
+    memory : Memory or None
+
+    Returns
+    -------
+    Held
+        With the final fates.
+    """
+    if memory is None:
+        return Held(tuple(fates), held.rows, held.cells, held.n_withheld)
+    now, rows = list(fates), dict(held.rows)
+    for place, cell in held.cells.items():
+        earlier = memory.find_vanished(cell, rules.k) if now[place] in _VANISHING else None
+        if earlier is not None:
+            now[place], rows[place] = "held", earlier
+    return Held(tuple(now), rows, held.cells, held.n_withheld)
 
 
 def note_shown(held: Held, fates: Sequence[str], memory: Memory | None) -> None:

@@ -189,8 +189,9 @@ class Ledger:
         """
         edition, others = self.find_edition(edition_id), self.list_editions()
         known = [other for other in others if other.id != edition.id and other.state != "made"]
-        cells = self.read_cells([edition])
-        judged = judge_cells(cells, self.read_cells(known), edition.k, {other.id: other.k for other in known})
+        cells = [cell for cell in self.read_cells([edition]) if not cell.is_kept_back]
+        earlier = [cell for cell in self.read_cells(known) if not cell.is_kept_back]
+        judged = judge_cells(cells, earlier, edition.k, {other.id: other.k for other in known})
         found = {
             f"{cell.analysis}: {cell.row['statistic']}"
             for cell, judgement in zip(cells, judged, strict=True)

@@ -58,9 +58,12 @@ class Memory:
             if other.counts and other.id != edition.id and not edition.replaces(other)
         ]
         self._edition = edition
-        self._earlier = ledger.read_cells(counting)
+        cells = ledger.read_cells(counting)
+        self._earlier = [cell for cell in cells if not cell.is_kept_back]
         self._ks = {other.id: other.k for other in counting}
-        self._own = {other.id for other in counting if edition.follows(other) and other.state != "withdrawn"}
+        own = [other.id for other in counting if edition.follows(other) and other.state != "withdrawn"]
+        self._own = set(own)
+        self._last = [cell for cell in cells if own and cell.edition == own[-1]]
         self._numbers = read_numbers(ledger.connection)
         self.roll = Roll(ledger.key, self._number)
         self._shown: list[Cell] = []
@@ -93,9 +96,30 @@ class Memory:
             return None
         return latest[int(np.argmin(count_differing(cell, latest)))]
 
+    def find_vanished(self, cell: Cell, k: int) -> Cell | None:
+        """Return the earlier row of a number that would vanish because of fewer than k patients."""
+        earlier = self.find_row(cell)
+        return earlier if earlier is not None and _count_apart(cell, [earlier]) < k else None
+
+    def would_appear(self, cell: Cell, k: int) -> bool:
+        """Say whether a number that the last edition kept back would appear because of fewer than k patients.
+
+        That it appears would tell that somebody came, or that somebody's answer changed.
+        """
+        same = [other for other in self._last if other.place == cell.place]
+        if any(not other.is_kept_back for other in same):
+            return False
+        beside = same or [other for other in self._last if other.line == cell.line]
+        return bool(beside) and _count_apart(cell, beside) < k
+
     def note(self, cells: Sequence[Cell]) -> None:
         """Keep in mind what the page shows."""
         self._shown += cells
+
+
+def _count_apart(cell: Cell, others: Sequence[Cell]) -> int:
+    """Return in how many patients a cell differs from the nearest of others."""
+    return min(np.setxor1d(cell.whole, other.whole).size for other in others)
 
 
 _MEMORIES: dict[Path, Memory] = {}
