@@ -93,6 +93,7 @@ def test_without_the_ledger_filters_tell_of_few(tmp_path, monkeypatch):
 # Determinism
 
 
+@pytest.mark.slow
 def test_the_same_data_twice_gives_the_same_bytes(tmp_path):
     contents = []
     for name in ("first", "second"):

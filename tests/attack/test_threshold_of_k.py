@@ -174,8 +174,8 @@ def list_members(records) -> list[str]:
 @pytest.mark.parametrize(
     "place",
     [
-        0,
-        40,
+        pytest.param(0, marks=pytest.mark.slow),
+        pytest.param(40, marks=pytest.mark.slow),
         90,
     ],
 )
@@ -189,6 +189,7 @@ def test_a_page_is_the_same_with_and_without_a_patient(records, tmp_path, place)
     assert told.empty, told[["statistic", "term", "group", "timepoint", "estimate", "n"]].head()
 
 
+@pytest.mark.slow
 def test_without_the_ledger_a_page_tells_of_one_patient(records, tmp_path, monkeypatch):
     import outcomes.disclosure.policy as policy
 

@@ -12,7 +12,7 @@ from made_pages import K, attack_pages, make_pages
 from published import read_rows
 from truth import know_truth
 
-CLINICS = [(60, 1), (250, 3)]
+CLINICS = [(60, 1), pytest.param((250, 3), marks=pytest.mark.slow)]
 REPORTS = ("therapy_comparison", "therapy_profile")
 
 
