@@ -127,8 +127,7 @@ def tell(classes: Classes, units: Sequence[Unit], lost: Collection[int] = ()) ->
             if not (told[other] & ~rest).any():
                 rest &= ~told[other]
     rows = csr_array(np.unique(rests[rests.any(axis=1)], axis=0).astype("float64"))
-    sizes = rows @ classes.sizes.astype("float64")
-    return Facts(rows, sizes, sizes).join(bounded)
+    return Facts.of_classes(classes, rows).join(bounded)
 
 
 @dataclass(frozen=True, eq=False)
