@@ -111,6 +111,7 @@ def test_the_same_data_twice_gives_the_same_bytes(tmp_path):
     assert [path for path in contents[0] if contents[0][path] != contents[1][path]] == []
 
 
+@pytest.mark.slow
 def test_what_is_withheld_depends_on_neither_order_nor_scores(tmp_path):
     shown = []
     for name in ("plain", "shuffled", "worse"):
