@@ -358,6 +358,16 @@ def test_drafted_sheet_becomes_a_page_without_its_names(sheet, tmp_path):
         assert canary not in published
 
 
+def test_a_quote_that_is_never_closed_is_named_before_anything_is_drafted(tmp_path):
+    path = tmp_path / "broken.csv"
+    for text, line in (('id,score\n1,"x,3\n2,4\n', 2), ('id,score\n1,3\n2,"4\n', 3)):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(RecordsError, match=f"line {line}: a quote opens a field"):
+            draft_source(path)
+    path.write_text('id,size,score\n1,5" tape,3\n2,"a\nb",4\n', encoding="utf-8")
+    assert draft_source(path).text
+
+
 def test_spreadsheet_nobody_prepared_from_draft_to_page(shared, tmp_path):
     export = shared / "data" / "made-up-clinic-export" / "riverside-export.xlsx"
     draft = draft_source(export)

@@ -230,6 +230,16 @@ def test_a_group_that_one_patient_left_keeps_its_number(tmp_path):
     assert second.at["b", "estimate"] == first.at["b", "estimate"]
 
 
+def test_a_group_that_one_patient_made_large_enough_waits_for_k_of_them(tmp_path):
+    """Ten patients, then eleven: a number where "withheld" stood says that somebody came.
+
+    Those who came are counted from the edition that had too few, so that it appears once there are k.
+    """
+    *before, last = change_groups(tmp_path, *({"a": n, "b": 60} for n in (K - 1, K, K + 4, 2 * K - 2, 2 * K)))
+    assert all(np.isnan(edition.at["a", "estimate"]) for edition in before)
+    assert last.at["a", "estimate"] == pytest.approx(30.2)
+
+
 def test_a_group_that_one_patient_joined_keeps_its_number(tmp_path):
     first, second = change_groups(tmp_path, {"a": 30, "b": 60}, {"a": 31, "b": 60})
     assert first.at["a", "estimate"] == second.at["a", "estimate"]

@@ -153,7 +153,7 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     table = _build_table(rows, result.table)
     notes = write_held_notes(rows, bool(held.n_withheld), rules)
     bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
-    earlier = tuple(held.rows[i].id if fate == "held" else 0 for i, fate in enumerate(fates))
+    earlier = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
     backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), earlier)
     return Release(
         result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),

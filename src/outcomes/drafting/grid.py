@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import csv
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from outcomes.errors import RecordsError
 from outcomes.facts import read_facts
@@ -138,7 +138,7 @@ def _read_text(path: Path) -> Grid:
         start = "".join(itertools.islice(lines, 60))
         lines.seek(0)
         delimiter = _find_delimiter(start)
-        rows = _trim(tuple(row) for row in csv.reader(lines, delimiter=delimiter))
+        rows = _trim(_split_lines(lines, delimiter, path.name))
     return Grid(
         path.name,
         "csv",
@@ -146,6 +146,34 @@ def _read_text(path: Path) -> Grid:
         delimiter=None if delimiter == "," else delimiter,
         encoding=None if encoding == "utf-8-sig" else encoding,
     )
+
+
+def _split_lines(lines: TextIO, delimiter: str, name: str) -> Iterator[tuple[str, ...]]:
+    """Yield the fields of each record.
+
+    Raises
+    ------
+    RecordsError
+        When a quote is never closed, which makes one field of all that follows; names the line (exit code 3).
+    """
+    begins, held = 1, list[str]()
+
+    def listen() -> Iterator[str]:
+        for line in lines:
+            held.append(line)
+            yield line
+
+    reader = csv.reader(listen(), delimiter=delimiter)
+    for row in reader:
+        runs_on = len(held) > 1 or (row and row[-1].endswith(("\n", "\r")))
+        if runs_on and "".join(held).count('"') % 2:
+            raise RecordsError(
+                f"{name}, line {begins}: a quote opens a field and is never closed; close it in the file, or "
+                "export it again."
+            )
+        held.clear()
+        begins = reader.line_num + 1
+        yield tuple(row)
 
 
 def _find_encoding(path: Path) -> str:

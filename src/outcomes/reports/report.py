@@ -193,14 +193,15 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         task = Task(notebook_path, values, run, _limit(job), making.seed, on_cell or (lambda index: None))
         notebook = execute_notebook(task, engine)
         views = collect_views(notebook, run.views, audience, int(str(values["k"])))
-        audit_run(run.folder, audience)
+        audit = audit_run(run.folder, audience)
         fingerprint = _find_fingerprint(views)
         _refuse_other_records(job, fingerprint)
         page = build_page(notebook, views, values, source, run.started, fingerprint, words)
         html = render_page(page, words).encode("utf-8")
         exports = build_exports(list(views.values()))
-        if guard is not None:
-            exports = guard.enter(page.title, html, exports, read_releases(run.folder), _pick(values))
+        if guard is not None and audit is not None:
+            releases = read_releases(run.folder)
+            exports = guard.enter(page.title, html, exports, releases, audit, _pick(values))
         elif job.series:
             keep_snapshot(run.folder, archive / job.series / run.id)
         target = publish(folder, name, html, exports)

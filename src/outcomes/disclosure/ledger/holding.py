@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from outcomes.disclosure.backing import join_support
@@ -32,12 +32,21 @@ class Held:
         The cell of each row that says something about patients, by position.
     n_withheld : int
         Rows without an earlier value to show.
+    waiting : mapping
+        By position, what an earlier edition kept back there: from who was in it then, it is counted who has
+        come since, however many editions that takes.
     """
 
     fates: tuple[str, ...]
     rows: Mapping[int, Cell]
     cells: Mapping[int, Cell] = field(default_factory=dict)
     n_withheld: int = 0
+    waiting: Mapping[int, Cell] = field(default_factory=dict)
+
+    def find_earlier(self, place: int, fate: str) -> int:
+        """Return the ledger's cell that stands for a row in its place; 0 where the row stands for itself."""
+        kept = {"held": self.rows, "withheld": self.waiting}.get(fate, {})
+        return kept[place].id if place in kept else 0
 
 
 def hold_back(
@@ -65,7 +74,7 @@ def hold_back(
     """
     if memory is None:
         return Held(tuple(fates), {})
-    now, rows = list(fates), {}
+    now, rows, waiting = list(fates), dict[int, Cell](), dict[int, Cell]()
     about = About(
         result.name, written, fates, result.support, join_support(result.support), result.patients,
         allow_provenance(result.provenance, rules),
@@ -75,17 +84,21 @@ def hold_back(
     for (place, cell), judgement in zip(
         asked.items(), memory.judge(list(asked.values()), rules.k), strict=True
     ):
-        appears = not judgement.reason and not judgement.is_known and memory.would_appear(cell, rules.k)
-        if not judgement.reason and not appears:
-            continue
-        earlier = None if appears else memory.find_row(cell)
+        barrier = None
+        if not judgement.reason:
+            barrier = None if judgement.is_known else memory.find_kept_back(cell, rules.k)
+            if barrier is None:
+                continue
+            if barrier.place == cell.place:
+                waiting[place] = barrier
+        earlier = memory.find_row(cell) if barrier is None else None
         now[place] = "held" if earlier is not None else "withheld"
         if earlier is None and cell.row["statistic"] in rules.roles["follow_whole"]:
             now[place] = "unsaid"
         if earlier is not None:
             rows[place] = earlier
     n_withheld = sum(fate == "withheld" and fates[place] != fate for place, fate in enumerate(now))
-    return Held(tuple(now), rows, cells, n_withheld)
+    return Held(tuple(now), rows, cells, n_withheld, waiting)
 
 
 def hold_vanishing(held: Held, fates: Sequence[str], rules: Rules, memory: Memory | None) -> Held:
@@ -105,13 +118,13 @@ def hold_vanishing(held: Held, fates: Sequence[str], rules: Rules, memory: Memor
         With the final fates.
     """
     if memory is None:
-        return Held(tuple(fates), held.rows, held.cells, held.n_withheld)
+        return replace(held, fates=tuple(fates))
     now, rows = list(fates), dict(held.rows)
     for place, cell in held.cells.items():
         earlier = memory.find_vanished(cell, rules.k) if now[place] in _VANISHING else None
         if earlier is not None:
             now[place], rows[place] = "held", earlier
-    return Held(tuple(now), rows, held.cells, held.n_withheld)
+    return replace(held, fates=tuple(now), rows=rows)
 
 
 def note_shown(held: Held, fates: Sequence[str], memory: Memory | None) -> None:

@@ -101,16 +101,23 @@ class Memory:
         earlier = self.find_row(cell)
         return earlier if earlier is not None and _count_apart(cell, [earlier]) < k else None
 
-    def would_appear(self, cell: Cell, k: int) -> bool:
-        """Say whether a number that the last edition kept back would appear because of fewer than k patients.
+    def find_kept_back(self, cell: Cell, k: int) -> Cell | None:
+        """Return the cell without a number beside which one would appear because of fewer than k patients.
 
         That it appears would tell that somebody came, or that somebody's answer changed.
+
+        Returns
+        -------
+        Cell or None
+            What the last edition kept back in this place; where it had no row there, its nearest one of the
+            same line.
         """
         same = [other for other in self._last if other.place == cell.place]
         if any(not other.is_kept_back for other in same):
-            return False
+            return None
         beside = same or [other for other in self._last if other.line == cell.line]
-        return bool(beside) and _count_apart(cell, beside) < k
+        nearest = min(beside, key=lambda other: _count_apart(cell, [other]), default=None)
+        return nearest if nearest is not None and _count_apart(cell, [nearest]) < k else None
 
     def note(self, cells: Sequence[Cell]) -> None:
         """Keep in mind what the page shows."""

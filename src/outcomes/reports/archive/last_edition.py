@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -81,4 +82,4 @@ def _list_rows(release: Release, earlier: dict[tuple[str, ...], dict[str, Any]])
         for step, held in (("before", before), ("after", named)):
             if held is not None:
                 kept = {name: held.get(name) for name in RELEASE_COLUMNS}
-                yield {**kept, "statistic": step, "term": named["statistic"], "x": named["n"] * float("nan")}
+                yield {**kept, "statistic": step, "term": named["statistic"], "x": math.nan}

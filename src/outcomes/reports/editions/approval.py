@@ -164,7 +164,8 @@ def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
         record is None
         or not whole
         or any(
-            not (beside / name).is_file() or hash_file(beside / name) != sha for name, sha in files.items()
+            Path(name).name != name or not (beside / name).is_file() or hash_file(beside / name) != sha
+            for name, sha in files.items()
         )
     ):
         raise DisclosureError(

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 import outcomes
-from outcomes.disclosure import RELEASE_COLUMNS, Release
+from outcomes.disclosure import RELEASE_COLUMNS, Audit, Release
 from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
 from outcomes.facts import find_project
 from outcomes.records.lock import hold_lock
@@ -46,6 +46,7 @@ class Guard:
         html: bytes,
         exports: Mapping[str, bytes],
         releases: Sequence[Release],
+        audit: Audit,
         about: Mapping[str, Any],
     ) -> dict[str, bytes]:
         """Enter the page in the ledger, and return the files beside it with the release record among them.
@@ -58,6 +59,8 @@ class Guard:
             The files beside the page.
         releases : sequence of Release
             Everything that the page shows.
+        audit : Audit
+            Of the whole page.
         about : mapping
             Parameters that may be repeated.
         """
@@ -86,7 +89,7 @@ class Guard:
             n_withheld=int((numbers["fate"] == "withheld").sum()),
             n_held=int((numbers["fate"] == "held").sum()),
             merged=list(dict.fromkeys(said for one in provenances for said in _list_merged(one))),
-            audit="passed",
+            audit="passed" if audit.passed else "failed",
             made_on=edition.made,
             outcomes=outcomes.__version__,
         )
