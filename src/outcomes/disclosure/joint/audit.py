@@ -12,7 +12,7 @@ import numpy as np
 
 from outcomes.disclosure.backing import Backing
 from outcomes.disclosure.exposure import find_exposed
-from outcomes.disclosure.joint.bounds import Classes, Facts, Target, find_unsafe
+from outcomes.disclosure.joint.bounds import Classes, Facts, Programme, Target
 from outcomes.disclosure.joint.page import Page
 from outcomes.disclosure.joint.telling import list_hidden, list_sums, say_of_row
 from outcomes.disclosure.released import Release
@@ -178,14 +178,18 @@ class _Held:
             owners.setdefault(at, table)
             highest[at] = max(most, highest.get(at, 0))
         targets = [Target(at, 1, most) for at, most in sorted(highest.items())]
-        unsafe = find_unsafe(classes, self._bound(classes, numbers, self.facts), targets, deadline)
+        said = (
+            (tuple((numbers[codes.tobytes()], factor) for codes, factor in fact.terms), fact.low, fact.high)
+            for fact in self.facts
+        )
+        programme = Programme(classes, Facts.of(classes, said), deadline)
+        saying = np.array([self.releases[fact.table].name for fact in self.facts])
         named: set[str] = set()
-        for target in unsafe[:_MOST_NAMED]:
+        for target in programme.find_unsafe(targets)[:_MOST_NAMED]:
             own = self.releases[owners[target.set]].name
             named.add(own)
             for other in sorted({entry.name for entry in self.releases} - {own}):
-                rest = [fact for fact in self.facts if self.releases[fact.table].name != other]
-                if not find_unsafe(classes, self._bound(classes, numbers, rest), [target], deadline):
+                if not programme.find_unsafe([target], saying != other):
                     named.add(other)
         return named
 
@@ -201,13 +205,6 @@ class _Held:
             for exposure in find_exposed([codes for _, codes in held], self.rules.k)
             for i in exposure.coefficients
         }
-
-    def _bound(self, classes: Classes, numbers: dict[bytes, int], facts: Sequence[_Fact]) -> Facts:
-        named = (
-            ([(numbers[codes.tobytes()], factor) for codes, factor in fact.terms], fact.low, fact.high)
-            for fact in facts
-        )
-        return Facts.of(classes, named)
 
 
 def _list_facts(

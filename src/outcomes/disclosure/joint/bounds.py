@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import csr_array, eye_array, hstack, lil_array, vstack
+from scipy.sparse import csr_array, diags_array, eye_array, hstack, lil_array, vstack
 
 from outcomes.disclosure.exposure import group_patients
-from outcomes.errors import DisclosureError
+from outcomes.disclosure.joint.solver import Solver
 
-#: Up to so many sums are moved one by one at once.
-_FEW = 3
 #: Slack of the solver, in patients.
 _TOLERANCE = 1e-6
-
-
-class OutOfTime(DisclosureError):
-    """A search that was not finished within its limit; nothing is shown on its account."""
+#: Sets by number with factors, and the least and greatest sum of factor x size.
+NumberedSaying = tuple[tuple[tuple[int, float], ...], float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +42,34 @@ class Classes:
         inside, classes = group_patients(sets)
         return Classes(csr_array(inside.astype("float64")), np.array([len(codes) for codes in classes]))
 
+    @cached_property
+    def held(self) -> np.ndarray:
+        """True number of patients of each set."""
+        return np.asarray(self.inside @ self.sizes, dtype="float64")
+
+    @cached_property
+    def nested(self) -> csr_array:
+        """Sums of the sizes of classes, then of sets, that are 0: one row per set, which says what it holds.
+
+        A set is written as smaller ones that lie within it, apart from each other, and the classes that
+        remain. Of the sets of a page most hold half of the patients; written like this, a tenth of the
+        entries says the same.
+        """
+        held = self.inside.toarray() > 0
+        sizes = held.sum(axis=1)
+        order = np.argsort(sizes, kind="stable")
+        overlap = (held.astype("float32") @ held.T.astype("float32")).astype("int64")
+        rests, parts = held.copy(), lil_array(overlap.shape)
+        for place, number in enumerate(order):
+            before = order[:place]
+            within = before[(overlap[number, before] == sizes[before]) & (sizes[before] > 0)]
+            for other in within[::-1]:
+                if not (held[other] & ~rests[number]).any():
+                    rests[number] &= ~held[other]
+                    parts[number, other] = 1.0
+        own = eye_array(len(sizes)) - csr_array(parts)
+        return csr_array(hstack([-csr_array(rests.astype("float64")), own], format="csr"))
+
 
 @dataclass(frozen=True)
 class Target:
@@ -67,242 +90,141 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Linear facts about the sizes of classes: ``low <= rows @ sizes <= high``.
+    """Linear facts about the sizes of sets, by number: ``low <= terms @ sizes <= high``.
 
     Parameters
     ----------
-    rows : sparse array, facts x classes
-    low, high : array
     terms : sparse array, facts x sets
-        The same facts about the sizes of sets; empty for those that are about classes only.
+    low, high : array
     """
 
-    rows: csr_array
+    terms: csr_array
     low: np.ndarray
     high: np.ndarray
-    terms: csr_array
 
     @staticmethod
-    def of(classes: Classes, sayings: Iterable[tuple[Iterable[tuple[int, float]], float, float]]) -> Facts:
-        """Build facts from sets by number with factors, and the bounds of their sum.
+    def of(classes: Classes, sayings: Iterable[NumberedSaying]) -> Facts:
+        """Build facts in the order in which they are said.
 
-        Those that do not hold for patients are left out: shares of episodes, counts of assessments.
+        Those that do not hold for patients say nothing: shares of episodes, counts of assessments.
         """
-        ordered = sorted({(tuple(terms), low, high) for terms, low, high in sayings})
-        places = [(row, at, factor) for row, (terms, _, _) in enumerate(ordered) for at, factor in terms]
-        shape = (len(ordered), classes.inside.shape[0])
+        said = list(sayings)
+        places = [(row, at, factor) for row, (terms, _, _) in enumerate(said) for at, factor in terms]
         rows, columns, factors = zip(*places, strict=True) if places else ((), (), ())
-        low, high = (np.array([entry[i] for entry in ordered], dtype="float64") for i in (1, 2))
+        shape = (len(said), classes.inside.shape[0])
         terms = csr_array((np.array(factors, dtype="float64"), (rows, columns)), shape=shape)
         terms.eliminate_zeros()
-        sums = terms @ classes.inside
-        true = sums @ classes.sizes
-        holds = np.flatnonzero((low <= true + _TOLERANCE) & (true - _TOLERANCE <= high))
-        return Facts(csr_array(sums)[holds, :], low[holds], high[holds], terms[holds, :])
-
-    @staticmethod
-    def of_classes(classes: Classes, rows: csr_array) -> Facts:
-        """Build facts that tell exact sums of the sizes of classes."""
-        sizes = rows @ classes.sizes.astype("float64")
-        return Facts(rows, sizes, sizes, csr_array((rows.shape[0], classes.inside.shape[0])))
-
-    def join(self, other: Facts) -> Facts:
-        """Return these facts and others."""
-        return Facts(
-            vstack([self.rows, other.rows], format="csr"),
-            np.concatenate([self.low, other.low]),
-            np.concatenate([self.high, other.high]),
-            vstack([self.terms, other.terms], format="csr"),
-        )
+        low, high = (np.array([entry[i] for entry in said], dtype="float64") for i in (1, 2))
+        true = terms @ classes.held
+        holds = (low <= true + _TOLERANCE) & (true - _TOLERANCE <= high)
+        return Facts(terms, np.where(holds, low, -np.inf), np.where(holds, high, np.inf))
 
 
-def find_unsafe(
-    classes: Classes, facts: Facts, targets: Sequence[Target], deadline: float = float("inf")
-) -> list[Target]:
-    """Return the targets whose size the facts bound too closely.
+class Programme:
+    """How far the sizes of sets could lie from the true ones, for what is said of them.
 
-    One linear programme moves as many targets as possible at once; those that it leaves behind are then
-    looked at one by one.
+    Its unknowns are by how much the size of each class, then of each set, differs. A fact about one set
+    bounds that unknown; one about several is a row.
 
     Parameters
     ----------
     classes : Classes
     facts : Facts
-        True ones: the true sizes fulfil them.
-    targets : sequence of Target
+        All that could be said; what is said is told with each question.
     deadline : float
         Of the monotonic clock, in seconds.
-
-    Returns
-    -------
-    list of Target
-        Those for which not all sizes from `lowest` to `highest` are possible.
-
-    Raises
-    ------
-    OutOfTime
-        When the deadline passes.
-    """
-    if not targets:
-        return []
-    sets = np.array([target.set for target in targets])
-    true = classes.inside[sets, :] @ classes.sizes
-    given = _Programme.of(classes, facts, sets, deadline)
-    waiting = [i for i, target in enumerate(targets) if true[i] < target.highest]
-    highest = np.array([targets[i].highest for i in waiting], dtype="float64")
-    failed = {waiting[i] for i in given.find_short(sets[waiting], 1.0, highest)}
-    sinking = [i for i, target in enumerate(targets) if true[i] > target.lowest and i not in failed]
-    lowest = np.array([targets[i].lowest for i in sinking], dtype="float64")
-    failed |= {sinking[i] for i in given.find_short(sets[sinking], -1.0, -lowest)}
-    return [target for i, target in enumerate(targets) if i in failed]
-
-
-@dataclass(frozen=True, eq=False)
-class _Programme:
-    """What every linear programme about the same facts shares; its unknowns are classes, then sets.
-
-    Only sets that a fact or a target is about are unknowns.
     """
 
-    places: np.ndarray
-    above: csr_array
-    below: np.ndarray
-    equal: csr_array
-    level: np.ndarray
-    bounds: np.ndarray
-    deadline: float
-
-    @staticmethod
-    def of(classes: Classes, facts: Facts, sets: np.ndarray, deadline: float) -> _Programme:
-        """Write the facts down with few entries: what is about one set bounds that set."""
-        used = np.unique(np.concatenate([facts.terms.indices, sets]))
-        n_sets, n_classes = len(used), classes.inside.shape[1]
-        places = np.full(classes.inside.shape[0], -1)
-        places[used] = n_classes + np.arange(n_sets)
-        parts, rests = _nest(classes.inside[used, :])
-        bounds = np.column_stack([np.zeros(n_classes + n_sets), np.full(n_classes + n_sets, np.inf)])
+    def __init__(self, classes: Classes, facts: Facts, deadline: float = float("inf")) -> None:
+        self.classes, self.deadline = classes, deadline
+        self.n_classes, self.n_sets = len(classes.sizes), classes.inside.shape[0]
+        self.n_facts = len(facts.low)
         n_terms = np.diff(facts.terms.indptr)
-        one = np.flatnonzero(n_terms == 1)
-        at, factor = facts.terms[one, :].indices, facts.terms[one, :].data
-        for number, sign, low, high in zip(at, factor, facts.low[one], facts.high[one], strict=True):
-            ends = sorted((low / sign, high / sign))
-            place = places[number]
-            bounds[place] = max(bounds[place, 0], ends[0]), min(bounds[place, 1], ends[1])
-        several, plain = np.flatnonzero(n_terms > 1), np.flatnonzero(n_terms == 0)
-        rows = vstack(
-            [
-                hstack([csr_array((several.size, n_classes)), facts.terms[several, :][:, used]]),
-                hstack([facts.rows[plain, :], csr_array((plain.size, n_sets))]),
-            ],
-            format="csr",
-        )
-        low, high = (np.concatenate([ends[several], ends[plain]]) for ends in (facts.low, facts.high))
-        exact = low == high
-        upper, lower = ~exact & np.isfinite(high), ~exact & np.isfinite(low)
-        return _Programme(
-            places=places,
-            above=vstack([rows[upper, :], -rows[lower, :]], format="csr"),
-            below=np.concatenate([high[upper], -low[lower]]),
-            equal=vstack([hstack([-rests, eye_array(n_sets) - parts]), rows[exact, :]], format="csr"),
-            level=np.concatenate([np.zeros(n_sets), low[exact]]),
-            bounds=bounds,
-            deadline=deadline,
-        )
+        self._one, self._several = np.flatnonzero(n_terms == 1), np.flatnonzero(n_terms > 1)
+        scale = np.ones(self.n_facts)
+        scale[self._one] = 1 / facts.terms[self._one, :].data
+        now = facts.terms @ classes.held
+        #: Least and greatest value of each fact, as a sum of unknowns.
+        self.ends = np.sort(np.column_stack([facts.low - now, facts.high - now]) * scale[:, None], axis=1)
+        aside = csr_array((self.n_facts, self.n_classes))
+        self.facts = csr_array(hstack([aside, diags_array(scale) @ facts.terms], format="csr"))
+        self.rows = csr_array(vstack([classes.nested, self.facts[self._several, :]], format="csr"))
 
-    def find_short(self, sets: np.ndarray, sign: float, aims: np.ndarray) -> list[int]:
-        """Return which sets, or their negatives, cannot reach what is needed, whatever the others do."""
-        left = list(range(len(aims)))
-        while len(left) > _FEW:
-            reached = self._move_together(sets[left], sign, aims[left])
-            kept = [i for i, value in zip(left, reached, strict=True) if value < aims[i] - _TOLERANCE]
-            if len(kept) == len(left):
-                break
-            left = kept
-        return [i for i in left if self._move_one(sets[i], sign) < aims[i] - _TOLERANCE]
+    def bound(self, said: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the least and greatest value of each row and of each unknown.
 
-    def _move_together(self, sets: np.ndarray, sign: float, aims: np.ndarray) -> np.ndarray:
-        """Return what is reached together, as many of the sets as far towards their aims as possible."""
-        n, n_aims = len(self.bounds), len(aims)
-        picked = csr_array((np.ones(n_aims), (range(n_aims), self.places[sets])), shape=(n_aims, n))
-        result = self._solve(
-            np.concatenate([np.zeros(n), -np.ones(n_aims)]),
-            vstack(
-                [
-                    hstack([self.above, csr_array((self.above.shape[0], n_aims))]),
-                    hstack([-sign * picked, eye_array(n_aims)]),
-                ],
-                format="csr",
-            ),
-            np.concatenate([self.below, np.zeros(n_aims)]),
-            hstack([self.equal, csr_array((self.equal.shape[0], n_aims))], format="csr"),
-            np.vstack([self.bounds, np.column_stack([np.full(n_aims, -np.inf), aims])]),
-        )
-        return sign * np.asarray(result[self.places[sets]])
+        Parameters
+        ----------
+        said : array of bool
+            Which facts are said.
+        """
+        rows = np.zeros((self.rows.shape[0], 2))
+        rows[self.n_sets :] = np.where(said[self._several, None], self.ends[self._several], [-np.inf, np.inf])
+        unknowns = np.full((self.n_classes + self.n_sets, 2), np.inf)
+        unknowns[:, 0] = -np.concatenate([self.classes.sizes, self.classes.held])
+        one = self._one[said[self._one]]
+        places = self.facts[one, :].indices
+        np.maximum.at(unknowns[:, 0], places, self.ends[one, 0])
+        np.minimum.at(unknowns[:, 1], places, self.ends[one, 1])
+        return rows, unknowns
 
-    def _move_one(self, set: int, sign: float) -> float:
-        goal = np.zeros(len(self.bounds))
-        goal[self.places[set]] = -sign
-        result = self._solve(goal, self.above, self.below, self.equal, self.bounds, presolve=False)
-        return float(-goal @ result)
+    def find_unsafe(self, targets: Sequence[Target], said: np.ndarray | None = None) -> list[Target]:
+        """Return the targets whose size the facts bound too closely.
 
-    def _solve(
-        self,
-        goal: np.ndarray,
-        above: csr_array,
-        below: np.ndarray,
-        equal: csr_array,
-        bounds: np.ndarray,
-        presolve: bool = True,
-    ) -> np.ndarray:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise OutOfTime(
-                "The numbers of a page could not be checked against each other within the time limit."
-            )
-        found = linprog(
-            goal,
-            A_ub=above if above.shape[0] else None,
-            b_ub=below if above.shape[0] else None,
-            A_eq=equal,
-            b_eq=self.level,
-            bounds=bounds,
-            method="highs-ds",
-            # measured on pages: presolving halves the time for many sets at once, and doubles it for one
-            options={"presolve": presolve, **({"time_limit": left} if np.isfinite(left) else {})},
-        )
-        if found.status == 3:  # unbounded: no fact limits it
-            return _far(goal)
-        if found.status == 1:
-            raise OutOfTime(
-                "The numbers of a page could not be checked against each other within the time limit."
-            )
-        if found.x is None:
-            raise DisclosureError(
-                "The numbers of a page contradict each other, so that they cannot be checked."
-            )
-        return np.asarray(found.x)
+        Parameters
+        ----------
+        targets : sequence of Target
+        said : array of bool, optional
+            Which facts are said; all when absent.
+
+        Returns
+        -------
+        list of Target
+            Those for which not all sizes from `lowest` to `highest` are possible.
+
+        Raises
+        ------
+        OutOfTime
+            When the deadline passes.
+        """
+        if not targets:
+            return []
+        rows, unknowns = self.bound(np.ones(self.n_facts, dtype=bool) if said is None else said)
+        self._solver.bound_rows(rows)
+        self._solver.bound(unknowns)
+        true = {target: self.classes.held[target.set] for target in targets}
+        unsafe = self._find_short({target: target.highest - true[target] for target in targets}, 1.0)
+        others = [target for target in targets if target not in unsafe]
+        unsafe |= self._find_short({target: true[target] - target.lowest for target in others}, -1.0)
+        return [target for target in targets if target in unsafe]
+
+    @cached_property
+    def _solver(self) -> Solver:
+        rows, unknowns = self.bound(np.zeros(self.n_facts, dtype=bool))
+        return Solver(self.rows, rows, unknowns, self.deadline)
+
+    def _find_short(self, needs: dict[Target, float], sign: float) -> set[Target]:
+        """Return the targets that cannot be larger, or smaller, by what is needed, whatever the others do.
+
+        Each answer shows for several of them that they can.
+        """
+        short = set[Target]()
+        waiting = [target for target, need in needs.items() if need > 0]
+        while waiting:
+            first = waiting.pop(0)
+            goal = np.zeros(self.n_classes + self.n_sets)
+            goal[self.n_classes + first.set] = -sign
+            found = self._solver.minimise(goal)
+            assert found is not None, "no difference is always possible"
+            reached = sign * found[self.n_classes :]
+            if reached[first.set] < needs[first] - _TOLERANCE:
+                short.add(first)
+            waiting = [target for target in waiting if reached[target.set] < needs[target] - _TOLERANCE]
+        return short
 
 
-def _nest(inside: csr_array) -> tuple[csr_array, csr_array]:
-    """Return each set as smaller ones that lie within it, apart from each other, and the classes that remain.
-
-    Of the sets of a page most hold half of the patients; written like this, a tenth of the entries says the
-    same.
-    """
-    held = inside.toarray() > 0
-    sizes = held.sum(axis=1)
-    order = np.argsort(sizes, kind="stable")
-    overlap = (held.astype("float32") @ held.T.astype("float32")).astype("int64")
-    rests, parts = held.copy(), lil_array(overlap.shape)
-    for place, number in enumerate(order):
-        within = [i for i in order[:place] if sizes[i] and overlap[number, i] == sizes[i]]
-        for other in reversed(within):
-            if not (held[other] & ~rests[number]).any():
-                rests[number] &= ~held[other]
-                parts[number, other] = 1.0
-    return csr_array(parts), csr_array(rests.astype("float64"))
-
-
-def _far(goal: np.ndarray) -> np.ndarray:
-    """Return a point that stands for one without limit."""
-    return np.where(goal < 0, 1e6, 0.0)
+def list_facts(groups: Iterable[Collection[int]], n_facts: int) -> np.ndarray:
+    """Return which facts are said, as one array, from groups of their numbers."""
+    said = np.zeros(n_facts, dtype=bool)
+    said[sorted({number for group in groups for number in group})] = True
+    return said

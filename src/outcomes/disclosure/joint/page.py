@@ -6,16 +6,24 @@ import math
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from outcomes.disclosure.exposure import find_exposed
-from outcomes.disclosure.joint.bounds import Classes, Facts, OutOfTime, Target, find_unsafe
-from outcomes.disclosure.joint.complement import Unit, find_complement, tell
-from outcomes.disclosure.joint.telling import Saying, list_hidden, list_limits, list_sums, list_tellings
+from outcomes.disclosure.joint.bounds import Classes, Facts, NumberedSaying, Programme, Target
+from outcomes.disclosure.joint.complement import Unit, find_complement, list_said
+from outcomes.disclosure.joint.solver import OutOfTime
+from outcomes.disclosure.joint.telling import (
+    Saying,
+    list_hidden,
+    list_limits,
+    list_sums,
+    list_tellings,
+    say_size,
+)
 from outcomes.disclosure.rules import Rules
 from outcomes.result import Patients, Support
 
@@ -156,44 +164,35 @@ class Page:
             return list(fates), frozenset()
         names = [tuple(map(str, row)) for row in table.iloc[:, :8].to_numpy()]
         tellings.sort(key=lambda telling: (names[telling.row], telling.part))
-        told = [telling.sets for telling in tellings]
         limits = [*self.limits, *list_limits(table, fates, support, rules)]
-        bounds = [saying for telling in tellings for saying in telling.sayings]
-        hidden = [(entry.set, entry.bounded) for entry in own]
+        before = [*map(say_size, self.told), *limits]
         counts = _Counts(
-            [codes for sets in told for codes in sets]
-            + self.told
-            + [codes for codes, _ in [*hidden, *self.hidden]]
-            + [codes for terms, _, _ in [*limits, *bounds] for codes, _ in terms]
+            [*(codes for codes, _ in self.hidden), *(entry.set for entry in own)],
+            [*before, *(saying for telling in tellings for saying in telling.list_sayings())],
         )
-        units = [
-            Unit(tuple(map(counts.number, telling.sets)), telling.weight, tuple(counts.name(telling.sayings)))
-            for telling in tellings
-        ]
-        fixed = [Unit((counts.number(codes),), math.inf) for codes in self.told]
-        said = counts.limit(limits)
-        deadline = time.monotonic() + rules.joint["seconds"]
-        targets = counts.aim([*self.hidden, *hidden], limits, rules.k)
-        everything = tell(counts.classes, [*units, *fixed]).join(said)
-        doubtful = {target.set for target in find_unsafe(counts.classes, everything, targets, deadline)}
+        programme = Programme(counts.classes, counts.facts, time.monotonic() + rules.joint["seconds"])
+        units = [Unit(counts.list_facts(telling.list_sayings()), telling.weight) for telling in tellings]
+        fixed = Unit(counts.list_facts(before), math.inf)
+        targets = counts.aim([*self.hidden, *((entry.set, entry.bounded) for entry in own)], limits, rules.k)
+        doubtful = programme.find_unsafe(targets, list_said(programme, [*units, fixed]))
         now = list(fates)
         if not doubtful:
             return now, frozenset()
         # nothing that this result withholds hides what follows from the rest
-        before = tell(counts.classes, fixed)
-        at_risk = [target for target in targets if target.set in doubtful]
-        gone = {target.set for target in find_unsafe(counts.classes, before.join(said), at_risk, deadline)}
+        gone = {target.set for target in programme.find_unsafe(doubtful, list_said(programme, [fixed]))}
         earlier = {counts.number(codes) for codes, _ in self.hidden}
         for entry in own:
             if counts.number(entry.set) in gone or (gone & earlier and entry.bounded):
                 now[entry.row] = "unsaid"
         kept = [(entry.set, entry.bounded) for entry in own if now[entry.row] != "unsaid"]
         limits = [*self.limits, *list_limits(table, now, support, rules)]
+        fixed = Unit(counts.list_facts([*map(say_size, self.told), *limits]), math.inf)
         still = [i for i, telling in enumerate(tellings) if now[telling.row] != "unsaid"]
+        at_risk = {target.set for target in doubtful}
         lost = find_complement(
-            counts.classes, [*[units[i] for i in still], *fixed],
-            [entry for entry in counts.aim([*self.hidden, *kept], limits, rules.k) if entry.set in doubtful],
-            deadline=deadline, limits=counts.limit(limits), trials=0,
+            programme, [*[units[i] for i in still], fixed],
+            [entry for entry in counts.aim([*self.hidden, *kept], limits, rules.k) if entry.set in at_risk],
+            trials=0,
         )  # fmt: skip
         if lost is None:
             raise OutOfTime("No choice of further numbers is enough.")
@@ -204,44 +203,43 @@ class Page:
         return now, frozenset(telling.row for telling in chosen if telling.part == "n")
 
 
-#: A saying with the numbers of sets.
-_Numbered = tuple[tuple[tuple[int, float], ...], float, float]
-
-
 class _Counts:
-    """Sets by number, and the classes that they make."""
+    """Sets and what is said of them, by number, and the classes that they make."""
 
-    def __init__(self, sets: Sequence[np.ndarray]) -> None:
+    def __init__(self, hidden: Sequence[np.ndarray], sayings: Sequence[Saying]) -> None:
         self._numbers: dict[bytes, int] = {}
         held: list[np.ndarray] = []
-        for codes in sets:
+        for codes in [*hidden, *(codes for terms, _, _ in sayings for codes, _ in terms)]:
             if codes.tobytes() not in self._numbers:
                 self._numbers[codes.tobytes()] = len(held)
                 held.append(codes)
+        self._facts = {said: i for i, said in enumerate(dict.fromkeys(map(self._name, sayings)))}
         self.classes = Classes.of(held)
+        self.facts = Facts.of(self.classes, self._facts)
 
     def number(self, codes: np.ndarray) -> int:
         """Return the number of a set."""
         return self._numbers[codes.tobytes()]
 
-    def limit(self, limits: Sequence[Saying]) -> Facts:
-        """Return what is said as facts about the classes."""
-        return Facts.of(self.classes, self.name(limits))
+    def list_facts(self, sayings: Iterable[Saying]) -> tuple[int, ...]:
+        """Return the numbers of what is said."""
+        return tuple(self._facts[self._name(saying)] for saying in sayings)
 
-    def name(self, sayings: Sequence[Saying]) -> Iterator[_Numbered]:
-        """Yield what is said with the numbers of sets."""
-        for terms, low, high in sayings:
-            yield tuple((self.number(codes), factor) for codes, factor in terms), low, high
+    def _name(self, saying: Saying) -> NumberedSaying:
+        terms, low, high = saying
+        return tuple((self.number(codes), factor) for codes, factor in terms), low, high
 
     def aim(
         self, hidden: Sequence[tuple[np.ndarray, bool]], limits: Sequence[Saying], k: int
     ) -> list[Target]:
         """Return what must stay uncertain; what a page says is below k need not reach it."""
-        few = [terms[0][0] for terms, _, high in limits if len(terms) == 1 and high == k - 1]
+        few = {
+            frozenset(terms[0][0].tolist()) for terms, _, high in limits if len(terms) == 1 and high == k - 1
+        }
         highest: dict[int, int] = {}
         for codes, bounded in hidden:
-            number = self.number(codes)
-            bounded = bounded or any(np.isin(codes, said).all() for said in few)
+            number, part = self.number(codes), frozenset(codes.tolist())
+            bounded = bounded or any(part <= said for said in few)
             highest[number] = max(k - 1 if bounded else k, highest.get(number, 0))
         return [Target(number, 1, most) for number, most in sorted(highest.items())]
 

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, kron, vstack
 
-from outcomes.disclosure.joint.bounds import Classes, OutOfTime, Target
+from outcomes.disclosure.joint.bounds import Classes, Facts, Programme, Target
 from outcomes.disclosure.joint.complement import Unit, find_complement
+from outcomes.disclosure.joint.solver import OutOfTime
 from outcomes.errors import DisclosureError
 
 #: Label of the margin of an axis.
@@ -193,6 +194,7 @@ def _suppress(
     ]
     targets += [Target(len(order) + number, 1, k) for number in range(rests.shape[0])]
     kept = {tuple(cell) for cell in keep}
+    classes = Classes(ordered, sizes)
     units, numbers = [], []
     for place in range(len(order)):
         cell = int(order[place])
@@ -202,10 +204,9 @@ def _suppress(
         names = tuple(entries[axis][i] for axis, i in enumerate(at))
         units.append(Unit((place,), _weigh(int(counts[cell]), at, table.shape, shape, names in kept)))
         numbers.append(cell)
-    lost = find_complement(
-        Classes(ordered, sizes), units, sorted(targets, key=lambda target: target.set),
-        deadline=time.monotonic() + time_limit,
-    )  # fmt: skip
+    exact = Facts.of(classes, [(((place, 1.0),), size, size) for place, size in enumerate(classes.held)])
+    programme = Programme(classes, exact, time.monotonic() + time_limit)
+    lost = find_complement(programme, units, sorted(targets, key=lambda target: target.set))
     if lost is None:
         raise OutOfTime("No choice of further cells is enough.")
     shown = ~primary

@@ -47,6 +47,10 @@ class Telling:
     weight: float
     sayings: tuple[Saying, ...] = field(default=(), repr=False)
 
+    def list_sayings(self) -> tuple[Saying, ...]:
+        """Return all that it tells, numbers of patients taken as exact."""
+        return (*map(say_size, self.sets), *self.sayings)
+
 
 @dataclass(frozen=True)
 class Hidden:
@@ -128,6 +132,11 @@ def _say_rounded(row: Any, told: Sequence[np.ndarray], sets: Support, rules: Rul
         half = rules.cells["count_multiple"] // 2
         yield ((codes, 1.0),), max(rules.k, number - half), number + half
     yield from say_of_row(row, "shown", sets, rules)
+
+
+def say_size(codes: np.ndarray) -> Saying:
+    """Return the number of patients of a set as something said, taken as exact."""
+    return ((codes, 1.0),), codes.size, codes.size
 
 
 def is_count(row: Any, sets: Support, rules: Rules) -> bool:
