@@ -26,8 +26,9 @@ report: $(INSTALLED)
 	@$(BIN)/outcomes report therapy_comparison --source made-up-clinic \
 		--instrument nprs --instrument odi --audience team --audience stakeholder
 
+# Each file of tests stays with one process, so that what its tests share is made once.
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 slow: $(INSTALLED)
 	@$(BIN)/python -m pytest -m slow
