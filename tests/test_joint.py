@@ -246,6 +246,12 @@ def test_the_default_comparison_loses_few_cells_beyond_the_small_ones_and_no_ans
     assert len(contrasts) > 0 and contrasts["shown"].all()
 
 
+def test_the_solver_writes_nothing_to_the_terminal(capfd):
+    """Its own lines would stand in the middle of `outcomes check --json`."""
+    assert not suppress_table([[3, 40, 60], [50, 4, 70], [60, 70, 80]]).shown.all()
+    assert capfd.readouterr() == ("", "")
+
+
 # the audit
 
 

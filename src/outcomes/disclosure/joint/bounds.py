@@ -168,6 +168,12 @@ class Programme:
         np.minimum.at(unknowns[:, 1], places, self.ends[one, 1])
         return rows, unknowns
 
+    def mark(self, groups: Iterable[Collection[int]]) -> np.ndarray:
+        """Return which facts are said, from groups of their numbers."""
+        said = np.zeros(self.n_facts, dtype=bool)
+        said[sorted({number for group in groups for number in group})] = True
+        return said
+
     def find_unsafe(self, targets: Sequence[Target], said: np.ndarray | None = None) -> list[Target]:
         """Return the targets whose size the facts bound too closely.
 
@@ -221,10 +227,3 @@ class Programme:
                 short.add(first)
             waiting = [target for target in waiting if reached[target.set] < needs[target] - _TOLERANCE]
         return short
-
-
-def list_facts(groups: Iterable[Collection[int]], n_facts: int) -> np.ndarray:
-    """Return which facts are said, as one array, from groups of their numbers."""
-    said = np.zeros(n_facts, dtype=bool)
-    said[sorted({number for group in groups for number in group})] = True
-    return said

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array, hstack, vstack
 
-from outcomes.disclosure.joint.bounds import Programme, Target, list_facts
+from outcomes.disclosure.joint.bounds import Programme, Target
 from outcomes.disclosure.joint.solver import Solver
 
 #: Beyond so many units, linear programmes first choose which of them are looked at.
@@ -38,7 +38,7 @@ class Unit:
 
 def list_said(programme: Programme, units: Sequence[Unit], lost: Collection[int] = ()) -> np.ndarray:
     """Return which facts units say, less those that are withheld."""
-    return list_facts((unit.facts for i, unit in enumerate(units) if i not in lost), programme.n_facts)
+    return programme.mark(unit.facts for i, unit in enumerate(units) if i not in lost)
 
 
 def find_complement(
@@ -145,7 +145,7 @@ class _Search:
         """Set it up; no number of a unit may move further than `reach`, be it withheld."""
         self._open = open_
         self._weights = np.array([units[i].weight for i in open_])
-        fixed = list_facts((unit.facts for unit in units if not np.isfinite(unit.weight)), programme.n_facts)
+        fixed = programme.mark(unit.facts for unit in units if not np.isfinite(unit.weight))
         row_bounds, bounds = programme.bound(fixed)
         n_classes, n_units, self._n = programme.n_classes, len(open_), len(bounds)
         goal = bounds[n_classes + of]
