@@ -18,6 +18,7 @@ from outcomes.reports.editions import (
     read_record,
     refuse_editions,
 )
+from outcomes.reports.editions.record import hash_file
 from series_project import NOW, build_project, declare, list_pages, run, write_notebook
 
 DECLARED = """\
@@ -123,6 +124,18 @@ def test_a_page_that_was_changed_since_it_was_made_is_not_released(project):
     with pytest.raises(DisclosureError, match="no longer what was made"):
         approve()
     assert not list(Path("reports").glob("released/**/*.html"))
+
+
+def test_a_file_beside_a_page_that_was_changed_together_with_the_record_is_not_released(project):
+    run()
+    (page,) = Path("reports/html/whole").rglob("*.html")
+    rows, path = page.with_suffix("") / "results.csv", page.with_suffix("") / RECORD_NAME
+    before = hash_file(rows)
+    rows.write_bytes(rows.read_bytes() + b"x")
+    assert before in path.read_text(encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace(before, hash_file(rows)), encoding="utf-8")
+    with pytest.raises(DisclosureError, match="no longer what was made"):
+        approve()
 
 
 def test_an_older_edition_is_not_released_after_a_newer_one(project):

@@ -23,8 +23,8 @@ CREATE TABLE marks (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, marks B
 CREATE TABLE editions (
   id TEXT PRIMARY KEY, report TEXT NOT NULL, page TEXT NOT NULL, series TEXT NOT NULL, slot TEXT NOT NULL,
   slice TEXT NOT NULL, k INTEGER NOT NULL, profile TEXT NOT NULL, made TEXT NOT NULL, due TEXT NOT NULL,
-  state TEXT NOT NULL, page_sha256 TEXT NOT NULL, approved_by TEXT NOT NULL, approved_on TEXT NOT NULL,
-  sequence INTEGER NOT NULL, cells_sha256 TEXT NOT NULL);
+  state TEXT NOT NULL, page_sha256 TEXT NOT NULL, files_sha256 TEXT NOT NULL, approved_by TEXT NOT NULL,
+  approved_on TEXT NOT NULL, sequence INTEGER NOT NULL, cells_sha256 TEXT NOT NULL);
 CREATE TABLE cells (
   id INTEGER PRIMARY KEY, edition TEXT NOT NULL REFERENCES editions(id), analysis TEXT NOT NULL,
   quantity TEXT NOT NULL, place TEXT NOT NULL, definition TEXT NOT NULL, whole INTEGER NOT NULL

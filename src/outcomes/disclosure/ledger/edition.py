@@ -37,8 +37,8 @@ class Edition:
         When the slot fell due, in UTC, ISO.
     state : str
         One of `STATES`.
-    page_sha256 : str
-        Of the page.
+    page_sha256, files_sha256 : str
+        Of the page, and of the list of the files beside it with theirs.
     approved_by, approved_on : str
         Who approved it, and on which day (ISO).
     sequence : int
@@ -57,6 +57,7 @@ class Edition:
     due: str = ""
     state: str = "made"
     page_sha256: str = ""
+    files_sha256: str = ""
     approved_by: str = ""
     approved_on: str = ""
     sequence: int = 0

@@ -17,6 +17,7 @@ from outcomes.reports.editions.record import (
     ReleaseRecord,
     encode_record,
     hash_file,
+    hash_list,
     read_record,
 )
 from outcomes.reports.editions.released_pages import (
@@ -159,7 +160,12 @@ def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
     record = read_record(page) if page.is_file() else None
     files = {} if record is None else record.files
     beside = page.with_suffix("")
-    whole = record is not None and hash_file(page) == edition.page_sha256 == record.page_sha256
+    # what the ledger knows of them nobody can change together with the record
+    whole = (
+        record is not None
+        and hash_list(files) == edition.files_sha256
+        and hash_file(page) == edition.page_sha256 == record.page_sha256
+    )
     if (
         record is None
         or not whole

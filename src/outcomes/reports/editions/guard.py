@@ -17,7 +17,7 @@ from outcomes.disclosure import RELEASE_COLUMNS, Audit, Release
 from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
 from outcomes.facts import find_project
 from outcomes.records.lock import hold_lock
-from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, encode_record
+from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, encode_record, hash_list
 from outcomes.reports.editions.released_pages import EDITIONS_LOCK, find_newest_known, recover_editions
 from outcomes.reports.job import Job
 from outcomes.reports.runs import Run
@@ -65,9 +65,11 @@ class Guard:
             Parameters that may be repeated.
         """
         provenances = [release.provenance for release in releases]
+        files = {name: hashlib.sha256(content).hexdigest() for name, content in exports.items()}
         edition = dataclasses.replace(
             self.edition,
             page_sha256=hashlib.sha256(html).hexdigest(),
+            files_sha256=hash_list(files),
             profile=next(filter(None, (one.get("disclosure_profile") for one in provenances)), "standard"),
         )
         self.ledger.enter(edition, releases)
@@ -75,7 +77,7 @@ class Guard:
         record = ReleaseRecord(
             page=Path(edition.page).name,
             page_sha256=edition.page_sha256,
-            files={name: hashlib.sha256(content).hexdigest() for name, content in exports.items()},
+            files=files,
             title=title,
             report=edition.report,
             series=edition.series,

@@ -115,6 +115,12 @@ def list_records(folder: Path) -> dict[Path, ReleaseRecord]:
     return found
 
 
+def hash_list(files: Mapping[str, str]) -> str:
+    """Return the SHA-256 of a list of files with their own, whatever their order."""
+    listed = "".join(f"{sha}  {name}\n" for name, sha in sorted(files.items()))
+    return hashlib.sha256(listed.encode("utf-8")).hexdigest()
+
+
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
