@@ -30,8 +30,9 @@ report: $(INSTALLED)
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+# Property tests too: here they try other examples each time.
 slow: $(INSTALLED)
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m "slow or hypothesis"
 
 lab: $(INSTALLED)
 	@$(BIN)/outcomes explore

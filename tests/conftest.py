@@ -6,6 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run of `make test`; `make slow` looks at others each time.
+settings.register_profile("same", derandomize=True, database=None)
+settings.register_profile("new", print_blob=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("new" if "hypothesis" in config.getoption("markexpr") else "same")
 
 
 @pytest.fixture(scope="session")

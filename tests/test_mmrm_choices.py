@@ -387,3 +387,13 @@ def test_the_table_is_not_changed(table):
     before = table.copy()
     fit_simulated(table, "us", "reml", vcov="CR2", df="satterthwaite")
     pd.testing.assert_frame_equal(table, before)
+
+
+def test_a_visit_at_which_nothing_varies_leaves_the_likelihood_without_a_maximum():
+    """Zero at the first visit for all: with a variance of its own, that visit's goes to nothing."""
+    rows = [(number, "early", 0.0) for number in range(6)] + [(n, "late", 10.0 * (n == 5)) for n in range(6)]
+    table = pd.DataFrame(rows, columns=["patient", "visit", "score"])
+    for covariance in ("us", "adh", "csh"):
+        found = fit("score ~ visit", table, subject="patient", visit="visit", covariance=covariance)
+        assert found.state == "not_converged" and "do not vary" in found.reasons[-1], covariance
+    assert fit("score ~ visit", table, subject="patient", visit="visit", covariance="cs").state == "ok"

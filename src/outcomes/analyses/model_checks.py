@@ -176,7 +176,9 @@ def _add_alternative(
         )
         found = {(row["visit"], row["group"], row["versus"]): row for row in table.to_dict("records")}
     for first, second in combinations(plan.groups, 2):
-        row = found.get((cohort.primary, first, second), {"state": fitted.state})
+        # a therapy that nobody attended then is no part of the model
+        state = "too_few" if fitted.state in WITH_ESTIMATE else fitted.state
+        row = found.get((cohort.primary, first, second), {"state": state})
         sets = {side: visits.patients[cohort.primary, id]
                 for side, id in (("group", first), ("versus", second))}  # fmt: skip
         names = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "state")

@@ -20,6 +20,8 @@ Derivatives = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 #: How near to 1 a correlation, or to 0 an eigenvalue of the correlations, counts as the boundary.
 BOUNDARY = 1e-6
+#: How small beside the largest a standard deviation counts as none.
+_NOTHING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,15 @@ class Covariance:
         sd = np.log(root) if not self.one_sd else np.array([0.5 * np.log(variance.mean())])
         return np.concatenate([sd, self.start(moments / np.outer(root, root))])
 
+    def find_nothing(self, theta: np.ndarray, n_visits: int) -> bool:
+        """Return whether a variance is 0, as nearly as can be told: the likelihood then has no maximum."""
+        root = np.sqrt(np.diag(self.expand(theta, n_visits)[0]))
+        return not np.all(root > _NOTHING * root.max())
+
     def find_boundary(self, theta: np.ndarray, n_visits: int) -> bool:
-        """Return whether a correlation is 1 or a variance 0, as nearly as can be told."""
+        """Return whether a correlation is 1, as nearly as can be told."""
         value = self.expand(theta, n_visits)[0]
         root = np.sqrt(np.diag(value))
-        if not np.all(root > 1e-5 * root.max()):
-            return True
         return bool(np.linalg.eigvalsh(value / np.outer(root, root))[0] < BOUNDARY)
 
 

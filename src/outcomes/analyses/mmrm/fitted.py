@@ -33,7 +33,7 @@ class FittedModel:
     vcov_kind : str
         ``model``, ``CR0``, ``CR2`` or ``CR3``.
     state : str
-        ``ok``; ``boundary`` (a correlation is 1 or a variance 0); ``few_clusters`` (estimates without
+        ``ok``; ``boundary`` (a correlation is 1); ``few_clusters`` (estimates without
         standard errors); and without estimates ``not_converged``, ``degenerate``, ``too_few``.
     reasons : tuple of str
         What a reader must know: why the state is not ok, what was left out.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from outcomes.analyses.mmrm.choices import Choices, check_choices
-from outcomes.analyses.mmrm.covariances import Covariance, choose_covariance
+from outcomes.analyses.mmrm.covariances import choose_covariance
 from outcomes.analyses.mmrm.design import Design
 from outcomes.analyses.mmrm.layout import Layout, list_columns
 from outcomes.analyses.mmrm.likelihood import Stack, invert_positive, stack_patterns
@@ -203,17 +203,21 @@ def _maximise(held: MmrmFit, choices: Choices) -> MmrmFit:
     optimum = minimise_deviance(
         held.stack, form, begin_with_moments(held.stack, form), choices.method == "reml"
     )
-    if optimum is None or not (optimum.converged or _is_boundary(form, optimum.theta, held.stack)):
+    parts = [] if optimum is None else np.split(optimum.theta, held.stack.n_groups)
+    if any(form.find_nothing(part, n_visits) for part in parts):
+        reason = (
+            "At a visit the scores do not vary beyond what the model explains, so that the likelihood has no "
+            f"maximum with the covariance {choices.covariance!r}."
+        )
+        return replace(held, state="not_converged", reasons=(*held.reasons, reason))
+    on_boundary = any(form.find_boundary(part, n_visits) for part in parts)
+    if optimum is None or not (optimum.converged or on_boundary):
         reason = (
             f"The likelihood has no maximum that could be found with the covariance {choices.covariance!r}."
         )
         return replace(held, state="not_converged", reasons=(*held.reasons, reason))
     found = replace(held, optimum=optimum)
-    if _is_boundary(form, optimum.theta, held.stack):
-        reason = "A correlation between visits is 1 or a variance 0, as nearly as can be told."
+    if on_boundary:
+        reason = "A correlation between visits is 1, as nearly as can be told."
         found = replace(found, state="boundary", reasons=(*found.reasons, reason))
     return add_inference(found, choices)
-
-
-def _is_boundary(form: Covariance, theta: np.ndarray, stack: Stack) -> bool:
-    return any(form.find_boundary(own, stack.n_visits) for own in np.split(theta, stack.n_groups))
