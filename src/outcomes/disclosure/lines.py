@@ -48,7 +48,8 @@ def protect_lines(
     now = list(fates)
     weights = [size.part for size in sizes]
     others = [size.sets.get("without", size.whole) for size in sizes]
-    names = [_name(row) for row in table.itertuples(index=False)]
+    rows = list(table.itertuples(index=False))
+    names = [_name(row) for row in rows]
     lines, chains = list(_find_lines(table, rules)), list(_find_chains(table, rules))
     bases = list(_lines_across_bases(table))
     while True:
@@ -59,7 +60,7 @@ def protect_lines(
         for pairs, totals in bases:
             for i in _totals_to_lose(pairs, totals, now, weights, rules.k):
                 now[i] = "withheld"
-        for i in _differences_that_tell(table, now, rules):
+        for i in _differences_that_tell(rows, now, rules):
             now[i] = "withheld"
         for first, steps in chains:
             _protect_chain(first, steps, now, weights, names, rules.k)
@@ -152,17 +153,17 @@ def _lines_across_levels(table: pd.DataFrame, rules: Rules) -> Iterable[tuple[li
             yield parts, None, True
 
 
-def _differences_that_tell(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -> list[int]:
+def _differences_that_tell(rows: Sequence[Any], fates: Sequence[str], rules: Rules) -> list[int]:
     """Return the shown differences in a category of which a share is withheld in one of the groups.
 
     One standardised difference and the shares of one group give those of the other.
     """
     hidden = defaultdict(set)
-    for row, fate in zip(table.itertuples(index=False), fates, strict=True):
+    for row, fate in zip(rows, fates, strict=True):
         if row.statistic in rules.roles["adds_over_level"] and fate in _UNSEEN:
             hidden[str(row.outcome), str(row.term), str(row.timepoint)].add(str(row.group))
     found = []
-    for place, row in enumerate(table.itertuples(index=False)):
+    for place, row in enumerate(rows):
         if row.statistic not in rules.roles["difference"] or fates[place] != "shown":
             continue
         groups = hidden[str(row.outcome), str(row.term), str(row.timepoint)]

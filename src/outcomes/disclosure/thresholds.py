@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,12 +78,12 @@ def judge_rows(result: Result, rules: Rules) -> tuple[list[str], list[Sizes]]:
         One per row.
     """
     sizes = [count_patients(support) for support in result.support]
-    table = result.table
-    bases = _group_sizes(table, sizes)
-    constant = _find_constant(table, rules)
+    rows = list(result.table.itertuples(index=False))
+    bases = _group_sizes(rows, sizes)
+    constant = _find_constant(rows, rules)
     fates = []
-    unseen = _count_unseen(table, sizes)
-    for row, size, base, absent in zip(table.itertuples(index=False), sizes, bases, unseen, strict=True):
+    unseen = _count_unseen(rows, sizes)
+    for row, size, base, absent in zip(rows, sizes, bases, unseen, strict=True):
         if _compares_unfairly(row, result.comparable, rules):
             fates.append("not_compared")
         elif _is_spread_of_interval(row, rules):
@@ -96,32 +96,31 @@ def judge_rows(result: Result, rules: Rules) -> tuple[list[str], list[Sizes]]:
             fates.append(_judge(row, size, base, rules))
             if fates[-1] == "shown" and _tells_unseen(size, absent, rules):
                 fates[-1] = "withheld"
-    for place in _find_telling_parts(result, rules):
+    for place in _find_telling_parts(rows, result.support, rules):
         fates[place] = "withheld"
     return fates, sizes
 
 
-def _find_telling_parts(result: Result, rules: Rules) -> list[int]:
+def _find_telling_parts(rows: Sequence[Any], support: Sequence[Support], rules: Rules) -> list[int]:
     """Return the counts that leave 1 to k - 1 patients of another count of the same group and time."""
     found = []
     held: dict[tuple[str, ...], np.ndarray] = {}
-    rows = list(enumerate(result.table.itertuples(index=False)))
     for entry in rules.complements:
-        for place, row in rows:
+        for place, row in enumerate(rows):
             if row.statistic == entry["whole"]:
-                held[_key(row)[1:]] = result.support[place].get("all", np.zeros(0, dtype="int64"))
-        for place, row in rows:
+                held[_key(row)[1:]] = support[place].get("all", np.zeros(0, dtype="int64"))
+        for place, row in enumerate(rows):
             if row.statistic == entry["part"] and _key(row)[1:] in held:
-                rest = np.setdiff1d(held[_key(row)[1:]], result.support[place].get("all", ()))
+                rest = np.setdiff1d(held[_key(row)[1:]], support[place].get("all", ()))
                 found += [place] if 0 < rest.size < rules.k else []
     return found
 
 
-def _count_unseen(table: pd.DataFrame, sizes: list[Sizes]) -> list[int]:
+def _count_unseen(rows: Sequence[Any], sizes: list[Sizes]) -> list[int]:
     """Return for shares of those due how many of them were not seen, by the share of those seen; else 0."""
     seen: dict[tuple[str, ...], int] = {}
-    keys = [(str(row.statistic), *_key(row)[2:]) for row in table.itertuples(index=False)]
-    terms = table["term"].tolist()
+    keys = [(str(row.statistic), *_key(row)[2:]) for row in rows]
+    terms = [row.term for row in rows]
     for key, size, term in zip(keys, sizes, terms, strict=True):
         if term == "seen":
             seen[key] = size.whole
@@ -196,9 +195,9 @@ def _judge_check(row: Any, size: Sizes, rules: Rules) -> str:
     return "shown"
 
 
-def _group_sizes(table: pd.DataFrame, sizes: list[Sizes]) -> list[int]:
+def _group_sizes(rows: Sequence[Any], sizes: list[Sizes]) -> list[int]:
     """Return for each row the largest number of patients behind any row of its group and time point."""
-    keys = [(str(row.group), str(row.timepoint)) for row in table.itertuples(index=False)]
+    keys = [(str(row.group), str(row.timepoint)) for row in rows]
     largest: dict[tuple[str, str], int] = {}
     for key, size in zip(keys, sizes, strict=True):
         largest[key] = max(largest.get(key, 0), size.whole)
@@ -209,11 +208,11 @@ def _key(row: Any) -> tuple[str, ...]:
     return (str(row.statistic), str(row.term), str(row.level), str(row.group), str(row.timepoint))
 
 
-def _find_constant(table: pd.DataFrame, rules: Rules) -> set[tuple[str, ...]]:
+def _find_constant(rows: Sequence[Any], rules: Rules) -> set[tuple[str, ...]]:
     """Find means whose patients all gave the same answer, by a spread or a standard error of zero."""
     found: set[tuple[str, ...]] = set()
     pairs = rules.roles["mean_of_spread"]
-    for row in table.itertuples(index=False):
+    for row in rows:
         key = _key(row)
         if row.statistic in pairs and row.estimate == 0:
             found |= {key, (pairs[row.statistic], *key[1:])}

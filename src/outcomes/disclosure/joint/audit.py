@@ -136,14 +136,18 @@ class _Held:
         for number, (entry, sets) in enumerate(zip(releases, support, strict=True)):
             fates = _backing(entry).fates
             facts += _list_facts(number, entry, fates, sets, rules)
-            for cell in list_hidden(entry.table, fates, sets, rules):
+            for cell in list_hidden(list(entry.table.itertuples(index=False)), fates, sets, rules):
                 hidden.append((number, cell.set, rules.k - 1 if cell.bounded else rules.k))
-        said = [fact.terms[0][0] for fact in facts if len(fact.terms) == 1 and fact.high == rules.k - 1]
+        said = {
+            frozenset(fact.terms[0][0].tolist())
+            for fact in facts
+            if len(fact.terms) == 1 and fact.high == rules.k - 1
+        }
         hidden = [
             (
                 number,
                 codes,
-                min(most, rules.k - 1) if any(np.isin(codes, few).all() for few in said) else most,
+                min(most, rules.k - 1) if any(set(codes.tolist()) <= few for few in said) else most,
             )
             for number, codes, most in hidden
         ]
@@ -197,7 +201,8 @@ class _Held:
         """Return the tables whose means together give the sum of few."""
         own: dict[tuple[str, ...], list[tuple[int, np.ndarray]]] = defaultdict(list)
         for number, (entry, sets) in enumerate(zip(self.releases, self.support, strict=True)):
-            for summed in list_sums(entry.table, _backing(entry).fates, sets, self.rules):
+            rows = list(entry.table.itertuples(index=False))
+            for summed in list_sums(rows, _backing(entry).fates, sets, self.rules):
                 own[summed.quantity].append((number, summed.set))
         return {
             self.releases[held[i][0]].name

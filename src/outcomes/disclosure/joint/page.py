@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,15 +75,16 @@ class Page:
             Rows that are shown without their numbers of patients.
         """
         common = self.translate(support, patients)
+        rows = list(table.itertuples(index=False))
         empty = _find_empty_lines(table, fates, rules)
         for kept in _fall_back(table):
             now = [
                 "collapsed" if fate in _PRINTED and (place in empty or not stays) else fate
                 for place, (fate, stays) in enumerate(zip(fates, kept, strict=True))
             ]
-            now = self._protect_sums(table, now, common, rules)
+            now = self._protect_sums(rows, now, common, rules)
             try:
-                return self._protect_counts(table, now, common, rules)
+                return self._protect_counts(rows, now, common, rules)
             except OutOfTime:
                 continue
         return ["collapsed" if fate in _PRINTED else fate for fate in fates], frozenset()
@@ -98,14 +100,15 @@ class Page:
     ) -> None:
         """Add what a result shows in the end."""
         common = self.translate(support, patients)
+        rows = list(table.itertuples(index=False))
         known = {codes.tobytes() for codes in self.told}
-        for telling in list_tellings(table, fates, common, rules, unsized):
+        for telling in list_tellings(rows, fates, common, rules, unsized):
             self.told += [codes for codes in telling.sets if codes.tobytes() not in known]
             known |= {codes.tobytes() for codes in telling.sets}
             self.limits += telling.sayings
-        self.limits += list(list_limits(table, fates, common, rules))
-        self.hidden += [(entry.set, entry.bounded) for entry in list_hidden(table, fates, common, rules)]
-        for summed in list_sums(table, fates, common, rules):
+        self.limits += list(list_limits(rows, fates, common, rules))
+        self.hidden += [(entry.set, entry.bounded) for entry in list_hidden(rows, fates, common, rules)]
+        for summed in list_sums(rows, fates, common, rules):
             self.summed[summed.quantity].append(summed.set)
 
     def translate(self, support: Sequence[Support], patients: Patients | None) -> list[dict[str, np.ndarray]]:
@@ -123,26 +126,24 @@ class Page:
         ]
 
     def _protect_sums(
-        self, table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
+        self, rows: Sequence[Any], fates: Sequence[str], support: Sequence[Support], rules: Rules
     ) -> list[str]:
         now = list(fates)
-        weights = {telling.row: telling.weight for telling in list_tellings(table, now, support, rules)}
-        names = [
-            tuple(map(str, row)) for row in table[["statistic", "term", "group", "timepoint"]].to_numpy()
-        ]
+        weights = {telling.row: telling.weight for telling in list_tellings(rows, now, support, rules)}
+        names = [tuple(map(str, (row.statistic, row.term, row.group, row.timepoint))) for row in rows]
         while True:
             own = defaultdict(list)
-            for summed in list_sums(table, now, support, rules):
+            for summed in list_sums(rows, now, support, rules):
                 own[summed.quantity].append(summed)
             lost: set[int] = set()
             for quantity, entries in own.items():
                 entries.sort(key=lambda entry: (entry.set.size, names[entry.row]))
                 sets = [entry.set for entry in entries] + self.summed.get(quantity, [])
                 for exposure in find_exposed(sets, rules.k):
-                    rows = {entries[i].row for i in exposure.coefficients if i < len(entries)}
-                    rows = {row for row in rows if now[row] == "shown"}
-                    if rows:
-                        lost.add(min(rows, key=lambda row: (weights.get(row, 0.0), names[row])))
+                    involved = {entries[i].row for i in exposure.coefficients if i < len(entries)}
+                    shown = [row for row in involved if now[row] == "shown"]
+                    if shown:
+                        lost.add(min(shown, key=lambda row: (weights.get(row, 0.0), names[row])))
                         break
             if not lost:
                 return now
@@ -150,11 +151,11 @@ class Page:
                 now[row] = "withheld"
 
     def _protect_counts(
-        self, table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
+        self, rows: Sequence[Any], fates: Sequence[str], support: Sequence[Support], rules: Rules
     ) -> tuple[list[str], frozenset[int]]:
         """Withhold numbers of patients; leave out what was given away before: nothing hides it any more."""
-        own = list(list_hidden(table, fates, support, rules))
-        tellings = list(list_tellings(table, fates, support, rules))
+        own = list(list_hidden(rows, fates, support, rules))
+        tellings = list(list_tellings(rows, fates, support, rules))
         known = {codes.tobytes() for codes in self.told}
         new = any(
             telling.sayings or any(codes.tobytes() not in known for codes in telling.sets)
@@ -162,9 +163,9 @@ class Page:
         )
         if not (own or (self.hidden and new)):
             return list(fates), frozenset()
-        names = [tuple(map(str, row)) for row in table.iloc[:, :8].to_numpy()]
+        names = [tuple(map(str, row[:8])) for row in rows]
         tellings.sort(key=lambda telling: (names[telling.row], telling.part))
-        limits = [*self.limits, *list_limits(table, fates, support, rules)]
+        limits = [*self.limits, *list_limits(rows, fates, support, rules)]
         before = [*map(say_size, self.told), *limits]
         counts = _Counts(
             [*(codes for codes, _ in self.hidden), *(entry.set for entry in own)],
@@ -185,7 +186,7 @@ class Page:
             if counts.number(entry.set) in gone or (gone & earlier and entry.bounded):
                 now[entry.row] = "unsaid"
         kept = [(entry.set, entry.bounded) for entry in own if now[entry.row] != "unsaid"]
-        limits = [*self.limits, *list_limits(table, now, support, rules)]
+        limits = [*self.limits, *list_limits(rows, now, support, rules)]
         fixed = Unit(counts.list_facts([*map(say_size, self.told), *limits]), math.inf)
         still = [i for i, telling in enumerate(tellings) if now[telling.row] != "unsaid"]
         at_risk = {target.set for target in doubtful}

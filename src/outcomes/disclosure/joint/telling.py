@@ -86,7 +86,7 @@ class Summed:
 
 
 def list_tellings(
-    table: pd.DataFrame,
+    rows: Sequence[Any],
     fates: Sequence[str],
     support: Sequence[Support],
     rules: Rules,
@@ -96,17 +96,15 @@ def list_tellings(
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        Rows of a result.
+    rows : sequence
+        Of a result's table, as named tuples.
     fates, support
         One per row.
     rules : Rules
     unsized : frozenset of int
         Rows that are shown without their numbers of patients.
     """
-    for place, (row, fate, sets) in enumerate(
-        zip(table.itertuples(index=False), fates, support, strict=True)
-    ):
+    for place, (row, fate, sets) in enumerate(zip(rows, fates, support, strict=True)):
         if fate not in ("shown", "state", "few"):
             continue
         kind = rules.kind_of.get(str(row.statistic))
@@ -188,14 +186,14 @@ def _find_band(share: float, n: int, rules: Rules) -> tuple[float, float]:
 
 
 def list_hidden(
-    table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
+    rows: Sequence[Any], fates: Sequence[str], support: Sequence[Support], rules: Rules
 ) -> Iterator[Hidden]:
     """Yield the sets of 1 to k - 1 patients behind rows that a page prints as withheld, or as few."""
-    for place, (fate, sets) in enumerate(zip(fates, support, strict=True)):
+    for place, (row, fate, sets) in enumerate(zip(rows, fates, support, strict=True)):
         names = {"withheld": ("all", "group", "versus", "with", "without"), "few": ("with", "without")}.get(
             fate, ()
         )
-        if str(table["statistic"].iat[place]) in rules.roles["of_a_model"]:
+        if row.statistic in rules.roles["of_a_model"]:
             continue
         for name in names:
             codes = sets[name] if name in sets else np.zeros(0, dtype="int64")
@@ -204,23 +202,21 @@ def list_hidden(
 
 
 def list_limits(
-    table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
+    rows: Sequence[Any], fates: Sequence[str], support: Sequence[Support], rules: Rules
 ) -> Iterator[Saying]:
     """Yield what rows say without telling a number: that there are fewer than k, or a band."""
-    for row, fate, sets in zip(table.itertuples(index=False), fates, support, strict=True):
+    for row, fate, sets in zip(rows, fates, support, strict=True):
         kind = rules.kind_of.get(str(row.statistic))
         if fate == "few" or (fate == "shown" and kind == "band"):
             yield from say_of_row(row, fate, sets, rules)
 
 
 def list_sums(
-    table: pd.DataFrame, fates: Sequence[str], support: Sequence[Support], rules: Rules
+    rows: Sequence[Any], fates: Sequence[str], support: Sequence[Support], rules: Rules
 ) -> Iterator[Summed]:
     """Yield the sums that means give; a covariate and a score at baseline are one quantity at any time."""
     facts = rules.quantities
-    for place, (row, fate, sets) in enumerate(
-        zip(table.itertuples(index=False), fates, support, strict=True)
-    ):
+    for place, (row, fate, sets) in enumerate(zip(rows, fates, support, strict=True)):
         if fate != "shown" or row.statistic not in facts["means"] or "all" not in sets:
             continue
         codes = sets["all"]
