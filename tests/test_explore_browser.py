@@ -28,17 +28,6 @@ _PICTURES = os.environ.get("OUTCOMES_PICTURES")
 
 
 @pytest.fixture(scope="module")
-def chromium() -> str:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        reason = "chromium is not installed (apt-get install chromium)"
-        if os.environ.get("OUTCOMES_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
-
-
-@pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     """A project with a made-up clinic, whose scores and ids are canaries, and the explore notebook."""
     folder = tmp_path_factory.mktemp("project")
@@ -90,23 +79,18 @@ def _await_server(address: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(lab, chromium):
+def page(lab, browser):
     """The explore notebook, run from top to bottom, at the size of a small screen."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.said, page.asked = [], []
-        page.on("console", lambda said: page.said.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: page.said.append(str(error)))
-        page.on("request", lambda asked: page.asked.append(asked.url))
-        page.goto(lab)
-        page.locator(".jp-Notebook").wait_for(timeout=_WAIT_MS)
-        _show_panel(page)
-        _settle(page)
-        yield page
-        browser.close()
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.said, page.asked = [], []
+    page.on("console", lambda said: page.said.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("request", lambda asked: page.asked.append(asked.url))
+    page.goto(lab)
+    page.locator(".jp-Notebook").wait_for(timeout=_WAIT_MS)
+    _show_panel(page)
+    _settle(page)
+    return page
 
 
 def _run_all(page) -> None:

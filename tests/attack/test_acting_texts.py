@@ -10,9 +10,7 @@ as a browser does, and opened in one.
 from __future__ import annotations
 
 import csv
-import os
 import re
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -128,27 +126,17 @@ def _tidy(text: str) -> str:
 
 
 @pytest.mark.browser
-def test_a_browser_runs_nothing_and_asks_nobody(reports):
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        if os.environ.get("OUTCOMES_REQUIRE_BROWSER") == "1":
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for report in reports.values():
-            page = browser.new_page()
-            asked, said = [], []
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
-            page.on("dialog", lambda dialog, said=said: (said.append(dialog.message), dialog.dismiss()))
-            page.add_init_script("window.alert = text => { window.ran = text }")
-            page.goto(report.page.as_uri())
-            page.keyboard.press("Tab")
-            page.mouse.move(200, 200)
-            page.wait_for_timeout(200)
-            assert not said and page.evaluate("window.ran === undefined")
-            assert [url for url in asked if not url.startswith("data:")] == [report.page.as_uri()]
-            page.close()
-        browser.close()
+def test_a_browser_runs_nothing_and_asks_nobody(reports, browser):
+    for report in reports.values():
+        page = browser.new_page()
+        asked, said = [], []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.on("dialog", lambda dialog, said=said: (said.append(dialog.message), dialog.dismiss()))
+        page.add_init_script("window.alert = text => { window.ran = text }")
+        page.goto(report.page.as_uri())
+        page.keyboard.press("Tab")
+        page.mouse.move(200, 200)
+        page.wait_for_timeout(200)
+        assert not said and page.evaluate("window.ran === undefined")
+        assert [url for url in asked if not url.startswith("data:")] == [report.page.as_uri()]
+        page.close()
