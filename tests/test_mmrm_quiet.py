@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -76,3 +77,14 @@ def test_the_comparison_of_a_cohort_is_quiet(change, capfd):
             result = analyse(cohort)
             assert result.method and result.table["state"].notna().all()
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_difference_whose_variance_is_negative_is_not_shown():
+    """Corrections for few patients may make it so; the model then has no interval to give."""
+    found = fit("score ~ therapy*visit", make_table(), subject="id", visit="visit")
+    broken = replace(found, inference=replace(found.inference, used=-found.inference.used))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = broken.contrasts("therapy")
+    assert set(table["state"]) == {"not_converged"} and table["estimate"].isna().all()
+    assert set(found.contrasts("therapy")["state"]) == {"ok"}

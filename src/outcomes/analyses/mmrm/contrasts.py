@@ -14,6 +14,7 @@ from outcomes.analyses.mmrm.fitted import FittedModel
 from outcomes.analyses.mmrm.inference import ESTIMATE_COLUMNS
 from outcomes.analyses.mmrm.margins import Averages, build_row
 from outcomes.errors import AnalysisError
+from outcomes.result import WITH_ESTIMATE
 
 #: Ways to allow for several contrasts: of p-values and of intervals.
 ADJUSTMENTS = {"none": "none", "holm": "bonferroni", "bonferroni": "bonferroni", "tukey": "tukey"}
@@ -264,7 +265,10 @@ def _estimate(fit: FittedModel, rows: np.ndarray, conf_level: float | None) -> p
         )
     found = fit.inference.estimate(rows, fit.conf_level if conf_level is None else conf_level)
     unknown = ~np.isfinite(rows).all(axis=1)
-    return found.assign(state=np.where(unknown, "rank_deficient", fit.state))
+    # a covariance that small-sample corrections made negative in some direction: no interval, so no estimate
+    lost = ~unknown & found["std_error"].isna().to_numpy() & (fit.state in WITH_ESTIMATE)
+    found.loc[lost, :] = np.nan
+    return found.assign(state=np.select([unknown, lost], ["rank_deficient", "not_converged"], fit.state))
 
 
 def _build(

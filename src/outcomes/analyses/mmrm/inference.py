@@ -74,7 +74,8 @@ class Inference:
         Parameters
         ----------
         rows : array, shape (k, p)
-            In the units of the sums; a row with a missing value cannot be estimated and stays empty.
+            In the units of the sums; a row with a missing value cannot be estimated and stays empty. One
+            whose variance is negative, which corrections for few patients can make it, has no standard error.
         conf_level : float
 
         Returns
@@ -89,7 +90,8 @@ class Inference:
         table.loc[known, "estimate"] = estimate
         if self.withheld or not len(held):
             return table
-        std_error = self.scale * np.sqrt(np.einsum("kp,pq,kq->k", held, self.used, held))
+        with np.errstate(invalid="ignore"):
+            std_error = self.scale * np.sqrt(np.einsum("kp,pq,kq->k", held, self.used, held))
         df = self.count_freedom(held)
         margin = quantile_t(conf_level, df) * std_error
         with np.errstate(invalid="ignore", divide="ignore"):
