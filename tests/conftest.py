@@ -7,14 +7,20 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# The same examples in every run of `make test`; `make slow` looks at others each time.
-settings.register_profile("same", derandomize=True, database=None)
-settings.register_profile("new", print_blob=True)
+# The same examples in every run of `make test`; `make slow` looks at others each time. No test is timed: a
+# busy machine is no fault of the code.
+_SHARED = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}
+settings.register_profile("same", derandomize=True, database=None, **_SHARED)
+settings.register_profile("new", print_blob=True, **_SHARED)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Choose the examples of property tests."""
     settings.load_profile("new" if "hypothesis" in config.getoption("markexpr") else "same")
 
 

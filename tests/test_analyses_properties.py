@@ -56,7 +56,7 @@ def assert_same(first: pd.DataFrame, second: pd.DataFrame, columns: list[str] = 
 
 
 @pytest.mark.parametrize("name", OF_COHORTS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(wide=clinics())
 def test_every_analysis_answers_with_a_number_or_a_named_state(name, wide):
     cohort = build(wide)
@@ -71,7 +71,7 @@ def test_every_analysis_answers_with_a_number_or_a_named_state(name, wide):
 
 
 @pytest.mark.parametrize("name", IN_ONE_STEP)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(wide=clinics(), seed=st.integers(0, 1000))
 def test_the_order_of_rows_does_not_matter(name, wide, seed):
     order = np.random.default_rng(seed).permutation(len(wide))
@@ -83,7 +83,7 @@ def test_the_order_of_rows_does_not_matter(name, wide, seed):
 
 
 @pytest.mark.parametrize("name", ["change", "completeness", "responders", "ancova", "baseline"])
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(wide=clinics())
 def test_the_names_of_therapies_do_not_matter(name, wide):
     names = {"x": "usual", "y": "manual", "z": "exercise"}
@@ -96,7 +96,7 @@ def test_the_names_of_therapies_do_not_matter(name, wide):
     assert np.allclose(first[NUMBERS], second[NUMBERS], equal_nan=True)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(wide=clinics(), shift=st.integers(1, 50))
 def test_shifting_all_scores_leaves_differences(wide, shift):
     moved = wide.copy()
@@ -110,7 +110,7 @@ def test_shifting_all_scores_leaves_differences(wide, shift):
     assert np.allclose(means[0] + shift, means[1], equal_nan=True)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(wide=clinics())
 def test_flipping_the_direction_flips_improvement_and_no_score(wide):
     flipped = replace(PAIN, direction="higher_better")
@@ -126,7 +126,7 @@ def test_flipping_the_direction_flips_improvement_and_no_score(wide):
     assert np.allclose(improved.table["estimate"], worse.table["estimate"], equal_nan=True)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(wide=clinics())
 def test_shares_and_counts_agree_with_their_supports(wide):
     for name in ("responders", "completeness", "cumulative"):

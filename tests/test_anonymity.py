@@ -162,7 +162,7 @@ def test_check_tells_the_team_what_is_alike_and_what_would_help(tmp_path, monkey
         assert piece in told
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.lists(
         st.tuples(

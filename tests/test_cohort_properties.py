@@ -25,7 +25,7 @@ def content(cohort) -> pd.DataFrame:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_order_of_rows_does_not_matter(seed):
     shuffled = {
         name: getattr(CLINIC, name).sample(frac=1, random_state=seed).reset_index(drop=True)
@@ -40,7 +40,7 @@ def test_the_order_of_rows_does_not_matter(seed):
 
 
 @given(prefix=st.text("abcxyz", min_size=1, max_size=5))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_names_of_patients_and_episodes_do_not_matter(prefix):
     renamed = {
         name: getattr(CLINIC, name).assign(episode_id=_rename(getattr(CLINIC, name)["episode_id"], prefix))
@@ -59,7 +59,7 @@ def _rename(ids: pd.Series, prefix: str) -> pd.Categorical:
     low=st.integers(18, 60), width=st.integers(20, 60), episodes=st.sampled_from(["first", "all"]),
     instrument=st.sampled_from(["odi", "nprs"]), region=st.sampled_from([None, "low_back"]),
 )  # fmt: skip
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_flow_sums_and_the_grid_is_complete(low, width, episodes, instrument, region):
     where = {"age_years": (low, low + width)} | ({"region": region} if region else {})
     cohort = select_cohort(CLINIC, instrument=instrument, where=where, episodes=episodes)
@@ -98,7 +98,7 @@ def test_a_hundred_thousand_episodes_take_about_a_second():
     days=st.lists(st.integers(-40, 600), min_size=1, max_size=12, unique=True),
     timepoint=st.sampled_from(["week_6", "month_3", "month_6", "month_12"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_windows_agree_with_looking_at_one_score_after_the_other(days, timepoint):
     window = read_timepoints()[timepoint]
     best = None

@@ -218,7 +218,7 @@ def flow_result(excluded, total=600):
     return make(rows, sets, name="flow")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=5))
 def test_a_flow_tells_no_small_exclusion(excluded):
     table = release(flow_result(excluded)).table
@@ -448,7 +448,7 @@ def test_a_release_is_no_result_and_has_its_columns():
     assert "rounded" in released.notes[0].lower()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 60), min_size=2, max_size=6), st.randoms())
 def test_what_is_withheld_depends_on_counts_alone_not_on_order_or_values(sizes, random):
     names = [f"g{i}" for i in range(len(sizes))]

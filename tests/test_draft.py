@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -211,7 +211,7 @@ def test_calendar_of_dates_is_found_or_asked(tmp_path, dates, calendar):
     assert (file["decimal"], file["codes"]["therapy"]) == (",", {"徒手治療": "manual_therapy"})
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.data())
 def test_any_table_gives_toml_without_its_rare_values_or_a_sentence(tmp_path, data):
     n_columns = data.draw(st.integers(2, 6))

@@ -99,7 +99,7 @@ def rank_of(rows):
 SETS = st.lists(st.lists(st.integers(0, 24), min_size=1, unique=True), min_size=1, max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SETS, st.integers(2, 6))
 def test_what_is_found_is_there_and_nothing_else_is(sets, k):
     sets = [np.array(sorted(codes)) for codes in sets]
@@ -110,7 +110,7 @@ def test_what_is_found_is_there_and_nothing_else_is(sets, k):
         assert 0 < len(left) < k and left.tolist() == entry.patients.tolist()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(SETS, st.integers(2, 6), st.randoms(use_true_random=False))
 def test_neither_the_order_nor_the_names_of_patients_matter(sets, k, random):
     names = list(range(25))

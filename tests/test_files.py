@@ -9,7 +9,7 @@ import io
 import zipfile
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outcomes.errors import FactsError, PrivacyError, RecordsError
@@ -258,7 +258,7 @@ def test_reading_twice_gives_the_same(read):
 CELL = st.text(st.sampled_from('ab7 ,;"\n.é'), max_size=6)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=12), st.sampled_from(",;\t|"), st.booleans()
 )

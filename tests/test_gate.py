@@ -9,7 +9,7 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate_corpus.columns import WORDS
@@ -206,11 +206,7 @@ def test_the_clean_file_passes(tmp_path):
     assert read_clean(tmp_path)[1] == set()
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=150)
 @given(
     header=st.sampled_from(sorted(CLEAN)), row=st.integers(0, 4999), value=st.sampled_from(list_identifiers())
 )

@@ -326,7 +326,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(steps)
 def test_no_sum_or_difference_of_up_to_four_numbers_tells_of_a_few(changes):
     """Groups gain and lose patients and scores are corrected; all that was shown is tried in combination."""

@@ -156,7 +156,7 @@ TABLES = st.integers(1, 3).flatmap(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(TABLES, st.randoms(use_true_random=False))
 def test_the_pattern_is_always_the_same_and_follows_the_rows(table, random):
     table = np.array(table)
@@ -218,7 +218,7 @@ def test_means_of_a_whole_and_of_all_but_few_are_not_both_shown(page):
     assert release(means({"all": people(60), "some": people(49)})).table["shown"].sum() == 2
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=5))
 def test_nothing_is_shown_that_its_own_patients_do_not_allow_and_the_audit_agrees(sizes):
     starts = np.cumsum([0, *sizes])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from outcomes.analyses.mmrm import fit
 from outcomes.analyses.mmrm.covariances import COVARIANCES
 
-SETTINGS = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=12)
 FORMULA = "score ~ therapy*visit + base*visit + region"
 NUMBERS = ["estimate", "std_error", "df"]
 SPACED = {"equally_spaced": True}

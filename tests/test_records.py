@@ -9,7 +9,7 @@ import stat
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outcomes.errors import FactsError, OutcomesError, PrivacyError, RecordsError, RefusedShareError
@@ -398,7 +398,7 @@ CELL = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     rows=st.lists(
         st.tuples(
@@ -431,7 +431,7 @@ def test_whatever_stands_in_the_cells_nothing_is_lost_and_no_bug_escapes(read, r
 
 
 @given(st.permutations([0, 1, 2, 3]))
-@settings(max_examples=24, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=24)
 def test_the_order_of_rows_does_not_matter(read, order):
     lines = [
         "a,2026-01-05,baseline,usual_care,A,F,0,NPRS,7",

@@ -89,7 +89,7 @@ def test_between_two_points_of_a_curve_and_its_threshold_lie_k_patients(cohort, 
         assert len(curve) == 1 or not (shown["group"] == row.group).any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 30), min_size=3, max_size=15))
 def test_no_step_of_any_curve_is_small(steps):
     n, rows, sets = sum(steps), [], []
@@ -106,7 +106,7 @@ def test_no_step_of_any_curve_is_small(steps):
     assert all(K <= number <= n - K for number in reached)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=2, max_size=5))
 def test_shares_of_all_give_neither_side_of_the_groups_that_are_withheld(pairs):
     pairs = [pair for pair in pairs if sum(pair)]

@@ -61,7 +61,7 @@ def check_every_side(result, released):
     assert hidden.isna().all(axis=None)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     sizes=st.lists(st.one_of(st.integers(3, 30), st.integers(25, 60)), min_size=9, max_size=12),
     seed=st.integers(0, 10_000),
@@ -96,7 +96,7 @@ def test_periods_of_few_cannot_be_worked_out(sizes, seed, measured):
         assert not set(told["group"]) & hidden
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     sizes=st.lists(st.integers(5, 90), min_size=3, max_size=6),
     seed=st.integers(0, 10_000),
