@@ -82,6 +82,7 @@ def _await_server(address: str) -> None:
 def page(lab, browser):
     """The explore notebook, run from top to bottom, at the size of a small screen."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(_WAIT_MS)
     page.said, page.asked = [], []
     page.on("console", lambda said: page.said.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: page.said.append(str(error)))
