@@ -18,7 +18,7 @@ help:
 	@echo "make report   the comparison of therapies of the made-up clinic, under reports/html/"
 	@echo "make test     all tests but the slow ones"
 	@echo "make lab      JupyterLab on the explore notebook"
-	@echo "make lint     style and types          make slow    truth recovery over many made-up clinics"
+	@echo "make lint     style and types          make slow    truth recovery, faults, other examples"
 	@echo "make bench    speed and memory         make docs    the generated pages of docs/"
 	@echo "make lock     requirements.lock anew   make clean   remove $(VENV) and what was cached"
 
