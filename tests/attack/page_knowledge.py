@@ -271,13 +271,18 @@ class _Reader:
                 self.known.equal(terms, f"groups of {key[0]}")
 
     def _add_over_levels(self, names: list[tuple]) -> None:
-        levels: dict[tuple, list[tuple]] = defaultdict(list)
+        levels: dict[tuple, set[str]] = defaultdict(set)
+        printed = dict.fromkeys(name[1:5] for name in names if name[0] == "level")
         for name in names:
             if name[0] == "level":
-                levels[name[1:5]].append(name)
-        for place, parts in levels.items():
-            if len(parts) > 1:
+                levels[name[1], name[4]].add(name[5])
+        for place in printed:
+            # a level may be left out of one group that stands in another: its number is unknown, not none
+            every = levels[place[0], place[3]]
+            if len(every) > 1:
+                parts = [("level", *place, level) for level in sorted(every)]
                 self.known.equal({("known", *place): 1, **dict.fromkeys(parts, -1.0)}, "levels")
+        names = list(self.known.place)
         for name in names:
             if name[0] == "known":
                 outcome, group, time, term = name[1:]

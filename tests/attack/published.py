@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import html5lib
 import openpyxl
@@ -116,16 +119,94 @@ def read_workbook(folder: Path) -> Iterator[tuple[str, str, object]]:
                 yield from ((sheet.title, cell.data_type, cell.value) for cell in row)
 
 
-def read_numbers(page: Path) -> set[str]:
-    """Return every number that a page says: in its text, and in what describes its figures and tables."""
+@dataclass(frozen=True)
+class Piece:
+    """A sentence, a cell, or what describes a figure or a table, with the numbers in it.
+
+    Parameters
+    ----------
+    view : str
+        Id of the table, figure or sentences that it is part of; empty for the rest of the page.
+    text : str
+    numbers : tuple of str
+        As they are written; a minus sign does not count.
+    """
+
+    view: str
+    text: str
+    numbers: tuple[str, ...]
+
+    def list_contexts(self) -> list[tuple[str, str]]:
+        """Return of each number what it stands in: the piece without its numbers, and the words beside it."""
+        parts = _NUMBER.split(self.text)
+        masked = "#".join(parts).rstrip(" .;:,")
+        return [
+            (f"{place} of {masked}", " # ".join((*_LAST_WORD.findall(before), *_FIRST_WORD.findall(after))))
+            for place, (before, after) in enumerate(itertools.pairwise(parts))
+        ]
+
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+#: A fingerprint of records or of code: eight hexadecimal digits, a letter or a digit each by chance.
+_FINGERPRINT = re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8}\b")
+_VIEW_ID = re.compile(r"-[0-9a-f]{8}$")
+_LAST_WORD = re.compile(r"([^\W\d]{2,})\W*$")
+_FIRST_WORD = re.compile(r"^\W*([^\W\d]{2,})")
+
+
+def read_pieces(page: Path) -> list[Piece]:
+    """Read all that a page says, in its title, its text, and what describes its figures and tables."""
     tree = html5lib.parse(page.read_text(encoding="utf-8"), namespaceHTMLElements=False)
-    body = tree.find("body")
-    said = [" ".join(body.itertext())]
-    said += [element.attrib[name] for element in body.iter() for name in ("alt", "aria-label", "title")
-             if name in element.attrib]  # fmt: skip
-    return {number for text in said for number in find_numbers(text)}
+    return [
+        Piece(view, piece, find_numbers(piece))
+        for view, text in _walk(tree, "")
+        for piece in re.split(r"(?<=[.;:])\s", _FINGERPRINT.sub("", " ".join(text.split())))
+        if piece
+    ]
 
 
-def find_numbers(text: str) -> list[str]:
-    """Return the numbers in a text, as they are written; a minus sign does not count."""
-    return re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])", text.replace("\u2212", " "))
+def _walk(element: Element, view: str) -> Iterator[tuple[str, str]]:
+    id = element.attrib.get("id", "")
+    view = id if _VIEW_ID.search(id) else view
+    yield from (
+        (view, element.attrib[name]) for name in ("alt", "aria-label", "title") if name in element.attrib
+    )
+    if element.tag == "style":
+        return
+    yield view, element.text or ""
+    for child in element:
+        if isinstance(child.tag, str):
+            yield from _walk(child, view)
+        yield view, child.tail or ""
+
+
+def find_numbers(text: str) -> tuple[str, ...]:
+    """Return the numbers in a text, also within words, as they are written."""
+    return tuple(_NUMBER.findall(text))
+
+
+def read_written(folder: Path) -> dict[str, set[str]]:
+    """Return every number of ``results.csv`` by view, in each way in which a page may write it."""
+    written: dict[str, set[str]] = defaultdict(set)
+    path = folder / "results.csv"
+    if path.is_file():
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                written[row["view"]].update(
+                    *(_write(value) for column, value in row.items() if value and column != "view")
+                )
+    return written
+
+
+def _write(value: str) -> set[str]:
+    try:
+        number = abs(float(value))
+    except ValueError:
+        return set(find_numbers(value))
+    exact = {
+        f"{number:.{decimals}f}" for decimals in range(4) if abs(number - round(number, decimals)) < 1e-9
+    }
+    percent = (
+        {f"{100 * number:.0f}"} if number <= 1 and abs(100 * number - round(100 * number)) < 1e-9 else set()
+    )
+    return exact | percent | {f"{number:g}"}
