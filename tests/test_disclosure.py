@@ -299,6 +299,9 @@ def test_p_values_keep_three_decimals(p, expected):
         (25, 40, "60 % or more"),
         (10, 40, "under 60 %"),
         (20, 27, "50 % or more"),
+        (9, 23, "under 50 %"),
+        (9, 22, "withheld"),
+        (14, 22, "withheld"),
         (15, 21, "withheld"),
     ],
 )
@@ -314,6 +317,10 @@ def test_a_band_holds_its_share_and_k_patients(seen, due):
     if band:
         assert band[0] - 1e-9 <= 100 * seen / due <= band[1] + 1e-9
         assert (band[1] - band[0]) / 100 * due >= K
+        assert any(
+            band[0] <= 100 * n / due and (100 * n / due < band[1] or band[1] == 100)
+            for n in range(K, due + 1)
+        )
 
 
 def check_row(term, found, needed, n=100, **columns):

@@ -7,8 +7,9 @@ linear programme of its own.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -96,6 +97,32 @@ class Knowledge:
             )  # fmt: skip
             found.append(self._read(answer, sign))
         return found[0], found[1]
+
+    def bound_quotient(self, top: Hashable, bottom: Hashable, values: Iterable[int]) -> tuple[float, float]:
+        """Return the smallest and the largest quotient of two numbers, the second being one of some values.
+
+        For each of these the quotient is linear.
+
+        Raises
+        ------
+        Contradiction
+            When none of the values agrees with all facts.
+        """
+        i = self.place[bottom]
+        before = self.low[i], self.high[i]
+        spans = []
+        try:
+            for value in values:
+                if before[0] <= value <= before[1]:
+                    self.low[i] = self.high[i] = value
+                    with contextlib.suppress(Contradiction):
+                        low, high = self.bound({top: 1})
+                        spans.append((low / value, high / value))
+        finally:
+            self.low[i], self.high[i] = before
+        if not spans:
+            raise Contradiction
+        return min(low for low, _ in spans), max(high for _, high in spans)
 
     @staticmethod
     def _read(answer: object, sign: int) -> float:

@@ -46,7 +46,7 @@ class _Reader:
     def __init__(self, facts: list[Fact], k: int, multiple: int, means: bool) -> None:
         self.facts, self.k, self.multiple, self.means = facts, k, multiple, means
         self.known = Knowledge()
-        self.groups: dict[str, set[str]] = defaultdict(set)
+        self.groups: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def read(self) -> Knowledge:
         seen = set()
@@ -127,8 +127,10 @@ class _Reader:
 
     def _sum(self, name: tuple, n: tuple, mean: float, half: float) -> None:
         """A shown mean: the sum of scores lies within its rounding times the number of patients."""
-        if not math.isnan(mean) and self.means:
-            self.known.number(name, -math.inf, whole=False)
+        if not self.means:
+            return
+        self.known.number(name, -math.inf, whole=False)
+        if not math.isnan(mean):
             self.known.fact({name: 1, n: -(mean - half)}, 0 - 1e-9, source="mean")
             self.known.fact({name: 1, n: -(mean + half)}, high=1e-9, source="mean")
 
@@ -176,8 +178,7 @@ class _Reader:
         sizes = []
         for edges, finer in zip(_BANDS, (None, *_BANDS), strict=False):
             if (round(100 * low), round(100 * high)) in pairwise(edges):
-                least = math.ceil(100 * self.k / _narrowest(edges))
-                sizes.append((least, math.ceil(100 * self.k / _narrowest(finer)) - 1 if finer else math.inf))
+                sizes.append((_least(edges, self.k), _least(finer, self.k) - 1 if finer else math.inf))
         if sizes:
             self.known.number(due, min(size[0] for size in sizes), max(size[1] for size in sizes))
 
@@ -246,7 +247,7 @@ class _Reader:
 
     def _group(self, fact: Fact) -> None:
         if fact.group not in (ALL, "seen", "not_seen", ""):
-            self.groups[fact.outcome].add(fact.group)
+            self.groups[fact.outcome, fact.view].add(fact.group)
 
     # What holds among them
 
@@ -265,10 +266,22 @@ class _Reader:
             if len(name) > 2 and name[0] not in ("left", "gone", "episodes left", "episodes gone", "touched"):
                 families[(name[0], name[1], *name[3:])][name[2]] = name
         for key, members in families.items():
-            groups = self.groups[key[1]]
-            if ALL in members and groups and groups <= set(members):
-                terms = {members[ALL]: 1.0, **{members[group]: -1.0 for group in groups}}
-                self.known.equal(terms, f"groups of {key[0]}")
+            for groups in self._list_partitions(key[1]):
+                if ALL in members and groups <= set(members):
+                    terms = {members[ALL]: 1.0, **{members[group]: -1.0 for group in groups}}
+                    self.known.equal(terms, f"groups of {key[0]}")
+
+    def _list_partitions(self, outcome: str) -> list[set[str]]:
+        """Return the groups that make up all patients, such as therapies, or sites.
+
+        A table may leave some of them out: those that share groups are of one kind.
+        """
+        kinds: list[set[str]] = []
+        for (of, _), groups in self.groups.items():
+            if of == outcome:
+                alike = [kind for kind in kinds if kind & groups]
+                kinds = [kind for kind in kinds if not kind & groups] + [groups.union(*alike)]
+        return kinds
 
     def _add_over_levels(self, names: list[tuple]) -> None:
         levels: dict[tuple, set[str]] = defaultdict(set)
@@ -396,8 +409,10 @@ def _name_cohort(outcome: str, group: str) -> tuple:
     return ("cohort", ANY if outcome.endswith(ANY) else outcome, group, "")
 
 
-def _narrowest(edges: tuple[int, ...]) -> int:
-    return min(high - low for low, high in pairwise(edges))
+def _least(edges: tuple[int, ...], k: int) -> int:
+    """Return the smallest group that these bands are for: each is k patients wide, and the lowest holds k."""
+    narrowest = min(high - low for low, high in pairwise(edges))
+    return max(math.ceil(100 * k / narrowest), 100 * k // edges[1] + 1)
 
 
 def _is_absolute(fact: Fact) -> bool:

@@ -81,6 +81,7 @@ def _name_row(
         yield ("known", *place, term), whole
     elif statistic == "mean":
         yield ("known", *place, term), whole
+        yield ("sum of covariate", *place, term), row.estimate * whole
     elif statistic == "share_seen":
         yield ("due", *place), whole
         yield ("met", *place), sizes["with"]

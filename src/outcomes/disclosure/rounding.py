@@ -97,13 +97,22 @@ def score_decimals(outcome: object, cells: Mapping[str, Any]) -> int:
 def pick_band(share: float, n: float, k: int, cells: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return the edges, in percent, of the band that a proportion of `n` patients falls into.
 
-    The finest set of bands is taken whose every band spans at least `k` patients; None where even the
-    widest would place a group smaller than that.
+    The finest set of bands is taken whose every band spans at least `k` patients, and whose lowest holds
+    that many: its upper edge belongs to the next one. None where even the widest would place a group smaller
+    than that.
+
+    Examples
+    --------
+    Under half of 22 patients are fewer than 11; under half of 23 may be 11.
+
+    >>> cells = {"bands": [{"edges": [0, 50, 100]}]}
+    >>> pick_band(0.4, 22, 11, cells), pick_band(0.4, 23, 11, cells)
+    (None, (0.0, 50.0))
     """
     for scheme in cells["bands"]:
         edges = scheme["edges"]
         widths = [high - low for low, high in pairwise(edges)]
-        if min(widths) * n >= 100 * k:
+        if min(widths) * n >= 100 * k and edges[1] * n > 100 * k:
             percent = round(share * 100, 9)
             low = max(edge for edge in edges[:-1] if edge <= max(percent, edges[0]))
             return float(low), float(edges[edges.index(low) + 1])
