@@ -163,6 +163,24 @@ class Series:
         return Made(number, rows, results)
 
 
+def publish_page(folder: Path, make: Callable[[], Iterable[Result]], k: int = 11) -> tuple[Result, ...]:
+    """Release results as one page without a ledger, and write its rows into ``results.csv``.
+
+    What the process knew of runs before is put back.
+    """
+    before = os.environ.get(RUN_FOLDER)
+    os.environ[RUN_FOLDER] = str(folder)
+    try:
+        results = tuple(make())
+        rows = read_published([release(result, k=k) for result in results])
+    finally:
+        os.environ.pop(RUN_FOLDER)
+        if before is not None:
+            os.environ[RUN_FOLDER] = before
+    rows.to_csv(folder / "results.csv", index=False, encoding="utf-8-sig")
+    return results
+
+
 def read_published(released: Iterable[Release]) -> pd.DataFrame:
     """Write releases as the rows beside a page, and read the bytes back."""
     views = [

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bounding import Contradiction, Knowledge
+from bounding import Contradiction, Knowledge, hides
 from page_knowledge import ANY, conclude
 from published import Fact, read_rows
 
@@ -93,8 +93,11 @@ def attack(
     ]
     found = []
     for name in small:
+        most = k // 2 if (name[0], name[1], *name[3:]) in bounded else k
         low, high = known.bound({name: 1}, whole=whole)
-        if low > 1 + 1e-6 or high < (k // 2 if (name[0], name[1], *name[3:]) in bounded else k) - 1e-6:
+        if not hides(low, high, most):
+            low, high = known.bound({name: 1}, whole=whole, presolve=False)
+        if not hides(low, high, most):
             found.append(Found(name, truth[name], low, high))
     return found, len(small)
 

@@ -1,9 +1,9 @@
 """What follows of the mean of a few patients from the means of all others, of wholes, and of other visits.
 
 A mean times its number of patients is a sum, and sums add up: over the groups of a table, over those seen and
-those not, over the scores at two visits and the improvement between them. Who attacks knows neither whose
-score is whose nor how many patients a withheld group has, and tries each number of 1 to k-1: for each of
-them the mean is linear.
+those not, over the scores at two visits and the improvement between them. Who attacks does not know whose
+score is whose. How many patients a withheld group has he may have been told, or he tries each number of 1 to
+k-1: for each of them the mean is linear.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _find_range(name: tuple) -> tuple[float, float]:
     return (low - high, high - low) if name[0] == "sum of improvement" else (low, high)
 
 
-def attack_means(known: Knowledge, truth: Mapping, k: int) -> tuple[list[Found], int]:
+def attack_means(known: Knowledge, truth: Mapping, k: int, *, told: bool = True) -> tuple[list[Found], int]:
     """Attack the mean of every group of 1 to k-1 patients; return what was found out and how many were tried.
 
     Parameters
@@ -120,13 +120,20 @@ def attack_means(known: Knowledge, truth: Mapping, k: int) -> tuple[list[Found],
     truth : mapping
         True numbers by name, to choose the groups and to judge by.
     k : int
+    told : bool
+        Whether somebody told the attacker how many patients the group has; else he tries 1 to k-1, and what
+        he is left with is wider.
     """
     found, n_tried = [], 0
     for top, bottom, n, total in [*_list_small(known, truth, k), *_add_rests(known, truth, k)]:
         n_tried += 1
-        low, high = known.bound_quotient(top, bottom, range(1, k))
         lowest, highest = _find_range(top)
-        if high - low < LEAST_WIDTH * (highest - lowest):
+        enough = LEAST_WIDTH * (highest - lowest)
+        values = [int(n)] if told else range(1, k)
+        low, high = known.bound_quotient(top, bottom, values, enough)
+        if high - low < enough:
+            low, high = known.bound_quotient(top, bottom, values, enough, presolve=False)
+        if high - low < enough:
             found.append(Found(top, total / n, low, high))
     return found, n_tried
 
@@ -137,7 +144,7 @@ def _list_small(known: Knowledge, truth: Mapping, k: int) -> Iterator[tuple[tupl
         if name[0] in _COUNTED and (name[0] == "sum of covariate" or name[1].removesuffix(ANY) in RANGES):
             counted = (_COUNTED[name[0]], *name[1:])
             if 0 < truth.get(counted, 0) < k:
-                yield name, counted, truth[counted], truth[name]
+                yield name, counted, truth[counted], truth.get(name, math.nan)
 
 
 def _add_rests(known: Knowledge, truth: Mapping, k: int) -> list[tuple[tuple, tuple, float, float]]:

@@ -1,15 +1,17 @@
 """Whole pages: everything that one shows, taken together, leaves every small number between 1 and k open.
 
-What is read is ``results.csv`` beside the page, and that the page says no number that is not in it. Counts,
-percentages times patients, means times patients, the two limits of an interval, which percentages are rounded
-how, which bands are used, the flow, responders and completeness are all put into one system.
+What is read is ``results.csv`` beside the page; that the page says no number that is not in it is
+`test_page_texts`. Counts, percentages times patients, means times patients, the two limits of an interval,
+which percentages are rounded how, which bands are used, the flow, responders and completeness are all put
+into one system.
 """
 
 from __future__ import annotations
 
 import pytest
-from made_pages import K, attack_pages, make_pages
+from made_pages import K, attack_pages, make_pages, read_marked_rows
 from published import read_rows
+from small_means import attack_means, conclude_means
 from truth import know_truth
 
 CLINICS = [(60, 1), pytest.param((250, 3), marks=pytest.mark.slow)]
@@ -53,3 +55,7 @@ def test_no_small_number_of_many_clinics_can_be_worked_out(tmp_path, seed):
     for folder in made.values():
         found, tried = attack_pages([folder], truth, K)
         assert not found, f"{len(found)} of {tried} small numbers: {found[:5]}"
+        known = conclude_means(read_marked_rows(folder), K)
+        assert not known.contradict(truth)
+        found, tried = attack_means(known, truth, K)
+        assert not found, f"{len(found)} of {tried} means of few: {found[:5]}"

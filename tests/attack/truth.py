@@ -81,13 +81,13 @@ def _name_row(
         yield ("known", *place, term), whole
     elif statistic == "mean":
         yield ("known", *place, term), whole
-        yield ("sum of covariate", *place, term), row.estimate * whole
+        yield from _sum(("sum of covariate", *place, term), row, whole)
     elif statistic == "share_seen":
         yield ("due", *place), whole
         yield ("met", *place), sizes["with"]
     elif statistic in _MEASURED and analysis in ("change", "domains"):
         yield ("scored" if statistic == "mean_score" else "gained", *place), whole
-        yield (_MEASURED[statistic], *place), row.estimate * whole
+        yield from _sum((_MEASURED[statistic], *place), row, whole)
     elif statistic in ("share_improved", "share_worse"):
         yield (statistic.removeprefix("share_"), *place, level, term), sizes["with"]
         if term == "seen":
@@ -100,3 +100,9 @@ def _name_row(
         yield (_STEPS[statistic], outcome, term), row.estimate
         if statistic == "n_excluded_episodes":
             yield ("touched", outcome, term), whole
+
+
+def _sum(name: Hashable, row: object, n: int) -> Iterable[tuple[Hashable, float]]:
+    """Yield a sum, where there is a mean: a single patient has none."""
+    if not n or row.estimate == row.estimate:
+        yield name, row.estimate * n if n else 0.0
