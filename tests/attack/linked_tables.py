@@ -80,7 +80,7 @@ def count_from_linked_tables() -> bool:
         summarise_change,
         count_responders,
     )
-    cohort = select_cohort(simulate_clinic(150, seed=4), instrument="odi")
+    cohort = select_cohort(simulate_clinic(120, seed=2), instrument="odi", timepoints=["month_6"])
     with tempfile.TemporaryDirectory() as folder:
         results = publish_page(Path(folder), lambda: [analyse(cohort) for analyse in analyses])
         facts = read_rows(Path(folder))

@@ -15,8 +15,8 @@ import pytest
 from bounding import Knowledge, hides
 from random_tables import ALL, KINDS, Table, draw_table
 
-joint = pytest.importorskip("outcomes.disclosure.joint.table")
-TOTAL, suppress_table = joint.TOTAL, joint.suppress_table
+from outcomes.disclosure import suppress_table
+from outcomes.disclosure.joint.table import TOTAL
 
 K = 11
 #: Tables of `make test`, and of `make slow`; seeds 0 and up.
