@@ -385,8 +385,8 @@ def print_a_row(tmp_path) -> bool:
     )
 
 
-def run_what_was_planted(tmp_path) -> bool:
-    return open_planted(publish(tmp_path, "view('shown')").page)
+def run_what_was_planted(tmp_path, browser) -> bool:
+    return open_planted(publish(tmp_path, "view('shown')").page, browser)
 
 
 @dataclass(frozen=True)
@@ -546,16 +546,18 @@ GUARDS = (
     [pytest.param(guard, marks=[pytest.mark.browser] if guard.needs_browser else []) for guard in GUARDS],
     ids=lambda guard: guard.name,
 )
-def test_without_the_guard_the_attack_succeeds(guard, monkeypatch, tmp_path):
+def test_without_the_guard_the_attack_succeeds(guard, monkeypatch, tmp_path, request):
     for name in ("on", "off"):
         (tmp_path / name).mkdir()
-    monkeypatch.chdir(tmp_path / "on")
-    assert not guard.attack(*([tmp_path / "on"] if guard.needs_folder else [])), "the guard does not hold"
-    monkeypatch.chdir(tmp_path / "off")
+
+    def attack(name: str) -> bool:
+        monkeypatch.chdir(tmp_path / name)
+        needed = [tmp_path / name] if guard.needs_folder else []
+        return guard.attack(*needed, *([request.getfixturevalue("browser")] if guard.needs_browser else []))
+
+    assert not attack("on"), "the guard does not hold"
     switch_off(guard, monkeypatch)
-    assert guard.attack(*([tmp_path / "off"] if guard.needs_folder else [])), (
-        "the attack has no teeth, or the guard no use"
-    )
+    assert attack("off"), "the attack has no teeth, or the guard no use"
 
 
 def switch_off(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
