@@ -30,19 +30,12 @@ from outcomes.records import read_records
 from outcomes.reports.editions import approve_editions, find_waiting
 from outcomes.synthetic import write_clinic
 from series_project import NOW, build_project, declare, run, write_notebook
+from test_editions import DECLARED
 
 pytestmark = pytest.mark.slow
 
 K = 11
 N_EDITIONS = 24
-DECLARED = """\
-[defaults]
-source = "made-up-clinic"
-notebook = "mine"
-audience = "stakeholder"
-
-[report.whole]
-"""
 CHANGE = """\
 from outcomes import read_records, release, select_cohort, summarise_change, tabulate_change
 cohort = select_cohort(read_records(source, path or None), instrument="odi", timepoints=["month_6"])
