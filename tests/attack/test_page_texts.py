@@ -24,7 +24,6 @@ from published import Piece, read_pieces, read_rows, read_written
 CLINICS = {
     "therapy_comparison": ((60, 1), (66, 2)),
     "therapy_profile": ((60, 1), (66, 2)),
-    "data_quality": ((60, 1), (66, 2)),
 }
 #: Numbers of sites: about no patient, and in no row where no site may be named.
 OF_SITES = "Not named, because too few patients were seen:"
@@ -54,7 +53,7 @@ def test_a_page_says_no_number_of_its_patients_that_is_not_in_its_rows(pages, re
 
 @pytest.mark.slow
 def test_no_page_of_larger_clinics_says_more_than_its_rows(tmp_path):
-    names = (*CLINICS, "site_benchmark", "trend")
+    names = (*CLINICS, "data_quality", "site_benchmark", "trend")
     made = [make_pages(tmp_path / str(seed), n, seed, names) for n, seed in ((300, 33), (400, 21), (320, 5))]
     for name in names:
         folders = [pages[name] for pages in made]
