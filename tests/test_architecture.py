@@ -34,6 +34,7 @@ FLOORS = {
 KEPT_IN = {
     "statsmodels": {"analyses", "disclosure"},
     "scipy": {"analyses", "disclosure"},
+    "highspy": {"disclosure"},
     "matplotlib": {"views"},
     "seaborn": {"views"},
     "papermill": {"reports"},
