@@ -28,7 +28,7 @@ report: $(INSTALLED)
 
 # Each file of tests stays with one process, so that what its tests share is made once.
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 # Property tests too: here they try other examples each time.
 slow: $(INSTALLED)
