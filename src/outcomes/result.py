@@ -171,14 +171,18 @@ def build_result(
     unknown = {key for row in rows for key in row} - set(COLUMNS)
     if unknown:
         raise ValueError(f"{name}: unknown columns {sorted(unknown)}")
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    for column in COLUMNS:
-        if column in _NUMBERS:
-            table[column] = pd.to_numeric(table[column]).astype("float64")
-        else:
-            table[column] = table[column].astype("str")
+    table = pd.DataFrame(
+        {
+            column: pd.Series(
+                [row.get(column) for row in rows], dtype="float64" if column in _NUMBERS else "str"
+            )
+            for column in COLUMNS
+        }
+    )
     table["state"] = table["state"].fillna("ok")
-    table.loc[~table["state"].isin(list(WITH_ESTIMATE)), list(_ESTIMATES)] = np.nan
+    without = ~table["state"].isin(list(WITH_ESTIMATE)).to_numpy()
+    if without.any():
+        table.loc[without, list(_ESTIMATES)] = np.nan
     empty: list[Support] = [{} for _ in rows]
     return Result(
         name, table, method, tuple(warnings), estimand, dict(provenance or {}), comparable,
