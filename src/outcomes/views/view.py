@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -107,12 +106,20 @@ def write_view(view: View, folder: Path) -> None:
     content = {**asdict(replace(view, releases=())), "png": view.png is not None}
     content |= {"provenance": dict(view.provenance)}
     del content["releases"]
-    content["table"] = None if view.table is None else view.table.to_json(orient="table", index=False)
+    content["table"] = None if view.table is None else _write_columns(view.table)
     (folder / f"{view.id}.json").write_text(
         json.dumps(content, ensure_ascii=False, default=str), encoding="utf-8"
     )
     if view.png is not None:
         (folder / f"{view.id}.png").write_bytes(view.png)
+
+
+def _write_columns(table: pd.DataFrame) -> list[tuple[str, str, list[Any]]]:
+    """Return name, type and values of each column, missing ones as None; exact, and quicker than pandas' JSON."""
+    return [
+        (str(name), str(column.dtype), column.astype("object").where(column.notna(), None).tolist())
+        for name, column in table.items()
+    ]
 
 
 def _write_release(release: Release, folder: Path) -> None:
@@ -146,7 +153,9 @@ def read_view(folder: Path, id: str) -> View:
     content = json.loads(path.read_text(encoding="utf-8"))
     content["png"] = (folder / f"{id}.png").read_bytes() if content["png"] else None
     if content["table"] is not None:
-        content["table"] = pd.read_json(StringIO(content["table"]), orient="table", precise_float=True)
+        content["table"] = pd.DataFrame(
+            {name: pd.Series(values, dtype=dtype) for name, dtype, values in content["table"]}
+        )
     return View(**content)
 
 
