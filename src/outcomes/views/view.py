@@ -115,7 +115,7 @@ def write_view(view: View, folder: Path) -> None:
 
 
 def _write_columns(table: pd.DataFrame) -> list[tuple[str, str, list[Any]]]:
-    """Return name, type and values of each column, missing ones as None; exact, and quicker than pandas' JSON."""
+    """Return name, type and values of each column, missing ones as None."""
     return [
         (str(name), str(column.dtype), column.astype("object").where(column.notna(), None).tolist())
         for name, column in table.items()
