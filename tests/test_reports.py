@@ -248,6 +248,7 @@ def test_a_failed_run_names_cell_and_kind_and_publishes_nothing(project, cells, 
         run_report("mine")
     assert caught.value.exit_code == (4 if kind == "PrivacyError" else 6)
     assert "P00017" not in str(caught.value)
+    assert ("outcomes check" in str(caught.value)) == (kind == "PrivacyError")
     assert not list_files(Path("reports"))
     (manifest,) = Path(".outcomes").rglob("manifest.json")
     assert json.loads(manifest.read_text(encoding="utf-8"))["state"] == "failed"

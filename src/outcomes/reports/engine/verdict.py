@@ -6,13 +6,18 @@ import shutil
 from typing import TYPE_CHECKING
 
 import outcomes.errors
-from outcomes.errors import OutcomesError, ReportError
+from outcomes.errors import OutcomesError, PrivacyError, RecordsError, ReportError
 from outcomes.reports.engine.task import Task
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 _KEPT = "What it said is kept in the private run folder {run} (error.txt)."
+#: Where records were refused; a log that repeats this learns nothing of them.
+_CHECK = (
+    "The records were refused: outcomes check, with the same --source and --path, says what is wrong, where, "
+    "and what to do. "
+)
 
 
 def refuse_failures(notebook: NotebookNode, task: Task) -> NotebookNode:
@@ -71,8 +76,10 @@ def _blame_cell(task: Task, kind: str, number: int) -> ReportError:
     known = getattr(outcomes.errors, kind, None)
     mistake = isinstance(known, type) and issubclass(known, OutcomesError)
     name = kind if kind.isidentifier() and len(kind) <= 60 else "an error"
+    refused = mistake and issubclass(known, (RecordsError, PrivacyError))  # type: ignore[arg-type]
     return ReportError(
         f"{task.notebook.stem}: code cell {number} ended with {name}; nothing was published. "
+        + (_CHECK if refused else "")
         + _KEPT.format(run=task.run.id),
         exit_code=known.exit_code if mistake else 6,  # type: ignore[union-attr]
     )
