@@ -19,8 +19,9 @@ class Finding:
     rule : str
         Name of the rule, such as ``SCORE_RANGE``.
     outcome : str
-        ``refuse_file``, ``quarantine_row``, ``quarantine_cell``, ``quarantine_patient_pair``,
-        ``repair_and_log``, ``accept_with_warning`` or ``accept``.
+        ``refuse_file``, ``ask`` (nothing is read until the source answers), ``quarantine_row``,
+        ``quarantine_cell``, ``quarantine_patient_pair``, ``answered`` (the source answered against the
+        evidence), ``repair_and_log``, ``accept_with_warning`` or ``accept``.
     what : str
         What was found, in one sentence without any patient's value.
     file : str, optional
@@ -33,6 +34,10 @@ class Finding:
         How many records or cells are concerned.
     remedy : str, optional
         What to do, as a rule the line to add or change in the source.
+    said : str
+        What pages print of it under Methods: a sentence without any count of patients; empty for nothing.
+    measure : str, optional
+        Instrument whose pages print it; those of all instruments where absent.
     """
 
     rule: str
@@ -43,6 +48,8 @@ class Finding:
     column: str | None = None
     count: int = 1
     remedy: str | None = None
+    said: str = ""
+    measure: str | None = None
 
     def __str__(self) -> str:
         """Return the finding as one readable line."""

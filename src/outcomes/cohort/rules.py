@@ -20,6 +20,7 @@ def state_rules(records: Records, question: Question, therapies: Mapping[str, Th
         "episodes": say(f"cohort.rules.episodes_{question.episodes}"),
         "intercurrent_events": _state_strategies(question),
         "missing": _state_missing(records, question),
+        "reading": " ".join(records.list_said(question.instrument.id)),
     }
 
 

@@ -1,11 +1,12 @@
 """What the field knows, as cited data: instruments, therapies, time points, sources, rules and words."""
 
 from outcomes.facts.coding import list_loinc_codes
+from outcomes.facts.file_spec import ExcludeSpec, FileSpec, ScoreSpec
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.project import find_project
 from outcomes.facts.schema import Column, read_schema
-from outcomes.facts.source import ExcludeSpec, FileSpec, ScoreSpec, Source, list_sources, read_source
+from outcomes.facts.source import Source, list_sources, read_source
 from outcomes.facts.therapy import Therapy, read_therapies
 from outcomes.facts.threshold import Threshold, parse_rule
 from outcomes.facts.timepoint import Timepoint, read_timepoints

@@ -8,164 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.errors import FactsError, Finding
+from outcomes.facts.file_spec import ExcludeSpec, FileSpec, ScoreSpec
 from outcomes.facts.project import find_project
 from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml
-
-
-@dataclass(frozen=True)
-class ScoreSpec:
-    """Where one score of a file stands.
-
-    Parameters
-    ----------
-    instrument : str
-        Id of the instrument.
-    column : str
-        Header of the column that holds the score, or, with ``items``, of a published total to check.
-    items : tuple of str
-        Headers of the item columns, in the instrument's order; the score is then computed.
-    variant : str
-        Variant of the instrument.
-    timepoint : str
-        In files with one row per episode: which time point these columns are.
-    date_column : str
-        In such files: header of the date of this assessment, where recorded.
-    day_column : str
-        The same as a day after time zero.
-    scale : str
-        How the clinic records it, one of the instrument's ``scales``.
-    missing : tuple of str
-        Codes that mean missing in these columns.
-    item_policy : str
-        Name of the missing-item policy; the instrument's default where absent.
-    item_codes : mapping
-        Code in the file to item value, where they differ.
-    """
-
-    instrument: str
-    column: str | None = None
-    items: tuple[str, ...] = ()
-    variant: str | None = None
-    timepoint: str | None = None
-    date_column: str | None = None
-    day_column: str | None = None
-    scale: str | None = None
-    missing: tuple[str, ...] = ()
-    item_policy: str | None = None
-    item_codes: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ExcludeSpec:
-    """Which records a source excludes, and why: those whose ``column`` holds one of ``values``.
-
-    Excluded records are accepted, then counted in the flow.
-
-    Parameters
-    ----------
-    column : str
-        Header of the column that says so.
-    values : tuple of str
-        Codes in it.
-    reason : str
-        In words, as the flow prints it.
-    """
-
-    column: str
-    values: tuple[str, ...]
-    reason: str
-
-
-@dataclass(frozen=True)
-class FileSpec:
-    """How one file, or several of one form, is to be read.
-
-    Parameters
-    ----------
-    path : str
-        File name or pattern (``*.csv``), relative to the folder that is being read.
-    rows : str
-        What one row is: ``episode`` (with scores of several time points beside each other),
-        ``assessment``, ``session`` or ``event``.
-    columns : mapping
-        Column of the schema to header in the file. ``instrument``, ``variant`` and ``score`` may be
-        mapped in a long file; ``date`` is the date of the row (assessment, session or event).
-    codes : mapping of mappings
-        For a column of the schema (or ``instrument``): code in the file to value of the schema.
-    missing : tuple of str
-        Codes that mean missing in every mapped column, beside the usual spellings.
-    missing_codes : mapping
-        The same for one column of the schema.
-    scores : tuple of ScoreSpec
-        ``[[file.scores]]``
-    exclude : tuple of ExcludeSpec
-        ``[[file.exclude]]``
-    scales : mapping
-        In a long file: instrument (with its variant where it has one) to how the clinic records it, one of
-        the instrument's ``scales``.
-    patient : str
-        ``"by id"``, or ``"one per row"`` where a file has no patient column.
-    header_row : int or tuple of int
-        Line of the header, counted from 1; several lines of a merged header are joined by a space, a
-        blank upper cell taking the one to its left.
-    fill_down : tuple of str
-        Headers whose blank cells repeat the cell above (merged cells).
-    sheet : str
-        Name of the sheet of an Excel file; the only visible one where absent.
-    encoding : str
-        Of a text file; UTF-8 where absent, unless the file begins with a mark that says otherwise.
-    delimiter : str
-        Of a text file; found from the header where absent.
-    decimal : str
-        ``.`` or ``,``.
-    date_order : str
-        ``year-first``, ``day-first`` or ``month-first``.
-    date_calendar : str
-        ``gregorian``, ``roc``, ``excel1900`` or ``excel1904``.
-    therapy_separator : str
-        What joins several therapies in one cell; such an episode is ``combined_pt`` only where
-        ``codes.therapy`` says so for the joined text, otherwise it is refused.
-    key_normalise : tuple of str
-        ``strip``, ``casefold``: what may be done to ids so that spellings agree.
-    constants : mapping
-        Column of the schema to the one value that all rows of the file have (``region = "neck"``).
-    top_code : mapping
-        Column of the schema to the largest number that is kept; larger ones become it
-        (``age_years = 89``).
-    """
-
-    path: str
-    rows: str
-    columns: Mapping[str, str] = field(default_factory=dict)
-    codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
-    missing_codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    scores: tuple[ScoreSpec, ...] = ()
-    exclude: tuple[ExcludeSpec, ...] = ()
-    scales: Mapping[str, str] = field(default_factory=dict)
-    patient: str = "by id"
-    header_row: int | tuple[int, ...] = 1
-    fill_down: tuple[str, ...] = ()
-    sheet: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    decimal: str = "."
-    date_order: str = "year-first"
-    date_calendar: str = "gregorian"
-    therapy_separator: str | None = None
-    key_normalise: tuple[str, ...] = ()
-    constants: Mapping[str, str] = field(default_factory=dict)
-    top_code: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def mapped(self) -> tuple[str, ...]:
-        """Headers that are read; no other column is ever loaded."""
-        headers = list(self.columns.values())
-        for score in self.scores:
-            headers += [name for name in (score.column, score.date_column, score.day_column) if name]
-            headers += score.items
-        headers += [entry.column for entry in self.exclude]
-        return tuple(dict.fromkeys(headers))
 
 
 @dataclass(frozen=True)
@@ -207,6 +52,9 @@ class Source:
         Therapies of its own, ``[therapies.ID]``.
     reference_scores : tuple of mappings
         ``{instrument, mean, sd, retest_correlation, citation}``: needed to bound regression to the mean.
+    other_regions : mapping
+        Id of an instrument to what becomes of its scores of patients whose region it is not made for:
+        ``keep`` or ``leave_out``.
     caveats : tuple of str
         Sentences for a page's "What this cannot show".
     citation : str
@@ -243,6 +91,7 @@ class Source:
     timepoints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     therapies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reference_scores: tuple[Mapping[str, Any], ...] = ()
+    other_regions: Mapping[str, str] = field(default_factory=dict)
     caveats: tuple[str, ...] = ()
     citation: str = ""
     licence: str = ""
@@ -262,6 +111,7 @@ _CHOICES = {
     "date_order": ("year-first", "day-first", "month-first"),
     "date_calendar": ("gregorian", "roc", "excel1900", "excel1904"),
     "decimal": (".", ","),
+    "within": (None, "site"),
 }
 
 

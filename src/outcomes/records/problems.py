@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,8 +68,8 @@ class Problems:
 
     @property
     def blocking(self) -> list[Finding]:
-        """Return the findings for which the whole source is refused."""
-        return [finding for finding in self.findings if finding.outcome == "refuse_file"]
+        """Return the findings for which the whole source is not read: refusals and open questions."""
+        return [finding for finding in self.findings if finding.outcome in ("refuse_file", "ask")]
 
     def note(
         self,
@@ -81,12 +81,16 @@ class Problems:
         column: str | None = None,
         remedy: str | None = None,
         place: Place | None = None,
+        said: str = "",
+        measure: str | None = None,
     ) -> None:
         """Add a finding per file concerned; nothing where ``records`` is empty and no file is named."""
         records = np.asarray(records, dtype=np.int64)
         if not len(records):
             if place is not None:
-                self.findings.append(Finding(rule, outcome, what, place.file, (), column, 1, remedy))
+                self.findings.append(
+                    Finding(rule, outcome, what, place.file, (), column, 1, remedy, said, measure)
+                )
             return
         for here in self.places:
             inside = records[(records >= here.start) & (records < here.stop)]
@@ -94,8 +98,34 @@ class Problems:
                 shown = np.unique(inside)[:_SHOWN_LINES]
                 lines = tuple(int(line) for line in here.lines[shown - here.start])
                 self.findings.append(
-                    Finding(rule, outcome, what, here.file, lines, column, len(inside), remedy)
+                    Finding(rule, outcome, what, here.file, lines, column, len(inside), remedy, said, measure)
                 )
+
+    def ask(
+        self,
+        rule: str,
+        what: str,
+        answers: Mapping[str, str],
+        records: np.ndarray | Sequence[int] = (),
+        *,
+        column: str | None = None,
+        place: Place | None = None,
+    ) -> None:
+        """Ask what the records mean; nothing of the source is read until it answers.
+
+        Parameters
+        ----------
+        rule : str
+        what : str
+            The evidence in counts and the readings, ending with a question mark.
+        answers : mapping
+            Line to write in the source to what it then means, one per reading.
+        records, column, place
+            As in `note`.
+        """
+        lines = "\n".join(f"      {line}  # {meaning}" for line, meaning in answers.items())
+        remedy = f"answer in the source, with one of these lines:\n{lines}"
+        self.note(rule, "ask", what, records, column=column, remedy=remedy, place=place)
 
     def refuse(
         self,

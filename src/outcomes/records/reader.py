@@ -70,7 +70,8 @@ def read_records(
         When a mapped column may identify people, or too few patients share their traits for the source's
         privacy profile.
     RecordsError
-        When a file cannot be read or its structure is wrong; all problems of all files are listed.
+        When a file cannot be read or its structure is wrong, or when what it means is open; all problems
+        and questions of all files are listed.
     RefusedShareError
         When more records were refused than the source tolerates.
     """
@@ -97,7 +98,7 @@ def read_records(
         tables = Checking(parts, links, source, problems, run_day).build_tables()
     if problems.blocking:
         raise RecordsError(
-            f"{source.name} was not read: {len(problems.blocking)} things to solve first.",
+            f"{source.name} was not read: {_count_blocking(problems)} first.",
             _order_findings(problems.findings),
         )
     alike = measure_anonymity(tables["episodes"], tables["assessments"], source)
@@ -185,11 +186,21 @@ def _refuse_share(source: Source, problems: Problems, n_read: int, private: Path
         )
 
 
+def _count_blocking(problems: Problems) -> str:
+    """Return how many things there are to solve and how many questions to answer, in words."""
+    n_asked = sum(finding.outcome == "ask" for finding in problems.blocking)
+    n_wrong = len(problems.blocking) - n_asked
+    parts = [f"solve {n_wrong} thing{'s' * (n_wrong > 1)}"] if n_wrong else []
+    return " and ".join([*parts, *([f"answer {n_asked} question{'s' * (n_asked > 1)}"] if n_asked else [])])
+
+
 _RANK = {
     "refuse_file": 0,
+    "ask": 0,
     "quarantine_patient_pair": 1,
     "quarantine_row": 1,
     "quarantine_cell": 2,
+    "answered": 3,
     "accept_with_warning": 3,
 }
 

@@ -69,6 +69,11 @@ class Records:
         if self.n_read != self.n_accepted + self.n_refused:
             raise ValueError("records read are not the sum of those accepted and refused")
 
+    def list_said(self, instrument: str) -> tuple[str, ...]:
+        """Return what pages about an instrument say of how its records were read, each sentence once."""
+        told = (entry.said for entry in self.findings if entry.measure in (None, instrument))
+        return tuple(dict.fromkeys(said for said in told if said))
+
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the assessments with their episodes' columns, one row per assessment."""
         return self.assessments.merge(self.episodes, on="episode_id", how="left", validate="many_to_one")
