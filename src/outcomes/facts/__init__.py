@@ -1,6 +1,7 @@
 """What the field knows, as cited data: instruments, therapies, time points, sources, rules and words."""
 
 from outcomes.facts.coding import list_loinc_codes
+from outcomes.facts.doubtful_header import find_header_doubt
 from outcomes.facts.file_spec import ExcludeSpec, FileSpec, ScoreSpec
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
@@ -24,6 +25,7 @@ __all__ = [
     "Threshold",
     "Timepoint",
     "Words",
+    "find_header_doubt",
     "find_project",
     "list_instruments",
     "list_loinc_codes",
