@@ -27,6 +27,7 @@ from outcomes.records.checks import (
     refuse_duplicate_rows,
     refuse_mismatched_instruments,
     refuse_repeated_episodes,
+    settle_regions,
 )
 from outcomes.records.columns import Coded, Part
 from outcomes.records.episodes import (
@@ -121,6 +122,9 @@ class Checking:
         self._drop_refused()
         self.scores = self.scores.keep(check_scores(self.scores, *self._find_sites(), self.problems))
         self._drop_refused()
+        region = self.attributes.get("region")
+        stays = settle_regions(self.scores, region, self.n_episodes, self.source, self.problems)
+        self.scores = self.scores.keep(stays)
         labelled = self.scores.timepoint >= 0
         is_baseline, _ = self._stages()
         self.contradictory.append(refuse_conflicting_scores(self.scores, is_baseline, self.problems))

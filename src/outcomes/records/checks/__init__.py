@@ -10,6 +10,7 @@ from outcomes.records.checks.keys import (
     refuse_repeated_episodes,
 )
 from outcomes.records.checks.ranges import check_scores
+from outcomes.records.checks.regions import settle_regions
 from outcomes.records.checks.sessions import note_falling_sessions, read_sessions_to_date
 from outcomes.records.checks.sites import note_reversed_sites
 
@@ -25,4 +26,5 @@ __all__ = [
     "refuse_duplicate_rows",
     "refuse_mismatched_instruments",
     "refuse_repeated_episodes",
+    "settle_regions",
 ]
