@@ -5,7 +5,6 @@ from __future__ import annotations
 from outcomes.errors import FactsError
 from outcomes.facts import FileSpec, ScoreSpec, Source, list_instruments, read_instrument
 from outcomes.facts.toml import suggest_name
-from outcomes.records.columns import list_concerned
 from outcomes.records.episodes import BASELINE
 
 #: What a column of scores may hold.
@@ -17,14 +16,14 @@ def check_answers(spec: FileSpec) -> list[tuple[str, str | None]]:
     """Return what is wrong with a file's ``answered``, ``missing_where`` and ``holds``, each with its remedy."""
     wrong: list[tuple[str, str | None]] = []
     for key in ("answered", "missing_where"):
+        known = _list_names(spec)
         for entry in getattr(spec, key):
-            known = _list_names(spec)
             wrong += [
                 (f"{key}: {name!r} is no score of the file", suggest_name(name, known))
                 for name in entry.scores
                 if name not in known
             ]
-            if not list_concerned(spec, entry):
+            if not known:
                 wrong.append((f"{key}: the file has no scores", "remove it, or add [[file.scores]]"))
     for number, score in enumerate(spec.scores, start=1):
         wrong += [(f"[[file.scores]] {number}: {what}", remedy) for what, remedy in _check_holds(spec, score)]

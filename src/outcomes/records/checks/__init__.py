@@ -1,5 +1,6 @@
 """Records held against each other and against what is possible: keys, days, ranges, sites, sessions."""
 
+from outcomes.records.checks.changes import ask_changes
 from outcomes.records.checks.days import check_days
 from outcomes.records.checks.keys import (
     note_missing_baselines,
@@ -15,6 +16,7 @@ from outcomes.records.checks.sessions import note_falling_sessions, read_session
 from outcomes.records.checks.sites import note_reversed_sites
 
 __all__ = [
+    "ask_changes",
     "check_days",
     "check_scores",
     "note_falling_sessions",

@@ -1,6 +1,6 @@
 """Text to columns: coded once per distinct value, then typed, dated and named."""
 
-from outcomes.records.columns.absence import blank_absent, list_concerned
+from outcomes.records.columns.absence import blank_absent
 from outcomes.records.columns.coded import Coded, is_known, match_texts, sort_rows
 from outcomes.records.columns.dates import NO_DATE, DateForm, find_zone, parse_dates, to_day_number
 from outcomes.records.columns.mapping import (
@@ -36,7 +36,6 @@ __all__ = [
     "find_zone",
     "is_known",
     "limit_categories",
-    "list_concerned",
     "list_instrument_spellings",
     "list_missing_codes",
     "list_spellings",

@@ -29,7 +29,7 @@ def blank_absent(part: Part) -> None:
         _blank(part, entry, rows, "SCORE_ABSENT", "no score, for another column says that there is none")
 
 
-def list_concerned(spec: FileSpec, entry: AbsenceSpec) -> list[str]:
+def _list_concerned(spec: FileSpec, entry: AbsenceSpec) -> list[str]:
     """Return the headers of scores that a declaration is about."""
     blocks = [
         (score.instrument, [*([score.column] if score.column else []), *score.items]) for score in spec.scores
@@ -69,7 +69,7 @@ def _spell(text: str) -> str:
 
 def _blank(part: Part, entry: AbsenceSpec, rows: np.ndarray, rule: str, what: str) -> None:
     filled = np.zeros(part.n_rows, dtype=bool)
-    for header in list_concerned(part.spec, entry):
+    for header in _list_concerned(part.spec, entry):
         coded = part.columns[header]
         filled |= rows & (coded.codes >= 0) & ~coded.rows(find_missing(coded.values, part.spec.missing))
         blank = len(coded.values)
