@@ -35,6 +35,8 @@ def ask_changes(
         if column.spec is not None and (column.spec.items or column.spec.holds in ("change", "improvement")):
             continue
         for place, measure in enumerate(scores.measures):
+            if measure not in column.measures:
+                continue
             here = (scores.column == number) & (scores.measure == place) & ~np.isnan(scores.score)
             if not here.any() or measure.instrument.domain == "global_change":
                 continue
