@@ -101,7 +101,9 @@ def _find_zero(group: _Group) -> float | None:
     if instrument.kind != "prom" or rule.rule == "single" or group.spacing > limits["fine"] * span:
         return None
     if spec is not None and spec.items:
-        found = score_items(instrument, np.zeros((1, len(spec.items))), variant=group.measure.variant).score[0]
+        found = score_items(instrument, np.zeros((1, len(spec.items))), variant=group.measure.variant).score[
+            0
+        ]
     else:
         scales = group.columns[0].part.spec.scales
         scale = spec.scale if spec else scales.get(group.measure.name, scales.get(instrument.id))
@@ -173,7 +175,9 @@ def _settle_zeros(
         return
     if _is_confirmed(group, "zeros"):
         said = f"Forms of the {name} with 0 in every item are read as filled in."
-        _note_confirmed(scores, zero, group, f"forms of the {name} that are all 0 count as answers", said, problems)
+        _note_confirmed(
+            scores, zero, group, f"forms of the {name} that are all 0 count as answers", said, problems
+        )
         return
     what = (
         f"{n} of {n_all} forms of the {name} are 0 throughout, and hardly any comes near that: were they "
@@ -212,7 +216,9 @@ def _settle_constant(
         return
     if _is_confirmed(group, "constant"):
         said = f"A score of the {name} that many follow-ups and hardly any start hold is read as measured."
-        _note_confirmed(scores, constant, group, f"a frequent score of the {name} counts as measured", said, problems)
+        _note_confirmed(
+            scores, constant, group, f"a frequent score of the {name} counts as measured", said, problems
+        )
         return
     n, n_start = int(constant.sum()), int((group.here & (scores.score == value) & is_baseline).sum())
     what = (
@@ -221,8 +227,15 @@ def _settle_constant(
         "it: was it measured, or does it stand for a visit that was missed?"
     )
     own = "[[file]]" if column.spec is None else "[[file.scores]]"
-    missing = 'missing_codes = { score = ["<that value>"] }' if column.spec is None else 'missing = ["<that value>"]'
-    answers = {missing: f"in {own}: it means missing", 'confirmed = ["constant"]': f"in {own}: it was measured"}
+    missing = (
+        'missing_codes = { score = ["<that value>"] }'
+        if column.spec is None
+        else 'missing = ["<that value>"]'
+    )
+    answers = {
+        missing: f"in {own}: it means missing",
+        'confirmed = ["constant"]': f"in {own}: it was measured",
+    }
     problems.ask("SCORE_CONSTANT_AFTER_START", what, answers, scores.record[constant], column=column.header)
 
 
@@ -315,6 +328,10 @@ def _find_constant_beside(blank: ScoreColumn, other: ScoreColumn) -> np.ndarray:
     value = values[counts.argmax()]
     off = int(beside.sum() - counts.max())
     usual = 1 - (score[~beside] == value).mean()
-    if off > 0.05 * beside.sum() or usual < 0.6 or not _is_rare(off, int(beside.sum()), float(min(usual, 0.9))):
+    if (
+        off > 0.05 * beside.sum()
+        or usual < 0.6
+        or not _is_rare(off, int(beside.sum()), float(min(usual, 0.9)))
+    ):
         return none
     return rows[beside & (score == value)]
