@@ -119,10 +119,13 @@ def _is_spike(group: _Group, rows: np.ndarray, value: float) -> bool:
     if count.sum() - n < limits["fewest"] or (count > 0).sum() - 1 < limits["fewest_values"]:
         return False
     distance = np.abs(group.values - value)
-    for width, usual in limits["windows"]:
+    coarse = instrument.scoring_rule.rule == "count_endorsed"  # of yes and no, many forms of the well are 0
+    windows = limits["windows"][-1:] if coarse else limits["windows"]
+    for width, usual in windows:
         reach = max(width * (instrument.maximum - instrument.minimum), 1.5 * group.spacing)
         near = int(count[(distance > 0) & (distance <= reach)].sum())
-        if near <= usual / 2 * (n + near) and _is_rare(near, n + near, usual):
+        most = usual * limits["coarse" if coarse else "clear"]
+        if near <= most * (n + near) and _is_rare(near, n + near, usual):
             return True
     return False
 
@@ -145,24 +148,22 @@ def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) ->
     before, after = group.count(is_baseline), group.count(rows)
     if min((before > 0).sum(), (after > 0).sum() - 1) < limits["fewest_values"]:
         return
-    best = instrument.maximum if instrument.sign > 0 else instrument.minimum
-    distance = np.abs(group.values[:, None] - group.values[None, :])
+    reached = group.values[after > 0]  # the well all score the best that there is: no doubt about that
+    best = (instrument.sign * reached).max() * instrument.sign
+    often = after >= max(limits["fewest"], limits["constant"] * after.sum())
+    code = np.isin(group.values, facts["sentinel_scores"]) & (after >= limits["fewest_sentinels"])
     reach = max(limits["near"] * (instrument.maximum - instrument.minimum), 1.5 * group.spacing)
-    for place in np.flatnonzero(after >= min(limits["fewest"], limits["fewest_sentinels"])):
+    for place in np.flatnonzero(often | code):
         value, n = group.values[place], int(after[place])
-        if value in (best, instrument.censored_at):
+        distance = np.abs(group.values - value)
+        if code[place] and not (after + before)[(distance > 0) & (distance <= 2 * reach)].any():
+            yield float(value)
+        if not often[place] or value in (best, instrument.censored_at):
             continue
-        near = int(after[(distance[place] > 0) & (distance[place] <= reach)].sum())
-        if value in facts["sentinel_scores"]:
-            around = (distance[place] > 0) & (distance[place] <= 2 * reach)
-            if not (after + before)[around].any():
-                yield float(value)
-        if n < max(limits["fewest"], limits["constant"] * after.sum()):
-            continue
-        absent = before.sum() and before[place] <= n / after.sum() * before.sum() / 10
+        near = int(after[(distance > 0) & (distance <= reach)].sum())
+        absent = before[place] <= n / after.sum() * before.sum() / 10
         absent = absent and _is_rare(int(before[place]), int(before.sum()), min(n / after.sum(), 0.99))
-        alone = near <= 0.2 * (n + near) and _is_rare(near, n + near, 0.5)
-        if alone and absent:
+        if absent and near <= 0.2 * (n + near) and _is_rare(near, n + near, 0.5):
             yield float(value)
 
 
