@@ -46,7 +46,10 @@ def ask_absences(
     is_baseline, is_follow_up : numpy.ndarray of bool
     problems : Problems
     """
-    counted = ~np.isnan(scores.score) & ~_find_excluded(scores)
+    low = np.array([measure.instrument.minimum for measure in scores.measures])
+    high = np.array([measure.instrument.maximum for measure in scores.measures])
+    possible = (scores.score >= low[scores.measure]) & (scores.score <= high[scores.measure])
+    counted = possible & ~_find_excluded(scores)
     groups = list(_group(scores, counted))
     for group in groups:
         stages = _list_stages(scores, is_baseline, is_follow_up)
