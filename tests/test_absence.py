@@ -187,6 +187,27 @@ def test_items_all_zero_are_asked_about_with_the_line_that_blanks_them(tmp_path,
         assert len(records.assessments) == len(clean.assessments) - gone.sum()
 
 
+def test_a_long_file_loses_the_zeros_of_one_measure_and_keeps_those_of_the_others(tmp_path):
+    """A fifth of the ODI at the last visit are 0 for a blank; a pain of 0 is a pain of 0."""
+    wide = draw_wide(["odi", "nprs:average"], 60)
+    gone = np.arange(60) % 5 == 0
+    wide.loc[gone, "odi month_3"], wide.loc[:5, "nprs:average month_3"] = 0, 0
+    table = wide.melt("id", value_name="score")
+    table[["what", "visit"]] = table["variable"].str.split(" ", expand=True)
+    table["what"] = table["what"].replace({"odi": "Oswestry", "nprs:average": "pain"})
+    columns = {"patient_id": "id", "timepoint": "visit", "instrument": "what", "score": "score"}
+    codes = {"instrument": {"Oswestry": "odi", "pain": "nprs:average"}}
+    block = {"rows": "assessment", "columns": columns, "codes": codes}
+    text = list_asked(tmp_path, table, block)["FORM_ALL_ZERO"]
+    assert 'column = ["what", "score"], values = ["<what names it there>", "0"]' in text
+    answer = {"missing_where": [{"column": ["what", "score"], "values": ["Oswestry", "0"]}]}
+    records = read_table(tmp_path, table, {**block, **answer})
+    assert mean_of(records, "month_3", "odi") == pytest.approx(wide.loc[~gone, "odi month_3"].mean())
+    assert mean_of(records, "month_3", "nprs") == pytest.approx(wide["nprs:average month_3"].mean())
+    assert records.n_refused == 0
+    assert list_asked(tmp_path, table, {**block, "confirmed": ["zeros"]}) == {}
+
+
 def test_a_status_of_one_form_leaves_the_others_zeros_open(tmp_path):
     """Where the ODI is missing, pain is 0 throughout: the second column is asked about in its turn."""
     table = draw_wide(["odi", "nprs:average"], 80)
