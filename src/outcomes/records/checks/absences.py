@@ -151,17 +151,20 @@ def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) ->
     before, after = group.count(is_baseline), group.count(rows)
     if min((before > 0).sum(), (after > 0).sum() - 1) < limits["fewest_values"]:
         return
-    reached = group.values[after > 0]  # the well all score the best that there is: no doubt about that
-    best = (instrument.sign * reached).max() * instrument.sign
+    best = instrument.maximum if instrument.sign > 0 else instrument.minimum
+    span = instrument.maximum - instrument.minimum
     often = after >= max(limits["fewest"], limits["constant"] * after.sum())
     code = np.isin(group.values, facts["sentinel_scores"]) & (after >= limits["fewest_sentinels"])
-    reach = max(limits["near"] * (instrument.maximum - instrument.minimum), 1.5 * group.spacing)
+    reach = max(limits["near"] * span, 1.5 * group.spacing)
     for place in np.flatnonzero(often | code):
         value, n = group.values[place], int(after[place])
         distance = np.abs(group.values - value)
         if code[place] and not (after + before)[(distance > 0) & (distance <= 2 * reach)].any():
             yield float(value)
-        if not often[place] or value in (best, instrument.censored_at):
+        better = after[instrument.sign * group.values > instrument.sign * value].sum()
+        # The well may all score the best that there is, or nearly: that is no sign of a blank.
+        well = abs(value - best) <= limits["well"] * span and better <= 0.05 * after.sum()
+        if not often[place] or well or value == instrument.censored_at:
             continue
         near = int(after[(distance > 0) & (distance <= reach)].sum())
         absent = before[place] <= n / after.sum() * before.sum() / 10
