@@ -1,8 +1,9 @@
 """Facts of the package as single entries, and the frozen copies that they are held against.
 
-An entry has an address: its file below ``facts/``, and the keys that lead to it, joined by points. ``outside.csv``
-holds what an outside list says, ``package.csv`` what only the package says; no entry stands in both.
-``python tests/frozen_facts.py`` writes ``package.csv`` anew, after a change of the package's own that was reviewed.
+An entry has an address: its file below ``facts/``, and the keys that lead to it, joined by points.
+``outside.csv`` holds what an outside list says, ``package.csv`` what only the package says; no entry stands
+in both. ``python tests/frozen_facts.py`` writes ``package.csv`` anew, after a change of the package's own that
+was reviewed.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ RULES = ("cohort", "comparability", "disclosure", "monitoring", "psychometrics",
 TABLES = ("conversions/hoos_jr", "conversions/hoos_ps", "conversions/koos_jr", "conversions/koos_ps")
 #: Words for readers; worked examples are tests of their own.
 WORDS = {
-    "aliases", "anchor", "caveats", "examples", "licence", "meaning", "name", "note", "reason", "recall", "sentences",
-    "short_label", "short_name", "version",
+    "aliases", "anchor", "caveats", "examples", "licence", "meaning", "name", "note", "reason", "recall",
+    "sentences", "short_label", "short_name", "version",
 }  # fmt: skip
 
 Entries = dict[str, str]

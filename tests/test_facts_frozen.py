@@ -1,4 +1,4 @@
-"""Every number of the facts equals a frozen copy: what an outside list says, else what the package said when frozen."""
+"""Every number of the facts equals a frozen copy: of an outside list, else of the package as it was."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _TOLD = ("source", "population")
 
 
 def find_numbers(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield what holds a number or a yes or no, and where it begins and ends; worked examples are left out."""
+    """Yield kind, begin and end of each number and each yes or no; worked examples are left out."""
     place, within_examples = 0, False
     for line in text.splitlines(keepends=True):
         if line.startswith("["):
