@@ -2,8 +2,8 @@
 
 An entry has an address: its file below ``facts/``, and the keys that lead to it, joined by points.
 ``outside.csv`` holds what an outside list says, ``package.csv`` what only the package says; no entry stands
-in both. ``python tests/frozen_facts.py`` writes ``package.csv`` anew, after a change of the package's own that
-was reviewed.
+in both. ``python tests/frozen_facts.py`` writes ``package.csv`` anew, after a change of the package's own
+that was reviewed.
 """
 
 from __future__ import annotations
