@@ -25,7 +25,7 @@ from outcomes.records.gate import measure_anonymity
 from outcomes.records.private_files import open_private_folder, write_private_file
 from outcomes.result import Result
 from outcomes.views.glyphs import explain_undrawn, find_undrawn
-from outcomes.views.individual import label_cohort
+from outcomes.views.labels import name_measure
 
 _KINDS = {
     "refused records": ("quarantine_row", "quarantine_patient_pair"),
@@ -117,10 +117,9 @@ def _select_cohorts(records: Records) -> tuple[list[Cohort], list[str]]:
 def _list_drawn(records: Records, cohorts: list[Cohort]) -> Iterator[str]:
     """Yield the labels that figures may draw: of therapies, time points and measures, and names of sites."""
     for cohort in cohorts:
-        labels = label_cohort(cohort)
-        yield labels.axis
-        yield from (labels.short(id) for id in cohort.therapies)
-        yield from (labels.time(id) for id in cohort.timepoints)
+        yield name_measure(cohort.instrument.id, cohort.variant, short=True)
+        yield from (therapy.short_label for therapy in cohort.therapies.values())
+        yield from (timepoint.label for timepoint in cohort.timepoints.values())
     yield from (name for name in records.episodes["site"].dropna().unique() if isinstance(name, str))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -81,7 +82,7 @@ def render_table(
         shown["block"] = list(groups)
     table = GT(shown, rowname_col="row", groupname_col="block" if groups is not None else None, id="{id}")
     # double braces in a heading would be read as a unit
-    labels = {
+    labels: dict[str, Any] = {
         column: take_html(html.escape(heading).replace("{", "&#123;")) for column, heading in headings.items()
     }
     table = table.tab_stubhead(label=stub or " ").cols_label(labels)
