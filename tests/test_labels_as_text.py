@@ -15,7 +15,7 @@ import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import findSystemFonts, fontManager
 from matplotlib.text import Text
 
 from outcomes.analyses import (
@@ -44,7 +44,7 @@ from outcomes.views import (
     draw_trajectory,
     draw_trend,
 )
-from outcomes.views.figure import apply_style, find_fonts, open_figure, save_png
+from outcomes.views.figure import _learn_fonts, apply_style, find_fonts, open_figure, save_png
 from outcomes.views.glyphs import _list_characters, explain_undrawn, find_undrawn
 from outcomes.views.individual import draw_individuals
 from outcomes.views.table import render_table
@@ -255,21 +255,27 @@ def chinese_font(tmp_path: Path, monkeypatch) -> Iterator[Path]:
     _list_characters.cache_clear()
 
 
-def needs_no_chinese_font() -> None:
-    if not find_undrawn("推拿復健"):
-        pytest.skip("a Chinese font is installed")
+def test_a_font_that_matplotlib_has_not_listed_yet_is_found(monkeypatch) -> None:
+    """It keeps its list for good, so that a font installed later would never be used."""
+    known = [entry for entry in fontManager.ttflist if entry.fname in findSystemFonts()]
+    if not known:
+        pytest.skip("no font but matplotlib's own")
+    without = [entry for entry in fontManager.ttflist if entry.fname != known[0].fname]
+    monkeypatch.setattr(fontManager, "ttflist", without)
+    _learn_fonts.cache_clear()
+    find_fonts()
+    assert known[0].fname in {entry.fname for entry in fontManager.ttflist}
 
 
-def test_a_font_that_is_installed_draws_and_nothing_is_told(
-    cohort: Cohort, chinese_font: Path, recwarn
-) -> None:
+def test_a_font_that_is_installed_draws_and_nothing_is_told(cohort: Cohort, chinese_font: Path) -> None:
     assert "Noto Sans CJK TC" in find_fonts() and find_undrawn(["推拿", "復健"]) == ""
     view = draw_trajectory(release(summarise_change(relabel(cohort, ("推拿", "復健"))), "team"))
-    assert view.undrawn == "" and not [one for one in recwarn if "missing from font" in str(one.message)]
+    assert view.undrawn == ""
 
 
 def test_boxes_are_told_by_check_and_report_before_anybody_sees_them(tmp_path, monkeypatch, capsys) -> None:
-    needs_no_chinese_font()
+    if not find_undrawn("推拿復健"):
+        pytest.skip("a Chinese font is installed")
     monkeypatch.chdir(tmp_path)
     write_clinic(tmp_path / "records", n_episodes=500, seed=4)
     therapies = sorted(set(pd.read_csv("records/episodes.csv", dtype="str")["therapy"]))
@@ -294,3 +300,15 @@ def test_boxes_are_told_by_check_and_report_before_anybody_sees_them(tmp_path, m
     with pytest.raises(SystemExit):
         main(["check", "--source", "latin.toml", "--path", "records"])
     assert "no installed font" not in capsys.readouterr().out
+
+
+def test_boxes_are_told_in_a_notebook_and_beside_single_patients(
+    cohort: Cohort, monkeypatch, recwarn
+) -> None:
+    monkeypatch.setattr("outcomes.views.glyphs._list_characters", lambda weight: frozenset(range(0x2500)))
+    marked = relabel(cohort, ("推拿", "復健"))
+    view = draw_trajectory(release(summarise_change(marked), "stakeholder"))
+    assert sorted(view.undrawn) == sorted("推拿復健")
+    assert "(4 Chinese)" in view._repr_mimebundle_()["text/html"] and "(4 Chinese)" not in view.html
+    assert "(4 Chinese)" in draw_individuals(marked).caption
+    assert not [one for one in recwarn if "Glyph" in str(one.message)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -45,7 +46,9 @@ def apply_style() -> Iterator[None]:
         "xtick.labelcolor": style["ink"],
         "ytick.labelcolor": style["ink"],
     }
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # such a warning names the character, which may come from records; glyphs.py tells what is missing
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ ")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(settings)
         yield

@@ -22,7 +22,7 @@ from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import read_words
 from outcomes.views.figure import save_png
-from outcomes.views.glyphs import find_undrawn_of
+from outcomes.views.glyphs import explain_undrawn, find_undrawn_of
 from outcomes.views.released_rows import list_days
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ class View:
             write_view(self, Path(folder) / "views")
             return {MEDIA_TYPE: {"id": self.id}}
         style = resources.files("outcomes.views").joinpath("view.css").read_text(encoding="utf-8")
+        boxes = f"<p>{html.escape(explain_undrawn(self.undrawn))}</p>" if self.undrawn else ""
         return {
-            "text/html": f'<style>{style}</style><div class="outcomes-view">{self.html}</div>',
+            "text/html": f'<style>{style}</style><div class="outcomes-view">{self.html}{boxes}</div>',
             "text/plain": self.alt or self.caption,
         }
 
