@@ -211,15 +211,21 @@ class _Sample:
         return _lie_on_grid(self.values, scale, self.decimals)
 
     def _weigh_grid(self, other: Scale) -> float:
-        """Weigh how many scores lie on each of the grids, and on both, by what each scale makes likely."""
-        on_own, on_other = self._lie_on(self.own), self._lie_on(other)
+        """Weigh how many scores lie on each of the grids, and on both, by what each scale makes likely.
+
+        A score on neither, such as one with a blank item, tells nothing; nor does one at an end of both.
+        """
+        shared = np.intersect1d([self.own.low, self.own.high], [other.low, other.high])
+        telling = ~np.isin(self.values, shared)
+        on_own, on_other = self._lie_on(self.own) & telling, self._lie_on(other) & telling
+        n = self._count(on_own | on_other)
         n_own, n_other, n_both = (self._count(it) for it in (on_own, on_other, on_own & on_other))
         least, slack = self.limits["on_grid"], self.limits["slack"]
         decimals = _find_usual(self.decimals, self.counts)
         by_own = _find_shared(self.own, other, decimals)
         by_other = _find_shared(other, self.own, decimals)
-        own = _chance(n_own, self.n, least, 1) + _chance(n_both, n_own, by_own - slack, by_own + slack)
-        others = _chance(n_other, self.n, least, 1) + _chance(
+        own = _chance(n_own, n, least, 1) + _chance(n_both, n_own, by_own - slack, by_own + slack)
+        others = _chance(n_other, n, least, 1) + _chance(
             n_both, n_other, by_other - slack, by_other + slack
         )
         return others - own
