@@ -23,6 +23,7 @@ from outcomes.records.columns.names import (
 )
 from outcomes.records.columns.numbers import find_missing, parse_numbers
 from outcomes.records.columns.part import Part, build_part, refuse_hazards
+from outcomes.records.columns.written import read_written
 
 __all__ = [
     "NO_DATE",
@@ -51,6 +52,7 @@ __all__ = [
     "match_texts",
     "parse_dates",
     "parse_numbers",
+    "read_written",
     "refuse_hazards",
     "sort_rows",
     "to_day_number",
