@@ -16,6 +16,7 @@ from outcomes.records.assembly import (
     frame_episodes,
 )
 from outcomes.records.checks import (
+    ask_scales,
     check_days,
     check_scores,
     note_falling_sessions,
@@ -119,7 +120,8 @@ class Checking:
     def _check_scores(self) -> None:
         """Check scores against their instruments and each other, dropping what is refused in between."""
         self._drop_refused()
-        self.scores = self.scores.keep(check_scores(self.scores, *self._find_sites(), self.problems))
+        asked = ask_scales(self.scores, *self._stages(), self._find_sites()[0], self.problems)
+        self.scores = self.scores.keep(check_scores(self.scores, asked, *self._find_sites(), self.problems))
         self._drop_refused()
         labelled = self.scores.timepoint >= 0
         is_baseline, _ = self._stages()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import erf, log, sqrt
 
@@ -36,6 +36,8 @@ class ScaleEvidence:
         Name of a scale to its meaning, the suspected one first, then ``own``; empty without doubt.
     certain : bool
         Whether a header or a cell names the scale, or only it holds the scores, so that a draft may write it.
+    weights : mapping
+        Weight of the values' evidence for each other scale against the own one; empty where not looked at.
     """
 
     n: int
@@ -45,6 +47,7 @@ class ScaleEvidence:
     why: tuple[str, ...] = ()
     readings: Mapping[str, str] = field(default_factory=dict)
     certain: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def judge_scale(
@@ -55,6 +58,7 @@ def judge_scale(
     headers: Iterable[str] = (),
     units: Mapping[str, int] | None = None,
     effect: tuple[float, int] | None = None,
+    margin: float = 0.0,
 ) -> ScaleEvidence:
     """Judge on which scale scores are recorded, where nobody has said so.
 
@@ -73,6 +77,8 @@ def judge_scale(
     effect : tuple, optional
         Mean improvement from baseline to follow-up in standard deviations of it, as the instrument's own
         direction reads the scores, and the number of pairs.
+    margin : float
+        Weight beyond the usual one that is needed, such as the logarithm of the number of groups looked at.
 
     Returns
     -------
@@ -103,24 +109,30 @@ def judge_scale(
     n = int(often.sum())
     named, why = _read_signs(instrument, headers, units or {})
     if named and OWN not in named:
-        return _doubt(scales, n, tuple(named), holding, next(iter(named)), why, certain=True)
+        return _doubt(scales, n, tuple(named), holding, why, certain=True)
     others = [it for it in scales.values() if it.name != OWN and it.per is None]
-    if named or not others or not n or instrument.scale_required:
+    if not others or not n or instrument.scale_required:
         return ScaleEvidence(n, tuple(named), holding)
     sample = _Sample(scales[OWN], found, often, instrument.kind == "prom", effect)
-    weight, best = max(((sample.weigh(it), it) for it in others), key=lambda entry: entry[0])
-    if weight < read_facts("checks")["scale"]["weight"]:
-        return ScaleEvidence(n, (), holding)
-    alone = [name for name in holding if name != OWN] == [best.name] and OWN not in holding
-    return _doubt(scales, n, (), holding, best.name, sample.say(best), certain=alone)
+    weights = {it.name: sample.weigh(it) for it in others}
+    least = read_facts("checks")["scale"]["weight"]
+    needed = least * (2 if named else 1) + margin
+    doubted = sorted((name for name in weights if weights[name] >= needed), key=lambda name: -weights[name])
+    if not doubted:
+        return ScaleEvidence(n, tuple(named), holding, weights=weights)
+    alone = doubted == [name for name in holding if name != OWN] and OWN not in holding
+    why = sample.say(scales[doubted[0]])
+    return replace(
+        _doubt(scales, n, tuple(doubted), holding, why, alone), shown=tuple(named), weights=weights
+    )
 
 
 def _doubt(
-    scales: Mapping[str, Scale], n: int, shown: tuple[str, ...], holding: tuple[str, ...], name: str,
+    scales: Mapping[str, Scale], n: int, names: tuple[str, ...], holding: tuple[str, ...],
     why: tuple[str, ...], certain: bool,
 ) -> ScaleEvidence:  # fmt: skip
-    readings = {key: scales[key].meaning for key in dict.fromkeys((name, *shown, OWN))}
-    return ScaleEvidence(n, shown, holding, name, why, readings, certain)
+    readings = {key: scales[key].meaning for key in (*names, OWN)}
+    return ScaleEvidence(n, names, holding, names[0], why, readings, certain)
 
 
 def _read_signs(
