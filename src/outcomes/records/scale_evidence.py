@@ -38,6 +38,8 @@ class ScaleEvidence:
         Whether a header or a cell names the scale, or only it holds the scores, so that a draft may write it.
     weights : mapping
         Weight of the values' evidence for each other scale against the own one; empty where not looked at.
+    mixed : bool
+        Whether only some of the scores seem to be on the suspected scale, the others on the own one.
     """
 
     n: int
@@ -48,6 +50,7 @@ class ScaleEvidence:
     readings: Mapping[str, str] = field(default_factory=dict)
     certain: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
+    mixed: bool = False
 
 
 def judge_scale(
@@ -117,9 +120,18 @@ def judge_scale(
     weights = {it.name: sample.weigh(it) for it in others}
     least = read_facts("checks")["scale"]["weight"]
     needed = least * (2 if named else 1) + margin
-    doubted = sorted((name for name in weights if weights[name] >= needed), key=lambda name: -weights[name])
+    most = max(weights.values())
+    # Where the numbers tell little between two scales, the one that the facts name first is the usual one.
+    doubted = sorted(
+        (it for it in weights if weights[it] >= needed), key=lambda it: weights[it] < most - least
+    )
     if not doubted:
-        return ScaleEvidence(n, tuple(named), holding, weights=weights)
+        unmixed = ScaleEvidence(n, tuple(named), holding, weights=weights)
+        mixed = next((it for it in others if sample.weigh_mixture(it) >= 2 * least + margin), None)
+        if mixed is None:
+            return unmixed
+        doubt = _doubt(scales, n, (mixed.name,), holding, sample.say_mixture(mixed), certain=False)
+        return replace(doubt, shown=tuple(named), weights=weights, mixed=True)
     alone = doubted == [name for name in holding if name != OWN] and OWN not in holding
     why = sample.say(scales[doubted[0]])
     return replace(
@@ -206,6 +218,24 @@ class _Sample:
         if self._weigh_effect(other) > 1:
             clauses.append("they move against the direction of improvement")
         return tuple(clauses)
+
+    def weigh_mixture(self, other: Scale) -> float:
+        """Return how surprising it is that all scores between the own steps lie within another scale."""
+        within, on_own = ~_find_outside(other, self.values), self._lie_on(self.own)
+        narrow = (other.high - other.low) / (self.own.high - self.own.low) <= self.limits["narrow_mixed"]
+        # Steps that are no whole numbers are blurred by rounding.
+        if not narrow and (self.own.step is None or self.own.step < 2 or self.own.step % 1):
+            return 0.0
+        n_off, n_on = self._count(~on_own & within & self._lie_on(other)), self._count(on_own)
+        if self._count(~on_own & ~within) or n_off < self.limits["fewest_mixed"] or not n_on:
+            return 0.0
+        return -n_off * log(max(self._count(on_own & within), 0.5) / n_on)
+
+    def say_mixture(self, other: Scale) -> tuple[str, ...]:
+        """Return in counts that some scores seem to be on another scale."""
+        off, step = self._count(~self._lie_on(self.own)), f"the steps of {self.own.step:g}"
+        return (f"{off} of {self.n} scores lie between {step}, all within {other.low:g} to {other.high:g}, "
+                "and the others do not",)  # fmt: skip
 
     def _count(self, marked: np.ndarray) -> int:
         return int(self.counts[marked].sum())

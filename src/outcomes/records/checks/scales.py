@@ -173,13 +173,16 @@ def _ask(
     own = list_scales(instrument)[OWN].meaning
     others = [meaning for name, meaning in evidence.readings.items() if name != OWN]
     name = f"{instrument.short_name}{', ' + where if where else ''}"
-    what = f"{'; '.join(evidence.why)} ({name}): is it recorded as {', or '.join(others)}, or as {own}?"
+    some = "are these" if evidence.mixed else "is it"
+    what = f"{'; '.join(evidence.why)} ({name}): {some} recorded as {', or '.join(others)}, or as {own}?"
     answers = {}
     for name, meaning in evidence.readings.items():
         if columns[0].spec is None:
             line, place = f'[file.scales] {_quote(group.measure.name)} = "{name}"', ""
         else:
             line, place = f'scale = "{name}"', f"; in its [[file.scores]]: {', '.join(map(repr, headers))}"
+        if evidence.mixed and name != OWN:
+            line, meaning = "", "correct the file: all scores of a column on one scale"
         answers[line] = f"{own}, as it stands{place}" if name == OWN else f"{meaning}{place}"
         if where in ("at one site", "in one file"):
             answers[line] += f"; for all, else give that {where.split()[-1]} a [[file]] of its own"
