@@ -243,7 +243,7 @@ class _Sample:
     def _weigh_range(self, other: Scale) -> float:
         slip = self.limits["slip"]
         shares = [self._count(_find_outside(scale, self.values)) / self.n for scale in (self.own, other)]
-        own, others = (self.n * _diverge(share, slip) for share in shares)
+        own, others = (self.n * weigh_excess(share, slip) for share in shares)
         return own - others
 
     def _lie_on(self, scale: Scale) -> np.ndarray:
@@ -309,8 +309,14 @@ class _Sample:
         return -2 * size * usual["mean"] / (usual["sd"] ** 2 + 1 / pairs)
 
 
-def _diverge(share: float, usual: float) -> float:
-    """Return the weight per score of a share that exceeds the usual one."""
+def weigh_excess(share: float, usual: float) -> float:
+    """Return the weight per score of a share that exceeds the usual one.
+
+    Examples
+    --------
+    >>> weigh_excess(0.01, 0.01), round(weigh_excess(0.1, 0.01), 3)
+    (0.0, 0.144)
+    """
     if share <= usual:
         return 0.0
     rest = (1 - share) * log((1 - share) / (1 - usual)) if share < 1 else 0.0
