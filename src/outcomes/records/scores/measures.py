@@ -276,7 +276,8 @@ def _read_long_scores(part: Part) -> ScoreColumn:
         score[own] = converted.score[numbers.codes[rows[own]]]
         n_missing[own] = np.where(converted.stated[numbers.codes[rows[own]]], STATED, NO_ITEMS)
         units[measure.name] = count_units(recorded, rows[own])
-        labels[measure.name] = tuple(named.values[np.unique(named.codes[rows[own]])].tolist())
+        names = named.values[np.unique(named.codes[rows[own]])].tolist()
+        labels[measure.name] = (*names, *([header] if len(measures) == 1 else []))
     known = ~np.isnan(score)
     rows, score, n_missing = rows[known], score[known], n_missing[known]
     return ScoreColumn(
