@@ -121,22 +121,32 @@ def _ask_group(
         return
     labels = [label for column in open_columns.values() for label in column.labels[group.measure.name]]
     evidence = group.judge(left, headers=labels, effect=effect)
-    if evidence.suspected:
+    if evidence.suspected and not evidence.mixed:
         yield _ask(scores, group, left, evidence, "", problems)
         return
-    for where, kinds in (
-        ("in one column", scores.column),
-        ("at one site", site),
-        ("in one file", _number_files(scores)),
-    ):
-        kind = kinds[group.rows]
+    n_asked = 0
+    for where, part, found in _judge_parts(scores, group, left, site):
+        n_asked += 1
+        yield _ask(scores, group, part, found, where, problems)
+    if evidence.mixed and not n_asked:
+        yield _ask(scores, group, left, evidence, "", problems)
+
+
+def _judge_parts(
+    scores: Assessments, group: _Group, left: np.ndarray, site: np.ndarray
+) -> Iterator[tuple[str, np.ndarray, ScaleEvidence]]:
+    """Yield the columns, sites and files that are on another scale than the rest, each score once."""
+    fewest = read_facts("checks")["scale"]["fewest"]
+    kinds = {"in one column": scores.column, "at one site": site, "in one file": _number_files(scores)}
+    for where, all_kinds in kinds.items():
+        kind = all_kinds[group.rows]
         found = np.unique(kind[left])
         for value in found if len(found) > 1 else ():
             part = left & (kind == value)
             evidence = group.judge(part, margin=log(len(found)))
-            if evidence.suspected and part.sum() >= read_facts("checks")["scale"]["fewest"]:
+            if evidence.suspected and not evidence.mixed and part.sum() >= fewest:
                 left = left & ~part
-                yield _ask(scores, group, part, evidence, where, problems)
+                yield where, part, evidence
 
 
 def _judge_signs(scores: Assessments, group: _Group, place: int, column: ScoreColumn) -> ScaleEvidence:

@@ -153,7 +153,7 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
         items[:, number] = recorded.numbers.spread(np.nan)
         columns.append(recorded)
         unusable |= bad
-    note_written(columns, _list_letters(measure, len(spec.items), 0))
+    note_written(columns, measure.instrument, _list_letters(measure, len(spec.items), 0))
     scores = score_items(measure.instrument, items, variant=spec.variant, policy=spec.item_policy)
     problems = scores.problems
     kinds = problems[["item", "rule"]].drop_duplicates().sort_values(["item", "rule"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -81,7 +81,11 @@ def read_recorded(
     return Recorded(part, header, numbers, written.units, changed & (numbers.codes >= 0), lettered)
 
 
-def note_written(columns: Sequence[Recorded], letters: dict[str, str] | None = None) -> None:
+def note_written(
+    columns: Sequence[Recorded],
+    instrument: Instrument | None = None,
+    letters: Mapping[str, str] | None = None,
+) -> None:
     """Note once for columns that belong together which numbers were written with something or as letters."""
     part, header = columns[0].part, columns[0].header
     changed, lettered = (
@@ -89,10 +93,10 @@ def note_written(columns: Sequence[Recorded], letters: dict[str, str] | None = N
         for name in ("changed", "lettered")
     )
     part.note_values(header, changed, "SCORE_WRITTEN", "repair_and_log", _WRITTEN)
-    if letters and lettered.any():
-        said = f"Answers given as letters count from A = {letters['a']} on."
+    if instrument is not None and letters and lettered.any():
+        said = f"Answers to the {instrument.short_name} given as letters count from A = {letters['a']} on."
         part.problems.note("SCORE_LETTERS", "repair_and_log", said[:-1], part.records(lettered),
-                           column=header, said=said)  # fmt: skip
+                           column=header, said=said, measure=instrument.id)  # fmt: skip
 
 
 def convert(
@@ -111,7 +115,7 @@ def convert(
         Rows that are meant; what cannot be converted is refused in these.
     """
     values = recorded.numbers.values
-    score, stated = rescale(instrument, values, scale), np.zeros(len(values), dtype=bool)
+    score, stated = rescale(instrument, values, scale).copy(), np.zeros(len(values), dtype=bool)
     foreign = []
     for unit in dict.fromkeys(recorded.units[recorded.units != ""]):
         here = recorded.units == unit
