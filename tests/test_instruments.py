@@ -57,6 +57,8 @@ class TestEveryInstrument:
     def test_scales_bring_recorded_values_into_the_range(self, instrument: Instrument) -> None:
         for name, scale in list_scales(instrument).items():
             assert scale.meaning
+            if scale.by_table:
+                continue
             back = rescale(instrument, [scale.low, scale.high], name, reference=1.0)
             assert sorted(back) == pytest.approx([instrument.minimum, instrument.maximum])
 

@@ -180,8 +180,9 @@ def _tabulate_scales(instrument: Instrument) -> str:
         values = {"factor": f"{scale.factor:g}", "offset": offset, "per": scale.per or ""}
         rule = _say("scales.per" if scale.per else "scales.rule", **values)
         ends = "" if scale.per else f"{scale.low:g} to {scale.high:g}"
-        if instrument.variant_required and "sum_from" in instrument.scales[name]:
-            rule, ends = _say("scales.sum"), ""
+        if scale.by_table or (instrument.variant_required and "sum_from" in instrument.scales[name]):
+            rule = _say("scales.table" if scale.by_table else "scales.sum")
+            ends = "" if instrument.variant_required else ends
         rows.append((f"`{name}`", scale.meaning, ends, rule))
     lead = _say("scales.required" if instrument.scale_required else "scales.lead")
     return f"{lead}\n\n{tabulate_rows(_say('scales.header'), rows)}"

@@ -41,6 +41,8 @@ class Scale:
         Words, simplified, by which a header or a cell shows it.
     per : str or None
         The measured length by which the recorded value is first divided.
+    by_table : bool
+        Whether the recorded value is a sum of items that the instrument's table turns into the score.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Scale:
     meaning: str
     shown: tuple[str, ...] = field(default=(), repr=False)
     per: str | None = None
+    by_table: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class _Declared:
     unit: str | None = None
     step: float | None = None
     per: str | None = None
+    table: bool = False
 
 
 def list_scales(instrument: Instrument) -> dict[str, Scale]:
@@ -84,7 +88,12 @@ def list_scales(instrument: Instrument) -> dict[str, Scale]:
     percent = _list_words("percent") if (low, high) == (0, 100) and instrument.kind == "prom" else ()
     words = (*percent, *(_list_words(instrument.unit) if instrument.unit != "points" else ()))
     own = Scale(OWN, 1.0, 0.0, float(low), float(high), step, f"{low:g} to {high:g}", words)
-    return {OWN: own, **{name: _build(instrument, name, it, own) for name, it in instrument.scales.items()}}
+    others = {
+        name: _build(instrument, name, it, own)
+        for name, it in instrument.scales.items()
+        if not it.get("table") or instrument.scoring_rule.rule == "lookup"
+    }
+    return {OWN: own, **others}
 
 
 def find_shown(instrument: Instrument, text: str) -> tuple[str, ...]:
@@ -124,6 +133,10 @@ def _list_words(unit: str | None) -> tuple[str, ...]:
 def _build(instrument: Instrument, name: str, content: Mapping[str, Any], own: Scale) -> Scale:
     told = build_strictly(_Declared, content, f"{instrument.id}, [scales] {name}")
     factor, offset = told.factor, told.offset
+    if told.table:
+        rule = instrument.scoring_rule
+        low, high = (float(sum(ends)) for ends in rule.list_bounds(rule.n_items))
+        return Scale(name, 1.0, 0.0, low, high, 1.0, told.meaning, _list_words(told.unit), by_table=True)
     if factor is None:
         if told.sum_from is None:
             raise FactsError(f"{instrument.id}, [scales] {name}: add factor = ... or sum_from = ...")

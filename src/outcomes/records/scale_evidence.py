@@ -116,7 +116,7 @@ def judge_scale(
     others = [it for it in scales.values() if it.name != OWN and it.per is None]
     if not others or not n or instrument.scale_required:
         return ScaleEvidence(n, tuple(named), holding)
-    sample = _Sample(scales[OWN], found, often, instrument.kind == "prom", effect)
+    sample = _Sample(scales[OWN], found, often, instrument, effect)
     weights = {it.name: sample.weigh(it) for it in others}
     least = read_facts("checks")["scale"]["weight"]
     needed = least * (2 if named else 1) + margin
@@ -178,7 +178,7 @@ class _Sample:
     """Scores held against the instrument's own scale and against others."""
 
     def __init__(
-        self, own: Scale, values: np.ndarray, counts: np.ndarray, bounded: bool,
+        self, own: Scale, values: np.ndarray, counts: np.ndarray, instrument: Instrument,
         effect: tuple[float, int] | None,
     ) -> None:  # fmt: skip
         self.own, self.effect = own, effect
@@ -186,7 +186,9 @@ class _Sample:
         self.values, self.counts = values[~sentinel], counts[~sentinel]
         self.n = int(self.counts.sum())
         self.limits = read_facts("checks")["scale"]
-        self.usual = self.limits["bounded" if bounded else "open"]
+        self.usual = self.limits.get(
+            instrument.unit, self.limits["bounded" if instrument.kind == "prom" else "open"]
+        )
         self.decimals = _count_decimals(self.values)
 
     def weigh(self, other: Scale) -> float:
@@ -276,7 +278,7 @@ class _Sample:
         mean, spread, n = self._find_moments(scale)
         if not n:
             return 0.0
-        span, usual = scale.high - scale.low, self.usual
+        span, usual = scale.high - scale.low, self.limits["bounded"] if scale.by_table else self.usual
         mean = ((mean - scale.low) / span - usual["mean"]) / usual["mean_sd"]
         spread = log(max(spread / span, usual["least_spread"]) / usual["spread"])
         error = usual["spread_log_sd"] ** 2 + 1 / (2 * max(n - 1, 1))
@@ -310,7 +312,7 @@ class _Sample:
 
     def _weigh_effect(self, other: Scale) -> float:
         """Weigh an effect of the wrong sign where the other scale runs the other way."""
-        if self.effect is None or other.factor > 0:
+        if self.effect is None or other.factor > 0 or other.by_table:
             return 0.0
         size, pairs = self.effect
         if pairs < self.limits["fewest"]:

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import read_instrument
-from outcomes.facts.scale import list_scales
+from outcomes.facts.scale import Scale, list_scales
 from outcomes.facts.toml import suggest_name
+from outcomes.records.conversion import read_conversion
 
 
 def rescale(
@@ -31,8 +32,8 @@ def rescale(
     Returns
     -------
     numpy.ndarray
-        ``factor * value + offset``, where relative ``factor * value / reference + offset``. Nothing is
-        rounded or cut to the range.
+        ``factor * value + offset``, where relative ``factor * value / reference + offset``; of a sum what
+        the instrument's table says. Nothing is rounded or cut to the range.
 
     Raises
     ------
@@ -57,4 +58,14 @@ def rescale(
         if reference is None:
             raise FactsError(f"{instrument.name}: scale {scale!r} needs the {rule.per}.")
         recorded = recorded / np.asarray(reference, dtype=np.float64)
+    if rule.by_table:
+        return _look_up(instrument, recorded, rule)
     return rule.factor * recorded + rule.offset
+
+
+def _look_up(instrument: Instrument, sums: NDArray[np.float64], rule: Scale) -> NDArray[np.float64]:
+    """Return the scores of sums by the instrument's table; infinity where the table has no such sum."""
+    known = (sums >= rule.low) & (sums <= rule.high) & (sums == np.floor(sums))
+    table = read_conversion(instrument, int(rule.low), int(rule.high))
+    score = table.look_up(np.where(known, sums, np.nan))[0]
+    return np.where(known | np.isnan(sums), score, np.inf)

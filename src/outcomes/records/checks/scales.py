@@ -96,7 +96,7 @@ def _list_groups(scores: Assessments) -> Iterator[_Group]:
         for (_, declared), columns in alike.items():
             rows = np.flatnonzero(here & np.isin(scores.column, list(columns)))
             scale = list_scales(measure.instrument)[declared or OWN]
-            if len(rows) and scale.per is None:
+            if len(rows) and scale.per is None and not scale.by_table:
                 recorded = np.round((scores.score[rows] - scale.offset) / scale.factor, _DECIMALS)
                 yield _Group(measure, declared, columns, rows, *np.unique(recorded, return_inverse=True))
 
