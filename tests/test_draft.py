@@ -383,7 +383,6 @@ def test_spreadsheet_nobody_prepared_from_draft_to_page(shared, tmp_path):
         64: "KEY_CONFLICT",
         77: "DATE_EXCEL_SERIAL",
         96: "THERAPY_MISSING",
-        126: "SCORE_NOT_NUMERIC",  # a percent sign
         187: "TOTAL_ROW",
     }
     assert (records.n_read, records.n_refused) == (181, 5)

@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import read_instrument
+from outcomes.facts.scale import Scale, list_scales
 from outcomes.facts.toml import suggest_name
+from outcomes.records.conversion import read_conversion
 
 
 def rescale(
@@ -23,15 +25,15 @@ def rescale(
     values : array-like of float
         As recorded; NaN stays NaN.
     scale : str or None
-        One of the instrument's ``scales``; None leaves the values as they are.
+        One of the instrument's ``scales``; None and ``own`` leave the values as they are.
     reference : array-like of float, optional
         For a scale that is relative to a measured length (``per``): that length.
 
     Returns
     -------
     numpy.ndarray
-        ``factor * value + offset``, where relative ``factor * value / reference + offset``. Nothing is
-        rounded or cut to the range.
+        ``factor * value + offset``, where relative ``factor * value / reference + offset``; of a sum what
+        the instrument's table says. Nothing is rounded or cut to the range.
 
     Raises
     ------
@@ -48,12 +50,22 @@ def rescale(
         return recorded
     if isinstance(instrument, str):
         instrument = read_instrument(instrument)
-    if scale not in instrument.scales:
-        hint = suggest_name(scale, instrument.scales)
-        raise FactsError(f"{instrument.name} has no scale {scale!r}; {hint}")
-    rule = instrument.scales[scale]
-    if "per" in rule:
+    known = list_scales(instrument)
+    if scale not in known:
+        raise FactsError(f"{instrument.name} has no scale {scale!r}; {suggest_name(scale, known)}")
+    rule = known[scale]
+    if rule.per:
         if reference is None:
-            raise FactsError(f"{instrument.name}: scale {scale!r} needs the {rule['per']}.")
+            raise FactsError(f"{instrument.name}: scale {scale!r} needs the {rule.per}.")
         recorded = recorded / np.asarray(reference, dtype=np.float64)
-    return rule["factor"] * recorded + rule["offset"]
+    if rule.by_table:
+        return _look_up(instrument, recorded, rule)
+    return rule.factor * recorded + rule.offset
+
+
+def _look_up(instrument: Instrument, sums: NDArray[np.float64], rule: Scale) -> NDArray[np.float64]:
+    """Return the scores of sums by the instrument's table; infinity where the table has no such sum."""
+    known = (sums >= rule.low) & (sums <= rule.high) & (sums == np.floor(sums))
+    table = read_conversion(instrument, int(rule.low), int(rule.high))
+    score = table.look_up(np.where(known, sums, np.nan))[0]
+    return np.where(known | np.isnan(sums), score, np.inf)

@@ -24,6 +24,7 @@ from outcomes.records.columns.names import (
 )
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
 from outcomes.records.columns.part import Part, build_part, refuse_hazards
+from outcomes.records.columns.written import read_written
 
 __all__ = [
     "NO_DATE",
@@ -54,6 +55,7 @@ __all__ = [
     "parse_dates",
     "parse_flags",
     "parse_numbers",
+    "read_written",
     "refuse_hazards",
     "sort_rows",
     "to_day_number",
