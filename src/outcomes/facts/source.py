@@ -143,6 +143,7 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
                 build_strictly(kind, entry, f"{place}, [[file.{key}]] {i}")
                 for i, entry in enumerate(block.get(key, ()), start=1)
             )
+        block["columns"], block["joined"] = _split_joined(block, place)
         spec = build_strictly(FileSpec, block, place)
         _check_choices(spec, place)
         files.append(spec)
@@ -152,6 +153,20 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
     _check_choices(source, where)
     _check_profile(source, where)
     return source
+
+
+def _split_joined(
+    block: Mapping[str, Any], where: str
+) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
+    """Return one header per column, and the ids that several headers make together."""
+    columns, joined = dict(block.get("columns", {})), dict(block.get("joined", {}))
+    for name, header in columns.items():
+        if not isinstance(header, list | tuple):
+            continue
+        if name not in ("patient_id", "episode_id") or not header:
+            raise FactsError(f"{where}, columns: {name} is one header; only ids are made of several")
+        columns[name], joined[name] = header[0], tuple(header)
+    return columns, joined
 
 
 def _refuse_questions(content: Mapping[str, Any], where: str) -> None:

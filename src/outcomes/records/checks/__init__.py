@@ -7,7 +7,6 @@ from outcomes.records.checks.keys import (
     refuse_double_baselines,
     refuse_duplicate_rows,
     refuse_mismatched_instruments,
-    refuse_repeated_episodes,
 )
 from outcomes.records.checks.ranges import check_scores
 from outcomes.records.checks.sessions import note_falling_sessions, read_sessions_to_date
@@ -24,5 +23,4 @@ __all__ = [
     "refuse_double_baselines",
     "refuse_duplicate_rows",
     "refuse_mismatched_instruments",
-    "refuse_repeated_episodes",
 ]

@@ -56,25 +56,6 @@ def find_copies(columns: Sequence[np.ndarray]) -> np.ndarray:
     return copies
 
 
-def refuse_repeated_episodes(part: Part, episode: np.ndarray) -> None:
-    """In a file with one row per episode: refuse all rows of an episode that stands in several."""
-    if part.spec.rows != "episode":
-        return
-    rows = np.flatnonzero(part.accepted() & (episode >= 0))
-    if not len(rows):
-        return
-    count = np.bincount(episode[rows])
-    repeated = count[episode[rows]] > 1
-    columns = part.spec.columns
-    part.problems.refuse(
-        part.records(rows[repeated]),
-        "KEY_CONFLICT",
-        "several rows of one episode that differ; none is chosen",
-        column=columns.get("episode_id", columns.get("patient_id")),
-        outcome="quarantine_patient_pair",
-    )
-
-
 def refuse_conflicting_scores(scores: Assessments, is_baseline: np.ndarray, problems: Problems) -> np.ndarray:
     """Refuse records that give one instrument two scores at one time, and copies that give the same.
 

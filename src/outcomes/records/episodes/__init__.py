@@ -1,6 +1,12 @@
 """Rows to episodes: whose each row is, when it happened, what is constant within an episode."""
 
-from outcomes.records.episodes.attributes import Attribute, collect_attributes, refuse_conflicts, take_first
+from outcomes.records.episodes.attributes import (
+    Attribute,
+    collect_attributes,
+    settle_changing,
+    settle_constants,
+    take_first,
+)
 from outcomes.records.episodes.events import map_rows, refuse_unplaced
 from outcomes.records.episodes.links import Links, link_parts
 from outcomes.records.episodes.roster import count_sessions, find_excluded, keep_episodes
@@ -9,6 +15,8 @@ from outcomes.records.episodes.times import (
     BASELINE,
     RowTimes,
     count_days,
+    find_moments,
+    find_target_day,
     find_time_zero,
     list_timepoints,
     read_day_numbers,
@@ -25,6 +33,8 @@ __all__ = [
     "count_days",
     "count_sessions",
     "find_excluded",
+    "find_moments",
+    "find_target_day",
     "find_time_zero",
     "keep_episodes",
     "link_parts",
@@ -34,8 +44,9 @@ __all__ = [
     "read_days",
     "read_row_times",
     "refuse_blank_therapies",
-    "refuse_conflicts",
     "refuse_unplaced",
+    "settle_changing",
+    "settle_constants",
     "settle_therapy",
     "take_first",
 ]
