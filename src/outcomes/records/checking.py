@@ -18,14 +18,14 @@ from outcomes.records.assembly import (
 from outcomes.records.checks import (
     check_days,
     check_scores,
+    keep_first_baselines,
     note_falling_sessions,
     note_missing_baselines,
     note_reversed_sites,
     read_sessions_to_date,
-    refuse_conflicting_scores,
     refuse_double_baselines,
-    refuse_duplicate_rows,
     refuse_mismatched_instruments,
+    settle_repeated_scores,
 )
 from outcomes.records.columns import NO_DATE, Coded, Part
 from outcomes.records.episodes import (
@@ -107,6 +107,7 @@ class Checking:
     def _check_days(self) -> None:
         """Find each episode's time zero and the day of every assessment, and check them."""
         self._drop_refused()
+        self.scores = keep_first_baselines(self.scores, self.problems)
         self.zero = find_starts(self.scores, self.attributes, self.n_episodes, self.source)
         self.moments = self._place_rows()
         self.attributes = settle_changing(
@@ -131,7 +132,10 @@ class Checking:
         self._drop_refused()
         labelled = self.scores.timepoint >= 0
         is_baseline, _ = self._stages()
-        self.contradictory.append(refuse_conflicting_scores(self.scores, is_baseline, self.problems))
+        contradictory, kept = settle_repeated_scores(self.scores, self.problems)
+        self.scores = self.scores.keep(kept)
+        labelled, is_baseline = labelled[kept], is_baseline[kept]
+        self.contradictory.append(contradictory)
         self.contradictory.append(refuse_double_baselines(self.scores, is_baseline & labelled, self.problems))
         self._drop_refused()
         refuse_mismatched_instruments(self.scores, *self._stages(), self.n_episodes, self.problems)

@@ -77,6 +77,10 @@ class Problems:
         """Return how many records say again what another one says, and are not refused."""
         return int((self._repeated & ~self._refused).sum())
 
+    def is_repeated(self, records: np.ndarray) -> np.ndarray:
+        """Return which of the records were told before."""
+        return self._repeated[records]
+
     def repeat(self, records: np.ndarray, what: str) -> None:
         """Count records as told before: what they add is read, they themselves are not accepted once more."""
         records = np.asarray(records, dtype=np.int64)

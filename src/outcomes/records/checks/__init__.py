@@ -1,12 +1,15 @@
 """Records held against each other and against what is possible: keys, days, ranges, sites, sessions."""
 
+from outcomes.records.checks.baselines import (
+    keep_first_baselines,
+    note_missing_baselines,
+    refuse_double_baselines,
+)
 from outcomes.records.checks.days import check_days
 from outcomes.records.checks.keys import (
-    note_missing_baselines,
-    refuse_conflicting_scores,
-    refuse_double_baselines,
     refuse_duplicate_rows,
     refuse_mismatched_instruments,
+    settle_repeated_scores,
 )
 from outcomes.records.checks.ranges import check_scores
 from outcomes.records.checks.sessions import note_falling_sessions, read_sessions_to_date
@@ -15,12 +18,13 @@ from outcomes.records.checks.sites import note_reversed_sites
 __all__ = [
     "check_days",
     "check_scores",
+    "keep_first_baselines",
     "note_falling_sessions",
     "note_missing_baselines",
     "note_reversed_sites",
     "read_sessions_to_date",
-    "refuse_conflicting_scores",
     "refuse_double_baselines",
     "refuse_duplicate_rows",
     "refuse_mismatched_instruments",
+    "settle_repeated_scores",
 ]

@@ -7,9 +7,11 @@ from outcomes.records.episodes.attributes import (
     settle_constants,
     take_first,
 )
+from outcomes.records.episodes.courses import FIRST_DAY
 from outcomes.records.episodes.events import map_rows, refuse_unplaced
 from outcomes.records.episodes.links import Links, link_parts
 from outcomes.records.episodes.roster import count_sessions, find_excluded, keep_episodes
+from outcomes.records.episodes.sharing import RESTART
 from outcomes.records.episodes.therapies import refuse_blank_therapies, settle_therapy
 from outcomes.records.episodes.times import (
     BASELINE,
@@ -26,6 +28,8 @@ from outcomes.records.episodes.times import (
 
 __all__ = [
     "BASELINE",
+    "FIRST_DAY",
+    "RESTART",
     "Attribute",
     "Links",
     "RowTimes",

@@ -14,7 +14,8 @@ from outcomes.records.problems import Problems
 
 _ORDER = "file_order"
 _SPAN = 1 << 32
-_TELL = 'map the first day of each course in [file.columns]: start_date = "<header>"'
+#: What to write where the courses of a patient have first days.
+FIRST_DAY = 'map the first day of each course in [file.columns]: start_date = "<header>"'
 
 
 def number_by_start(
@@ -196,7 +197,7 @@ def _refuse_all(parts: Sequence[Part], rows: pd.DataFrame, problems: Problems) -
             "KEY_CONFLICT",
             "several rows of one episode that differ; none is chosen",
             column=part.header("episode_id") or part.header("patient_id"),
-            remedy=f"if they are courses of their own, {_TELL}; else leave one of them in the file",
+            remedy=f"if they are courses of their own, {FIRST_DAY}; else leave one of them in the file",
             outcome="quarantine_patient_pair",
         )
 
