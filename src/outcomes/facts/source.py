@@ -155,9 +155,7 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
     return source
 
 
-def _split_joined(
-    block: Mapping[str, Any], where: str
-) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
+def _split_joined(block: Mapping[str, Any], where: str) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
     """Return one header per column, and the ids that several headers make together."""
     columns, joined = dict(block.get("columns", {})), dict(block.get("joined", {}))
     for name, header in columns.items():

@@ -100,7 +100,9 @@ def _check_within(spec: FileSpec) -> list[tuple[str, str | None]]:
     if spec.within:
         return [("ids hold within a site, and the file says none", f"add {site}")]
     also = "" if has_site else f", and {site}"
-    return [("ids of another file hold within a site, those of this file do not", f'add within = "site"{also}')]
+    return [
+        ("ids of another file hold within a site, those of this file do not", f'add within = "site"{also}')
+    ]
 
 
 def _suggest(what: str, name: str, allowed: tuple[str, ...] | list[str]) -> tuple[str, str | None]:

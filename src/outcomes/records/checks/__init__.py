@@ -9,6 +9,7 @@ from outcomes.records.checks.days import check_days
 from outcomes.records.checks.keys import (
     refuse_duplicate_rows,
     refuse_mismatched_instruments,
+    repeat_rows,
     settle_repeated_scores,
 )
 from outcomes.records.checks.ranges import check_scores
@@ -26,5 +27,6 @@ __all__ = [
     "refuse_double_baselines",
     "refuse_duplicate_rows",
     "refuse_mismatched_instruments",
+    "repeat_rows",
     "settle_repeated_scores",
 ]

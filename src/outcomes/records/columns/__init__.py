@@ -29,6 +29,7 @@ from outcomes.records.columns.names import (
     map_instruments,
     map_therapy,
     map_timepoints,
+    read_labels,
 )
 from outcomes.records.columns.numbers import find_missing, parse_numbers
 from outcomes.records.columns.part import Part, build_part, refuse_hazards
@@ -64,6 +65,7 @@ __all__ = [
     "parse_numbers",
     "read_category",
     "read_dates",
+    "read_labels",
     "refuse_hazards",
     "sort_rows",
     "to_day_number",

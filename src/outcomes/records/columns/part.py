@@ -93,6 +93,11 @@ class Part:
         """Return which rows are not refused so far."""
         return ~self.problems.is_refused(slice(self.place.start, self.place.start + self.n_rows))
 
+    def accepted_once(self) -> np.ndarray:
+        """Return which rows are neither refused so far nor told before by another file."""
+        rows = slice(self.place.start, self.place.start + self.n_rows)
+        return ~self.problems.is_refused(rows) & ~self.problems.is_repeated(rows)
+
     def refuse_values(
         self,
         header: str,
@@ -167,7 +172,9 @@ def _add_constants(spec: FileSpec, columns: dict[str, Coded], n_rows: int) -> Fi
 
 def _refuse_bad_cells(part: Part, text: TextTable) -> None:
     """Refuse the cells that could not be read, or their records where a row means nothing without them."""
-    essential = {part.spec.columns[name] for name in ESSENTIAL & set(part.spec.columns)} | _list_ids(part.spec)
+    essential = {part.spec.columns[name] for name in ESSENTIAL & set(part.spec.columns)} | _list_ids(
+        part.spec
+    )
     row_of = {int(line): row for row, line in enumerate(text.lines)} if text.bad_cells else {}
     alike: dict[tuple[str, str, str | None], list[int]] = {}
     for cell in text.bad_cells:

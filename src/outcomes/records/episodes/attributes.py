@@ -229,7 +229,11 @@ def settle_changing(
     growing = read_facts("checks")["by_visit"]["growing"]
     for name, attribute in attributes.items():
         attribute = attribute.keep(~problems.is_refused(attribute.records))
-        if name == "therapy" or not _may_change(name, parts) or not _find_changes(attribute, n_episodes).any():
+        if (
+            name == "therapy"
+            or not _may_change(name, parts)
+            or not _find_changes(attribute, n_episodes).any()
+        ):
             continue
         when = -attribute.codes if name in growing else moment[attribute.records]
         attribute = attribute.keep(np.argsort(when, kind="stable"))

@@ -139,7 +139,9 @@ def _contradict(of: np.ndarray, rows: _Rows, facts: dict[str, float]) -> bool:
     return odd >= facts["fewest_different"] and odd > facts["different"] * base
 
 
-def _fills_a_site(pairs: np.ndarray, shared: np.ndarray, compared: np.ndarray, facts: dict[str, float]) -> bool:
+def _fills_a_site(
+    pairs: np.ndarray, shared: np.ndarray, compared: np.ndarray, facts: dict[str, float]
+) -> bool:
     """Return whether one site has hardly a code of its own, and nothing else tells the people apart."""
     if (shared & compared).any() or not len(pairs):
         return False
@@ -159,7 +161,10 @@ def ask_or_take(
     first = problems.find_place(int(records.min()))
     records = records[records < first.stop]
     column = next(
-        header for part in parts if part.place is first for header in [part.header("episode_id") or part.header("patient_id")]
+        header
+        for part in parts
+        if part.place is first
+        for header in [part.header("episode_id") or part.header("patient_id")]
     )
     if any(_CONFIRMED in part.spec.confirmed for part in parts):
         problems.note("KEY_SHARED_BY_SITES", "answered", what, records, column=column, said=_SAID)

@@ -79,6 +79,8 @@ def settle_therapy(
         said="The therapy of an episode's first record counts; a later other one is a switch, on the day of its "
         "record or the target day of its time point.",
     )
-    switches = pd.DataFrame({"episode": therapy.episode[other], "day": moment[other], "event": "therapy_switch"})
+    switches = pd.DataFrame(
+        {"episode": therapy.episode[other], "day": moment[other], "event": "therapy_switch"}
+    )
     switches = switches[placed[other]].sort_values(["episode", "day"], kind="stable")
     return therapy.keep(~other), switches.drop_duplicates("episode")

@@ -38,9 +38,13 @@ def ask_about_zeros(parts: Sequence[Part], ids: Sequence[Coded | None], problems
                 'key_normalise = ["leading_zeros"]': "in each [[file]]: a spreadsheet dropped them, they are one",
                 'confirmed = ["leading_zeros"]': "in each [[file]]: they are other people",
             }
-            problems.ask("KEY_LEADING_ZEROS", f"{what}. Are they one?", answers, part.records(rows), column=header)
+            problems.ask(
+                "KEY_LEADING_ZEROS", f"{what}. Are they one?", answers, part.records(rows), column=header
+            )
         else:
-            remedy = 'if a spreadsheet dropped the zeros, add to each [[file]]: key_normalise = ["leading_zeros"]'
+            remedy = (
+                'if a spreadsheet dropped the zeros, add to each [[file]]: key_normalise = ["leading_zeros"]'
+            )
             problems.note(
                 "KEY_LEADING_ZEROS", "accept_with_warning", f"{what}; kept apart", part.records(rows),
                 column=header, remedy=remedy,
