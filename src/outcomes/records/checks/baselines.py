@@ -14,10 +14,10 @@ from outcomes.records.scores import Assessments
 
 
 def keep_first_baselines(scores: Assessments, problems: Problems) -> Assessments:
-    """Keep one of the baselines that a column repeats in every row of a long file: that of the first row in time.
+    """Keep the first in time of the baselines that a column repeats in every row of a long file.
 
-    Where that row has another score of the instrument itself, it is a later visit, and the day of the baseline
-    is unknown.
+    Where that row has another score of the instrument itself, it is a later visit, and the day of the
+    baseline is unknown.
     """
     repeats = np.array(
         [

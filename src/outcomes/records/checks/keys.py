@@ -63,7 +63,7 @@ def find_copies(columns: Sequence[np.ndarray]) -> np.ndarray:
 def repeat_rows(
     files: Sequence[tuple[Part, Mapping[str, Coded], np.ndarray, RowTimes]], problems: Problems
 ) -> None:
-    """Count sessions or events that stand in an earlier file too as told again, each as often as it does there.
+    """Count sessions or events that an earlier file holds too as told again, as often as it holds them.
 
     Parameters
     ----------

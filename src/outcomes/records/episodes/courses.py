@@ -1,4 +1,4 @@
-"""Several rows of one patient: courses of their own by their first day or order, one course told again, or a conflict."""
+"""Several rows of one patient: courses of their own, one course told again, or a conflict."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _read_row_dates(part: Part) -> np.ndarray:
 def number_by_labels(
     parts: Sequence[Part], patients: Sequence[np.ndarray], courses: list[np.ndarray], problems: Problems
 ) -> None:
-    """Number the courses in long files that only label their rows, where the source says that their order counts.
+    """Number the courses in long files that only label their rows, where the source lets their order count.
 
     A patient's next course begins where a label goes back, or comes again with the same instrument.
     """
@@ -225,8 +225,8 @@ def _refuse_conflicts(parts: Sequence[Part], rows: pd.DataFrame, n: int, problem
     several = rows["part"].nunique() > 1
     if several and n_conflicts >= facts["fewest_different"] and n_conflicts > facts["share"] * n:
         what = (
-            f"{n_conflicts} of {n} codes stand in several files with other values. Are these the same people, "
-            "or do the numbers restart in each file?"
+            f"{n_conflicts} of {n} codes stand in several files with other values. Are these the same "
+            "people, or do the numbers restart in each file?"
         )
         ask_or_take(parts, what, RESTART, records, problems)
     _refuse_all(parts, rows, problems)

@@ -71,7 +71,7 @@ def link_parts(parts: Sequence[Part], problems: Problems) -> Links:
 def _split_patients(
     parts: Sequence[Part], patients: np.ndarray, rows: list[np.ndarray], problems: Problems
 ) -> Links:
-    """Return the episodes of patients without ids of their own: one for each first day, or course of the file."""
+    """Return the episodes of patients where no id tells them apart: one for each first day or course."""
     n = len(patients)
     ask_about_sharing(parts, rows, n, problems)
     rows = [numbers.copy() for numbers in rows]
