@@ -36,7 +36,8 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
     -------
     Result
         ``n_read``, ``n_accepted``, ``n_repeated`` where there are any, ``n_refused`` (unit ``records``; they
-        add up) and per rule ``n_refused_by_rule`` (``level`` the rule, ``term`` ``record`` or ``cell``); these have no patients
+        add up) and per rule
+        ``n_refused_by_rule`` (``level`` the rule, ``term`` ``record`` or ``cell``); these have no patients
         behind them that could be counted, so that they never leave the clinic. ``n_patients``,
         ``n_episodes``, ``n_assessments``. Per group and for ``all``: ``share_recorded`` of each column of
         the episodes (``term``) and, per instrument (``outcome``), ``share_assessed`` of the episodes with a

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.records.columns import Coded, Part, map_ids, number_texts
-from outcomes.records.episodes.courses import number_by_labels, number_by_start, settle_repeated
+from outcomes.records.episodes.courses import number_by_labels, number_by_start
+from outcomes.records.episodes.repeated import settle_repeated
 from outcomes.records.episodes.sharing import ask_about_sharing
 from outcomes.records.episodes.zeros import ask_about_zeros
 from outcomes.records.problems import Problems
