@@ -93,6 +93,14 @@ class Problems:
         """Return the findings for which the whole source is not read: refusals and open questions."""
         return [finding for finding in self.findings if finding.outcome in ("refuse_file", "ask")]
 
+    @property
+    def asks_whose(self) -> bool:
+        """Return whether it is asked already whose records are, so that conflicts between them say no more."""
+        return any(
+            finding.outcome == "ask" and finding.rule.startswith(("KEY_", "EPISODE_"))
+            for finding in self.findings
+        )
+
     def note(
         self,
         rule: str,

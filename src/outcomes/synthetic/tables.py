@@ -22,7 +22,9 @@ def tabulate_episodes(clinic: Clinic) -> pd.DataFrame:
         "start", kind="stable"
     )
     columns = {
-        "episode_number": pd.array(later.groupby("patient").cumcount().sort_index() + 1, dtype="Int64"),
+        "episode_number": pd.array(
+            (later.groupby("patient").cumcount().sort_index() + 1).to_numpy(), dtype="Int64"
+        ),
         "episode_id": name_rows("E", np.arange(len(people)), len(people)),
         "patient_id": name_rows("P", people.patient, int(people.patient.max()) + 1),
         "therapy": _categorise(clinic.therapy, read_facts("made_up_clinic")["therapies"]),

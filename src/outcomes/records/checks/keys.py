@@ -180,10 +180,7 @@ def refuse_contradictions(
 
     Where it is asked already whose the records are, nothing is said.
     """
-    if any(
-        finding.outcome == "ask" and finding.rule.startswith(("KEY_", "EPISODE_"))
-        for finding in problems.findings
-    ):
+    if problems.asks_whose:
         return
     n_chosen, n_all = len(np.unique(scores.episode[chosen])), len(np.unique(scores.episode))
     undated = (scores.date[chosen] == NO_DATE).all() and (scores.day[chosen] == NO_DATE).all()

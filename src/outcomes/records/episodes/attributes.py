@@ -170,7 +170,7 @@ def _find_changes(attribute: Attribute, n_episodes: int) -> np.ndarray:
 
 
 def _refuse_changes(attribute: Attribute, differs: np.ndarray, n_episodes: int, problems: Problems) -> None:
-    if not differs.any():
+    if not differs.any() or problems.asks_whose:
         return
     name, facts = attribute.column.name, read_facts("checks")["shared"]
     changing = np.zeros(n_episodes, dtype=bool)

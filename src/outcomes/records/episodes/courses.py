@@ -1,4 +1,4 @@
-"""The courses of one patient told apart: by first days, by a number, or by labels in the order of the file."""
+"""The courses of one patient told apart: by first days, by a number, or by labels in the file's order."""
 
 from __future__ import annotations
 

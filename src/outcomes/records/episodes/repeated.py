@@ -150,7 +150,7 @@ def _align_courses(rows: pd.DataFrame, texts: pd.DataFrame) -> tuple[np.ndarray,
     """
     place, again = np.zeros(len(rows), dtype=np.int32), np.zeros(len(rows), dtype=bool)
     told = [
-        {name: text for name, text in entry.items() if isinstance(text, str)}
+        {str(name): text for name, text in entry.items() if isinstance(text, str)}
         for entry in texts.to_dict("records")
     ]
     for positions in rows.reset_index(drop=True).groupby("episode").indices.values():
