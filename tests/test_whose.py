@@ -154,7 +154,9 @@ def test_numbers_that_restart_in_each_file_are_asked_about_where_no_site_is_know
 def test_numbers_that_restart_are_asked_in_long_files_too(read, site):
     block = {
         "path": "*.csv", "rows": "assessment", "scores": [score(None, "odi")],
-        "columns": {"patient_id": "id", "therapy": "therapy", "sex": "sex", "age_years": "age", "date": "date"},
+        "columns": {
+            "patient_id": "id", "therapy": "therapy", "date": "date", "sex": "sex", "age_years": "age",
+        },
     }  # fmt: skip
     files = {}
     for i, name in enumerate("ab"):

@@ -11,6 +11,8 @@ import pandas as pd
 from outcomes.errors import Finding
 
 _SHOWN_LINES = 10
+#: Questions about whose records are.
+_WHOSE = ("KEY_SHARED_BY_SITES", "KEY_LEADING_ZEROS", "EPISODE_ORDER")
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,8 @@ class Problems:
 
     @property
     def asks_whose(self) -> bool:
-        """Return whether it is asked already whose records are, so that conflicts between them say no more."""
-        return any(
-            finding.outcome == "ask" and finding.rule.startswith(("KEY_", "EPISODE_"))
-            for finding in self.findings
-        )
+        """Return whether it is asked already whose records are; conflicts between them then say no more."""
+        return any(finding.outcome == "ask" and finding.rule in _WHOSE for finding in self.findings)
 
     def note(
         self,

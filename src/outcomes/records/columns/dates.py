@@ -146,8 +146,8 @@ def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | Non
     plain = unicodedata.normalize("NFKD", _MONTH_SIGN.sub(r" m\1 ", text.casefold()))
     tokens = _TOKEN.findall("".join(sign for sign in plain if not unicodedata.combining(sign)))
     named = [token for token in tokens if token in months]
-    if len(named) > 1:
-        named = [token for token in named if token not in others]
+    if len(named) > 1 and tokens[0] in others:  # a short day of the week may be a month too
+        named = named[1:] if tokens[0] == named[0] else named
     numbers = [token for token in tokens if token.isdigit()]
     rest = [token for token in tokens if not token.isdigit() and token not in months and token not in others]
     if len(named) != 1 or len(numbers) != 2 or rest:

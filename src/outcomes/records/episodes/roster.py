@@ -79,7 +79,7 @@ def count_sessions(parts: Sequence[Part], links: Links) -> np.ndarray | None:
 def note_undated_courses(
     parts: Sequence[Part], links: Links, kept: np.ndarray, zero: np.ndarray, problems: Problems
 ) -> None:
-    """Name the records of patients with several episodes that nothing dates or numbers: the file orders them."""
+    """Name the records of patients with several episodes that nothing dates: the file orders them."""
     told = any("episode_number" in part.spec.columns or FILE_ORDER in part.spec.confirmed for part in parts)
     if told or links.patients is links.episodes:
         return
