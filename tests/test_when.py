@@ -339,3 +339,36 @@ def test_the_same_dates_however_written_give_the_same_records(tmp_path):
         pd.testing.assert_frame_equal(records.episodes, found[0].episodes)
         pd.testing.assert_frame_equal(records.assessments, found[0].assessments)
     shutil.rmtree(tmp_path)
+
+
+def test_an_order_that_does_not_fit_the_labels_of_a_long_file_is_asked_about(tmp_path):
+    random = np.random.default_rng(3)
+    start = [dt.date(2025, int(random.integers(1, 10)), int(random.integers(1, 13))) for _ in range(40)]
+    rows = [(f"P{i}", day, "baseline", 40) for i, day in enumerate(start)]
+    later = [dt.date(day.year, day.month + 3, day.day) for day in start]
+    rows += [(f"P{i}", day, "3 months", 30) for i, day in enumerate(later)]
+    table = pd.DataFrame(rows, columns=["id", "date", "visit", "odi"])
+    table["date"] = [f"{day:%d/%m/%Y}" for day in table["date"]]
+    block = {
+        "path": "*.csv", "rows": "assessment", "scores": [score(None, "odi")],
+        "columns": {"patient_id": "id", "date": "date", "timepoint": "visit"},
+    }  # fmt: skip
+    read = {order: {**block, "date_order": order} for order in ("day-first", "month-first")}
+    assert read_clinic(tmp_path, {"a.csv": table}, read["day-first"]).n_refused == 0
+    (asked,) = list_asked(lambda: read_clinic(tmp_path, {"a.csv": table}, read["month-first"]))
+    assert asked.rule == "LABEL_DATE"
+    assert 'date_order = "day-first"' in asked.remedy
+
+
+def test_a_swap_shows_in_cells_that_a_spreadsheet_wrote_with_months_by_name(read):
+    table = make_visits(40)
+    table["start"] = [
+        f"{dt.date(day.year, day.day, day.month):%d-%b-%Y}" if day.day <= 12 else f"{day:%d/%m/%Y}"
+        for day in table["start"]
+    ]
+    asked = list_asked(
+        lambda: read(
+            table.drop(columns="seen"), {**DATED, "date_order": "day-first", "scores": WIDE["scores"]}
+        )
+    )
+    assert [f.rule for f in asked] == ["DATE_SWAPPED"]

@@ -492,3 +492,28 @@ def test_no_shipped_source_and_no_made_up_clinic_asks_whose(tmp_path):
     assert records.n_repeated == records.n_refused == 0
     assert not {f.rule for f in records.findings} & {"KEY_SHARED_BY_SITES", "EPISODE_SPLIT", "EPISODE_ORDER"}
     shutil.rmtree(tmp_path)
+
+
+def test_most_patients_with_several_first_days_are_asked_about_where_nothing_else_is_known(read):
+    block = extend(WIDE, columns={"start_date": "start"})
+    other = make_people(30, seed=4)
+    other["start"] += pd.Timedelta(days=400)
+    files = {"a.csv": make_people(30, seed=3), "b.csv": other}
+    (asked,) = list_asked(lambda: read(files, block))
+    assert asked.rule == "KEY_SHARED_BY_SITES"
+    assert len(read(files, {**block, "confirmed": ["shared_ids"]}).episodes) == 60
+    few = {"a.csv": make_people(30, seed=3), "b.csv": other.head(9)}
+    assert len(read(few, block).episodes) == 39
+
+
+def test_exports_in_two_spellings_overlap_too(read):
+    table = make_people(20)
+    other = table.assign(
+        start=table["start"].dt.strftime("%d.%m.%Y"),
+        sex=table["sex"].str[0].str.upper(),
+        odi0=table["odi0"] + 0.0,
+    )
+    files = {"a.csv": table, "b.csv": other}
+    blocks = ({**PEOPLE, "path": "a.csv"}, {**PEOPLE, "path": "b.csv", "date_order": "day-first"})
+    records = read(files, *blocks)
+    assert (records.n_accepted, records.n_repeated, len(records.episodes)) == (20, 20, 20)

@@ -145,23 +145,27 @@ def _find_fitting_order(scores: Assessments, source: Source, doubtful: np.ndarra
     """Return the other order of day and month where it brings most doubtful scores into their window."""
     part = scores.columns[int(scores.column[doubtful][0])].part
     orders = {"day-first": "month-first", "month-first": "day-first"}
-    if part.spec.date_order not in orders or "start_date" not in part.spec.columns:
+    if part.spec.date_order not in orders:
         return None
     other = orders[part.spec.date_order]
-    start = read_dates(part, part.spec.columns["start_date"], other).spread(NO_DATE)
-    first, last = _list_windows(source)
-    n_fit = n_read = 0
+    date = np.full(len(scores), NO_DATE, dtype=np.int64)
     for number, column in enumerate(scores.columns):
-        header, here = _find_header(column), np.flatnonzero(doubtful & (scores.column == number))
-        if column.part is not part or header is None or not len(here):
-            continue
-        rows = scores.record[here] - part.place.start
-        date, label = read_dates(part, header, other).spread(NO_DATE)[rows], scores.timepoint[here]
-        known = (date != NO_DATE) & (start[rows] != NO_DATE)
-        day = date.astype(np.int64) - start[rows]
-        n_read += len(here)
-        n_fit += int((known & (day >= first[label]) & (day <= last[label])).sum())
-    return other if n_fit > read_facts("checks")["share"]["label_window"] * n_read else None
+        header, here = _find_header(column), scores.column == number
+        if column.part is part and header is not None:
+            date[here] = read_dates(part, header, other).spread(NO_DATE)[
+                scores.record[here] - part.place.start
+            ]
+    start = np.full(int(scores.episode.max()) + 1, NO_DATE, dtype=np.int64)
+    at_start = (date != NO_DATE) & find_stages(scores, source)[0]
+    start[scores.episode[at_start]] = date[at_start]
+    inside = (scores.record >= part.place.start) & (scores.record < part.place.stop)
+    if "start_date" in part.spec.columns:
+        told = read_dates(part, part.spec.columns["start_date"], other).spread(NO_DATE)
+        start[scores.episode[inside]] = told[scores.record[inside] - part.place.start]
+    first, last = _list_windows(source)
+    day, label = date - start[scores.episode], scores.timepoint
+    fits = (day >= first[label]) & (day <= last[label]) & (date != NO_DATE) & doubtful
+    return other if fits.sum() > read_facts("checks")["share"]["label_window"] * doubtful.sum() else None
 
 
 def _refuse_before_start(scores: Assessments, source: Source, problems: Problems) -> np.ndarray:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from outcomes.facts import read_facts
-from outcomes.records.columns.dates import DateForm
+from outcomes.records.columns.coded import match_texts
+from outcomes.records.columns.dates import NO_DATE, DateForm, parse_dates
 
 _TYPED = re.compile(r"^(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?$")
 _LAST = re.compile(r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?:[ ,].*)?$")
@@ -56,8 +58,9 @@ def find_date_doubts(texts: np.ndarray, n_rows: np.ndarray, form: DateForm) -> l
     """
     typed = _read_pairs(texts, _TYPED, 2, 3)
     last = _read_pairs(texts, _LAST, 1, 2)
+    written = typed + _read_written(texts, last, form)
     doubts = [
-        _find_swap(typed, last, n_rows),
+        _find_swap(written, last, n_rows),
         _find_order(last, n_rows, form),
         _find_year_day(typed, n_rows),
     ]
@@ -70,6 +73,17 @@ def _read_pairs(texts: np.ndarray, form: re.Pattern[str], *groups: int) -> np.nd
     for i, text in enumerate(texts):
         if match := form.match(text):
             pairs[i] = [int(match[group]) for group in groups]
+    return pairs
+
+
+def _read_written(texts: np.ndarray, last: np.ndarray, form: DateForm) -> np.ndarray:
+    """Return month and day of dates with the month in words, which a spreadsheet writes too, 0 for others."""
+    pairs = np.zeros((len(texts), 2), dtype=np.int16)
+    if last.any() and (named := match_texts(texts, r"[A-Za-z\p{L}]{3}|月")).any():
+        days, _ = parse_dates(texts, named & ~(last[:, 0] > 0), replace(form, swapped=False))
+        for i in np.flatnonzero(days != NO_DATE):
+            date = dt.date(1970, 1, 1) + dt.timedelta(days=int(days[i]))
+            pairs[i] = date.month, date.day
     return pairs
 
 

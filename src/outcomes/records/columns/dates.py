@@ -155,8 +155,10 @@ def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | Non
     month = months[named[0]]
     sizes = tuple(map(len, numbers))
     if max(sizes) == 4 and min(sizes) <= 2:
-        day, year = sorted(numbers, key=len)
-        return _make_date(int(year), month, int(day))
+        day, year = (int(number) for number in sorted(numbers, key=len))
+        if form.swapped and day <= _MONTHS:
+            month, day = day, month
+        return _make_date(year, month, day)
     if max(sizes) > 2 or sizes[1] != 2:
         return None, "DATE_INVALID"
     return _make_short(int(numbers[1]), month, int(numbers[0]), form)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from outcomes.facts import read_facts
 from outcomes.records.columns import (
     NO_DATE,
     Part,
@@ -15,6 +16,7 @@ from outcomes.records.columns import (
     read_dates,
     read_labels,
 )
+from outcomes.records.episodes.sharing import RESTART, ask_or_take
 from outcomes.records.episodes.times import find_target_day
 from outcomes.records.problems import Problems
 
@@ -28,12 +30,13 @@ FIRST_DAY = 'map the first day of each course in [file.columns]: start_date = "<
 
 
 def number_by_start(
-    parts: Sequence[Part], patients: Sequence[np.ndarray], n: int, problems: Problems
+    parts: Sequence[Part], patients: Sequence[np.ndarray], n: int, problems: Problems, *, untold: bool
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return each row's course of its patient by first days, from 0, and which patients have any.
 
     Rows without a first day belong to the course that had begun on their date; where nothing says so, they
-    are refused, unless their patient has one course only.
+    are refused, unless their patient has one course only. Where most patients have several first days, and
+    nothing else is known of them (``untold``), it is asked whether their numbers restart.
     """
     starts = [_read_starts(part) for part in parts]
     dated = np.zeros(n, dtype=bool)
@@ -48,6 +51,16 @@ def number_by_start(
     if count.max(initial=0) < 2:
         return courses, dated
     first = np.cumsum(count) - count
+    facts, n_several = read_facts("checks")["shared"], int((count > 1).sum())
+    untold = untold and not any("episode_number" in part.spec.columns for part in parts)
+    if untold and n_several >= facts["fewest_at_site"] and n_several > facts["share"] * (count > 0).sum():
+        twice = np.append(count > 1, False)
+        records = [part.records(twice[rows]) for part, rows in zip(parts, patients, strict=True)]
+        what = (
+            f"{n_several} of {int((count > 0).sum())} patient codes have several first days. Are these courses "
+            "of the same people, or do the numbers restart in each file or clinic?"
+        )
+        ask_or_take(parts, what, RESTART, np.concatenate(records), problems)
     for part, rows, start, mask, course in zip(parts, patients, starts, known, courses, strict=True):
         several = np.append(count > 1, False)[rows]
         when = np.where(mask, start, _read_row_dates(part))

@@ -7,8 +7,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from outcomes.facts import read_facts
-from outcomes.records.columns import Part, find_missing
+from outcomes.facts import read_facts, read_schema
+from outcomes.records.columns import (
+    NO_DATE,
+    Part,
+    find_missing,
+    parse_numbers,
+    read_category,
+    read_dates,
+)
 from outcomes.records.episodes.courses import FILE_ORDER, FIRST_DAY, ORDER_SAID
 from outcomes.records.episodes.sharing import RESTART, ask_or_take
 from outcomes.records.problems import Problems
@@ -76,7 +83,7 @@ def _gather_repeated(parts: Sequence[Part], episodes: Sequence[np.ndarray], n: i
     tables, kinds = [], _find_kinds([parts[i] for i in wide])
     for kind, (i, rows) in zip(kinds, kept.items(), strict=True):
         rows = rows[count[episodes[i][rows]] > 1]
-        told = {name: _spell(parts[i], header)[rows] for name, header in _list_compared(parts[i])}
+        told = {name: _spell(parts[i], name, header)[rows] for name, header in _list_compared(parts[i])}
         place = {"part": i, "kind": kind, "row": rows, "record": parts[i].place.start + rows}
         place["episode"] = episodes[i][rows]
         tables.append(pd.DataFrame({**place, **told}))
@@ -108,11 +115,21 @@ def _list_compared(part: Part) -> Iterator[tuple[str, str]]:
         yield from ((f"{place} {number}", header) for number, header in enumerate(spec.items))
 
 
-def _spell(part: Part, header: str) -> np.ndarray:
+def _spell(part: Part, name: str, header: str) -> np.ndarray:
+    """Return what a column says in one spelling: days, numbers, known codes, else text without case."""
+    column = read_schema()["episodes"].get(name)
+    if name.endswith(" date") or name == "date" or (column and column.type == "date"):
+        days = read_dates(part, header).spread(NO_DATE)
+        return np.where(days == NO_DATE, "", days.astype(str)).astype(object)
+    if column and column.allowed:
+        return read_category(part, name).spread("")
     coded = part.columns[header]
-    texts = pd.Series(coded.values, dtype="str").str.casefold().str.replace(r"(\d)\.0+$", r"\1", regex=True)
-    plain = texts.to_numpy(dtype=object)
-    plain[find_missing(coded.values, part.spec.missing)] = ""
+    absent = find_missing(coded.values, part.spec.missing)
+    plain = np.array([text.casefold() for text in coded.values], dtype=object)
+    numbers, _ = parse_numbers(coded.values, ~absent, part.spec.decimal)
+    known = ~np.isnan(numbers)
+    plain[known] = [f"{number:.10g}" for number in numbers[known]]
+    plain[absent] = ""
     return np.append(plain, "")[coded.codes]
 
 

@@ -38,7 +38,7 @@ class _Rows:
     compared: np.ndarray
 
 
-def ask_about_sharing(parts: Sequence[Part], rows: Sequence[np.ndarray], n: int, problems: Problems) -> None:
+def ask_about_sharing(parts: Sequence[Part], rows: Sequence[np.ndarray], n: int, problems: Problems) -> bool:
     """Ask where most codes occur at several sites, or stand for people who differ.
 
     Parameters
@@ -49,15 +49,23 @@ def ask_about_sharing(parts: Sequence[Part], rows: Sequence[np.ndarray], n: int,
     n : int
         How many there are.
     problems : Problems
+
+    Returns
+    -------
+    bool
+        Whether nothing tells if a code is one person: neither sex nor age is known, nor a site.
     """
     if any(part.spec.within for part in parts):
-        return
+        return False
     chosen = [i for i, part in enumerate(parts) if _describes_people(part)]
     parts, rows = [parts[i] for i in chosen], [rows[i] for i in chosen]
     if parts:
         differs, compared = _find_contradictions(parts, rows, n)
-        _judge("patient", parts, _gather(parts, rows, differs, compared), n, problems)
+        gathered = _gather(parts, rows, differs, compared)
+        _judge("patient", parts, gathered, n, problems)
         _ask_about_therapists(parts, problems)
+        return not compared.any() and bool((gathered.site < 0).all())
+    return False
 
 
 def _describes_people(part: Part) -> bool:
