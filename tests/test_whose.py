@@ -517,3 +517,14 @@ def test_exports_in_two_spellings_overlap_too(read):
     blocks = ({**PEOPLE, "path": "a.csv"}, {**PEOPLE, "path": "b.csv", "date_order": "day-first"})
     records = read(files, *blocks)
     assert (records.n_accepted, records.n_repeated, len(records.episodes)) == (20, 20, 20)
+
+
+def test_several_rows_of_one_first_day_are_asked_about_and_told_apart_by_a_column(read):
+    table = make_people(20, part="low back")
+    both = pd.concat([table, table.assign(part="neck", odi0=80, odi3=70)])
+    block = extend(PEOPLE, columns={"region": "part"})
+    (asked,) = list_asked(lambda: read({"a.csv": both}, block))
+    assert asked.rule == "EPISODE_ORDER"
+    assert asked.what.startswith("20 of 20 episodes stand in several rows")
+    records = read({"a.csv": both}, extend(block, columns={"episode_id": ["id", "part"]}))
+    assert (len(records.episodes), records.episodes["patient_id"].nunique()) == (40, 20)

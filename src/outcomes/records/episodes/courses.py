@@ -57,8 +57,8 @@ def number_by_start(
         twice = np.append(count > 1, False)
         records = [part.records(twice[rows]) for part, rows in zip(parts, patients, strict=True)]
         what = (
-            f"{n_several} of {int((count > 0).sum())} patient codes have several first days. Are these courses "
-            "of the same people, or do the numbers restart in each file or clinic?"
+            f"{n_several} of {int((count > 0).sum())} patient codes have several first days. Are these "
+            "courses of the same people, or do the numbers restart in each file or clinic?"
         )
         ask_or_take(parts, what, RESTART, np.concatenate(records), problems)
     for part, rows, start, mask, course in zip(parts, patients, starts, known, courses, strict=True):

@@ -12,15 +12,24 @@ from outcomes.records.columns import (
     NO_DATE,
     Part,
     find_missing,
+    list_therapy_spellings,
+    look_up_codes,
     parse_numbers,
     read_category,
     read_dates,
 )
 from outcomes.records.episodes.courses import FILE_ORDER, FIRST_DAY, ORDER_SAID
 from outcomes.records.episodes.sharing import RESTART, ask_or_take
+from outcomes.records.files import simplify_name
 from outcomes.records.problems import Problems
 
 _AGAIN = "the same episode again, in another row or file"
+#: What to write where a column tells the courses of a patient apart.
+_TOLD_APART = {
+    'start_date = "<header>"': "in [file.columns]: a column with the first day of each course",
+    'episode_number = "<header>"': "in [file.columns]: a column that numbers the courses",
+    'episode_id = ["<id>", "<header>"]': "in [file.columns]: another column tells them apart",
+}
 _SCORE = "score of "
 #: What says where a row stands, beside what it holds.
 _PLACE = ("part", "kind", "row", "record", "episode")
@@ -65,6 +74,7 @@ def settle_repeated(
     problems.repeat(rows.loc[again, "record"].to_numpy(), _AGAIN)
     rows, texts = rows[differs], texts[differs]
     undated = np.zeros(len(rows), dtype=bool) if may_split is None else may_split[rows["episode"]]
+    n = len(np.unique(np.concatenate([numbers[numbers >= 0] for numbers in episodes])))
     _refuse_conflicts(parts, rows[~undated], n, problems)
     if undated.any():
         _order_courses(parts, rows[undated], texts[undated], n, courses, problems)
@@ -126,6 +136,13 @@ def _spell(part: Part, name: str, header: str) -> np.ndarray:
     coded = part.columns[header]
     absent = find_missing(coded.values, part.spec.missing)
     plain = np.array([text.casefold() for text in coded.values], dtype=object)
+    if name == "therapy":
+        known = list_therapy_spellings(part.source)
+        told = look_up_codes(part.spec.codes.get(name, {}), coded.values)
+        plain = np.array(
+            [code or known.get(simplify_name(text), text) for code, text in zip(told, plain, strict=True)],
+            dtype=object,
+        )
     numbers, _ = parse_numbers(coded.values, ~absent, part.spec.decimal)
     known = ~np.isnan(numbers)
     plain[known] = [f"{number:.10g}" for number in numbers[known]]
@@ -138,14 +155,20 @@ def _refuse_conflicts(parts: Sequence[Part], rows: pd.DataFrame, n: int, problem
         return
     facts, records = read_facts("checks")["shared"], rows["record"].to_numpy()
     n_conflicts = rows["episode"].nunique()
-    several = rows["part"].nunique() > 1
-    if several and n_conflicts >= facts["fewest_different"] and n_conflicts > facts["share"] * n:
+    if n_conflicts < facts["fewest_different"] or n_conflicts <= facts["share"] * n:
+        _refuse_all(parts, rows, problems)
+    elif rows["part"].nunique() > 1:
         what = (
             f"{n_conflicts} of {n} codes stand in several files with other values. Are these the same "
             "people, or do the numbers restart in each file?"
         )
         ask_or_take(parts, what, RESTART, records, problems)
-    _refuse_all(parts, rows, problems)
+        _refuse_all(parts, rows, problems)
+    else:
+        part = parts[int(rows["part"].iloc[0])]
+        what = f"{n_conflicts} of {n} episodes stand in several rows that differ. What tells these apart?"
+        column = part.header("episode_id") or part.header("patient_id")
+        problems.ask("EPISODE_ORDER", what, _TOLD_APART | RESTART, records, column=column)
 
 
 def _refuse_all(parts: Sequence[Part], rows: pd.DataFrame, problems: Problems) -> None:
@@ -217,8 +240,7 @@ def _order_courses(
     elif n_twice >= facts["fewest"] and n_twice > facts["share"] * n:
         answers = {
             f'confirmed = ["{FILE_ORDER}"]': "in [[file]]: their order in the file",
-            'start_date = "<header>"': "in [file.columns]: a column with the first day of each course",
-            'episode_number = "<header>"': "in [file.columns]: a column that numbers the courses",
+            **_TOLD_APART,
         }
         if rows["part"].nunique() > 1:
             answers |= RESTART
