@@ -528,3 +528,18 @@ def test_several_rows_of_one_first_day_are_asked_about_and_told_apart_by_a_colum
     assert asked.what.startswith("20 of 20 episodes stand in several rows")
     records = read({"a.csv": both}, extend(block, columns={"episode_id": ["id", "part"]}))
     assert (len(records.episodes), records.episodes["patient_id"].nunique()) == (40, 20)
+
+
+def test_one_number_of_two_people_is_refused_and_two_courses_of_one_region_are_not(read):
+    table = make_people(60, part="low back")
+    block = extend(PEOPLE, columns={"region": "part"})
+    later = table.head(1).assign(start=table["start"] + pd.Timedelta(days=400), odi0=80)
+    assert len(read({"a.csv": pd.concat([table, later])}, block).episodes) == 61
+    turned = {"male": "female", "female": "male"}
+    others = ({"part": "neck"}, {"sex": later["sex"].map(turned)}, {"age": (later["age"] + 30) % 80})
+    for other in (later.assign(**change) for change in others):
+        records = read({"a.csv": pd.concat([table, other])}, block)
+        assert records.refused["rule"].tolist() == ["KEY_CONFLICT"] * 2
+        assert len(records.episodes) == 59
+    several = table.head(9).assign(start=table["start"] + pd.Timedelta(days=400), part="neck")
+    assert len(read({"a.csv": pd.concat([table, several])}, block).episodes) == 69

@@ -16,7 +16,7 @@ from outcomes.records.columns import (
     read_dates,
     read_labels,
 )
-from outcomes.records.episodes.sharing import RESTART, ask_or_take
+from outcomes.records.episodes.sharing import RESTART, Sharing, ask_or_take
 from outcomes.records.episodes.times import find_target_day
 from outcomes.records.problems import Problems
 
@@ -30,14 +30,16 @@ FIRST_DAY = 'map the first day of each course in [file.columns]: start_date = "<
 
 
 def number_by_start(
-    parts: Sequence[Part], patients: Sequence[np.ndarray], n: int, problems: Problems, *, untold: bool
+    parts: Sequence[Part], patients: Sequence[np.ndarray], sharing: Sharing, problems: Problems
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return each row's course of its patient by first days, from 0, and which patients have any.
 
     Rows without a first day belong to the course that had begun on their date; where nothing says so, they
     are refused, unless their patient has one course only. Where most patients have several first days, and
-    nothing else is known of them (``untold``), it is asked whether their numbers restart.
+    nothing else is known of them, it is asked whether their numbers restart. A number that may stand for two
+    people has one course, in which its rows then contradict each other.
     """
+    n = len(sharing.doubtful)
     starts = [_read_starts(part) for part in parts]
     dated = np.zeros(n, dtype=bool)
     courses = [np.zeros(len(rows), dtype=np.int32) for rows in patients]
@@ -48,11 +50,13 @@ def number_by_start(
     pairs = np.unique(np.concatenate(keys))
     count = np.bincount(pairs // _SPAN, minlength=n)
     dated[count > 0] = True
+    pairs = pairs[~sharing.doubtful[pairs // _SPAN]]
+    count[sharing.doubtful] = 0
     if count.max(initial=0) < 2:
         return courses, dated
     first = np.cumsum(count) - count
     facts, n_several = read_facts("checks")["shared"], int((count > 1).sum())
-    untold = untold and not any("episode_number" in part.spec.columns for part in parts)
+    untold = sharing.untold and not any("episode_number" in part.spec.columns for part in parts)
     if untold and n_several >= facts["fewest_at_site"] and n_several > facts["share"] * (count > 0).sum():
         twice = np.append(count > 1, False)
         records = [part.records(twice[rows]) for part, rows in zip(parts, patients, strict=True)]

@@ -74,9 +74,9 @@ def _split_patients(
 ) -> Links:
     """Return the episodes of patients where no id tells them apart: one for each first day or course."""
     n = len(patients)
-    untold = ask_about_sharing(parts, rows, n, problems)
+    sharing = ask_about_sharing(parts, rows, n, problems)
     rows = [numbers.copy() for numbers in rows]
-    courses, dated = number_by_start(parts, rows, n, problems, untold=untold)
+    courses, dated = number_by_start(parts, rows, sharing, problems)
     number_by_labels(parts, rows, courses, problems)
     n_courses = 1 + max((int(course.max(initial=0)) for course in courses), default=0)
     packed = [

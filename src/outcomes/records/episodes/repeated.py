@@ -151,7 +151,7 @@ def _spell(part: Part, name: str, header: str) -> np.ndarray:
 
 
 def _refuse_conflicts(parts: Sequence[Part], rows: pd.DataFrame, n: int, problems: Problems) -> None:
-    if rows.empty:
+    if rows.empty or problems.asks_whose:
         return
     facts, records = read_facts("checks")["shared"], rows["record"].to_numpy()
     n_conflicts = rows["episode"].nunique()

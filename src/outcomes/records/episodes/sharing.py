@@ -38,7 +38,25 @@ class _Rows:
     compared: np.ndarray
 
 
-def ask_about_sharing(parts: Sequence[Part], rows: Sequence[np.ndarray], n: int, problems: Problems) -> bool:
+@dataclass(frozen=True)
+class Sharing:
+    """What the files tell of the people behind each code.
+
+    Parameters
+    ----------
+    untold : bool
+        Whether nothing tells if a code is one person: neither sex nor age is known, nor a site.
+    doubtful : numpy.ndarray of bool
+        Codes that may stand for two people: of another sex or age, or, where they are few, of another region.
+    """
+
+    untold: bool
+    doubtful: np.ndarray
+
+
+def ask_about_sharing(
+    parts: Sequence[Part], rows: Sequence[np.ndarray], n: int, problems: Problems
+) -> Sharing:
     """Ask where most codes occur at several sites, or stand for people who differ.
 
     Parameters
@@ -52,20 +70,42 @@ def ask_about_sharing(parts: Sequence[Part], rows: Sequence[np.ndarray], n: int,
 
     Returns
     -------
-    bool
-        Whether nothing tells if a code is one person: neither sex nor age is known, nor a site.
+    Sharing
     """
-    if any(part.spec.within for part in parts):
-        return False
     chosen = [i for i, part in enumerate(parts) if _describes_people(part)]
     parts, rows = [parts[i] for i in chosen], [rows[i] for i in chosen]
-    if parts:
-        differs, compared = _find_contradictions(parts, rows, n)
+    differs, compared = _find_contradictions(parts, rows, n)
+    if parts and not any(part.spec.within for part in parts):
         gathered = _gather(parts, rows, differs, compared)
         _judge("patient", parts, gathered, n, problems)
         _ask_about_therapists(parts, problems)
-        return not compared.any() and bool((gathered.site < 0).all())
-    return False
+        untold = not compared.any() and bool((gathered.site < 0).all())
+    else:
+        untold = False
+    if any(_CONFIRMED in part.spec.confirmed for part in parts):
+        return Sharing(untold, np.zeros(n, dtype=bool))
+    return Sharing(untold, differs | _find_other_regions(parts, rows, n))
+
+
+def _find_other_regions(parts: Sequence[Part], rows: Sequence[np.ndarray], n: int) -> np.ndarray:
+    """Return codes with rows of several regions; none where these are so many that it is the clinic's way."""
+    seen = np.full(n, -1, dtype=np.int64)
+    several = np.zeros(n, dtype=bool)
+    allowed = read_schema()["episodes"]["region"].allowed
+    for part, code in zip(parts, rows, strict=True):
+        if part.spec.rows == "episode" and "region" in part.spec.columns:
+            coded = read_category(part, "region")
+            places = np.array(
+                [allowed.index(value) if value in allowed else -1 for value in coded.values] + [-1]
+            )
+            region = places[coded.codes]
+            here = np.flatnonzero((region >= 0) & (code >= 0))
+            first = here[seen[code[here]] < 0]
+            seen[code[first][::-1]] = region[first][::-1]
+            several[code[here][region[here] != seen[code[here]]]] = True
+    facts = read_facts("checks")["twice"]
+    many = several.sum() >= facts["fewest"] and several.sum() > facts["share"] * n
+    return np.zeros(n, dtype=bool) if many else several
 
 
 def _describes_people(part: Part) -> bool:
