@@ -11,6 +11,8 @@ import pandas as pd
 from outcomes.errors import Finding
 
 _SHOWN_LINES = 10
+#: Questions about whose records are.
+_WHOSE = ("KEY_SHARED_BY_SITES", "KEY_LEADING_ZEROS", "EPISODE_ORDER")
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,19 @@ class Problems:
         self.places: list[Place] = []
         self._refusals: list[_Refusal] = []
         self._refused = np.zeros(0, dtype=bool)
+        self._repeated = np.zeros(0, dtype=bool)
 
     def add_file(self, file: str, lines: np.ndarray) -> Place:
         """Register a file by the first line of each of its records, and return its place."""
         place = Place(file, lines, len(self._refused))
         self.places.append(place)
         self._refused = np.append(self._refused, np.zeros(len(lines), dtype=bool))
+        self._repeated = np.append(self._repeated, np.zeros(len(lines), dtype=bool))
         return place
+
+    def find_place(self, record: int) -> Place:
+        """Return the file of a record."""
+        return next(place for place in self.places if place.start <= record < place.stop)
 
     def is_refused(self, records: np.ndarray | slice) -> np.ndarray:
         """Return which of the records are refused so far."""
@@ -67,9 +75,30 @@ class Problems:
         return int(self._refused.sum())
 
     @property
+    def n_repeated(self) -> int:
+        """Return how many records say again what another one says, and are not refused."""
+        return int((self._repeated & ~self._refused).sum())
+
+    def is_repeated(self, records: np.ndarray | slice) -> np.ndarray:
+        """Return which of the records were told before."""
+        return self._repeated[records]
+
+    def repeat(self, records: np.ndarray, what: str) -> None:
+        """Count records as told before: what they add is read, they themselves are not accepted once more."""
+        records = np.asarray(records, dtype=np.int64)
+        records = np.unique(records[~self._repeated[records]])
+        self._repeated[records] = True
+        self.note("ROW_REPEATED", "accept", what, records)
+
+    @property
     def blocking(self) -> list[Finding]:
         """Return the findings for which the whole source is not read: refusals and open questions."""
         return [finding for finding in self.findings if finding.outcome in ("refuse_file", "ask")]
+
+    @property
+    def asks_whose(self) -> bool:
+        """Return whether it is asked already whose records are; conflicts between them then say no more."""
+        return any(finding.outcome == "ask" and finding.rule in _WHOSE for finding in self.findings)
 
     def note(
         self,
@@ -97,9 +126,11 @@ class Problems:
             if len(inside):
                 shown = np.unique(inside)[:_SHOWN_LINES]
                 lines = tuple(int(line) for line in here.lines[shown - here.start])
-                self.findings.append(
-                    Finding(rule, outcome, what, here.file, lines, column, len(inside), remedy, said, measure)
+                found = Finding(
+                    rule, outcome, what, here.file, lines, column, len(inside), remedy, said, measure
                 )
+                if found not in self.findings:  # a column may be read twice
+                    self.findings.append(found)
 
     def ask(
         self,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from outcomes.facts import Column, read_facts
-from outcomes.records.columns.coded import Coded, is_known, match_texts
+from outcomes.facts import Column, read_facts, read_schema
+from outcomes.records.columns.coded import Coded, is_known
+from outcomes.records.columns.date_evidence import find_date_doubts
 from outcomes.records.columns.dates import (
     DATE_RULES,
     FORM_RULES,
@@ -24,8 +26,6 @@ _NUMBER_RULES = {
     "SCORE_NOT_NUMERIC": "not a number",
     "SCORE_NOT_FINITE": "not a finite number",
 }
-_DAMAGED_KEY = r"^\d\.\d+[eE]\+?\d+$"
-_NUMERIC_KEY = r"^(0\d+|\d{16,}|\d+[eE]\d+)$"
 
 
 def list_missing_codes(part: Part, name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -43,31 +43,6 @@ def look_up_codes(codes: Mapping[str, str], texts: np.ndarray) -> np.ndarray:
     )
 
 
-def map_ids(part: Part, header: str) -> Coded:
-    """Return ids as text, refusing rows without one.
-
-    A key is never a number: ``0007`` is not ``7``. What Excel has already turned into one
-    (``1.23457E+11``) cannot be mended, so the file is refused.
-    """
-    coded = part.columns[header]
-    missing = find_missing(coded.values, part.spec.missing) | match_texts(coded.values, r"^\s*$")
-    rows = coded.rows(missing) | (coded.codes < 0)
-    part.refuse_values(header, rows, "KEY_EMPTY", "no id in the record", whole=True)
-    damaged = coded.rows(match_texts(coded.values, _DAMAGED_KEY))
-    part.note_values(
-        header,
-        damaged,
-        "KEY_EXCEL_DAMAGED",
-        "refuse_file",
-        "ids that a spreadsheet has rounded to scientific notation; which patient it was is lost",
-        "export the column as text",
-    )
-    numeric = coded.rows(match_texts(coded.values, _NUMERIC_KEY) & ~missing)
-    part.note_values(header, numeric, "KEY_AS_TEXT", "accept", "ids that look like numbers are kept as text")
-    refuse_hazards(part, header, whole=True)
-    return coded.type_as(coded.values, missing)
-
-
 def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     """Return a category as codes of the schema; what is unknown is refused.
 
@@ -77,16 +52,9 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     coded = part.columns[header]
     whole = not part.is_wide
     hazard = refuse_hazards(part, header, whole)
-    target = look_up_codes(part.spec.codes.get(name, {}), coded.values)
-    coded_by_source = is_known(target)
-    missing = find_missing(coded.values, list_missing_codes(part, name)) & ~coded_by_source
-    free = ~coded_by_source & ~missing & ~hazard
-    if column.allowed:
-        known = list_spellings(column)
-        target[free] = [known.get(simplify_name(text)) for text in coded.values[free]]
-    else:
-        target[free] = coded.values[free]
-    unknown = free & ~is_known(target)
+    target, missing = _translate(part, name, coded.values, column)
+    target[hazard] = None
+    unknown = ~hazard & ~missing & ~is_known(target)
     rows = coded.rows(unknown)
     part.refuse_values(
         header,
@@ -96,6 +64,28 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
         whole=False,
         remedy=f'add to [file.codes.{name}]: "<what stands in that cell>" = "{"|".join(column.allowed)}"',
     )
+    lost = ~is_known(target)
+    target[lost] = ""
+    return coded.type_as(target, lost)
+
+
+def _translate(part: Part, name: str, texts: np.ndarray, column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Return what texts mean as a category, None for nothing known, and which of them mean missing."""
+    target = look_up_codes(part.spec.codes.get(name, {}), texts)
+    missing = find_missing(texts, list_missing_codes(part, name)) & ~is_known(target)
+    free = ~is_known(target) & ~missing
+    if column.allowed:
+        known = list_spellings(column)
+        target[free] = [known.get(simplify_name(text)) for text in texts[free]]
+    else:
+        target[free] = texts[free]
+    return target, missing
+
+
+def read_category(part: Part, name: str) -> Coded:
+    """Return a category of the episodes without a word about what is unknown in it, which is missing."""
+    coded = part.columns[part.spec.columns[name]]
+    target, _ = _translate(part, name, coded.values, read_schema()["episodes"][name])
     lost = ~is_known(target)
     target[lost] = ""
     return coded.type_as(target, lost)
@@ -191,22 +181,52 @@ def map_flags(part: Part, name: str, header: str) -> Coded:
 def map_dates(part: Part, header: str, *, whole: bool) -> Coded:
     """Return a column as days since 1970-01-01 (int32), by the declared order and calendar.
 
-    A form that was not declared refuses the file when it is common in the column, else its records.
+    A form that was not declared refuses the file when it is common in the column, else its records. What
+    tells against the declaration as a whole is asked.
     """
     coded = part.columns[header]
     absent = find_missing(coded.values, part.spec.missing)
-    form = DateForm(part.spec.date_order, part.spec.date_calendar, part.source.time_zone)
+    form = _find_form(part)
     days, rules = parse_dates(coded.values, ~absent, form)
+    _ask_about_dates(part, header, form)
     n_present = int(coded.rows(~absent).sum())
     for rule, (what, remedy) in DATE_RULES.items():
         rows = coded.rows(rules[rule]) if rule in rules else np.zeros(0, dtype=bool)
         if not rows.any():
             continue
-        common = rows.sum() > read_facts("checks")["share"]["date_form"] * n_present
+        share = read_facts("checks")["share"][FORM_RULES.get(rule, "date_form")]
         if rule in REPAIRED_RULES:
             part.note_values(header, rows, rule, "repair_and_log", what)
-        elif rule in FORM_RULES and common:
+        elif rule in FORM_RULES and rows.sum() > share * n_present:
             part.note_values(header, rows, rule, "refuse_file", what, remedy)
         else:
             part.refuse_values(header, rows, rule, what, whole=whole, remedy=remedy)
     return coded.type_as(days, days == NO_DATE)
+
+
+def _ask_about_dates(part: Part, header: str, form: DateForm) -> None:
+    coded = part.columns[header]
+    n_rows = np.bincount(coded.codes + 1, minlength=len(coded.values) + 1)[1:]
+    for doubt in find_date_doubts(coded.values, n_rows, form):
+        records = part.records(coded.rows(doubt.rows))
+        told = [said for name, said in doubt.confirmed.items() if name in part.spec.confirmed]
+        if told:
+            part.problems.note(
+                doubt.rule, "answered", doubt.what, records, column=header, said=" ".join(told)
+            )
+        else:
+            part.problems.ask(doubt.rule, doubt.what, doubt.answers, records, column=header)
+
+
+def read_dates(part: Part, header: str, order: str | None = None) -> Coded:
+    """Return a column as days, in the declared order or another, without a word about what is no date."""
+    coded, form = part.columns[header], _find_form(part)
+    form = form if order is None else replace(form, order=order)
+    days, _ = parse_dates(coded.values, ~find_missing(coded.values, part.spec.missing), form)
+    return coded.type_as(days, days == NO_DATE)
+
+
+def _find_form(part: Part) -> DateForm:
+    spec = part.spec
+    swapped = "swapped_dates" in spec.confirmed
+    return DateForm(spec.date_order, spec.date_calendar, part.source.time_zone, swapped)
