@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from outcomes.records.files.csv_cells import list_csv_cells
+from outcomes.records.files.dataset import DATASETS, list_dataset_cells
 from outcomes.records.files.excel import list_excel_cells, refuse_macro_workbook
 from outcomes.records.files.findings import MarksTexts
 from outcomes.records.files.opening import open_file
@@ -46,6 +47,8 @@ def read_cells(
         tables = list_csv_cells(content, findings, most)
     elif opened.kind == "parquet":
         tables = list_parquet_cells(content, findings, most)
+    elif opened.kind in DATASETS:
+        tables = list_dataset_cells(opened.kind, content, findings, most)
     elif opened.kind == "xlsm":
         refuse_macro_workbook(findings)
     else:

@@ -9,6 +9,7 @@ from outcomes.errors import FactsError
 from outcomes.facts import FileSpec
 from outcomes.records.files.cells import RawColumns, tidy_columns
 from outcomes.records.files.csv_text import read_csv_columns
+from outcomes.records.files.dataset import DATASETS, read_dataset_columns
 from outcomes.records.files.excel import read_excel_columns, refuse_macro_workbook
 from outcomes.records.files.findings import FileFindings, MarksTexts
 from outcomes.records.files.opening import open_file
@@ -29,8 +30,8 @@ def read_text_table(
     Parameters
     ----------
     path : Path or str
-        A CSV file (plain, or compressed as ``.csv.gz`` or ``.csv.zip``), an Excel workbook (``.xlsx``) or
-        a Parquet file.
+        A CSV file (plain, or compressed as ``.csv.gz`` or ``.csv.zip``), an Excel workbook (``.xlsx``), a
+        Parquet file, or a file of SPSS, Stata or SAS (``.sav, .zsav, .por, .dta, .xpt, .sas7bdat``).
     spec : FileSpec
         What is mapped and how the file is written; columns that are not mapped are never loaded.
     root : Path or str, optional
@@ -58,7 +59,10 @@ def read_text_table(
         )
     opened = open_file(path, root=root, check_name=check_name, mark_texts=mark_texts)
     findings = opened.findings
-    raw = _READERS[opened.kind](opened.content, spec, findings)
+    if opened.kind in DATASETS:
+        raw = read_dataset_columns(opened.kind, opened.content, spec, findings)
+    else:
+        raw = _READERS[opened.kind](opened.content, spec, findings)
     opened.content = b""
     table, bad_cells = tidy_columns(raw, spec, findings)
     opened.check_unchanged()

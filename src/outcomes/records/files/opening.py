@@ -27,7 +27,18 @@ _SIGNATURES = {
     b"<!doctype": "an HTML page",
     b"<?xml": "an XML file",
 }
-_EXPECTED = {"gzip": _GZIP, "zip": _ZIP, "xlsx": _ZIP, "xlsm": _ZIP, "parquet": _PARQUET}
+#: First bytes of each kind; those of Stata before version 13 are its version and the order of bytes.
+_EXPECTED: dict[str, tuple[bytes, ...]] = {
+    "gzip": (_GZIP,),
+    "zip": (_ZIP,),
+    "xlsx": (_ZIP,),
+    "xlsm": (_ZIP,),
+    "parquet": (_PARQUET,),
+    "sav": (b"$FL2", b"$FL3"),
+    "dta": (b"<stata_dta>", *(bytes([version, order]) for version in range(104, 116) for order in (1, 2))),
+    "xpt": (b"HEADER RECORD*******",),
+    "sas7bdat": (bytes(12) + b"\xc2\xea\x81\x60",),
+}
 _UNPACKING = {"gzip": unpack_gzip, "zip": unpack_zip}
 _BLOCK = 4 << 20
 
@@ -39,7 +50,7 @@ class OpenedFile:
     Parameters
     ----------
     kind : str
-        What it holds: ``csv``, ``xlsx``, ``xlsm`` or ``parquet``.
+        What it holds: ``csv``, ``xlsx``, ``xlsm``, ``parquet``, or a format of statistics packages.
     content : bytes
         Unpacked, where it is a compressed text file.
     sha256 : str
