@@ -310,7 +310,7 @@ def test_damaged_bytes_are_refused_and_end_in_no_other_error(tmp_path, suffix):
 
 
 def test_what_ends_the_library_ends_no_reading(tmp_path):
-    """One byte in a variable's record (its number of missing values) ends pyreadstat 1.3 by a wrong address."""
+    """One byte in a variable's record (its number of missing values) ends pyreadstat 1.3 by a signal."""
     path = write(tmp_path / "clinic.sav")
     content = bytearray(path.read_bytes())
     content[213] = 0xFF

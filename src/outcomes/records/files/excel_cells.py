@@ -55,6 +55,9 @@ def spell_cell(cell: Any) -> tuple[str | None, tuple[str, str] | None]:
         return (value.date() if midnight else value).isoformat(), None
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat(), None
+    if isinstance(value, datetime.timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}", None
     return str(value), None
 
 
