@@ -256,6 +256,17 @@ def test_a_profile_in_one_cell_never_passes_in_silence(shared, tmp_path, read):
     assert len(records.assessments) == 120
 
 
+def test_a_logical_value_is_no_score_and_identifies_nobody(tmp_path, read):
+    rows = [["id", "therapy", "odi0", "odi3"], *([f"P{i}", "usual_care", 40, 12] for i in range(20))]
+    rows[3][2], rows[5][3] = True, False
+    records = read(declare({**WIDE, "path": "wide.xlsx"}), write_book(tmp_path / "wide.xlsx", wide=rows))
+    assert records.refused[["line", "column", "scope"]].to_numpy().tolist() == [
+        [4, "odi0", "cell"],
+        [6, "odi3", "cell"],
+    ]
+    assert len(records.assessments) == 38
+
+
 def test_a_column_of_dates_is_no_column_of_scores(tmp_path, read):
     path = write_wide(tmp_path, ["40"] * 20, [f"2026-05-{day:02}" for day in range(1, 21)])
     with pytest.raises(PrivacyError, match="no column of numbers"):

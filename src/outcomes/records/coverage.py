@@ -12,7 +12,7 @@ import pandas as pd
 from outcomes.errors import PrivacyError, RecordsError
 from outcomes.facts import FileSpec, Source, read_facts
 from outcomes.records.columns import Part, find_missing, list_missing_codes, match_texts
-from outcomes.records.files import SheetCells, TextTable, list_other_files, read_cells
+from outcomes.records.files import SheetCells, TextTable, escape_name, list_other_files, read_cells
 from outcomes.records.gate import mark_identifying, names_person
 from outcomes.records.problems import Place, Problems
 
@@ -107,10 +107,10 @@ def count_unread(
         for table in _list_tables(file) if "*" not in known else ():
             if table.title is not None and table.title.strip() not in known and table.n_rows:
                 title = _WITHHELD if mark_identifying([table.title]).any() else table.title
-                unread[f"{file.name} [{title}]"] = table.n_rows
+                unread[f"{escape_name(file.name)} [{title}]"] = table.n_rows
     for file in list_other_files(source, path, [file for _, file in files]):
         tables = _list_tables(file)
-        name = _WITHHELD if names_person(file.name) else file.name
+        name = _WITHHELD if names_person(file.name) else escape_name(file.name)
         unread[name] = sum(table.n_rows for table in tables) if tables else None
     return unread
 
