@@ -14,7 +14,6 @@ from pathlib import Path
 
 import openpyxl
 import pandas as pd
-import pyreadstat
 import pytest
 
 from outcomes.drafting import draft_source
@@ -25,6 +24,8 @@ from outcomes.facts.source import build_source
 from outcomes.records import read_records
 from outcomes.records.files import read_text_table
 from outcomes.records.gate import mark_identifying
+
+pyreadstat = pytest.importorskip("pyreadstat", reason="the extra 'formats' is not installed")
 
 TABLE = pd.DataFrame(
     {
