@@ -11,6 +11,7 @@ from openpyxl.comments import Comment
 
 from outcomes.errors import PrivacyError, RecordsError
 from outcomes.facts import FileSpec, ScoreSpec
+from outcomes.records import read_records
 from outcomes.records.files.file_reader import read_text_table
 
 SPEC = FileSpec("*", "assessment", {"patient_id": "id", "date": "day", "score": "score"})
@@ -62,8 +63,8 @@ def test_values_are_spelt_in_the_shortest_unambiguous_way(save):
         "007",
         None,
     ]
-    table = [["id", "name", "day", "score"], *([f"P{n}", "", "d", value] for n, value in enumerate(values))]
-    spelt = [row[3] for row in rows(read(save(table=table)))]
+    table = [["id", "name", "day", "score"], *([f"P{n}", "", value, n] for n, value in enumerate(values))]
+    spelt = [row[2] for row in rows(read(save(table=table)))]
     assert spelt == ["7", "7", "7.5", "0.3", "TRUE", "2026-04-03", "2026-04-03T09:30:00", "007", ""]
 
 
@@ -181,14 +182,103 @@ def test_dates_that_count_from_1904_are_shifted_and_said_to_be(save):
     assert [finding.rule for finding in text.findings] == ["DATE_EXCEL_1904"]
 
 
-def test_numbers_shown_as_per_cent_are_pointed_out(save):
+@pytest.mark.parametrize(
+    ("value", "form", "spelt"),
+    [
+        (0.42, "0%", "42%"),
+        (0.07, "0%", "7%"),
+        (0.125, "0.0%", "12.5%"),
+        (1 / 3, "0.00%", "33.3333333333333%"),
+        (1, "0%", "100%"),
+        (0, "0 %", "0%"),
+        (0.29, "[Red]0%;-0%", "29%"),
+        (42, '0"%"', "42"),
+        (42, r"0\%", "42"),
+        (0.42, "General", "0.42"),
+    ],
+)
+def test_a_number_shown_as_per_cent_is_read_as_it_is_shown(save, value, form, spelt):
     def show(book, sheet):
-        sheet["D2"] = 0.4
-        sheet["D2"].number_format = "0%"
+        sheet["D2"] = value
+        sheet["D2"].number_format = form
 
     text = read(save(show))
-    assert rows(text)[0][3] == "0.4"
-    assert [(finding.rule, finding.lines) for finding in text.findings] == [("XLSX_PERCENT", (2,))]
+    assert rows(text)[0][3] == spelt
+    said = [(finding.rule, finding.lines) for finding in text.findings]
+    assert said == ([("XLSX_PERCENT", (2,))] if spelt.endswith("%") else [])
+
+
+def test_ids_keep_their_number_whatever_their_format_is(save):
+    def show(book, sheet):
+        sheet["A2"] = 7
+        sheet["A2"].number_format = "0%"
+
+    assert rows(read(save(show)))[0][1] == "7"
+
+
+@pytest.mark.parametrize("name", ["percent", "percent_mixed"])
+def test_cells_of_case_3_read_as_they_are_shown(shared, name):
+    """Case 3: a column in which some cells are shown as per cent gave means of numbers and of fractions."""
+    folder = shared / "cases" / "reading" / "03-percent-cells"
+    spec = FileSpec("*", "episode", {"patient_id": "pid"}, scores=(ScoreSpec("odi", "odi0"),))
+    text = read_text_table(folder / name / "x.xlsx", spec)
+    read_as = [float(cell.rstrip("%")) for cell in text.table.column("odi0").to_pylist()]
+    other = "percent_mixed" if name == "percent" else "percent"
+    again = read_text_table(folder / other / "x.xlsx", spec).table.column("odi0").to_pylist()
+    assert read_as == [float(cell.rstrip("%")) for cell in again]
+    assert min(read_as) > 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.date(2026, 5, 3),
+        datetime.datetime(2026, 7, 10),
+        datetime.time(7, 10),
+        datetime.timedelta(hours=31, minutes=10),
+        "3-May",
+        "Mai 05",
+        "10月7日",
+        "07/10/2026",
+        "7:10",
+    ],
+)
+def test_a_score_of_which_a_spreadsheet_made_a_date_is_a_bad_cell(save, value):
+    table = [TABLE[0], *([f"P{n}", "", "x", 4] for n in range(9)), ["P9", "", "x", value]]
+    text = read(save(table=table))
+    assert [(cell.line, cell.column, cell.rule) for cell in text.bad_cells] == [(11, "score", "SCORE_DATE")]
+    assert text.split("score")[1].to_pylist() == ["4"]  # the date is nowhere any more
+
+
+@pytest.mark.parametrize("value", ["3/5", "7-10", "7 of 10", "5,7 cm", "3 marks", "12.5", "1.2.3", -3])
+def test_written_scores_are_no_dates(save, value):
+    table = [TABLE[0], *([f"P{n}", "", "x", 4] for n in range(9)), ["P9", "", "x", value]]
+    assert not read(save(table=table)).bad_cells
+
+
+def test_a_date_that_means_missing_and_dates_where_they_belong_are_left(save):
+    day = datetime.date(1900, 1, 1)
+    table = [TABLE[0], *([f"P{n}", "", day, 4] for n in range(9)), ["P9", "", day, day]]
+    text = read(save(table=table), missing=("1900-01-01",))
+    assert not text.bad_cells
+    assert text.split("day")[1].to_pylist() == ["1900-01-01"]
+
+
+def test_a_column_of_dates_mapped_to_a_score_is_the_wrong_column(save):
+    table = [TABLE[0], *([f"P{n}", "", "x", datetime.date(1970, 1, n + 1)] for n in range(9))]
+    finding = refuse(save(table=table), PrivacyError)["SCORE_DATE"]
+    assert (finding.column, finding.count) == ("score", 9)
+    assert "no column of numbers" in finding.what
+
+
+def test_case_13_refuses_three_cells(shared, tmp_path):
+    folder = shared / "cases" / "reading" / "13-scores-turned-into-dates"
+    records = read_records(
+        folder / "score_date.toml", folder / "score_date", private_folder=tmp_path / "private"
+    )
+    refused = records.refused[["line", "column", "rule", "scope"]].to_numpy().tolist()
+    assert refused == [[line, "odi3", "SCORE_DATE", "cell"] for line in (3, 5, 9)]
+    assert (records.n_refused, len(records.assessments)) == (0, 117)
 
 
 def test_decimal_commas_in_text_cells_do_not_touch_real_numbers(save):

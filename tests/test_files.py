@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from outcomes.drafting.grid import read_grid
 from outcomes.errors import FactsError, PrivacyError, RecordsError
 from outcomes.facts import FileSpec, ScoreSpec
 from outcomes.records.files.file_reader import read_text_table
@@ -199,6 +200,49 @@ def test_an_undeclared_encoding_is_never_guessed(refuse):
     finding = refuse("id,score\nP1,thérapie\nP2,à la maison\n".encode("cp1252"))["ENC_UNDECIDED"]
     assert finding.lines == (2, 3)
     assert 'encoding = "cp1252"' in finding.remedy
+
+
+EXPORTS = {
+    "cp1252": ["thérapie à la maison", "Rückenübungen für Männer", "señales del año", "exercício não"],
+    "mac_roman": ["thérapie à la maison, séance terminée", "Rückenübungen für Männer"],
+    "cp1250": ["ćwiczenia w domu, ból pleców, początek", "cvičení doma, začátek, průměr"],
+    "cp1251": ["боль в спине, упражнения"],
+    "cp1254": ["sırt ağrısı, başlangıç, fizik tedavi"],
+    "cp950": ["病歷號,基準,治療方式,疼痛分數", "初診日,徒手治療,運動治療"],
+    "gb18030": ["病历号,治疗方法,基线,疼痛评分", "手法治疗,运动治疗,性别"],
+    "cp932": ["患者番号,治療,開始時", "カルテ番号,腰痛,運動療法"],
+    "cp949": ["환자번호,치료,시작,허리통증"],
+}
+
+
+@pytest.mark.parametrize("encoding", EXPORTS)
+def test_the_most_plausible_encoding_is_named_first(refuse, encoding):
+    for words in EXPORTS[encoding]:
+        content = f'id,score\nP1,1\nP2,2\n"{words}",3\n"{words[::-1]}",3\n'.encode(encoding)
+        found = refuse(content)
+        remedy = next(found[rule].remedy for rule in ("ENC_UNDECIDED", "ENC_INVALID_BYTE") if rule in found)
+        first = remedy.partition('encoding = "')[2].partition('"')[0]
+        # Another name will do where the text reads the same.
+        assert content.decode(first) == content.decode(encoding), (words, remedy)
+
+
+@pytest.mark.parametrize("encoding", EXPORTS)
+def test_a_draft_reads_a_text_in_its_encoding_and_answers_where_there_is_no_doubt(tmp_path, encoding):
+    words = EXPORTS[encoding][0]
+    rows = [f"{words.replace(',', ' ')} {i},{i}" for i in range(40)]
+    path = tmp_path / "visits.csv"
+    path.write_bytes("\n".join(["id,score", *rows]).encode(encoding))
+    grid = read_grid(path)
+    assert grid.rows[1][0] == f"{words.replace(',', ' ')} 0"
+    assert grid.encoding_certain
+    path.write_text("\n".join(["id,score", *rows]), encoding="utf-8-sig")
+    assert (read_grid(path).encoding, read_grid(path).rows[0][0]) == (None, "id")
+
+
+def test_a_single_letter_leaves_the_encoding_in_doubt(tmp_path):
+    path = tmp_path / "visits.csv"
+    path.write_bytes("id,score\nP1,1\nP2,è\n".encode("cp1252"))
+    assert (read_grid(path).encoding, read_grid(path).encoding_certain) == ("cp1252", False)
 
 
 def test_an_unknown_encoding_is_a_mistake_of_the_source(read):

@@ -13,7 +13,7 @@ from outcomes.errors import RecordsError
 from outcomes.facts import FileSpec
 from outcomes.records.files.file_reader import read_text_table
 
-SPEC = FileSpec("*", "assessment", {"patient_id": "id", "score": "score"})
+SPEC = FileSpec("*", "assessment", {"patient_id": "id", "therapy": "score"})
 
 
 @pytest.fixture

@@ -196,8 +196,9 @@ def _file(sketch: Sketch, left_out: Mapping[str, Iterable[str]]) -> Iterator[str
         content["sheet"] = grid.sheet
     if lines != (1,):
         content["header_row"] = lines[0] if len(lines) == 1 else list(lines)
-    if grid.encoding and grid.encoding != "utf-16":
-        content["encoding"] = ask("encoding", encodings=grid.encoding)
+    if grid.encoding:
+        asked = ask("encoding", encodings=grid.encoding)
+        content["encoding"] = grid.encoding if grid.encoding_certain else asked
     if grid.delimiter:
         content["delimiter"] = grid.delimiter
     if uses_decimal_comma(list_numeric(sketch)):
@@ -209,6 +210,8 @@ def _file(sketch: Sketch, left_out: Mapping[str, Iterable[str]]) -> Iterator[str
     }
     content |= {key: value for key, value in optional.items() if value}
     yield from ("", "[[file]]", *_pairs(content))
+    if content.get("encoding") == grid.encoding is not None:
+        yield f"# {say['encoding']}"
     for kind, headers in left_out.items():
         yield f"# {say[kind]}: {', '.join(map(_quote, headers))}"
     if sketch.layout.summary_lines:

@@ -38,7 +38,7 @@ class Source:
         What may leave: ``standard``, ``nhs``, ``opensafely`` or ``safe_harbor``, the rules by which pages
         for stakeholders are made; see ``facts/disclosure.toml``.
     max_refused_share : float
-        Proportion of refused records above which nothing is made.
+        Proportion of refused records, and of refused scores, above which nothing is made.
     extracted_on : str
         Date (ISO) the records were taken; where absent, the newest date in them.
     time_zone : str
