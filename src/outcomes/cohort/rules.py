@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from outcomes.cohort.covariates import split_score
 from outcomes.cohort.question import Question
-from outcomes.facts import Therapy, Timepoint, read_facts, read_schema, read_words
+from outcomes.facts import Therapy, Timepoint, read_facts, read_instrument, read_schema, read_words
 from outcomes.records.tables import Records
 
 
@@ -88,8 +89,20 @@ def _state_missing(records: Records, question: Question) -> str:
         for name in question.covariates
         if name in columns and records.episodes[name].isna().any()
     ]
-    if not question.covariates:
-        return say("cohort.rules.no_covariates")
-    if not lacking:
-        return say("cohort.rules.covariates_complete")
-    return say("cohort.rules.covariates_missing", names=", ".join(lacking))
+    absent = [_name_covariate(name) for name in question.unrecorded]
+    said = [say("cohort.rules.covariates_unrecorded", names=", ".join(absent))] if absent else []
+    if lacking:
+        return " ".join([*said, say("cohort.rules.covariates_missing", names=", ".join(lacking))])
+    return " ".join(
+        [*said, say(f"cohort.rules.{'covariates_complete' if question.covariates else 'no_covariates'}")]
+    )
+
+
+def _name_covariate(name: str) -> str:
+    """Return how a covariate that was declared is called in a sentence."""
+    column = read_schema()["episodes"].get(name)
+    if column is not None:
+        return column.label or name
+    return read_words().say(
+        "methods.score_at_start", instrument=read_instrument(split_score(name)[0]).short_name
+    )
