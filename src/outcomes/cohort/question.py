@@ -24,6 +24,7 @@ from outcomes.facts import (
     read_timepoints,
     read_words,
 )
+from outcomes.facts.instrument_file import match_instruments
 from outcomes.facts.toml import build_strictly
 from outcomes.records.tables import Records
 
@@ -135,6 +136,8 @@ def check_name(what: str, name: object, known: Iterable[object]) -> None:
     names = [str(entry) for entry in known]
     if name not in names:
         near = get_close_matches(str(name), names, n=1)
+        if what == "instrument" and not near:
+            near = [id for id in match_instruments(str(name)) if id in names]
         key = "cohort.errors.unknown_near" if near else "cohort.errors.unknown"
         raise AnalysisError(
             read_words().say(
