@@ -6,7 +6,7 @@ Only `outcomes.cli` catches these errors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import indent
 from traceback import walk_tb
@@ -86,9 +86,16 @@ class OutcomesError(Exception):
 
     def __init__(self, message: str, findings: Iterable[Finding] = ()) -> None:
         self.findings = tuple(findings)
-        told = (indent(str(one), "  ") for one in self.findings if one.outcome != "ask")
-        asked = ("\n" + indent(str(one), "  ") for one in self.questions)
-        super().__init__("\n".join([message, *told, *asked]))
+        super().__init__("\n".join([message, *self._write_findings()]))
+
+    def _write_findings(self) -> Iterator[str]:
+        """Yield the findings as lines; beside questions only what blocks, as answers change the rest."""
+        others = [finding for finding in self.findings if finding.outcome != "ask"]
+        shown = [one for one in others if one.outcome == "refuse_file"] if self.questions else others
+        yield from (indent(str(finding), "  ") for finding in shown)
+        yield from ("\n" + indent(str(finding), "  ") for finding in self.questions)
+        if left := len(others) - len(shown):
+            yield f"\n  {left} more finding{'s' * (left > 1)} once that is answered."
 
     @property
     def questions(self) -> tuple[Finding, ...]:

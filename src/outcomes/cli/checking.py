@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -19,7 +20,7 @@ from outcomes.cli.pace import describe_pace, print_pace
 from outcomes.cli.screen import print_table, say
 from outcomes.cohort import Cohort, select_cohort
 from outcomes.disclosure import AUDIENCES, choose_detail, read_rules, release
-from outcomes.errors import AnalysisError, Finding
+from outcomes.errors import AnalysisError, Finding, OutcomesError
 from outcomes.facts import read_facts, read_schema, read_words
 from outcomes.records import Records
 from outcomes.records.gate import measure_anonymity
@@ -80,6 +81,17 @@ def describe_records(records: Records) -> dict[str, Any]:
         description["pace"] = describe_pace(cohorts[0], description["audiences"]["k"])
         description["overdue"] = _list_overdue(cohorts[0])
     return description
+
+
+def describe_refusal(source: str, error: OutcomesError) -> dict[str, Any]:
+    """Describe why a source was not read, and what it must answer first, for machines."""
+    return {
+        "source": source,
+        "read": False,
+        "exit_code": error.exit_code,
+        "questions": [asdict(finding) for finding in error.questions],
+        "findings": [asdict(finding) for finding in error.findings if finding.outcome != "ask"],
+    }
 
 
 def _pick(findings: tuple[Finding, ...], outcomes: tuple[str, ...]) -> list[str]:
