@@ -13,7 +13,7 @@ from outcomes.records.tables import Records
 def state_rules(records: Records, question: Question, therapies: Mapping[str, Therapy]) -> dict[str, str]:
     """Return the rules by name, for the therapies that are left; none of them holds a number of patients."""
     say = read_words().say
-    return {
+    rules = {
         "time_zero": say("cohort.rules.time_zero"),
         "baseline": _state_baseline(records, question),
         "windows": _state_windows(records, question),
@@ -21,8 +21,10 @@ def state_rules(records: Records, question: Question, therapies: Mapping[str, Th
         "episodes": say(f"cohort.rules.episodes_{question.episodes}"),
         "intercurrent_events": _state_strategies(question),
         "missing": _state_missing(records, question),
-        "reading": " ".join(records.list_said(question.instrument.id)),
     }
+    others = [split_score(name)[0] for name in question.covariates if "@" in name]
+    said = " ".join(records.list_said(question.instrument.id, *others))
+    return rules | ({"reading": said} if said else {})
 
 
 def _state_therapies(question: Question, therapies: Mapping[str, Therapy]) -> str:
@@ -89,13 +91,15 @@ def _state_missing(records: Records, question: Question) -> str:
         for name in question.covariates
         if name in columns and records.episodes[name].isna().any()
     ]
-    absent = [_name_covariate(name) for name in question.unrecorded]
-    said = [say("cohort.rules.covariates_unrecorded", names=", ".join(absent))] if absent else []
+    said = []
+    if question.unrecorded:
+        names = ", ".join(map(_name_covariate, question.unrecorded))
+        said.append(say("cohort.rules.covariates_unrecorded", names=names))
     if lacking:
-        return " ".join([*said, say("cohort.rules.covariates_missing", names=", ".join(lacking))])
-    return " ".join(
-        [*said, say(f"cohort.rules.{'covariates_complete' if question.covariates else 'no_covariates'}")]
-    )
+        said.append(say("cohort.rules.covariates_missing", names=", ".join(lacking)))
+    if said:
+        return " ".join(said)
+    return say(f"cohort.rules.{'covariates_complete' if question.covariates else 'no_covariates'}")
 
 
 def _name_covariate(name: str) -> str:
