@@ -1,4 +1,4 @@
-"""Absence that may be written as a value: forms all zero, constants after the start, blanks beside constants."""
+"""Absence that may be written as a value: forms all zero, constants after the start, and beside blanks."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from outcomes.records.problems import Problems
 from outcomes.records.scales import rescale
 from outcomes.records.scores import Assessments, Measure, ScoreColumn
 from outcomes.records.scoring import score_items
-
-#: Measures of which a constant, or nothing at all, is the usual answer.
-_COUNTS = ("adverse_events", "adherence", "recurrence", "global_change")
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,9 @@ def _is_spike(group: _Group, rows: np.ndarray, value: float) -> bool:
     count = group.count(rows)
     n = int(count[group.values == value].sum())
     limits = read_facts("checks")["absence"]
-    if n < max(limits["fewest"], limits["share"] * count.sum()) or count.sum() - n < limits["fewest"]:
+    if n < max(limits["fewest"], limits["share"] * count.sum()):
+        return False
+    if count.sum() - n < limits["fewest"] or (count > 0).sum() - 1 < limits["fewest_values"]:
         return False
     distance = np.abs(group.values - value)
     for width, usual in limits["windows"]:
@@ -138,12 +137,14 @@ def _is_rare(few: int, n: int, share: float) -> bool:
 
 
 def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) -> Iterator[float]:
-    """Yield values of a large share of the follow-ups that the start hardly has, and no neighbour explains."""
+    """Yield values that many follow-ups and hardly any start hold, and that have no neighbours."""
     instrument, facts = group.measure.instrument, read_facts("checks")
     limits = facts["absence"]
-    if instrument.domain in _COUNTS or instrument.direction == "none":
+    if instrument.domain in limits["never"] or instrument.direction == "none":
         return
     before, after = group.count(is_baseline), group.count(rows)
+    if min((before > 0).sum(), (after > 0).sum() - 1) < limits["fewest_values"]:
+        return
     best = instrument.maximum if instrument.sign > 0 else instrument.minimum
     distance = np.abs(group.values[:, None] - group.values[None, :])
     reach = max(limits["near"] * (instrument.maximum - instrument.minimum), 1.5 * group.spacing)
@@ -159,7 +160,7 @@ def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) ->
         if n < max(limits["fewest"], limits["constant"] * after.sum()):
             continue
         absent = before.sum() and before[place] <= n / after.sum() * before.sum() / 10
-        absent = absent and _is_rare(int(before[place]), int(before.sum()), n / int(after.sum()))
+        absent = absent and _is_rare(int(before[place]), int(before.sum()), min(n / after.sum(), 0.99))
         alone = near <= 0.2 * (n + near) and _is_rare(near, n + near, 0.5)
         if alone and absent:
             yield float(value)
@@ -223,8 +224,8 @@ def _settle_constant(
     n, n_start = int(constant.sum()), int((group.here & (scores.score == value) & is_baseline).sum())
     what = (
         f"one value stands in {n} of {int((group.here & is_follow_up).sum())} scores of the {name} after the "
-        f"start, in {n_start} of {int((group.here & is_baseline).sum())} at the start, and hardly any other comes near "
-        "it: was it measured, or does it stand for a visit that was missed?"
+        f"start, in {n_start} of {int((group.here & is_baseline).sum())} at the start, and hardly any other "
+        "comes near it: was it measured, or does it stand for a visit that was missed?"
     )
     own = "[[file]]" if column.spec is None else "[[file.scores]]"
     missing = (
@@ -279,17 +280,20 @@ def _ask_blanks(scores: Assessments, problems: Problems) -> None:
             continue
         asked.add(key)
         instrument: Instrument = other.measures[0].instrument
-        n, records = len(rows), other.part.records(rows)
+        name, records = instrument.short_name, other.part.records(rows)
         if "blanks" in (*(other.spec.confirmed if other.spec else ()), *other.part.spec.confirmed):
+            told = "a constant beside a blank counts as measured, as the source says"
+            said = (
+                f"Equal scores of the {name} where another score of the visit is blank are read as measured."
+            )
             problems.note(
-                "SCORE_CONFIRMED", "answered", "a constant beside a blank counts as measured, as the source says",
-                records, column=other.header, measure=instrument.id,
-                said=f"Scores of the {instrument.short_name} that are the same wherever another of the visit is blank are read as measured.",
+                "SCORE_CONFIRMED", "answered", told, records,
+                column=other.header, said=said, measure=instrument.id,
             )  # fmt: skip
             continue
         what = (
-            f"where {blank.header!r} is blank, the {instrument.short_name} of the same visit is one and the same value "
-            f"({n} times), which is rare elsewhere: was it measured, or was the visit missed?"
+            f"where {blank.header!r} is blank, the {name} of the same visit is one and the same value "
+            f"({len(rows)} times), which is rare elsewhere: was it measured, or was the visit missed?"
         )
         answers = {
             f'missing_where = [{{ column = "{blank.header}", values = [""], scores = ["{other.header}"] }}]':

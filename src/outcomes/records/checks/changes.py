@@ -86,7 +86,10 @@ def _read_values(score: np.ndarray, start: np.ndarray, measure: Measure) -> str 
         return None
     span = instrument.maximum - instrument.minimum
     clear = np.arctanh(np.corrcoef(score, start)[0, 1].clip(-0.999, 0.999)) * np.sqrt(len(score) - 3)
-    if clear > -limits["clear"] or abs(score.mean() - start.mean()) < limits["far"] * span:
+    small = (
+        abs(score.mean()) <= limits["small"] * span and start.mean() - score.mean() >= limits["far"] * span
+    )
+    if clear > -limits["clear"] or not small:
         return None
     return (
         f"of {len(score)} pairs with the start, the higher start goes with the lower value, as with changes"
@@ -104,12 +107,16 @@ def _settle(
     confirmed = (spec is not None and spec.holds == "score") or "change" in column.part.spec.confirmed
     if confirmed:
         problems.note(
-            "SCORE_OR_CHANGE", "answered", f"read as scores of the {name}, as the source says, though {evidence}",
+            "SCORE_OR_CHANGE", "answered",
+            f"read as scores of the {name}, as the source says, though {evidence}",
             records, column=column.header, measure=instrument.id,
-            said=f"Values that may be taken for changes of the {name}, or for another measure, are read as its scores.",
+            said=f"Values that may be changes of the {name}, or another measure, are read as its scores.",
         )  # fmt: skip
     elif said == "another":
-        what = f"read as the {name}, but {evidence}; another direction would turn every result round. Is it the {name}?"
+        what = (
+            f"read as the {name}, but {evidence}; in another direction it would turn every result round. "
+            f"Is it the {name}?"
+        )
         problems.ask(
             "SCORE_OR_OTHER",
             what,

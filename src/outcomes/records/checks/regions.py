@@ -1,4 +1,4 @@
-"""Scores of patients whose complaint lies where the instrument is not made for: kept, left out, or asked about."""
+"""Scores of patients whose complaint is not what the instrument is for: kept, left out or asked about."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ def settle_regions(
     stays = np.ones(len(scores), dtype=bool)
     if region is None or not len(scores):
         return stays
-    home = np.append(region.values.astype(object), None)[take_first(region, n_episodes)][scores.episode]
+    names = np.append(region.values.astype(str), "")  # the last one stands for none
+    home = names[take_first(region, n_episodes)][scores.episode]
     for instrument in {measure.instrument.id: measure.instrument for measure in scores.measures}.values():
         of_it = [measure.instrument.id == instrument.id for measure in scores.measures]
         here = np.array(of_it)[scores.measure] & ~np.isnan(scores.score)
-        fitting = np.isin(home, [*instrument.regions, _OPEN]) | (home == None)  # noqa: E711
+        fitting = np.isin(home, [*instrument.regions, _OPEN, ""])
         other = here & ~fitting
         if not instrument.regions or not other.any():
             continue
@@ -71,8 +72,8 @@ def _keep(
 ) -> None:
     name, where = instrument.short_name, _name(instrument)
     said = (
-        f"Scores of the {name}, which is made for patients with complaints of the {where}, are kept of patients "
-        "with complaints elsewhere too."
+        f"Scores of the {name}, which is made for patients with complaints of the {where}, are kept of "
+        "patients with complaints elsewhere too."
     )
     what = f"the {name} is made for complaints of the {where}; scores of patients with others are kept"
     outcome = "answered" if answer else "accept_with_warning"
@@ -81,13 +82,13 @@ def _keep(
 
 def _leave_out(scores: Assessments, other: np.ndarray, instrument: Instrument, problems: Problems) -> None:
     name, where = instrument.short_name, _name(instrument)
-    what = f"the {name} is made for complaints of the {where}; this patient's is elsewhere, so the score is left out"
+    what = f"the {name} is made for complaints of the {where}; of a patient with another, it is left out"
     for number, column in enumerate(scores.columns):
         records = scores.record[other & (scores.column == number)]
         problems.refuse_cells(records, "REGION_OTHER", what, column=column.header)
     said = (
-        f"Scores of the {name}, which is made for patients with complaints of the {where}, are left out for patients "
-        "with complaints elsewhere."
+        f"Scores of the {name}, which is made for patients with complaints of the {where}, are left out for "
+        "patients with complaints elsewhere."
     )
     _note(
         scores,
@@ -115,11 +116,11 @@ def _ask(
     problems: Problems,
 ) -> None:  # fmt: skip
     labels = read_schema()["episodes"]["region"].labels or {}
-    regions, counts = np.unique(home[other].astype(str), return_counts=True)
+    regions, counts = np.unique(home[other], return_counts=True)
     where = ", ".join(f"{labels[region]} {count}" for region, count in zip(regions, counts, strict=True))
     what = (
-        f"the {instrument.short_name} is made for complaints of the {_name(instrument)}, and {int(other.sum())} of "
-        f"{int(here.sum())} scores are of patients with others ({where}); do they count?"
+        f"the {instrument.short_name} is made for complaints of the {_name(instrument)}, {int(other.sum())} "
+        f"of {int(here.sum())} scores are of patients with others ({where}): do they count?"
     )
     answers = {
         f'[other_regions] {instrument.id} = "leave_out"': "they become missing, and pages say so",
