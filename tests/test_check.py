@@ -126,7 +126,7 @@ CHANGES = st.lists(
 SIZES = st.sampled_from([0, 1, 2, 12, 60])
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(
     n=SIZES, changes=CHANGES, dropped=st.sets(st.sampled_from(sorted(EVERY)), max_size=3),
     primary=st.sampled_from(["", COVARIATES]), as_json=st.booleans(),
@@ -219,7 +219,7 @@ OPTIONAL = [
 ]  # fmt: skip
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(n=st.sampled_from([0, 1, 12, 40]), blank=st.sets(st.sampled_from(OPTIONAL), max_size=6))
 def test_a_form_that_is_half_filled_in_is_checked(n, blank):
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
