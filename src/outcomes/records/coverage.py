@@ -20,7 +20,7 @@ _WITHHELD = "(a name that is withheld)"
 
 
 def count_records(problems: Problems, files: Sequence[tuple[FileSpec, Path]]) -> tuple[int, int, int]:
-    """Return how many source records were read, how many of them were refused, and how many only repeat others.
+    """Return how many source records were read, how many were refused, and how many only repeat others.
 
     A row that two blocks read, one its scores and one its sessions, is one record; it is refused where either
     refuses it, and repeated where both only repeat another one.
