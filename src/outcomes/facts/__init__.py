@@ -1,7 +1,8 @@
 """What the field knows, as cited data: instruments, therapies, time points, sources, rules and words."""
 
 from outcomes.facts.coding import list_loinc_codes
-from outcomes.facts.file_spec import ExcludeSpec, FileSpec, ScoreSpec
+from outcomes.facts.doubtful_header import find_header_doubt
+from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, ScoreSpec
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.project import find_project
@@ -14,6 +15,7 @@ from outcomes.facts.toml import list_facts, read_facts
 from outcomes.facts.wording import Words, read_words
 
 __all__ = [
+    "AbsenceSpec",
     "Column",
     "ExcludeSpec",
     "FileSpec",
@@ -24,6 +26,7 @@ __all__ = [
     "Threshold",
     "Timepoint",
     "Words",
+    "find_header_doubt",
     "find_project",
     "list_facts",
     "list_instruments",

@@ -16,6 +16,7 @@ from outcomes.records.assembly import (
     frame_episodes,
 )
 from outcomes.records.checks import (
+    ask_changes,
     check_days,
     check_scores,
     note_falling_sessions,
@@ -27,6 +28,7 @@ from outcomes.records.checks import (
     refuse_duplicate_rows,
     refuse_mismatched_instruments,
     refuse_repeated_episodes,
+    settle_regions,
 )
 from outcomes.records.columns import Coded, Part
 from outcomes.records.episodes import (
@@ -119,8 +121,12 @@ class Checking:
     def _check_scores(self) -> None:
         """Check scores against their instruments and each other, dropping what is refused in between."""
         self._drop_refused()
+        ask_changes(self.scores, *self._stages(), self.n_episodes, self.problems)
         self.scores = self.scores.keep(check_scores(self.scores, *self._find_sites(), self.problems))
         self._drop_refused()
+        region = self.attributes.get("region")
+        stays = settle_regions(self.scores, region, self.n_episodes, self.source, self.problems)
+        self.scores = self.scores.keep(stays)
         labelled = self.scores.timepoint >= 0
         is_baseline, _ = self._stages()
         self.contradictory.append(refuse_conflicting_scores(self.scores, is_baseline, self.problems))

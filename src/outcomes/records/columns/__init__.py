@@ -1,5 +1,6 @@
 """Text to columns: coded once per distinct value, then typed, dated and named."""
 
+from outcomes.records.columns.absence import blank_absent
 from outcomes.records.columns.coded import Coded, is_known, match_texts, sort_rows
 from outcomes.records.columns.dates import NO_DATE, DateForm, find_zone, parse_dates, to_day_number
 from outcomes.records.columns.mapping import (
@@ -29,6 +30,7 @@ __all__ = [
     "Coded",
     "DateForm",
     "Part",
+    "blank_absent",
     "build_part",
     "find_missing",
     "find_zone",

@@ -2,11 +2,12 @@
 
 from outcomes.records.scores.assessments import Assessments, gather_assessments
 from outcomes.records.scores.days import find_stages, find_starts, set_days
-from outcomes.records.scores.measures import Measure, build_measure, say_scales
+from outcomes.records.scores.measures import Measure, ScoreColumn, build_measure, say_scales
 
 __all__ = [
     "Assessments",
     "Measure",
+    "ScoreColumn",
     "build_measure",
     "find_stages",
     "find_starts",
