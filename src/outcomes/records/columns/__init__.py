@@ -22,7 +22,7 @@ from outcomes.records.columns.names import (
     map_therapy,
     map_timepoints,
 )
-from outcomes.records.columns.numbers import find_missing, parse_numbers
+from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
 from outcomes.records.columns.part import Part, build_part, refuse_hazards
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "map_timepoints",
     "match_texts",
     "parse_dates",
+    "parse_flags",
     "parse_numbers",
     "refuse_hazards",
     "sort_rows",

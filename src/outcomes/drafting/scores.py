@@ -1,0 +1,207 @@
+"""The ``[[file.scores]]`` blocks of a draft: which column holds which score, of when, and how it is recorded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outcomes.drafting.column import SheetColumn, is_letter, list_numbers
+from outcomes.drafting.question import Asked, ask
+from outcomes.drafting.role import Role
+from outcomes.drafting.sketch import Sketch
+from outcomes.facts import Instrument, list_instruments, read_instrument, read_timepoints
+
+#: Ends of scales as headers name them: "12-60", "/50".
+_ENDS = re.compile(r"(?:(-?\d{1,3})\s*(?:\D{1,5}))?(\d{1,3})$")
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A measure that nobody knows yet: it gets an instrument file that asks for its range and direction."""
+
+    id: str
+    label: str
+
+
+def draft_scores(sketch: Sketch) -> tuple[list[dict[str, Any]], list[Unknown]]:
+    """Return one ``[[file.scores]]`` block per score, items of one questionnaire taken together.
+
+    Returns
+    -------
+    blocks : list of dict
+    unknown : list of Unknown
+        The measures among them that get an instrument file.
+    """
+    unknown = _name_unknown(sketch)
+    alone = _find_lone_variants(sketch)
+    groups: dict[tuple[Any, ...], list[tuple[SheetColumn, Role]]] = {}
+    for column, role in sketch.scores:
+        measure = role.name or unknown.get(role.label) or column.header
+        when = (role.moment.timepoint or role.moment.label) if role.moment else None
+        groups.setdefault((measure, when, role.variant, role.doubt), []).append((column, role))
+    blocks = []
+    for (measure, *_), members in groups.items():
+        id = measure.id if isinstance(measure, Unknown) else None
+        blocks.append(_describe_block(sketch, members, id, alone))
+    return blocks, [measure for measure in dict.fromkeys(unknown.values())]
+
+
+def _name_unknown(sketch: Sketch) -> dict[str, Unknown]:
+    """Return the measures that a header names and nobody knows, each with an id of its own."""
+    found: dict[str, Unknown] = {}
+    for _, role in sketch.scores:
+        if role.name is None and role.label and role.label not in found:
+            slug = "_".join(re.findall(r"[a-z0-9]+", role.label)) or f"own_measure_{len(found) + 1}"
+            slug = slug if slug[0].isalpha() else f"m_{slug}"
+            taken = {*list_instruments(), *(measure.id for measure in found.values())}
+            found[role.label] = Unknown(f"own_{slug}" if slug in taken else slug, role.label)
+    return found
+
+
+def _find_lone_variants(sketch: Sketch) -> set[str]:
+    """Return the instruments of which some scores name their variant and others do not."""
+    named = {role.name for _, role in sketch.scores if role.name and role.variant}
+    plain = {role.name for _, role in sketch.scores if role.name and not role.variant}
+    return named & plain  # type: ignore[return-value]
+
+
+def _describe_block(
+    sketch: Sketch, members: list[tuple[SheetColumn, Role]], own: str | None, alone: set[str]
+) -> dict[str, Any]:
+    first, role = members[0]
+    block: dict[str, Any] = {"instrument": own or _name_instrument(role)}
+    block |= {"variant": role.variant} if role.variant else _describe_variant(role, alone)
+    if sketch.rows == "episode" or role.moment:
+        block["timepoint"] = role.timepoint or _ask_timepoint(sketch, role)
+    items = {role.item: column for column, role in members if role.item is not None}
+    totals = [column for column, role in members if role.item is None]
+    if totals:
+        headers = [column.header for column in totals]
+        same = all(column.cells == totals[0].cells for column in totals)
+        block["column"] = headers[0] if same else ask("rival_scores", headers, n=len(headers))
+        block |= _describe_scale(totals[0], next(role for _, role in members if role.item is None))
+    if items:
+        block["items"] = [items[number].header for number in sorted(items)]
+        block |= _describe_items(list(items.values()), role)
+    if role.holds:
+        block["holds"] = ask("holds", ("improvement", "change", "score"))
+    block |= _find_date_column(sketch, role)
+    return block
+
+
+def _name_instrument(role: Role) -> str | Asked:
+    if role.name is None:
+        return ask("instrument", list_instruments(), may_go=True)
+    if role.doubt:
+        short = read_instrument(role.name).short_name
+        return ask("instrument_doubt", (role.name,), may_go=True, instrument=short, words=role.doubt)
+    return role.name
+
+
+def _ask_timepoint(sketch: Sketch, role: Role) -> Asked:
+    choices = tuple(dict.fromkeys((*read_timepoints(), *sketch.timepoints)))
+    return ask("timepoint_named", choices, said=role.moment.label) if role.moment else ask("timepoint_open", choices)
+
+
+def _describe_scale(column: SheetColumn, role: Role) -> dict[str, str | Asked]:
+    """Return how a score is recorded, where the header says it, or a question where the numbers doubt it."""
+    if role.name is None:
+        return {}
+    instrument = read_instrument(f"{role.name}:{role.variant or ''}")
+    named = name_scale(instrument, role.scale)
+    if named:
+        return {"scale": named}
+    if instrument.scale_required:
+        told = "; ".join(f"{name} ({it['meaning']})" for name, it in instrument.scales.items())
+        return {"scale": ask("scale_required", instrument.scales, instrument=instrument.short_name, told=told)}
+    numbers = list_numbers(column.filled)
+    outside = sum(not instrument.minimum <= number <= instrument.maximum for number in numbers)
+    if numbers and outside > len(numbers) / 2 and not role.holds:
+        answers = (*instrument.scales, "own")
+        limits = {"minimum": instrument.minimum, "maximum": instrument.maximum}
+        return {"scale": ask("scale", answers, **limits)}
+    return {}
+
+
+def name_scale(instrument: Instrument, said: str) -> str | None:
+    """Return the scale of an instrument that a header names by its ends or by "%", None where it names none.
+
+    Examples
+    --------
+    >>> odi, ohs = read_instrument("odi"), read_instrument("ohs")
+    >>> name_scale(odi, "/50"), name_scale(ohs, "12-60"), name_scale(odi, "%"), name_scale(read_instrument("ndi"), "%")
+    ('raw_0_50', 'legacy_12_60', None, 'percent')
+    """
+    match = _ENDS.search(said.strip())
+    low, high = (match[1], float(match[2])) if match else (None, 100.0 if "%" in said or "％" in said else None)
+    if high is None or (high, instrument.minimum) == (instrument.maximum, float(low or instrument.minimum)):
+        return None
+    for name, rule in instrument.scales.items():
+        if "per" in rule:
+            continue
+        ends = sorted((end - rule["offset"]) / rule["factor"] for end in (instrument.minimum, instrument.maximum))
+        if ends[1] == high and (low is None or ends[0] == float(low)):
+            return name
+    return None
+
+
+def _describe_items(items: list[SheetColumn], role: Role) -> dict[str, Any]:
+    """Return what the letters of answers are worth, the first being the item's lowest value."""
+    letters = sorted({str(cell).strip()[0].upper() for column in items for cell in column.filled if is_letter(cell)})
+    alone = all(len(str(cell).strip()) == 1 for column in items for cell in column.filled if is_letter(cell))
+    if role.name is None or not letters or not alone:
+        return {}
+    rule = read_instrument(role.name).scoring
+    low, high, step = rule.get("item_minimum", 0), rule.get("item_maximum", 0), rule.get("item_step", 1)
+    values = range(int(low), int(high) + 1, int(step))
+    return {"item_codes": {chr(ord("A") + place): value for place, value in enumerate(values)}}
+
+
+def _describe_variant(role: Role, alone: set[str]) -> dict[str, Asked]:
+    """Return a question about the variant where an instrument, or its other scores, need one."""
+    if role.name is None:
+        return {}
+    instrument = read_instrument(role.name)
+    if not instrument.variant_required and role.name not in alone:
+        return {}
+    names = list(instrument.variants.values())
+    told = " and of ".join(", ".join(group) for group in names)
+    answers = [name for group in names for name in group] if not instrument.variant_required else _first(names)
+    kind = "value_set" if instrument.scoring_rule.value_sets else "variant"
+    return {"variant": ask(kind, answers, instrument=instrument.short_name, told=told)}
+
+
+def _first(names: list[tuple[str, ...]]) -> list[str]:
+    """Return the variants of an instrument that needs one of each group."""
+    return list(names[0]) if len(names) == 1 else ["-".join(group[0] for group in names)]
+
+
+def _find_date_column(sketch: Sketch, score: Role) -> dict[str, str]:
+    """Return the date column of a score's time point, the one that names its instrument before others."""
+    dates = [
+        (column, role)
+        for column, role in zip(sketch.columns, sketch.roles, strict=True)
+        if role.kind == "score_date" and role.moment == score.moment and role.name in (None, score.name)
+    ]
+    dates.sort(key=lambda pair: pair[1].name is None)
+    return {"date_column": dates[0][0].header} if dates and sketch.rows == "episode" else {}
+
+
+def draft_instrument(measure: Unknown) -> str:
+    """Return an instrument file for a measure that nobody knows, with questions for what only the clinic can say."""
+    label = measure.label.replace('"', "'").replace("\\", " ")
+    content: Mapping[str, Any] = {
+        "id": measure.id, "name": label, "short_name": label, "version": "as recorded in this clinic",
+        "kind": "prom", "domain": "function", "unit": "points",
+        "minimum": ask("own_minimum"), "maximum": ask("own_maximum"),
+        "direction": ask("own_direction", ("higher_worse", "higher_better")),
+        "licence": "unknown", "source": "recorded in this clinic", "verified": False,
+    }  # fmt: skip
+    return "\n".join([*_write_pairs(content), "", "[scoring]", 'rule = "single"', ""])
+
+
+def _write_pairs(content: Mapping[str, Any]) -> Iterable[str]:
+    for key, value in content.items():
+        yield f"{key} = {str(value).lower()}" if isinstance(value, bool) else f'{key} = "{value}"'
