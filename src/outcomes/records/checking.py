@@ -16,6 +16,7 @@ from outcomes.records.assembly import (
     frame_episodes,
 )
 from outcomes.records.checks import (
+    ask_absences,
     ask_changes,
     check_days,
     check_scores,
@@ -121,6 +122,7 @@ class Checking:
     def _check_scores(self) -> None:
         """Check scores against their instruments and each other, dropping what is refused in between."""
         self._drop_refused()
+        ask_absences(self.scores, *self._stages(), self.problems)
         ask_changes(self.scores, *self._stages(), self.n_episodes, self.problems)
         self.scores = self.scores.keep(check_scores(self.scores, *self._find_sites(), self.problems))
         self._drop_refused()

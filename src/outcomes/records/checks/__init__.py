@@ -1,5 +1,6 @@
 """Records held against each other and against what is possible: keys, days, ranges, sites, sessions."""
 
+from outcomes.records.checks.absences import ask_absences
 from outcomes.records.checks.changes import ask_changes
 from outcomes.records.checks.days import check_days
 from outcomes.records.checks.keys import (
@@ -16,6 +17,7 @@ from outcomes.records.checks.sessions import note_falling_sessions, read_session
 from outcomes.records.checks.sites import note_reversed_sites
 
 __all__ = [
+    "ask_absences",
     "ask_changes",
     "check_days",
     "check_scores",

@@ -19,7 +19,11 @@ _OTHER = "leave its [[file.scores]] block out"
 
 
 def ask_changes(
-    scores: Assessments, is_baseline: np.ndarray, is_follow_up: np.ndarray, n_episodes: int, problems: Problems
+    scores: Assessments,
+    is_baseline: np.ndarray,
+    is_follow_up: np.ndarray,
+    n_episodes: int,
+    problems: Problems,
 ) -> None:
     """Ask about columns whose header or values say that they hold something else than the score.
 
@@ -35,6 +39,8 @@ def ask_changes(
         if column.spec is not None and (column.spec.items or column.spec.holds in ("change", "improvement")):
             continue
         for place, measure in enumerate(scores.measures):
+            if measure not in column.measures:
+                continue
             here = (scores.column == number) & (scores.measure == place) & ~np.isnan(scores.score)
             if not here.any() or measure.instrument.domain == "global_change":
                 continue
@@ -82,7 +88,9 @@ def _read_values(score: np.ndarray, start: np.ndarray, measure: Measure) -> str 
     clear = np.arctanh(np.corrcoef(score, start)[0, 1].clip(-0.999, 0.999)) * np.sqrt(len(score) - 3)
     if clear > -limits["clear"] or abs(score.mean() - start.mean()) < limits["far"] * span:
         return None
-    return f"of {len(score)} pairs with the start, the higher start goes with the lower value, as with changes"
+    return (
+        f"of {len(score)} pairs with the start, the higher start goes with the lower value, as with changes"
+    )
 
 
 def _settle(
@@ -102,7 +110,13 @@ def _settle(
         )  # fmt: skip
     elif said == "another":
         what = f"read as the {name}, but {evidence}; another direction would turn every result round. Is it the {name}?"
-        problems.ask("SCORE_OR_OTHER", what, {'holds = "score"': "it is", _OTHER: "it is not"}, records, column=column.header)
+        problems.ask(
+            "SCORE_OR_OTHER",
+            what,
+            {'holds = "score"': "it is", _OTHER: "it is not"},
+            records,
+            column=column.header,
+        )
     else:
         what = f"read as scores of the {name}, but {evidence}. Are they scores, changes or improvements?"
         problems.ask("SCORE_OR_CHANGE", what, _list_answers(column), records, column=column.header)

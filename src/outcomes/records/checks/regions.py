@@ -89,7 +89,16 @@ def _leave_out(scores: Assessments, other: np.ndarray, instrument: Instrument, p
         f"Scores of the {name}, which is made for patients with complaints of the {where}, are left out for patients "
         "with complaints elsewhere."
     )
-    _note(scores, other, "REGION_LEFT_OUT", "accept", "scores of other regions left out", said, instrument, problems)
+    _note(
+        scores,
+        other,
+        "REGION_LEFT_OUT",
+        "accept",
+        "scores of other regions left out",
+        said,
+        instrument,
+        problems,
+    )
 
 
 def _note(
@@ -98,9 +107,7 @@ def _note(
 ) -> None:  # fmt: skip
     for number, column in enumerate(scores.columns):
         records = scores.record[other & (scores.column == number)]
-        problems.note(
-            rule, outcome, what, records, column=column.header, said=said, measure=instrument.id
-        )
+        problems.note(rule, outcome, what, records, column=column.header, said=said, measure=instrument.id)
 
 
 def _ask(
