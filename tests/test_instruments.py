@@ -15,7 +15,7 @@ from instrument_views import VIEWS as SCORES
 from instrument_views import write_tables
 from outcomes.analyses.responders import count_responders
 from outcomes.errors import FactsError
-from outcomes.facts import Instrument, list_instruments, read_instrument
+from outcomes.facts import Instrument, list_instruments, list_scales, read_instrument
 from outcomes.records.bands import sort_into_bands
 from outcomes.records.scales import rescale
 from outcomes.records.scoring import score_items
@@ -55,14 +55,10 @@ class TestEveryInstrument:
         assert sum(missing) + sum(refused) < len(outcomes)
 
     def test_scales_bring_recorded_values_into_the_range(self, instrument: Instrument) -> None:
-        for name, scale in instrument.scales.items():
-            assert scale["factor"] != 0
-            assert scale["meaning"]
-            ends = [
-                (end - scale["offset"]) / scale["factor"] for end in (instrument.minimum, instrument.maximum)
-            ]
-            back = rescale(instrument, ends, name, reference=1.0)
-            assert back == pytest.approx([instrument.minimum, instrument.maximum])
+        for name, scale in list_scales(instrument).items():
+            assert scale.meaning
+            back = rescale(instrument, [scale.low, scale.high], name, reference=1.0)
+            assert sorted(back) == pytest.approx([instrument.minimum, instrument.maximum])
 
     def test_a_form_of_several_scores_is_never_scored_without_saying_which(
         self, instrument: Instrument

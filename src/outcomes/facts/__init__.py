@@ -6,6 +6,7 @@ from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, ScoreSp
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.project import find_project
+from outcomes.facts.scale import OWN, Scale, find_shown, list_scales
 from outcomes.facts.schema import Column, read_schema
 from outcomes.facts.source import Source, list_sources, read_source
 from outcomes.facts.therapy import Therapy, read_therapies
@@ -16,10 +17,12 @@ from outcomes.facts.wording import Words, read_words
 
 __all__ = [
     "AbsenceSpec",
+    "OWN",
     "Column",
     "ExcludeSpec",
     "FileSpec",
     "Instrument",
+    "Scale",
     "ScoreSpec",
     "Source",
     "Therapy",
@@ -29,8 +32,10 @@ __all__ = [
     "find_header_doubt",
     "find_project",
     "list_facts",
+    "find_shown",
     "list_instruments",
     "list_loinc_codes",
+    "list_scales",
     "list_sources",
     "parse_rule",
     "read_facts",

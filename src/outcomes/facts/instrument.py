@@ -89,7 +89,9 @@ class Instrument:
         whose smallest scores are all reached. ``total`` is the score without a variant.
     scales : mapping
         Other ways in which clinics record it: name to ``{factor, offset, meaning}`` (score = factor * x +
-        offset); with ``per``, x is first divided by the measured length that ``per`` names.
+        offset); with ``per``, x is first divided by the measured length that ``per`` names. For a sum of the
+        items ``sum_from`` stands instead of both: what the lowest answer counts in it. ``unit`` names the
+        words of ``scale_words.toml`` that show it; ranges and steps follow (`list_scales`).
     scale_required : bool
         Whether a recorded score is refused where nobody says which of the ``scales`` it is on, because both
         ends are in use for better and nothing in the numbers tells which.

@@ -8,6 +8,7 @@ from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.rule_sheet import describe_rule
 from outcomes.facts.schema import read_schema
+from outcomes.facts.scale import OWN, list_scales
 from outcomes.facts.scoring_rule import read_value_sets
 from outcomes.facts.subscale_sheet import complete_variant, tabulate_subscales
 from outcomes.facts.threshold import Threshold
@@ -176,11 +177,16 @@ def _tabulate_scales(instrument: Instrument) -> str:
     if not instrument.scales:
         return ""
     rows = []
-    for name, scale in instrument.scales.items():
-        offset = f" {'+' if scale['offset'] > 0 else '-'} {abs(scale['offset']):g}" if scale["offset"] else ""
-        values = {"factor": f"{scale['factor']:g}", "offset": offset, "per": scale.get("per", "")}
-        rule = _say("scales.per" if "per" in scale else "scales.rule", **values)
-        rows.append((f"`{name}`", str(scale["meaning"]), rule))
+    for name, scale in list_scales(instrument).items():
+        if name == OWN:
+            continue
+        offset = f" {'+' if scale.offset > 0 else '-'} {abs(scale.offset):g}" if scale.offset else ""
+        values = {"factor": f"{scale.factor:g}", "offset": offset, "per": scale.per or ""}
+        rule = _say("scales.per" if scale.per else "scales.rule", **values)
+        ends = "" if scale.per else f"{scale.low:g} to {scale.high:g}"
+        if instrument.variant_required and "sum_from" in instrument.scales[name]:
+            rule, ends = _say("scales.sum"), ""
+        rows.append((f"`{name}`", scale.meaning, ends, rule))
     lead = _say("scales.required" if instrument.scale_required else "scales.lead")
     return f"{lead}\n\n{tabulate_rows(_say('scales.header'), rows)}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from outcomes.errors import FactsError, Finding
-from outcomes.facts import FileSpec, ScoreSpec, Source, read_instrument, read_schema
+from outcomes.facts import OWN, FileSpec, ScoreSpec, Source, read_instrument, read_schema
 from outcomes.records.columns import find_zone, list_therapy_spellings
 from outcomes.records.declared_answers import check_answers, check_other_regions
 from outcomes.records.episodes import list_timepoints
@@ -165,9 +165,10 @@ def _check_score_scale(score: ScoreSpec) -> list[tuple[str, str | None]]:
 
 def _check_scale(name: str, scale: str) -> list[tuple[str, str | None]]:
     instrument = read_instrument(name.partition(":")[0])
-    if scale in instrument.scales:
+    known = [*instrument.scales, *([] if instrument.scale_required else [OWN])]
+    if scale in known:
         return []
-    return [_suggest(f"{instrument.name} has no scale {scale!r}", scale, list(instrument.scales))]
+    return [_suggest(f"{instrument.name} has no scale {scale!r}", scale, known)]
 
 
 def _check_measure(name: str) -> list[tuple[str, str | None]]:

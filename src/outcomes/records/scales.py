@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import read_instrument
+from outcomes.facts.scale import list_scales
 from outcomes.facts.toml import suggest_name
 
 
@@ -23,7 +24,7 @@ def rescale(
     values : array-like of float
         As recorded; NaN stays NaN.
     scale : str or None
-        One of the instrument's ``scales``; None leaves the values as they are.
+        One of the instrument's ``scales``; None and ``own`` leave the values as they are.
     reference : array-like of float, optional
         For a scale that is relative to a measured length (``per``): that length.
 
@@ -48,12 +49,12 @@ def rescale(
         return recorded
     if isinstance(instrument, str):
         instrument = read_instrument(instrument)
-    if scale not in instrument.scales:
-        hint = suggest_name(scale, instrument.scales)
-        raise FactsError(f"{instrument.name} has no scale {scale!r}; {hint}")
-    rule = instrument.scales[scale]
-    if "per" in rule:
+    known = list_scales(instrument)
+    if scale not in known:
+        raise FactsError(f"{instrument.name} has no scale {scale!r}; {suggest_name(scale, known)}")
+    rule = known[scale]
+    if rule.per:
         if reference is None:
-            raise FactsError(f"{instrument.name}: scale {scale!r} needs the {rule['per']}.")
+            raise FactsError(f"{instrument.name}: scale {scale!r} needs the {rule.per}.")
         recorded = recorded / np.asarray(reference, dtype=np.float64)
-    return rule["factor"] * recorded + rule["offset"]
+    return rule.factor * recorded + rule.offset

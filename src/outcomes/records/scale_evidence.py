@@ -1,0 +1,324 @@
+"""`judge_scale`: on which of an instrument's scales a column of scores is recorded, as far as it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from math import erf, log, sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from outcomes.facts import OWN, Instrument, Scale, find_shown, list_scales, read_facts
+
+_TOLERANCE = 1e-9
+_MOST_POINTS = 20_000
+
+
+@dataclass(frozen=True)
+class ScaleEvidence:
+    """What a column of scores shows of its scale.
+
+    Parameters
+    ----------
+    n : int
+        Scores that were looked at.
+    shown : tuple of str
+        Scales that headers or cells name.
+    holding : tuple of str
+        Known scales, own first, in whose range all scores lie.
+    suspected : str or None
+        The scale, other than the instrument's own, on which they seem to be recorded; None without doubt.
+    why : tuple of str
+        The evidence in counts, one clause each; no value of a patient.
+    readings : mapping
+        Name of a scale to its meaning, the suspected one first, then ``own``; empty without doubt.
+    certain : bool
+        Whether a header or a cell names the scale, or only it holds the scores, so that a draft may write it.
+    """
+
+    n: int
+    shown: tuple[str, ...] = ()
+    holding: tuple[str, ...] = ()
+    suspected: str | None = None
+    why: tuple[str, ...] = ()
+    readings: Mapping[str, str] = field(default_factory=dict)
+    certain: bool = False
+
+
+def judge_scale(
+    instrument: Instrument,
+    values: ArrayLike,
+    counts: ArrayLike | None = None,
+    *,
+    headers: Iterable[str] = (),
+    units: Mapping[str, int] | None = None,
+    effect: tuple[float, int] | None = None,
+) -> ScaleEvidence:
+    """Judge on which scale scores are recorded, where nobody has said so.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        Narrowed to its subscale where it has one (``read_instrument("koos:pain")``).
+    values : array-like of float
+        Distinct scores as recorded; baseline and follow-ups together.
+    counts : array-like of int, optional
+        How often each occurs; once where absent.
+    headers : iterable of str
+        Headers of their columns, in a long file the names of the measure.
+    units : mapping, optional
+        What is written behind numbers in cells (``%``, ``/50``, ``cm``) to the number of such cells.
+    effect : tuple, optional
+        Mean improvement from baseline to follow-up in standard deviations of it, as the instrument's own
+        direction reads the scores, and the number of pairs.
+
+    Returns
+    -------
+    ScaleEvidence
+
+    Notes
+    -----
+    A header or a cell that names another scale, and not the instrument's own, is a doubt by itself. Values
+    are weighed for each other scale against the own one, as logarithms of likelihood ratios that add up:
+    scores outside of either range, scores between the steps of either grid, mean and spread beside those of
+    usual samples, a sharp lower or upper end, and improvement of the wrong sign. It is a doubt from the
+    ``weight`` in ``checks.toml``, ``[scale]``, on.
+
+    Examples
+    --------
+    >>> from outcomes.facts import read_instrument
+    >>> judge_scale(read_instrument("ndi"), [38, 40], headers=["NDI % start"]).suspected
+    'percent'
+    """
+    scales = list_scales(instrument)
+    found = np.asarray(values, dtype=float)
+    often = np.ones(len(found), dtype=int) if counts is None else np.asarray(counts, dtype=int)
+    kept = ~np.isnan(found) & (often > 0)
+    found, often = found[kept], often[kept]
+    holding = tuple(
+        name for name, it in scales.items() if it.per is None and not _find_outside(it, found).any()
+    )
+    n = int(often.sum())
+    named, why = _read_signs(instrument, headers, units or {})
+    if named and OWN not in named:
+        return _doubt(scales, n, tuple(named), holding, next(iter(named)), why, certain=True)
+    others = [it for it in scales.values() if it.name != OWN and it.per is None]
+    if named or not others or not n or instrument.scale_required:
+        return ScaleEvidence(n, tuple(named), holding)
+    sample = _Sample(scales[OWN], found, often, instrument.kind == "prom", effect)
+    weight, best = max(((sample.weigh(it), it) for it in others), key=lambda entry: entry[0])
+    if weight < read_facts("checks")["scale"]["weight"]:
+        return ScaleEvidence(n, (), holding)
+    alone = [name for name in holding if name != OWN] == [best.name] and OWN not in holding
+    return _doubt(scales, n, (), holding, best.name, sample.say(best), certain=alone)
+
+
+def _doubt(
+    scales: Mapping[str, Scale], n: int, shown: tuple[str, ...], holding: tuple[str, ...], name: str,
+    why: tuple[str, ...], certain: bool,
+) -> ScaleEvidence:  # fmt: skip
+    readings = {key: scales[key].meaning for key in dict.fromkeys((name, *shown, OWN))}
+    return ScaleEvidence(n, shown, holding, name, why, readings, certain)
+
+
+def _read_signs(
+    instrument: Instrument, headers: Iterable[str], units: Mapping[str, int]
+) -> tuple[dict[str, None], tuple[str, ...]]:
+    """Return the scales that headers and cells name, and the clauses that say so."""
+    named: dict[str, None] = {}
+    why = []
+    for header in dict.fromkeys(headers):
+        found = find_shown(instrument, header)
+        named |= dict.fromkeys(found)
+        if found and OWN not in found:
+            why.append(f"the header {header!r} names another scale than {_say_own(instrument)}")
+    for unit, count in units.items():
+        found = find_shown(instrument, unit)
+        named |= dict.fromkeys(found)
+        if found and OWN not in found:
+            why.append(f"{count} cells are written with {unit!r}")
+    return named, tuple(why)
+
+
+def _say_own(instrument: Instrument) -> str:
+    return f"the {instrument.short_name}'s own {instrument.minimum:g} to {instrument.maximum:g}"
+
+
+def _find_outside(scale: Scale, values: np.ndarray) -> np.ndarray:
+    return np.asarray((values < scale.low - _TOLERANCE) | (values > scale.high + _TOLERANCE))
+
+
+class _Sample:
+    """Scores held against the instrument's own scale and against others."""
+
+    def __init__(
+        self, own: Scale, values: np.ndarray, counts: np.ndarray, bounded: bool,
+        effect: tuple[float, int] | None,
+    ) -> None:  # fmt: skip
+        self.own, self.effect = own, effect
+        sentinel = _find_outside(own, values) & np.isin(values, read_facts("checks")["sentinel_scores"])
+        self.values, self.counts = values[~sentinel], counts[~sentinel]
+        self.n = int(self.counts.sum())
+        self.limits = read_facts("checks")["scale"]
+        self.usual = self.limits["bounded" if bounded else "open"]
+        self.decimals = _count_decimals(self.values)
+        self.mean = float(np.average(self.values, weights=self.counts)) if self.n else 0.0
+        square = float(np.average((self.values - self.mean) ** 2, weights=self.counts)) if self.n else 0.0
+        self.spread = sqrt(square)
+
+    def weigh(self, other: Scale) -> float:
+        """Return the weight of the evidence for a scale against the own one."""
+        if not self.n:
+            return 0.0
+        weight = self._weigh_range(other) + self._weigh_grid(other) + self._weigh_effect(other)
+        if self.n >= self.limits["fewest"]:
+            weight += self._weigh_moments(other) + self._weigh_ends(other)
+        return weight
+
+    def say(self, other: Scale) -> tuple[str, ...]:
+        """Return the evidence for a scale in counts."""
+        own, where = self.own, self._count(_find_outside(self.own, self.values))
+        clauses = []
+        if where:
+            clauses.append(f"{where} of {self.n} scores lie outside {own.low:g} to {own.high:g}")
+        outside = self._count(_find_outside(other, self.values))
+        held = "all" if not outside else f"all but {outside}"
+        clauses.append(f"{held} of {self.n} lie within {other.low:g} to {other.high:g}")
+        n_own, n_other = (self._count(self._lie_on(scale)) for scale in (own, other))
+        if n_own < n_other:
+            clauses.append(f"{self.n - n_own} lie between the steps of {own.step:g}")
+        elif self._weigh_grid(other) > 0 and other.step is not None:
+            clauses.append(f"{n_other} lie on steps of {other.step:g}")
+        if self._weigh_effect(other) > 1:
+            clauses.append("they move against the direction of improvement")
+        return tuple(clauses)
+
+    def _count(self, marked: np.ndarray) -> int:
+        return int(self.counts[marked].sum())
+
+    def _weigh_range(self, other: Scale) -> float:
+        slip = self.limits["slip"]
+        shares = [self._count(_find_outside(scale, self.values)) / self.n for scale in (self.own, other)]
+        own, others = (self.n * _diverge(share, slip) for share in shares)
+        return own - others
+
+    def _lie_on(self, scale: Scale) -> np.ndarray:
+        """Return which values lie on a scale's grid, to the decimals with which each is written."""
+        if scale.step is None:
+            return np.ones(len(self.values), dtype=bool)
+        return _lie_on_grid(self.values, scale, self.decimals)
+
+    def _weigh_grid(self, other: Scale) -> float:
+        """Weigh how many scores lie on each of the grids, and on both, by what each scale makes likely.
+
+        A score on neither, such as one with a blank item, tells nothing; nor does one at an end of both.
+        """
+        shared = np.intersect1d([self.own.low, self.own.high], [other.low, other.high])
+        telling = ~np.isin(self.values, shared)
+        on_own, on_other = self._lie_on(self.own) & telling, self._lie_on(other) & telling
+        n = self._count(on_own | on_other)
+        n_own, n_other, n_both = (self._count(it) for it in (on_own, on_other, on_own & on_other))
+        least, slack = self.limits["on_grid"], self.limits["slack"]
+        decimals = _find_usual(self.decimals, self.counts)
+        by_own = _find_shared(self.own, other, decimals)
+        by_other = _find_shared(other, self.own, decimals)
+        own = _chance(n_own, n, least, 1) + _chance(n_both, n_own, by_own - slack, by_own + slack)
+        others = _chance(n_other, n, least, 1) + _chance(
+            n_both, n_other, by_other - slack, by_other + slack
+        )
+        return others - own
+
+    def _weigh_moments(self, other: Scale) -> float:
+        """Weigh mean and spread, as shares of each range, by how usual they are among samples of patients."""
+        return self._find_surprise(self.own) - self._find_surprise(other)
+
+    def _find_surprise(self, scale: Scale) -> float:
+        span, usual = scale.high - scale.low, self.usual
+        mean = ((self.mean - scale.low) / span - usual["mean"]) / usual["mean_sd"]
+        spread = log(max(self.spread / span, usual["least_spread"]) / usual["spread"])
+        error = usual["spread_log_sd"] ** 2 + 1 / (2 * max(self.n - 1, 1))
+        return 0.5 * (mean**2 + spread**2 / error)
+
+    def _weigh_ends(self, other: Scale) -> float:
+        """Weigh that no score lies beyond the ends of one scale where the other still allows some."""
+        return self._miss_beyond(other, self.own) - self._miss_beyond(self.own, other)
+
+    def _miss_beyond(self, scale: Scale, wider: Scale) -> float:
+        """Return how many scores one would expect beyond the ends of a scale where there are none."""
+        missed = 0.0
+        near = self.limits["near_end"] * (scale.high - scale.low)
+        for sign, end, last in ((-1, scale.low, wider.low), (1, scale.high, wider.high)):
+            beyond = sign * (self.values - end)
+            if sign * (last - end) <= _TOLERANCE or (beyond > _TOLERANCE).any():
+                continue
+            tail = self.n * _find_tail(abs(end - self.mean) / max(self.spread, _TOLERANCE))
+            heap = self._count(beyond >= -near - _TOLERANCE)
+            missed += max(min(tail, self.limits["tail_most"]), heap * self.limits["heap"])
+        return missed
+
+    def _weigh_effect(self, other: Scale) -> float:
+        """Weigh an effect of the wrong sign where the other scale runs the other way."""
+        if self.effect is None or other.factor > 0:
+            return 0.0
+        size, pairs = self.effect
+        if pairs < self.limits["fewest"]:
+            return 0.0
+        usual = self.limits["effect"]
+        return -2 * size * usual["mean"] / (usual["sd"] ** 2 + 1 / pairs)
+
+
+def _diverge(share: float, usual: float) -> float:
+    """Return the weight per score of a share that exceeds the usual one."""
+    if share <= usual:
+        return 0.0
+    rest = (1 - share) * log((1 - share) / (1 - usual)) if share < 1 else 0.0
+    return share * log(share / usual) + rest
+
+
+def _chance(k: int, n: int, low: float, high: float) -> float:
+    """Return the log likelihood of k among n where the proportion may be any from low to high."""
+    least = 1e-3
+    p = min(max(k / n if n else low, low, least), high, 1 - least)
+    return k * log(p) + (n - k) * log(1 - p)
+
+
+def _find_tail(distance: float) -> float:
+    return 0.5 * (1 - erf(distance / sqrt(2)))
+
+
+def _count_decimals(values: np.ndarray) -> np.ndarray:
+    """Return with how many decimals each value is written, at most six."""
+    decimals = np.full(len(values), 6)
+    for places in range(5, -1, -1):
+        decimals[np.abs(values - np.round(values, places)) < _TOLERANCE] = places
+    return decimals
+
+
+def _find_usual(decimals: np.ndarray, counts: np.ndarray) -> int:
+    """Return the decimals with which all but a few scores can be written."""
+    if not len(decimals):
+        return 0
+    share = np.bincount(decimals, weights=counts).cumsum() / counts.sum()
+    return int(np.searchsorted(share, 0.95))
+
+
+def _lie_on_grid(values: np.ndarray, scale: Scale, decimals: np.ndarray | int) -> np.ndarray:
+    """Return which values, written with so many decimals, are a step of the scale rounded."""
+    assert scale.step is not None
+    nearest = scale.low + np.rint((values - scale.low) / scale.step) * scale.step
+    room = np.minimum(0.5 * 10.0 ** -np.asarray(decimals, dtype=float), 0.5)
+    return np.asarray(np.abs(values - nearest) <= room + _TOLERANCE)
+
+
+@cache
+def _find_shared(scale: Scale, other: Scale, decimals: int) -> float:
+    """Return the share of a scale's steps, where the ranges overlap, that are steps of the other too."""
+    if scale.step is None or other.step is None:
+        return 1.0 if other.step is None else min(10.0**-decimals / other.step, 1.0)
+    points = np.arange(scale.low, scale.high + _TOLERANCE, scale.step)[:_MOST_POINTS]
+    points = np.round(
+        points[(points >= other.low - _TOLERANCE) & (points <= other.high + _TOLERANCE)], decimals
+    )
+    return float(_lie_on_grid(points, other, decimals).mean()) if len(points) else 1.0
