@@ -325,12 +325,12 @@ def test_headers_with_quotes_and_backslashes_stay_valid_toml(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("absent.csv", None, "There is no file"),
-        ("empty.csv", b"", "no rows"),
-        ("notes.docx", b"x", "neither CSV"),
-        ("broken.xlsx", b"x", "XLSX_CORRUPT"),
-        ("other.xlsx", EMPTY_ZIP, "no Excel workbook"),
-        ("broken.parquet", b"x", "not a readable Parquet"),
+        ("absent.csv", None, "FILE_NOT_FOUND: there is no such file"),
+        ("empty.csv", b"", "FILE_EMPTY"),
+        ("notes.docx", b"x", "FORMAT_NOT_ALLOWED"),
+        ("broken.xlsx", b"x", "TYPE_MISMATCH"),
+        ("other.xlsx", EMPTY_ZIP, "TYPE_MISMATCH"),
+        ("broken.parquet", b"x", "TYPE_MISMATCH"),
         ("text.csv", b"a,b\nc,d\n", "numbers or dates"),
     ],
 )
@@ -362,7 +362,7 @@ def test_a_quote_that_is_never_closed_is_named_before_anything_is_drafted(tmp_pa
     path = tmp_path / "broken.csv"
     for text, line in (('id,score\n1,"x,3\n2,4\n', 2), ('id,score\n1,3\n2,"4\n', 3)):
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(RecordsError, match=f"line {line}: a quote opens a field"):
+        with pytest.raises(RecordsError, match=f"line {line}: QUOTE_UNTERMINATED"):
             draft_source(path)
     path.write_text('id,size,score\n1,5" tape,3\n2,"a\nb",4\n', encoding="utf-8")
     assert draft_source(path).text

@@ -181,14 +181,38 @@ def test_dates_that_count_from_1904_are_shifted_and_said_to_be(save):
     assert [finding.rule for finding in text.findings] == ["DATE_EXCEL_1904"]
 
 
-def test_numbers_shown_as_per_cent_are_pointed_out(save):
+@pytest.mark.parametrize(
+    ("value", "form", "spelt"),
+    [
+        (0.42, "0%", "42%"),
+        (0.07, "0%", "7%"),
+        (0.125, "0.0%", "12.5%"),
+        (1 / 3, "0.00%", "33.3333333333333%"),
+        (1, "0%", "100%"),
+        (0, "0 %", "0%"),
+        (0.29, "[Red]0%;-0%", "29%"),
+        (42, '0"%"', "42"),
+        (42, r"0\%", "42"),
+        (0.42, "General", "0.42"),
+    ],
+)
+def test_a_number_shown_as_per_cent_is_read_as_it_is_shown(save, value, form, spelt):
     def show(book, sheet):
-        sheet["D2"] = 0.4
-        sheet["D2"].number_format = "0%"
+        sheet["D2"] = value
+        sheet["D2"].number_format = form
 
     text = read(save(show))
-    assert rows(text)[0][3] == "0.4"
-    assert [(finding.rule, finding.lines) for finding in text.findings] == [("XLSX_PERCENT", (2,))]
+    assert rows(text)[0][3] == spelt
+    said = [(finding.rule, finding.lines) for finding in text.findings]
+    assert said == ([("XLSX_PERCENT", (2,))] if spelt.endswith("%") else [])
+
+
+def test_ids_keep_their_number_whatever_their_format_is(save):
+    def show(book, sheet):
+        sheet["A2"] = 7
+        sheet["A2"].number_format = "0%"
+
+    assert rows(read(save(show)))[0][1] == "7"
 
 
 def test_decimal_commas_in_text_cells_do_not_touch_real_numbers(save):

@@ -225,8 +225,9 @@ class _Writing:
             content["sheet"] = grid.sheet
         if lines != (1,):
             content["header_row"] = lines[0] if len(lines) == 1 else list(lines)
-        if grid.encoding and grid.encoding != "utf-16":
-            content["encoding"] = ask("encoding", (grid.encoding,), encodings=grid.encoding)
+        if grid.encoding:
+            asked = ask("encoding", (grid.encoding,), encodings=grid.encoding)
+            content["encoding"] = grid.encoding if grid.encoding_certain else asked
         if grid.delimiter:
             content["delimiter"] = grid.delimiter
         if uses_decimal_comma(list_numeric(sketch)):
@@ -235,6 +236,8 @@ class _Writing:
         optional = {"therapy_separator": find_separator(sketch), "missing": list_missing_words(sketch)}
         content |= {key: value for key, value in optional.items() if value} | describe_answered(sketch)
         self._section("", "[[file]]", content=content)
+        if content.get("encoding") == grid.encoding is not None:
+            self.lines.append(f"# {self.say['encoding']}")
         for kind, headers in left_out.items():
             self.lines.append(f"# {self.say[kind]}: {', '.join(map(_quote, headers))}")
         if sketch.layout.summary_lines:

@@ -1,20 +1,20 @@
 """Files to text: the mapped columns of one file, each record at its line."""
 
+from outcomes.records.files.cell_reader import read_cells
 from outcomes.records.files.file_reader import read_text_table
-from outcomes.records.files.findings import FileFindings
 from outcomes.records.files.headers import join_header_rows
 from outcomes.records.files.locations import find_root, list_files
+from outcomes.records.files.sheet_cells import SheetCells
 from outcomes.records.files.spelling import simplify_name
 from outcomes.records.files.text_table import TextTable
-from outcomes.records.files.workbook import open_container
 
 __all__ = [
-    "FileFindings",
+    "SheetCells",
     "TextTable",
     "find_root",
     "join_header_rows",
     "list_files",
-    "open_container",
+    "read_cells",
     "read_text_table",
     "simplify_name",
 ]

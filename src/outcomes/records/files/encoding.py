@@ -10,6 +10,7 @@ import pyarrow as pa
 from outcomes.errors import FactsError
 from outcomes.facts import read_facts
 from outcomes.records.files.findings import FileFindings
+from outcomes.records.files.plausibility import is_certain, rank_encodings
 
 _BLOCK = 4 << 20
 _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
@@ -145,14 +146,27 @@ def _count_invalid(line: bytes, limit: int) -> int:
 
 
 def _name_candidates(content: bytes) -> str:
-    fitting = []
-    for encoding in read_facts("limits")["text"]["candidate_encodings"]:
-        try:
-            content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        fitting.append(f'encoding = "{encoding}"')
+    shown = read_facts("encodings")["model"]["shown"]
+    fitting = [f'encoding = "{found.encoding}"' for found in rank_encodings(content)[:shown]]
     return " or ".join(fitting) or "none of the usual encodings fits all of it"
+
+
+def find_encoding(content: bytes) -> tuple[str | None, bool]:
+    """Return the encoding that a text was probably saved in, and whether there is no other reading.
+
+    Returns
+    -------
+    encoding : str or None
+        None for UTF-8, for a text whose mark says what it is, and where `recode_as_utf8` refuses it.
+    certain : bool
+    """
+    marks = (*_UTF32_MARKS, *_UTF16_MARKS, codecs.BOM_UTF8)
+    if content.isascii() or content.startswith(marks) or b"\0" in content or _is_utf8(content):
+        return None, True
+    if any(not line.isascii() and _is_utf8(line) for line in content.split(b"\n")):
+        return None, False
+    candidates = rank_encodings(content)
+    return (candidates[0].encoding if candidates else None), is_certain(candidates)
 
 
 def _find_line(content: bytes, offset: int) -> int:

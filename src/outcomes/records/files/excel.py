@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import datetime
-import io
-import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
+from typing import NoReturn
 from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.cells import RawColumns
+from outcomes.records.files.cells import RawColumns, list_numeric_headers
 from outcomes.records.files.csv_layout import check_header_place, is_total, list_header_lines, refuse_total
+from outcomes.records.files.excel_cells import (
+    dates_from_1904,
+    list_sheet_cells,
+    open_book,
+    shows_percent,
+    spell_cell,
+    spell_percent,
+)
 from outcomes.records.files.findings import FileFindings
 from outcomes.records.files.headers import check_width, join_header_rows, match_headers, name_headers
 from outcomes.records.files.hidden_content import check_hidden_content
+from outcomes.records.files.sheet_cells import SheetCells
 from outcomes.records.files.text_table import Refusal
 from outcomes.records.files.workbook import (
     Sheet,
@@ -27,6 +36,21 @@ from outcomes.records.files.workbook import (
     list_sheets,
     open_container,
     read_structure,
+)
+
+#: What reading the parts of a damaged workbook ends with.
+_DAMAGE = (
+    ElementTree.ParseError,
+    zipfile.BadZipFile,
+    zlib.error,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
 )
 
 
@@ -51,18 +75,61 @@ def read_excel_columns(content: bytes, spec: FileSpec, findings: FileFindings) -
     PrivacyError
         When hidden rows, a hidden mapped column, a hidden sheet or comments are in what would be read.
     """
-    try:
+    with refuse_damaged(findings):
         container = open_container(content, findings)
         sheets = list_sheets(container)
         sheet = _choose_sheet(sheets, spec.sheet, findings)
-        _check_full(find_last_row(container, sheet), findings)
-        structure = read_structure(container, sheet)
-        _check_full(structure.last_row, findings)
-    except (ElementTree.ParseError, KeyError, ValueError, zipfile.BadZipFile):
+        structure = check_sheet(content, container, sheets, sheet, findings)
+        return _read_sheet(content, sheet, structure, spec, findings)
+
+
+@contextmanager
+def refuse_damaged(findings: FileFindings) -> Iterator[None]:
+    """Refuse a workbook whose parts cannot be read."""
+    try:
+        yield
+    except (
+        ElementTree.ParseError,
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        EOFError,
+        OSError,
+        zlib.error,
+        zipfile.BadZipFile,
+        NotImplementedError,
+    ):
         findings.refuse("XLSX_CORRUPT", "the workbook is damaged", remedy="save it again")
         findings.stop()
+
+
+def check_sheet(
+    content: bytes, container: zipfile.ZipFile, sheets: Sequence[Sheet], sheet: Sheet, findings: FileFindings
+) -> SheetStructure:
+    """Return what a sheet holds beside values, after refusing one that is cut off or hides people."""
+    _check_full(find_last_row(container, sheet), findings)
+    structure = read_structure(container, sheet)
+    _check_full(structure.last_row, findings)
     check_hidden_content(content, container, sheets, sheet, structure, findings)
-    return _read_sheet(content, sheet, structure, spec, findings)
+    return structure
+
+
+def list_excel_cells(
+    content: bytes, findings: FileFindings, most: int, wanted: str | None = None
+) -> list[SheetCells]:
+    """Return the cells of every visible sheet, or of the one that is wanted."""
+    with refuse_damaged(findings):
+        container = open_container(content, findings)
+        sheets = list_sheets(container)
+        chosen = [_choose_sheet(sheets, wanted, findings)] if wanted else [s for s in sheets if not s.hidden]
+        for sheet in chosen:
+            check_sheet(content, container, sheets, sheet, findings)
+        findings.stop()
+        with open_book(content) as book:
+            return [list_sheet_cells(book, sheet.title, most) for sheet in chosen]
+    raise AssertionError("a refused file stops")
 
 
 def _check_full(last_row: int, findings: FileFindings) -> None:
@@ -72,7 +139,7 @@ def _check_full(last_row: int, findings: FileFindings) -> None:
         findings.stop()
 
 
-def refuse_macro_workbook(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
+def refuse_macro_workbook(findings: FileFindings) -> NoReturn:
     """Refuse a workbook that may hold macros, whatever is in it."""
     what = "workbooks with macros (.xlsm) are never opened"
     findings.refuse("XLSX_ACTIVE_CONTENT", what, remedy="save it as .xlsx")
@@ -106,14 +173,10 @@ def _choose_sheet(sheets: Sequence[Sheet], wanted: str | None, findings: FileFin
 def _read_sheet(
     content: bytes, sheet: Sheet, structure: SheetStructure, spec: FileSpec, findings: FileFindings
 ) -> RawColumns:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about styles and extensions that hold no values
-        import openpyxl
-
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+    with open_book(content) as book:
         page = book[sheet.title]
         page.reset_dimensions()
-        if book.epoch == openpyxl.utils.datetime.CALENDAR_MAC_1904:
+        if dates_from_1904(book):
             what = "dates count from 1904; they were shifted by 1462 days accordingly"
             findings.repair("DATE_EXCEL_1904", what)
         rows = enumerate(page.iter_rows(), start=1)
@@ -126,14 +189,14 @@ def _take_rows(
     header_lines = list_header_lines(spec)
     search = read_facts("limits")["text"]["header_search_lines"]
     top = list(islice(rows, max(header_lines[-1], search)))
-    texts = [[_spell(cell)[0] or "" for cell in row] for _, row in top]
+    texts = [[spell_cell(cell)[0] or "" for cell in row] for _, row in top]
     check_header_place([texts], header_lines, spec.mapped, findings)
     headers = join_header_rows([texts[line - 1] for line in header_lines])
     check_width(headers, header_lines[0], findings)
     positions = match_headers(headers, spec.mapped, header_lines[0], findings)
     _check_structure(structure, headers, positions, header_lines, spec, findings)
     findings.stop()
-    taken = _Taken(spec.mapped, positions, structure)
+    taken = _Taken(spec.mapped, positions, structure, list_numeric_headers(spec))
     for line, row in chain(top, rows):
         if line > header_lines[-1]:
             taken.add(line, row)
@@ -149,7 +212,10 @@ def _take_rows(
 class _Taken:
     """The cells of the mapped columns, taken row by row."""
 
-    def __init__(self, mapped: Sequence[str], positions: Sequence[int], structure: SheetStructure) -> None:
+    def __init__(
+        self, mapped: Sequence[str], positions: Sequence[int], structure: SheetStructure, numeric: set[str]
+    ) -> None:
+        self.numeric = numeric
         self.mapped = list(zip(mapped, positions, strict=True))
         self.structure = structure
         self.columns: dict[str, list[str | None]] = {name: [] for name in mapped}
@@ -180,55 +246,22 @@ class _Taken:
             return None
         if place >= len(row):
             return ""
-        text, problem = _spell(row[place])
+        if name in self.numeric and shows_percent(row[place]):
+            self.percent.setdefault(name, []).append(line)
+            return spell_percent(row[place])
+        text, problem = spell_cell(row[place])
         if problem is not None:
             self.bad_cells.append(Refusal(line, name, *problem))
-        elif row[place].data_type == "n" and "%" in (row[place].number_format or ""):
-            self.percent.setdefault(name, []).append(line)
         return text
 
     def report(self, findings: FileFindings) -> None:
         """Note numbers shown as per cent; refuse a sheet without records."""
         for name, lines in self.percent.items():
-            what = "numbers are shown as per cent and were read as stored, so 40 % is 0.4"
-            findings.warn(
-                "XLSX_PERCENT", what, lines=lines, column=name, remedy="store them as plain numbers"
-            )
+            what = "numbers are shown as per cent and were read as they are shown: a stored 0.4 is 40 %"
+            findings.repair("XLSX_PERCENT", what, lines=lines, column=name)
         if not self.lines and not self.refused:
             findings.refuse("FILE_NO_ROWS", "the sheet has a header and no records")
             findings.stop()
-
-
-def _spell(cell) -> tuple[str | None, tuple[str, str] | None]:
-    """Return a cell's value as text, or None with the rule and the reason why it cannot be read."""
-    value = cell.value
-    if value is None:
-        return "", None
-    if cell.data_type == "e":
-        return None, ("XLSX_ERROR_CELL", "an Excel error such as #N/A")
-    if isinstance(value, bool):
-        return str(value).upper(), None
-    if isinstance(value, int | float):
-        return _spell_number(value)
-    if isinstance(value, datetime.datetime):
-        midnight = value.time() == datetime.time()
-        return (value.date() if midnight else value).isoformat(), None
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat(), None
-    return str(value), None
-
-
-def _spell_number(value: float) -> tuple[str | None, tuple[str, str] | None]:
-    """Return the shortest text of a number; one with more digits than Excel keeps is damaged."""
-    digits = read_facts("limits")["excel"]["exact_digits"]
-    if abs(value) >= 10**digits:
-        return None, (
-            "KEY_EXCEL_DAMAGED",
-            f"a number of more than {digits} digits, of which Excel keeps {digits}",
-        )
-    if float(value).is_integer():
-        return str(int(value)), None
-    return format(value, f".{digits}g"), None
 
 
 def _check_structure(

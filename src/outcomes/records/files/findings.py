@@ -106,6 +106,11 @@ class FileFindings:
             for place, (header, mark) in enumerate(zip(headers, marked, strict=True), start=1)
         ]
 
+    def drop_identifying(self, texts: Sequence[str], *, one_column: bool = False) -> list[str | None]:
+        """Return texts that the file says of itself, None for those that may identify a person."""
+        marked = self._marks(texts, one_column=one_column) if self._marks and texts else [False] * len(texts)
+        return [None if mark else text for text, mark in zip(texts, marked, strict=True)]
+
     def accept(self, rule: str, what: str, **where) -> None:
         """Add something unusual that is allowed."""
         self.add("accept", rule, what, **where)

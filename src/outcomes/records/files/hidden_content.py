@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import re
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from xml.etree import ElementTree
 
 from outcomes.facts import read_facts
+from outcomes.records.files.excel_cells import open_book
 from outcomes.records.files.findings import FileFindings
 from outcomes.records.files.workbook import Sheet, SheetStructure, list_relations, local_name
 
@@ -75,11 +74,7 @@ def _list_columns(content: bytes, sheets: Sequence[Sheet], columns: set[int] | N
     if not sheets or columns == set():
         return
     most = read_facts("limits")["excel"]["max_hidden_rows"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about styles and extensions that hold no values
-        import openpyxl
-
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+    with open_book(content) as book:
         for sheet in sheets:
             if sheet.title not in book.sheetnames:
                 continue

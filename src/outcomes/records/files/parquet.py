@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from outcomes.facts import FileSpec, read_facts
 from outcomes.records.files.cells import RawColumns
 from outcomes.records.files.findings import FileFindings
 from outcomes.records.files.headers import check_width, match_headers, name_headers
+from outcomes.records.files.sheet_cells import SheetCells
 
 _EXTENSION_KEY = b"ARROW:extension:name"
 
@@ -35,13 +39,8 @@ def read_parquet_columns(content: bytes, spec: FileSpec, findings: FileFindings)
     RecordsError
         With all findings, when the file is refused.
     """
-    import pyarrow.parquet as pq
-
-    try:
-        footer = pq.read_metadata(pa.BufferReader(content))
-        _check_extensions(footer, findings)
-        findings.stop()
-        schema = footer.schema.to_arrow_schema()
+    with _refuse_damaged(findings):
+        footer, schema = _open(content, findings)
         positions = _check_columns(schema, footer, spec, findings)
         _check_size(footer, schema, positions, len(content), findings)
         findings.stop()
@@ -50,12 +49,42 @@ def read_parquet_columns(content: bytes, spec: FileSpec, findings: FileFindings)
             columns=list(dict.fromkeys(names)), use_threads=False
         )
         table.validate(full=True)
-    except (pa.ArrowException, OSError):
-        findings.refuse("PARQUET_CORRUPT", "the file is damaged or cut off", remedy="export it again")
-        findings.stop()
     columns = {mapped: _spell(table.column(name)) for mapped, name in zip(spec.mapped, names, strict=True)}
     lines = np.arange(1, table.num_rows + 1, dtype=np.int32)
     return RawColumns(columns, lines, name_headers(schema.names, spec.mapped, positions), typed=True)
+
+
+def list_parquet_cells(content: bytes, findings: FileFindings, most: int) -> list[SheetCells]:
+    """Return the first cells of a Parquet file under its headers; those of nested columns are blank."""
+    with _refuse_damaged(findings):
+        footer, schema = _open(content, findings)
+        check_width(schema.names, 1, findings)
+        readable = [place for place, kind in enumerate(schema.types) if _is_readable(_get_value_type(kind))]
+        _check_size(footer, schema, readable, len(content), findings)
+        findings.stop()
+        file = pq.ParquetFile(pa.BufferReader(content))
+        names = list(dict.fromkeys(schema.names[place] for place in readable))
+        batch = next(file.iter_batches(most, columns=names, use_threads=False), None) if names else None
+        cells = {name: batch.column(name).to_pylist() for name in names} if batch is not None else {}
+        blank = [None] * (batch.num_rows if batch is not None else 0)
+    columns = [cells.get(name, blank) for name in schema.names]
+    return [SheetCells([tuple(schema.names), *zip(*columns, strict=True)], footer.num_rows + 1)]
+
+
+@contextmanager
+def _refuse_damaged(findings: FileFindings) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError):
+        findings.refuse("PARQUET_CORRUPT", "the file is damaged or cut off", remedy="export it again")
+        findings.stop()
+
+
+def _open(content: bytes, findings: FileFindings) -> tuple[pq.FileMetaData, pa.Schema]:
+    footer = pq.read_metadata(pa.BufferReader(content))
+    _check_extensions(footer, findings)
+    findings.stop()
+    return footer, footer.schema.to_arrow_schema()
 
 
 def _check_extensions(footer, findings: FileFindings) -> None:

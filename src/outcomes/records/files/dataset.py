@@ -1,0 +1,222 @@
+"""Files of SPSS, Stata and SAS: the mapped variables as text, with the labels of their values."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outcomes.facts import FileSpec, read_facts
+from outcomes.records.files.cells import RawColumns, list_numeric_headers
+from outcomes.records.files.findings import FileFindings
+from outcomes.records.files.headers import check_width, match_headers, name_headers
+from outcomes.records.files.sheet_cells import SheetCells
+from outcomes.records.files.spelling import simplify_name
+
+#: Kinds of files that are read here, as in ``limits.toml``.
+DATASETS = ("sav", "por", "dta", "xpt", "sas7bdat")
+_PROGRAM = Path(__file__).with_name("dataset_process.py")
+_NOT_INSTALLED = 3
+#: An observation of a SAS transport file is padded to whole lines of this many bytes.
+_TRANSPORT_LINE = 80
+
+
+@dataclass(frozen=True)
+class _Dataset:
+    """Variables of a file as text, null where missing, with what the file says of them."""
+
+    table: pa.Table = field(repr=False)
+    n_rows: int | None
+    widths: Mapping[str, int]
+    kinds: Mapping[str, str]
+    labels: Mapping[str, str] = field(repr=False)
+    value_labels: Mapping[str, Mapping[str, str]] = field(repr=False)
+
+
+def read_dataset_columns(kind: str, content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
+    """Read the mapped variables of a file of SPSS, Stata or SAS.
+
+    A value that the file declares as missing is blank. Dates become ISO text. Where a value has a label, the
+    text of a cell is the label, unless the source names the number itself among its codes; in columns of
+    numbers, ids and dates it is the number, unless the source names the label.
+
+    Raises
+    ------
+    RecordsError
+        With all findings, when the file is refused.
+    """
+    about = _run(kind, content, findings, encoding=spec.encoding, columns=[])
+    names = about.table.column_names
+    check_width(names, 1, findings)
+    positions = match_headers(names, spec.mapped, 1, findings)
+    wanted = [names[place] for place in positions if place >= 0]
+    _check_size(about, wanted, len(content), findings)
+    findings.stop()
+    found = _run(kind, content, findings, encoding=spec.encoding, columns=list(dict.fromkeys(wanted)))
+    _check_whole(kind, content, about, found, findings)
+    findings.stop()
+    columns = {}
+    for mapped, name in zip(spec.mapped, wanted, strict=True):
+        columns[mapped] = _label(found, name, mapped, spec, findings)
+    lines = np.arange(1, found.table.num_rows + 1, dtype=np.int32)
+    return RawColumns(columns, lines, name_headers(names, spec.mapped, positions), typed=True)
+
+
+def list_dataset_cells(kind: str, content: bytes, findings: FileFindings, most: int) -> list[SheetCells]:
+    """Return the first cells of a file of SPSS, Stata or SAS under its variables' names, with its labels.
+
+    Labels that may identify a person are left out.
+    """
+    about = _run(kind, content, findings, columns=[])
+    names = about.table.column_names
+    check_width(names, 1, findings)
+    _check_size(about, names, len(content), findings)
+    findings.stop()
+    found = _run(kind, content, findings, columns=None, rows=most)
+    if found.table.num_rows < most:
+        _check_whole(kind, content, about, found, findings)
+    columns = [
+        [_type(text, found.kinds.get(name)) for text in found.table.column(name).to_pylist()]
+        for name in names
+    ]
+    rows: list[tuple[Any, ...]] = [tuple(names), *zip(*columns, strict=True)]
+    labels = dict(zip(found.labels, findings.drop_identifying(list(found.labels.values())), strict=True))
+    value_labels = {
+        name: dict(zip(codes, findings.drop_identifying(list(codes.values()), one_column=True), strict=True))
+        for name, codes in found.value_labels.items()
+    }
+    return [
+        SheetCells(
+            rows,
+            (about.n_rows or found.table.num_rows) + 1,
+            labels={name: text for name, text in labels.items() if text},
+            value_labels={
+                name: {code: text for code, text in codes.items() if text}
+                for name, codes in value_labels.items()
+            },
+        )
+    ]
+
+
+def _run(
+    kind: str,
+    content: bytes,
+    findings: FileFindings,
+    *,
+    columns: Sequence[str] | None,
+    encoding: str | None = None,
+    rows: int = 0,
+) -> _Dataset:
+    """Read variables in a process of its own: all where ``columns`` is None, none where it is empty."""
+    request = {"kind": kind, "encoding": encoding, "columns": columns, "rows": rows}
+    done = None
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", str(_PROGRAM), json.dumps(request)],
+            input=content,
+            capture_output=True,
+            timeout=read_facts("limits")["dataset"]["max_seconds"],
+            check=False,
+        )
+        if done.returncode == 0:
+            with pa.ipc.open_stream(done.stdout) as stream:
+                table = stream.read_all()
+            return _Dataset(table, **json.loads(table.schema.metadata[b"about"]))
+    except (subprocess.TimeoutExpired, pa.ArrowException):
+        pass
+    if done is not None and done.returncode == _NOT_INSTALLED:
+        what = "files of SPSS, Stata and SAS are read with pyreadstat, which is not installed"
+        findings.refuse("FORMAT_EXTRA", what, remedy="pip install 'outcomes[formats]', or export as CSV")
+    else:
+        what = "the file is damaged, cut off, or in another encoding than it says"
+        remedy = "export it again; should only its texts be wrong, add encoding = ..."
+        findings.refuse("DATASET_CORRUPT", what, remedy=remedy)
+    findings.stop()
+    raise AssertionError("a refused file stops")
+
+
+def _check_size(about: _Dataset, names: Sequence[str], packed: int, findings: FileFindings) -> None:
+    """Refuse what would grow too far in memory, judged by what the file says of itself."""
+    limits, n_rows = read_facts("limits")["dataset"], about.n_rows or 0
+    size = n_rows * sum(max(about.widths.get(name, 8), 8) for name in names)
+    inflated = size > limits["ratio_from_bytes"] and size > limits["max_ratio"] * packed
+    if n_rows > limits["max_rows"] or size > limits["max_bytes"] or inflated:
+        what = f"in memory, the file's {n_rows} records would take {size} bytes or more"
+        findings.refuse("DATASET_BOMB", what, remedy="export the needed variables only, or split the export")
+
+
+def _check_whole(kind: str, content: bytes, about: _Dataset, found: _Dataset, findings: FileFindings) -> None:
+    """Refuse a file without records, or with fewer than it says."""
+    n_rows = found.table.num_rows
+    cut = about.n_rows is not None and about.n_rows >= 0 and n_rows != about.n_rows
+    if cut or (kind == "xpt" and len(content) % _TRANSPORT_LINE):
+        findings.refuse(
+            "TRUNCATED", "the file was cut off: its last records are absent", remedy="export it again"
+        )
+    elif not n_rows:
+        findings.refuse("FILE_NO_ROWS", "the file has variables and no records", remedy="export it again")
+
+
+def _type(text: str | None, kind: str | None) -> Any:
+    """Return a text as the file types it; whole numbers without decimals."""
+    if not text or kind not in ("number", "date"):
+        return text
+    if kind == "date":
+        moment = datetime.datetime.fromisoformat(text)
+        return moment.date() if "T" not in text else moment
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+def _label(
+    found: _Dataset, name: str, header: str, spec: FileSpec, findings: FileFindings
+) -> pa.ChunkedArray:
+    """Return a variable as text with its labels where they count."""
+    column = pc.fill_null(found.table.column(name), "")
+    named, plain = _list_named_codes(header, spec), header in _list_plain_headers(spec)
+    labels = {
+        code: label
+        for code, label in found.value_labels.get(name, {}).items()
+        if label.strip() and simplify_name(code) not in named
+    }
+    if plain:
+        labels = {code: label for code, label in labels.items() if simplify_name(label) in named}
+    encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
+    texts = encoded.dictionary.to_pylist() if labels else []
+    n_labelled = sum(text in labels for text in texts)
+    if not n_labelled:
+        return column
+    what = "codes were read as the labels that the file gives them"
+    findings.accept("VALUE_LABELS", what, column=header, count=n_labelled)
+    return pa.chunked_array([pa.array([labels.get(text, text) for text in texts]).take(encoded.indices)])
+
+
+def _list_plain_headers(spec: FileSpec) -> set[str]:
+    """Return the mapped headers in which the number counts and not its label: scores, numbers, ids, dates."""
+    names = {"date", "start_date", "patient_id", "episode_id"} & set(spec.columns)
+    dated = {score.date_column for score in spec.scores if score.date_column}
+    return list_numeric_headers(spec) | dated | {spec.columns[name] for name in names}
+
+
+def _list_named_codes(header: str, spec: FileSpec) -> set[str]:
+    """Return the codes, simplified, that a source names for a header."""
+    named: list[str] = list(spec.missing)
+    for name, mapped in spec.columns.items():
+        if mapped == header:
+            named += [*spec.codes.get(name, ()), *spec.missing_codes.get(name, ())]
+    for score in spec.scores:
+        if header == score.column or header in score.items:
+            named += [*score.missing, *spec.missing_codes.get("score", ()), *score.item_codes]
+    named += [value for entry in spec.exclude if entry.column == header for value in entry.values]
+    for entry in (spec.answered, *spec.missing_where):
+        if entry and entry["column"] == header:
+            named += map(str, entry["values"])
+    return {simplify_name(code) for code in named if code}
