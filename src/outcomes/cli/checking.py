@@ -59,6 +59,7 @@ def describe_records(records: Records) -> dict[str, Any]:
         "source": records.source.name,
         "n_read": records.n_read,
         "n_accepted": records.n_accepted,
+        "n_repeated": records.n_repeated,
         "n_refused": records.n_refused,
         "n_patients": int(records.episodes["patient_id"].nunique()),
         "n_episodes": len(records.episodes),
@@ -177,10 +178,11 @@ def _list_overdue(cohort: Cohort, folder: Path = Path(".outcomes")) -> dict[str,
 
 def print_description(description: Mapping[str, Any]) -> None:
     """Print a description for a person."""
-    counts = ("n_read", "n_accepted", "n_refused", "n_patients", "n_episodes", "n_assessments")
-    read, accepted, refused, patients, episodes, assessments = (description[key] for key in counts)
+    counts = ("n_read", "n_accepted", "n_repeated", "n_refused", "n_patients", "n_episodes", "n_assessments")
+    read, accepted, repeated, refused, patients, episodes, assessments = (description[key] for key in counts)
     say(
-        f"{description['source']}: {read} records read, {accepted} accepted, {refused} refused",
+        f"{description['source']}: {read} records read, {accepted} accepted, "
+        f"{f'{repeated} repeated, ' if repeated else ''}{refused} refused",
         f"{patients} patients, {episodes} episodes, {assessments} assessments",
     )
     for kind, lines in description["findings"].items():

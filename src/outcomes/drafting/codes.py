@@ -101,7 +101,10 @@ def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
         if simplify_name(code) in _missing_everywhere():
             continue
         if separator and separator in code:
-            parts = [keys.get(simplify_name(part)) or therapy_words().get(normalise(part)) for part in code.split(separator)]
+            parts = [
+                keys.get(simplify_name(part)) or therapy_words().get(normalise(part))
+                for part in code.split(separator)
+            ]
             drafted[code] = ask("combination", ("combined_pt", *(part for part in parts if part)), n=n)
         else:
             known = keys.get(simplify_name(code)) or therapy_words().get(normalise(code))
@@ -133,7 +136,9 @@ def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked]
 
 def _draft_names(name: str, sketch: Sketch) -> dict[str, str | Asked]:
     """Return the codes of a long file's instruments or time points, each with its id or a question."""
-    codes, _ = list_codes(sketch.mapped[name], sketch.patients, _known_names(name, sketch.mapped[name], sketch.patients))
+    codes, _ = list_codes(
+        sketch.mapped[name], sketch.patients, _known_names(name, sketch.mapped[name], sketch.patients)
+    )
     drafted: dict[str, str | Asked] = {}
     for code, n in codes.items():
         if simplify_name(code) in _missing_everywhere():
@@ -151,7 +156,7 @@ def _draft_names(name: str, sketch: Sketch) -> dict[str, str | Asked]:
 def _known_names(name: str, column: SheetColumn, patients: object) -> list[str]:
     """Return the codes of a column, simplified, that words say the meaning of; these are nobody's name."""
     texts = {str(cell) for cell in column.filled}
-    known = (find_instrument if name == "instrument" else lambda text: (find_moment(text) or None) and text)
+    known = find_instrument if name == "instrument" else lambda text: (find_moment(text) or None) and text
     return [simplify_name(text) for text in texts if known(text)]
 
 
@@ -162,5 +167,3 @@ def _timepoint_choices(sketch: Sketch) -> tuple[str, ...]:
 def list_therapies(codes: Mapping[str, str | Asked]) -> list[str]:
     """Return the therapies that the codes of a file are known to mean."""
     return list(dict.fromkeys(code for code in codes.values() if not isinstance(code, Asked)))
-
-

@@ -21,7 +21,10 @@ _LONGEST_CODE = 40
 #: Years of the Republic of China that records may hold, 1991 to 2061.
 _ROC_YEARS = (80, 150)
 #: A number as a score is written: "7/10", "34 %", "5,7 cm", "2) ...", "3 - ...".
-_WRITTEN = re.compile(r"[+-]?\d+(?:[.,]\d+)? ?(?:%|/ ?\d{1,3}|cm|mm|points?|pts?|分|点|punkte?|/ ?\d+ ?cm)?$|\d{1,2} ?[).:=–-] ?\D", re.I)
+_WRITTEN = re.compile(
+    r"[+-]?\d+(?:[.,]\d+)? ?(?:%|/ ?\d{1,3}|cm|mm|points?|pts?|分|点|punkte?|/ ?\d+ ?cm)?$|\d{1,2} ?[).:=–-] ?\D",
+    re.I,
+)
 _LETTER = re.compile(r"[a-fA-F](?:$|[).:]| ?[-–] )")
 
 

@@ -168,7 +168,9 @@ class _Writing:
             for kind, headers in left_out.items():
                 self.left_out.setdefault(kind, []).extend(headers)
         left_out_of_all = {kind: tuple(dict.fromkeys(headers)) for kind, headers in self.left_out.items()}
-        return Draft(self.name, "\n".join(self.lines) + "\n", left_out_of_all, instruments, tuple(self.questions))
+        return Draft(
+            self.name, "\n".join(self.lines) + "\n", left_out_of_all, instruments, tuple(self.questions)
+        )
 
     def _section(self, *heads: str, content: Mapping[str, Any]) -> None:
         self.questions += _find_questions(content)
@@ -209,7 +211,9 @@ class _Writing:
             asked = any(isinstance(code, Asked) for codes in therapies for code in codes.values())
             told = [*known, *(["a therapy that you name below"] if asked else [])]
             content["reference"] = ask("reference", known, told=", ".join(told))
-        content["covariates"] = list(dict.fromkeys(name for sketch in self.sketches for name in sketch.covariates))
+        content["covariates"] = list(
+            dict.fromkeys(name for sketch in self.sketches for name in sketch.covariates)
+        )
         self._section("", "[primary]", content=content)
 
     def _write_timepoints(self) -> None:
@@ -247,7 +251,9 @@ class _Writing:
         headers: dict[str, Any] = {name: column.header for name, column in sketch.mapped.items()}
         for name, rivals in sketch.rivals.items():
             if name in headers:
-                headers[name] = ask("rival_columns", [column.header for column in rivals], n=len(rivals), name=name)
+                headers[name] = ask(
+                    "rival_columns", [column.header for column in rivals], n=len(rivals), name=name
+                )
         if "patient_id" not in headers and "episode_id" not in headers:
             headers["patient_id"] = ask("patient_id", _list_candidates(sketch, len(sketch.patients)))
         if "therapy" not in headers and not any("therapy" in other.mapped for other in self.sketches):
@@ -272,7 +278,9 @@ def _list_measures(sketch: Sketch) -> list[str]:
 def _list_candidates(sketch: Sketch, most: int) -> list[str]:
     """Return the headers of columns that nothing else is known of, and that hold at most so many codes."""
     pairs = zip(sketch.columns, sketch.roles, strict=True)
-    return [column.header for column, role in pairs if role.kind == "unknown" and 1 < column.n_distinct <= most]
+    return [
+        column.header for column, role in pairs if role.kind == "unknown" and 1 < column.n_distinct <= most
+    ]
 
 
 def describe_answered(sketch: Sketch) -> dict[str, Any]:
@@ -287,7 +295,9 @@ def describe_answered(sketch: Sketch) -> dict[str, Any]:
             before = []
     if len(covered) == 1 and not before and sum(map(len, covered.values())) == len(sketch.scores):
         return {"answered": {"column": next(iter(covered)), "values": ["2"]}}
-    blocks = [{"column": header, "values": ["0", "1", ""], "scores": scores} for header, scores in covered.items()]
+    blocks = [
+        {"column": header, "values": ["0", "1", ""], "scores": scores} for header, scores in covered.items()
+    ]
     return {"missing_where": blocks} if blocks else {}
 
 
@@ -310,7 +320,9 @@ def list_left_out(sketch: Sketch) -> dict[str, tuple[str, ...]]:
 
 
 def _list_status_columns(answered: Mapping[str, Any]) -> set[str]:
-    return {entry["column"] for entry in (answered.get("answered"), *answered.get("missing_where", ())) if entry}
+    return {
+        entry["column"] for entry in (answered.get("answered"), *answered.get("missing_where", ())) if entry
+    }
 
 
 def _find_printed_day(sketch: Sketch) -> str | None:

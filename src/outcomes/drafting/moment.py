@@ -105,7 +105,9 @@ def _drop_times(text: str) -> str:
 
 def _split_occasion(text: str, later: str | None) -> tuple[Moment | None, str]:
     """Return the occasion that a text names by a number or as a later one."""
-    named = "|".join(sorted({*words_for("occasions", "numbered"), *words_for("occasions", "later")}, key=len)[::-1])
+    named = "|".join(
+        sorted({*words_for("occasions", "numbered"), *words_for("occasions", "later")}, key=len)[::-1]
+    )
     for pattern in (rf"(?<!\S)(?:{named}) \d{{1,2}}(?!\S)", rf"(?<!\S)\d{{1,2}} (?:{named})(?!\S)"):
         match = re.search(pattern, text)
         if match is not None:

@@ -147,7 +147,9 @@ def _guess_unknown(column: SheetColumn, header: str, scale: str) -> Role | None:
     if moment is None:
         return None
     if column.is_dated:
-        return Role("score_date", None, moment) if set(rest.split()) & single_words("beside", "date") else None
+        return (
+            Role("score_date", None, moment) if set(rest.split()) & single_words("beside", "date") else None
+        )
     if not _may_be_score(column, rest.split()):
         return None
     return Role("score", None, moment, label=rest, holds=holds, scale=scale)
@@ -221,7 +223,9 @@ def fits_values(name: str, column: SheetColumn) -> bool:
     if name in NUMERIC:
         return column.is_numeric
     if name in _DATES:
-        return column.is_dated or (column.share(is_number) >= 0.9 and column.n_distinct > 2 and _are_serials(column))
+        return column.is_dated or (
+            column.share(is_number) >= 0.9 and column.n_distinct > 2 and _are_serials(column)
+        )
     if name in {"patient_id", "episode_id"}:
         return column.n_distinct > 1 and not column.share(is_date) >= 0.5 and not _holds_names(column)
     if name in {"site", "therapist"}:
@@ -261,6 +265,9 @@ def covariates_among(names: Sequence[str]) -> list[str]:
 def order_moments(moments: Sequence[Moment]) -> list[str]:
     """Return the ids of time points once each, in the order of their days."""
     days = {id: float(timepoint.day) for id, timepoint in read_timepoints().items()}
-    days |= {moment.timepoint: float(moment.day) for moment in moments if moment.timepoint and moment.day is not None}
+    days |= {
+        moment.timepoint: float(moment.day)
+        for moment in moments
+        if moment.timepoint and moment.day is not None
+    }
     return sorted({moment.timepoint for moment in moments if moment.timepoint}, key=lambda id: days[id])
-

@@ -102,7 +102,11 @@ def _name_instrument(role: Role) -> str | Asked:
 
 def _ask_timepoint(sketch: Sketch, role: Role) -> Asked:
     choices = tuple(dict.fromkeys((*read_timepoints(), *sketch.timepoints)))
-    return ask("timepoint_named", choices, said=role.moment.label) if role.moment else ask("timepoint_open", choices)
+    return (
+        ask("timepoint_named", choices, said=role.moment.label)
+        if role.moment
+        else ask("timepoint_open", choices)
+    )
 
 
 def _describe_scale(column: SheetColumn, role: Role) -> dict[str, str | Asked]:
@@ -115,7 +119,9 @@ def _describe_scale(column: SheetColumn, role: Role) -> dict[str, str | Asked]:
         return {"scale": named}
     if instrument.scale_required:
         told = "; ".join(f"{name} ({it['meaning']})" for name, it in instrument.scales.items())
-        return {"scale": ask("scale_required", instrument.scales, instrument=instrument.short_name, told=told)}
+        return {
+            "scale": ask("scale_required", instrument.scales, instrument=instrument.short_name, told=told)
+        }
     numbers = list_numbers(column.filled)
     outside = sum(not instrument.minimum <= number <= instrument.maximum for number in numbers)
     if numbers and outside > len(numbers) / 2 and not role.holds:
@@ -135,13 +141,17 @@ def name_scale(instrument: Instrument, said: str) -> str | None:
     ('raw_0_50', 'legacy_12_60', None, 'percent')
     """
     match = _ENDS.search(said.strip())
-    low, high = (match[1], float(match[2])) if match else (None, 100.0 if "%" in said or "％" in said else None)
+    low, high = (
+        (match[1], float(match[2])) if match else (None, 100.0 if "%" in said or "％" in said else None)
+    )
     if high is None or (high, instrument.minimum) == (instrument.maximum, float(low or instrument.minimum)):
         return None
     for name, rule in instrument.scales.items():
         if "per" in rule:
             continue
-        ends = sorted((end - rule["offset"]) / rule["factor"] for end in (instrument.minimum, instrument.maximum))
+        ends = sorted(
+            (end - rule["offset"]) / rule["factor"] for end in (instrument.minimum, instrument.maximum)
+        )
         if ends[1] == high and (low is None or ends[0] == float(low)):
             return name
     return None
@@ -149,7 +159,9 @@ def name_scale(instrument: Instrument, said: str) -> str | None:
 
 def _describe_items(items: list[SheetColumn], role: Role) -> dict[str, Any]:
     """Return what the letters of answers are worth, the first being the item's lowest value."""
-    letters = sorted({str(cell).strip()[0].upper() for column in items for cell in column.filled if is_letter(cell)})
+    letters = sorted(
+        {str(cell).strip()[0].upper() for column in items for cell in column.filled if is_letter(cell)}
+    )
     alone = all(len(str(cell).strip()) == 1 for column in items for cell in column.filled if is_letter(cell))
     if role.name is None or not letters or not alone:
         return {}
@@ -168,7 +180,9 @@ def _describe_variant(role: Role, alone: set[str]) -> dict[str, Asked]:
         return {}
     names = list(instrument.variants.values())
     told = " and of ".join(", ".join(group) for group in names)
-    answers = [name for group in names for name in group] if not instrument.variant_required else _first(names)
+    answers = (
+        [name for group in names for name in group] if not instrument.variant_required else _first(names)
+    )
     kind = "value_set" if instrument.scoring_rule.value_sets else "variant"
     return {"variant": ask(kind, answers, instrument=instrument.short_name, told=told)}
 

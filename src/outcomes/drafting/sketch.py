@@ -123,7 +123,11 @@ class Sketch:
     @property
     def measures(self) -> list[str]:
         """Return the names of the measures that were recognised, in the order of the columns."""
-        found = [f"{role.name}:{role.variant}" if role.variant else role.name for _, role in self.scores if role.name]
+        found = [
+            f"{role.name}:{role.variant}" if role.variant else role.name
+            for _, role in self.scores
+            if role.name
+        ]
         if "instrument" in self.mapped:
             codes, _ = list_codes(self.mapped["instrument"], self.patients)
             found += [id for id in map(find_instrument, codes) if id]
@@ -168,7 +172,11 @@ def describe_dates(sketch: Sketch) -> dict[str, str | Asked]:
     columns += [column for column, role in pairs if role.kind == "score_date"]
     calendar = find_calendar(columns)
     if calendar is not None:
-        return {"date_calendar": calendar if calendar == "roc" else ask("date_calendar", ("excel1900", "excel1904"))}
+        return {
+            "date_calendar": calendar
+            if calendar == "roc"
+            else ask("date_calendar", ("excel1900", "excel1904"))
+        }
     order = find_date_order(columns)
     if order in ("typed", "year-first"):
         return {}

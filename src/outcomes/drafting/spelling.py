@@ -18,7 +18,9 @@ _ACCENTS = re.compile(r"[\u0300-\u036f]")
 _SIGNS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TOKENS = re.compile(rf"\d+|[{_SIGNS}]+|[^\W\d_{_SIGNS}]+")
 _NUMERALS = "零一二三四五六七八九十"
-_COUNTED = re.compile(r"第?([一二兩三四五六七八九十]{1,3})(?=個|週|星期|禮拜|月|年|天|日|次|回|か|ヶ|ヵ|カ|ケ|箇|題)")
+_COUNTED = re.compile(
+    r"第?([一二兩三四五六七八九十]{1,3})(?=個|週|星期|禮拜|月|年|天|日|次|回|か|ヶ|ヵ|カ|ケ|箇|題)"
+)
 #: "6/52", "3/12" and "10/7": weeks, months and days as clinics in Britain write them.
 _FRACTION = re.compile(r"(?<![\d/])(\d{1,2}) ?/ ?(52|12|7)(?![\d/])")
 _FRACTION_UNITS = {"52": "weeks", "12": "months", "7": "days"}
@@ -144,7 +146,9 @@ def _read_vocabulary() -> tuple[frozenset[str], frozenset[str]]:
     for language in list_languages():
         facts = read_facts(language)
         listed = [word for word in _list_words(facts) if isinstance(word, str)]
-        tokens = [token for word in listed for text in _spell_out(word) for token in _TOKENS.findall(fold(text))]
+        tokens = [
+            token for word in listed for text in _spell_out(word) for token in _TOKENS.findall(fold(text))
+        ]
         signs |= {token for token in tokens if re.match(f"[{_SIGNS}]", token)}
         if facts.get("compounds"):
             words |= {token for token in tokens if len(token) >= 3 and token.isalpha()}

@@ -117,6 +117,7 @@ class FileSpec:
     columns : mapping
         Column of the schema to header in the file. ``instrument``, ``variant`` and ``score`` may be
         mapped in a long file; ``date`` is the date of the row (assessment, session or event).
+        ``patient_id`` and ``episode_id`` may be lists of headers whose cells are the id together.
     codes : mapping of mappings
         For a column of the schema (or ``instrument``): code in the file to value of the schema.
     missing : tuple of str
@@ -153,7 +154,8 @@ class FileSpec:
         What joins several therapies in one cell; such an episode is ``combined_pt`` only where
         ``codes.therapy`` says so for the joined text, otherwise it is refused.
     key_normalise : tuple of str
-        ``strip``, ``casefold``: what may be done to ids so that spellings agree.
+        ``strip``, ``casefold``, ``leading_zeros`` (removed from numbers): what may be done to ids so that
+        spellings agree.
     constants : mapping
         Column of the schema to the one value that all rows of the file have (``region = "neck"``).
     top_code : mapping
@@ -168,6 +170,9 @@ class FileSpec:
         ``site`` where the ids of patients, episodes and therapists are told apart only within a site.
     confirmed : tuple of str
         As in `ScoreSpec`, for doubts about the whole file.
+    joined : mapping
+        Id to the headers whose cells make it together; filled from such lists in ``columns``, which then
+        hold the first of them.
     """
 
     path: str
@@ -196,11 +201,15 @@ class FileSpec:
     missing_where: tuple[AbsenceSpec, ...] = ()
     within: str | None = None
     confirmed: tuple[str, ...] = ()
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def mapped(self) -> tuple[str, ...]:
         """Headers that are read; no other column is ever loaded."""
-        headers = list(self.columns.values())
+        headers = [
+            *self.columns.values(),
+            *(header for several in self.joined.values() for header in several),
+        ]
         for score in self.scores:
             headers += [name for name in (score.column, score.date_column, score.day_column) if name]
             headers += score.items

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.rule_sheet import describe_rule
-from outcomes.facts.schema import read_schema
 from outcomes.facts.scale import OWN, list_scales
+from outcomes.facts.schema import read_schema
 from outcomes.facts.scoring_rule import read_value_sets
 from outcomes.facts.subscale_sheet import complete_variant, tabulate_subscales
 from outcomes.facts.threshold import Threshold

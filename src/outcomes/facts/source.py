@@ -145,6 +145,7 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
                 for i, entry in enumerate(block.get(key, ()), start=1)
             )
         block |= {key: _build_absences(block.get(key, ()), f"{place}, {key}") for key in _ABSENCES}
+        block["columns"], block["joined"] = _split_joined(block, place)
         spec = build_strictly(FileSpec, block, place)
         _check_choices(spec, place)
         files.append(spec)
@@ -167,6 +168,18 @@ def _build_absences(content: Any, where: str) -> tuple[AbsenceSpec, ...]:
         values = tuple(str(value) for value in spec.values)
         found.append(replace(spec, values=values))
     return tuple(found)
+
+
+def _split_joined(block: Mapping[str, Any], where: str) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
+    """Return one header per column, and the ids that several headers make together."""
+    columns, joined = dict(block.get("columns", {})), dict(block.get("joined", {}))
+    for name, header in columns.items():
+        if not isinstance(header, list | tuple):
+            continue
+        if name not in ("patient_id", "episode_id") or not header:
+            raise FactsError(f"{where}, columns: {name} is one header; only ids are made of several")
+        columns[name], joined[name] = header[0], tuple(header)
+    return columns, joined
 
 
 def _refuse_questions(content: Mapping[str, Any], where: str) -> None:

@@ -20,30 +20,31 @@ from outcomes.records.checks import (
     ask_changes,
     check_days,
     check_scores,
+    keep_first_baselines,
     note_falling_sessions,
     note_missing_baselines,
     note_reversed_sites,
     read_sessions_to_date,
-    refuse_conflicting_scores,
     refuse_double_baselines,
-    refuse_duplicate_rows,
     refuse_mismatched_instruments,
-    refuse_repeated_episodes,
     settle_regions,
+    settle_repeated_scores,
 )
-from outcomes.records.columns import Coded, Part
+from outcomes.records.columns import NO_DATE, Coded, Part
 from outcomes.records.episodes import (
     Attribute,
     Links,
     collect_attributes,
     count_sessions,
     find_excluded,
+    find_moments,
     keep_episodes,
     map_rows,
     read_row_times,
     refuse_blank_therapies,
-    refuse_conflicts,
     refuse_unplaced,
+    settle_changing,
+    settle_constants,
     settle_therapy,
     take_first,
 )
@@ -73,7 +74,7 @@ class Checking:
         self.parts, self.links, self.source, self.problems = parts, links, source, problems
         self.n_episodes = len(links.episodes)
         self.times = [read_row_times(part, run_day) for part in parts]
-        self.attributes, blanks = collect_attributes(parts, links)
+        self.attributes, blanks = collect_attributes(parts, links, run_day)
         self.scores = gather_assessments(parts, links, self.times, source, run_day)
         self.sessions = [read_sessions_to_date(part) for part in parts]
         self.rows = {
@@ -103,21 +104,29 @@ class Checking:
         return find_stages(self.scores, self.source)
 
     def _check_keys(self) -> None:
-        for part, episode in zip(self.parts, self.links.rows, strict=True):
-            refuse_duplicate_rows(part)
-            refuse_repeated_episodes(part, episode)
-        for name, attribute in self.attributes.items():
-            if name != "therapy":
-                refuse_conflicts(attribute, self.n_episodes, self.problems)
+        settle_constants(self.attributes, self.parts, self.n_episodes, self.problems)
         self.attributes = {name: self._keep_accepted(found) for name, found in self.attributes.items()}
 
     def _check_days(self) -> None:
         """Find each episode's time zero and the day of every assessment, and check them."""
         self._drop_refused()
+        self.scores = keep_first_baselines(self.scores, self.problems)
         self.zero = find_starts(self.scores, self.attributes, self.n_episodes, self.source)
+        self.moments = self._place_rows()
+        self.attributes = settle_changing(
+            self.attributes, self.parts, np.concatenate(self.moments), self.n_episodes, self.problems
+        )
         self.scores = set_days(self.scores, self.zero)
         header = next((part.spec.columns["date"] for part in self.parts if "date" in part.spec.columns), None)
         check_days(self.scores, self.source, self.n_episodes, header, self.problems)
+
+    def _place_rows(self) -> list[np.ndarray]:
+        """Return per file what orders the rows of an episode, one entry per record of the ledger."""
+        zero = np.append(self.zero, NO_DATE)
+        return [
+            part.pad(find_moments(when, zero[episode], self.source), 0)
+            for part, when, episode in zip(self.parts, self.times, self.links.rows, strict=True)
+        ]
 
     def _check_scores(self) -> None:
         """Check scores against their instruments and each other, dropping what is refused in between."""
@@ -131,7 +140,10 @@ class Checking:
         self.scores = self.scores.keep(stays)
         labelled = self.scores.timepoint >= 0
         is_baseline, _ = self._stages()
-        self.contradictory.append(refuse_conflicting_scores(self.scores, is_baseline, self.problems))
+        contradictory, kept = settle_repeated_scores(self.scores, self.problems)
+        self.scores = self.scores.keep(kept)
+        labelled, is_baseline = labelled[kept], is_baseline[kept]
+        self.contradictory.append(contradictory)
         self.contradictory.append(refuse_double_baselines(self.scores, is_baseline & labelled, self.problems))
         self._drop_refused()
         refuse_mismatched_instruments(self.scores, *self._stages(), self.n_episodes, self.problems)
@@ -141,10 +153,10 @@ class Checking:
         """Name what is odd from baseline to follow-up: no baseline, a site reversed, sessions that fall."""
         note_missing_baselines(self.scores, *self._stages(), self.problems)
         note_reversed_sites(self.scores, *self._stages(), *self._find_sites(), self.problems)
-        for part, episode, when, sessions in zip(
-            self.parts, self.links.rows, self.times, self.sessions, strict=True
+        for part, episode, moment, sessions in zip(
+            self.parts, self.links.rows, self.moments, self.sessions, strict=True
         ):
-            note_falling_sessions(part, episode, when.moments(), sessions, self.problems)
+            note_falling_sessions(part, episode, moment[: part.n_rows], sessions, self.problems)
 
     def _find_sites(self) -> tuple[np.ndarray, int]:
         """Return the site of each assessment (0 for none) and how many there are."""
@@ -160,7 +172,14 @@ class Checking:
         if therapy is None or all(part.spec.rows != "assessment" for part in self.parts):
             return None
         therapy = self._keep_accepted(therapy)
-        planned, switches = settle_therapy(therapy, self.parts, self.times, self.zero, self.problems)
+        zero = np.append(self.zero, NO_DATE)
+        placed = [
+            part.pad((when.date == NO_DATE) | (zero[episode] != NO_DATE), False)
+            for part, when, episode in zip(self.parts, self.times, self.links.rows, strict=True)
+        ]
+        planned, switches = settle_therapy(
+            therapy, np.concatenate(self.moments), np.concatenate(placed), self.problems, self.n_episodes
+        )
         self.attributes["therapy"] = planned
         return switches
 

@@ -13,6 +13,7 @@ from outcomes.records.scores import build_measure, say_scales
 
 _LONG = ("instrument", "variant", "score")
 _IDS = ("episode_id", "patient_id")
+_KEY_STEPS = ("strip", "casefold", "leading_zeros")
 
 
 def check_declaration(source: Source) -> None:
@@ -25,10 +26,12 @@ def check_declaration(source: Source) -> None:
     """
     find_zone(source.time_zone)
     findings = []
+    within = any(spec.within for spec in source.files)
     for number, spec in enumerate(source.files, start=1):
         place = f"{source.name}, [[file]] {number}"
         wrong = [*_check_columns(spec), *_check_codes(spec, source), *_check_scores(spec, source)]
         wrong += check_answers(spec)
+        wrong += _check_within(spec) if within else []
         findings += [
             Finding("SOURCE_NAME", "refuse_file", what, place, remedy=remedy) for what, remedy in wrong
         ]
@@ -50,7 +53,7 @@ def list_columns(rows: str) -> tuple[str, ...]:
     """Return the columns of the schema that a file of such rows may map."""
     schema = read_schema()
     if rows in ("session", "event"):
-        return (*_IDS, *schema[f"{rows}s"], "date")
+        return (*_IDS, "site", *schema[f"{rows}s"], "date")
     long = _LONG if rows == "assessment" else ()
     own = (name for name in schema["assessments"] if name not in (*_LONG, "n_items_missing"))
     attributes = (name for name in schema["episodes"] if name != "excluded")
@@ -70,6 +73,11 @@ def _check_columns(spec: FileSpec) -> list[tuple[str, str | None]]:
         for name in spec.constants
         if name in spec.columns
     ]
+    wrong += [
+        _suggest(f"key_normalise: {step!r} is no way to change ids", step, _KEY_STEPS)
+        for step in spec.key_normalise
+        if step not in _KEY_STEPS
+    ]
     if spec.patient == "by id" and not set(_IDS) & set(spec.columns):
         wrong.append(
             (
@@ -85,6 +93,20 @@ def _check_columns(spec: FileSpec) -> list[tuple[str, str | None]]:
             )
         )
     return wrong
+
+
+def _check_within(spec: FileSpec) -> list[tuple[str, str | None]]:
+    """Check that the ids of a file can be told apart by site where those of any file are."""
+    has_site = "site" in spec.columns or "site" in spec.constants
+    if spec.patient != "by id" or (spec.within and has_site):
+        return []
+    site = 'site = "<header>" to [file.columns], or site = "<name>" to [file.constants]'
+    if spec.within:
+        return [("ids hold within a site, and the file says none", f"add {site}")]
+    also = "" if has_site else f", and {site}"
+    return [
+        ("ids of another file hold within a site, those of this file do not", f'add within = "site"{also}')
+    ]
 
 
 def _suggest(what: str, name: str, allowed: tuple[str, ...] | list[str]) -> tuple[str, str | None]:

@@ -49,13 +49,19 @@ class Problems:
         self.places: list[Place] = []
         self._refusals: list[_Refusal] = []
         self._refused = np.zeros(0, dtype=bool)
+        self._repeated = np.zeros(0, dtype=bool)
 
     def add_file(self, file: str, lines: np.ndarray) -> Place:
         """Register a file by the first line of each of its records, and return its place."""
         place = Place(file, lines, len(self._refused))
         self.places.append(place)
         self._refused = np.append(self._refused, np.zeros(len(lines), dtype=bool))
+        self._repeated = np.append(self._repeated, np.zeros(len(lines), dtype=bool))
         return place
+
+    def find_place(self, record: int) -> Place:
+        """Return the file of a record."""
+        return next(place for place in self.places if place.start <= record < place.stop)
 
     def is_refused(self, records: np.ndarray | slice) -> np.ndarray:
         """Return which of the records are refused so far."""
@@ -65,6 +71,22 @@ class Problems:
     def n_refused(self) -> int:
         """Return how many distinct records are refused."""
         return int(self._refused.sum())
+
+    @property
+    def n_repeated(self) -> int:
+        """Return how many records say again what another one says, and are not refused."""
+        return int((self._repeated & ~self._refused).sum())
+
+    def is_repeated(self, records: np.ndarray) -> np.ndarray:
+        """Return which of the records were told before."""
+        return self._repeated[records]
+
+    def repeat(self, records: np.ndarray, what: str) -> None:
+        """Count records as told before: what they add is read, they themselves are not accepted once more."""
+        records = np.asarray(records, dtype=np.int64)
+        records = np.unique(records[~self._repeated[records]])
+        self._repeated[records] = True
+        self.note("ROW_REPEATED", "accept", what, records)
 
     @property
     def blocking(self) -> list[Finding]:

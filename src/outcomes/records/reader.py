@@ -11,6 +11,7 @@ from pathlib import Path
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, RefusedShareError
 from outcomes.facts import FileSpec, Source, find_project, read_source
 from outcomes.records.checking import Checking
+from outcomes.records.checks import refuse_duplicate_rows
 from outcomes.records.codes import ask_codes
 from outcomes.records.columns import blank_absent, build_part, to_day_number
 from outcomes.records.declaration import check_declaration
@@ -97,6 +98,8 @@ def read_records(
         unmapped = {text.file: text.unmapped for _, text in texts}
         del texts
         progress.say("scoring and checking")
+        for part in parts:
+            refuse_duplicate_rows(part)
         links = link_parts(parts, problems)
         links = rekey_links(links, source, private) if source.rekey else links
         tables = Checking(parts, links, source, problems, run_day).build_tables()
@@ -119,8 +122,9 @@ def read_records(
         findings=_order_findings(problems.findings),
         unmapped=unmapped,
         n_read=n_read,
-        n_accepted=n_read - problems.n_refused,
+        n_accepted=n_read - problems.n_refused - problems.n_repeated,
         n_refused=problems.n_refused,
+        n_repeated=problems.n_repeated,
         fingerprint=_fingerprint(source, sha256),
         files=sha256,
         path=Path(path) if path else None,

@@ -225,9 +225,7 @@ class _Sample:
         by_own = _find_shared(self.own, other, decimals)
         by_other = _find_shared(other, self.own, decimals)
         own = _chance(n_own, n, least, 1) + _chance(n_both, n_own, by_own - slack, by_own + slack)
-        others = _chance(n_other, n, least, 1) + _chance(
-            n_both, n_other, by_other - slack, by_other + slack
-        )
+        others = _chance(n_other, n, least, 1) + _chance(n_both, n_other, by_other - slack, by_other + slack)
         return others - own
 
     def _weigh_moments(self, other: Scale) -> float:

@@ -33,11 +33,14 @@ class Records:
     unmapped : mapping
         File name to the headers that were not read.
     n_read, n_accepted, n_refused : int
-        Source records; ``n_read == n_accepted + n_refused``. A refused cell refuses no record.
+        Source records; ``n_read == n_accepted + n_repeated + n_refused``. A refused cell refuses no record.
     fingerprint : str
         SHA-256 over the bytes of all files read and the source TOML's content.
     files : mapping
         Name of each file read to the SHA-256 of its bytes.
+    n_repeated : int
+        Source records that say again what another one says, such as those of overlapping exports; what they
+        add to it is read.
     path : Path, optional
         File or folder that was named to be read; None where the source says where its files are.
     """
@@ -56,6 +59,7 @@ class Records:
     fingerprint: str
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     path: Path | None = None
+    n_repeated: int = 0
 
     @property
     def place(self) -> str:
@@ -66,8 +70,8 @@ class Records:
 
     def __post_init__(self) -> None:
         """Hold the sum that nothing may be lost."""
-        if self.n_read != self.n_accepted + self.n_refused:
-            raise ValueError("records read are not the sum of those accepted and refused")
+        if self.n_read != self.n_accepted + self.n_repeated + self.n_refused:
+            raise ValueError("records read are not the sum of those accepted, repeated and refused")
 
     def list_said(self, instrument: str) -> tuple[str, ...]:
         """Return what pages about an instrument say of how its records were read, each sentence once."""
@@ -82,6 +86,7 @@ class Records:
         return [
             ("source records read", self.n_read),
             ("accepted", self.n_accepted),
+            ("repeated", self.n_repeated),
             ("refused", self.n_refused),
             ("patients", self.episodes["patient_id"].nunique()),
             ("episodes", len(self.episodes)),

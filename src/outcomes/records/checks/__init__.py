@@ -1,15 +1,17 @@
 """Records held against each other and against what is possible: keys, days, ranges, sites, sessions."""
 
 from outcomes.records.checks.absences import ask_absences
+from outcomes.records.checks.baselines import (
+    keep_first_baselines,
+    note_missing_baselines,
+    refuse_double_baselines,
+)
 from outcomes.records.checks.changes import ask_changes
 from outcomes.records.checks.days import check_days
 from outcomes.records.checks.keys import (
-    note_missing_baselines,
-    refuse_conflicting_scores,
-    refuse_double_baselines,
     refuse_duplicate_rows,
     refuse_mismatched_instruments,
-    refuse_repeated_episodes,
+    settle_repeated_scores,
 )
 from outcomes.records.checks.ranges import check_scores
 from outcomes.records.checks.regions import settle_regions
@@ -21,14 +23,14 @@ __all__ = [
     "ask_changes",
     "check_days",
     "check_scores",
+    "keep_first_baselines",
     "note_falling_sessions",
     "note_missing_baselines",
     "note_reversed_sites",
     "read_sessions_to_date",
-    "refuse_conflicting_scores",
     "refuse_double_baselines",
     "refuse_duplicate_rows",
     "refuse_mismatched_instruments",
-    "refuse_repeated_episodes",
     "settle_regions",
+    "settle_repeated_scores",
 ]

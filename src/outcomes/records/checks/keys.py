@@ -1,4 +1,4 @@
-"""Checks of keys: the same record twice, records that contradict each other, missing or doubled baselines."""
+"""Checks of keys: the same record or score twice, and records that contradict each other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from outcomes.facts import read_facts
 from outcomes.records.columns import NO_DATE, Part
+from outcomes.records.episodes import FIRST_DAY, RESTART
 from outcomes.records.problems import Problems
 from outcomes.records.scores import Assessments
 
@@ -56,41 +58,24 @@ def find_copies(columns: Sequence[np.ndarray]) -> np.ndarray:
     return copies
 
 
-def refuse_repeated_episodes(part: Part, episode: np.ndarray) -> None:
-    """In a file with one row per episode: refuse all rows of an episode that stands in several."""
-    if part.spec.rows != "episode":
-        return
-    rows = np.flatnonzero(part.accepted() & (episode >= 0))
-    if not len(rows):
-        return
-    count = np.bincount(episode[rows])
-    repeated = count[episode[rows]] > 1
-    columns = part.spec.columns
-    part.problems.refuse(
-        part.records(rows[repeated]),
-        "KEY_CONFLICT",
-        "several rows of one episode that differ; none is chosen",
-        column=columns.get("episode_id", columns.get("patient_id")),
-        outcome="quarantine_patient_pair",
-    )
+def settle_repeated_scores(scores: Assessments, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
+    """Refuse records that give one instrument two scores at one time; the same score again counts once.
 
-
-def refuse_conflicting_scores(scores: Assessments, is_baseline: np.ndarray, problems: Problems) -> np.ndarray:
-    """Refuse records that give one instrument two scores at one time, and copies that give the same.
+    In one file that is a copy, which is refused; in another, or beside other scores, it is told again.
 
     Returns
     -------
-    numpy.ndarray of int32
-        Episodes whose records contradict each other.
+    episodes : numpy.ndarray of int32
+        Those whose records contradict each other.
+    kept : numpy.ndarray of bool
+        Which assessments stay.
     """
-    moment = np.where(scores.date != NO_DATE, scores.date, scores.day).astype(np.int64)
-    timeless = moment == NO_DATE
-    moment = np.where(timeless, scores.timepoint.astype(np.int64), moment + (1 << 20))
-    key = (scores.episode.astype(np.int64) * len(scores.measures) + scores.measure) * (1 << 22) + (moment + 1)
-    order = np.argsort(key, kind="stable")
+    key = _number_times(scores)
+    undated = (scores.date == NO_DATE) & (scores.day == NO_DATE)
+    order = np.argsort(key * 2 + undated, kind="stable")
     again = key[order][1:] == key[order][:-1]
     if not again.any():
-        return np.array([], dtype=np.int32)
+        return np.array([], dtype=np.int32), np.ones(len(key), dtype=bool)
     run = np.cumsum(np.append(True, ~again)) - 1
     score = np.nan_to_num(scores.score[order], nan=np.inf)
     low, high = np.full(run[-1] + 1, np.inf), np.full(run[-1] + 1, -np.inf)
@@ -100,43 +85,89 @@ def refuse_conflicting_scores(scores: Assessments, is_baseline: np.ndarray, prob
     conflict[order] = (low != high)[run]
     copy = np.zeros(len(key), dtype=bool)
     copy[order[1:]] = again
-    _refuse(
-        scores, conflict, problems, "KEY_CONFLICT", "two scores of one instrument at one time; none is chosen"
-    )
-    for number, column in enumerate(scores.columns):
-        here = copy & ~conflict & (scores.column == number)
-        problems.refuse(
-            scores.record[here],
-            "ROW_DUPLICATE",
-            "the same score at the same time again; the first is kept",
-            column=column.header,
-        )
-    return np.unique(scores.episode[conflict])
+    copy &= ~conflict
+    what = "two scores of one instrument at one time"
+    refuse_contradictions(scores, conflict, problems, "KEY_CONFLICT", what)
+    first = np.zeros(len(key), dtype=np.int64)
+    first[order] = order[np.append(True, ~again)][run]
+    _count_copies(scores, copy, first, problems)
+    return np.unique(scores.episode[conflict]), ~copy
 
 
-def _refuse(scores: Assessments, chosen: np.ndarray, problems: Problems, rule: str, what: str) -> None:
-    for number, column in enumerate(scores.columns):
-        here = chosen & (scores.column == number)
-        problems.refuse(
-            scores.record[here], rule, what, column=column.header, outcome="quarantine_patient_pair"
-        )
+def _number_times(scores: Assessments) -> np.ndarray:
+    """Return a number per assessment that two of one episode, measure and time share.
 
-
-def refuse_double_baselines(scores: Assessments, is_baseline: np.ndarray, problems: Problems) -> np.ndarray:
-    """Refuse records that give one instrument two labelled baselines on different days.
-
-    Returns
-    -------
-    numpy.ndarray of int32
-        The episodes concerned.
+    One that has a label only is at the time of the only dated one with that label.
     """
-    rows = np.flatnonzero(is_baseline)
-    key = scores.episode[rows].astype(np.int64) * len(scores.measures) + scores.measure[rows]
-    _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
-    double = np.zeros(len(scores), dtype=bool)
-    double[rows] = count[inverse] > 1
-    _refuse(scores, double, problems, "BASELINE_DUPLICATE", "two baselines of one instrument; none is chosen")
-    return np.unique(scores.episode[double])
+    moment = np.where(scores.date != NO_DATE, scores.date, scores.day).astype(np.int64)
+    timeless = moment == NO_DATE
+    moment = np.where(timeless, scores.timepoint.astype(np.int64), moment + (1 << 20))
+    what = scores.episode.astype(np.int64) * len(scores.measures) + scores.measure
+    if timeless.any() and not timeless.all():
+        label = (what << 8) + scores.timepoint
+        dated = np.flatnonzero(~timeless & (scores.timepoint >= 0))
+        labels, place, count = np.unique(label[dated], return_index=True, return_counts=True)
+        waiting = np.flatnonzero(timeless & (scores.timepoint >= 0) & np.isin(label, labels[count == 1]))
+        moment[waiting] = moment[dated[place[np.searchsorted(labels, label[waiting])]]]
+    return (what << 22) + moment + 1
+
+
+def _count_copies(scores: Assessments, copy: np.ndarray, first: np.ndarray, problems: Problems) -> None:
+    """Refuse the copies of a score within one long file; count the records of others as told again."""
+    file = np.array([column.part.place.start for column in scores.columns])[scores.column]
+    for number, column in enumerate(scores.columns):
+        here = copy & (scores.column == number)
+        inside = here & (file == file[first])
+        if column.part.is_wide:
+            problems.note(
+                "SCORE_REPEATED", "accept", "the same score at the same time again; it counts once",
+                scores.record[inside & ~problems.is_repeated(scores.record)], column=column.header,
+            )  # fmt: skip
+        else:
+            problems.refuse(
+                scores.record[inside],
+                "ROW_DUPLICATE",
+                "the same score at the same time again; the first is kept",
+                column=column.header,
+            )
+            problems.repeat(scores.record[here & ~inside], "the same score at the same time, in another file")
+
+
+def refuse_contradictions(
+    scores: Assessments, chosen: np.ndarray, problems: Problems, rule: str, what: str
+) -> None:
+    """Refuse the records of what contradicts itself; ask instead where that is most of the episodes."""
+    n_chosen, n_all = len(np.unique(scores.episode[chosen])), len(np.unique(scores.episode))
+    facts = read_facts("checks")["shared"]
+    if n_chosen >= facts["fewest_different"] and n_chosen > facts["share"] * n_all:
+        if not any(finding.outcome == "ask" for finding in problems.findings):
+            _ask_whose(scores, chosen, f"{n_chosen} of {n_all} episodes have {what}", problems)
+        return
+    for number, column in enumerate(scores.columns):
+        problems.refuse(
+            scores.record[chosen & (scores.column == number)],
+            rule,
+            f"{what}; none is chosen",
+            column=column.header,
+            remedy=f"if they are courses of their own: {FIRST_DAY}",
+            outcome="quarantine_patient_pair",
+        )
+
+
+def _ask_whose(scores: Assessments, chosen: np.ndarray, what: str, problems: Problems) -> None:
+    answers = {
+        'episode_id = ["<id>", "<period>"]': "in [file.columns]: several courses, which a column tells apart",
+        'start_date = "<header>"': "in [file.columns]: several courses, each with its first day",
+        **RESTART,
+    }
+    if (scores.date[chosen] == NO_DATE).all() and (scores.day[chosen] == NO_DATE).all():
+        answers = {
+            'confirmed = ["file_order"]': "in [[file]]: several courses, in the order of the file"
+        } | answers
+    first = problems.find_place(int(scores.record[chosen].min()))
+    records = scores.record[chosen & (scores.record < first.stop)]
+    column = scores.columns[int(scores.column[chosen][0])].header
+    problems.ask("EPISODE_ORDER", f"{what}. Whose are they?", answers, records, column=column)
 
 
 def refuse_mismatched_instruments(
@@ -157,12 +188,16 @@ def refuse_mismatched_instruments(
     if (start == -2).any():
         return
     later = _only_measure(scores, is_follow_up, n_episodes)
-    usual = _list_usual(scores, is_baseline)
+    usual = list_usual(scores, is_baseline)
     mismatch = (start >= 0) & (later >= 0) & (start != later) & usual[later]
-    chosen = mismatch[scores.episode]
-    _refuse(
-        scores, chosen, problems, "INSTRUMENT_MISMATCH", "one instrument at baseline, another at follow-up"
-    )
+    for number, column in enumerate(scores.columns):
+        problems.refuse(
+            scores.record[mismatch[scores.episode] & (scores.column == number)],
+            "INSTRUMENT_MISMATCH",
+            "one instrument at baseline, another at follow-up",
+            column=column.header,
+            outcome="quarantine_patient_pair",
+        )
 
 
 def _only_measure(scores: Assessments, rows: np.ndarray, n_episodes: int) -> np.ndarray:
@@ -174,29 +209,6 @@ def _only_measure(scores: Assessments, rows: np.ndarray, n_episodes: int) -> np.
     return only
 
 
-def _list_usual(scores: Assessments, is_baseline: np.ndarray) -> np.ndarray:
+def list_usual(scores: Assessments, is_baseline: np.ndarray) -> np.ndarray:
     """Return which measures are asked at baseline at all."""
     return np.bincount(scores.measure[is_baseline], minlength=len(scores.measures)) > 0
-
-
-def note_missing_baselines(
-    scores: Assessments, is_baseline: np.ndarray, is_follow_up: np.ndarray, problems: Problems
-) -> None:
-    """Name follow-ups of an instrument without a baseline of it; they are kept as incomplete.
-
-    Instruments that are never asked at baseline (global change) are left out.
-    """
-    key = scores.episode.astype(np.int64) * len(scores.measures) + scores.measure
-    usual = _list_usual(scores, is_baseline)
-    started = np.zeros(int(key.max(initial=-1)) + 1, dtype=bool)
-    started[key[is_baseline]] = True
-    alone = is_follow_up & usual[scores.measure] & ~started[key]
-    for number, column in enumerate(scores.columns):
-        here = alone & (scores.column == number)
-        problems.note(
-            "BASELINE_MISSING",
-            "accept_with_warning",
-            "a follow-up without a baseline of the instrument",
-            scores.record[here],
-            column=column.header,
-        )

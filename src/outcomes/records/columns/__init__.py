@@ -1,8 +1,16 @@
 """Text to columns: coded once per distinct value, then typed, dated and named."""
 
 from outcomes.records.columns.absence import blank_absent
-from outcomes.records.columns.coded import Coded, is_known, match_texts, sort_rows
+from outcomes.records.columns.coded import (
+    Coded,
+    is_known,
+    join_coded,
+    match_texts,
+    number_texts,
+    sort_rows,
+)
 from outcomes.records.columns.dates import NO_DATE, DateForm, find_zone, parse_dates, to_day_number
+from outcomes.records.columns.ids import map_ids
 from outcomes.records.columns.mapping import (
     list_missing_codes,
     list_spellings,
@@ -10,8 +18,9 @@ from outcomes.records.columns.mapping import (
     map_category,
     map_dates,
     map_flags,
-    map_ids,
     map_numbers,
+    read_category,
+    read_dates,
 )
 from outcomes.records.columns.names import (
     limit_categories,
@@ -35,6 +44,7 @@ __all__ = [
     "find_missing",
     "find_zone",
     "is_known",
+    "join_coded",
     "limit_categories",
     "list_instrument_spellings",
     "list_missing_codes",
@@ -51,9 +61,12 @@ __all__ = [
     "map_therapy",
     "map_timepoints",
     "match_texts",
+    "number_texts",
     "parse_dates",
     "parse_flags",
     "parse_numbers",
+    "read_category",
+    "read_dates",
     "refuse_hazards",
     "sort_rows",
     "to_day_number",

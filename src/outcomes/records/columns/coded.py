@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +82,43 @@ def encode_text(column: pa.ChunkedArray | pa.Array) -> Coded:
     codes = (indices.fill_null(-1) if indices.null_count else indices).to_numpy(zero_copy_only=False)
     values = encoded.dictionary.to_numpy(zero_copy_only=False).astype(object)
     return Coded(codes.astype(np.int32, copy=False), values)
+
+
+def join_coded(pieces: Sequence[Coded]) -> Coded:
+    """Return columns of text put together, missing where any of them is.
+
+    A slash within a text is doubled, so that different cells never give the same text.
+    """
+    joined = pieces[0]
+    for piece in pieces[1:]:
+        pair = joined.codes.astype(np.int64) * (len(piece.values) + 1) + piece.codes
+        pair[(joined.codes < 0) | (piece.codes < 0)] = -1
+        distinct, codes = np.unique(pair, return_inverse=True)
+        first, second = np.divmod(distinct[distinct >= 0], len(piece.values) + 1)
+        left = joined.values if joined is not pieces[0] else _double_slashes(joined.values)
+        right = _double_slashes(piece.values)
+        texts = [f"{left[i]} / {right[j]}" for i, j in zip(first, second, strict=True)]
+        codes = codes.astype(np.int32) - int((distinct < 0).any())
+        joined = Coded(codes, np.array(texts, dtype=object))
+    return joined
+
+
+def _double_slashes(texts: np.ndarray) -> np.ndarray:
+    return np.array([str(text).replace("/", "//") for text in texts], dtype=object)
+
+
+def number_texts(columns: Sequence[Coded]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Number distinct texts over several columns, in their order, and return each row's number, -1 for none."""
+    if not columns:
+        return np.array([], dtype=object), []
+    used = [coded.values[coded.mark_used()] for coded in columns]
+    together = pa.array(np.concatenate(used), pa.string()).unique()
+    names = together.take(pc.array_sort_indices(together))
+    rows = []
+    for coded in columns:
+        number = pc.index_in(pa.array(coded.values, pa.string()), value_set=names).fill_null(-1)
+        rows.append(np.append(number.to_numpy(zero_copy_only=False), -1).astype(np.int32)[coded.codes])
+    return names.to_numpy(zero_copy_only=False).astype(object), rows
 
 
 def match_texts(texts: np.ndarray | pa.Array, pattern: str) -> np.ndarray:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from outcomes.facts import Column, read_facts
-from outcomes.records.columns.coded import Coded, is_known, match_texts
+from outcomes.facts import Column, read_facts, read_schema
+from outcomes.records.columns.coded import Coded, is_known
 from outcomes.records.columns.dates import (
     DATE_RULES,
     FORM_RULES,
@@ -24,8 +24,6 @@ _NUMBER_RULES = {
     "SCORE_NOT_NUMERIC": "not a number",
     "SCORE_NOT_FINITE": "not a finite number",
 }
-_DAMAGED_KEY = r"^\d\.\d+[eE]\+?\d+$"
-_NUMERIC_KEY = r"^(0\d+|\d{16,}|\d+[eE]\d+)$"
 
 
 def list_missing_codes(part: Part, name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -43,31 +41,6 @@ def look_up_codes(codes: Mapping[str, str], texts: np.ndarray) -> np.ndarray:
     )
 
 
-def map_ids(part: Part, header: str) -> Coded:
-    """Return ids as text, refusing rows without one.
-
-    A key is never a number: ``0007`` is not ``7``. What Excel has already turned into one
-    (``1.23457E+11``) cannot be mended, so the file is refused.
-    """
-    coded = part.columns[header]
-    missing = find_missing(coded.values, part.spec.missing) | match_texts(coded.values, r"^\s*$")
-    rows = coded.rows(missing) | (coded.codes < 0)
-    part.refuse_values(header, rows, "KEY_EMPTY", "no id in the record", whole=True)
-    damaged = coded.rows(match_texts(coded.values, _DAMAGED_KEY))
-    part.note_values(
-        header,
-        damaged,
-        "KEY_EXCEL_DAMAGED",
-        "refuse_file",
-        "ids that a spreadsheet has rounded to scientific notation; which patient it was is lost",
-        "export the column as text",
-    )
-    numeric = coded.rows(match_texts(coded.values, _NUMERIC_KEY) & ~missing)
-    part.note_values(header, numeric, "KEY_AS_TEXT", "accept", "ids that look like numbers are kept as text")
-    refuse_hazards(part, header, whole=True)
-    return coded.type_as(coded.values, missing)
-
-
 def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     """Return a category as codes of the schema; what is unknown is refused.
 
@@ -77,16 +50,9 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     coded = part.columns[header]
     whole = not part.is_wide
     hazard = refuse_hazards(part, header, whole)
-    target = look_up_codes(part.spec.codes.get(name, {}), coded.values)
-    coded_by_source = is_known(target)
-    missing = find_missing(coded.values, list_missing_codes(part, name)) & ~coded_by_source
-    free = ~coded_by_source & ~missing & ~hazard
-    if column.allowed:
-        known = list_spellings(column)
-        target[free] = [known.get(simplify_name(text)) for text in coded.values[free]]
-    else:
-        target[free] = coded.values[free]
-    unknown = free & ~is_known(target)
+    target, missing = _translate(part, name, coded.values, column)
+    target[hazard] = None
+    unknown = ~hazard & ~missing & ~is_known(target)
     rows = coded.rows(unknown)
     part.refuse_values(
         header,
@@ -96,6 +62,28 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
         whole=False,
         remedy=f'add to [file.codes.{name}]: "<what stands in that cell>" = "{"|".join(column.allowed)}"',
     )
+    lost = ~is_known(target)
+    target[lost] = ""
+    return coded.type_as(target, lost)
+
+
+def _translate(part: Part, name: str, texts: np.ndarray, column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Return what texts mean as a category, None for nothing known, and which of them mean missing."""
+    target = look_up_codes(part.spec.codes.get(name, {}), texts)
+    missing = find_missing(texts, list_missing_codes(part, name)) & ~is_known(target)
+    free = ~is_known(target) & ~missing
+    if column.allowed:
+        known = list_spellings(column)
+        target[free] = [known.get(simplify_name(text)) for text in texts[free]]
+    else:
+        target[free] = texts[free]
+    return target, missing
+
+
+def read_category(part: Part, name: str) -> Coded:
+    """Return a category of the episodes without a word about what is unknown in it, which is missing."""
+    coded = part.columns[part.spec.columns[name]]
+    target, _ = _translate(part, name, coded.values, read_schema()["episodes"][name])
     lost = ~is_known(target)
     target[lost] = ""
     return coded.type_as(target, lost)
@@ -191,8 +179,7 @@ def map_dates(part: Part, header: str, *, whole: bool) -> Coded:
     """
     coded = part.columns[header]
     absent = find_missing(coded.values, part.spec.missing)
-    form = DateForm(part.spec.date_order, part.spec.date_calendar, part.source.time_zone)
-    days, rules = parse_dates(coded.values, ~absent, form)
+    days, rules = parse_dates(coded.values, ~absent, _find_form(part))
     n_present = int(coded.rows(~absent).sum())
     for rule, (what, remedy) in DATE_RULES.items():
         rows = coded.rows(rules[rule]) if rule in rules else np.zeros(0, dtype=bool)
@@ -206,3 +193,14 @@ def map_dates(part: Part, header: str, *, whole: bool) -> Coded:
         else:
             part.refuse_values(header, rows, rule, what, whole=whole, remedy=remedy)
     return coded.type_as(days, days == NO_DATE)
+
+
+def read_dates(part: Part, header: str) -> Coded:
+    """Return a column as days without a word about what is no date in it."""
+    coded = part.columns[header]
+    days, _ = parse_dates(coded.values, ~find_missing(coded.values, part.spec.missing), _find_form(part))
+    return coded.type_as(days, days == NO_DATE)
+
+
+def _find_form(part: Part) -> DateForm:
+    return DateForm(part.spec.date_order, part.spec.date_calendar, part.source.time_zone)

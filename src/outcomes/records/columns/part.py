@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -166,7 +167,9 @@ def _add_constants(spec: FileSpec, columns: dict[str, Coded], n_rows: int) -> Fi
 
 def _refuse_bad_cells(part: Part, text: TextTable) -> None:
     """Refuse the cells that could not be read, or their records where a row means nothing without them."""
-    essential = {part.spec.columns[name] for name in ESSENTIAL & set(part.spec.columns)}
+    essential = {part.spec.columns[name] for name in ESSENTIAL & set(part.spec.columns)} | _list_ids(
+        part.spec
+    )
     row_of = {int(line): row for row, line in enumerate(text.lines)} if text.bad_cells else {}
     alike: dict[tuple[str, str, str | None], list[int]] = {}
     for cell in text.bad_cells:
@@ -183,15 +186,33 @@ def _refuse_bad_cells(part: Part, text: TextTable) -> None:
 def _tidy_column(part: Part, header: str) -> None:
     """Bring blanks to one spelling; ids keep blanks and case unless the source says so."""
     coded = part.columns[header]
-    is_id = header in {part.spec.columns.get(name) for name in _IDS}
+    is_id = header in _list_ids(part.spec)
     values = _normalise_keys(coded.values, part.spec.key_normalise) if is_id else tidy_blanks(coded.values)
     part.columns[header] = Coded(coded.codes, values)
 
 
+def _list_ids(spec: FileSpec) -> set[str]:
+    """Return the headers that ids are made of."""
+    several = {header for headers in spec.joined.values() for header in headers}
+    return several | {spec.columns[name] for name in _IDS if name in spec.columns}
+
+
 def _normalise_keys(values: np.ndarray, how: tuple[str, ...]) -> np.ndarray:
     for step in how:
-        values = np.array([getattr(text, step)() for text in values], dtype=object)
+        values = np.array([_KEY_STEPS[step](text) for text in values], dtype=object)
     return values
+
+
+def _drop_zeros(text: str) -> str:
+    """Return a number without its leading zeros; other ids as they stand."""
+    return (text.lstrip("0") or "0") if text.isdigit() else text
+
+
+_KEY_STEPS: Mapping[str, Callable[[str], str]] = {
+    "strip": str.strip,
+    "casefold": str.casefold,
+    "leading_zeros": _drop_zeros,
+}
 
 
 def refuse_hazards(part: Part, header: str, whole: bool) -> np.ndarray:

@@ -1,14 +1,24 @@
 """Rows to episodes: whose each row is, when it happened, what is constant within an episode."""
 
-from outcomes.records.episodes.attributes import Attribute, collect_attributes, refuse_conflicts, take_first
+from outcomes.records.episodes.attributes import (
+    Attribute,
+    collect_attributes,
+    settle_changing,
+    settle_constants,
+    take_first,
+)
+from outcomes.records.episodes.courses import FIRST_DAY
 from outcomes.records.episodes.events import map_rows, refuse_unplaced
 from outcomes.records.episodes.links import Links, link_parts
 from outcomes.records.episodes.roster import count_sessions, find_excluded, keep_episodes
+from outcomes.records.episodes.sharing import RESTART
 from outcomes.records.episodes.therapies import refuse_blank_therapies, settle_therapy
 from outcomes.records.episodes.times import (
     BASELINE,
     RowTimes,
     count_days,
+    find_moments,
+    find_target_day,
     find_time_zero,
     list_timepoints,
     read_day_numbers,
@@ -18,6 +28,8 @@ from outcomes.records.episodes.times import (
 
 __all__ = [
     "BASELINE",
+    "FIRST_DAY",
+    "RESTART",
     "Attribute",
     "Links",
     "RowTimes",
@@ -25,6 +37,8 @@ __all__ = [
     "count_days",
     "count_sessions",
     "find_excluded",
+    "find_moments",
+    "find_target_day",
     "find_time_zero",
     "keep_episodes",
     "link_parts",
@@ -34,8 +48,9 @@ __all__ = [
     "read_days",
     "read_row_times",
     "refuse_blank_therapies",
-    "refuse_conflicts",
     "refuse_unplaced",
+    "settle_changing",
+    "settle_constants",
     "settle_therapy",
     "take_first",
 ]

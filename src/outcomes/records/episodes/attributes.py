@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import Column, read_schema
+from outcomes.facts import Column, read_facts, read_schema
 from outcomes.records.columns import (
     Coded,
     Part,
+    join_coded,
     list_missing_codes,
     map_category,
-    map_dates,
     map_flags,
     map_numbers,
     map_therapy,
     parse_numbers,
+    read_category,
 )
 from outcomes.records.episodes.links import Links
+from outcomes.records.episodes.times import map_days
 from outcomes.records.problems import Problems
 
 _NOT_ATTRIBUTES = frozenset({"episode_id", "patient_id", "excluded"})
@@ -52,13 +54,15 @@ class Attribute:
     values: np.ndarray = field(repr=False)
 
     def keep(self, rows: np.ndarray) -> Attribute:
-        """Return the entries that ``rows`` marks."""
+        """Return the entries that ``rows`` marks, or those at these places in their order."""
         return Attribute(
             self.column, self.header, self.records[rows], self.episode[rows], self.codes[rows], self.values
         )
 
 
-def collect_attributes(parts: Sequence[Part], links: Links) -> tuple[dict[str, Attribute], list[np.ndarray]]:
+def collect_attributes(
+    parts: Sequence[Part], links: Links, run_day: int
+) -> tuple[dict[str, Attribute], list[np.ndarray]]:
     """Return the attributes that any file maps, and per part the rows whose therapy is blank.
 
     Rows refused so far still count as read; callers drop them.
@@ -72,7 +76,7 @@ def collect_attributes(parts: Sequence[Part], links: Links) -> tuple[dict[str, A
         pieces = []
         for number, part in enumerate(parts):
             if name in part.spec.columns and part.spec.rows in ("episode", "assessment"):
-                typed, blank = _map_attribute(part, column)
+                typed, blank = _map_attribute(part, column, run_day)
                 blanks[number] |= blank
                 pieces.append((part, links.rows[number], typed))
         if pieces:
@@ -80,18 +84,21 @@ def collect_attributes(parts: Sequence[Part], links: Links) -> tuple[dict[str, A
     return found, blanks
 
 
-def _map_attribute(part: Part, column: Column) -> tuple[Coded, np.ndarray]:
+def _map_attribute(part: Part, column: Column, run_day: int) -> tuple[Coded, np.ndarray]:
     header = part.spec.columns[column.name]
     nowhere = np.zeros(part.n_rows, dtype=bool)
     if column.name == "therapy":
         return map_therapy(part, header)
     if column.type == "date":
-        return map_dates(part, header, whole=True), nowhere
+        return map_days(part, header, run_day, whole=True), nowhere
     if column.type == "flag":
         return map_flags(part, column.name, header), nowhere
     if column.type in ("number", "integer"):
         return _map_number(part, column, header), nowhere
-    return map_category(part, column.name, header, column), nowhere
+    named = map_category(part, column.name, header, column)
+    if column.name == "therapist" and part.spec.within:
+        named = join_coded([read_category(part, "site"), named])
+    return named, nowhere
 
 
 def _map_number(part: Part, column: Column, header: str) -> Coded:
@@ -141,25 +148,125 @@ def _join_pieces(column: Column, pieces: list[tuple[Part, np.ndarray, Coded]]) -
     )
 
 
-def refuse_conflicts(attribute: Attribute, n_episodes: int, problems: Problems) -> None:
-    """Refuse all records of an episode whose attribute changes from record to record."""
-    attribute = attribute.keep(~problems.is_refused(attribute.records))
-    first = take_first(attribute, n_episodes)
-    differs = attribute.codes != first[attribute.episode]
-    if differs.any():
-        changing = np.zeros(n_episodes, dtype=bool)
-        changing[attribute.episode[differs]] = True
-        problems.refuse(
-            attribute.records[changing[attribute.episode]],
+def settle_constants(
+    attributes: Mapping[str, Attribute], parts: Sequence[Part], n_episodes: int, problems: Problems
+) -> None:
+    """Refuse all records of an episode in which something changes that cannot; ask where that is most of them."""
+    for name, attribute in attributes.items():
+        if name != "therapy" and not _may_change(name, parts):
+            attribute = attribute.keep(~problems.is_refused(attribute.records))
+            _refuse_changes(attribute, _find_changes(attribute, n_episodes), n_episodes, problems)
+
+
+def _may_change(name: str, parts: Sequence[Part]) -> bool:
+    facts = read_facts("checks")["by_visit"]
+    confirmed = any(f"{name}_changes" in part.spec.confirmed for part in parts)
+    return confirmed or name in (*facts["changing"], *facts["growing"])
+
+
+def _find_changes(attribute: Attribute, n_episodes: int) -> np.ndarray:
+    """Return which entries differ from the first of their episode."""
+    return attribute.codes != take_first(attribute, n_episodes)[attribute.episode]
+
+
+def _refuse_changes(attribute: Attribute, differs: np.ndarray, n_episodes: int, problems: Problems) -> None:
+    if not differs.any():
+        return
+    name, facts = attribute.column.name, read_facts("checks")["shared"]
+    changing = np.zeros(n_episodes, dtype=bool)
+    changing[attribute.episode[differs]] = True
+    concerned = attribute.records[changing[attribute.episode]]
+    n_changing = int(changing.sum())
+    n_several = int((np.bincount(attribute.episode, minlength=n_episodes) > 1).sum())
+    if n_changing >= facts["fewest_different"] and n_changing > facts["share"] * n_several:
+        problems.ask(
             "KEY_ATTRIBUTE_CONFLICT",
-            "a value that should not change within an episode does",
+            f"{attribute.column.label or name} differs between the records of {n_changing} of {n_several} "
+            "episodes that have several. Does it change from visit to visit, or is the column another thing?",
+            {
+                f'confirmed = ["{name}_changes"]': "in [[file]]: it changes, and the value at time zero counts",
+                f"# no {name}": "in [file.columns]: leave the column out",
+            },
+            concerned,
             column=attribute.header,
-            outcome="quarantine_patient_pair",
         )
+        return
+    problems.refuse(
+        concerned,
+        "KEY_ATTRIBUTE_CONFLICT",
+        "a value that should not change within an episode does",
+        column=attribute.header,
+        outcome="quarantine_patient_pair",
+    )
+
+
+def settle_changing(
+    attributes: Mapping[str, Attribute],
+    parts: Sequence[Part],
+    moment: np.ndarray,
+    n_episodes: int,
+    problems: Problems,
+) -> dict[str, Attribute]:
+    """Put what may change from visit to visit in the order of time, so that the value at time zero is the first.
+
+    Ages that fall, or rise by more than the time between two records, are refused.
+
+    Parameters
+    ----------
+    attributes : mapping of Attribute
+    parts : sequence of Part
+    moment : numpy.ndarray of int
+        Per record of the ledger, what orders the rows of an episode.
+    n_episodes : int
+    problems : Problems
+
+    Returns
+    -------
+    dict
+        The attributes; what only grows has its largest value first.
+    """
+    settled = dict(attributes)
+    growing = read_facts("checks")["by_visit"]["growing"]
+    for name, attribute in attributes.items():
+        attribute = attribute.keep(~problems.is_refused(attribute.records))
+        if (
+            name == "therapy"
+            or not _may_change(name, parts)
+            or not _find_changes(attribute, n_episodes).any()
+        ):
+            continue
+        when = -attribute.codes if name in growing else moment[attribute.records]
+        attribute = attribute.keep(np.argsort(when, kind="stable"))
+        if name == "age_years":
+            wrong = _find_impossible_ages(attribute, moment, n_episodes)
+            _refuse_changes(attribute, wrong, n_episodes, problems)
+            attribute = attribute.keep(~problems.is_refused(attribute.records))
+        settled[name] = attribute
+        counts = "largest value" if name in growing else "value at time zero"
+        label = attribute.column.label or name.replace("_", " ")
+        problems.note(
+            "ATTRIBUTE_BY_VISIT",
+            "accept_with_warning",
+            f"{label} differs between records of one episode; the {counts} counts",
+            attribute.records[_find_changes(attribute, n_episodes)],
+            column=attribute.header,
+            said=f"Where {label} differs between records of one episode, the {counts} counts.",
+        )
+    return settled
+
+
+def _find_impossible_ages(attribute: Attribute, moment: np.ndarray, n_episodes: int) -> np.ndarray:
+    """Return which ages are lower than at time zero, or higher by over a year more than the time that passed."""
+    first = np.full(n_episodes, -1, dtype=np.int64)
+    first[attribute.episode[::-1]] = np.arange(len(attribute.codes))[::-1]
+    start = first[attribute.episode]
+    age, when = attribute.values.astype(float)[attribute.codes], moment[attribute.records]
+    rise, years = age - age[start], (when - when[start]) / read_facts("checks")["by_visit"]["days_a_year"]
+    return (rise < 0) | (rise > years + 1)
 
 
 def take_first(attribute: Attribute, n_episodes: int) -> np.ndarray:
-    """Return each episode's first code in the order of the files, -1 where it has none."""
+    """Return each episode's first code, -1 where it has none: by the files, or by time once it is settled."""
     first = np.full(n_episodes, -1, dtype=np.int32)
     first[attribute.episode[::-1]] = attribute.codes[::-1]
     return first

@@ -10,7 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outcomes.records.columns import Coded, Part, map_ids
+from outcomes.records.columns import Coded, Part, map_ids, number_texts
+from outcomes.records.episodes.courses import number_by_start, settle_repeated
+from outcomes.records.episodes.sharing import ask_about_sharing
+from outcomes.records.episodes.zeros import ask_about_zeros
 from outcomes.records.problems import Problems
 
 
@@ -26,37 +29,92 @@ class Links:
         The patient of each episode.
     rows : list of numpy.ndarray of int32
         Per part: one episode number per row, -1 where the row has none.
+    order : numpy.ndarray of int64
+        Place of each episode's first row in the files, one after the other.
     """
 
     episodes: np.ndarray = field(repr=False)
     patients: np.ndarray = field(repr=False)
     rows: list[np.ndarray] = field(repr=False)
+    order: np.ndarray = field(repr=False)
 
 
 def link_parts(parts: Sequence[Part], problems: Problems) -> Links:
     """Number the episodes over all files, and find each one's patient.
 
-    An episode is a patient where no ``episode_id`` is mapped. A file that has only patients joins the
-    episodes of those who have exactly one.
+    Where no ``episode_id`` is mapped, a patient has an episode for each first day, else one. A file that has
+    only patients joins the episodes of those who have exactly one.
     """
-    keys, patients = [], []
-    for number, part in enumerate(parts, start=1):
-        key, patient = _read_ids(part, number)
-        keys.append(key)
-        patients.append(patient)
+    read = [_read_ids(part, number) for number, part in enumerate(parts, start=1)]
+    keys, patients = [key for key, _ in read], [patient for _, patient in read]
     has_episodes = any("episode_id" in part.spec.columns for part in parts)
-    names = [key if key is not None else patient for key, patient in zip(keys, patients, strict=True)]
+    ids = keys if has_episodes else patients
+    _find_near_duplicates(parts, ids, problems)
+    ask_about_zeros(parts, ids, problems)
+    names, numbered = number_texts([coded for coded in ids if coded is not None])
+    with_id = iter(numbered)
+    rows = [None if coded is None else next(with_id) for coded in ids]
+    told = [i for i, numbers in enumerate(rows) if numbers is not None]
     if not has_episodes:
-        episodes, rows = _number_together([name for name in names if name is not None])
-        _find_near_duplicates(parts, names, problems)
-        return Links(episodes, episodes, rows)
-    episodes, episode_rows = _number_together([key for key in keys if key is not None])
-    _find_near_duplicates(parts, keys, problems)
-    with_key = [i for i, key in enumerate(keys) if key is not None]
-    by_part = dict(zip(with_key, episode_rows, strict=True))
-    people = _find_patients(parts, by_part, patients, episodes, problems)
-    rows = [by_part[i] if i in by_part else _join_by_patient(patients[i], people) for i in range(len(parts))]
-    return Links(episodes, np.where(people == "", episodes, people), rows)
+        return _split_patients(parts, names, numbered, problems)
+    here = [parts[i] for i in told]
+    ask_about_sharing(here, numbered, len(names), problems)
+    settle_repeated(here, numbered, len(names), None, problems)
+    people = _find_patients(parts, dict(zip(told, numbered, strict=True)), patients, names, problems)
+    joined = [
+        _join_by_patient(patient, people) if numbers is None else numbers
+        for numbers, patient in zip(rows, patients, strict=True)
+    ]
+    return Links(names, np.where(people == "", names, people), joined, _rank_by_file(joined, len(names)))
+
+
+def _split_patients(
+    parts: Sequence[Part], patients: np.ndarray, rows: list[np.ndarray], problems: Problems
+) -> Links:
+    """Return the episodes of patients without ids of their own: one for each first day, or course of the file."""
+    n = len(patients)
+    ask_about_sharing(parts, rows, n, problems)
+    rows = [numbers.copy() for numbers in rows]
+    courses, dated = number_by_start(parts, rows, n, problems)
+    n_courses = 1 + max((int(course.max(initial=0)) for course in courses), default=0)
+    packed = [
+        np.where(numbers >= 0, numbers.astype(np.int64) * n_courses + course, -1)
+        for numbers, course in zip(rows, courses, strict=True)
+    ]
+    later = settle_repeated(parts, packed, n * n_courses, np.repeat(~dated, n_courses), problems)
+    n_later = 1 + max((int(course.max(initial=0)) for course in later), default=0)
+    packed = [
+        np.where(numbers >= 0, numbers * n_later + course, -1)
+        for numbers, course in zip(packed, later, strict=True)
+    ]
+    if n_courses * n_later == 1:
+        return Links(patients, patients, rows, _rank_by_file(rows, n))
+    pairs = np.unique(np.concatenate(packed))
+    pairs = pairs[pairs >= 0]
+    who, course = np.divmod(pairs, n_courses * n_later)
+    names = np.array(
+        [patients[i] if not k else f"{patients[i]} #{k + 1}" for i, k in zip(who, course, strict=True)],
+        dtype=object,
+    )
+    order = np.argsort(names.astype(str), kind="stable")
+    place = np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order))
+    numbered = [
+        np.where(numbers >= 0, np.append(place, -1)[np.searchsorted(pairs, numbers)], -1).astype(np.int32)
+        for numbers in packed
+    ]
+    return Links(names[order], patients[who[order]], numbered, _rank_by_file(numbered, len(names)))
+
+
+def _rank_by_file(rows: Sequence[np.ndarray], n: int) -> np.ndarray:
+    """Return the place of each episode's first row among the rows of all files."""
+    stop = sum(map(len, rows))
+    first = np.full(n, stop, dtype=np.int64)
+    for numbers in reversed(rows):
+        stop -= len(numbers)
+        known = np.flatnonzero(numbers >= 0)[::-1]
+        first[numbers[known]] = stop + known
+    return first
 
 
 def _read_ids(part: Part, number: int) -> tuple[Coded | None, Coded | None]:
@@ -68,23 +126,9 @@ def _read_ids(part: Part, number: int) -> tuple[Coded | None, Coded | None]:
         )
         return None, made
     columns = part.spec.columns
-    episode = map_ids(part, columns["episode_id"]) if "episode_id" in columns else None
-    patient = map_ids(part, columns["patient_id"]) if "patient_id" in columns else None
+    episode = map_ids(part, "episode_id") if "episode_id" in columns else None
+    patient = map_ids(part, "patient_id") if "patient_id" in columns else None
     return episode, patient
-
-
-def _number_together(ids: Sequence[Coded]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Number distinct ids over several files, in the order of their text."""
-    if not ids:
-        return np.array([], dtype=object), []
-    used = [coded.values[coded.mark_used()] for coded in ids]
-    together = pa.array(np.concatenate(used), pa.string()).unique()
-    names = together.take(pc.array_sort_indices(together))
-    rows = []
-    for coded in ids:
-        number = pc.index_in(pa.array(coded.values, pa.string()), value_set=names).fill_null(-1)
-        rows.append(np.append(number.to_numpy(zero_copy_only=False), -1).astype(np.int32)[coded.codes])
-    return names.to_numpy(zero_copy_only=False).astype(object), rows
 
 
 def _find_near_duplicates(parts: Sequence[Part], ids: Sequence[Coded | None], problems: Problems) -> None:

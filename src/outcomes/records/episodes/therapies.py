@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from outcomes.records.columns import NO_DATE, Part, sort_rows
+from outcomes.records.columns import Part, sort_rows
 from outcomes.records.episodes.attributes import Attribute
 from outcomes.records.episodes.links import Links
-from outcomes.records.episodes.times import RowTimes, count_days
 from outcomes.records.problems import Problems
 
 
@@ -43,41 +42,7 @@ def refuse_blank_therapies(
 
 
 def settle_therapy(
-    therapy: Attribute, parts: Sequence[Part], times: Sequence[RowTimes], zero: np.ndarray, problems: Problems
-) -> tuple[Attribute, pd.DataFrame]:
-    """Keep the therapy planned at time zero of each episode, and return the switches as events.
-
-    Parameters
-    ----------
-    therapy : Attribute
-        Of rows not refused.
-    parts : sequence of Part
-    times : sequence of RowTimes
-        Per part.
-    zero : numpy.ndarray of int32
-        Date of time zero per episode.
-    problems : Problems
-
-    Returns
-    -------
-    planned : Attribute
-        The rows whose therapy is the planned one.
-    events : pandas.DataFrame
-        One row per switch with a known day: ``episode, day, event``.
-    """
-
-    def gather(values: Sequence[np.ndarray]) -> np.ndarray:
-        padded = [part.pad(array, NO_DATE) for part, array in zip(parts, values, strict=True)]
-        return np.concatenate(padded)[therapy.records]
-
-    dates, days = gather([when.date for when in times]), gather([when.day for when in times])
-    day = count_days(dates, zero[therapy.episode], days)
-    moments = gather([when.moments() for when in times])
-    return find_planned_therapy(therapy, moments, day, problems, len(zero))
-
-
-def find_planned_therapy(
-    therapy: Attribute, moment: np.ndarray, day: np.ndarray, problems: Problems, n_episodes: int
+    therapy: Attribute, moment: np.ndarray, placed: np.ndarray, problems: Problems, n_episodes: int
 ) -> tuple[Attribute, pd.DataFrame]:
     """Keep each episode's first therapy in time, and turn later other ones into events.
 
@@ -86,9 +51,10 @@ def find_planned_therapy(
     therapy : Attribute
         Of rows not refused.
     moment : numpy.ndarray of int
-        Per row, what orders the rows of an episode: date, day or place of its time point.
-    day : numpy.ndarray of int32
-        Per row, the day after time zero, `NO_DATE` where unknown.
+        Per record of the ledger, what orders the rows of an episode: its day after time zero, or the target
+        day of its time point.
+    placed : numpy.ndarray of bool
+        Per record, whether that is a day after time zero.
     problems : Problems
     n_episodes : int
 
@@ -99,6 +65,7 @@ def find_planned_therapy(
     events : pandas.DataFrame
         One row per switch with a known day: ``episode, day, event``.
     """
+    moment, placed = moment[therapy.records], placed[therapy.records]
     order = sort_rows(therapy.episode, moment)
     first = np.full(n_episodes, -1, dtype=np.int32)
     first[therapy.episode[order][::-1]] = therapy.codes[order][::-1]
@@ -109,9 +76,11 @@ def find_planned_therapy(
         "the therapy changes within an episode, which stays under the one planned at time zero",
         therapy.records[other],
         column=therapy.header,
+        said="The therapy of an episode's first record counts; a later other one is a switch, on the day of its "
+        "record or the target day of its time point.",
     )
     switches = pd.DataFrame(
-        {"episode": therapy.episode[other], "day": day[other].astype(np.int64), "event": "therapy_switch"}
+        {"episode": therapy.episode[other], "day": moment[other], "event": "therapy_switch"}
     )
-    switches = switches[day[other] != NO_DATE].sort_values(["episode", "day"], kind="stable")
+    switches = switches[placed[other]].sort_values(["episode", "day"], kind="stable")
     return therapy.keep(~other), switches.drop_duplicates("episode")

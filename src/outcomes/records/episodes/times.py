@@ -40,10 +40,30 @@ class RowTimes:
         """Return the times of some rows."""
         return RowTimes(self.timepoint[rows], self.date[rows], self.day[rows])
 
-    def moments(self) -> np.ndarray:
-        """Return what orders the rows of an episode: their date, else their day, else their time point."""
-        undated = np.where(self.day != NO_DATE, self.day, self.timepoint)
-        return np.where(self.date != NO_DATE, self.date, undated)
+
+def find_moments(times: RowTimes, zero: np.ndarray, source: Source) -> np.ndarray:
+    """Return what orders the rows of an episode, as days after time zero: by date, day, or target of their label.
+
+    Rows that say nothing describe the episode as it began: they stand at day 0. Where time zero is unknown,
+    dates stand as they are, after all labels.
+
+    Parameters
+    ----------
+    times : RowTimes
+    zero : numpy.ndarray of int32
+        Date of time zero of each row's episode.
+    source : Source
+    """
+    targets = np.array([*(find_target_day(id, source) for id in list_timepoints(source)), 0])
+    counted = np.where(zero != NO_DATE, times.date - np.where(zero != NO_DATE, zero, 0), times.date)
+    undated = np.where(times.day != NO_DATE, times.day, targets[times.timepoint])
+    return np.where(times.date != NO_DATE, counted, undated).astype(np.int64)
+
+
+def find_target_day(id: str, source: Source) -> int:
+    """Return the target day of a time point, as the source declares it, else the standard one."""
+    own = source.timepoints.get(id, {}).get("day")
+    return int(read_timepoints()[id].day if own is None else own)
 
 
 def list_timepoints(source: Source) -> tuple[str, ...]:
@@ -90,6 +110,11 @@ def read_days(part: Part, header: str | None, run_day: int, *, whole: bool) -> n
     """Return a column of dates as day numbers, one per row; dates after the run are refused."""
     if header is None:
         return np.full(part.n_rows, NO_DATE, dtype=np.int32)
+    return map_days(part, header, run_day, whole=whole).spread(NO_DATE)
+
+
+def map_days(part: Part, header: str, run_day: int, *, whole: bool) -> Coded:
+    """Return a column of dates as day numbers; dates after the run are refused."""
     dates = map_dates(part, header, whole=whole)
     future = (dates.values > run_day) & (dates.values != NO_DATE)
     rows = dates.rows(future)
@@ -100,9 +125,9 @@ def read_days(part: Part, header: str | None, run_day: int, *, whole: bool) -> n
             "DATE_FUTURE",
             "a date after the day of this run",
             whole=whole,
-            remedy="correct the dates",
+            remedy="correct the dates; years of two digits are read as years from 2000 on",
         )
-    return dates.type_as(dates.values, future).spread(NO_DATE)
+    return dates.type_as(dates.values, future)
 
 
 def read_day_numbers(part: Part, header: str | None, *, whole: bool) -> np.ndarray:

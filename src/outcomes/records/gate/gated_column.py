@@ -63,6 +63,8 @@ def list_gated_columns(text: TextTable, spec: FileSpec) -> list[GatedColumn]:
         }
         if score.date_column:
             roles[score.date_column] = ("", "date")
+    for name, headers in spec.joined.items():
+        roles |= {header: (name, "id") for header in headers if header not in roles}
     roles |= {header: (name, _find_kind(name)) for name, header in spec.columns.items()}
     return [
         GatedColumn(header, name, kind, *text.split(header), text.lines)

@@ -39,7 +39,9 @@ def rekey_links(links: Links, source: Source, private_folder: Path) -> Links:
     patients = np.array([_hide(name, key) for name in links.patients], dtype=object)
     order = np.argsort(episodes.astype(str), kind="stable")
     position = np.append(np.argsort(order), -1).astype(np.int32)
-    return Links(episodes[order], patients[order], [position[rows] for rows in links.rows])
+    return Links(
+        episodes[order], patients[order], [position[rows] for rows in links.rows], links.order[order]
+    )
 
 
 def _hide(name: str, key: bytes) -> str:

@@ -1,0 +1,183 @@
+"""Whether one number stands for one person: codes that several sites, files or people share are asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from outcomes.facts import read_facts, read_schema
+from outcomes.records.columns import (
+    Part,
+    find_missing,
+    list_missing_codes,
+    number_texts,
+    parse_numbers,
+    read_category,
+)
+from outcomes.records.problems import Problems
+
+_CONFIRMED = "shared_ids"
+#: What to write where numbers restart in each file.
+RESTART = {
+    'within = "site" and [file.constants] site = "<name>"': "a [[file]] block for each file: the numbers restart "
+    "in each; a column may give the site instead"
+}
+_SAID = "A code that occurs at several sites is one person."
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of the files that describe episodes: their place in the ledger, code of a person, and site."""
+
+    record: np.ndarray
+    code: np.ndarray
+    site: np.ndarray
+    differs: np.ndarray
+    compared: np.ndarray
+
+
+def ask_about_sharing(parts: Sequence[Part], rows: Sequence[np.ndarray], n: int, problems: Problems) -> None:
+    """Ask where most codes occur at several sites, or stand for people who differ.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    rows : sequence of numpy.ndarray of int
+        Per part, the number of each row's patient (or episode), -1 for none.
+    n : int
+        How many there are.
+    problems : Problems
+    """
+    if any(part.spec.within for part in parts):
+        return
+    chosen = [i for i, part in enumerate(parts) if _describes_people(part)]
+    parts, rows = [parts[i] for i in chosen], [rows[i] for i in chosen]
+    if parts:
+        differs, compared = _find_contradictions(parts, rows, n)
+        _judge("patient", parts, _gather(parts, rows, differs, compared), n, problems)
+        _ask_about_therapists(parts, problems)
+
+
+def _describes_people(part: Part) -> bool:
+    return part.spec.rows in ("episode", "assessment") and part.spec.patient == "by id"
+
+
+def _gather(
+    parts: Sequence[Part], rows: Sequence[np.ndarray], differs: np.ndarray, compared: np.ndarray
+) -> _Rows:
+    with_site = [i for i, part in enumerate(parts) if "site" in part.spec.columns]
+    sites = number_texts([read_category(parts[i], "site") for i in with_site])[1]
+    site = [np.full(part.n_rows, -1, dtype=np.int32) for part in parts]
+    for i, numbers in zip(with_site, sites, strict=True):
+        site[i] = numbers
+    record = [part.place.start + np.arange(part.n_rows) for part in parts]
+    return _Rows(np.concatenate(record), np.concatenate(rows), np.concatenate(site), differs, compared)
+
+
+def _find_contradictions(
+    parts: Sequence[Part], rows: Sequence[np.ndarray], n: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which codes stand for people of two sexes or of very different ages, and which could be compared."""
+    sexes, seen = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    allowed = read_schema()["episodes"]["sex"].allowed
+    for part, code in zip(parts, rows, strict=True):
+        told = np.zeros(part.n_rows, dtype=bool)
+        if "sex" in part.spec.columns:
+            coded = read_category(part, "sex")
+            bits = np.array([1 << allowed.index(value) if value in allowed else 0 for value in coded.values])
+            sex = np.append(bits, 0).astype(np.int64)[coded.codes]
+            told |= (sex > 0) & (code >= 0)
+            np.bitwise_or.at(sexes, code[told], sex[told])
+        if "age_years" in part.spec.columns:
+            coded = part.columns[part.spec.columns["age_years"]]
+            absent = find_missing(coded.values, list_missing_codes(part, "age_years"))
+            values, _ = parse_numbers(coded.values, ~absent, part.spec.decimal)
+            age = np.append(values, np.nan)[coded.codes]
+            known = ~np.isnan(age) & (code >= 0)
+            np.minimum.at(low, code[known], age[known])
+            np.maximum.at(high, code[known], age[known])
+            told |= known
+        seen += np.bincount(code[told], minlength=n)
+    both = (1 << allowed.index("female")) | (1 << allowed.index("male"))
+    differs = ((sexes & both) == both) | (high - low > read_facts("checks")["shared"]["years"])
+    return differs, seen > 1
+
+
+def _judge(kind: str, parts: Sequence[Part], rows: _Rows, n: int, problems: Problems) -> None:
+    facts = read_facts("checks")["shared"]
+    placed = (rows.code >= 0) & (rows.site >= 0)
+    pairs = np.unique(rows.code[placed].astype(np.int64) << 20 | rows.site[placed])
+    n_sites = np.bincount(pairs >> 20, minlength=n)
+    shared = n_sites > 1
+    n_shared, n_placed = int(shared.sum()), int((n_sites > 0).sum())
+    common = n_shared >= facts["fewest"] and n_shared > facts["share"] * n_placed
+    if common or _contradict(shared, rows, facts) or _fills_a_site(pairs, shared, rows.compared, facts):
+        n_odd = int((shared & rows.differs).sum())
+        told = f" In {n_odd} of them the sex or the age differs too." if n_odd else ""
+        what = (
+            f"{n_shared} of {n_placed} {kind} codes occur at several sites.{told} "
+            "Are these the same people, or do the numbers restart at each site?"
+        )
+        restart = {'within = "site"': "in each [[file]]: the numbers restart at each site"}
+        concerned = shared
+    elif _contradict(np.ones(n, dtype=bool), rows, facts):
+        what = (
+            f"{int(rows.differs.sum())} of {int(rows.compared.sum())} {kind} codes stand for people of another "
+            "sex or age. Is it the same people, or do the numbers restart in each file or clinic?"
+        )
+        restart, concerned = RESTART, rows.differs
+    else:
+        return
+    ask_or_take(parts, what, restart, rows.record[np.append(concerned, False)[rows.code]], problems)
+
+
+def _contradict(of: np.ndarray, rows: _Rows, facts: dict[str, float]) -> bool:
+    odd, base = int((of & rows.differs).sum()), int((of & rows.compared).sum())
+    return odd >= facts["fewest_different"] and odd > facts["different"] * base
+
+
+def _fills_a_site(
+    pairs: np.ndarray, shared: np.ndarray, compared: np.ndarray, facts: dict[str, float]
+) -> bool:
+    """Return whether one site has hardly a code of its own, and nothing else tells the people apart."""
+    if (shared & compared).any() or not len(pairs):
+        return False
+    site = pairs & ((1 << 20) - 1)
+    all_, common = np.bincount(site), np.bincount(site, shared[pairs >> 20])
+    return bool(((all_ >= facts["fewest_at_site"]) & (common > facts["share"] * all_)).any())
+
+
+def ask_or_take(
+    parts: Sequence[Part],
+    what: str,
+    restart: dict[str, str],
+    records: np.ndarray,
+    problems: Problems,
+) -> None:
+    """Ask whether shared codes are the same people, unless the source has said so."""
+    first = problems.find_place(int(records.min()))
+    records = records[records < first.stop]
+    column = next(
+        header
+        for part in parts
+        if part.place is first
+        for header in [part.header("episode_id") or part.header("patient_id")]
+    )
+    if any(_CONFIRMED in part.spec.confirmed for part in parts):
+        problems.note("KEY_SHARED_BY_SITES", "answered", what, records, column=column, said=_SAID)
+        return
+    answers = {**restart, f'confirmed = ["{_CONFIRMED}"]': "in each [[file]]: the same people"}
+    problems.ask("KEY_SHARED_BY_SITES", what, answers, records, column=column)
+
+
+def _ask_about_therapists(parts: Sequence[Part], problems: Problems) -> None:
+    parts = [part for part in parts if {"site", "therapist"} <= set(part.spec.columns)]
+    if not parts:
+        return
+    names, rows = number_texts([read_category(part, "therapist") for part in parts])
+    nowhere = np.zeros(len(names), dtype=bool)
+    gathered = _gather(parts, rows, nowhere, ~nowhere)
+    _judge("therapist", parts, gathered, len(names), problems)
