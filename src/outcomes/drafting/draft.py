@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.drafting.codes import draft_codes, find_separator, list_therapies
-from outcomes.drafting.column import FEWEST_PATIENTS, SheetColumn, list_codes, uses_decimal_comma
-from outcomes.drafting.grid import Grid, read_grid
-from outcomes.drafting.layout import find_layout
+from outcomes.drafting.colours import describe_colours
+from outcomes.drafting.column import FEWEST_PATIENTS, uses_decimal_comma
+from outcomes.drafting.grid import read_grids
 from outcomes.drafting.question import Asked, ask
 from outcomes.drafting.role import order_moments
 from outcomes.drafting.scores import draft_instrument, draft_scores
+from outcomes.drafting.sheets import sketch_tables
 from outcomes.drafting.sketch import Sketch, describe_dates, list_missing_words, list_numeric, needs_rekey
 from outcomes.drafting.spelling import split_date
-from outcomes.errors import RecordsError
 from outcomes.facts import read_facts
 
 _LEFT_OUT = ("identifying", "free_text", "contradicted", "export_mark", "blank", "repeated", "unknown")
@@ -71,7 +71,7 @@ def draft_source(path: str | Path, sheet: str | None = None) -> Draft:
     path : str or Path
         A CSV, Excel or Parquet file.
     sheet : str, optional
-        Sheet of a workbook; the fullest visible one where absent.
+        The only sheet of a workbook to draft from; all visible ones that hold records where absent.
 
     Returns
     -------
@@ -83,32 +83,9 @@ def draft_source(path: str | Path, sheet: str | None = None) -> Draft:
         When the file cannot be read or holds no table.
     """
     path = Path(path)
-    sketches = [_sketch(read_grid(path, sheet), path.name)]
+    tables = sketch_tables(read_grids(path, sheet))
     name = re.sub(r"[^a-z0-9]+", "-", path.stem.casefold()).strip("-") or "own-source"
-    return _Writing(name, sketches).finish()
-
-
-def _sketch(grid: Grid, file: str) -> Sketch:
-    layout = find_layout(grid.rows)
-    body = [
-        row
-        for line, row in enumerate(grid.rows[layout.first_line - 1 :], start=layout.first_line)
-        if line not in layout.summary_lines and any(cell is not None for cell in row)
-    ]
-    columns = [
-        SheetColumn(header, tuple(row[i] for row in body))
-        for i, header in enumerate(layout.headers)
-        if header
-    ]
-    if len(columns) < 2:
-        raise RecordsError(f"{file} has fewer than two columns with a name; nothing can be drafted from it.")
-    sketch = Sketch(grid, layout, columns)
-    if not any(role.kind in ("column", "score") for role in sketch.roles):
-        raise RecordsError(
-            f"{file}: no column was recognised by its name in line {layout.header_lines[-1]}; "
-            "name the columns there, or write the source TOML by hand (docs/records.md)."
-        )
-    return sketch
+    return _Writing(name, tables.sketches, tables.unread).finish()
 
 
 def _quote(value: Any) -> str:
@@ -140,8 +117,8 @@ def _find_questions(value: Any) -> Iterator[Asked]:
 class _Writing:
     """A draft while it is written: its lines, and the questions that stand in them."""
 
-    def __init__(self, name: str, sketches: list[Sketch]) -> None:
-        self.name, self.sketches = name, sketches
+    def __init__(self, name: str, sketches: list[Sketch], unread: tuple[str, ...]) -> None:
+        self.name, self.sketches, self.unread = name, sketches, unread
         self.say = read_facts("drafting")["sentences"]
         self.lines: list[str] = []
         self.questions: list[Asked] = []
@@ -153,6 +130,8 @@ class _Writing:
         self._write_head()
         self._write_primary()
         self._write_timepoints()
+        if self.unread:
+            self.lines += ["", f"# {self.say['unread_sheets']}: {', '.join(map(_quote, self.unread))}"]
         instruments: dict[str, str] = {}
         for number, sketch in enumerate(self.sketches):
             left_out = list_left_out(sketch)
@@ -225,9 +204,11 @@ class _Writing:
     def _write_file(self, sketch: Sketch, left_out: Mapping[str, Iterable[str]]) -> None:
         grid, lines = sketch.grid, sketch.layout.header_lines
         content: dict[str, Any] = {"path": grid.file, "rows": sketch.rows}
-        if grid.sheet and grid.other_sheets:
+        if grid.sheet and (grid.other_sheets or grid.sheet == "*"):
             content["sheet"] = grid.sheet
-        if lines != (1,):
+        if sketch.heading:
+            content["heading"] = list(sketch.heading)
+        if lines != (1,) and grid.sheet != "*":
             content["header_row"] = lines[0] if len(lines) == 1 else list(lines)
         if grid.encoding:
             asked = ask("encoding", (grid.encoding,), encodings=grid.encoding)
@@ -256,11 +237,15 @@ class _Writing:
                 )
         if "patient_id" not in headers and "episode_id" not in headers:
             headers["patient_id"] = ask("patient_id", _list_candidates(sketch, len(sketch.patients)))
+        colours = describe_colours(sketch)
         if "therapy" not in headers and not any("therapy" in other.mapped for other in self.sketches):
-            headers["therapy"] = ask("therapy_column", (), may_go=True)
+            asked = ask("therapy_colour", (), may_go=True, colours=colours) if colours else None
+            headers["therapy"] = asked or ask("therapy_column", (), may_go=True)
         if sketch.rows == "assessment" and not {"date", "day", "timepoint"} & set(headers):
             headers["timepoint"] = ask("timepoint_column", _list_candidates(sketch, 12))
         self._section("", "[file.columns]", content=headers)
+        if colours and "therapy" in sketch.mapped:
+            self.lines.append(f"# {self.say['colours'].format(colours=colours)}")
 
     def _write_codes(self, sketch: Sketch, number: int) -> None:
         for name, (codes, n_others) in self.codes[number].items():
@@ -306,7 +291,7 @@ def list_left_out(sketch: Sketch) -> dict[str, tuple[str, ...]]:
     used = {column.header for column in sketch.mapped.values()}
     rivals = {column.header for columns in sketch.rivals.values() for column in columns}
     answered = _list_status_columns(describe_answered(sketch))
-    found: dict[str, list[str]] = {kind: [] for kind in _LEFT_OUT}
+    found: dict[str, list[str]] = {kind: [] for kind in _LEFT_OUT} | {"repeated": list(sketch.repeated)}
     for column, role in zip(sketch.columns, sketch.roles, strict=True):
         if not column.filled:
             found["blank"].append(column.header)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from outcomes.drafting.column import SheetColumn, find_calendar, find_date_order, is_missing_word, list_codes
 from outcomes.drafting.grid import Grid
@@ -40,6 +40,12 @@ class Sketch:
         Columns of the schema, each with the column of the file that holds it.
     rivals : dict of str to list of SheetColumn
         Columns of the schema for which several columns of the file could stand.
+    lines : tuple of int
+        Line of each row of data in its sheet; empty where rows of several sheets stand beneath each other.
+    repeated : tuple of str
+        Headers that stand several times.
+    heading : tuple of str
+        Headers that are labels above the rows.
     """
 
     grid: Grid
@@ -48,6 +54,9 @@ class Sketch:
     roles: list[Role] = field(default_factory=list)
     mapped: dict[str, SheetColumn] = field(default_factory=dict)
     rivals: dict[str, list[SheetColumn]] = field(default_factory=dict)
+    lines: tuple[int, ...] = ()
+    repeated: tuple[str, ...] = ()
+    heading: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Give each column of the schema the columns that fit it."""
@@ -151,10 +160,6 @@ class Sketch:
     def covariates(self) -> list[str]:
         """Return the mapped columns that may adjust a comparison."""
         return covariates_among(list(self.mapped))
-
-    def take_roles(self, roles: Sequence[Role]) -> Sketch:
-        """Return the sketch with other roles of its columns."""
-        return replace(self, roles=list(roles), mapped={}, rivals={})
 
 
 _TELLING = {
