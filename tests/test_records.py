@@ -112,7 +112,7 @@ def test_a_wide_file_refuses_a_bad_cell_and_keeps_the_row(read):
     assert show(records.refused, "line", "column", "rule", "scope") == [
         [2, "bmi", "BMI_RANGE", "cell"],
         [3, "pain0", "SCORE_RANGE", "cell"],
-        [4, "pain3", "SCORE_NOT_NUMERIC", "cell"],
+        [4, "pain3", "SCORE_UNIT_UNKNOWN", "cell"],
         [4, "sex", "CATEGORY_UNKNOWN", "cell"],
         [5, "therapy", "THERAPY_MISSING", "record"],
     ]

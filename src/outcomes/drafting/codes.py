@@ -13,6 +13,7 @@ from outcomes.drafting.sketch import Sketch
 from outcomes.drafting.spelling import normalise
 from outcomes.drafting.words import find_code, find_instrument, therapy_words
 from outcomes.facts import (
+    Instrument,
     list_instruments,
     list_loinc_codes,
     read_facts,
@@ -167,3 +168,10 @@ def _timepoint_choices(sketch: Sketch) -> tuple[str, ...]:
 def list_therapies(codes: Mapping[str, str | Asked]) -> list[str]:
     """Return the therapies that the codes of a file are known to mean."""
     return list(dict.fromkeys(code for code in codes.values() if not isinstance(code, Asked)))
+
+
+def has_other_regions(sketch: Sketch, codes: Mapping[str, str | Asked], instrument: Instrument) -> bool:
+    """Return whether patients have, or may have, complaints of a region that an instrument is not made for."""
+    own = {*instrument.regions, "other"}
+    told = {str(cell): codes.get(str(cell)) or find_code("region", str(cell)) for cell in sketch.mapped["region"].filled}
+    return any(isinstance(code, Asked) or (code is not None and code not in own) for code in told.values())

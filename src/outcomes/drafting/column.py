@@ -25,6 +25,8 @@ _WRITTEN = re.compile(
     r"[+-]?\d+(?:[.,]\d+)? ?(?:%|/ ?\d{1,3}|cm|mm|points?|pts?|分|点|punkte?|/ ?\d+ ?cm)?$|\d{1,2} ?[).:=–-] ?\D",
     re.I,
 )
+_LEADING = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
+_UNIT = re.compile(r"[+-]?\d+(?:[.,]\d+)? ?(%|/ ?\d{1,3}|cm|mm)", re.I)
 _LETTER = re.compile(r"[a-fA-F](?:$|[).:]| ?[-–] )")
 
 
@@ -112,9 +114,16 @@ def is_letter(cell: object) -> bool:
     return isinstance(cell, str) and bool(_LETTER.match(cell.strip()))
 
 
+def find_unit(cell: object) -> str | None:
+    """Return what is written behind the number of a cell, such as "%" or "/50"; None where nothing is."""
+    match = _UNIT.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    return match[1].strip() if match else None
+
+
 def list_numbers(cells: Iterable[Any]) -> list[float]:
-    """Return the numbers among some cells, a percent sign left aside."""
-    return [float(str(cell).replace(",", ".").rstrip("% ")) for cell in cells if is_number(cell)]
+    """Return the numbers among some cells, what is written behind them left aside."""
+    found = [_LEADING.match(str(cell).strip()) for cell in cells if is_written_score(cell)]
+    return [float(match[0].replace(",", ".")) for match in found if match]
 
 
 def list_codes(

@@ -9,18 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from outcomes.drafting.codes import draft_codes, find_separator, list_therapies
+from outcomes.drafting.codes import draft_codes, find_separator, has_other_regions, list_therapies
 from outcomes.drafting.colours import describe_colours
 from outcomes.drafting.column import FEWEST_PATIENTS, uses_decimal_comma
 from outcomes.drafting.grid import read_grids
 from outcomes.drafting.question import Asked, ask
+from outcomes.drafting.rehearsal import Doubt, find_doubts
 from outcomes.drafting.role import order_moments
 from outcomes.drafting.scores import draft_instrument, draft_scores
 from outcomes.drafting.sheets import sketch_tables
 from outcomes.drafting.sketch import Sketch, describe_dates, list_missing_words, list_numeric, needs_rekey
 from outcomes.drafting.spelling import split_date
-from outcomes.facts import read_facts
+from outcomes.facts import read_facts, read_instrument
 
+#: Rows up to which a draft is read once to see what reading asks, and how often that is done.
+_MOST_REHEARSED = 200_000
+_MOST_REHEARSALS = 3
 _LEFT_OUT = ("identifying", "free_text", "contradicted", "export_mark", "blank", "repeated", "unknown")
 
 
@@ -85,7 +89,22 @@ def draft_source(path: str | Path, sheet: str | None = None) -> Draft:
     path = Path(path)
     tables = sketch_tables(read_grids(path, sheet))
     name = re.sub(r"[^a-z0-9]+", "-", path.stem.casefold()).strip("-") or "own-source"
-    return _Writing(name, tables.sketches, tables.unread).finish()
+    return _ask_all(_Writing(name, tables.sketches, tables.unread), path)
+
+
+def _ask_all(writing: _Writing, path: Path) -> Draft:
+    """Write the draft, and ask what reading by it would ask, until it asks nothing more."""
+    draft = writing.finish()
+    if sum(sketch.grid.n_rows for sketch in writing.sketches) > _MOST_REHEARSED:
+        return draft
+    for _ in range(_MOST_REHEARSALS):
+        doubts = find_doubts(draft.text, draft.questions, path, draft.instruments)
+        new = [doubt for doubt in doubts if doubt not in writing.doubts]
+        if not new:
+            break
+        writing.doubts += new
+        draft = writing.finish()
+    return draft
 
 
 def _quote(value: Any) -> str:
@@ -123,13 +142,16 @@ class _Writing:
         self.lines: list[str] = []
         self.questions: list[Asked] = []
         self.left_out: dict[str, list[str]] = {}
+        self.doubts: list[Doubt] = []
         self.codes = [{name: draft_codes(name, sketch) for name in sketch.mapped} for sketch in sketches]
 
     def finish(self) -> Draft:
         """Write all parts and return the draft."""
+        self.lines, self.questions, self.left_out = [], [], {}
         self._write_head()
         self._write_primary()
         self._write_timepoints()
+        self._write_other_regions()
         if self.unread:
             self.lines += ["", f"# {self.say['unread_sheets']}: {', '.join(map(_quote, self.unread))}"]
         instruments: dict[str, str] = {}
@@ -140,6 +162,7 @@ class _Writing:
             self._write_codes(sketch, number)
             blocks, unknown = draft_scores(sketch)
             for block in blocks:
+                block |= self._find_answers(sketch, block)
                 self._section("", "[[file.scores]]", content=block)
             for measure in unknown:
                 instruments[measure.id] = draft_instrument(measure)
@@ -201,6 +224,30 @@ class _Writing:
             content = {"label": moment.label, "day": moment.day}
             self._section("", f"[timepoints.{moment.timepoint}]", content=content)
 
+    def _write_other_regions(self) -> None:
+        """Ask what becomes of scores of patients for whose region an instrument is not made."""
+        content: dict[str, Any] = {}
+        measures = {name.partition(":")[0] for sketch in self.sketches for name in sketch.measures}
+        for sketch, codes in zip(self.sketches, self.codes, strict=True):
+            for id in sorted(measures) if "region" in sketch.mapped else ():
+                instrument = read_instrument(id)
+                if instrument.regions and has_other_regions(sketch, codes["region"][0], instrument):
+                    name = instrument.short_name
+                    content[id] = ask("other_regions", ("keep", "leave_out"), instrument=name)
+        if content:
+            self._section("", "[other_regions]", content=content)
+
+    def _find_answers(self, sketch: Sketch, block: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the reader's own questions about a score's block, or about the file where none is given."""
+        headers = [block.get("column"), *block.get("items", ())] if block else []
+        columns = {column.header for column in sketch.columns}
+        found: dict[str, Any] = {}
+        for doubt in self.doubts:
+            here = doubt.column in headers if doubt.in_scores else block is None and doubt.column in columns
+            if doubt.section is None and here:
+                found[doubt.key] = [*found.get(doubt.key, []), doubt.asked] if doubt.listed else doubt.asked
+        return found
+
     def _write_file(self, sketch: Sketch, left_out: Mapping[str, Iterable[str]]) -> None:
         grid, lines = sketch.grid, sketch.layout.header_lines
         content: dict[str, Any] = {"path": grid.file, "rows": sketch.rows}
@@ -220,6 +267,7 @@ class _Writing:
         content |= describe_dates(sketch)
         optional = {"therapy_separator": find_separator(sketch), "missing": list_missing_words(sketch)}
         content |= {key: value for key, value in optional.items() if value} | describe_answered(sketch)
+        content |= self._find_answers(sketch, None)
         self._section("", "[[file]]", content=content)
         if content.get("encoding") == grid.encoding is not None:
             self.lines.append(f"# {self.say['encoding']}")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from outcomes.drafting.column import SheetColumn, is_letter, list_numbers
+from outcomes.drafting.column import SheetColumn, find_unit, is_letter, list_numbers
 from outcomes.drafting.question import Asked, ask
 from outcomes.drafting.role import Role
 from outcomes.drafting.sketch import Sketch
-from outcomes.facts import Instrument, list_instruments, read_instrument, read_timepoints
-
-#: Ends of scales as headers name them: "12-60", "/50".
-_ENDS = re.compile(r"(?:(-?\d{1,3})\s*(?:\D{1,5}))?(\d{1,3})$")
+from outcomes.facts import list_instruments, read_instrument, read_timepoints
+from outcomes.records.scale_evidence import judge_scale
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def _describe_block(
         headers = [column.header for column in totals]
         same = all(column.cells == totals[0].cells for column in totals)
         block["column"] = headers[0] if same else ask("rival_scores", headers, n=len(headers))
-        block |= _describe_scale(totals[0], next(role for _, role in members if role.item is None))
+        block |= _describe_scale(sketch, next(role for _, role in members if role.item is None))
     if items:
         block["items"] = [items[number].header for number in sorted(items)]
         block |= _describe_items(list(items.values()), role)
@@ -109,52 +108,30 @@ def _ask_timepoint(sketch: Sketch, role: Role) -> Asked:
     )
 
 
-def _describe_scale(column: SheetColumn, role: Role) -> dict[str, str | Asked]:
-    """Return how a score is recorded, where the header says it, or a question where the numbers doubt it."""
-    if role.name is None:
+def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
+    """Return how a measure is recorded, where its headers or values leave no doubt, else a question in counts."""
+    if role.name is None or role.holds:
         return {}
     instrument = read_instrument(f"{role.name}:{role.variant or ''}")
-    named = name_scale(instrument, role.scale)
-    if named:
-        return {"scale": named}
     if instrument.scale_required:
         told = "; ".join(f"{name} ({it['meaning']})" for name, it in instrument.scales.items())
-        return {
-            "scale": ask("scale_required", instrument.scales, instrument=instrument.short_name, told=told)
-        }
-    numbers = list_numbers(column.filled)
-    outside = sum(not instrument.minimum <= number <= instrument.maximum for number in numbers)
-    if numbers and outside > len(numbers) / 2 and not role.holds:
-        answers = (*instrument.scales, "own")
-        limits = {"minimum": instrument.minimum, "maximum": instrument.maximum}
-        return {"scale": ask("scale", answers, **limits)}
-    return {}
-
-
-def name_scale(instrument: Instrument, said: str) -> str | None:
-    """Return the scale of an instrument that a header names by its ends or by "%", None where it names none.
-
-    Examples
-    --------
-    >>> odi, ohs = read_instrument("odi"), read_instrument("ohs")
-    >>> name_scale(odi, "/50"), name_scale(ohs, "12-60"), name_scale(odi, "%"), name_scale(read_instrument("ndi"), "%")
-    ('raw_0_50', 'legacy_12_60', None, 'percent')
-    """
-    match = _ENDS.search(said.strip())
-    low, high = (
-        (match[1], float(match[2])) if match else (None, 100.0 if "%" in said or "％" in said else None)
-    )
-    if high is None or (high, instrument.minimum) == (instrument.maximum, float(low or instrument.minimum)):
-        return None
-    for name, rule in instrument.scales.items():
-        if "per" in rule:
-            continue
-        ends = sorted(
-            (end - rule["offset"]) / rule["factor"] for end in (instrument.minimum, instrument.maximum)
-        )
-        if ends[1] == high and (low is None or ends[0] == float(low)):
-            return name
-    return None
+        return {"scale": ask("scale_required", instrument.scales, instrument=instrument.short_name, told=told)}
+    alike = [
+        column
+        for column, other in sketch.scores
+        if (other.name, other.variant, other.item, other.holds) == (role.name, role.variant, None, None)
+    ]
+    values = Counter(number for column in alike for number in list_numbers(column.filled))
+    units = Counter(unit for column in alike for cell in column.filled if (unit := find_unit(cell)))
+    headers = [column.header for column in alike]
+    evidence = judge_scale(instrument, list(values), list(values.values()), headers=headers, units=units)
+    if evidence.suspected is None or "per" in instrument.scales.get(evidence.suspected, {}):
+        return {}
+    if evidence.certain:
+        return {"scale": evidence.suspected}
+    told = "; ".join(f"{name} ({meaning})" for name, meaning in evidence.readings.items())
+    answers = tuple(evidence.readings)
+    return {"scale": ask("scale", answers, instrument=instrument.short_name, why="; ".join(evidence.why), told=told)}
 
 
 def _describe_items(items: list[SheetColumn], role: Role) -> dict[str, Any]:

@@ -54,6 +54,9 @@ class ScoringRule:
         ``{items, values}``: what the answers of some items count, from the lowest answer on.
     reverse : tuple of int or ``"all"``
         Items of which the highest answer counts least: minimum + maximum - answer.
+    first_answer : str or None
+        Whether the answer that is printed first counts ``lowest`` or ``highest``: what A stands for where
+        answers are recorded as letters; None where letters or numbers in printed order are not in use.
     highest_of : tuple of tuples of int
         Groups of items of which the highest alone counts, in the place of the first.
     weights : tuple of float
@@ -85,6 +88,7 @@ class ScoringRule:
     value_sets: str | None = None
     recodes: tuple[Mapping[str, Any], ...] = ()
     reverse: tuple[int, ...] | str = ()
+    first_answer: str | None = None
     highest_of: tuple[tuple[int, ...], ...] = ()
     weights: tuple[float, ...] = ()
     table: str | None = None
@@ -107,6 +111,8 @@ class ScoringRule:
                 raise FactsError(
                     f"The scoring rule {self.rule!r} needs every item: missing = 'none_missing'."
                 )
+        if self.first_answer not in (None, "lowest", "highest"):
+            raise FactsError(f'first_answer is "lowest" or "highest", not {self.first_answer!r}.')
         for problem in self._find_misfits():
             raise FactsError(f"The scoring rule {self.rule!r} {problem}.")
 
@@ -134,6 +140,23 @@ class ScoringRule:
     def list_reversed(self, n_items: int) -> tuple[int, ...]:
         """Return the numbers of the items of which the highest answer counts least."""
         return tuple(range(1, n_items + 1)) if self.reverse == "all" else tuple(map(int, self.reverse))
+
+    def list_letters(self, number: int) -> dict[str, str]:
+        """Return what the letters of an item's answers stand for, from ``a`` on; none where not in use.
+
+        Examples
+        --------
+        >>> from outcomes.facts import read_instrument
+        >>> read_instrument("ndi").scoring_rule.list_letters(1)["f"]
+        '5'
+        """
+        if self.first_answer is None or self.item_step is None:
+            return {}
+        lows, highs = self.list_bounds(self.n_items)
+        low, high = lows[number - 1], highs[number - 1]
+        answers = [low + place * self.item_step for place in range(round((high - low) / self.item_step) + 1)]
+        ordered = answers if self.first_answer == "lowest" else answers[::-1]
+        return {chr(ord("a") + place): f"{answer:g}" for place, answer in enumerate(ordered)}
 
     def narrow(self, numbers: tuple[int, ...], changes: Mapping[str, Any]) -> ScoringRule:
         """Return the rule of a subscale: of the items of those numbers, with its own changes.

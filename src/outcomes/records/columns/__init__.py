@@ -33,6 +33,7 @@ from outcomes.records.columns.names import (
 )
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
 from outcomes.records.columns.part import Part, build_part, refuse_hazards
+from outcomes.records.columns.written import read_written
 
 __all__ = [
     "NO_DATE",
@@ -67,6 +68,7 @@ __all__ = [
     "parse_numbers",
     "read_category",
     "read_dates",
+    "read_written",
     "refuse_hazards",
     "sort_rows",
     "to_day_number",

@@ -107,6 +107,7 @@ def map_numbers(
     whole: bool = False,
     rule: str = "NUMBER_RANGE",
     what: str = "outside the possible range",
+    texts: np.ndarray | None = None,
 ) -> Coded:
     """Return a column as numbers, refusing what is none or lies outside ``low`` to ``high``.
 
@@ -124,10 +125,13 @@ def map_numbers(
         Whether a bad cell refuses its record.
     rule, what : str
         How the range is named in findings.
+    texts : array of str, optional
+        What stands for the column's distinct texts.
     """
     coded = part.columns[header]
-    absent = find_missing(coded.values, missing)
-    values, rules = parse_numbers(coded.values, ~absent, part.spec.decimal)
+    texts = coded.values if texts is None else texts
+    absent = find_missing(texts, missing)
+    values, rules = parse_numbers(texts, ~absent, part.spec.decimal)
     remedy = "if it means missing, add its spelling to [[file]]: missing = [...]"
     for name, reason in _NUMBER_RULES.items():
         rows = coded.rows(rules[name])

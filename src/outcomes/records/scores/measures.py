@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,14 +17,16 @@ from outcomes.records.columns import (
     list_missing_codes,
     look_up_codes,
     map_instruments,
-    map_numbers,
+    read_written,
     refuse_hazards,
 )
-from outcomes.records.scales import rescale
+from outcomes.records.scores.recorded import Recorded, convert, count_units, read_recorded
 from outcomes.records.scoring import score_items
 
 #: Where a score was computed from no items.
 NO_ITEMS = -1
+#: Where a score was converted by what is written in its cell.
+STATED = -2
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,11 @@ class ScoreColumn:
     score : numpy.ndarray of float
         NaN where too few items were answered.
     n_missing : numpy.ndarray of int16
-        Blank items, `NO_ITEMS` where none were given.
+        Blank items, `NO_ITEMS` where none were given, `STATED` where the cell itself says its scale.
     spec : ScoreSpec or None
         What declares it; None for a long file's score column.
+    units : mapping
+        Name of a measure to what is written behind its numbers, and how often.
     """
 
     part: Part = field(repr=False)
@@ -86,6 +91,7 @@ class ScoreColumn:
     score: np.ndarray = field(repr=False)
     n_missing: np.ndarray = field(repr=False)
     spec: ScoreSpec | None = None
+    units: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def collect_scores(part: Part) -> list[ScoreColumn]:
@@ -98,24 +104,41 @@ def collect_scores(part: Part) -> list[ScoreColumn]:
 
 def _read_score(part: Part, spec: ScoreSpec) -> ScoreColumn:
     measure = build_measure(f"{spec.instrument}:{spec.variant}" if spec.variant else spec.instrument)
+    units: dict[str, dict[str, int]] = {}
     if spec.items:
         score, n_missing, answered = _score_items(part, spec, measure)
         header = spec.items[0] if spec.column is None else spec.column
     else:
         assert spec.column is not None
-        numbers = _read_numbers(part, spec.column, spec)
-        score = rescale(measure.instrument, numbers.spread(np.nan), spec.scale)
-        answered, header = ~np.isnan(score), spec.column
-        n_missing = np.full(part.n_rows, NO_ITEMS, dtype=np.int16)
+        recorded = _read_column(part, spec.column, spec)
+        converted = convert(
+            recorded, measure.instrument, measure.variant, spec.scale, np.ones(part.n_rows, bool)
+        )
+        score, header = (
+            recorded.numbers.type_as(converted.score, np.isnan(converted.score)).spread(np.nan),
+            spec.column,
+        )
+        answered, n_missing = (
+            ~np.isnan(score),
+            np.where(recorded.numbers.rows(converted.stated), STATED, NO_ITEMS).astype(np.int16),
+        )
+        units = {measure.name: count_units(recorded, answered)}
     rows = np.flatnonzero(answered)
     return ScoreColumn(
-        part, header, rows, (measure,), np.zeros(len(rows), np.int16), score[rows], n_missing[rows], spec
+        part,
+        header,
+        rows,
+        (measure,),
+        np.zeros(len(rows), np.int16),
+        score[rows],
+        n_missing[rows],
+        spec,
+        units,
     )
 
 
-def _read_numbers(part: Part, header: str, spec: ScoreSpec) -> Coded:
-    missing = list_missing_codes(part, "score", spec.missing)
-    return map_numbers(part, header, missing=missing, whole=not part.is_wide)
+def _read_column(part: Part, header: str, spec: ScoreSpec) -> Recorded:
+    return read_recorded(part, header, list_missing_codes(part, "score", spec.missing), not part.is_wide)
 
 
 def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -123,7 +146,7 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
     items = np.empty((part.n_rows, len(spec.items)))
     unusable = np.zeros(part.n_rows, dtype=bool)
     for number, header in enumerate(spec.items):
-        items[:, number], bad = _read_item(part, header, spec)
+        items[:, number], bad = _read_item(part, header, spec, measure, number)
         unusable |= bad
     scores = score_items(measure.instrument, items, variant=spec.variant, policy=spec.item_policy)
     problems = scores.problems
@@ -146,16 +169,48 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
     return score, scores.n_missing, answered & ~unusable
 
 
-def _read_item(part: Part, header: str, spec: ScoreSpec) -> tuple[np.ndarray, np.ndarray]:
+def _read_item(
+    part: Part, header: str, spec: ScoreSpec, measure: Measure, number: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers of an item, and which rows hold something that is none."""
-    coded = part.columns[header]
-    told = look_up_codes({code: str(value) for code, value in spec.item_codes.items()}, coded.values)
+    coded, missing = part.columns[header], list_missing_codes(part, "score", spec.missing)
+    letters = _list_letters(measure, len(spec.items), number)
     if spec.item_codes:
+        codes = {code: str(value) for code, value in spec.item_codes.items()}
+        told = look_up_codes(codes, coded.values)
+        again = look_up_codes(codes, read_written(coded.values, part.spec.decimal, letters).texts)
+        told = np.where(is_known(told), told, again)
         part.columns[header] = Coded(coded.codes, np.where(~is_known(told), coded.values, told))
         coded = part.columns[header]
-    absent = find_missing(coded.values, list_missing_codes(part, "score", spec.missing))
-    numbers = _read_numbers(part, header, spec).spread(np.nan)
+    absent = find_missing(coded.values, missing)
+    recorded = read_recorded(part, header, missing, not part.is_wide, letters)
+    _refuse_units(part, recorded, measure, len(spec.items), number)
+    numbers = recorded.numbers.spread(np.nan)
     return numbers, np.isnan(numbers) & ~coded.rows(absent)
+
+
+def _list_letters(measure: Measure, n_items: int, number: int) -> dict[str, str]:
+    """Return what letters stand for in an item, given by its position among those of the file."""
+    rule = measure.instrument.scoring_rule
+    place = number + 1 if n_items == rule.n_items else 1
+    return rule.list_letters(place)
+
+
+def _refuse_units(part: Part, recorded: Recorded, measure: Measure, n_items: int, number: int) -> None:
+    """Refuse answers of an item whose denominator is not its highest answer."""
+    rule = measure.instrument.scoring_rule
+    highest = (
+        rule.list_bounds(n_items)[1][number]
+        if n_items == rule.n_items
+        else max(rule.list_bounds(rule.n_items)[1])
+    )
+    wrong = (recorded.units != "") & (recorded.units != f"/{highest:g}")
+    part.refuse_values(
+        recorded.header, recorded.numbers.rows(wrong), "SCORE_UNIT_UNKNOWN",
+        "an answer written with a unit, or with a denominator that is not the highest answer",
+        whole=not part.is_wide, remedy="write the number of the answer alone",
+    )  # fmt: skip
+    recorded.numbers.values[wrong] = np.nan
 
 
 def _compare_total(
@@ -163,7 +218,11 @@ def _compare_total(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Hold a published total against the score of the items; it stands in only where these give none."""
     assert spec.column is not None
-    total = rescale(measure.instrument, _read_numbers(part, spec.column, spec).spread(np.nan), spec.scale)
+    recorded = _read_column(part, spec.column, spec)
+    given = convert(
+        recorded, measure.instrument, measure.variant, spec.scale, np.ones(part.n_rows, bool)
+    ).score
+    total = recorded.numbers.type_as(given, np.isnan(given)).spread(np.nan)
     span = measure.instrument.maximum - measure.instrument.minimum
     differs = np.abs(total - score) > read_facts("checks")["published"]["tolerance"] * span
     part.note_values(
@@ -187,7 +246,8 @@ def _compare_total(
 def _read_long_scores(part: Part) -> ScoreColumn:
     """Read a long file: one score a row, its instrument in a column."""
     header = part.spec.columns["score"]
-    numbers = map_numbers(part, header, missing=list_missing_codes(part, "score"), whole=not part.is_wide)
+    recorded = read_recorded(part, header, list_missing_codes(part, "score"), not part.is_wide)
+    numbers = recorded.numbers
     absent = find_missing(part.columns[header].values, list_missing_codes(part, "score"))
     part.note_values(
         header, part.columns[header].rows(absent), "SCORE_MISSING", "accept", "no score in the record"
@@ -196,23 +256,27 @@ def _read_long_scores(part: Part) -> ScoreColumn:
     measures = tuple(build_measure(name) for name in names)
     codes = _refuse_undeclared(part, measures, codes)
     rows = np.flatnonzero((numbers.codes >= 0) & (codes >= 0))
-    score = numbers.spread(np.nan)[rows]
+    score, n_missing = np.full(len(rows), np.nan), np.full(len(rows), NO_ITEMS, np.int16)
+    units = {}
     for place, measure in enumerate(measures):
         own = codes[rows] == place
-        score[own] = rescale(measure.instrument, score[own], _find_scale(part, measure))
+        meant = codes == place
+        scale = find_scale(part, None, measure)
+        converted = convert(recorded, measure.instrument, measure.variant, scale, meant)
+        score[own] = converted.score[numbers.codes[rows[own]]]
+        n_missing[own] = np.where(converted.stated[numbers.codes[rows[own]]], STATED, NO_ITEMS)
+        units[measure.name] = count_units(recorded, rows[own])
+    known = ~np.isnan(score)
+    rows, score, n_missing = rows[known], score[known], n_missing[known]
     return ScoreColumn(
-        part,
-        header,
-        rows,
-        measures,
-        codes[rows].astype(np.int16),
-        score,
-        np.full(len(rows), NO_ITEMS, np.int16),
+        part, header, rows, measures, codes[rows].astype(np.int16), score, n_missing, None, units
     )
 
 
-def _find_scale(part: Part, measure: Measure) -> str | None:
-    """Return how a long file records a measure, as declared for its variant or for all."""
+def find_scale(part: Part, spec: ScoreSpec | None, measure: Measure) -> str | None:
+    """Return the declared scale of a score: of its block, in a long file of its variant or of all."""
+    if spec is not None:
+        return spec.scale
     return part.spec.scales.get(measure.name, part.spec.scales.get(measure.instrument.id))
 
 
@@ -220,7 +284,7 @@ def _refuse_undeclared(part: Part, measures: tuple[Measure, ...], codes: np.ndar
     """Refuse the records of instruments that need their scale declared and have none."""
     header, codes = part.spec.columns["instrument"], codes.copy()
     for place, measure in enumerate(measures):
-        if measure.instrument.scale_required and _find_scale(part, measure) is None:
+        if measure.instrument.scale_required and find_scale(part, None, measure) is None:
             rows = codes == place
             known = ", ".join(f'"{name}" ({it["meaning"]})' for name, it in measure.instrument.scales.items())
             what = f"{measure.instrument.short_name} is recorded in opposite ways, and nothing says which"

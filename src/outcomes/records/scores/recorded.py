@@ -1,0 +1,168 @@
+"""`Recorded`: a column of scores as it stands in the file, brought to an instrument's own scale."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from outcomes.facts import OWN, Instrument, find_shown
+from outcomes.records.columns import Coded, Part, find_missing, map_numbers, read_written
+from outcomes.records.scales import rescale
+from outcomes.records.scoring import score_items
+
+_WRITTEN = "numbers written with a unit, a denominator or a label were read as numbers"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Numbers of a column as recorded.
+
+    Parameters
+    ----------
+    part : Part
+    header : str
+    numbers : Coded
+        As recorded, missing where refused.
+    units : numpy.ndarray of object
+        Unit or denominator behind each distinct number, ``""`` for none.
+    """
+
+    part: Part = field(repr=False)
+    header: str
+    numbers: Coded = field(repr=False)
+    units: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """The distinct numbers of a column on an instrument's own scale.
+
+    Parameters
+    ----------
+    score : numpy.ndarray of float
+    stated : numpy.ndarray of bool
+        Which were converted by what is written in the cell, whatever the source declares.
+    """
+
+    score: np.ndarray
+    stated: np.ndarray
+
+
+def read_recorded(
+    part: Part, header: str, missing: tuple[str, ...], whole: bool, letters: dict[str, str] | None = None
+) -> Recorded:
+    """Read a column of numbers, written forms included.
+
+    Parameters
+    ----------
+    part : Part
+    header : str
+    missing : tuple of str
+        Codes for missing here.
+    whole : bool
+        Whether a bad cell refuses its record.
+    letters : dict, optional
+        What letters stand for.
+    """
+    coded = part.columns[header]
+    absent = find_missing(coded.values, missing)
+    written = read_written(np.where(absent, "", coded.values), part.spec.decimal, letters)
+    numbers = map_numbers(
+        part, header, missing=missing, whole=whole, texts=np.where(absent, coded.values, written.texts)
+    )
+    rows = coded.rows(written.changed & ~absent) & (numbers.codes >= 0)
+    part.note_values(header, rows, "SCORE_WRITTEN", "repair_and_log", _WRITTEN)
+    return Recorded(part, header, numbers, written.units)
+
+
+def convert(
+    recorded: Recorded, instrument: Instrument, variant: str | None, scale: str | None, rows: np.ndarray
+) -> Converted:
+    """Bring the numbers of some rows to an instrument's own scale, those with a unit by their unit.
+
+    Parameters
+    ----------
+    recorded : Recorded
+    instrument : Instrument
+    variant : str or None
+    scale : str or None
+        As declared for numbers without a unit.
+    rows : numpy.ndarray of bool
+        Rows that are meant; what cannot be converted is refused in these.
+    """
+    values = recorded.numbers.values
+    score, stated = rescale(instrument, values, scale), np.zeros(len(values), dtype=bool)
+    foreign = []
+    for unit in dict.fromkeys(recorded.units[recorded.units != ""]):
+        here = recorded.units == unit
+        named = find_shown(instrument, unit)
+        if not named:
+            score[here] = np.nan
+            _refuse_unit(recorded, here, unit, instrument, rows)
+            continue
+        chosen = scale if scale in named else OWN if OWN in named else named[0]
+        score[here], stated[here] = rescale(instrument, values[here], chosen), True
+        foreign += [unit] if chosen != OWN else []
+    if foreign:
+        _say(recorded, np.isin(recorded.units, foreign), rows, instrument,
+             f"{instrument.short_name} scores that are written with their unit or denominator "
+             f"({', '.join(foreign)}) are converted by it.")  # fmt: skip
+    if instrument.scoring_rule.rule == "value_set":
+        profile = _score_profiles(values, instrument, variant)
+        known = ~np.isnan(profile)
+        score, stated = np.where(known, profile, score), stated | known
+        _say(
+            recorded,
+            known,
+            rows,
+            instrument,
+            f"{instrument.short_name} profiles of five digits are scored by the value set.",
+        )
+    return Converted(score, stated)
+
+
+def _say(
+    recorded: Recorded, distinct: np.ndarray, rows: np.ndarray, instrument: Instrument, said: str
+) -> None:
+    part, here = recorded.part, recorded.numbers.rows(distinct) & rows
+    part.problems.note("SCORE_CONVERTED", "repair_and_log", said.removesuffix("."), part.records(here),
+                       column=recorded.header, said=said, measure=instrument.id)  # fmt: skip
+
+
+def _refuse_unit(
+    recorded: Recorded, distinct: np.ndarray, unit: str, instrument: Instrument, rows: np.ndarray
+) -> None:
+    part = recorded.part
+    part.refuse_values(
+        recorded.header, recorded.numbers.rows(distinct) & rows, "SCORE_UNIT_UNKNOWN",
+        f"written with {unit!r}, which is no known scale of the {instrument.short_name}",
+        whole=not part.is_wide,
+        remedy="write the number alone, on one scale for the whole column",
+    )  # fmt: skip
+
+
+def _score_profiles(values: np.ndarray, instrument: Instrument, variant: str | None) -> np.ndarray:
+    """Return the index of health states that are written as one number (``11223``), NaN elsewhere."""
+    rule = instrument.scoring_rule
+    lows, highs = rule.list_bounds(rule.n_items)
+    whole = np.where(np.isfinite(values) & (values == np.floor(values)), values, 0).astype(np.int64)
+    digits = whole[:, None] // 10 ** np.arange(rule.n_items - 1, -1, -1) % 10
+    known = ((digits >= lows) & (digits <= highs)).all(axis=1) & (whole < 10**rule.n_items)
+    score = np.full(len(values), np.nan)
+    if known.any():
+        score[known] = score_items(instrument, digits[known].astype(float), variant=variant).score
+    return score
+
+
+def count_units(recorded: Recorded, rows: np.ndarray) -> dict[str, int]:
+    """Return how many cells of some rows are written with each unit or denominator."""
+    if not (recorded.units != "").any():
+        return {}
+    codes = recorded.numbers.codes[rows]
+    count = np.bincount(codes[codes >= 0], minlength=len(recorded.units))
+    found: Counter[str] = Counter()
+    for unit, n in zip(recorded.units, count, strict=True):
+        found[unit] += int(n)
+    return {unit: n for unit, n in found.items() if unit and n}
