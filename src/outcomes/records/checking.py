@@ -118,7 +118,8 @@ class Checking:
         )
         self.scores = set_days(self.scores, self.zero)
         header = next((part.spec.columns["date"] for part in self.parts if "date" in part.spec.columns), None)
-        check_days(self.scores, self.source, self.n_episodes, header, self.problems)
+        kept = check_days(self.scores, self.source, self.n_episodes, header, self.problems)
+        self.scores = self.scores.keep(kept)
 
     def _place_rows(self) -> list[np.ndarray]:
         """Return per file what orders the rows of an episode, one entry per record of the ledger."""

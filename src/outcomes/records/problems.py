@@ -119,9 +119,11 @@ class Problems:
             if len(inside):
                 shown = np.unique(inside)[:_SHOWN_LINES]
                 lines = tuple(int(line) for line in here.lines[shown - here.start])
-                self.findings.append(
-                    Finding(rule, outcome, what, here.file, lines, column, len(inside), remedy, said, measure)
+                found = Finding(
+                    rule, outcome, what, here.file, lines, column, len(inside), remedy, said, measure
                 )
+                if found not in self.findings:  # a column may be read twice
+                    self.findings.append(found)
 
     def ask(
         self,

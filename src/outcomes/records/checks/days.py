@@ -1,18 +1,22 @@
-"""The days of assessments: a follow-up before its baseline, and days that no time point can hold."""
+"""The days of assessments: before the start, against their labels, and where no time point can hold them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from outcomes.facts import Source, read_schema, read_timepoints
-from outcomes.records.columns import NO_DATE
+from outcomes.facts import Source, read_facts, read_schema, read_timepoints
+from outcomes.records.columns import NO_DATE, read_dates
+from outcomes.records.episodes import list_timepoints
 from outcomes.records.problems import Problems
-from outcomes.records.scores import Assessments, find_stages
+from outcomes.records.scores import Assessments, ScoreColumn, find_stages
+
+_CONFIRMED = "label_dates"
+_SAID = "Where the label of a score and its date disagree, the date counts."
 
 
 def check_days(
     scores: Assessments, source: Source, n_episodes: int, header: str | None, problems: Problems
-) -> None:
+) -> np.ndarray:
     """Refuse assessments whose dates cannot be right, and name those that no time point can use.
 
     Parameters
@@ -24,8 +28,15 @@ def check_days(
     header : str or None
         The column of dates, for messages.
     problems : Problems
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        Which assessments stay, as far as their records do.
     """
+    _compare_labels(scores, source, problems)
     _refuse_disorder(scores, source, n_episodes, header, problems)
+    early = _refuse_before_start(scores, source, problems)
     limits = read_schema()["assessments"]["day"]
     known = scores.day != NO_DATE
     outside = known & ((scores.day < limits.minimum) | (scores.day > limits.maximum))
@@ -35,14 +46,133 @@ def check_days(
         "so far from time zero that one of the two dates is wrong",
         column=header,
     )
-    last = _find_last_day(source)
-    problems.note(
-        "FOLLOWUP_WINDOW",
-        "accept_with_warning",
-        f"later than the last time point (day {last}); kept, used by no time point",
-        scores.record[known & ~outside & (scores.day > last)],
-        column=header,
+    first, last = read_timepoints()["baseline"].first_day or 0, _find_last_day(source)
+    for beyond, what in (
+        (scores.day > last, f"later than the last time point (day {last})"),
+        ((scores.day < first) & (scores.timepoint < 0), f"earlier than the start (before day {first})"),
+    ):
+        problems.note(
+            "FOLLOWUP_WINDOW",
+            "accept_with_warning",
+            f"{what}; kept, used by no time point",
+            scores.record[known & ~outside & beyond],
+            column=header,
+        )
+    return ~early
+
+
+def _find_header(column: ScoreColumn) -> str | None:
+    """Return the column that says when a score was given."""
+    own = None if column.spec is None else column.spec.date_column or column.spec.day_column
+    return own or column.part.header("date") or column.part.header("day")
+
+
+def _list_windows(source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first and last day of each time point, endless where it has no window; one more for no label."""
+    first, last = [], []
+    for id in list_timepoints(source):
+        known = read_timepoints().get(id)
+        held = {**(vars(known) if known else {}), **source.timepoints.get(id, {})}
+        windowed = held.get("first_day") is not None and held.get("last_day") is not None
+        first.append(held["first_day"] if windowed else -np.inf)
+        last.append(held["last_day"] if windowed else np.inf)
+    return np.array([*first, -np.inf]), np.array([*last, np.inf])
+
+
+def _compare_labels(scores: Assessments, source: Source, problems: Problems) -> None:
+    """Name scores dated outside the window of their label; ask where that is most of a label's."""
+    first, last = _list_windows(source)
+    label = scores.timepoint
+    known = (scores.day != NO_DATE) & (label >= 0)
+    outside = known & ((scores.day < first[label]) | (scores.day > last[label]))
+    if not outside.any():
+        return
+    n_all, n_out = (np.bincount(label[rows], minlength=len(first)) for rows in (known, outside))
+    checks = read_facts("checks")
+    often = (n_out > checks["share"]["label_window"] * n_all) & (n_out >= checks["shared"]["fewest_different"])
+    doubtful = outside & often[label]
+    if doubtful.any():
+        _ask_about_labels(scores, source, doubtful, n_out, n_all, problems)
+    for number, column in enumerate(scores.columns):
+        problems.note(
+            "LABEL_WINDOW",
+            "accept_with_warning",
+            "a score dated outside the window of its label; the date counts",
+            scores.record[outside & ~doubtful & (scores.column == number)],
+            column=_find_header(column),
+            said=_SAID,
+        )
+
+
+def _ask_about_labels(
+    scores: Assessments,
+    source: Source,
+    doubtful: np.ndarray,
+    n_out: np.ndarray,
+    n_all: np.ndarray,
+    problems: Problems,
+) -> None:
+    names = list_timepoints(source)
+    told = ", ".join(
+        f"{n_out[i]} of {n_all[i]} scores of {names[i]}" for i in np.unique(scores.timepoint[doubtful])
     )
+    fitting = _find_fitting_order(scores, source, doubtful)
+    other = f" Read {fitting}, most of them would fit their label." if fitting else ""
+    what = f"{told} are dated outside the window of their time point.{other} Are the dates right, or the labels?"
+    column = scores.columns[int(scores.column[doubtful][0])]
+    if any(_CONFIRMED in held.part.spec.confirmed for held in scores.columns):
+        problems.note(
+            "LABEL_DATE", "answered", what, scores.record[doubtful], column=_find_header(column), said=_SAID
+        )
+        return
+    id = names[int(scores.timepoint[doubtful][0])]
+    answers = {f'date_order = "{fitting}"': "in [[file]]: the other order of dates"} if fitting else {}
+    answers |= {
+        f'confirmed = ["{_CONFIRMED}"]': "in [[file]]: the dates are right, a score counts where its date lies",
+        f"[timepoints.{id}]  first_day = ..., last_day = ...": "in the source: this visit has a window of its own",
+        "# no date": "in [file.columns] and [[file.scores]]: the labels are right, leave the dates out",
+    }
+    first = problems.find_place(int(scores.record[doubtful].min()))
+    records = scores.record[doubtful & (scores.record < first.stop)]
+    problems.ask("LABEL_DATE", what, answers, records, column=_find_header(column))
+
+
+def _find_fitting_order(scores: Assessments, source: Source, doubtful: np.ndarray) -> str | None:
+    """Return the other order of day and month where it brings most of the doubtful scores into their window."""
+    part = scores.columns[int(scores.column[doubtful][0])].part
+    orders = {"day-first": "month-first", "month-first": "day-first"}
+    if part.spec.date_order not in orders or "start_date" not in part.spec.columns:
+        return None
+    other = orders[part.spec.date_order]
+    start = read_dates(part, part.spec.columns["start_date"], other).spread(NO_DATE)
+    first, last = _list_windows(source)
+    n_fit = n_read = 0
+    for number, column in enumerate(scores.columns):
+        header, here = _find_header(column), np.flatnonzero(doubtful & (scores.column == number))
+        if column.part is not part or header is None or not len(here):
+            continue
+        rows = scores.record[here] - part.place.start
+        date, label = read_dates(part, header, other).spread(NO_DATE)[rows], scores.timepoint[here]
+        known = (date != NO_DATE) & (start[rows] != NO_DATE)
+        day = date.astype(np.int64) - start[rows]
+        n_read += len(here)
+        n_fit += int((known & (day >= first[label]) & (day <= last[label])).sum())
+    return other if n_fit > read_facts("checks")["share"]["label_window"] * n_read else None
+
+
+def _refuse_before_start(scores: Assessments, source: Source, problems: Problems) -> np.ndarray:
+    """Refuse labelled follow-ups dated before the first day of their episode, and return which they are."""
+    _, is_follow_up = find_stages(scores, source)
+    early = is_follow_up & (scores.timepoint >= 0) & (scores.day != NO_DATE) & (scores.day < 0)
+    early &= ~problems.is_refused(scores.record)
+    for number, column in enumerate(scores.columns):
+        records, header = scores.record[early & (scores.column == number)], _find_header(column) or column.header
+        what = "a follow-up dated before the start of its episode"
+        if column.part.is_wide:
+            problems.refuse_cells(records, "DATE_ORDER", what, column=header)
+        else:
+            problems.refuse(records, "DATE_ORDER", what, column=header)
+    return early
 
 
 def _find_last_day(source: Source) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,18 +26,35 @@ _SHORT_YEAR = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{2})$")
 _ROC = re.compile(r"^(?:民國)?(\d{2,3})[-/.年](\d{1,2})[-/.月](\d{1,2})日?$")
 _ROC_COMPACT = re.compile(r"^(1\d{2})(\d{2})(\d{2})$")
 _SERIAL = re.compile(r"^(\d{5})(\.\d+)?$")
-_TIMESTAMP = re.compile(r"^(.+?)[T ](\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|[+-]\d{2}:?\d{2})?$")
+_HALVES = "|".join(map(re.escape, read_facts("months")["halves"]))
+_TIMESTAMP = re.compile(
+    rf"^(.+?),?[T ]\s*(?:{_HALVES})?\s*(\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?)\s*(?:{_HALVES})?\s*(Z|[+-]\d{{2}}:?\d{{2}})?$",
+    re.I,
+)
+_MONTH_SIGN = re.compile(r"(\d{1,2})月")
+_TOKEN = re.compile(r"\d+|m\d{1,2}\b|[^\W\d_]+")
+_CENTURY = 2000
+_MONTHS = 12
 _ROC_OFFSET = 1911
 _EXCEL_EPOCHS = {"excel1900": dt.date(1899, 12, 30), "excel1904": dt.date(1904, 1, 1)}
 
 
 @dataclass(frozen=True)
 class DateForm:
-    """How a file writes its dates: declared order, calendar and the clinic's zone."""
+    """How a file writes its dates: declared order, calendar and the clinic's zone.
+
+    Parameters
+    ----------
+    order, calendar, zone : str
+        As in `FileSpec` and `Source`.
+    swapped : bool
+        Whether a spreadsheet has swapped day and month of the dates that it took for dates.
+    """
 
     order: str = "year-first"
     calendar: str = "gregorian"
     zone: str | None = None
+    swapped: bool = False
 
 
 def parse_dates(
@@ -58,7 +76,7 @@ def parse_dates(
     days : array of int32
         Days since 1970-01-01, `NO_DATE` where missing or refused.
     rules : dict
-        Mask per rule. ``DATE_TIMEZONE`` and ``DATE_DST`` were repaired, all others refuse.
+        Mask per rule. ``DATE_TIMEZONE``, ``DATE_DST`` and ``DATE_SHORT_YEAR`` were repaired, all others refuse.
 
     Examples
     --------
@@ -84,7 +102,8 @@ def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
         date_text, clock, offset = stamp.groups()
         return _parse_timestamp(date_text, clock, offset, form)
     if match := (_YEAR_FIRST.match(text) or _COMPACT.match(text)):
-        return _make_date(*map(int, match.groups()))
+        year, month, day = map(int, match.groups())
+        return _make_date(year, day, month) if form.swapped and day <= _MONTHS else _make_date(year, month, day)
     if match := _YEAR_LAST.match(text):
         if form.order == "year-first":
             return None, "DATE_AMBIGUOUS"
@@ -103,9 +122,48 @@ def _parse_other_form(text: str, form: DateForm) -> tuple[dt.date | None, str | 
             return None, "DATE_ROC_SUSPECT"
     if match := _SERIAL.match(text):
         return _parse_serial(int(match[1]), form)
-    if _SHORT_YEAR.match(text):
+    if match := _SHORT_YEAR.match(text):
+        first, second, year = map(int, match.groups())
+        day, month = (first, second) if form.order == "day-first" else (second, first)
+        return _make_short(year, month, day, form)
+    return _parse_written(text, form)
+
+
+def _make_short(year: int, month: int, day: int, form: DateForm) -> tuple[dt.date | None, str | None]:
+    """Return a date whose year has two digits: of this century, where the order of dates is declared."""
+    if form.order == "year-first":
         return None, "DATE_TWO_DIGIT_YEAR"
-    return None, "DATE_INVALID"
+    date, rule = _make_date(_CENTURY + year, month, day)
+    return date, rule or "DATE_SHORT_YEAR"
+
+
+def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
+    """Return a date whose month is a word, in any order: a year of four digits leaves nothing open."""
+    months, others = _read_month_words()
+    plain = unicodedata.normalize("NFKD", _MONTH_SIGN.sub(r" m\1 ", text.casefold()))
+    tokens = _TOKEN.findall("".join(sign for sign in plain if not unicodedata.combining(sign)))
+    named = [token for token in tokens if token in months]
+    if len(named) > 1:
+        named = [token for token in named if token not in others]
+    numbers = [token for token in tokens if token.isdigit()]
+    rest = [token for token in tokens if not token.isdigit() and token not in months and token not in others]
+    if len(named) != 1 or len(numbers) != 2 or rest:
+        return None, "DATE_INVALID"
+    month = months[named[0]]
+    sizes = tuple(map(len, numbers))
+    if max(sizes) == 4 and min(sizes) <= 2:
+        day, year = sorted(numbers, key=len)
+        return _make_date(int(year), month, int(day))
+    if max(sizes) > 2 or sizes[1] != 2:
+        return None, "DATE_INVALID"
+    return _make_short(int(numbers[1]), month, int(numbers[0]), form)
+
+
+@cache
+def _read_month_words() -> tuple[Mapping[str, int], frozenset[str]]:
+    facts = read_facts("months")
+    names = {name: month for month, several in enumerate(facts["months"], start=1) for name in several}
+    return names, frozenset(facts["others"])
 
 
 def _parse_serial(serial: int, form: DateForm) -> tuple[dt.date | None, str | None]:
@@ -147,7 +205,7 @@ def _parse_timestamp(
         return (moment.astimezone(zone).date() if zone else date), "DATE_TIMEZONE"
     if zone and _falls_on_clock_change(dt.datetime.combine(date, time), zone):
         return date, "DATE_DST"
-    return date, None
+    return date, rule
 
 
 def _falls_on_clock_change(moment: dt.datetime, zone: ZoneInfo) -> bool:
@@ -193,15 +251,24 @@ DATE_RULES: Mapping[str, tuple[str, str | None]] = {
         "dates that look like Excel serial numbers; the 1900 and 1904 systems differ by 1462 days",
         'add to [[file]]: date_calendar = "excel1900"  (or "excel1904"), or correct the cells',
     ),
-    "DATE_TWO_DIGIT_YEAR": ("dates with a two-digit year", "write years with four digits"),
+    "DATE_TWO_DIGIT_YEAR": (
+        "dates with a two-digit year, and their order is not declared",
+        'add to [[file]]: date_order = "day-first"  (or "month-first"); years are then read as 2000 and later',
+    ),
     "DATE_INVALID": ("not a date of the calendar", None),
     "DATE_SENTINEL": (
         "a placeholder date",
         "if it means missing, add its spelling to [[file]]: missing = [...]",
     ),
+    "DATE_SHORT_YEAR": ("years of two digits, read as 2000 and later", None),
     "DATE_TIMEZONE": ("timestamps with an offset, read as days in the clinic's time zone", None),
     "DATE_DST": ("timestamps in an hour that the clock change skips or repeats; their day is kept", None),
 }
-#: Rules about the form of a whole column, not about single cells.
-FORM_RULES = ("DATE_AMBIGUOUS", "DATE_ROC_SUSPECT", "DATE_EXCEL_SERIAL")
-REPAIRED_RULES = ("DATE_TIMEZONE", "DATE_DST")
+#: Rules about the form of a whole column, not about single cells, and the proportion above which it is one.
+FORM_RULES = {
+    "DATE_AMBIGUOUS": "date_form",
+    "DATE_ROC_SUSPECT": "date_form",
+    "DATE_EXCEL_SERIAL": "date_form",
+    "DATE_TWO_DIGIT_YEAR": "short_year",
+}
+REPAIRED_RULES = ("DATE_TIMEZONE", "DATE_DST", "DATE_SHORT_YEAR")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from outcomes.facts import Column, read_facts, read_schema
 from outcomes.records.columns.coded import Coded, is_known
+from outcomes.records.columns.date_evidence import find_date_doubts
 from outcomes.records.columns.dates import (
     DATE_RULES,
     FORM_RULES,
@@ -179,32 +181,52 @@ def map_flags(part: Part, name: str, header: str) -> Coded:
 def map_dates(part: Part, header: str, *, whole: bool) -> Coded:
     """Return a column as days since 1970-01-01 (int32), by the declared order and calendar.
 
-    A form that was not declared refuses the file when it is common in the column, else its records.
+    A form that was not declared refuses the file when it is common in the column, else its records. What
+    tells against the declaration as a whole is asked.
     """
     coded = part.columns[header]
     absent = find_missing(coded.values, part.spec.missing)
-    days, rules = parse_dates(coded.values, ~absent, _find_form(part))
+    form = _find_form(part)
+    days, rules = parse_dates(coded.values, ~absent, form)
+    _ask_about_dates(part, header, form)
     n_present = int(coded.rows(~absent).sum())
     for rule, (what, remedy) in DATE_RULES.items():
         rows = coded.rows(rules[rule]) if rule in rules else np.zeros(0, dtype=bool)
         if not rows.any():
             continue
-        common = rows.sum() > read_facts("checks")["share"]["date_form"] * n_present
+        share = read_facts("checks")["share"][FORM_RULES.get(rule, "date_form")]
         if rule in REPAIRED_RULES:
             part.note_values(header, rows, rule, "repair_and_log", what)
-        elif rule in FORM_RULES and common:
+        elif rule in FORM_RULES and rows.sum() > share * n_present:
             part.note_values(header, rows, rule, "refuse_file", what, remedy)
         else:
             part.refuse_values(header, rows, rule, what, whole=whole, remedy=remedy)
     return coded.type_as(days, days == NO_DATE)
 
 
-def read_dates(part: Part, header: str) -> Coded:
-    """Return a column as days without a word about what is no date in it."""
+def _ask_about_dates(part: Part, header: str, form: DateForm) -> None:
     coded = part.columns[header]
-    days, _ = parse_dates(coded.values, ~find_missing(coded.values, part.spec.missing), _find_form(part))
+    n_rows = np.bincount(coded.codes + 1, minlength=len(coded.values) + 1)[1:]
+    for doubt in find_date_doubts(coded.values, n_rows, form):
+        records = part.records(coded.rows(doubt.rows))
+        told = [said for name, said in doubt.confirmed.items() if name in part.spec.confirmed]
+        if told:
+            part.problems.note(
+                doubt.rule, "answered", doubt.what, records, column=header, said=" ".join(told)
+            )
+        else:
+            part.problems.ask(doubt.rule, doubt.what, doubt.answers, records, column=header)
+
+
+def read_dates(part: Part, header: str, order: str | None = None) -> Coded:
+    """Return a column as days without a word about what is no date in it, in the declared order or another."""
+    coded, form = part.columns[header], _find_form(part)
+    form = form if order is None else replace(form, order=order)
+    days, _ = parse_dates(coded.values, ~find_missing(coded.values, part.spec.missing), form)
     return coded.type_as(days, days == NO_DATE)
 
 
 def _find_form(part: Part) -> DateForm:
-    return DateForm(part.spec.date_order, part.spec.date_calendar, part.source.time_zone)
+    spec = part.spec
+    swapped = "swapped_dates" in spec.confirmed
+    return DateForm(spec.date_order, spec.date_calendar, part.source.time_zone, swapped)
