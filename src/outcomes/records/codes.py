@@ -201,7 +201,7 @@ def _tell(found: _Codes, codes: Sequence[str], readings: bool = False) -> str:
 def _list_answers(found: _Codes, codes: Sequence[str]) -> Mapping[str, str]:
     """Return a line for each reading that covers all the codes, else one to fill in."""
     name, kind = found.column.name, "flag" if found.column.type == "flag" else found.column.name
-    answers = {}
+    answers: dict[str, str] = {}
     for reading in read_facts("code_readings").get(kind, ()):
         meaning = {simplify_name(code): value for code, value in reading["codes"].items()}
         first = next(iter(meaning))

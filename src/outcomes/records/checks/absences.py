@@ -14,9 +14,6 @@ from outcomes.records.scales import rescale
 from outcomes.records.scores import Assessments, Measure, ScoreColumn
 from outcomes.records.scoring import score_items
 
-#: Measures of which a constant, or nothing at all, is the usual answer.
-_COUNTS = ("adverse_events", "adherence", "recurrence", "global_change")
-
 
 @dataclass(frozen=True)
 class _Group:
@@ -117,7 +114,9 @@ def _is_spike(group: _Group, rows: np.ndarray, value: float) -> bool:
     count = group.count(rows)
     n = int(count[group.values == value].sum())
     limits = read_facts("checks")["absence"]
-    if n < max(limits["fewest"], limits["share"] * count.sum()) or count.sum() - n < limits["fewest"]:
+    if n < max(limits["fewest"], limits["share"] * count.sum()):
+        return False
+    if count.sum() - n < limits["fewest"] or (count > 0).sum() - 1 < limits["fewest_values"]:
         return False
     distance = np.abs(group.values - value)
     for width, usual in limits["windows"]:
@@ -141,9 +140,11 @@ def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) ->
     """Yield values of a large share of the follow-ups that the start hardly has, and no neighbour explains."""
     instrument, facts = group.measure.instrument, read_facts("checks")
     limits = facts["absence"]
-    if instrument.domain in _COUNTS or instrument.direction == "none":
+    if instrument.domain in limits["never"] or instrument.direction == "none":
         return
     before, after = group.count(is_baseline), group.count(rows)
+    if min((before > 0).sum(), (after > 0).sum() - 1) < limits["fewest_values"]:
+        return
     best = instrument.maximum if instrument.sign > 0 else instrument.minimum
     distance = np.abs(group.values[:, None] - group.values[None, :])
     reach = max(limits["near"] * (instrument.maximum - instrument.minimum), 1.5 * group.spacing)
@@ -159,7 +160,7 @@ def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) ->
         if n < max(limits["fewest"], limits["constant"] * after.sum()):
             continue
         absent = before.sum() and before[place] <= n / after.sum() * before.sum() / 10
-        absent = absent and _is_rare(int(before[place]), int(before.sum()), n / int(after.sum()))
+        absent = absent and _is_rare(int(before[place]), int(before.sum()), min(n / after.sum(), 0.99))
         alone = near <= 0.2 * (n + near) and _is_rare(near, n + near, 0.5)
         if alone and absent:
             yield float(value)

@@ -86,7 +86,10 @@ def _read_values(score: np.ndarray, start: np.ndarray, measure: Measure) -> str 
         return None
     span = instrument.maximum - instrument.minimum
     clear = np.arctanh(np.corrcoef(score, start)[0, 1].clip(-0.999, 0.999)) * np.sqrt(len(score) - 3)
-    if clear > -limits["clear"] or abs(score.mean() - start.mean()) < limits["far"] * span:
+    small = (
+        abs(score.mean()) <= limits["small"] * span and start.mean() - score.mean() >= limits["far"] * span
+    )
+    if clear > -limits["clear"] or not small:
         return None
     return (
         f"of {len(score)} pairs with the start, the higher start goes with the lower value, as with changes"

@@ -35,11 +35,12 @@ def settle_regions(
     stays = np.ones(len(scores), dtype=bool)
     if region is None or not len(scores):
         return stays
-    home = np.append(region.values.astype(object), None)[take_first(region, n_episodes)][scores.episode]
+    names = np.append(region.values.astype(str), "")  # the last one stands for none
+    home = names[take_first(region, n_episodes)][scores.episode]
     for instrument in {measure.instrument.id: measure.instrument for measure in scores.measures}.values():
         of_it = [measure.instrument.id == instrument.id for measure in scores.measures]
         here = np.array(of_it)[scores.measure] & ~np.isnan(scores.score)
-        fitting = np.isin(home, [*instrument.regions, _OPEN]) | (home == None)  # noqa: E711
+        fitting = np.isin(home, [*instrument.regions, _OPEN, ""])
         other = here & ~fitting
         if not instrument.regions or not other.any():
             continue
@@ -115,7 +116,7 @@ def _ask(
     problems: Problems,
 ) -> None:  # fmt: skip
     labels = read_schema()["episodes"]["region"].labels or {}
-    regions, counts = np.unique(home[other].astype(str), return_counts=True)
+    regions, counts = np.unique(home[other], return_counts=True)
     where = ", ".join(f"{labels[region]} {count}" for region, count in zip(regions, counts, strict=True))
     what = (
         f"the {instrument.short_name} is made for complaints of the {_name(instrument)}, and {int(other.sum())} of "
