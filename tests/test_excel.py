@@ -62,8 +62,8 @@ def test_values_are_spelt_in_the_shortest_unambiguous_way(save):
         "007",
         None,
     ]
-    table = [["id", "name", "day", "score"], *([f"P{n}", "", "d", value] for n, value in enumerate(values))]
-    spelt = [row[3] for row in rows(read(save(table=table)))]
+    table = [["id", "name", "day", "score"], *([f"P{n}", "", value, n] for n, value in enumerate(values))]
+    spelt = [row[2] for row in rows(read(save(table=table)))]
     assert spelt == ["7", "7", "7.5", "0.3", "TRUE", "2026-04-03", "2026-04-03T09:30:00", "007", ""]
 
 

@@ -144,7 +144,9 @@ def _imported(folder: str) -> set[str]:
     return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"outcomes", ""}
 
 
-@pytest.mark.parametrize(("folder", "extras"), [("src", ("cluster", "formats")), ("tests", ("cluster", "formats", "test"))])
+@pytest.mark.parametrize(
+    ("folder", "extras"), [("src", ("cluster", "formats")), ("tests", ("cluster", "formats", "test"))]
+)
 def test_what_is_imported_is_declared(folder, extras):
     lines = [
         *PROJECT["dependencies"],

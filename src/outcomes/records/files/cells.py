@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outcomes.facts import FileSpec, read_schema
+from outcomes.facts import FileSpec, read_facts, read_schema
 from outcomes.records.files.encoding import find_mojibake
 from outcomes.records.files.findings import FileFindings
-from outcomes.records.files.spelling import compose_text, narrow_text
+from outcomes.records.files.spelling import compose_text, narrow_text, simplify_name
 from outcomes.records.files.text_table import Refusal
 
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
@@ -72,7 +72,8 @@ def tidy_columns(raw: RawColumns, spec: FileSpec, findings: FileFindings) -> tup
     Repaired and noted: spelling by composed characters (NFC), full-width and half-width forms, the minus
     sign, invisible characters, spaces other than the plain one, line breaks, blank cells of columns with
     ``fill_down``, decimal commas where declared. Cells with bidirectional or control characters are bad
-    cells; text decoded with a wrong encoding refuses the file.
+    cells, and dates and times where numbers stand; text decoded with a wrong encoding refuses the file, and
+    so does a column of numbers that holds dates.
 
     Returns
     -------
@@ -81,7 +82,7 @@ def tidy_columns(raw: RawColumns, spec: FileSpec, findings: FileFindings) -> tup
     bad_cells : list of Refusal
         Those given and those found, in the order of columns and lines.
     """
-    numeric = list_numeric_headers(spec)
+    numeric, missing = list_numeric_headers(spec), _list_missing_codes(spec)
     columns, bad = {}, list(raw.bad_cells)
     for header in list(raw.columns):
         cells = _Cells(header, raw.lines, findings, raw.columns.pop(header))
@@ -89,6 +90,7 @@ def tidy_columns(raw: RawColumns, spec: FileSpec, findings: FileFindings) -> tup
         if header in spec.fill_down:
             cells.fill_down()
         if header in numeric:
+            cells.refuse_dates(missing)
             cells.repair_decimals(spec.decimal, raw.typed)
         columns[header] = cells.encode()
         bad += cells.bad
@@ -114,6 +116,10 @@ class _Cells:
         if len(merged.dictionary) < len(self.texts):
             self.codes = np.append(merged.indices.to_numpy(), -1).astype(np.int32)[self.codes]
             self.texts = merged.dictionary
+        if self.bad:  # what no record holds any more is not looked at by what follows
+            used, codes = np.unique(self.codes[self.codes >= 0], return_inverse=True)
+            self.codes[self.codes >= 0] = codes
+            self.texts = self.texts.take(pa.array(used))
         mask = self.codes < 0
         indices = pa.array(self.codes, pa.int32(), mask=mask if mask.any() else None)
         return pa.DictionaryArray.from_arrays(indices, self.texts)
@@ -171,6 +177,29 @@ class _Cells:
             what = "blank cells took the value above them, as fill_down says"
             self.findings.repair("FILLED_DOWN", what, column=self.header, count=int(fillable.sum()))
 
+    def refuse_dates(self, missing: set[str]) -> None:
+        """Refuse the cells of which a spreadsheet made dates or times; a column of dates refuses the file."""
+        limits = read_facts("limits")["score_dates"]
+        places = [
+            place
+            for place in find_date_like(self.texts)
+            if simplify_name(self.texts[place].as_py()) not in missing
+        ]
+        if not places:
+            return
+        lines = self.find_lines(places)
+        blank = _match(self.texts, r"^\s*$")
+        n_filled = int((self.codes >= 0).sum()) - len(self.find_lines(blank))
+        if len(lines) >= limits["fewest"] and len(lines) > limits["share"] * n_filled:
+            what = "most cells are dates or times, so this is no column of numbers"
+            remedy = (
+                "map the column that holds the scores; should a spreadsheet have made dates of them all, "
+                "format the column as text and type them again"
+            )
+            self.findings.refuse_privately("SCORE_DATE", what, lines=lines, column=self.header, remedy=remedy)
+        else:
+            self._refuse(places, "SCORE_DATE", _SCORE_DATE_REASON)
+
     def repair_decimals(self, decimal: str, typed: bool) -> None:
         """Turn decimal commas into points where declared; where not, say that they stand there."""
         if decimal == "," and not typed:
@@ -189,9 +218,37 @@ class _Cells:
             self.findings.warn("DECIMAL_COMMA", what, lines=lines, column=self.header, remedy=remedy)
 
 
+_SCORE_DATE_REASON = (
+    "the spreadsheet made a date or a time of this score; format the column as text and type it again"
+)
 _THOUSANDS_REASON = (
     "a point stands where thousands are parted, though the decimal sign is declared to be a comma"
 )
+
+
+def _list_missing_codes(spec: FileSpec) -> set[str]:
+    """Return the codes, simplified, that mean missing in any column of numbers."""
+    codes = [*spec.missing, *(code for codes in spec.missing_codes.values() for code in codes)]
+    codes += [code for score in spec.scores for code in score.missing]
+    return {simplify_name(code) for code in codes}
+
+
+def find_date_like(texts: pa.StringArray) -> list[int]:
+    """Return the places of the texts that are dates or times.
+
+    Examples
+    --------
+    >>> find_date_like(pa.array(["7", "3/5", "7-10", "2026-05-03", "3-May", "07:10:00", "5,7 cm", "Mar 12"]))
+    [3, 4, 5, 7]
+    """
+    facts = read_facts("limits")["score_dates"]
+    found: set[int] = set()
+    suspects = _match(texts, r"^\s*\S+[-/.:年月 ]")
+    some = texts.take(pa.array(suspects, pa.int64())) if suspects else texts.slice(0, 0)
+    month = f"({'|'.join(sorted(facts['months'], key=len, reverse=True))})"
+    for pattern in facts["patterns"] if suspects else ():
+        found |= set(_match(pc.utf8_trim_whitespace(some), pattern.replace("{month}", month)))
+    return sorted(suspects[place] for place in found)
 
 
 def _find_odd(texts: pa.StringArray) -> list[int]:
