@@ -173,5 +173,8 @@ def list_therapies(codes: Mapping[str, str | Asked]) -> list[str]:
 def has_other_regions(sketch: Sketch, codes: Mapping[str, str | Asked], instrument: Instrument) -> bool:
     """Return whether patients have, or may have, complaints of a region that an instrument is not made for."""
     own = {*instrument.regions, "other"}
-    told = {str(cell): codes.get(str(cell)) or find_code("region", str(cell)) for cell in sketch.mapped["region"].filled}
+    told = {
+        str(cell): codes.get(str(cell)) or find_code("region", str(cell))
+        for cell in sketch.mapped["region"].filled
+    }
     return any(isinstance(code, Asked) or (code is not None and code not in own) for code in told.values())

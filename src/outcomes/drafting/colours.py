@@ -28,7 +28,9 @@ def describe_colours(sketch: Sketch) -> str | None:
         changes = sum(first != second for first, second in zip(colours, colours[1:], strict=False))
         striped = len(ways) == 2 and changes >= _FEWEST_CHANGES * (len(colours) - 1)
         if header and len(ways) >= 2 and not striped:
-            told = ", ".join(f"{n} {_name_colour(colour)}" for colour, n in counts.most_common() if colour in ways)
+            told = ", ".join(
+                f"{n} {_name_colour(colour)}" for colour, n in counts.most_common() if colour in ways
+            )
             return say["colour_counts"].format(header=header, n=len(ways), counts=told)
     return None
 

@@ -52,10 +52,11 @@ def split_moment(text: str) -> tuple[Moment | None, str]:
     """Return the moment that a normalised text names, and the text without its words."""
     counted = _find_counted(text)
     if counted is not None:
-        moment, word = counted
-        return moment, _drop_times(remove_word(text, word))
+        moment, said = counted
+        return moment, _drop_times(remove_word(text, said))
     words = words_of("timepoints")
-    word, later = find_longest(text, words), find_longest(text, words_for("occasions", "later"))
+    later = find_longest(text, words_for("occasions", "later"))
+    word = find_longest(text, words)
     if word is not None and not (later and words[word] == "baseline" and later not in word):
         moment = Moment(words[word], read_timepoints()[words[word]].label)
         rest = remove_word(text, word)

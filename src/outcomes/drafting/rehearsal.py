@@ -62,7 +62,9 @@ def find_doubts(text: str, questions: Iterable[Asked], path: Path, own: Iterable
     """
     content = _answer(tomllib.loads(text), {str(asked): asked for asked in questions})
     for block in content.get("file", ()):
-        block["scores"] = [score for score in block.get("scores", ()) if score.get("instrument") not in set(own)]
+        block["scores"] = [
+            score for score in block.get("scores", ()) if score.get("instrument") not in set(own)
+        ]
     with tempfile.TemporaryDirectory() as folder:
         try:
             read_records(build_source(content, "draft", path.parent), path, private_folder=folder)

@@ -44,7 +44,7 @@ def draft_scores(sketch: Sketch) -> tuple[list[dict[str, Any]], list[Unknown]]:
     for (measure, *_), members in groups.items():
         id = measure.id if isinstance(measure, Unknown) else None
         blocks.append(_describe_block(sketch, members, id, alone))
-    return blocks, [measure for measure in dict.fromkeys(unknown.values())]
+    return blocks, list(dict.fromkeys(unknown.values()))
 
 
 def _name_unknown(sketch: Sketch) -> dict[str, Unknown]:
@@ -63,13 +63,13 @@ def _find_lone_variants(sketch: Sketch) -> set[str]:
     """Return the instruments of which some scores name their variant and others do not."""
     named = {role.name for _, role in sketch.scores if role.name and role.variant}
     plain = {role.name for _, role in sketch.scores if role.name and not role.variant}
-    return named & plain  # type: ignore[return-value]
+    return named & plain
 
 
 def _describe_block(
     sketch: Sketch, members: list[tuple[SheetColumn, Role]], own: str | None, alone: set[str]
 ) -> dict[str, Any]:
-    first, role = members[0]
+    role = members[0][1]
     block: dict[str, Any] = {"instrument": own or _name_instrument(role)}
     block |= {"variant": role.variant} if role.variant else _describe_variant(role, alone)
     if sketch.rows == "episode" or role.moment:
@@ -115,7 +115,9 @@ def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
     instrument = read_instrument(f"{role.name}:{role.variant or ''}")
     if instrument.scale_required:
         told = "; ".join(f"{name} ({it['meaning']})" for name, it in instrument.scales.items())
-        return {"scale": ask("scale_required", instrument.scales, instrument=instrument.short_name, told=told)}
+        return {
+            "scale": ask("scale_required", instrument.scales, instrument=instrument.short_name, told=told)
+        }
     alike = [
         column
         for column, other in sketch.scores
@@ -131,7 +133,11 @@ def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
         return {"scale": evidence.suspected}
     told = "; ".join(f"{name} ({meaning})" for name, meaning in evidence.readings.items())
     answers = tuple(evidence.readings)
-    return {"scale": ask("scale", answers, instrument=instrument.short_name, why="; ".join(evidence.why), told=told)}
+    return {
+        "scale": ask(
+            "scale", answers, instrument=instrument.short_name, why="; ".join(evidence.why), told=told
+        )
+    }
 
 
 def _describe_items(items: list[SheetColumn], role: Role) -> dict[str, Any]:

@@ -86,7 +86,9 @@ def sketch_grid(grid: Grid) -> Sketch:
     lines = [
         line
         for line, row in enumerate(grid.rows, start=1)
-        if line >= layout.first_line and line not in layout.summary_lines and any(cell is not None for cell in row)
+        if line >= layout.first_line
+        and line not in layout.summary_lines
+        and any(cell is not None for cell in row)
     ]
     repeated = {header for header, n in Counter(layout.headers).items() if header and n > 1}
     columns = [
@@ -132,7 +134,9 @@ def _stack_cards(grids: Sequence[Grid]) -> Sketch | None:
     if len(grids) < _FEWEST_CARDS:
         return None
     header = _find_common_header(grids)
-    if header is None or any(guess_role(SheetColumn(name, ("P1", "P2"))).name == "patient_id" for name in header):
+    if header is None or any(
+        guess_role(SheetColumn(name, ("P1", "P2"))).name == "patient_id" for name in header
+    ):
         return None
     cards = [card for grid in grids if (card := _split_card(grid, header)) is not None]
     labels = _find_labels([above for above, _ in cards])
@@ -174,7 +178,9 @@ def _find_common_header(grids: Sequence[Grid]) -> tuple[str, ...] | None:
     return max(common, key=len, default=None)
 
 
-def _split_card(grid: Grid, header: tuple[str, ...]) -> tuple[Mapping[str, Any], list[tuple[Any, ...]]] | None:
+def _split_card(
+    grid: Grid, header: tuple[str, ...]
+) -> tuple[Mapping[str, Any], list[tuple[Any, ...]]] | None:
     """Return the labels above the header with their values, and the rows beneath it."""
     line = next((i for i, row in enumerate(grid.rows) if _names(row) == header), None)
     if line is None:
@@ -192,7 +198,9 @@ def _split_card(grid: Grid, header: tuple[str, ...]) -> tuple[Mapping[str, Any],
 
 def _find_labels(headings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the labels that nearly all headings share and that stand beside a value."""
-    counts = Counter(label for above in headings for label, value in above.items() if label and value is not None)
+    counts = Counter(
+        label for above in headings for label, value in above.items() if label and value is not None
+    )
     shared = [label for label, n in counts.items() if n >= _MOST_SHEETS * len(headings)]
     values = {str(value) for above in headings for label, value in above.items() if label in shared}
     return [label for label in shared if label not in values or normalise(label) in words_of("columns")]

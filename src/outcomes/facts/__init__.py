@@ -16,8 +16,8 @@ from outcomes.facts.toml import list_facts, read_facts
 from outcomes.facts.wording import Words, read_words
 
 __all__ = [
-    "AbsenceSpec",
     "OWN",
+    "AbsenceSpec",
     "Column",
     "ExcludeSpec",
     "FileSpec",
@@ -31,8 +31,8 @@ __all__ = [
     "Words",
     "find_header_doubt",
     "find_project",
-    "list_facts",
     "find_shown",
+    "list_facts",
     "list_instruments",
     "list_loinc_codes",
     "list_scales",

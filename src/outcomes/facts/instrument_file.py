@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,14 @@ from outcomes.facts.instrument import Instrument, Subscale, narrow_scoring
 from outcomes.facts.project import find_project
 from outcomes.facts.schema import read_schema
 from outcomes.facts.threshold import COMPARISONS, MATTERING, RULES, Threshold
-from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml, suggest_name
+from outcomes.facts.toml import (
+    build_strictly,
+    list_facts,
+    read_facts,
+    read_toml,
+    refuse_questions,
+    suggest_name,
+)
 
 _CHOICES = {
     "kind": ("MIC", "SCB", "MDC", "PASS"),
@@ -68,7 +76,9 @@ def _read_own(path: Path, changed_ns: int, variant: str) -> Instrument:
         return _read_own(path, changed_ns, "").narrow(variant)
     if path.stem in _list_shipped():
         raise FactsError(f"{path.name}: the package has an instrument {path.stem!r}; give yours another id.")
-    instrument = build_instrument(read_toml(path), path.name)
+    content = read_toml(path)
+    refuse_questions(content, path.name)
+    instrument = build_instrument(read_numbers(content), path.name)
     if instrument.id != path.stem:
         raise FactsError(f"{path.name}: id = {instrument.id!r} is not the name of the file.")
     return instrument
@@ -143,13 +153,30 @@ def _check_choice(key: str, value: str, where: str) -> None:
 
 
 def list_instruments() -> tuple[str, ...]:
-    """Return the ids of all instruments, the package's and those in ``data/instruments/``, sorted."""
-    return tuple(sorted({*_list_shipped(), *_list_own()}))
+    """Return the ids of all instruments, the package's and those in ``data/instruments/`` without open questions."""
+    own = {id for id, path in _list_own().items() if not _asks(path, path.stat().st_mtime_ns)}
+    return tuple(sorted({*_list_shipped(), *own}))
+
+
+@cache
+def _asks(path: Path, changed_ns: int) -> bool:
+    return '= "? ' in path.read_text(encoding="utf-8", errors="replace")
 
 
 @cache
 def _list_shipped() -> frozenset[str]:
     return frozenset(list_facts("instruments"))
+
+
+def read_numbers(content: Mapping[str, Any], keys: Iterable[str] = ("minimum", "maximum")) -> dict[str, Any]:
+    """Return content in which numbers that were written as text, as in the place of a question, are numbers."""
+    found = dict(content)
+    for key in keys:
+        text = found.get(key)
+        if isinstance(text, str) and re.fullmatch(r"\s*-?\d+(?:[.,]\d+)?\s*", text):
+            number = float(text.replace(",", "."))
+            found[key] = int(number) if number.is_integer() else number
+    return found
 
 
 def _list_own() -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Workbooks in which every sheet holds one patient: a small heading of labels and values above rows of visits."""
+"""Workbooks in which every sheet holds one patient: labels with values above rows of visits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINES_PER_SHEET = 10_000
 
 
 def narrow_to_rows(spec: FileSpec, texts: Sequence[Sequence[str]]) -> FileSpec | None:
-    """Return what describes the rows of one sheet, without its heading; None where no line is their header."""
+    """Return what describes the rows of one sheet without its heading, None where no line is their header."""
     columns = {name: header for name, header in spec.columns.items() if header not in spec.heading}
     narrow = replace(spec, columns=columns, heading=())
     wanted = {simplify_header(name) for name in narrow.mapped}
@@ -34,7 +34,7 @@ def narrow_to_rows(spec: FileSpec, texts: Sequence[Sequence[str]]) -> FileSpec |
 
 
 def find_heading(label: str, texts: Iterable[Sequence[str]]) -> str:
-    """Return the value of a label: in the same cell after a colon, else in the next filled cell of its row."""
+    """Return the value of a label: after a colon in its cell, else in the next filled cell of its row."""
     wanted = simplify_header(label).rstrip(":： ")
     for row in texts:
         for place, cell in enumerate(row):
@@ -76,11 +76,13 @@ def stack_sheets(
         start = LINES_PER_SHEET * number
         lines.append(raw.lines + start)
         headers |= dict.fromkeys(raw.headers)
-        refused += [replace(refusal, line=refusal.line + start) for refusal in raw.refused]
-        bad_cells += [replace(cell, line=cell.line + start) for cell in raw.bad_cells]
+        refused += [refusal._replace(line=refusal.line + start) for refusal in raw.refused]
+        bad_cells += [cell._replace(line=cell.line + start) for cell in raw.bad_cells]
         for name in columns:
             value = _find_value(name, above) if name in spec.heading else None
-            cells = pa.array([value] * len(raw.lines), pa.string()) if value is not None else raw.columns[name]
+            cells = (
+                pa.array([value] * len(raw.lines), pa.string()) if value is not None else raw.columns[name]
+            )
             columns[name] += [cells] if isinstance(cells, pa.Array) else cells.chunks
     if not lines:
         findings.refuse(

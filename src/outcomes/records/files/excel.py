@@ -190,7 +190,11 @@ def _read_sheet(
 
 
 def _read_every_sheet(
-    content: bytes, container: zipfile.ZipFile, sheets: Sequence[Sheet], spec: FileSpec, findings: FileFindings
+    content: bytes,
+    container: zipfile.ZipFile,
+    sheets: Sequence[Sheet],
+    spec: FileSpec,
+    findings: FileFindings,
 ) -> RawColumns:
     """Read all visible sheets that have the mapped headers, and count those that have not."""
 
@@ -210,7 +214,11 @@ def _read_every_sheet(
                 raw = _take_rows(enumerate(iter(rows), start=1), structure, own, findings)
                 yield number, raw, [[sheet.title], *texts[: list_header_lines(own)[0] - 1]]
         if without:
-            findings.warn("SHEET_WITHOUT_HEADER", "sheets without the mapped headers, or without rows beneath them, were not read", count=without)
+            findings.warn(
+                "SHEET_WITHOUT_HEADER",
+                "sheets without the mapped headers, or without rows beneath them, were not read",
+                count=without,
+            )
 
     return stack_sheets(read(), spec, findings)
 
