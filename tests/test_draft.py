@@ -89,6 +89,7 @@ ANSWERS = {
     "instrument": "odi",
     "timepoint": "month_3",
     "reference": "usual_care",
+    "odi": "keep",
     "exercise": "strengthening",
     '"exercise;manual"': "combined_pt",
 }
@@ -125,7 +126,7 @@ def test_what_it_cannot_tell_is_a_question_and_the_reader_asks_it(sheet, tmp_pat
     assert draft.n_questions == len(ANSWERS)
     place = tmp_path / "hillside.toml"
     place.write_text(draft.text, encoding="utf-8")
-    with pytest.raises(FactsError, match="still asks 6 questions") as caught:
+    with pytest.raises(FactsError, match="still asks 7 questions") as caught:
         read_source(place)
     asked = [finding.what for finding in caught.value.findings]
     assert any(question.startswith("primary.reference = the therapy that") for question in asked)

@@ -165,7 +165,8 @@ class _Writing:
                 block |= self._find_answers(sketch, block)
                 self._section("", "[[file.scores]]", content=block)
             for measure in unknown:
-                instruments[measure.id] = draft_instrument(measure)
+                instruments[measure.id], asked = draft_instrument(measure)
+                self.questions += asked
                 self.lines.append(f"# {self.say['own_instrument'].format(id=measure.id)}")
             for kind, headers in left_out.items():
                 self.left_out.setdefault(kind, []).extend(headers)

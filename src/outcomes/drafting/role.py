@@ -224,7 +224,7 @@ def fits_values(name: str, column: SheetColumn) -> bool:
         return column.is_numeric
     if name in _DATES:
         return column.is_dated or (
-            column.share(is_number) >= 0.9 and column.n_distinct > 2 and _are_serials(column)
+            column.share(is_number) >= 0.9 and _are_serials(column)
         )
     if name in {"patient_id", "episode_id"}:
         return column.n_distinct > 1 and not column.share(is_date) >= 0.5 and not _holds_names(column)

@@ -127,6 +127,10 @@ def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
     units = Counter(unit for column in alike for cell in column.filled if (unit := find_unit(cell)))
     headers = [column.header for column in alike]
     evidence = judge_scale(instrument, list(values), list(values.values()), headers=headers, units=units)
+    outside = sum(n for value, n in values.items() if not instrument.minimum <= value <= instrument.maximum)
+    if evidence.suspected is None and 2 * outside > sum(values.values()):
+        ends = {"minimum": instrument.minimum, "maximum": instrument.maximum}
+        return {"scale": ask("scale_outside", (*instrument.scales, "own"), **ends)}
     if evidence.suspected is None or "per" in instrument.scales.get(evidence.suspected, {}):
         return {}
     if evidence.certain:
@@ -186,8 +190,8 @@ def _find_date_column(sketch: Sketch, score: Role) -> dict[str, str]:
     return {"date_column": dates[0][0].header} if dates and sketch.rows == "episode" else {}
 
 
-def draft_instrument(measure: Unknown) -> str:
-    """Return an instrument file for a measure that nobody knows, with questions for what only the clinic can say."""
+def draft_instrument(measure: Unknown) -> tuple[str, list[Asked]]:
+    """Return the instrument file of a measure that nobody knows, and what it asks."""
     label = measure.label.replace('"', "'").replace("\\", " ")
     content: Mapping[str, Any] = {
         "id": measure.id, "name": label, "short_name": label, "version": "as recorded in this clinic",
@@ -196,7 +200,8 @@ def draft_instrument(measure: Unknown) -> str:
         "direction": ask("own_direction", ("higher_worse", "higher_better")),
         "licence": "unknown", "source": "recorded in this clinic", "verified": False,
     }  # fmt: skip
-    return "\n".join([*_write_pairs(content), "", "[scoring]", 'rule = "single"', ""])
+    text = "\n".join([*_write_pairs(content), "", "[scoring]", 'rule = "single"', ""])
+    return text, [value for value in content.values() if isinstance(value, Asked)]
 
 
 def _write_pairs(content: Mapping[str, Any]) -> Iterable[str]:

@@ -78,7 +78,7 @@ def _read_own(path: Path, changed_ns: int, variant: str) -> Instrument:
         raise FactsError(f"{path.name}: the package has an instrument {path.stem!r}; give yours another id.")
     content = read_toml(path)
     refuse_questions(content, path.name)
-    instrument = build_instrument(read_numbers(content), path.name)
+    instrument = build_instrument(_complete_single(read_numbers(content)), path.name)
     if instrument.id != path.stem:
         raise FactsError(f"{path.name}: id = {instrument.id!r} is not the name of the file.")
     return instrument
@@ -166,6 +166,15 @@ def _asks(path: Path, changed_ns: int) -> bool:
 @cache
 def _list_shipped() -> frozenset[str]:
     return frozenset(list_facts("instruments"))
+
+
+def _complete_single(content: dict[str, Any]) -> dict[str, Any]:
+    """Return content whose one answer, where the score is that, has the range of the score."""
+    scoring = content.get("scoring", {})
+    if scoring.get("rule") != "single":
+        return content
+    ends = {f"item_{end}": content[end] for end in ("minimum", "maximum") if end in content}
+    return {**content, "scoring": {**ends, "missing": "none_missing", **scoring}}
 
 
 def read_numbers(content: Mapping[str, Any], keys: Iterable[str] = ("minimum", "maximum")) -> dict[str, Any]:
