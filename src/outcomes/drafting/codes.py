@@ -95,7 +95,9 @@ def _missing_everywhere() -> set[str]:
 
 def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
     keys, separator = _therapy_keys(), find_separator(sketch)
-    codes, n_others = list_codes(sketch.mapped["therapy"], sketch.patients, keys)
+    column = sketch.mapped["therapy"]
+    named = [simplify_name(text) for text in set(map(str, column.filled)) if normalise(text) in therapy_words()]
+    codes, n_others = list_codes(column, sketch.patients, [*keys, *named])
     ids = tuple(read_therapies())
     drafted: dict[str, str | Asked] = {}
     for code, n in codes.items():
@@ -120,7 +122,9 @@ def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked]
     built_in = {simplify_name(alias): code for alias, code in aliases.items()}
     built_in |= {simplify_name(label): code for code, label in labels.items()}
     built_in |= {simplify_name(code): code for code in column.allowed}
-    codes, n_others = list_codes(sketch.mapped[name], sketch.patients, built_in)
+    texts = set(map(str, sketch.mapped[name].filled))
+    named = [simplify_name(text) for text in texts if find_code(name, text)]
+    codes, n_others = list_codes(sketch.mapped[name], sketch.patients, [*built_in, *named])
     codes = {code: n for code, n in codes.items() if not is_missing_word(code) or find_code(name, code)}
     told = {code: built_in.get(simplify_name(code)) or find_code(name, code) for code in codes}
     drafted: dict[str, str | Asked] = {}

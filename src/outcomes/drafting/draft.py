@@ -254,6 +254,9 @@ class _Writing:
         content: dict[str, Any] = {"path": grid.file, "rows": sketch.rows}
         if grid.sheet and (grid.other_sheets or grid.sheet == "*"):
             content["sheet"] = grid.sheet
+        told = {"patient_id", "episode_id"} & set(sketch.mapped)
+        if not told and not _list_candidates(sketch, len(sketch.patients)):
+            content["patient"] = ask("one_per_row", ("one per row",))
         if sketch.heading:
             content["heading"] = list(sketch.heading)
         if lines != (1,) and grid.sheet != "*":
@@ -284,8 +287,9 @@ class _Writing:
                 headers[name] = ask(
                     "rival_columns", [column.header for column in rivals], n=len(rivals), name=name
                 )
-        if "patient_id" not in headers and "episode_id" not in headers:
-            headers["patient_id"] = ask("patient_id", _list_candidates(sketch, len(sketch.patients)))
+        candidates = _list_candidates(sketch, len(sketch.patients))
+        if not {"patient_id", "episode_id"} & set(headers) and candidates:
+            headers["patient_id"] = ask("patient_id", candidates)
         colours = describe_colours(sketch)
         if "therapy" not in headers and not any("therapy" in other.mapped for other in self.sketches):
             asked = ask("therapy_colour", (), may_go=True, colours=colours) if colours else None

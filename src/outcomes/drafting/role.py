@@ -110,7 +110,7 @@ def guess_role(column: SheetColumn) -> Role:
 def _is_identifying(header: str) -> bool:
     """Whether the gate would refuse the header; a record number may be the key, for it is re-keyed."""
     rule = match_header(header)
-    keyed = words_of("columns").get(normalise(header)) in ("patient_id", "episode_id")
+    keyed = _guess_schema_column(normalise(header)) in ("patient_id", "episode_id")
     return rule is not None and not (rule.rekeyed and keyed)
 
 
