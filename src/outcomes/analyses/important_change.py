@@ -129,7 +129,11 @@ class _Sample:
         # Ties of arithmetic (0.1 + 0.2) are one amount of change.
         self.change, self.place = np.unique(np.round(change, 9), return_inverse=True)
         self.mark, self.reliability = mark, reliability
-        self.patients, self.who = np.unique(patient, return_inverse=True)
+        patients, who = np.unique(patient, return_inverse=True)
+        # Patients stand in the order of what they say, so that no draw depends on their ids.
+        powers = [weight * self.place**power for weight in (mark, ~mark) for power in (0, 1, 2)]
+        order = np.lexsort([np.bincount(who, power) for power in powers])
+        self.patients, self.who = patients[order], np.argsort(order)[who]
 
     def count(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return how many improved and other patients stand at each change, one row per row of weights."""
@@ -203,7 +207,7 @@ def _add_cutoffs(
 
 def _sides(sample: _Sample) -> dict[str, np.ndarray]:
     return {
-        "all": sample.patients.copy(),
+        "all": np.sort(sample.patients),
         "with": np.unique(sample.patients[sample.who[sample.mark]]),
         "without": np.unique(sample.patients[sample.who[~sample.mark]]),
     }
@@ -234,7 +238,7 @@ def _add_anchor(
     for name, value in found.items():
         state = "ok" if np.isfinite(value) else "degenerate"
         rows.add(
-            {"all": sample.patients.copy()}, statistic=f"correlation_{name}", estimate=value, n=n,
+            {"all": np.sort(sample.patients)}, statistic=f"correlation_{name}", estimate=value, n=n,
             unit="correlation", state=state,
         )  # fmt: skip
 

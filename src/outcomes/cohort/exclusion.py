@@ -74,12 +74,11 @@ def _explain_empty(flow: Flow) -> str:
 
 @remember
 def _order_episodes(records: Records) -> np.ndarray:
-    """Return the positions of the episodes by start, then by id; where there are no dates, as they stand."""
+    """Return the positions of the episodes by their number, else by their start, else as they stand."""
     episodes = records.episodes
-    order = pd.DataFrame({"start": episodes["start_date"].to_numpy()})
-    order["id"] = episodes["episode_id"].astype("str").to_numpy()
-    keys = ["start", "id"] if order["start"].notna().any() else []
-    return (order.sort_values(keys, kind="stable") if keys else order).index.to_numpy()
+    numbered = "episode_number" in episodes and episodes["episode_number"].notna().all()
+    order = episodes["episode_number" if numbered else "start_date"].reset_index(drop=True)
+    return order.sort_values(kind="stable").index.to_numpy()
 
 
 def _find_later(order: np.ndarray, patient: np.ndarray, kept: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from outcomes.records.checks import (
     refuse_double_baselines,
     refuse_mismatched_instruments,
     settle_regions,
+    repeat_rows,
     settle_repeated_scores,
 )
 from outcomes.records.columns import NO_DATE, Coded, Part
@@ -104,6 +105,10 @@ class Checking:
         return find_stages(self.scores, self.source)
 
     def _check_keys(self) -> None:
+        for kind in ("session", "event"):
+            chosen = [i for i in self.rows if self.parts[i].spec.rows == kind]
+            files = [(self.parts[i], self.rows[i], self.links.rows[i], self.times[i]) for i in chosen]
+            repeat_rows(files, self.problems)
         settle_constants(self.attributes, self.parts, self.n_episodes, self.problems)
         self.attributes = {name: self._keep_accepted(found) for name, found in self.attributes.items()}
 

@@ -77,7 +77,7 @@ class Problems:
         """Return how many records say again what another one says, and are not refused."""
         return int((self._repeated & ~self._refused).sum())
 
-    def is_repeated(self, records: np.ndarray) -> np.ndarray:
+    def is_repeated(self, records: np.ndarray | slice) -> np.ndarray:
         """Return which of the records were told before."""
         return self._repeated[records]
 

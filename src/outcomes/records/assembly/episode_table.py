@@ -58,12 +58,40 @@ def build_episodes(
     columns["excluded"] = pd.Categorical.from_codes(
         place[excluded[kept]], categories=pd.Index(names, dtype="str")
     )
+    columns["episode_number"] = pd.array(_number_episodes(frame, kept, attributes), dtype="Int64")
     if n_sessions is not None and "n_sessions" not in attributes:
         columns["n_sessions"] = pd.array(n_sessions[kept], dtype="Int64")
     if last_day is not None and "observable_days" not in attributes:
         zero = frame.zero[kept]
         columns["observable_days"] = pd.arrays.IntegerArray(last_day - zero.astype(np.int64), zero == NO_DATE)
     return pd.DataFrame(columns)
+
+
+def _number_episodes(
+    frame: EpisodeFrame, kept: np.ndarray, attributes: Mapping[str, Attribute]
+) -> np.ndarray:
+    """Return the place of each episode among those of its patient, from 1: by number, first day or file.
+
+    A number or a day counts where all episodes of the patient have one, and the file's order between equals;
+    never an id, which may be the work of a key.
+    """
+    patient = pd.factorize(frame.links.patients[kept])[0]
+    told = np.full(len(kept), NO_DATE, dtype=np.int64)
+    if "episode_number" in attributes:
+        codes = take_first(attributes["episode_number"], len(frame.kept))[kept]
+        told = np.where(codes >= 0, codes, NO_DATE)
+    keys = []
+    for key in (told, frame.zero[kept].astype(np.int64)):
+        lacking = np.zeros(patient.max(initial=-1) + 1, dtype=bool)
+        lacking[patient[key == NO_DATE]] = True
+        keys.append(np.where(lacking[patient], 0, key))
+    order = np.lexsort((frame.links.order[kept], *reversed(keys), patient))
+    ranked = patient[order]
+    new = np.append(True, ranked[1:] != ranked[:-1]) if len(ranked) else np.zeros(0, dtype=bool)
+    place = np.arange(len(order))
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = place - np.maximum.accumulate(np.where(new, place, 0)) + 1
+    return number
 
 
 def _absent(n_rows: int) -> Coded:

@@ -35,7 +35,7 @@ def build_rows(
     schema = read_schema()[f"{kind}s"]
     tables = []
     for part, typed, episode, days in parts:
-        rows = np.flatnonzero(part.accepted())
+        rows = np.flatnonzero(part.accepted_once())
         data: dict[str, object] = {"episode": episode[rows], "day": days[rows].astype(np.int64)}
         for name, coded in typed.items():
             values = shape_column(schema[name], Coded(coded.codes[rows], coded.values))

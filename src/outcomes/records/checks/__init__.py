@@ -11,6 +11,7 @@ from outcomes.records.checks.days import check_days
 from outcomes.records.checks.keys import (
     refuse_duplicate_rows,
     refuse_mismatched_instruments,
+    repeat_rows,
     settle_repeated_scores,
 )
 from outcomes.records.checks.ranges import check_scores
@@ -32,5 +33,6 @@ __all__ = [
     "refuse_duplicate_rows",
     "refuse_mismatched_instruments",
     "settle_regions",
+    "repeat_rows",
     "settle_repeated_scores",
 ]

@@ -89,7 +89,9 @@ def _compare_labels(scores: Assessments, source: Source, problems: Problems) -> 
         return
     n_all, n_out = (np.bincount(label[rows], minlength=len(first)) for rows in (known, outside))
     checks = read_facts("checks")
-    often = (n_out > checks["share"]["label_window"] * n_all) & (n_out >= checks["shared"]["fewest_different"])
+    often = (n_out > checks["share"]["label_window"] * n_all) & (
+        n_out >= checks["shared"]["fewest_different"]
+    )
     doubtful = outside & often[label]
     if doubtful.any():
         _ask_about_labels(scores, source, doubtful, n_out, n_all, problems)
@@ -118,7 +120,9 @@ def _ask_about_labels(
     )
     fitting = _find_fitting_order(scores, source, doubtful)
     other = f" Read {fitting}, most of them would fit their label." if fitting else ""
-    what = f"{told} are dated outside the window of their time point.{other} Are the dates right, or the labels?"
+    what = (
+        f"{told} are dated outside the window of their time point.{other} Are the dates right, or the labels?"
+    )
     column = scores.columns[int(scores.column[doubtful][0])]
     if any(_CONFIRMED in held.part.spec.confirmed for held in scores.columns):
         problems.note(
@@ -166,7 +170,10 @@ def _refuse_before_start(scores: Assessments, source: Source, problems: Problems
     early = is_follow_up & (scores.timepoint >= 0) & (scores.day != NO_DATE) & (scores.day < 0)
     early &= ~problems.is_refused(scores.record)
     for number, column in enumerate(scores.columns):
-        records, header = scores.record[early & (scores.column == number)], _find_header(column) or column.header
+        records, header = (
+            scores.record[early & (scores.column == number)],
+            _find_header(column) or column.header,
+        )
         what = "a follow-up dated before the start of its episode"
         if column.part.is_wide:
             problems.refuse_cells(records, "DATE_ORDER", what, column=header)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from outcomes.facts import read_facts
-from outcomes.records.columns import NO_DATE, Part
-from outcomes.records.episodes import FIRST_DAY, RESTART
+from outcomes.records.columns import NO_DATE, Coded, Part
+from outcomes.records.episodes import FILE_ORDER, FIRST_DAY, RESTART, RowTimes
 from outcomes.records.problems import Problems
 from outcomes.records.scores import Assessments
 
@@ -20,9 +20,11 @@ def refuse_duplicate_rows(part: Part) -> None:
     """Refuse the copies of rows that agree in every mapped column; the first is kept.
 
     In files of sessions and events two equal rows may be two sessions, so they are only named; in files
-    without ids equal rows are different patients.
+    without ids equal rows are different patients, and where the order of a long file tells courses apart,
+    they may be two of these.
     """
-    if part.spec.patient == "one per row" or not part.columns:
+    ordered = part.spec.rows == "assessment" and FILE_ORDER in part.spec.confirmed
+    if part.spec.patient == "one per row" or ordered or not part.columns:
         return
     accepted = part.accepted()
     columns = [coded.codes for coded in part.columns.values()]
@@ -56,6 +58,41 @@ def find_copies(columns: Sequence[np.ndarray]) -> np.ndarray:
         rows = pd.DataFrame({number: codes[suspects] for number, codes in enumerate(columns)})
         copies[suspects] = rows.duplicated().to_numpy()
     return copies
+
+
+def repeat_rows(
+    files: Sequence[tuple[Part, Mapping[str, Coded], np.ndarray, RowTimes]], problems: Problems
+) -> None:
+    """Count sessions or events that stand in an earlier file too as told again, each as often as it does there.
+
+    Parameters
+    ----------
+    files : sequence of (Part, columns, episode per row, times per row)
+        Of one kind, in the order of the files.
+    problems : Problems
+    """
+    if len(files) < 2:
+        return
+    tables = []
+    for number, (part, typed, episode, times) in enumerate(files):
+        rows = np.flatnonzero(part.accepted() & (episode >= 0))
+        told = {name: coded.spread(_blank(coded))[rows] for name, coded in typed.items()}
+        place = {"file": number, "record": part.place.start + rows, "episode": episode[rows]}
+        tables.append(pd.DataFrame({**place, "date": times.date[rows], "day": times.day[rows], **told}))
+    table = pd.concat(tables, ignore_index=True)
+    content = [name for name in table.columns if name not in ("file", "record")]
+    key = table.groupby(content, dropna=False, sort=False).ngroup().to_numpy()
+    file, seen = table["file"].to_numpy(), np.zeros(len(table), dtype=np.int64)
+    for number in range(len(files)):
+        here = np.flatnonzero(file == number)
+        nth = pd.Series(key[here]).groupby(key[here]).cumcount().to_numpy()
+        again = here[nth < seen[key[here]]]
+        problems.repeat(table["record"].to_numpy()[again], "the same row again, in another file")
+        seen = np.maximum(seen, np.bincount(key[here], minlength=len(seen)))
+
+
+def _blank(coded: Coded) -> object:
+    return "" if coded.values.dtype == object else np.nan
 
 
 def settle_repeated_scores(scores: Assessments, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
@@ -115,33 +152,45 @@ def _number_times(scores: Assessments) -> np.ndarray:
 def _count_copies(scores: Assessments, copy: np.ndarray, first: np.ndarray, problems: Problems) -> None:
     """Refuse the copies of a score within one long file; count the records of others as told again."""
     file = np.array([column.part.place.start for column in scores.columns])[scores.column]
+    other = copy & (file != file[first])
+    n_scores, n_others = (np.bincount(scores.record[rows], minlength=1) for rows in (file >= 0, other))
+    n_others = np.append(n_others, np.zeros(len(n_scores) - len(n_others), dtype=np.int64))
+    told = other & (n_scores == n_others)[scores.record]
+    problems.repeat(scores.record[told], "the same scores at the same time, in another file")
     for number, column in enumerate(scores.columns):
-        here = copy & (scores.column == number)
-        inside = here & (file == file[first])
+        here = copy & ~told & (scores.column == number)
         if column.part.is_wide:
             problems.note(
                 "SCORE_REPEATED", "accept", "the same score at the same time again; it counts once",
-                scores.record[inside & ~problems.is_repeated(scores.record)], column=column.header,
+                scores.record[here & ~problems.is_repeated(scores.record)], column=column.header,
             )  # fmt: skip
         else:
             problems.refuse(
-                scores.record[inside],
+                scores.record[here],
                 "ROW_DUPLICATE",
                 "the same score at the same time again; the first is kept",
                 column=column.header,
             )
-            problems.repeat(scores.record[here & ~inside], "the same score at the same time, in another file")
 
 
 def refuse_contradictions(
     scores: Assessments, chosen: np.ndarray, problems: Problems, rule: str, what: str
 ) -> None:
-    """Refuse the records of what contradicts itself; ask instead where that is most of the episodes."""
+    """Refuse the records of what contradicts itself; ask instead where that is most of the episodes.
+
+    Where it is asked already whose the records are, nothing is said.
+    """
+    if any(
+        finding.outcome == "ask" and finding.rule.startswith(("KEY_", "EPISODE_"))
+        for finding in problems.findings
+    ):
+        return
     n_chosen, n_all = len(np.unique(scores.episode[chosen])), len(np.unique(scores.episode))
-    facts = read_facts("checks")["shared"]
-    if n_chosen >= facts["fewest_different"] and n_chosen > facts["share"] * n_all:
-        if not any(finding.outcome == "ask" for finding in problems.findings):
-            _ask_whose(scores, chosen, f"{n_chosen} of {n_all} episodes have {what}", problems)
+    undated = (scores.date[chosen] == NO_DATE).all() and (scores.day[chosen] == NO_DATE).all()
+    facts = read_facts("checks")
+    fewest = facts["twice"]["fewest"] if undated else facts["shared"]["fewest_different"]
+    if n_chosen >= fewest and n_chosen > facts["twice" if undated else "shared"]["share"] * n_all:
+        _ask_whose(scores, chosen, undated, f"{n_chosen} of {n_all} episodes have {what}", problems)
         return
     for number, column in enumerate(scores.columns):
         problems.refuse(
@@ -154,15 +203,15 @@ def refuse_contradictions(
         )
 
 
-def _ask_whose(scores: Assessments, chosen: np.ndarray, what: str, problems: Problems) -> None:
+def _ask_whose(scores: Assessments, chosen: np.ndarray, undated: bool, what: str, problems: Problems) -> None:
     answers = {
         'episode_id = ["<id>", "<period>"]': "in [file.columns]: several courses, which a column tells apart",
         'start_date = "<header>"': "in [file.columns]: several courses, each with its first day",
         **RESTART,
     }
-    if (scores.date[chosen] == NO_DATE).all() and (scores.day[chosen] == NO_DATE).all():
+    if undated:
         answers = {
-            'confirmed = ["file_order"]': "in [[file]]: several courses, in the order of the file"
+            f'confirmed = ["{FILE_ORDER}"]': "in [[file]]: several courses, in the order of the file"
         } | answers
     first = problems.find_place(int(scores.record[chosen].min()))
     records = scores.record[chosen & (scores.record < first.stop)]

@@ -30,6 +30,7 @@ from outcomes.records.columns.names import (
     map_instruments,
     map_therapy,
     map_timepoints,
+    read_labels,
 )
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
 from outcomes.records.columns.part import Part, build_part, refuse_hazards
@@ -69,6 +70,7 @@ __all__ = [
     "read_category",
     "read_dates",
     "read_written",
+    "read_labels",
     "refuse_hazards",
     "sort_rows",
     "to_day_number",

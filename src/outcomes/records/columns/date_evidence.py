@@ -79,7 +79,9 @@ def _find_swap(typed: np.ndarray, last: np.ndarray, n_rows: np.ndarray) -> DateD
     early = is_typed & (typed[:, 1] <= _MONTHS)
     late = is_last & (last.max(axis=1) > _MONTHS)
     n_early, n_late = int(early.sum()), int(late.sum())
-    strays = (is_typed & ~early).sum() > _STRAY * is_typed.sum() or (is_last & ~late).sum() > _STRAY * is_last.sum()
+    strays = (is_typed & ~early).sum() > _STRAY * is_typed.sum() or (
+        is_last & ~late
+    ).sum() > _STRAY * is_last.sum()
     if n_early < 2 or n_late < 2 or strays:
         return None
     if _EARLY**n_early * _LATE**n_late > read_facts("checks")["share"]["date_chance"]:

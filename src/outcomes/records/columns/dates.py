@@ -103,7 +103,9 @@ def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
         return _parse_timestamp(date_text, clock, offset, form)
     if match := (_YEAR_FIRST.match(text) or _COMPACT.match(text)):
         year, month, day = map(int, match.groups())
-        return _make_date(year, day, month) if form.swapped and day <= _MONTHS else _make_date(year, month, day)
+        return (
+            _make_date(year, day, month) if form.swapped and day <= _MONTHS else _make_date(year, month, day)
+        )
     if match := _YEAR_LAST.match(text):
         if form.order == "year-first":
             return None, "DATE_AMBIGUOUS"

@@ -153,24 +153,30 @@ def _begins(piece: str, known: set[str]) -> bool:
 def map_timepoints(part: Part, header: str) -> Coded:
     """Return time points by id; an unknown label refuses the record."""
     coded = part.columns[header]
-    spellings = list_timepoint_spellings(part.source)
-    target = look_up_codes(part.spec.codes.get("timepoint", {}), coded.values)
-    missing = find_missing(coded.values, list_missing_codes(part, "timepoint")) & ~is_known(target)
-    open_ = ~is_known(target) & ~missing
-    target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
-    unknown = open_ & ~is_known(target)
+    labels = read_labels(part, header)
+    missing = find_missing(coded.values, list_missing_codes(part, "timepoint"))
     part.refuse_values(
         header,
-        coded.rows(unknown),
+        coded.rows((labels.values == "") & ~missing),
         "TIMEPOINT_UNKNOWN",
         "not a known time point",
         whole=True,
         remedy='add to [file.codes.timepoint]: "<what stands in that cell>" = "month_3", '
         "or a block [timepoints.<id>]",
     )
-    lost = ~is_known(target)
-    target[lost] = ""
-    return coded.type_as(target, lost)
+    return labels.type_as(labels.values, labels.values == "")
+
+
+def read_labels(part: Part, header: str) -> Coded:
+    """Return time points by id without a word about unknown labels, which are blank."""
+    coded = part.columns[header]
+    spellings = list_timepoint_spellings(part.source)
+    target = look_up_codes(part.spec.codes.get("timepoint", {}), coded.values)
+    missing = find_missing(coded.values, list_missing_codes(part, "timepoint"))
+    open_ = ~is_known(target) & ~missing
+    target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
+    target[~is_known(target)] = ""
+    return Coded(coded.codes, target)
 
 
 def list_instrument_spellings() -> dict[str, str]:

@@ -93,6 +93,11 @@ class Part:
         """Return which rows are not refused so far."""
         return ~self.problems.is_refused(slice(self.place.start, self.place.start + self.n_rows))
 
+    def accepted_once(self) -> np.ndarray:
+        """Return which rows are neither refused so far nor told before by another file."""
+        rows = slice(self.place.start, self.place.start + self.n_rows)
+        return ~self.problems.is_refused(rows) & ~self.problems.is_repeated(rows)
+
     def refuse_values(
         self,
         header: str,

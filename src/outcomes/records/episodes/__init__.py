@@ -7,7 +7,7 @@ from outcomes.records.episodes.attributes import (
     settle_constants,
     take_first,
 )
-from outcomes.records.episodes.courses import FIRST_DAY
+from outcomes.records.episodes.courses import FILE_ORDER, FIRST_DAY
 from outcomes.records.episodes.events import map_rows, refuse_unplaced
 from outcomes.records.episodes.links import Links, link_parts
 from outcomes.records.episodes.roster import count_sessions, find_excluded, keep_episodes
@@ -28,6 +28,7 @@ from outcomes.records.episodes.times import (
 
 __all__ = [
     "BASELINE",
+    "FILE_ORDER",
     "FIRST_DAY",
     "RESTART",
     "Attribute",

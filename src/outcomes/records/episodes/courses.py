@@ -8,11 +8,21 @@ import numpy as np
 import pandas as pd
 
 from outcomes.facts import read_facts
-from outcomes.records.columns import NO_DATE, Part, find_missing, parse_numbers, read_dates
+from outcomes.records.columns import (
+    NO_DATE,
+    Part,
+    find_missing,
+    parse_numbers,
+    read_dates,
+    read_labels,
+)
 from outcomes.records.episodes.sharing import RESTART, ask_or_take
+from outcomes.records.episodes.times import find_target_day
 from outcomes.records.problems import Problems
 
-_ORDER = "file_order"
+#: The doubt whose answer is that the order of the file is that of the courses.
+FILE_ORDER = "file_order"
+_ORDER_SAID = "Nothing dates the courses of a patient: their order in the file counts."
 _SPAN = 1 << 32
 #: What to write where the courses of a patient have first days.
 FIRST_DAY = 'map the first day of each course in [file.columns]: start_date = "<header>"'
@@ -87,6 +97,38 @@ def _read_row_dates(part: Part) -> np.ndarray:
     if header is None:
         return np.full(part.n_rows, NO_DATE, dtype=np.int32)
     return read_dates(part, header).spread(NO_DATE)
+
+
+def number_by_labels(
+    parts: Sequence[Part], patients: Sequence[np.ndarray], courses: list[np.ndarray], problems: Problems
+) -> None:
+    """Number the courses in long files that only label their rows, where the source says that their order counts.
+
+    A patient's next course begins where a label goes back, or comes again with the same instrument.
+    """
+    for part, rows, course in zip(parts, patients, courses, strict=True):
+        columns = part.spec.columns
+        timed = {"date", "day", "start_date", "episode_number"} & set(columns)
+        if part.spec.rows != "assessment" or FILE_ORDER not in part.spec.confirmed or timed:
+            continue
+        here = np.flatnonzero((rows >= 0) & part.accepted())
+        here = here[np.argsort(rows[here], kind="stable")]
+        label = read_labels(part, columns["timepoint"])
+        targets = np.array([find_target_day(id, part.source) if id else -1 for id in label.values] + [-1])
+        day = targets[label.codes][here]
+        instrument = part.columns[columns["instrument"]].codes[here] if "instrument" in columns else day * 0
+        new = np.append(True, rows[here][1:] != rows[here][:-1])
+        starts = new | np.append(False, day[1:] < day[:-1])
+        visits = pd.DataFrame({"day": day, "instrument": instrument})
+        while (again := visits.assign(run=np.cumsum(starts)).duplicated().to_numpy()).any():
+            run = np.cumsum(starts)[again]
+            starts[np.flatnonzero(again)[np.append(True, run[1:] != run[:-1])]] = True
+        count = np.cumsum(starts)
+        course[here] = count - np.maximum.accumulate(np.where(new, count, 0))
+        problems.note(
+            "EPISODE_ORDER", "answered", "patients have several courses; the order of the file counts",
+            part.records(course > 0), column=columns["timepoint"], said=_ORDER_SAID,
+        )  # fmt: skip
 
 
 def settle_repeated(
@@ -215,10 +257,10 @@ def _order_courses(
     what = f"{n_twice} of {n} patients have several rows that differ, and nothing says which course was first"
     records = rows["record"].to_numpy()
     column = parts[int(rows["part"].iloc[0])].header("patient_id")
-    if any(_ORDER in part.spec.confirmed for part in parts):
+    if any(FILE_ORDER in part.spec.confirmed for part in parts):
         problems.note(
             "EPISODE_ORDER", "answered", f"{what}; the order of the file counts", records, column=column,
-            said="Nothing dates the courses of a patient: their order in the file counts.",
+            said=_ORDER_SAID,
         )  # fmt: skip
         content = texts.fillna("").assign(episode=rows["episode"])
         again = content.duplicated()
@@ -230,7 +272,7 @@ def _order_courses(
             courses[number][rows.loc[here, "row"]] = same[here]
     elif n_twice >= facts["fewest"] and n_twice > facts["share"] * n:
         answers = {
-            f'confirmed = ["{_ORDER}"]': "in [[file]]: their order in the file",
+            f'confirmed = ["{FILE_ORDER}"]': "in [[file]]: their order in the file",
             'start_date = "<header>"': "in [file.columns]: a column with the first day of each course",
             'episode_number = "<header>"': "in [file.columns]: a column that numbers the courses",
         }

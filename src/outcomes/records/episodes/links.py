@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.records.columns import Coded, Part, map_ids, number_texts
-from outcomes.records.episodes.courses import number_by_start, settle_repeated
+from outcomes.records.episodes.courses import number_by_labels, number_by_start, settle_repeated
 from outcomes.records.episodes.sharing import ask_about_sharing
 from outcomes.records.episodes.zeros import ask_about_zeros
 from outcomes.records.problems import Problems
@@ -76,6 +76,7 @@ def _split_patients(
     ask_about_sharing(parts, rows, n, problems)
     rows = [numbers.copy() for numbers in rows]
     courses, dated = number_by_start(parts, rows, n, problems)
+    number_by_labels(parts, rows, courses, problems)
     n_courses = 1 + max((int(course.max(initial=0)) for course in courses), default=0)
     packed = [
         np.where(numbers >= 0, numbers.astype(np.int64) * n_courses + course, -1)

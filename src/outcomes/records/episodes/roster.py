@@ -70,6 +70,6 @@ def count_sessions(parts: Sequence[Part], links: Links) -> np.ndarray | None:
         return None
     counts = np.zeros(len(links.episodes), dtype=np.int64)
     for i in numbers:
-        episode = links.rows[i][parts[i].accepted()]
+        episode = links.rows[i][parts[i].accepted_once()]
         counts += np.bincount(episode[episode >= 0], minlength=len(counts))
     return counts
