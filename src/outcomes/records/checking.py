@@ -18,6 +18,7 @@ from outcomes.records.assembly import (
 from outcomes.records.checks import (
     ask_absences,
     ask_changes,
+    ask_scales,
     check_days,
     check_scores,
     keep_first_baselines,
@@ -139,7 +140,8 @@ class Checking:
         self._drop_refused()
         ask_absences(self.scores, *self._stages(), self.problems)
         ask_changes(self.scores, *self._stages(), self.n_episodes, self.problems)
-        self.scores = self.scores.keep(check_scores(self.scores, *self._find_sites(), self.problems))
+        asked = ask_scales(self.scores, *self._stages(), self._find_sites()[0], self.problems)
+        self.scores = self.scores.keep(check_scores(self.scores, asked, *self._find_sites(), self.problems))
         self._drop_refused()
         region = self.attributes.get("region")
         stays = settle_regions(self.scores, region, self.n_episodes, self.source, self.problems)

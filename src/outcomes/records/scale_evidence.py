@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import erf, log, sqrt
 
@@ -36,6 +36,10 @@ class ScaleEvidence:
         Name of a scale to its meaning, the suspected one first, then ``own``; empty without doubt.
     certain : bool
         Whether a header or a cell names the scale, or only it holds the scores, so that a draft may write it.
+    weights : mapping
+        Weight of the values' evidence for each other scale against the own one; empty where not looked at.
+    mixed : bool
+        Whether only some of the scores seem to be on the suspected scale, the others on the own one.
     """
 
     n: int
@@ -45,6 +49,8 @@ class ScaleEvidence:
     why: tuple[str, ...] = ()
     readings: Mapping[str, str] = field(default_factory=dict)
     certain: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
+    mixed: bool = False
 
 
 def judge_scale(
@@ -55,6 +61,7 @@ def judge_scale(
     headers: Iterable[str] = (),
     units: Mapping[str, int] | None = None,
     effect: tuple[float, int] | None = None,
+    margin: float = 0.0,
 ) -> ScaleEvidence:
     """Judge on which scale scores are recorded, where nobody has said so.
 
@@ -73,6 +80,8 @@ def judge_scale(
     effect : tuple, optional
         Mean improvement from baseline to follow-up in standard deviations of it, as the instrument's own
         direction reads the scores, and the number of pairs.
+    margin : float
+        Weight beyond the usual one that is needed, such as the logarithm of the number of groups looked at.
 
     Returns
     -------
@@ -103,24 +112,39 @@ def judge_scale(
     n = int(often.sum())
     named, why = _read_signs(instrument, headers, units or {})
     if named and OWN not in named:
-        return _doubt(scales, n, tuple(named), holding, next(iter(named)), why, certain=True)
+        return _doubt(scales, n, tuple(named), holding, why, certain=True)
     others = [it for it in scales.values() if it.name != OWN and it.per is None]
-    if named or not others or not n or instrument.scale_required:
+    if not others or not n or instrument.scale_required:
         return ScaleEvidence(n, tuple(named), holding)
     sample = _Sample(scales[OWN], found, often, instrument.kind == "prom", effect)
-    weight, best = max(((sample.weigh(it), it) for it in others), key=lambda entry: entry[0])
-    if weight < read_facts("checks")["scale"]["weight"]:
-        return ScaleEvidence(n, (), holding)
-    alone = [name for name in holding if name != OWN] == [best.name] and OWN not in holding
-    return _doubt(scales, n, (), holding, best.name, sample.say(best), certain=alone)
+    weights = {it.name: sample.weigh(it) for it in others}
+    least = read_facts("checks")["scale"]["weight"]
+    needed = least * (2 if named else 1) + margin
+    most = max(weights.values())
+    # Where the numbers tell little between two scales, the one that the facts name first is the usual one.
+    doubted = sorted(
+        (it for it in weights if weights[it] >= needed), key=lambda it: weights[it] < most - least
+    )
+    if not doubted:
+        unmixed = ScaleEvidence(n, tuple(named), holding, weights=weights)
+        mixed = next((it for it in others if sample.weigh_mixture(it) >= 2 * least + margin), None)
+        if mixed is None:
+            return unmixed
+        doubt = _doubt(scales, n, (mixed.name,), holding, sample.say_mixture(mixed), certain=False)
+        return replace(doubt, shown=tuple(named), weights=weights, mixed=True)
+    alone = doubted == [name for name in holding if name != OWN] and OWN not in holding
+    why = sample.say(scales[doubted[0]])
+    return replace(
+        _doubt(scales, n, tuple(doubted), holding, why, alone), shown=tuple(named), weights=weights
+    )
 
 
 def _doubt(
-    scales: Mapping[str, Scale], n: int, shown: tuple[str, ...], holding: tuple[str, ...], name: str,
+    scales: Mapping[str, Scale], n: int, names: tuple[str, ...], holding: tuple[str, ...],
     why: tuple[str, ...], certain: bool,
 ) -> ScaleEvidence:  # fmt: skip
-    readings = {key: scales[key].meaning for key in dict.fromkeys((name, *shown, OWN))}
-    return ScaleEvidence(n, shown, holding, name, why, readings, certain)
+    readings = {key: scales[key].meaning for key in (*names, OWN)}
+    return ScaleEvidence(n, names, holding, names[0], why, readings, certain)
 
 
 def _read_signs(
@@ -194,6 +218,24 @@ class _Sample:
         if self._weigh_effect(other) > 1:
             clauses.append("they move against the direction of improvement")
         return tuple(clauses)
+
+    def weigh_mixture(self, other: Scale) -> float:
+        """Return how surprising it is that all scores between the own steps lie within another scale."""
+        within, on_own = ~_find_outside(other, self.values), self._lie_on(self.own)
+        narrow = (other.high - other.low) / (self.own.high - self.own.low) <= self.limits["narrow_mixed"]
+        # Steps that are no whole numbers are blurred by rounding.
+        if not narrow and (self.own.step is None or self.own.step < 2 or self.own.step % 1):
+            return 0.0
+        n_off, n_on = self._count(~on_own & within & self._lie_on(other)), self._count(on_own)
+        if self._count(~on_own & ~within) or n_off < self.limits["fewest_mixed"] or not n_on:
+            return 0.0
+        return -n_off * log(max(self._count(on_own & within), 0.5) / n_on)
+
+    def say_mixture(self, other: Scale) -> tuple[str, ...]:
+        """Return in counts that some scores seem to be on another scale."""
+        off, step = self._count(~self._lie_on(self.own)), f"the steps of {self.own.step:g}"
+        return (f"{off} of {self.n} scores lie between {step}, all within {other.low:g} to {other.high:g}, "
+                "and the others do not",)  # fmt: skip
 
     def _count(self, marked: np.ndarray) -> int:
         return int(self.counts[marked].sum())

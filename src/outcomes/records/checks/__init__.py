@@ -16,12 +16,14 @@ from outcomes.records.checks.keys import (
 )
 from outcomes.records.checks.ranges import check_scores
 from outcomes.records.checks.regions import settle_regions
+from outcomes.records.checks.scales import ask_scales
 from outcomes.records.checks.sessions import note_falling_sessions, read_sessions_to_date
 from outcomes.records.checks.sites import note_reversed_sites
 
 __all__ = [
     "ask_absences",
     "ask_changes",
+    "ask_scales",
     "check_days",
     "check_scores",
     "keep_first_baselines",

@@ -12,13 +12,17 @@ from outcomes.records.scores import Assessments, Measure
 _TOLERANCE = 1e-6
 
 
-def check_scores(scores: Assessments, site: np.ndarray, n_sites: int, problems: Problems) -> np.ndarray:
+def check_scores(
+    scores: Assessments, asked: np.ndarray, site: np.ndarray, n_sites: int, problems: Problems
+) -> np.ndarray:
     """Refuse scores that cannot be right and name those that look wrong.
 
     Parameters
     ----------
     scores : Assessments
         Of records not refused so far.
+    asked : numpy.ndarray of bool
+        Those of which it is asked on which scale they are; they stay.
     site : numpy.ndarray of int
         Site of each assessment, 0 where the source has none.
     n_sites : int
@@ -29,6 +33,13 @@ def check_scores(scores: Assessments, site: np.ndarray, n_sites: int, problems: 
     numpy.ndarray of bool
         Which assessments have a score that stays.
     """
+    stays = np.ones(len(scores), dtype=bool)
+    open_rows = np.flatnonzero(~asked)
+    stays[open_rows] = _check_open(scores.keep(~asked), site[open_rows], n_sites, problems)
+    return stays
+
+
+def _check_open(scores: Assessments, site: np.ndarray, n_sites: int, problems: Problems) -> np.ndarray:
     low = np.array([measure.instrument.minimum for measure in scores.measures])[scores.measure]
     high = np.array([measure.instrument.maximum for measure in scores.measures])[scores.measure]
     outside = (scores.score < low) | (scores.score > high)

@@ -81,6 +81,8 @@ class ScoreColumn:
         What declares it; None for a long file's score column.
     units : mapping
         Name of a measure to what is written behind its numbers, and how often.
+    labels : mapping
+        Name of a measure to the headers, or in a long file the names, under which its scores stand.
     """
 
     part: Part = field(repr=False)
@@ -92,6 +94,7 @@ class ScoreColumn:
     n_missing: np.ndarray = field(repr=False)
     spec: ScoreSpec | None = None
     units: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def collect_scores(part: Part) -> list[ScoreColumn]:
@@ -114,14 +117,10 @@ def _read_score(part: Part, spec: ScoreSpec) -> ScoreColumn:
         converted = convert(
             recorded, measure.instrument, measure.variant, spec.scale, np.ones(part.n_rows, bool)
         )
-        score, header = (
-            recorded.numbers.type_as(converted.score, np.isnan(converted.score)).spread(np.nan),
-            spec.column,
-        )
-        answered, n_missing = (
-            ~np.isnan(score),
-            np.where(recorded.numbers.rows(converted.stated), STATED, NO_ITEMS).astype(np.int16),
-        )
+        score = recorded.numbers.type_as(converted.score, np.isnan(converted.score)).spread(np.nan)
+        answered, header = ~np.isnan(score), spec.column
+        stated = recorded.numbers.rows(converted.stated)
+        n_missing = np.where(stated, STATED, NO_ITEMS).astype(np.int16)
         units = {measure.name: count_units(recorded, answered)}
     rows = np.flatnonzero(answered)
     return ScoreColumn(
@@ -134,6 +133,7 @@ def _read_score(part: Part, spec: ScoreSpec) -> ScoreColumn:
         n_missing[rows],
         spec,
         units,
+        {measure.name: (header,)},
     )
 
 
@@ -257,7 +257,8 @@ def _read_long_scores(part: Part) -> ScoreColumn:
     codes = _refuse_undeclared(part, measures, codes)
     rows = np.flatnonzero((numbers.codes >= 0) & (codes >= 0))
     score, n_missing = np.full(len(rows), np.nan), np.full(len(rows), NO_ITEMS, np.int16)
-    units = {}
+    units, labels = {}, {}
+    named = part.columns[part.spec.columns["instrument"]]
     for place, measure in enumerate(measures):
         own = codes[rows] == place
         meant = codes == place
@@ -266,10 +267,11 @@ def _read_long_scores(part: Part) -> ScoreColumn:
         score[own] = converted.score[numbers.codes[rows[own]]]
         n_missing[own] = np.where(converted.stated[numbers.codes[rows[own]]], STATED, NO_ITEMS)
         units[measure.name] = count_units(recorded, rows[own])
+        labels[measure.name] = tuple(named.values[np.unique(named.codes[rows[own]])].tolist())
     known = ~np.isnan(score)
     rows, score, n_missing = rows[known], score[known], n_missing[known]
     return ScoreColumn(
-        part, header, rows, measures, codes[rows].astype(np.int16), score, n_missing, None, units
+        part, header, rows, measures, codes[rows].astype(np.int16), score, n_missing, None, units, labels
     )
 
 
