@@ -29,7 +29,7 @@ def find_header_doubt(header: str, names: Iterable[str] = ()) -> str | None:
 
     Examples
     --------
-    >>> [find_header_doubt(it) for it in ("ODI change 6 weeks", "odi_improvement", "Pain relief", "ODI 6 weeks")]
+    >>> [find_header_doubt(it) for it in ("ODI change", "odi_improvement", "Pain relief", "ODI 6 weeks")]
     ['change', 'improvement', 'another', None]
     >>> find_header_doubt("Schmerzveränderung"), find_header_doubt("NDI變化"), find_header_doubt("ΔVAS")
     ('change', 'change', 'change')

@@ -177,7 +177,7 @@ def _ask(found: _Codes, problems: Problems) -> None:
 
 
 def _fills_column(found: _Codes, unknown: list[str]) -> bool:
-    """Whether at least half of a category's records hold unknown codes; unknown therapies are refused as rows."""
+    """Whether at least half of a category's records hold unknown codes (unknown therapies refuse records)."""
     if found.column.name == "therapy" or not unknown:
         return False
     return len(found.list_records(unknown)) >= found.n_filled / 2

@@ -13,7 +13,7 @@ REGION_ANSWERS = ("keep", "leave_out")
 
 
 def check_answers(spec: FileSpec) -> list[tuple[str, str | None]]:
-    """Return what is wrong with a file's ``answered``, ``missing_where`` and ``holds``, each with its remedy."""
+    """Return what is wrong with a file's ``answered``, ``missing_where`` and ``holds``, with remedies."""
     wrong: list[tuple[str, str | None]] = []
     for key in ("answered", "missing_where"):
         known = _list_names(spec)

@@ -1,4 +1,4 @@
-"""Absence that may be written as a value: forms all zero, constants after the start, blanks beside constants."""
+"""Absence that may be written as a value: forms all zero, constants after the start, and beside blanks."""
 
 from __future__ import annotations
 
@@ -119,10 +119,13 @@ def _is_spike(group: _Group, rows: np.ndarray, value: float) -> bool:
     if count.sum() - n < limits["fewest"] or (count > 0).sum() - 1 < limits["fewest_values"]:
         return False
     distance = np.abs(group.values - value)
-    for width, usual in limits["windows"]:
+    coarse = instrument.scoring_rule.rule == "count_endorsed"  # of yes and no, many forms of the well are 0
+    windows = limits["windows"][-1:] if coarse else limits["windows"]
+    for width, usual in windows:
         reach = max(width * (instrument.maximum - instrument.minimum), 1.5 * group.spacing)
         near = int(count[(distance > 0) & (distance <= reach)].sum())
-        if near <= usual / 2 * (n + near) and _is_rare(near, n + near, usual):
+        most = usual * limits["coarse" if coarse else "clear"]
+        if near <= most * (n + near) and _is_rare(near, n + near, usual):
             return True
     return False
 
@@ -137,7 +140,7 @@ def _is_rare(few: int, n: int, share: float) -> bool:
 
 
 def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) -> Iterator[float]:
-    """Yield values of a large share of the follow-ups that the start hardly has, and no neighbour explains."""
+    """Yield values that many follow-ups and hardly any start hold, and that have no neighbours."""
     instrument, facts = group.measure.instrument, read_facts("checks")
     limits = facts["absence"]
     if instrument.domain in limits["never"] or instrument.direction == "none":
@@ -145,24 +148,22 @@ def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) ->
     before, after = group.count(is_baseline), group.count(rows)
     if min((before > 0).sum(), (after > 0).sum() - 1) < limits["fewest_values"]:
         return
-    best = instrument.maximum if instrument.sign > 0 else instrument.minimum
-    distance = np.abs(group.values[:, None] - group.values[None, :])
+    reached = group.values[after > 0]  # the well all score the best that there is: no doubt about that
+    best = (instrument.sign * reached).max() * instrument.sign
+    often = after >= max(limits["fewest"], limits["constant"] * after.sum())
+    code = np.isin(group.values, facts["sentinel_scores"]) & (after >= limits["fewest_sentinels"])
     reach = max(limits["near"] * (instrument.maximum - instrument.minimum), 1.5 * group.spacing)
-    for place in np.flatnonzero(after >= min(limits["fewest"], limits["fewest_sentinels"])):
+    for place in np.flatnonzero(often | code):
         value, n = group.values[place], int(after[place])
-        if value in (best, instrument.censored_at):
+        distance = np.abs(group.values - value)
+        if code[place] and not (after + before)[(distance > 0) & (distance <= 2 * reach)].any():
+            yield float(value)
+        if not often[place] or value in (best, instrument.censored_at):
             continue
-        near = int(after[(distance[place] > 0) & (distance[place] <= reach)].sum())
-        if value in facts["sentinel_scores"]:
-            around = (distance[place] > 0) & (distance[place] <= 2 * reach)
-            if not (after + before)[around].any():
-                yield float(value)
-        if n < max(limits["fewest"], limits["constant"] * after.sum()):
-            continue
-        absent = before.sum() and before[place] <= n / after.sum() * before.sum() / 10
+        near = int(after[(distance > 0) & (distance <= reach)].sum())
+        absent = before[place] <= n / after.sum() * before.sum() / 10
         absent = absent and _is_rare(int(before[place]), int(before.sum()), min(n / after.sum(), 0.99))
-        alone = near <= 0.2 * (n + near) and _is_rare(near, n + near, 0.5)
-        if alone and absent:
+        if absent and near <= 0.2 * (n + near) and _is_rare(near, n + near, 0.5):
             yield float(value)
 
 
@@ -224,8 +225,8 @@ def _settle_constant(
     n, n_start = int(constant.sum()), int((group.here & (scores.score == value) & is_baseline).sum())
     what = (
         f"one value stands in {n} of {int((group.here & is_follow_up).sum())} scores of the {name} after the "
-        f"start, in {n_start} of {int((group.here & is_baseline).sum())} at the start, and hardly any other comes near "
-        "it: was it measured, or does it stand for a visit that was missed?"
+        f"start, in {n_start} of {int((group.here & is_baseline).sum())} at the start, and hardly any other "
+        "comes near it: was it measured, or does it stand for a visit that was missed?"
     )
     own = "[[file]]" if column.spec is None else "[[file.scores]]"
     missing = (
@@ -280,17 +281,20 @@ def _ask_blanks(scores: Assessments, problems: Problems) -> None:
             continue
         asked.add(key)
         instrument: Instrument = other.measures[0].instrument
-        n, records = len(rows), other.part.records(rows)
+        name, records = instrument.short_name, other.part.records(rows)
         if "blanks" in (*(other.spec.confirmed if other.spec else ()), *other.part.spec.confirmed):
+            told = "a constant beside a blank counts as measured, as the source says"
+            said = (
+                f"Equal scores of the {name} where another score of the visit is blank are read as measured."
+            )
             problems.note(
-                "SCORE_CONFIRMED", "answered", "a constant beside a blank counts as measured, as the source says",
-                records, column=other.header, measure=instrument.id,
-                said=f"Scores of the {instrument.short_name} that are the same wherever another of the visit is blank are read as measured.",
+                "SCORE_CONFIRMED", "answered", told, records,
+                column=other.header, said=said, measure=instrument.id,
             )  # fmt: skip
             continue
         what = (
-            f"where {blank.header!r} is blank, the {instrument.short_name} of the same visit is one and the same value "
-            f"({n} times), which is rare elsewhere: was it measured, or was the visit missed?"
+            f"where {blank.header!r} is blank, the {name} of the same visit is one and the same value "
+            f"({len(rows)} times), which is rare elsewhere: was it measured, or was the visit missed?"
         )
         answers = {
             f'missing_where = [{{ column = "{blank.header}", values = [""], scores = ["{other.header}"] }}]':

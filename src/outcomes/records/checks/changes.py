@@ -107,12 +107,16 @@ def _settle(
     confirmed = (spec is not None and spec.holds == "score") or "change" in column.part.spec.confirmed
     if confirmed:
         problems.note(
-            "SCORE_OR_CHANGE", "answered", f"read as scores of the {name}, as the source says, though {evidence}",
+            "SCORE_OR_CHANGE", "answered",
+            f"read as scores of the {name}, as the source says, though {evidence}",
             records, column=column.header, measure=instrument.id,
-            said=f"Values that may be taken for changes of the {name}, or for another measure, are read as its scores.",
+            said=f"Values that may be changes of the {name}, or another measure, are read as its scores.",
         )  # fmt: skip
     elif said == "another":
-        what = f"read as the {name}, but {evidence}; another direction would turn every result round. Is it the {name}?"
+        what = (
+            f"read as the {name}, but {evidence}; in another direction it would turn every result round. "
+            f"Is it the {name}?"
+        )
         problems.ask(
             "SCORE_OR_OTHER",
             what,

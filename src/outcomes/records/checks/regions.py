@@ -1,4 +1,4 @@
-"""Scores of patients whose complaint lies where the instrument is not made for: kept, left out, or asked about."""
+"""Scores of patients whose complaint is not what the instrument is for: kept, left out or asked about."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def _keep(
 ) -> None:
     name, where = instrument.short_name, _name(instrument)
     said = (
-        f"Scores of the {name}, which is made for patients with complaints of the {where}, are kept of patients "
-        "with complaints elsewhere too."
+        f"Scores of the {name}, which is made for patients with complaints of the {where}, are kept of "
+        "patients with complaints elsewhere too."
     )
     what = f"the {name} is made for complaints of the {where}; scores of patients with others are kept"
     outcome = "answered" if answer else "accept_with_warning"
@@ -82,13 +82,13 @@ def _keep(
 
 def _leave_out(scores: Assessments, other: np.ndarray, instrument: Instrument, problems: Problems) -> None:
     name, where = instrument.short_name, _name(instrument)
-    what = f"the {name} is made for complaints of the {where}; this patient's is elsewhere, so the score is left out"
+    what = f"the {name} is made for complaints of the {where}; of a patient with another, it is left out"
     for number, column in enumerate(scores.columns):
         records = scores.record[other & (scores.column == number)]
         problems.refuse_cells(records, "REGION_OTHER", what, column=column.header)
     said = (
-        f"Scores of the {name}, which is made for patients with complaints of the {where}, are left out for patients "
-        "with complaints elsewhere."
+        f"Scores of the {name}, which is made for patients with complaints of the {where}, are left out for "
+        "patients with complaints elsewhere."
     )
     _note(
         scores,
@@ -119,8 +119,8 @@ def _ask(
     regions, counts = np.unique(home[other], return_counts=True)
     where = ", ".join(f"{labels[region]} {count}" for region, count in zip(regions, counts, strict=True))
     what = (
-        f"the {instrument.short_name} is made for complaints of the {_name(instrument)}, and {int(other.sum())} of "
-        f"{int(here.sum())} scores are of patients with others ({where}); do they count?"
+        f"the {instrument.short_name} is made for complaints of the {_name(instrument)}, {int(other.sum())} "
+        f"of {int(here.sum())} scores are of patients with others ({where}): do they count?"
     )
     answers = {
         f'[other_regions] {instrument.id} = "leave_out"': "they become missing, and pages say so",

@@ -16,7 +16,7 @@ _SAID = "Scores count as missing where the records say beside them that the form
 def blank_absent(part: Part) -> None:
     """Blank the scores that the source declares missing by ``answered`` and ``missing_where``.
 
-    What a column says is read as it stands in the file, so that the declarations do not depend on their order.
+    What a column says is read before any is blanked, so that the order of declarations does not matter.
     """
     spec = part.spec
     unanswered = [(entry, ~_find_rows(part, entry)) for entry in spec.answered]

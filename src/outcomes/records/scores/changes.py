@@ -1,4 +1,4 @@
-"""Columns that hold a change or an improvement: the score is that at the start of the same row and this together."""
+"""Columns that hold a change or an improvement: with the start of the same row they give the score."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _add_start(part: Part, column: ScoreColumn, columns: Sequence[ScoreColumn]) 
 
 
 def _find_change(column: ScoreColumn) -> np.ndarray:
-    """Return changes in the instrument's unit: a scale's offset and a turned direction are those of scores."""
+    """Return changes in the instrument's unit; the offset of a scale belongs to scores alone."""
     assert column.spec is not None
     if column.spec.scale is None or column.spec.scale not in column.measures[0].instrument.scales:
         return column.score
