@@ -245,7 +245,7 @@ def test_template_is_written_and_not_written_over(run, tmp_path):
         (["analyse", "change", "--format", "xml"], 2, "table, csv or json"),
         (["analyse", "change", "--audience", "press"], 7, "stakeholder, team"),
         (["instruments", "odj"], 2, "did you mean 'odi'"),
-        (["draft", "absent.xlsx"], 3, "There is no file"),
+        (["draft", "absent.xlsx"], 3, "there is no such file"),
         (["draft"], 2, "Missing argument"),
         (["simulate", "--episodes", "0"], 2, "--episodes"),
         (["report", "therapy_comparision"], 2, "There is no report"),

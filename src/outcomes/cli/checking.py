@@ -66,6 +66,7 @@ def describe_records(records: Records) -> dict[str, Any]:
         "n_assessments": len(records.assessments),
         "findings": {kind: _pick(records.findings, outcomes) for kind, outcomes in _KINDS.items()},
         "not_read": records.unmapped,
+        "unread": records.unread,
         "exceptions": [str(finding) for finding in records.findings if finding.rule == _EXCEPTION],
         "anonymity": _describe_anonymity(records),
         "completeness": [row for cohort in cohorts for row in _count_seen(cohort)],
@@ -189,6 +190,11 @@ def print_description(description: Mapping[str, Any]) -> None:
         _print_section(kind.capitalize(), lines)
     unread = [f"{file}: {', '.join(headers)}" for file, headers in description["not_read"].items() if headers]
     _print_section("Columns not read", unread)
+    beside = [
+        f"{name}: {'not counted' if n_rows is None else f'{n_rows} rows'}"
+        for name, n_rows in description["unread"].items()
+    ]
+    _print_section("Sheets and files not read", beside)
     _print_section("Reviewed exceptions to the gate", description["exceptions"])
     _print_anonymity(description["anonymity"])
     if description["completeness"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from outcomes.records.checking import Checking
 from outcomes.records.checks import refuse_duplicate_rows
 from outcomes.records.codes import ask_codes
 from outcomes.records.columns import blank_absent, build_part, to_day_number
+from outcomes.records.coverage import count_records, count_score_cells, count_unread, list_unmapped
 from outcomes.records.declaration import check_declaration
 from outcomes.records.episodes import link_parts
-from outcomes.records.files import TextTable, find_root, list_files, read_text_table
+from outcomes.records.files import TextTable, escape_name, find_root, list_files, read_text_table
 from outcomes.records.gate import (
     ReviewedExceptions,
     find_identifying,
@@ -84,7 +86,8 @@ def read_records(
     run_day = to_day_number(_find_run_date(run_date))
     with Progress(show_progress) as progress:
         progress.say("reading files")
-        texts = _read_texts(source, list_files(source, path), find_root(source, path))
+        files = list_files(source, path)
+        texts = _read_texts(source, files, find_root(source, path))
         progress.say("looking for identifying values")
         suspicions = _gate(source, texts, private)
         progress.say("typing and repairing")
@@ -93,9 +96,12 @@ def read_records(
         for part in parts:
             blank_absent(part)
         ask_codes(parts, problems)
-        problems.findings.extend(suspicions)
+        problems.findings.extend([*suspicions, *_name_unread_blocks(source, files)])
         sha256 = {text.file: text.sha256 for _, text in texts}
-        unmapped = {text.file: text.unmapped for _, text in texts}
+        unmapped = list_unmapped(texts)
+        names = {
+            escape_name(path.name): text.sha256 for (_, path), (_, text) in zip(files, texts, strict=True)
+        }
         del texts
         progress.say("scoring and checking")
         for part in parts:
@@ -112,9 +118,10 @@ def read_records(
     report = report_anonymity(alike, source, problems.places[0].file if problems.places else None)
     problems.findings.extend([report] if report else [])
     refused = problems.tabulate_refusals()
-    n_read = sum(len(place.lines) for place in problems.places)
+    n_read, n_refused = count_records(problems, files)
     keep_refused(refused, find_values(refused, parts), sha256, source.name, private)
-    _refuse_share(source, problems, n_read, private)
+    cells = count_score_cells(parts, refused)
+    _refuse_share(source, problems, (n_refused, n_read), cells, len(tables["assessments"]), private)
     return Records(
         source=source,
         **tables,
@@ -122,11 +129,12 @@ def read_records(
         findings=_order_findings(problems.findings),
         unmapped=unmapped,
         n_read=n_read,
-        n_accepted=n_read - problems.n_refused - problems.n_repeated,
-        n_refused=problems.n_refused,
+        n_accepted=n_read - n_refused - problems.n_repeated,
         n_repeated=problems.n_repeated,
-        fingerprint=_fingerprint(source, sha256),
-        files=sha256,
+        n_refused=n_refused,
+        fingerprint=_fingerprint(source, names),
+        files=names,
+        unread=count_unread(source, path, files),
         path=Path(path) if path else None,
     )
 
@@ -147,18 +155,29 @@ def _read_texts(
 ) -> list[tuple[FileSpec, TextTable]]:
     """Read every file, gathering the problems of all of them before any is raised."""
     texts, errors = [], []
+    sheets: dict[Path, set[str | None]] = defaultdict(set)
+    for spec, path in files:
+        sheets[path].add(spec.sheet)
+    sha256: dict[Path, str] = {}
     for spec, path in files:
         try:
-            texts.append(
-                (
-                    spec,
-                    read_text_table(
-                        path, spec, root=root, check_name=names_person, mark_texts=mark_identifying
-                    ),
-                )
+            text = read_text_table(
+                path,
+                spec,
+                root=root,
+                check_name=names_person,
+                mark_texts=mark_identifying,
+                name_sheet=len(sheets[path]) > 1,
             )
+            texts.append((spec, text))
         except (RecordsError, PrivacyError) as error:
             errors.append(error)
+            continue
+        if sha256.setdefault(path, text.sha256) != text.sha256:
+            changed = Finding(
+                "SOURCE_CHANGED", "refuse_file", "the file changed while it was read", text.file
+            )
+            errors.append(RecordsError("", [changed]))
     if errors:
         kind = PrivacyError if any(isinstance(error, PrivacyError) for error in errors) else RecordsError
         findings = [finding for error in errors for finding in error.findings]
@@ -184,14 +203,54 @@ def _gate(source: Source, texts: Sequence[tuple[FileSpec, TextTable]], private: 
     return findings
 
 
-def _refuse_share(source: Source, problems: Problems, n_read: int, private: Path) -> None:
-    if n_read and problems.n_refused > source.max_refused_share * n_read:
-        raise RefusedShareError(
-            f"{source.name}: {problems.n_refused} of {n_read} records were refused, more than the "
-            f"tolerated share of {source.max_refused_share:g}. They are listed in {private.name}/quarantine. "
-            "Mend them, or raise max_refused_share in the source.",
-            _order_findings(problems.findings),
+def _name_unread_blocks(source: Source, files: Sequence[tuple[FileSpec, Path]]) -> list[Finding]:
+    """Return a finding for each block whose file was not named."""
+    read = [id(spec) for spec, _ in files]
+    what = "a [[file]] block was not read, for a single file was named and it is for another"
+    remedy = "give the folder that holds all files of the source"
+    return [
+        Finding("BLOCK_NOT_READ", "accept_with_warning", what, spec.path, remedy=remedy)
+        for spec in source.files
+        if id(spec) not in read
+    ]
+
+
+def _refuse_share(
+    source: Source,
+    problems: Problems,
+    records: tuple[int, int],
+    cells: tuple[int, int],
+    n_assessments: int,
+    private: Path,
+) -> None:
+    """Refuse a source of whose records or scores too many were refused, or of which no score was read.
+
+    Parameters
+    ----------
+    records, cells : tuple of int
+        Refused and read records; refused and given cells of scores.
+    """
+    share, what = source.max_refused_share, ""
+    if records[0] > share * records[1]:
+        what = f"{records[0]} of {records[1]} records were refused"
+    elif cells[0] > share * cells[1]:
+        what = f"{cells[0]} of {cells[1]} scores were refused"
+    if what:
+        what = (
+            f"{what}, more than the tolerated share of {share:g}. They are listed in "
+            f"{private.name}/quarantine. Mend them, or raise max_refused_share in the source."
         )
+    elif not n_assessments and records[1] and share < 1 and any(_maps_scores(spec) for spec in source.files):
+        what = (
+            f"no score was read from {records[1]} records, whose columns of scores have {cells[1]} filled "
+            "cells. Look at the findings, and at the columns that the source maps to scores."
+        )
+    if what:
+        raise RefusedShareError(f"{source.name}: {what}", _order_findings(problems.findings))
+
+
+def _maps_scores(spec: FileSpec) -> bool:
+    return bool(spec.scores) or "score" in spec.columns
 
 
 def _count_blocking(problems: Problems) -> str:

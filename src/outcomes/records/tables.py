@@ -33,7 +33,8 @@ class Records:
     unmapped : mapping
         File name to the headers that were not read.
     n_read, n_accepted, n_refused : int
-        Source records; ``n_read == n_accepted + n_repeated + n_refused``. A refused cell refuses no record.
+        Source records, each row of a file once however many blocks read it;
+        ``n_read == n_accepted + n_repeated + n_refused``. A refused cell refuses no record.
     fingerprint : str
         SHA-256 over the bytes of all files read and the source TOML's content.
     files : mapping
@@ -43,6 +44,9 @@ class Records:
         add to it is read.
     path : Path, optional
         File or folder that was named to be read; None where the source says where its files are.
+    unread : mapping
+        Sheets of the files, and files in their folder, that no block reads, to the number of their rows; None
+        where it was not counted.
     """
 
     source: Source
@@ -60,6 +64,7 @@ class Records:
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     path: Path | None = None
     n_repeated: int = 0
+    unread: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def place(self) -> str:

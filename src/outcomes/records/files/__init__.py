@@ -4,7 +4,8 @@ from outcomes.records.files.cards import SHEET_TITLE
 from outcomes.records.files.cell_reader import read_cells
 from outcomes.records.files.file_reader import read_text_table
 from outcomes.records.files.headers import join_header_rows
-from outcomes.records.files.locations import find_root, list_files
+from outcomes.records.files.locations import find_root, list_files, list_other_files
+from outcomes.records.files.opening import escape_name
 from outcomes.records.files.sheet_cells import SheetCells
 from outcomes.records.files.spelling import simplify_name
 from outcomes.records.files.text_table import TextTable
@@ -13,9 +14,11 @@ __all__ = [
     "SHEET_TITLE",
     "SheetCells",
     "TextTable",
+    "escape_name",
     "find_root",
     "join_header_rows",
     "list_files",
+    "list_other_files",
     "read_cells",
     "read_text_table",
     "simplify_name",

@@ -24,6 +24,7 @@ def read_text_table(
     root: Path | str | None = None,
     check_name: Callable[[str], bool] | None = None,
     mark_texts: MarksTexts | None = None,
+    name_sheet: bool = False,
 ) -> TextTable:
     """Read the mapped columns of one file as text.
 
@@ -42,6 +43,8 @@ def read_text_table(
     mark_texts : callable, optional
         Says which texts may identify a person: headers that no message then shows, and what is hidden in a
         workbook, which is then refused.
+    name_sheet : bool
+        Whether messages name the sheet beside the file, of which several sheets are read.
 
     Raises
     ------
@@ -59,6 +62,8 @@ def read_text_table(
         )
     opened = open_file(path, root=root, check_name=check_name, mark_texts=mark_texts)
     findings = opened.findings
+    if name_sheet and spec.sheet:
+        findings.file = f"{findings.file} [{spec.sheet}]"
     if opened.kind in DATASETS:
         raw = read_dataset_columns(opened.kind, opened.content, spec, findings)
     else:

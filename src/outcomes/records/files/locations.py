@@ -2,35 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from outcomes.errors import FactsError
-from outcomes.facts import FileSpec, Source, find_project
+from outcomes.facts import FileSpec, Source, find_project, read_facts
 
 _DEFAULT_FOLDER = Path("data") / "raw"
 
 
 def list_files(source: Source, path: str | Path | None) -> list[tuple[FileSpec, Path]]:
-    """Return each file with what describes it, in the order of the source TOML, then of their names."""
+    """Return each file with what describes it, in the order of the source TOML, then of their names.
+
+    A file stands there once for every ``[[file]]`` block that it matches, whether it is named itself, by a
+    pattern, or by its folder.
+    """
     if path is not None and not Path(path).is_dir():
-        return [(_choose_spec(source, Path(path)), Path(path))]
+        return [pair for file in _expand(Path(path)) for pair in _match_specs(source, file)]
     folder = Path(path) if path is not None else _find_folder(source)
     found = []
     for spec in source.files:
-        pattern = any(mark in spec.path for mark in "*?[")
-        matches = sorted(folder.glob(spec.path)) if pattern else []
+        matches = _glob(folder, spec.path) if _is_pattern(spec.path) else []
         found += [(spec, match) for match in matches or [folder / spec.path]]
     return found
 
 
-def _choose_spec(source: Source, path: Path) -> FileSpec:
-    if len(source.files) == 1 or not path.exists():  # a path that leads nowhere is told by what reads it
-        return source.files[0]
-    for spec in source.files:
-        if path.match(spec.path):
-            return spec
-    names = ", ".join(spec.path for spec in source.files)
-    raise FactsError(f"{source.name} has several files ({names}); give the folder that holds them.")
+def list_other_files(source: Source, path: str | Path | None, read: Iterable[Path]) -> list[Path]:
+    """Return the files of records beside those that are read, where their folder belongs to the source."""
+    folder = Path(path) if path is not None else _find_folder(source)
+    if not folder.is_dir() or (path is None and folder == find_project() / _DEFAULT_FOLDER):
+        return []
+    suffixes = tuple(name for name in read_facts("limits")["file"]["suffixes"] if name != ".txt")
+    known = {file.resolve() for file in read}
+    others = (file for file in _glob(folder, "*") if file.name.casefold().endswith(suffixes))
+    return [file for file in others if file.is_file() and file.resolve() not in known]
+
+
+def _is_pattern(text: str) -> bool:
+    return any(mark in text for mark in "*?[")
+
+
+def _glob(folder: Path, pattern: str) -> list[Path]:
+    """Return what a pattern matches, without hidden files and what Excel lays beside an open workbook."""
+    return sorted(file for file in folder.glob(pattern) if not file.name.startswith((".", "~$")))
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.exists() or not _is_pattern(path.name):
+        return [path]
+    return _glob(path.parent, path.name) or [path]
+
+
+def _match_specs(source: Source, path: Path) -> list[tuple[FileSpec, Path]]:
+    """Return the blocks that a file matches; all of them where they describe one file by another name."""
+    found = [spec for spec in source.files if path.match(spec.path)]
+    if not found and (len({spec.path for spec in source.files}) == 1 or not path.exists()):
+        found = list(source.files)  # a path that leads nowhere is told by what reads it
+    if not found:
+        names = ", ".join(dict.fromkeys(spec.path for spec in source.files))
+        raise FactsError(f"{source.name} has several files ({names}); give the folder that holds them.")
+    return [(spec, path) for spec in found if path.exists() or spec is found[0]]
 
 
 def _find_folder(source: Source) -> Path:

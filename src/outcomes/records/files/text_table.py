@@ -31,7 +31,7 @@ class TextTable:
     Parameters
     ----------
     file : str
-        Name of the file, unusual characters escaped; never its folder.
+        Name of the file, unusual characters escaped, with the sheet where several are read; never its folder.
     table : pyarrow.Table
         One row per record that has the right shape, in the file's order; one column per mapped header,
         named as the source TOML spells it. Every column is dictionary-encoded text in a single chunk.
