@@ -55,7 +55,7 @@ year of `start_date`, and a patient with several episodes counts with the one th
 smallest group, patients in groups below {sizes}, how many are alone, the average and the largest risk of
 being recognised by who knows all traits, and, where the source names a primary outcome, in how many
 groups all had the same kind of outcome. Where groups are small it measures what merging or leaving out
-traits would do. Below `k_min` it warns.
+traits would do, and warns below `k_min`. All figures stand in `outcomes check --json`.
 
 What the privacy profiles allow:"""
 

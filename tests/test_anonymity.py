@@ -125,7 +125,10 @@ def test_it_warns_below_k_min_and_the_strict_profile_refuses():
         return report_anonymity(measure_anonymity(make_episodes(rows), NO_SCORES, source), source, "a.csv")
 
     assert report(rows, local) is None and report(rows, strict) is None
-    assert report([*rows, *four], local).outcome == "accept_with_warning"
+    old = [(f"Q{n}", "50-59", "female", "A") for n in range(4)]
+    found = report([*rows, *old], local)
+    assert found.outcome == "accept_with_warning" and "without age_band would leave 0" in found.remedy
+    assert "would leave" not in report(four, local).remedy  # four patients in all: nothing helps
     with pytest.raises(PrivacyError, match="refuses groups below 5") as caught:
         report([*rows, *four], strict)
     assert caught.value.exit_code == 4
@@ -154,9 +157,8 @@ def test_check_tells_the_team_what_is_alike_and_what_would_help(tmp_path, monkey
     print_description(describe_records(records))
     told = capsys.readouterr().out
     for piece in (
-        "Who is alike by age_band, sex",
-        "smallest group",
-        "patients in groups below 11",
+        "Patients who are alike by age, sex",
+        "have fewer than 10 others like them",
         "without age_band",
     ):
         assert piece in told

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "src" / "outcomes"
 #: Room to floor. A module imports from lower floors and from its own room only.
 FLOORS = {
     "errors": 0,
+    "threads": 0,
     "facts": 1,
     "result": 2,
     "records": 2,

@@ -16,6 +16,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from outcomes import threads as threads  # before numpy is loaded
+
 __version__ = "0.1.0"
 
 #: Module to the names that it offers; one line for a new one.

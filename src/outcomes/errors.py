@@ -6,8 +6,10 @@ Only `outcomes.cli` catches these errors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from textwrap import indent
+from traceback import walk_tb
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,20 @@ class Finding:
     measure: str | None = None
 
     def __str__(self) -> str:
-        """Return the finding as one readable line."""
+        """Return the finding as a line, and what to do about it as lines beneath; a question stands alone."""
+        asks = self.outcome == "ask"
         where = [self.file] if self.file else []
-        if self.lines:
+        if self.lines and not (asks and self.count > len(self.lines)):  # a question is of all of a column
             more = " ..." if self.count > len(self.lines) else ""
             where.append(f"line {', '.join(map(str, self.lines))}{more}")
         if self.column:
             where.append(f"column {self.column!r}")
+        remedy = "\n" + indent(self.remedy, "  ") if self.remedy else ""
+        if asks:
+            about = f" about {', '.join(where)}" if where else ""
+            return f"Question{about} ({self.rule}):\n{indent(self.what, '  ')}{remedy}"
         place = f"{', '.join(where)}: " if where else ""
         number = f" ({self.count} times)" if self.count > 1 else ""
-        remedy = f"\n    {self.remedy}" if self.remedy else ""
         return f"{place}{self.rule}: {self.what}{number}{remedy}"
 
 
@@ -80,11 +86,31 @@ class OutcomesError(Exception):
 
     def __init__(self, message: str, findings: Iterable[Finding] = ()) -> None:
         self.findings = tuple(findings)
-        super().__init__("\n".join([message, *(f"  {finding}" for finding in self.findings)]))
+        super().__init__("\n".join([message, *self._write_findings()]))
+
+    def _write_findings(self) -> Iterator[str]:
+        """Yield the findings as lines; beside questions only what blocks, as answers change the rest."""
+        others = [finding for finding in self.findings if finding.outcome != "ask"]
+        shown = [one for one in others if one.outcome == "refuse_file"] if self.questions else others
+        yield from (indent(str(finding), "  ") for finding in shown)
+        yield from ("\n" + indent(str(finding), "  ") for finding in self.questions)
+        if left := len(others) - len(shown):
+            yield f"\n  {left} more finding{'s' * (left > 1)} once that is answered."
+
+    @property
+    def questions(self) -> tuple[Finding, ...]:
+        """The questions among what was found: nothing is wrong, and nobody but the source can answer."""
+        return tuple(finding for finding in self.findings if finding.outcome == "ask")
 
     def _render_traceback_(self) -> list[str]:
-        """Return what a notebook shows instead of a traceback: the words alone."""
-        return str(self).split("\n")
+        """Return what a notebook shows instead of a traceback: the words, alone where they are the package's.
+
+        What a cell raises by itself may say anything, and begins with the error's name.
+        """
+        own = False
+        for frame, _ in walk_tb(self.__traceback__):
+            own = str(frame.f_globals.get("__name__")).partition(".")[0] == "outcomes"
+        return (str(self) if own else f"{type(self).__name__}: {self}").split("\n")
 
 
 class FactsError(OutcomesError):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from outcomes.analyses._grid import BASELINE
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_instrument, read_schema, read_words
+from outcomes.records.tables import Records
 
 
 def say(key: str, **values: object) -> str:
@@ -74,9 +76,21 @@ def trace_provenance(cohort: Cohort) -> dict[str, Any]:
         "therapies": {id: asdict(entry) for id, entry in cohort.therapies.items()},
         "caveats": [*cohort.source.caveats, *say_of_measure(cohort)],
         "rules": dict(cohort.rules),
+        "answered": list(cohort.records.list_answered(cohort.instrument.id)),
         "detail": {"merge": list(cohort.asked.get("merge") or ()), "said": list(cohort.detail)},
         "disclosure_profile": cohort.source.disclosure_profile,
         "n_patients": int(cohort.episodes["patient"].nunique()),
+    }
+
+
+def trace_reading(
+    records: Records, instruments: Iterable[str] = (), rules: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return how the records of several instruments, or of all, were read: for Methods, and for the team."""
+    said = " ".join(records.list_said(*instruments))
+    return {
+        "rules": {**rules, **({"reading": said} if said else {})},
+        "answered": list(records.list_answered(*instruments)),
     }
 
 

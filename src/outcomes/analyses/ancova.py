@@ -27,10 +27,12 @@ from outcomes.analyses.comparability import check_comparability, check_follow_up
 from outcomes.cohort import Cohort, list_patients
 from outcomes.facts import read_facts
 from outcomes.result import Result, build_result
+from outcomes.threads import in_one_thread
 
 __all__ = ["compare_at_timepoints"]
 
 
+@in_one_thread
 def compare_at_timepoints(
     cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95, cluster: str = "auto"
 ) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._declaration import percent, say
+from outcomes.analyses._declaration import percent, say, trace_reading
 from outcomes.analyses._grid import may_group
 from outcomes.analyses._interval import check_level, estimate_share
 from outcomes.analyses._rows import Rows
@@ -71,6 +71,7 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
             "source": records.source.name,
             "fingerprint": records.fingerprint,
             "disclosure_profile": records.source.disclosure_profile,
+            **trace_reading(records),
         },
     )  # fmt: skip
 

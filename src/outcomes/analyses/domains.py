@@ -15,6 +15,7 @@ from outcomes.analyses._declaration import (
     say,
     say_of_measure,
     trace_provenance,
+    trace_reading,
 )
 from outcomes.analyses._grid import BASELINE, Grid, arrange_grid
 from outcomes.analyses._interval import check_level
@@ -76,9 +77,11 @@ def summarise_domains(
         _add_measure(rows, followed, domain, by, conf_level, [BASELINE, timepoint])
         said |= dict.fromkeys(say_of_measure(followed))
     time = label_timepoint(cohort, timepoint)
+    measures = [outcome.partition(":")[0] for _, outcome in described]
     return build_result(
         "domains", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
+        patients=list_patients(cohort.records),
+        provenance=trace_provenance(cohort) | trace_reading(cohort.records, measures, cohort.rules),
         method=say("domains.method", time=time, level=percent(conf_level)),
         warnings=[say("domains.description"), say("domains.not_recorded"), *said],
     )  # fmt: skip

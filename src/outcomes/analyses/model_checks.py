@@ -20,6 +20,7 @@ from outcomes.analyses.mmrm import MmrmFit
 from outcomes.analyses.over_time import compare_over_time
 from outcomes.cohort import Cohort, list_patients
 from outcomes.result import WITH_ESTIMATE, Result, build_result
+from outcomes.threads import in_one_thread
 
 __all__ = ["check_model"]
 
@@ -34,6 +35,7 @@ _ERRORS = {
 }  # fmt: skip
 
 
+@in_one_thread
 def check_model(
     cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95, cluster: str = "auto"
 ) -> Result:

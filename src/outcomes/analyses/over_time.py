@@ -25,10 +25,12 @@ from outcomes.cohort import Cohort, list_patients
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
 from outcomes.result import WITH_ESTIMATE, Result, build_result
+from outcomes.threads import in_one_thread
 
 __all__ = ["compare_over_time"]
 
 
+@in_one_thread
 def compare_over_time(
     cohort: Cohort,
     *,

@@ -28,6 +28,7 @@ from outcomes.cohort import Cohort, list_patients
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
 from outcomes.result import Result, build_result
+from outcomes.threads import in_one_thread
 
 __all__ = ["compare_sites"]
 
@@ -80,6 +81,7 @@ class _Funnel:
         return limit_mean(self.target, self.sd, n, level, self.widening)
 
 
+@in_one_thread
 def compare_sites(
     cohort: Cohort,
     *,

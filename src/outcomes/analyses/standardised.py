@@ -27,6 +27,7 @@ from outcomes.analyses.comparability import check_comparability
 from outcomes.cohort import Cohort, list_patients
 from outcomes.facts import read_facts
 from outcomes.result import Result, build_result
+from outcomes.threads import in_one_thread
 
 __all__ = ["standardise_responders"]
 
@@ -37,6 +38,7 @@ _DECIDED = 12.0
 _DECIDED_SHARE = 0.05
 
 
+@in_one_thread
 def standardise_responders(
     cohort: Cohort,
     *,

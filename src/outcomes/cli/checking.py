@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from outcomes.analyses import (
@@ -18,23 +20,27 @@ from outcomes.cli.pace import describe_pace, print_pace
 from outcomes.cli.screen import print_table, say
 from outcomes.cohort import Cohort, select_cohort
 from outcomes.disclosure import AUDIENCES, choose_detail, read_rules, release
-from outcomes.errors import AnalysisError, Finding
-from outcomes.facts import read_facts
+from outcomes.errors import AnalysisError, Finding, OutcomesError
+from outcomes.facts import read_facts, read_schema, read_words
 from outcomes.records import Records
 from outcomes.records.gate import measure_anonymity
 from outcomes.records.private_files import open_private_folder, write_private_file
 from outcomes.result import Result
+from outcomes.views.text import join_words
 
 _KINDS = {
     "refused records": ("quarantine_row", "quarantine_patient_pair"),
     "refused cells": ("quarantine_cell",),
+    "answered against the evidence": ("answered",),
     "repaired": ("repair_and_log",),
     "to know": ("accept_with_warning",),
 }
 _GROUP_ALL = "all"
-_EXCEPTION = "GATE_EXCEPTION"
+#: Findings that have a part of their own.
+_EXCEPTION, _ALIKE = "GATE_EXCEPTION", "K_ANONYMITY"
 #: Ways of merging traits that are printed.
-_SHOWN_ADVICE = 5
+_SHOWN_ADVICE = 3
+_WHO = {"team": "the team", "stakeholder": "people outside"}
 #: What a page shows of the primary outcome.
 _FORESEEN = (describe_baseline, count_completeness, summarise_change, count_responders)
 
@@ -79,8 +85,19 @@ def describe_records(records: Records) -> dict[str, Any]:
     return description
 
 
+def describe_refusal(source: str, error: OutcomesError) -> dict[str, Any]:
+    """Describe why a source was not read, and what it must answer first, for machines."""
+    return {
+        "source": source,
+        "read": False,
+        "exit_code": error.exit_code,
+        "questions": [asdict(finding) for finding in error.questions],
+        "findings": [asdict(finding) for finding in error.findings if finding.outcome != "ask"],
+    }
+
+
 def _pick(findings: tuple[Finding, ...], outcomes: tuple[str, ...]) -> list[str]:
-    told = (finding for finding in findings if finding.rule != _EXCEPTION)
+    told = (finding for finding in findings if finding.rule not in (_EXCEPTION, _ALIKE))
     return [str(finding) for finding in told if finding.outcome in outcomes]
 
 
@@ -143,6 +160,7 @@ def _foresee(cohort: Cohort) -> dict[str, Any]:
         "detail": {audience: list(held.detail) for audience, held in seen.items()},
         "comparable": gate.comparable,
         "because": [] if gate.comparable else list(gate.warnings),
+        "covariates": cohort.rules["missing"],
         "rows": [
             _count_shown(analyse(held), audience) for audience, held in seen.items() for analyse in _FORESEEN
         ],
@@ -207,38 +225,58 @@ def print_description(description: Mapping[str, Any]) -> None:
 
 def _print_section(title: str, lines: list[str]) -> None:
     if lines:
-        say("", title, *(f"  {line}" for line in lines))
+        say("", title, *(indent(line, "  ") for line in lines))
 
 
 def _print_anonymity(anonymity: Mapping[str, Any] | None) -> None:
-    """Print the k report: it is for the team, and no page shows it."""
+    """Say how many patients could be recognised by their traits, and what would help; no page shows it."""
     if anonymity is None:
         return
-    say("")
-    print_table(
-        anonymity["figures"], ["what", "value"], title=f"Who is alike by {', '.join(anonymity['traits'])}"
-    )
+    figures = {row["what"]: int(row["value"]) for row in anonymity["figures"]}
+    k, traits = anonymity["k_min"], join_words([_name_trait(name) for name in anonymity["traits"]])
+    n_small, n_patients = figures[f"patients in groups below {k}"], figures["patients"]
+    say("", f"Patients who are alike by {traits}")
+    if not n_small:
+        say(f"  each of the {n_patients} patients has at least {k - 1} others like them")
+        return
+    alone = f", {figures['patients in groups below 2']} have none" if k > 2 else ""
+    say(f"  {n_small} of {n_patients} patients have fewer than {k - 1} others like them{alone}")
     if anonymity["advice"]:
-        say(f"Patients in groups below {anonymity['k_min']}, if traits were merged or left out")
-        say(*(f"  {entry['left']}: {entry['what']}" for entry in anonymity["advice"][:_SHOWN_ADVICE]))
+        say("  so few there would be, if these were merged or left out:")
+        say(*(f"    {entry['left']}: {entry['what']}" for entry in anonymity["advice"][:_SHOWN_ADVICE]))
+    else:
+        say("  merging or leaving out one of these would not change that")
+
+
+def _name_trait(name: str) -> str:
+    column = read_schema()["episodes"].get(name)
+    return (column.label if column else "") or name.replace("_", " ")
 
 
 def _print_outlook(description: Mapping[str, Any]) -> None:
     if "audiences" not in description:
         return
     outlook, overdue = description["audiences"], description["overdue"]
+    n_of = {(row["part"], row["audience"]): row for row in outlook["rows"]}
+    parts = dict.fromkeys(row["part"] for row in outlook["rows"])
+    rows = [
+        {
+            "part of the page": read_words().say(f"sentences.analysis.{part}"),
+            **{_WHO[audience]: n_of[part, audience]["shown"] for audience in AUDIENCES},
+        }
+        for part in parts
+    ]
     say("")
-    title = f"What each audience will see of {outlook['outcome']}"
-    print_table(outlook["rows"], ["audience", "part", "rows", "shown", "withheld"], title=title)
+    print_table(rows, list(rows[0]), title=f"Numbers of {outlook['outcome']} that each audience would see")
     say(
-        f"Disclosure profile: {outlook['disclosure_profile']}, k = {outlook['k']} "
-        "(disclosure_profile in the source; k in reports.toml)"
+        f"People outside see a number where at least {outlook['k']} patients stand behind it "
+        f"(disclosure_profile = {outlook['disclosure_profile']!r} in the source, or k of a report)."
     )
     for audience, sentences in outlook["detail"].items():
-        say(*(f"  {audience}: {sentence}" for sentence in sentences))
+        say(*(f"  {_WHO[audience]}: {sentence}" for sentence in sentences))
     words = {True: "yes", False: "no", None: "there is nothing to compare"}
-    say(f"Therapies comparable on what was recorded: {words[outlook['comparable']]}")
-    say(*(f"  {reason}" for reason in outlook["because"]))
+    say("", f"Therapies comparable on what was recorded: {words[outlook['comparable']]}")
+    say(*(f"  {reason}" for reason in outlook["because"]), f"  {outlook['covariates']}")
     print_pace(description["pace"], outlook["outcome"])
     say("", f"Overdue follow-ups: {overdue['n']}")
     if overdue["file"]:

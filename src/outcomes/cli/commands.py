@@ -61,10 +61,16 @@ def check_records(
 
         check_declared(as_json)
         return
-    from outcomes.cli.checking import describe_records, print_description
+    from outcomes.cli.checking import describe_records, describe_refusal, print_description
+    from outcomes.errors import OutcomesError
     from outcomes.records import read_records
 
-    records = read_records(source, path, show_progress=shows_progress())
+    try:
+        records = read_records(source, path, show_progress=shows_progress())
+    except OutcomesError as error:
+        if as_json:
+            print_json(describe_refusal(source, error))
+        raise
     description = describe_records(records)
     if as_json:
         print_json(description)

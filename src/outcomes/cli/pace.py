@@ -29,7 +29,7 @@ def describe_pace(cohort: Cohort, k: int = 11) -> dict[str, Any]:
     dict
         ``numbers``: per therapy and time point the patients who joined and the updates held back, at each
         cadence; ``held``: the share of all updates (0-1) by cadence, missing where there were none. Where the
-        records hold no dates both are empty and ``because`` says so.
+        records do not hold the dates both are empty and ``because`` says so.
     """
     read_rules(k)
     grid = cohort.table
@@ -37,11 +37,13 @@ def describe_pace(cohort: Cohort, k: int = 11) -> dict[str, Any]:
         "start_date"
     ]
     start = starts.reindex(grid["episode_id"].astype("str")).reset_index(drop=True)
-    if start.isna().all():
-        return {"k": k, "numbers": [], "held": {}, "because": "the records hold no dates"}
     improved = grid["improvement"].notna() if grid["improvement"].notna().any() else grid["score"].notna()
     seen = ((grid["status"] == "seen") & improved & (grid["timepoint"] != "baseline")).to_numpy()
-    until = read_days(start[grid["day"].notna().to_numpy()], grid.loc[grid["day"].notna(), "day"]).max()
+    joined = read_days(start[seen], grid.loc[seen, "day"])
+    if not joined.size:
+        what = "on which an episode began" if start.isna().all() else "of follow-ups"
+        return {"k": k, "numbers": [], "held": {}, "because": f"the records hold no dates {what}"}
+    until = read_days(start, grid["day"]).max()
     numbers, paces = [], []
     for therapy, timepoint, members in _list_numbers(cohort):
         chosen = members & seen

@@ -244,6 +244,7 @@ def _describe(ending: Ending) -> dict[str, Any]:
         "state": ending.state,
         "exit_code": ending.exit_code,
         "reason": ending.reason,
+        "question": ending.question,
         "missed": ending.missed,
         "pages": [
             {

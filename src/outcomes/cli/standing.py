@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from outcomes.cli.screen import note, print_json, print_table, say
@@ -62,6 +63,9 @@ def print_standing(
     else:
         rows = [_describe(one) for one in standing]
         print_table(rows, ["series", "state", "reason", "last release", "pages", "made", "next due"])
+        for one in standing:
+            if one.question:
+                say("", f"{one.series} waits for an answer in its source:", indent(one.question, "  "))
         if waiting:
             say("", f"Pages for stakeholders that wait for approval: {waiting} (outcomes approve)")
         say("", f"Last run without a failure: {_say_moment(succeeded.isoformat()) if succeeded else 'never'}")

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from outcomes.errors import AnalysisError
-from outcomes.facts import Column, read_facts, read_schema, read_words
+from outcomes.facts import Column, list_instruments, read_facts, read_schema, read_words
 from outcomes.records.tables import Records
 
 
 def settle_covariates(records: Records, asked: Sequence[str] | None) -> Iterator[str]:
-    """Yield the covariates asked for, or those that the source declares.
+    """Yield the covariates asked for, or those that the source declares and somebody recorded.
 
     A covariate is a column of the episodes that is known at time zero, or the baseline score of another
     instrument, written ``instrument@baseline`` or ``instrument:variant@baseline``.
@@ -22,16 +22,29 @@ def settle_covariates(records: Records, asked: Sequence[str] | None) -> Iterator
     Raises
     ------
     AnalysisError
-        For a covariate measured after time zero, an unknown or an unrecorded one.
+        For a covariate measured after time zero, an unknown one, or one that was asked for and nobody
+        recorded.
     """
-    if asked is None:
-        asked = records.source.primary.get("covariates", ())
-    for name in [asked] if isinstance(asked, str) else asked:
+    declared = records.source.primary.get("covariates", ()) if asked is None else ()
+    chosen = declared if asked is None else asked
+    for name in [chosen] if isinstance(chosen, str) else chosen:
+        if declared and _is_blank(records, name):
+            continue
         if "@" in name:
             _check_score(records, name)
         else:
             _check_column(records, name)
         yield name
+
+
+def _is_blank(records: Records, name: str) -> bool:
+    """Return whether a covariate is one that might have been recorded, and nobody did."""
+    if "@" in name:
+        instrument, _, timepoint = split_score(name)
+        scored = records.assessments.loc[records.assessments["score"].notna(), "instrument"]
+        return timepoint == "baseline" and instrument in list_instruments() and instrument not in set(scored)
+    column = read_schema()["episodes"].get(name)
+    return column is not None and column.covariate and bool(records.episodes[name].isna().all())
 
 
 def split_score(name: str) -> tuple[str, str | None, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -24,6 +24,7 @@ from outcomes.facts import (
     read_timepoints,
     read_words,
 )
+from outcomes.facts.instrument_file import match_instruments
 from outcomes.facts.toml import build_strictly
 from outcomes.records.tables import Records
 
@@ -52,6 +53,8 @@ class Question:
         Whether episodes without a score at the start are excluded.
     merge : tuple of str
         Groups of therapies that count as one each.
+    unrecorded : tuple of str
+        Covariates that the source declares and nobody recorded.
     """
 
     instrument: Instrument
@@ -66,11 +69,17 @@ class Question:
     strategies: Mapping[str, str]
     needs_baseline: bool
     merge: tuple[str, ...] = ()
+    unrecorded: tuple[str, ...] = ()
 
     @property
     def has_baseline(self) -> bool:
         """Whether the instrument is asked at the start at all."""
         return self.instrument.domain not in read_facts("cohort")["domains_without_baseline"]
+
+    def leave_out(self, covariate: str) -> Question:
+        """Return the question without a declared covariate that nobody has."""
+        left = tuple(name for name in self.covariates if name != covariate)
+        return replace(self, covariates=left, unrecorded=(*self.unrecorded, covariate))
 
 
 def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
@@ -97,6 +106,8 @@ def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
     chosen = _settle_timepoints(found, known, given["timepoints"])
     therapies = _settle_therapies(records, given["therapies"])
     check_name("episodes", given["episodes"], ["first", "all"])
+    covariates = tuple(dict.fromkeys(settle_covariates(records, given["covariates"])))
+    declared = asked.get("covariates", ()) if given["covariates"] is None else ()
     return Question(
         instrument=measure,
         variant=variant,
@@ -105,11 +116,12 @@ def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
         primary=_settle_primary(chosen, given["primary"] or asked.get("timepoint")),
         reference=_settle_reference(therapies, given["reference"], asked.get("reference")),
         therapies=therapies,
-        covariates=tuple(dict.fromkeys(settle_covariates(records, given["covariates"]))),
+        covariates=covariates,
         episodes=given["episodes"],
         strategies=_settle_strategies(given["intercurrent_events"] or asked.get("intercurrent_events")),
         needs_baseline=given["needs_baseline"],
         merge=_settle_merge(records, given["merge"]),
+        unrecorded=tuple(name for name in declared if name not in covariates),
     )
 
 
@@ -124,6 +136,8 @@ def check_name(what: str, name: object, known: Iterable[object]) -> None:
     names = [str(entry) for entry in known]
     if name not in names:
         near = get_close_matches(str(name), names, n=1)
+        if what == "instrument" and not near:
+            near = [id for id in match_instruments(str(name)) if id in names]
         key = "cohort.errors.unknown_near" if near else "cohort.errors.unknown"
         raise AnalysisError(
             read_words().say(

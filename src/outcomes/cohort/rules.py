@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from outcomes.cohort.covariates import split_score
 from outcomes.cohort.question import Question
-from outcomes.facts import Therapy, Timepoint, read_facts, read_schema, read_words
+from outcomes.facts import Therapy, Timepoint, read_facts, read_instrument, read_schema, read_words
 from outcomes.records.tables import Records
 
 
 def state_rules(records: Records, question: Question, therapies: Mapping[str, Therapy]) -> dict[str, str]:
     """Return the rules by name, for the therapies that are left; none of them holds a number of patients."""
     say = read_words().say
-    return {
+    rules = {
         "time_zero": say("cohort.rules.time_zero"),
         "baseline": _state_baseline(records, question),
         "windows": _state_windows(records, question),
@@ -20,8 +21,10 @@ def state_rules(records: Records, question: Question, therapies: Mapping[str, Th
         "episodes": say(f"cohort.rules.episodes_{question.episodes}"),
         "intercurrent_events": _state_strategies(question),
         "missing": _state_missing(records, question),
-        "reading": " ".join(records.list_said(question.instrument.id)),
     }
+    others = [split_score(name)[0] for name in question.covariates if "@" in name]
+    said = " ".join(records.list_said(question.instrument.id, *others))
+    return rules | ({"reading": said} if said else {})
 
 
 def _state_therapies(question: Question, therapies: Mapping[str, Therapy]) -> str:
@@ -88,8 +91,22 @@ def _state_missing(records: Records, question: Question) -> str:
         for name in question.covariates
         if name in columns and records.episodes[name].isna().any()
     ]
-    if not question.covariates:
-        return say("cohort.rules.no_covariates")
-    if not lacking:
-        return say("cohort.rules.covariates_complete")
-    return say("cohort.rules.covariates_missing", names=", ".join(lacking))
+    said = []
+    if question.unrecorded:
+        names = ", ".join(map(_name_covariate, question.unrecorded))
+        said.append(say("cohort.rules.covariates_unrecorded", names=names))
+    if lacking:
+        said.append(say("cohort.rules.covariates_missing", names=", ".join(lacking)))
+    if said:
+        return " ".join(said)
+    return say(f"cohort.rules.{'covariates_complete' if question.covariates else 'no_covariates'}")
+
+
+def _name_covariate(name: str) -> str:
+    """Return how a covariate that was declared is called in a sentence."""
+    column = read_schema()["episodes"].get(name)
+    if column is not None:
+        return column.label or name
+    return read_words().say(
+        "methods.score_at_start", instrument=read_instrument(split_score(name)[0]).short_name
+    )

@@ -213,11 +213,14 @@ def _assemble(
     named = held["therapy"].map(counted) if therapies != given else held["therapy"]
     held["therapy"] = named.astype("category").cat.set_categories(list(therapies))
     reference = counted.get(question.reference or "")
-    for name in question.covariates:
-        if "@" in name:
-            held[name] = _score_at_start(records, question, name)[kept]
-            if held[name].isna().all():
-                raise AnalysisError(read_words().say("cohort.errors.covariate_no_start", name=name))
+    for name in [name for name in question.covariates if "@" in name]:
+        scores = _score_at_start(records, question, name)[kept]
+        if not np.isnan(scores).all():
+            held[name] = scores
+        elif asked["covariates"] is None:
+            question = question.leave_out(name)
+        else:
+            raise AnalysisError(read_words().say("cohort.errors.covariate_no_start", name=name))
     clustered = question.episodes == "all" and held["patient"].duplicated().any()
     return Cohort(
         table=lay_out(held, question.instrument, question.timepoints, grid, kept),

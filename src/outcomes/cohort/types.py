@@ -54,7 +54,7 @@ class Cohort:
         Declared baseline covariates (columns of ``episodes``) for adjustment and balance.
     rules : mapping
         The rules that decided: ``time_zero, baseline, windows, therapy, episodes, intercurrent_events,
-        missing``, each a sentence.
+        missing``, each a sentence; ``reading`` where something must be said of how the records were read.
     clustered_by : str or None
         ``patient`` where patients have several episodes, else None.
     records : Records

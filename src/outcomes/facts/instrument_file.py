@@ -13,14 +13,7 @@ from outcomes.facts.instrument import Instrument, Subscale, narrow_scoring
 from outcomes.facts.project import find_project
 from outcomes.facts.schema import read_schema
 from outcomes.facts.threshold import COMPARISONS, MATTERING, RULES, Threshold
-from outcomes.facts.toml import (
-    build_strictly,
-    list_facts,
-    read_facts,
-    read_toml,
-    refuse_questions,
-    suggest_name,
-)
+from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml, refuse_questions
 
 _CHOICES = {
     "kind": ("MIC", "SCB", "MDC", "PASS"),
@@ -29,6 +22,8 @@ _CHOICES = {
     "comparison": COMPARISONS,
     "direction": ("higher_worse", "higher_better", "none"),
 }
+#: Instruments that a message suggests at most.
+_SUGGESTED = 3
 
 
 def read_instrument(name: str) -> Instrument:
@@ -59,8 +54,36 @@ def read_instrument(name: str) -> Instrument:
     if own is not None:
         return _read_own(own, own.stat().st_mtime_ns, variant)
     if id not in _list_shipped():
-        raise FactsError(f"There is no instrument {id!r}; {suggest_name(id, list_instruments())}")
+        raise FactsError(f"There is no instrument {id!r}; {suggest_instrument(id)}")
     return _read_shipped(id, variant)
+
+
+def match_instruments(name: str) -> list[str]:
+    """Return ids of instruments that are meant by a name: the nearest id, else those whose name holds it.
+
+    Examples
+    --------
+    >>> match_instruments("odii"), match_instruments("Oswestri"), match_instruments("nothing such")
+    (['odi'], ['odi'], [])
+    """
+    from difflib import get_close_matches
+
+    known, asked = list_instruments(), name.casefold()
+    if near := get_close_matches(asked, known, n=1):
+        return near
+    words = {id: f"{read_instrument(id).name} {read_instrument(id).short_name}".casefold() for id in known}
+    held = [id for id, text in words.items() if len(asked) > 2 and asked in text]
+    return held or [
+        id for id, text in words.items() if get_close_matches(asked, text.split(), n=1, cutoff=0.8)
+    ]
+
+
+def suggest_instrument(name: str) -> str:
+    """Return the end of a message about an unknown instrument: those it may mean, or where all are listed."""
+    near = match_instruments(name)
+    if near:
+        return f"did you mean {' or '.join(map(repr, near[:_SUGGESTED]))}?"
+    return "all that there are: outcomes instruments."
 
 
 @cache

@@ -85,17 +85,16 @@ class Screen:
 
     def explain(self, reason: str) -> None:
         """Say why there is no answer at all."""
-        self.sentence.value = f'<div class="outcomes-view" role="alert"><p>{html.escape(reason)}</p></div>'
+        self.sentence.value = (
+            f'<div class="outcomes-view" role="alert"><p class="explained">{html.escape(reason)}</p></div>'
+        )
         for widget in (self.front, self.numbers, self.sentence_code, self.front_code, self.numbers_code):
             widget.value = ""
 
-    def warn(self, text: str) -> None:
-        """Show a warning; nothing where there is none."""
-        self.warning.value = (
-            f'<div class="outcomes-view"><p class="chance" role="note">{html.escape(text)}</p></div>'
-            if text
-            else ""
-        )
+    def warn(self, *texts: str) -> None:
+        """Show warnings; nothing where there is none."""
+        said = "".join(f'<p class="chance" role="note">{html.escape(text)}</p>' for text in texts if text)
+        self.warning.value = _wrap(said) if said else ""
 
     def read_texts(self) -> Mapping[str, str]:
         """Return what stands in each place, as HTML."""

@@ -165,7 +165,7 @@ class Panel:
         )
         self._show_numbers()
         self._looking.add(question, tuple(cohort.therapies), cohort.primary)
-        self._screen.warn(self._looking.warn())
+        self._screen.warn(*self._list_answered(), self._looking.warn())
         front = self._screen.pane
         slow = waiting and front == "comparison"
         if slow:
@@ -180,6 +180,13 @@ class Panel:
                 *(lambda id=id: self._prepare(id) for id in panes if id != front),
             ]
         )
+
+    def _list_answered(self) -> list[str]:
+        """Return for the team what the source answered against the evidence."""
+        if self.question.audience != "team":
+            return []
+        told = self.records.list_answered(self.question.measure.instrument)
+        return [f"{self._words.say('page.answered')} {text}." for text in told]
 
     def _start(self, jobs: list[Callable[[], None]]) -> None:
         """Work on jobs one by one while the kernel has nothing else to do; later ones replace them."""

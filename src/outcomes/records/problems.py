@@ -11,6 +11,8 @@ import pandas as pd
 from outcomes.errors import Finding
 
 _SHOWN_LINES = 10
+#: Answers that are longer stand out over the column of their meanings.
+_LONGEST_ANSWER = 50
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,9 @@ class Problems:
         records, column, place
             As in `note`.
         """
-        lines = "\n".join(f"      {line}  # {meaning}" for line, meaning in answers.items())
-        remedy = f"answer in the source, with one of these lines:\n{lines}"
+        width = min(max(map(len, answers)), _LONGEST_ANSWER)
+        lines = "\n".join(f"  {line:{width}}  # {meaning}" for line, meaning in answers.items())
+        remedy = f"Answer in the source with one of these lines:\n{lines}"
         self.note(rule, "ask", what, records, column=column, remedy=remedy, place=place)
 
     def refuse(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,10 +78,20 @@ class Records:
         if self.n_read != self.n_accepted + self.n_repeated + self.n_refused:
             raise ValueError("records read are not the sum of those accepted, repeated and refused")
 
-    def list_said(self, instrument: str) -> tuple[str, ...]:
-        """Return what pages about an instrument say of how its records were read, each sentence once."""
-        told = (entry.said for entry in self.findings if entry.measure in (None, instrument))
+    def list_said(self, *instruments: str) -> tuple[str, ...]:
+        """Return what pages about instruments, or all, say of how the records were read, each sentence once."""
+        told = (entry.said for entry in self._pick(instruments))
         return tuple(dict.fromkeys(said for said in told if said))
+
+    def list_answered(self, *instruments: str) -> tuple[str, ...]:
+        """Return for the team what the source answered against the evidence, for instruments or for all."""
+        told = (entry for entry in self._pick(instruments) if entry.outcome == "answered")
+        where = ((f"{entry.column}: " if entry.column else "", entry.what) for entry in told)
+        return tuple(dict.fromkeys(f"{column}{what}" for column, what in where))
+
+    def _pick(self, instruments: tuple[str, ...]) -> Iterator[Finding]:
+        wanted = (None, *instruments) if instruments else None
+        return (entry for entry in self.findings if wanted is None or entry.measure in wanted)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the assessments with their episodes' columns, one row per assessment."""

@@ -66,6 +66,7 @@ def build_page(
         kicker=_say_kicker(values, source, words),
         byline=_say_byline(values, words),
         banners=_say_banners(source, words),
+        caveats=_list_answered(views) if values["audience"] == "team" else (),
         footer=_say_footer(day, fingerprint, words),
         opening=opening,
         sections=sections,
@@ -139,6 +140,12 @@ def _say_byline(values: Mapping[str, Value], words: Words) -> tuple[str, ...]:
 
 def _say_banners(source: Source | None, words: Words) -> tuple[str, ...]:
     return (words.say("page.made_up"),) if source and source.made_up else ()
+
+
+def _list_answered(views: Mapping[str, View]) -> tuple[str, ...]:
+    """Return what the source answered against the evidence: it counts patients, and is for the team."""
+    told = (text for view in views.values() for text in view.provenance.get("answered", ()))
+    return tuple(dict.fromkeys(map(str, told)))
 
 
 def _say_footer(day: datetime, fingerprint: str, words: Words) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 
 from outcomes.cohort import read_filters
 from outcomes.disclosure.rules import AUDIENCES
@@ -18,6 +19,8 @@ from outcomes.facts import (
     read_therapies,
     read_timepoints,
 )
+from outcomes.facts.instrument_file import suggest_instrument
+from outcomes.facts.toml import suggest_name
 from outcomes.reports.parameters import Value, raise_findings
 
 
@@ -55,8 +58,9 @@ def _find_unknown(values: Mapping[str, Value], known: Mapping[str, tuple[str, ..
         value = values.get(name)
         if not value or value in names:
             continue
-        near = get_close_matches(str(value), names, n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}."
+        remedy = (suggest_instrument if name == "instrument" else partial(suggest_name, known=names))(
+            str(value)
+        )
         yield Finding("PARAMETER_VALUE", "refuse_file", f"{name} is not a known one", remedy=remedy)
 
 

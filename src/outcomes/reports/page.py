@@ -80,6 +80,8 @@ class Page:
         Who prepared it and whom to ask.
     banners : tuple of str
         What a reader must know first: made-up records.
+    caveats : tuple of str
+        For the team: what the source answered against the evidence.
     footer : tuple of str
         What it was made from, by which version, on which day.
     opening : sequence of Block
@@ -91,6 +93,7 @@ class Page:
     kicker: tuple[str, ...]
     byline: tuple[str, ...]
     banners: tuple[str, ...]
+    caveats: tuple[str, ...]
     footer: tuple[str, ...]
     opening: Sequence[Block]
     sections: Sequence[Section]

@@ -19,10 +19,13 @@ REASONS = {
     130: "interrupted",
     143: "interrupted",
 }
+OPEN_QUESTION = "open_question"
 
 
 def name_reason(error: BaseException) -> str:
     """Return the class of an error: by its exit code, ``interrupted`` or ``bug`` where it has none.
+
+    Records of which nothing is wrong but what they mean is open are a class of their own.
 
     Examples
     --------
@@ -31,6 +34,8 @@ def name_reason(error: BaseException) -> str:
     ('time', 'bug')
     """
     if isinstance(error, OutcomesError):
+        if error.questions and not any(finding.outcome == "refuse_file" for finding in error.findings):
+            return OPEN_QUESTION
         return REASONS.get(error.exit_code, "bug")
     if isinstance(error, OSError):
         return "output"

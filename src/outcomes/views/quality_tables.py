@@ -104,6 +104,8 @@ def say_counting(quality: Release) -> View:
     """
     say = read_words().say
     entries = [(say("sentences.analysis.data_quality"), " ".join([quality.method, *quality.warnings]))]
+    reading = quality.provenance.get("rules", {}).get("reading")
+    entries += [(say("sentences.rule.reading"), reading)] if reading else []
     entries += [(say("sentences.numbers"), " ".join(quality.notes))] if quality.notes else []
     entries.append((say("sentences.made_from"), describe_origin(quality)))
     alt = " ".join(f"{term}: {text}" for term, text in entries)

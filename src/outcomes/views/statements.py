@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
@@ -109,7 +108,10 @@ def say_methods(*releases: Release) -> View:
     words = read_words()
     labels = read_labels(*releases)
     entries = _describe_instrument(labels)
-    rules: Mapping[str, Any] = releases[0].provenance.get("rules", {})
+    rules = dict(releases[0].provenance.get("rules", {}))
+    # a release of several measures says of the first one too how it was read
+    told_of = [str(release.provenance.get("rules", {}).get("reading", "")) for release in releases]
+    rules["reading"] = max(told_of, key=len)
     entries += [(words.say(f"sentences.rule.{key}"), text) for key, text in rules.items() if text]
     told = set()
     for release in releases:

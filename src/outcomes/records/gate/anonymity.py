@@ -212,17 +212,12 @@ def report_anonymity(found: Anonymity | None, source: Source, file: str | None) 
     strict = _breaks_profile(found, source)
     if not strict and (source.k_min < 1 or found.smallest >= source.k_min):
         return None
-    counts = ", ".join(f"{number} below {size}" for size, number in found.below.items())
-    share = found.n_small / found.n_patients
     what = (
-        f"{found.n_patients} patients by {', '.join(found.traits)}: the smallest group has {found.smallest}; "
-        f"patients in groups {counts}; {share:.0%} in groups below {found.k_min}; "
-        f"average risk {found.average_risk:.1%}{strict}"
+        f"{found.n_small} of {found.n_patients} patients have fewer than {found.k_min - 1} others who are "
+        f"like them in {', '.join(found.traits)}; the smallest group has {found.smallest}{strict}"
     )
-    best = f"; {found.advice[0]['what']} would leave {found.advice[0]['left']}" if found.advice else ""
-    remedy = (
-        f"these records stay personal data; {found.n_small} patients are in groups below {found.k_min}{best}"
-    )
+    best = f"{found.advice[0]['what']} would leave {found.advice[0]['left']}; " if found.advice else ""
+    remedy = f"{best}the records stay personal data either way"
     outcome = "refuse_file" if strict else "accept_with_warning"
     finding = Finding("K_ANONYMITY", outcome, what, file, remedy=remedy)
     if strict:

@@ -10,12 +10,7 @@ from typing import Any
 
 from outcomes.reports.engine.limits import TimeLimits
 from outcomes.reports.runs import Run
-
-#: Libraries of linear algebra use one thread each: the same sums on any number of cores, and safe to fork.
-_THREADS = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS", "BLIS_NUM_THREADS",
-)  # fmt: skip
+from outcomes.threads import THREADS
 
 
 def _say_nothing(index: int) -> None:
@@ -64,10 +59,11 @@ def build_environment(run_folder: Path | None = None) -> dict[str, str]:
     Returns
     -------
     dict
-        Those of this process, with one thread for linear algebra, and a home for IPython in the run's
+        Those of this process, with one thread for linear algebra (the same sums on any number of cores, and
+        safe to fork), and a home for IPython in the run's
         folder, so that a user's start-up files take no part.
     """
-    environment = {**os.environ, **dict.fromkeys(_THREADS, "1"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if run_folder is not None:
         environment["OUTCOMES_RUN_DIR"] = str(run_folder)
         environment["IPYTHONDIR"] = str(run_folder / "ipython")

@@ -38,8 +38,10 @@ def refuse_failures(notebook: NotebookNode, task: Task) -> NotebookNode:
         number += 1
         for output in cell.outputs:
             if output.output_type == "error":
-                task.run.write("error.txt", "\n".join(output.traceback))
-                raise _blame_cell(task, output.ename, number)
+                told = "\n".join(output.traceback)
+                task.run.write("error.txt", told)
+                # an error of the package shows its words alone, and they hold no value of the records
+                raise _blame_cell(task, output.ename, number, told if told == output.evalue else "")
         if cell.source.strip() and cell.execution_count is None:
             raise _blame_cell(task, "NotRun", number)
     return notebook
@@ -72,14 +74,16 @@ def blame_disk(task: Task) -> ReportError:
     )
 
 
-def _blame_cell(task: Task, kind: str, number: int) -> ReportError:
+def _blame_cell(task: Task, kind: str, number: int, told: str = "") -> ReportError:
     known = getattr(outcomes.errors, kind, None)
     mistake = isinstance(known, type) and issubclass(known, OutcomesError)
     name = kind if kind.isidentifier() and len(kind) <= 60 else "an error"
     refused = mistake and issubclass(known, (RecordsError, PrivacyError))  # type: ignore[arg-type]
+    where = f"{task.notebook.stem}: code cell {number} ended with {name}; nothing was published. "
+    if mistake and told:
+        text = f"{told}\n{where}Private run folder: {task.run.id}."
+        return ReportError(text, exit_code=known.exit_code)  # type: ignore[union-attr]
     return ReportError(
-        f"{task.notebook.stem}: code cell {number} ended with {name}; nothing was published. "
-        + (_CHECK if refused else "")
-        + _KEPT.format(run=task.run.id),
+        where + (_CHECK if refused else "") + _KEPT.format(run=task.run.id),
         exit_code=known.exit_code if mistake else 6,  # type: ignore[union-attr]
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, ReportError
-from outcomes.facts import read_source
+from outcomes.facts import list_instruments, read_source
 from outcomes.records import Records
 from outcomes.reports.catalogue import find_notebook
 from outcomes.reports.names import check_names
@@ -54,7 +54,7 @@ def check_series(
                 "cadence": series.cadence,
             }
         )
-    return rows, findings
+    return rows, list(dict.fromkeys(findings))
 
 
 def _read(series: Series, read: Callable[[Series], Records]) -> tuple[Reading | None, list[Finding]]:
@@ -111,7 +111,8 @@ def _check_recorded(series: Series, reading: Reading) -> Iterator[Finding]:
     for name in ("instrument", "site", "therapist", "therapy", "region"):
         wanted, recorded = series.parameters.get(name), reading.recorded[name]
         known = sorted({entry[name] for entry in recorded})
-        if wanted and wanted not in known:
+        is_told = name == "instrument" and wanted not in list_instruments()
+        if wanted and wanted not in known and not is_told:
             remedy = f"recorded are {', '.join(known) or 'none'}."
             yield _blame(series, "SERIES_NOT_RECORDED", f"nobody recorded the {name} it asks for", remedy)
     if series.for_each and not reading.recorded[series.for_each]:

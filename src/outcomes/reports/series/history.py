@@ -47,6 +47,9 @@ class SlotRecord:
         Class of reasons of a failure.
     accepted : str
         The reason given for records that shrank.
+    question : str
+        What the source must answer before the records can be read, with the lines to write; holds no value
+        of the records.
     """
 
     slot: str
@@ -62,6 +65,7 @@ class SlotRecord:
     exit_code: int = 0
     reason: str = ""
     accepted: str = ""
+    question: str = ""
 
 
 def read_history(archive: Path, series: str) -> list[SlotRecord]:

@@ -1,7 +1,8 @@
 """Telling people and monitors: an e-mail when something failed, a ping when a run begins and ends.
 
-Nothing is sent anywhere unless the environment says where to. Only ids of series, slots, counts and codes
-leave; a message that cannot be sent fails no report.
+Nothing is sent anywhere unless the environment says where to. Only ids of series, slots, counts, codes and
+open questions to a source leave, and these hold no value of the records; a message that cannot be sent fails
+no report.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ssl
 import urllib.request
 from collections.abc import Sequence
 from email.message import EmailMessage
+from textwrap import indent
 
 from outcomes.errors import ReportError
 from outcomes.reports.series.running import Ending
@@ -40,9 +42,10 @@ def mail_failures(endings: Sequence[Ending]) -> str:
     message["Subject"] = f"outcomes: {len(failed)} of {len(endings)} reports failed"
     message["From"] = os.environ.get("OUTCOMES_MAIL_FROM") or to.split(",")[0]
     message["To"] = to
-    lines = [
-        f"{ending.series} {ending.slot}: {ending.reason} (exit code {ending.exit_code})" for ending in failed
-    ]
+    lines = []
+    for ending in failed:
+        lines.append(f"{ending.series} {ending.slot}: {ending.reason} (exit code {ending.exit_code})")
+        lines += [indent(ending.question, "  "), ""] if ending.question else []
     message.set_content(
         "\n".join([*lines, "", "The last good pages stay in place. What happened: outcomes status"])
     )

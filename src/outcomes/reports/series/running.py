@@ -59,6 +59,8 @@ class Ending:
         Whether a failure is another one than that of the last time.
     waits : bool
         Whether the pages wait for approval.
+    question : str
+        What the source must answer first.
     """
 
     series: str
@@ -71,6 +73,7 @@ class Ending:
     missed: tuple[str, ...] = ()
     is_news: bool = True
     waits: bool = False
+    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,12 +191,27 @@ def _make_slot(series: Series, slot: Slot, due: Due, executor: Executor, asking:
     try:
         record, ending = _try_slot(series, slot, history, executor, asking)
     except (FactsError, RecordsError, PrivacyError, ReportError) as error:
-        record = _record(asking, slot, "failed", exit_code=error.exit_code, reason=name_reason(error))
-        ending = _end(series, record, message=str(error))
+        record = _record(
+            asking, slot, "failed", exit_code=error.exit_code, reason=name_reason(error),
+            question="\n".join(map(str, error.questions)),
+        )  # fmt: skip
+        ending = _end(series, record, message=f"{error}{_say_of_last(record, history)}")
     missed = [_record(asking, earlier, "missed") for earlier in due.missed if record.state != "failed"]
     note_slots(archive, series.id, [*missed, record])
-    is_news = before is None or (before.state, before.reason) != (record.state, record.reason)
+    told = ("state", "reason", "question")
+    is_news = before is None or any(getattr(before, name) != getattr(record, name) for name in told)
     return dataclasses.replace(ending, missed=tuple(one.slot for one in missed), is_news=is_news)
+
+
+def _say_of_last(record: SlotRecord, history: Sequence[SlotRecord]) -> str:
+    """Say why a source that was read before is asked now, and that its page stays as it is."""
+    last = find_last(history, "released")
+    if not record.question or last is None:
+        return ""
+    return (
+        f"\nThe page of {last.slot} stays as it is. Its records were read without asking; since then they "
+        "or this version of outcomes raised the doubt, and to guess could change every number of a measure."
+    )
 
 
 def _try_slot(
@@ -334,7 +352,7 @@ def _end(series: Series, record: SlotRecord, outcomes: Sequence[Outcome] = (), m
     waits = series.audience != "team" and record.state == "released"
     return Ending(
         series.id, record.state, record.slot, record.exit_code, record.reason, message, tuple(outcomes),
-        waits=waits,
+        waits=waits, question=record.question,
     )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ class Standing:
         ``now`` where a slot waits to be made, else the moment of the next one, in UTC.
     n_pages : int
         Pages of the last release.
+    question : str
+        What the source must answer before the next one can be made.
     """
 
     series: str
@@ -47,6 +49,7 @@ class Standing:
     reason: str
     due: str
     n_pages: int
+    question: str = ""
 
     @property
     def is_well(self) -> bool:
@@ -79,6 +82,7 @@ def _find_one(series: Series, archive: Path, now: dt.datetime) -> Standing:
         reason,
         due,
         released.n_pages if released else 0,
+        latest.question if latest else "",
     )
 
 
