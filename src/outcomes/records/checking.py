@@ -28,8 +28,8 @@ from outcomes.records.checks import (
     read_sessions_to_date,
     refuse_double_baselines,
     refuse_mismatched_instruments,
-    settle_regions,
     repeat_rows,
+    settle_regions,
     settle_repeated_scores,
 )
 from outcomes.records.columns import NO_DATE, Coded, Part
