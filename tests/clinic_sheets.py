@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from openpyxl import Workbook
@@ -60,8 +60,9 @@ class ClinicSheet:
         Instrument of the pain, with its variant where the sheet names one.
     measures : tuple of str
         What is recorded: ``odi`` and ``pain``.
-    dated : bool
-        Whether the first day is recorded.
+    dated : str
+        Whether the first day is recorded (``start``) or that of each visit (``visits``).
+    encoding : str
     """
 
     name: str
@@ -69,11 +70,13 @@ class ClinicSheet:
     answers: tuple[tuple[str, str], ...] = ()
     pain: str = "nprs"
     measures: tuple[str, ...] = ("odi", "pain")
-    dated: bool = True
-    columns: tuple[str, ...] = field(default=("sex", "region", "age_years"))
+    dated: str = "start"
+    encoding: str = "utf-8"
 
 
-def write_csv(path: Path, rows: Sequence[Sequence[object]], delimiter: str = ",", encoding: str = "utf-8") -> Path:
+def write_csv(
+    path: Path, rows: Sequence[Sequence[object]], delimiter: str = ",", encoding: str = "utf-8"
+) -> Path:
     """Write rows as CSV."""
     with path.open("w", newline="", encoding=encoding) as file:
         csv.writer(file, delimiter=delimiter).writerows(rows)
@@ -117,10 +120,14 @@ def _taiwan(path: Path, patients: Sequence[Patient]) -> Path:
 
 def _china(path: Path, patients: Sequence[Patient]) -> Path:
     """Simplified signs, GB18030, one row a visit."""
-    rows: list[Sequence[object]] = [["编号", "随访时间", "评估日期", "性别", "年龄", "部位", "治疗方法", "疼痛评分", "ODI得分"]]
+    rows: list[Sequence[object]] = [
+        ["编号", "随访时间", "评估日期", "性别", "年龄", "部位", "治疗方法", "疼痛评分", "ODI得分"]
+    ]
     names = ("力量训练", "手法治疗", "常规护理")
     for p in patients:
-        for visit, days, odi, pain in zip(("治疗前", "6周", "3个月"), (0, 42, 91), p.odi, p.pain, strict=True):
+        for visit, days, odi, pain in zip(
+            ("治疗前", "6周", "3个月"), (0, 42, 91), p.odi, p.pain, strict=True
+        ):
             day = p.start + datetime.timedelta(days=days)
             rows.append(
                 [f"P{p.i:03}", visit, day.strftime("%Y/%m/%d"), "女" if p.female else "男", p.age,
@@ -233,7 +240,9 @@ def _two_sheets(path: Path, patients: Sequence[Patient]) -> Path:
 
 def _score_a_row(path: Path, patients: Sequence[Patient]) -> Path:
     """One row a score; occasions by number, measures by name."""
-    rows: list[Sequence[object]] = [["subject", "arm", "time point", "outcome measure", "value", "gender", "age", "area"]]
+    rows: list[Sequence[object]] = [
+        ["subject", "arm", "time point", "outcome measure", "value", "gender", "age", "area"]
+    ]
     names = ("strengthening", "manual", "usual care")
     for p in patients:
         for occasion, odi, pain in zip(("T0", "T1", "T2"), p.odi, p.pain, strict=True):
@@ -258,7 +267,9 @@ def _cards(path: Path, patients: Sequence[Patient]) -> Path:
         sheet.append(["Region:", "HWS" if p.neck else "LWS"])
         sheet.append([])
         sheet.append(["Datum", "Zeitpunkt", "Schmerz", "ODI"])
-        for visit, days, odi, pain in zip(("Beginn", "6 Wochen", "3 Monate"), (0, 42, 91), p.odi, p.pain, strict=True):
+        for visit, days, odi, pain in zip(
+            ("Beginn", "6 Wochen", "3 Monate"), (0, 42, 91), p.odi, p.pain, strict=True
+        ):
             sheet.append([p.start + datetime.timedelta(days=days), visit, pain, odi])
     book.save(path)
     return path
@@ -267,15 +278,15 @@ def _cards(path: Path, patients: Sequence[Patient]) -> Path:
 _REGIONS = (("Cx", "neck"), ("Lx", "low_back"))
 SHEETS = (
     ClinicSheet("taiwan.xlsx", _taiwan),
-    ClinicSheet("china.csv", _china),
-    ClinicSheet("praxis.csv", _germany),
-    ClinicSheet("quebec.csv", _quebec, (("F = ", "female"), ("H = ", "male")), pain="nprs:average"),
+    ClinicSheet("china.csv", _china, dated="visits", encoding="gb18030"),
+    ClinicSheet("praxis.csv", _germany, encoding="cp1252"),
+    ClinicSheet(
+        "quebec.csv", _quebec, (("F = ", "female"), ("H = ", "male")), pain="nprs:average", dated="visits"
+    ),
     ClinicSheet("clinica.csv", _spain, (("M = ", "female"), ("H = ", "male")), pain="vas100"),
-    ClinicSheet("japan.csv", _japan),
+    ClinicSheet("japan.csv", _japan, encoding="cp932"),
     ClinicSheet("msk.xlsx", _nhs, tuple((f"{code} = ", region) for code, region in _REGIONS)),
     ClinicSheet("study.xlsx", _two_sheets),
-    ClinicSheet(
-        "long.csv", _score_a_row, (("T1 = ", "week_6"), ("T2 = ", "month_3")), dated=False
-    ),
-    ClinicSheet("boegen.xlsx", _cards),
+    ClinicSheet("long.csv", _score_a_row, (("T1 = ", "week_6"), ("T2 = ", "month_3")), dated=""),
+    ClinicSheet("boegen.xlsx", _cards, dated="visits"),
 )

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from clinic_sheets import SHEETS, THERAPIES, ClinicSheet, Patient, list_patients
 
+from clinic_sheets import SHEETS, THERAPIES, ClinicSheet, Patient, list_patients
 from outcomes.cli import main
 from outcomes.drafting import Draft, draft_source, write_form
 from outcomes.drafting.question import Asked
-from outcomes.errors import RefusedShareError
+from outcomes.errors import RecordsError, RefusedShareError
 from outcomes.records import Records, read_records
 from outcomes.reports import run_report
 
@@ -36,7 +36,6 @@ USUAL = (
     (r"\"?(usual|Just usual|GP)[^=]* = .*which therapy", "usual_care"),
     (r"which therapy", "modalities"),
     (r"several therapies in one cell", "combined_pt"),
-    (r"no column names the therapy", ""),
 )
 
 
@@ -72,7 +71,9 @@ def _settle(line: str, asked: Asked, answers: Sequence[tuple[str, str | None]]) 
     return asked.answers[0] if asked.answers else ""
 
 
-def _fill(text: str, questions: Sequence[Asked], choose: Callable[[str, Asked], str | None]) -> tuple[str, int]:
+def _fill(
+    text: str, questions: Sequence[Asked], choose: Callable[[str, Asked], str | None]
+) -> tuple[str, int]:
     """Put an answer in the place of every question; returns the lines that were written by hand, too."""
     lines, n = text.splitlines(), 0
     for asked in questions:
@@ -86,7 +87,9 @@ def _fill(text: str, questions: Sequence[Asked], choose: Callable[[str, Asked], 
     return "\n".join(lines) + "\n", n
 
 
-def _write_sources(draft: Draft, choose: Callable[[str, Asked], str | None], folder: Path) -> tuple[Path, int]:
+def _write_sources(
+    draft: Draft, choose: Callable[[str, Asked], str | None], folder: Path
+) -> tuple[Path, int]:
     source = folder / "data" / "sources" / f"{draft.name}.toml"
     files = {source: draft.text}
     files |= {folder / "data" / "instruments" / f"{id}.toml": text for id, text in draft.instruments.items()}
@@ -152,7 +155,9 @@ def test_a_clinics_sheet_is_read_as_its_patients_are(walk, tmp_path, patients, s
         for place, time in enumerate(TIMES):
             for number, therapy in enumerate(THERAPIES):
                 here = table[
-                    (table["instrument"] == measure) & (table["timepoint"] == time) & (table["therapy"] == therapy)
+                    (table["instrument"] == measure)
+                    & (table["timepoint"] == time)
+                    & (table["therapy"] == therapy)
                 ]
                 right = [factor * getattr(p, pick)[place] for p in patients if p.therapy == number]
                 assert sorted(here["score"]) == sorted(right), (measure, time, therapy)
@@ -160,9 +165,11 @@ def test_a_clinics_sheet_is_read_as_its_patients_are(walk, tmp_path, patients, s
     assert (episodes["sex"] == "female").sum() == sum(p.female for p in patients)
     assert (episodes["region"] == "neck").sum() == sum(p.neck for p in patients)
     assert sorted(episodes["age_years"]) == sorted(p.age for p in patients)
-    if sheet.dated:
+    if sheet.dated == "start":
         days = pd.to_datetime(episodes["start_date"]).dt.date
         assert sorted(days) == sorted(p.start for p in patients)
+    if sheet.dated == "visits":
+        assert set(table["day"]) == {0, 42, 91}
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.name)
@@ -170,28 +177,23 @@ def test_every_column_is_read_asked_or_listed(tmp_path, patients, sheet: ClinicS
     path = sheet.write(tmp_path / sheet.name, patients[:40])
     draft = draft_source(path)
     told = {header for headers in draft.left_out.values() for header in headers}
-    for header in _list_headers(path):
+    for header in _list_headers(path, sheet.encoding):
         assert json.dumps(header, ensure_ascii=False) in draft.text, header
         assert header in told or f"= {json.dumps(header, ensure_ascii=False)}" in draft.text, header
 
 
-def _list_headers(path: Path) -> list[str]:
+def _list_headers(path: Path, encoding: str) -> list[str]:
     """Return the headers of a file whose header is its first line; none of others."""
     if path.suffix != ".csv":
         return []
-    for encoding in ("utf-8", "gb18030", "cp932", "cp1252"):
-        try:
-            first = path.read_text(encoding=encoding).splitlines()[0]
-        except UnicodeDecodeError:
-            continue
-        return pd.read_csv(path, encoding=encoding, sep=";" if ";" in first else ",", nrows=0).columns.tolist()
-    raise AssertionError(path.name)
+    first = path.read_text(encoding=encoding).splitlines()[0]
+    return pd.read_csv(path, encoding=encoding, sep=";" if ";" in first else ",", nrows=0).columns.tolist()
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.name)
 def test_a_draft_loads_with_each_allowed_answer(tmp_path, monkeypatch, patients, sheet: ClinicSheet):
     monkeypatch.chdir(tmp_path)
-    path = sheet.write(tmp_path / sheet.name, patients[:36])
+    path = sheet.write(tmp_path / sheet.name, patients[:24])
     assert try_every_answer(draft_source(path), path, sheet.answers, tmp_path) > 3
 
 
@@ -214,8 +216,11 @@ def try_every_answer(
             n += 1
             try:
                 read_records(source, path, private_folder=folder / "private")
-            except RefusedShareError:
-                assert "scale" in str(asked) or "time point" in str(asked), asked
+            except RecordsError as error:
+                # Where the numbers or dates themselves contradict the answer, reading asks again or refuses them.
+                assert re.search(r"scale|day-first|time point|change", str(asked)), asked
+                asks = all(finding.outcome != "refuse_file" for finding in error.findings)
+                assert asks or isinstance(error, RefusedShareError), error
     return n
 
 
@@ -236,7 +241,9 @@ def _write(path: Path, header: str, rows: Sequence[Sequence[object]]) -> Path:
 
 
 def _rows(n: int = 40) -> list[list[object]]:
-    return [[f"P{i}", ("stretching", "usual care")[i % 2], 30 + 2 * (i % 15), 20 + 2 * (i % 11)] for i in range(n)]
+    return [
+        [f"P{i}", ("stretching", "usual care")[i % 2], 30 + 2 * (i % 15), 20 + 2 * (i % 11)] for i in range(n)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +280,9 @@ def test_a_question_left_open_in_an_instrument_file_is_named(walk, tmp_path, cap
     assert not ended.value.code
     source = tmp_path / "data" / "sources" / "own.toml"
     draft = draft_source(path)
-    filled, _ = _fill(source.read_text(encoding="utf-8"), draft.questions, lambda line, asked: _settle(line, asked, ()))
+    filled, _ = _fill(
+        source.read_text(encoding="utf-8"), draft.questions, lambda line, asked: _settle(line, asked, ())
+    )
     source.write_text(filled, encoding="utf-8")
     with pytest.raises(SystemExit) as ended:
         main(["check", "--source", "own", "--path", str(path)])
@@ -293,8 +302,12 @@ def test_a_question_left_open_in_an_instrument_file_is_named(walk, tmp_path, cap
     ],
 )
 def test_a_change_is_asked_about_and_becomes_a_score(walk, tmp_path, header, answer, week_6):
-    rows = [[f"P{i}", ("stretching", "usual care")[i % 2], (30, 32)[i % 2], (12, 16)[i % 2]] for i in range(30)]
-    found = walk(_write(tmp_path / "change.csv", f"id,therapy,ODI baseline,{header}", rows), (("^holds", answer),))
+    rows = [
+        [f"P{i}", ("stretching", "usual care")[i % 2], (30, 32)[i % 2], (12, 16)[i % 2]] for i in range(30)
+    ]
+    found = walk(
+        _write(tmp_path / "change.csv", f"id,therapy,ODI baseline,{header}", rows), (("^holds", answer),)
+    )
     assert found.draft.text.count("\nholds = ") == 1
     table = found.records.assessments
     assert sorted(set(table.loc[table["timepoint"] == "week_6", "score"])) == sorted(week_6)
@@ -363,7 +376,10 @@ def test_two_pains_are_two_variants_and_the_main_one_is_asked(walk, tmp_path, fi
     ],
 )
 def test_words_of_time_points_are_understood(walk, tmp_path, words, times):
-    rows = [[f"P{i}", ("stretching", "usual care")[i % 2], 40 + 2 * (i % 9), 30 + 2 * (i % 8), 20 + 2 * (i % 7)] for i in range(30)]
+    rows = [
+        [f"P{i}", ("stretching", "usual care")[i % 2], 40 + 2 * (i % 9), 30 + 2 * (i % 8), 20 + 2 * (i % 7)]
+        for i in range(30)
+    ]
     path = _write(tmp_path / "times.csv", "id,therapy," + ",".join(f"ODI {word}" for word in words), rows)
     followed = next(time for time in times if time not in ("baseline", "end_of_therapy"))
     found = walk(path, ((r"counts most", followed),))
@@ -372,9 +388,14 @@ def test_words_of_time_points_are_understood(walk, tmp_path, words, times):
     assert not any("time point is" in question for question in found.draft.questions)
 
 
-@pytest.mark.parametrize("words", [("T1", "T2"), ("Visit 2", "Visit 3"), ("review", "2nd review"), ("追蹤", "第二次")])
+@pytest.mark.parametrize(
+    "words", [("T1", "T2"), ("Visit 2", "Visit 3"), ("review", "2nd review"), ("追蹤", "第二次")]
+)
 def test_occasions_without_a_time_are_asked(walk, tmp_path, words):
-    rows = [[f"P{i}", ("stretching", "usual care")[i % 2], 40, 30 + 2 * (i % 8), 20 + 2 * (i % 7)] for i in range(30)]
+    rows = [
+        [f"P{i}", ("stretching", "usual care")[i % 2], 40, 30 + 2 * (i % 8), 20 + 2 * (i % 7)]
+        for i in range(30)
+    ]
     path = _write(tmp_path / "times.csv", f"id,therapy,ODI T0,ODI {words[0]},ODI {words[1]}", rows)
     draft = draft_source(path)
     asked = [question for question in draft.questions if "which time point is" in question]
@@ -404,6 +425,7 @@ class Case:
     tolerance: float = 0.0
     n_patients: int = 96
     whole: bool = True
+    highest: float = 100
 
 
 WIDE = {("odi", "baseline"): "b", ("odi", "week_6"): "o6"}
@@ -415,14 +437,14 @@ CODES = (
     (r"^2 = .*which therapy", "manual_therapy"), (r"^3 = .*which therapy", "usual_care"),
 )  # fmt: skip
 CASES = (
-    Case("google-form.csv", LONG | PAIN, whole=False, tolerance=1),
+    Case("google-form.csv", LONG | {("nprs:average", time): name for (_, time), name in PAIN.items()}, whole=False, tolerance=1),
     Case("taiwan-wide.csv", LONG | PAIN),
     Case("big5.csv", LONG | PAIN),
     Case("redcap.csv", LONG | PAIN, CODES, whole=False, tolerance=1),
     Case("sheet-per-patient.xlsx", LONG | PAIN, n_patients=40),
     Case("colours.xlsx", LONG | PAIN, ((r"^scale", "raw_0_50"),), tolerance=1),
     Case("traps.csv", WIDE, ((r"^scale = .*ODI", "raw_0_50"), (r"^scale = .*VAS", "cm"), (r"^date_order", "day-first")), tolerance=1),
-    Case("silent-ndi-percent.csv", {("ndi", "baseline"): "b", ("ndi", "week_6"): "o6"}, ((r"^scale", "percent"),), 0.5),
+    Case("silent-ndi-percent.csv", {("ndi", "baseline"): "b", ("ndi", "week_6"): "o6"}, ((r"^scale", "percent"),), 0.5, highest=50),
     Case("silent-fraction.csv", WIDE, ((r"^scale", "proportion"),)),
     Case("silent-change.csv", WIDE, ((r"^holds", "improvement"),)),
     Case("silent-relief.csv", {("nprs", "baseline"): "p"}, ((r"^direction", "higher_better"), (r"main outcome", "pain_relief"))),
@@ -431,7 +453,14 @@ CASES = (
     Case("silent-dates.csv", WIDE, ((r"^date_order", "day-first"),)),
 )  # fmt: skip
 #: Files of which a page is made: one of each layout, for a page takes seconds.
-PAGES = ("google-form.csv", "redcap.csv", "sheet-per-patient.xlsx", "colours.xlsx", "traps.csv", "silent-switch.csv")
+PAGES = (
+    "google-form.csv",
+    "redcap.csv",
+    "sheet-per-patient.xlsx",
+    "colours.xlsx",
+    "traps.csv",
+    "silent-switch.csv",
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.file)
@@ -440,7 +469,7 @@ def test_a_shared_sheet_holds_what_its_patients_had(walk, shared, truth, tmp_pat
     known = truth.head(case.n_patients)
     for (measure, time), column in case.scores.items():
         read = found.scores[measure][time].dropna()
-        right = known[column] * case.factor
+        right = known[column].clip(upper=case.highest) * case.factor
         if case.whole and found.records.n_refused <= 1:
             assert len(read) == case.n_patients
             assert read.mean() == pytest.approx(right.mean(), abs=case.tolerance)
@@ -453,13 +482,17 @@ def test_a_shared_sheet_holds_what_its_patients_had(walk, shared, truth, tmp_pat
 def _within(right: pd.Series, tolerance: float, read: pd.Series) -> set[float]:
     """Return the read scores that some patient had, to the tolerance of a rounded sum."""
     values = sorted(set(right))
-    return {round(score, 6) for score in read if min(abs(score - value) for value in values) <= tolerance + 1e-6}
+    return {
+        round(score, 6) for score in read if min(abs(score - value) for value in values) <= tolerance + 1e-6
+    }
 
 
 def test_every_patient_of_a_shared_sheet_has_the_own_scores(walk, shared, truth):
     found = walk(shared / "cases" / "spreadsheets" / "big5.csv")
     table = found.records.assessments.merge(found.records.episodes, on="episode_id")
-    rows = table.pivot_table(index="episode_id", columns=["instrument", "timepoint"], values="score", observed=True)
+    rows = table.pivot_table(
+        index="episode_id", columns=["instrument", "timepoint"], values="score", observed=True
+    )
     read = sorted(rows[[("odi", time) for time in TIMES]].astype(int).itertuples(index=False, name=None))
     assert read == sorted(truth[["b", "o6", "o3"]].itertuples(index=False, name=None))
     days = pd.to_datetime(found.records.episodes["start_date"]).dt.date.astype(str)
@@ -491,7 +524,7 @@ def test_a_later_therapy_is_a_switch(walk, shared, truth):
 def test_the_colour_of_cells_is_asked_about(shared):
     draft = draft_source(shared / "cases" / "spreadsheets" / "colours.xlsx")
     (asked,) = [question for question in draft.questions if "no column names the therapy" in question]
-    assert "40 green, 32 no colour, 24 yellow" in asked and asked.may_go
+    assert "40 green, 32 no colour, 24 yellow" in asked and asked.answers[0] == "other"
 
 
 def test_the_wide_file_with_its_own_source_passes_check(shared, tmp_path, monkeypatch):
@@ -547,7 +580,7 @@ def test_the_shipped_form_is_walked_to_a_page(tmp_path, monkeypatch):
     places = {cell.value: cell.column for cell in sheet[1]}
     chosen = [name for name in places if "ODI" in str(name)][:2]
     for i, line in enumerate(range(2, 42)):
-        sheet.cell(line, places["patient number"] if "patient number" in places else 1, f"F{i}")
+        sheet.cell(line, places.get("patient number", 1), f"F{i}")
         sheet.cell(line, places["planned therapy"], ("stretching", "usual care")[i % 2])
         for place, name in enumerate(chosen):
             sheet.cell(line, places[name], 40 + 2 * (i % 9) - 10 * place)

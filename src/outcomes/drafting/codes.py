@@ -96,9 +96,11 @@ def _missing_everywhere() -> set[str]:
 def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
     keys, separator = _therapy_keys(), find_separator(sketch)
     column = sketch.mapped["therapy"]
-    named = [simplify_name(text) for text in set(map(str, column.filled)) if normalise(text) in therapy_words()]
+    named = [
+        simplify_name(text) for text in set(map(str, column.filled)) if normalise(text) in therapy_words()
+    ]
     codes, n_others = list_codes(column, sketch.patients, [*keys, *named])
-    ids = tuple(read_therapies())
+    ids, planned = tuple(read_therapies()), read_facts("drafting")["planned_combination"]
     drafted: dict[str, str | Asked] = {}
     for code, n in codes.items():
         if simplify_name(code) in _missing_everywhere():
@@ -108,7 +110,7 @@ def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
                 keys.get(simplify_name(part)) or therapy_words().get(normalise(part))
                 for part in code.split(separator)
             ]
-            drafted[code] = ask("combination", ("combined_pt", *(part for part in parts if part)), n=n)
+            drafted[code] = ask("combination", (planned, *(part for part in parts if part)), n=n)
         else:
             known = keys.get(simplify_name(code)) or therapy_words().get(normalise(code))
             drafted[code] = known or ask("therapy", ids, n=n)
@@ -116,7 +118,7 @@ def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
 
 
 def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
-    """Return the codes of a category, all of them where one is asked: what is unknown doubts what is known."""
+    """Return the codes of a category, all where one is asked: what is unknown doubts what is known."""
     column = read_schema()["episodes"][name]
     aliases, labels = column.aliases or {}, column.labels or {}
     built_in = {simplify_name(alias): code for alias, code in aliases.items()}
@@ -175,7 +177,7 @@ def list_therapies(codes: Mapping[str, str | Asked]) -> list[str]:
 
 
 def has_other_regions(sketch: Sketch, codes: Mapping[str, str | Asked], instrument: Instrument) -> bool:
-    """Return whether patients have, or may have, complaints of a region that an instrument is not made for."""
+    """Return whether patients may have complaints of a region that an instrument is not made for."""
     own = {*instrument.regions, "other"}
     told = {
         str(cell): codes.get(str(cell)) or find_code("region", str(cell))

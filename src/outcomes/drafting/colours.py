@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import itertools
 from collections import Counter
 
 from outcomes.drafting.column import FEWEST_PATIENTS
@@ -25,7 +26,7 @@ def describe_colours(sketch: Sketch) -> str | None:
         colours = [fills.get((line, place)) for line in sketch.lines]
         counts = Counter(colours)
         ways = {colour: n for colour, n in counts.items() if n >= FEWEST_PATIENTS}
-        changes = sum(first != second for first, second in zip(colours, colours[1:], strict=False))
+        changes = sum(first != second for first, second in itertools.pairwise(colours))
         striped = len(ways) == 2 and changes >= _FEWEST_CHANGES * (len(colours) - 1)
         if header and len(ways) >= 2 and not striped:
             told = ", ".join(

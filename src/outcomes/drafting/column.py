@@ -22,7 +22,8 @@ _LONGEST_CODE = 40
 _ROC_YEARS = (80, 150)
 #: A number as a score is written: "7/10", "34 %", "5,7 cm", "2) ...", "3 - ...".
 _WRITTEN = re.compile(
-    r"[+-]?\d+(?:[.,]\d+)? ?(?:%|/ ?\d{1,3}|cm|mm|points?|pts?|分|点|punkte?|/ ?\d+ ?cm)?$|\d{1,2} ?[).:=–-] ?\D",
+    r"[+-]?\d+(?:[.,]\d+)? ?(?:%|/ ?\d{1,3}|cm|mm|points?|pts?|分|点|punkte?|/ ?\d+ ?cm)?$"
+    r"|\d{1,2} ?[).:=–-] ?\D",
     re.I,
 )
 _LEADING = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
@@ -61,7 +62,7 @@ class SheetColumn:
         return bool(values) and sum(map(is_number, values)) >= 0.9 * len(values)
 
     def holds_scores(self, as_items: bool) -> bool:
-        """Return whether nine of ten filled cells are numbers or written scores, letters too where they are items."""
+        """Return whether nine of ten filled cells are numbers or written scores, letters too where items."""
         values = [cell for cell in self.filled if not is_missing_word(cell)]
         fitting = sum(is_written_score(cell) or (as_items and is_letter(cell)) for cell in values)
         return bool(values) and fitting >= 0.9 * len(values)

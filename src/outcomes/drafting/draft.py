@@ -20,7 +20,7 @@ from outcomes.drafting.scores import draft_instrument, draft_scores
 from outcomes.drafting.sheets import sketch_tables
 from outcomes.drafting.sketch import Sketch, describe_dates, list_missing_words, list_numeric, needs_rekey
 from outcomes.drafting.spelling import split_date
-from outcomes.facts import read_facts, read_instrument
+from outcomes.facts import read_facts, read_instrument, read_therapies
 
 #: Rows up to which a draft is read once to see what reading asks, and how often that is done.
 _MOST_REHEARSED = 200_000
@@ -291,13 +291,14 @@ class _Writing:
         if not {"patient_id", "episode_id"} & set(headers) and candidates:
             headers["patient_id"] = ask("patient_id", candidates)
         colours = describe_colours(sketch)
-        if "therapy" not in headers and not any("therapy" in other.mapped for other in self.sketches):
-            asked = ask("therapy_colour", (), may_go=True, colours=colours) if colours else None
-            headers["therapy"] = asked or ask("therapy_column", (), may_go=True)
         if sketch.rows == "assessment" and not {"date", "day", "timepoint"} & set(headers):
             headers["timepoint"] = ask("timepoint_column", _list_candidates(sketch, 12))
         self._section("", "[file.columns]", content=headers)
-        if colours and "therapy" in sketch.mapped:
+        if not any("therapy" in other.mapped for other in self.sketches):
+            kind = "therapy_colour" if colours else "therapy_column"
+            asked = ask(kind, ("other", *read_therapies()), colours=colours)
+            self._section("", "[file.constants]", content={"therapy": asked})
+        elif colours:
             self.lines.append(f"# {self.say['colours'].format(colours=colours)}")
 
     def _write_codes(self, sketch: Sketch, number: int) -> None:

@@ -40,8 +40,8 @@ def find_moment(text: str) -> Moment | None:
 
     Examples
     --------
-    >>> find_moment("6 weeks ODI %").timepoint, find_moment("ODI 3/12").timepoint, find_moment("三個月").timepoint
-    ('week_6', 'month_3', 'month_3')
+    >>> [find_moment(text).timepoint for text in ("6 weeks ODI %", "ODI 3/12", "三個月")]
+    ['week_6', 'month_3', 'month_3']
     >>> find_moment("NRS nach 4 Wochen"), find_moment("ODI T1").timepoint, find_moment("ODI")
     (Moment(timepoint='week_4', label='4 weeks', day=28), None, None)
     """
@@ -105,14 +105,16 @@ def _drop_times(text: str) -> str:
 
 
 def _split_occasion(text: str, later: str | None) -> tuple[Moment | None, str]:
-    """Return the occasion that a text names by a number or as a later one."""
-    named = "|".join(
-        sorted({*words_for("occasions", "numbered"), *words_for("occasions", "later")}, key=len)[::-1]
-    )
-    for pattern in (rf"(?<!\S)(?:{named}) \d{{1,2}}(?!\S)", rf"(?<!\S)\d{{1,2}} (?:{named})(?!\S)"):
-        match = re.search(pattern, text)
-        if match is not None:
-            return Moment(None, match.group()), remove_word(text, match.group())
-    if later is None:
+    """Return the occasion that a text names by a number or as a later one, with all words that say so."""
+    names = {*words_for("occasions", "numbered"), *words_for("occasions", "later")}
+    named = "|".join(sorted(names, key=len, reverse=True))
+    ordinals = "|".join(words_for("occasions", "ordinals"))
+    numbered = rf"(?<!\S)(?:(?:{named}) \d{{1,2}}|\d{{1,2}}(?: (?:{ordinals}))? (?:{named}))(?!\S)"
+    if later is None and not re.search(numbered, text):
         return None, text
-    return Moment(None, later), remove_word(text, later)
+    telling = {token for word in {*names, *ordinals.split("|")} for token in word.split()}
+    telling |= {
+        token for word, id in words_of("timepoints").items() if id == "baseline" for token in word.split()
+    }
+    said = [token for token in text.split() if token in telling or token.isdecimal()]
+    return Moment(None, " ".join(said)), " ".join(token for token in text.split() if token not in said)

@@ -1,4 +1,4 @@
-"""Forms whose columns are questions: the sections of one questionnaire, told by their numbers and subjects."""
+"""Forms whose columns are questions: sections of one questionnaire, told by number and subject."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _FEWEST_SUBJECTS = 3
 def find_questionnaires(columns: Sequence[SheetColumn], roles: Sequence[Role]) -> list[Role]:
     """Return the roles of columns, those of a questionnaire's sections as its items.
 
-    Sections are neighbours that are counted from 1 ("Section 1 - ...", "Q1: ...", "1. ...") and hold answers of a
-    few steps. Which questionnaire it is follows from their number and subjects; otherwise it is asked.
+    Sections are neighbours that are counted from 1 ("Section 1 - ...", "Q1: ...", "1. ...") and hold answers
+    of a few steps. Which questionnaire it is follows from their number and subjects; otherwise it is asked.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def _take_run(run: Sequence[int], columns: Sequence[SheetColumn], roles: list[Ro
 
 
 def name_questionnaire(headers: Sequence[str]) -> str | None:
-    """Return the id of the questionnaire whose subjects the headers of its sections name, None where it is open."""
+    """Return the id of the questionnaire whose subjects the headers name, None where it is open."""
     texts = [normalise(header) for header in headers]
     named: dict[str, int] = {}
     for id in read_facts("drafting/en")["subjects"]:

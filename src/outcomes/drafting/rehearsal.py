@@ -1,4 +1,4 @@
-"""What reading would ask: a draft with its questions answered is read once, and what stays open is asked too."""
+"""What reading would ask: a draft is read once with its questions answered, and what stays open is asked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.drafting.question import Asked
-from outcomes.errors import Finding, OutcomesError
+from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError
 from outcomes.facts.source import build_source
 from outcomes.records import read_records
 
@@ -68,7 +68,7 @@ def find_doubts(text: str, questions: Iterable[Asked], path: Path, own: Iterable
     with tempfile.TemporaryDirectory() as folder:
         try:
             read_records(build_source(content, "draft", path.parent), path, private_folder=folder)
-        except OutcomesError as error:
+        except (FactsError, PrivacyError, RecordsError) as error:
             found = [_turn(finding) for finding in error.findings if finding.outcome == "ask"]
             return list({(doubt.key, doubt.column): doubt for doubt in found if doubt}.values())
     return []

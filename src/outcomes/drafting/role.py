@@ -141,7 +141,7 @@ def _guess_score(column: SheetColumn, header: str, scale: str) -> Role | None:
 
 
 def _guess_unknown(column: SheetColumn, header: str, scale: str) -> Role | None:
-    """Return a score of an instrument that is not known, where the header names a time and the values are many."""
+    """Return a score of an unknown instrument, where the header names a time and the values are many."""
     holds, rest = _split_holds(header)
     moment, rest = split_moment(rest if holds and rest else header)
     if moment is None:
@@ -179,7 +179,7 @@ def _find_item(rest: str, instrument: Instrument) -> int | None:
 
 
 def _exceeds_item(column: SheetColumn, instrument: Instrument) -> bool:
-    """Whether numbers are larger than an answer can be, so that a header's number counts visits, not items."""
+    """Whether numbers are larger than an answer can be, so that the header counts visits, not items."""
     highest = instrument.scoring.get("item_maximum")
     numbers = list_numbers(column.filled)
     return bool(numbers) and isinstance(highest, int | float) and max(numbers) > highest + 1
@@ -223,9 +223,7 @@ def fits_values(name: str, column: SheetColumn) -> bool:
     if name in NUMERIC:
         return column.is_numeric
     if name in _DATES:
-        return column.is_dated or (
-            column.share(is_number) >= 0.9 and _are_serials(column)
-        )
+        return column.is_dated or (column.share(is_number) >= 0.9 and _are_serials(column))
     if name in {"patient_id", "episode_id"}:
         return column.n_distinct > 1 and not column.share(is_date) >= 0.5 and not _holds_names(column)
     if name in {"site", "therapist"}:

@@ -1,4 +1,4 @@
-"""The ``[[file.scores]]`` blocks of a draft: which column holds which score, of when, and how it is recorded."""
+"""The ``[[file.scores]]`` blocks of a draft: where a score stands, of when it is, and how it is recorded."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _ask_timepoint(sketch: Sketch, role: Role) -> Asked:
 
 
 def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
-    """Return how a measure is recorded, where its headers or values leave no doubt, else a question in counts."""
+    """Return how a measure is recorded, where headers or values leave no doubt, else a question in counts."""
     if role.name is None or role.holds:
         return {}
     instrument = read_instrument(f"{role.name}:{role.variant or ''}")
@@ -129,8 +129,9 @@ def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
     evidence = judge_scale(instrument, list(values), list(values.values()), headers=headers, units=units)
     outside = sum(n for value, n in values.items() if not instrument.minimum <= value <= instrument.maximum)
     if evidence.suspected is None and 2 * outside > sum(values.values()):
-        ends = {"minimum": instrument.minimum, "maximum": instrument.maximum}
-        return {"scale": ask("scale_outside", (*instrument.scales, "own"), **ends)}
+        answers = (*instrument.scales, "own")
+        low, high = instrument.minimum, instrument.maximum
+        return {"scale": ask("scale_outside", answers, minimum=low, maximum=high)}
     if evidence.suspected is None or "per" in instrument.scales.get(evidence.suspected, {}):
         return {}
     if evidence.certain:

@@ -98,7 +98,7 @@ def sketch_grid(grid: Grid) -> Sketch:
     ]
     if len(columns) < 2:
         raise RecordsError(
-            f"{grid.file} has fewer than two columns with a name of their own; nothing can be drafted from it."
+            f"{grid.file} has fewer than two columns with a name of their own, from which nothing follows."
         )
     sketch = Sketch(grid, layout, columns, lines=tuple(lines), repeated=tuple(sorted(repeated)))
     if not any(role.kind in ("column", "score") for role in sketch.roles):
@@ -130,7 +130,7 @@ def _stack(group: Sequence[Sketch]) -> Sketch:
 
 
 def _stack_cards(grids: Sequence[Grid]) -> Sketch | None:
-    """Return the table that cards of patients make: one sheet each, labels above, visits beneath; else None."""
+    """Return the table that cards of patients make, one sheet each, visits beneath labels; else None."""
     if len(grids) < _FEWEST_CARDS:
         return None
     header = _find_common_header(grids)
@@ -159,7 +159,7 @@ def _stack_cards(grids: Sequence[Grid]) -> Sketch | None:
 
 
 def _names(row: Sequence[Any]) -> tuple[str, ...]:
-    """Return the cells of a line that holds nothing but names, as text; empty where it holds something else."""
+    """Return the cells of a line that holds nothing but names, as text; else nothing."""
     filled = [cell for cell in row if cell is not None]
     if len(filled) < 2 or not all(isinstance(cell, str) and not is_number_or_date(cell) for cell in filled):
         return ()

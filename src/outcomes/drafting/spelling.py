@@ -101,7 +101,7 @@ def normalise(text: object) -> str:
 
 @cache
 def _split_token(token: str) -> tuple[str, ...]:
-    """Return the words that a run of signs or a compound is made of; the token itself where they are unknown."""
+    """Return the words that a run of signs or a compound is made of; the token where they are unknown."""
     signs, words = _read_vocabulary()
     if re.match(f"[{_SIGNS}]", token):
         return _cut_signs(token, signs)

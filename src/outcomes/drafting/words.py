@@ -55,7 +55,7 @@ def single_words(section: str, name: str) -> frozenset[str]:
 
 
 def instrument_words() -> Mapping[str, str]:
-    """Return each name of an instrument, in normal form, with its id, and its variant where the name says it."""
+    """Return each name of an instrument, in normal form, with its id, and the variant that it says."""
     return _instrument_words(tuple(list_instruments()))
 
 
@@ -105,8 +105,10 @@ def find_code(name: str, text: str) -> str | None:
 
     Examples
     --------
-    >>> find_code("region", "LWS-Syndrom chronisch"), find_code("region", "neck and shoulder"), find_code("sex", "女")
-    ('low_back', None, 'female')
+    >>> find_code("region", "LWS-Syndrom chronisch"), find_code("region", "neck and shoulder")
+    ('low_back', None)
+    >>> find_code("sex", "女")
+    'female'
     """
     words, rest, found = words_of(f"values.{name}"), normalise(text), set()
     column = read_schema()["episodes"].get(name)

@@ -176,7 +176,7 @@ def _check_choice(key: str, value: str, where: str) -> None:
 
 
 def list_instruments() -> tuple[str, ...]:
-    """Return the ids of all instruments, the package's and those in ``data/instruments/`` without open questions."""
+    """Return the ids of all instruments, sorted: the package's, and own ones whose file asks nothing."""
     own = {id for id, path in _list_own().items() if not _asks(path, path.stat().st_mtime_ns)}
     return tuple(sorted({*_list_shipped(), *own}))
 
@@ -201,7 +201,7 @@ def _complete_single(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_numbers(content: Mapping[str, Any], keys: Iterable[str] = ("minimum", "maximum")) -> dict[str, Any]:
-    """Return content in which numbers that were written as text, as in the place of a question, are numbers."""
+    """Return content in which numbers that stand as text, in the place of a question, are numbers."""
     found = dict(content)
     for key in keys:
         text = found.get(key)

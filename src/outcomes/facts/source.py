@@ -118,7 +118,7 @@ _CHOICES = {
 
 
 def _tidy_answers(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return content in which answers to questions stand as they are kept: days as numbers, a variant by itself."""
+    """Return content with answers as they are kept: days as numbers, a variant by itself."""
     tidy = dict(content)
     if "timepoints" in tidy:
         keys = ("day", "first_day", "last_day")

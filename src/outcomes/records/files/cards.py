@@ -91,7 +91,7 @@ def stack_sheets(
             remedy="check [file.columns], and heading = [...] for labels that stand above the rows",
         )
         findings.stop()
-    what = f"the records of {len(lines)} sheets stand beneath each other; line 30006 is line 6 of the third sheet"
+    what = f"{len(lines)} sheets stand beneath each other; line 30006 is line 6 of the third sheet"
     findings.add("accept", "SHEETS_STACKED", what)
     tables = {name: pa.chunked_array(parts, pa.string()) for name, parts in columns.items()}
     return RawColumns(
