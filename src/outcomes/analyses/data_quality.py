@@ -18,7 +18,7 @@ from outcomes.result import Result, build_result
 __all__ = ["summarise_data_quality"]
 
 #: Columns of the episodes that identify or date rather than describe.
-_KEYS = ("episode_id", "patient_id", "start_date", "excluded", "observable_days")
+_KEYS = ("episode_id", "patient_id", "start_date", "excluded", "observable_days", "episode_number")
 
 
 def summarise_data_quality(records: Records, *, by: str = "site", conf_level: float = 0.95) -> Result:
@@ -35,7 +35,8 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
     Returns
     -------
     Result
-        ``n_read``, ``n_accepted``, ``n_refused`` (unit ``records``; they add up) and per rule
+        ``n_read``, ``n_accepted``, ``n_repeated`` where there are any, ``n_refused`` (unit ``records``; they
+        add up) and per rule
         ``n_refused_by_rule`` (``level`` the rule, ``term`` ``record`` or ``cell``); these have no patients
         behind them that could be counted, so that they never leave the clinic. ``n_patients``,
         ``n_episodes``, ``n_assessments``. Per group and for ``all``: ``share_recorded`` of each column of
@@ -77,7 +78,8 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
 
 
 def _count_records(rows: Rows, records: Records) -> None:
-    for statistic in ("n_read", "n_accepted", "n_refused"):
+    counts = ("n_read", "n_accepted", *(["n_repeated"] if records.n_repeated else []), "n_refused")
+    for statistic in counts:
         rows.add({}, statistic=statistic, group="all", estimate=getattr(records, statistic), unit="records")
     refused = records.refused.groupby(["scope", "rule"], observed=True).size().reset_index(name="number")
     for entry in refused.sort_values("number", ascending=False, kind="stable").to_dict("records"):

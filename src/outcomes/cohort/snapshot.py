@@ -19,8 +19,8 @@ from outcomes.cohort.types import Cohort
 from outcomes.records.tables import Records
 
 TABLES = ("episodes", "assessments", "sessions", "events")
-#: Differs whenever records are taken anew, without anybody's record having changed.
-OF_THE_DAY = "observable_days"
+#: Differ when records are taken anew or come beside them, without anybody's record having changed.
+OF_THE_DAY = ["observable_days", "episode_number"]
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from outcomes.records.episodes import (
     find_moments,
     keep_episodes,
     map_rows,
+    note_undated_courses,
     read_row_times,
     refuse_blank_therapies,
     refuse_unplaced,
@@ -196,6 +197,7 @@ class Checking:
             i: refuse_unplaced(self.parts[i], self.links.rows[i], self.times[i], self.zero) for i in self.rows
         }
         kept = keep_episodes(self.parts, self.links, self.problems)
+        note_undated_courses(self.parts, self.links, kept, self.zero, self.problems)
         self._drop_refused()
         frame = frame_episodes(self.links, kept, self.zero)
         excluded, reasons = find_excluded(self.parts, self.links, np.concatenate(self.contradictory))

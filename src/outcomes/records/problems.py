@@ -13,6 +13,8 @@ from outcomes.errors import Finding
 _SHOWN_LINES = 10
 #: Answers that are longer stand out over the column of their meanings.
 _LONGEST_ANSWER = 50
+#: Questions about whose records are.
+_WHOSE = ("KEY_SHARED_BY_SITES", "KEY_LEADING_ZEROS", "EPISODE_ORDER")
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ class Problems:
     def blocking(self) -> list[Finding]:
         """Return the findings for which the whole source is not read: refusals and open questions."""
         return [finding for finding in self.findings if finding.outcome in ("refuse_file", "ask")]
+
+    @property
+    def asks_whose(self) -> bool:
+        """Return whether it is asked already whose records are; conflicts between them then say no more."""
+        return any(finding.outcome == "ask" and finding.rule in _WHOSE for finding in self.findings)
 
     def note(
         self,

@@ -18,7 +18,13 @@ def tabulate_episodes(clinic: Clinic) -> pd.DataFrame:
     people = clinic.people
     n_sessions = np.bincount(clinic.sessions["episode"], minlength=len(people))
     last_session = clinic.sessions.groupby("episode")["day"].max().reindex(range(len(people)))
+    later = pd.DataFrame({"patient": people.patient, "start": people.start}).sort_values(
+        "start", kind="stable"
+    )
     columns = {
+        "episode_number": pd.array(
+            (later.groupby("patient").cumcount().sort_index() + 1).to_numpy(), dtype="Int64"
+        ),
         "episode_id": name_rows("E", np.arange(len(people)), len(people)),
         "patient_id": name_rows("P", people.patient, int(people.patient.max()) + 1),
         "therapy": _categorise(clinic.therapy, read_facts("made_up_clinic")["therapies"]),

@@ -16,7 +16,7 @@ from outcomes.views.table import build_table_view, render_list
 from outcomes.views.text import capitalise
 from outcomes.views.view import View, build_empty_view, build_view
 
-_COUNTS = ("n_read", "n_accepted", "n_refused", "n_patients", "n_episodes", "n_assessments")
+_COUNTS = ("n_read", "n_accepted", "n_repeated", "n_refused", "n_patients", "n_episodes", "n_assessments")
 _LEVELS = ("baseline", "follow_up", "ever")
 
 

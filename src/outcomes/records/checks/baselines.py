@@ -14,10 +14,10 @@ from outcomes.records.scores import Assessments
 
 
 def keep_first_baselines(scores: Assessments, problems: Problems) -> Assessments:
-    """Keep one of the baselines that a column repeats in every row of a long file: that of the first row in time.
+    """Keep the first in time of the baselines that a column repeats in every row of a long file.
 
-    Where that row has another score of the instrument itself, it is a later visit, and the day of the baseline
-    is unknown.
+    Where that row has another score of the instrument itself, it is a later visit, and the day of the
+    baseline is unknown.
     """
     repeats = np.array(
         [
@@ -30,11 +30,11 @@ def keep_first_baselines(scores: Assessments, problems: Problems) -> Assessments
     )
     rows = np.flatnonzero(repeats[scores.column]) if repeats.any() else np.array([], dtype=np.int64)
     key = scores.episode[rows].astype(np.int64) * len(scores.measures) + scores.measure[rows]
-    distinct, place, count = np.unique(key, return_inverse=True, return_counts=True)
+    distinct, place = np.unique(key, return_inverse=True)
     low, high = np.full(len(distinct), np.inf), np.full(len(distinct), -np.inf)
     np.minimum.at(low, place, scores.score[rows])
     np.maximum.at(high, place, scores.score[rows])
-    one = ((count > 1) & (low == high))[place]
+    one = (low == high)[place]
     if not one.any():
         return scores
     moment = np.where(scores.date != NO_DATE, scores.date, scores.day)[rows]

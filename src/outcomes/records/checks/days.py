@@ -68,7 +68,7 @@ def _find_header(column: ScoreColumn) -> str | None:
 
 
 def _list_windows(source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first and last day of each time point, endless where it has no window; one more for no label."""
+    """Return the first and last day of each time point, endless without one; the last is for no label."""
     first, last = [], []
     for id in list_timepoints(source):
         known = read_timepoints().get(id)
@@ -132,9 +132,9 @@ def _ask_about_labels(
     id = names[int(scores.timepoint[doubtful][0])]
     answers = {f'date_order = "{fitting}"': "in [[file]]: the other order of dates"} if fitting else {}
     answers |= {
-        f'confirmed = ["{_CONFIRMED}"]': "in [[file]]: the dates are right, a score counts where its date lies",
-        f"[timepoints.{id}]  first_day = ..., last_day = ...": "in the source: this visit has a window of its own",
-        "# no date": "in [file.columns] and [[file.scores]]: the labels are right, leave the dates out",
+        f'confirmed = ["{_CONFIRMED}"]': "in [[file]]: the dates are right and count",
+        f"[timepoints.{id}]  first_day = ..., last_day = ...": "in the source: its own window",
+        "# no date": "in [file.columns], [[file.scores]]: the labels are right",
     }
     first = problems.find_place(int(scores.record[doubtful].min()))
     records = scores.record[doubtful & (scores.record < first.stop)]
@@ -142,7 +142,7 @@ def _ask_about_labels(
 
 
 def _find_fitting_order(scores: Assessments, source: Source, doubtful: np.ndarray) -> str | None:
-    """Return the other order of day and month where it brings most of the doubtful scores into their window."""
+    """Return the other order of day and month where it brings most doubtful scores into their window."""
     part = scores.columns[int(scores.column[doubtful][0])].part
     orders = {"day-first": "month-first", "month-first": "day-first"}
     if part.spec.date_order not in orders or "start_date" not in part.spec.columns:

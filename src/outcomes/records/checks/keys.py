@@ -63,7 +63,7 @@ def find_copies(columns: Sequence[np.ndarray]) -> np.ndarray:
 def repeat_rows(
     files: Sequence[tuple[Part, Mapping[str, Coded], np.ndarray, RowTimes]], problems: Problems
 ) -> None:
-    """Count sessions or events that stand in an earlier file too as told again, each as often as it does there.
+    """Count sessions or events that an earlier file holds too as told again, as often as it holds them.
 
     Parameters
     ----------
@@ -180,10 +180,7 @@ def refuse_contradictions(
 
     Where it is asked already whose the records are, nothing is said.
     """
-    if any(
-        finding.outcome == "ask" and finding.rule.startswith(("KEY_", "EPISODE_"))
-        for finding in problems.findings
-    ):
+    if problems.asks_whose:
         return
     n_chosen, n_all = len(np.unique(scores.episode[chosen])), len(np.unique(scores.episode))
     undated = (scores.date[chosen] == NO_DATE).all() and (scores.day[chosen] == NO_DATE).all()

@@ -98,8 +98,8 @@ def join_coded(pieces: Sequence[Coded]) -> Coded:
         left = joined.values if joined is not pieces[0] else _double_slashes(joined.values)
         right = _double_slashes(piece.values)
         texts = [f"{left[i]} / {right[j]}" for i, j in zip(first, second, strict=True)]
-        codes = codes.astype(np.int32) - int((distinct < 0).any())
-        joined = Coded(codes, np.array(texts, dtype=object))
+        numbers = (codes - int((distinct < 0).any())).astype(np.int32)
+        joined = Coded(numbers, np.array(texts, dtype=object))
     return joined
 
 
@@ -108,7 +108,7 @@ def _double_slashes(texts: np.ndarray) -> np.ndarray:
 
 
 def number_texts(columns: Sequence[Coded]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Number distinct texts over several columns, in their order, and return each row's number, -1 for none."""
+    """Number distinct texts over several columns, in their order; each row has a number, -1 for none."""
     if not columns:
         return np.array([], dtype=object), []
     used = [coded.values[coded.mark_used()] for coded in columns]

@@ -1,4 +1,4 @@
-"""What a column of dates says of itself: swapped by a spreadsheet, or in another order than the declared one."""
+"""What a column of dates says of itself: swapped by a spreadsheet, or not in the declared order."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _read_pairs(texts: np.ndarray, form: re.Pattern[str], *groups: int) -> np.nd
 
 
 def _find_swap(typed: np.ndarray, last: np.ndarray, n_rows: np.ndarray) -> DateDoubt | None:
-    """Where a spreadsheet took day-first texts for month-first dates, it left those with a day above 12 as text."""
+    """Find what a spreadsheet does to day-first texts: those up to the twelfth become month-first dates."""
     is_typed, is_last = typed[:, 1] > 0, last[:, 0] > 0
     early = is_typed & (typed[:, 1] <= _MONTHS)
     late = is_last & (last.max(axis=1) > _MONTHS)
@@ -88,8 +88,8 @@ def _find_swap(typed: np.ndarray, last: np.ndarray, n_rows: np.ndarray) -> DateD
         return None
     what = (
         f"{int(n_rows[early].sum())} dates that a spreadsheet knows as dates all have a day up to 12, and "
-        f"{int(n_rows[late].sum())} dates left as text all have one above 12. Did the spreadsheet swap day and "
-        "month of the first?"
+        f"{int(n_rows[late].sum())} dates left as text all have one above 12. Did the spreadsheet swap day "
+        "and month of the first?"
     )
     return DateDoubt(
         "DATE_SWAPPED",
@@ -107,7 +107,7 @@ def _find_swap(typed: np.ndarray, last: np.ndarray, n_rows: np.ndarray) -> DateD
 
 
 def _find_order(last: np.ndarray, n_rows: np.ndarray, form: DateForm) -> DateDoubt | None:
-    """Dates that cannot be in the declared order, and can in the other."""
+    """Find dates that cannot be in the declared order, and can in the other."""
     if form.order not in ("day-first", "month-first") or form.swapped:
         return None
     month, day = (1, 0) if form.order == "day-first" else (0, 1)
@@ -118,15 +118,15 @@ def _find_order(last: np.ndarray, n_rows: np.ndarray, form: DateForm) -> DateDou
     n_for = int(n_rows[last[:, day] > _MONTHS].sum())
     other = "month-first" if form.order == "day-first" else "day-first"
     what = (
-        f"{n_against} of {n_all} dates cannot be {form.order}, as declared, and can be {other}; {n_for} can be "
-        "only as declared. Which order is right?"
+        f"{n_against} of {n_all} dates cannot be {form.order}, as declared, and can be {other}; {n_for} can "
+        "be only as declared. Which order is right?"
     )
     return DateDoubt(
         "DATE_ORDER_DECLARED",
         what,
         {
             f'date_order = "{other}"': "in [[file]]: the other order",
-            'confirmed = ["date_order"]': "in [[file]]: the declared one; dates that it does not allow are refused",
+            'confirmed = ["date_order"]': "in [[file]]: the declared one; others are refused",
         },
         {"date_order": f"Dates are read {form.order}; those that this does not allow are left out."},
         against,
@@ -134,14 +134,14 @@ def _find_order(last: np.ndarray, n_rows: np.ndarray, form: DateForm) -> DateDou
 
 
 def _find_year_day(typed: np.ndarray, n_rows: np.ndarray) -> DateDoubt | None:
-    """Dates with the year first and then the day."""
+    """Find dates with the year first and then the day."""
     against = (typed[:, 0] > _MONTHS) & (typed[:, 1] <= _MONTHS)
     n_against, n_all = int(n_rows[against].sum()), int(n_rows[typed[:, 1] > 0].sum())
     if n_against < 2 or n_against <= read_facts("checks")["share"]["date_form"] * n_all:
         return None
     what = (
-        f"{n_against} of {n_all} dates have the day after the year, so that the others may have day and month "
-        "swapped too. Are the others year, month, day?"
+        f"{n_against} of {n_all} dates have the day after the year, so that the others may have day and "
+        "month swapped too. Are the others year, month, day?"
     )
     return DateDoubt(
         "DATE_YEAR_DAY",

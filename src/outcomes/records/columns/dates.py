@@ -28,7 +28,8 @@ _ROC_COMPACT = re.compile(r"^(1\d{2})(\d{2})(\d{2})$")
 _SERIAL = re.compile(r"^(\d{5})(\.\d+)?$")
 _HALVES = "|".join(map(re.escape, read_facts("months")["halves"]))
 _TIMESTAMP = re.compile(
-    rf"^(.+?),?[T ]\s*(?:{_HALVES})?\s*(\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?)\s*(?:{_HALVES})?\s*(Z|[+-]\d{{2}}:?\d{{2}})?$",
+    rf"^(.+?),?[T ]\s*(?:{_HALVES})?\s*(\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?)"
+    rf"\s*(?:{_HALVES})?\s*(Z|[+-]\d{{2}}:?\d{{2}})?$",
     re.I,
 )
 _MONTH_SIGN = re.compile(r"(\d{1,2})月")
@@ -76,7 +77,7 @@ def parse_dates(
     days : array of int32
         Days since 1970-01-01, `NO_DATE` where missing or refused.
     rules : dict
-        Mask per rule. ``DATE_TIMEZONE``, ``DATE_DST`` and ``DATE_SHORT_YEAR`` were repaired, all others refuse.
+        Mask per rule. ``DATE_TIMEZONE``, ``DATE_DST`` and ``DATE_SHORT_YEAR`` were repaired, others refuse.
 
     Examples
     --------
@@ -145,8 +146,8 @@ def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | Non
     plain = unicodedata.normalize("NFKD", _MONTH_SIGN.sub(r" m\1 ", text.casefold()))
     tokens = _TOKEN.findall("".join(sign for sign in plain if not unicodedata.combining(sign)))
     named = [token for token in tokens if token in months]
-    if len(named) > 1:
-        named = [token for token in named if token not in others]
+    if len(named) > 1 and tokens[0] in others:  # a short day of the week may be a month too
+        named = named[1:] if tokens[0] == named[0] else named
     numbers = [token for token in tokens if token.isdigit()]
     rest = [token for token in tokens if not token.isdigit() and token not in months and token not in others]
     if len(named) != 1 or len(numbers) != 2 or rest:
@@ -255,7 +256,7 @@ DATE_RULES: Mapping[str, tuple[str, str | None]] = {
     ),
     "DATE_TWO_DIGIT_YEAR": (
         "dates with a two-digit year, and their order is not declared",
-        'add to [[file]]: date_order = "day-first"  (or "month-first"); years are then read as 2000 and later',
+        'add to [[file]]: date_order = "day-first"  (or "month-first"); years then begin with 20',
     ),
     "DATE_INVALID": ("not a date of the calendar", None),
     "DATE_SENTINEL": (

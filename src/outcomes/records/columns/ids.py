@@ -1,8 +1,6 @@
-"""Ids as text: put together from their columns, told apart within a site, mended where a spreadsheet can be undone."""
+"""Ids as text: put together from their columns, told apart within a site, mended after a spreadsheet."""
 
 from __future__ import annotations
-
-import numpy as np
 
 from outcomes.records.columns.coded import Coded, join_coded, match_texts
 from outcomes.records.columns.mapping import read_category

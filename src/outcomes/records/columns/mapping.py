@@ -219,7 +219,7 @@ def _ask_about_dates(part: Part, header: str, form: DateForm) -> None:
 
 
 def read_dates(part: Part, header: str, order: str | None = None) -> Coded:
-    """Return a column as days without a word about what is no date in it, in the declared order or another."""
+    """Return a column as days, in the declared order or another, without a word about what is no date."""
     coded, form = part.columns[header], _find_form(part)
     form = form if order is None else replace(form, order=order)
     days, _ = parse_dates(coded.values, ~find_missing(coded.values, part.spec.missing), form)

@@ -10,7 +10,12 @@ from outcomes.records.episodes.attributes import (
 from outcomes.records.episodes.courses import FILE_ORDER, FIRST_DAY
 from outcomes.records.episodes.events import map_rows, refuse_unplaced
 from outcomes.records.episodes.links import Links, link_parts
-from outcomes.records.episodes.roster import count_sessions, find_excluded, keep_episodes
+from outcomes.records.episodes.roster import (
+    count_sessions,
+    find_excluded,
+    keep_episodes,
+    note_undated_courses,
+)
 from outcomes.records.episodes.sharing import RESTART
 from outcomes.records.episodes.therapies import refuse_blank_therapies, settle_therapy
 from outcomes.records.episodes.times import (
@@ -45,6 +50,7 @@ __all__ = [
     "link_parts",
     "list_timepoints",
     "map_rows",
+    "note_undated_courses",
     "read_day_numbers",
     "read_days",
     "read_row_times",

@@ -151,7 +151,7 @@ def _join_pieces(column: Column, pieces: list[tuple[Part, np.ndarray, Coded]]) -
 def settle_constants(
     attributes: Mapping[str, Attribute], parts: Sequence[Part], n_episodes: int, problems: Problems
 ) -> None:
-    """Refuse all records of an episode in which something changes that cannot; ask where that is most of them."""
+    """Refuse all records of an episode in which something changes that cannot; ask where that is most."""
     for name, attribute in attributes.items():
         if name != "therapy" and not _may_change(name, parts):
             attribute = attribute.keep(~problems.is_refused(attribute.records))
@@ -170,7 +170,7 @@ def _find_changes(attribute: Attribute, n_episodes: int) -> np.ndarray:
 
 
 def _refuse_changes(attribute: Attribute, differs: np.ndarray, n_episodes: int, problems: Problems) -> None:
-    if not differs.any():
+    if not differs.any() or problems.asks_whose:
         return
     name, facts = attribute.column.name, read_facts("checks")["shared"]
     changing = np.zeros(n_episodes, dtype=bool)
@@ -184,7 +184,7 @@ def _refuse_changes(attribute: Attribute, differs: np.ndarray, n_episodes: int, 
             f"{attribute.column.label or name} differs between the records of {n_changing} of {n_several} "
             "episodes that have several. Does it change from visit to visit, or is the column another thing?",
             {
-                f'confirmed = ["{name}_changes"]': "in [[file]]: it changes, and the value at time zero counts",
+                f'confirmed = ["{name}_changes"]': "in [[file]]: it changes; its value at time zero counts",
                 f"# no {name}": "in [file.columns]: leave the column out",
             },
             concerned,
@@ -207,7 +207,7 @@ def settle_changing(
     n_episodes: int,
     problems: Problems,
 ) -> dict[str, Attribute]:
-    """Put what may change from visit to visit in the order of time, so that the value at time zero is the first.
+    """Put what may change from visit to visit in the order of time, so that its value at time zero is first.
 
     Ages that fall, or rise by more than the time between two records, are refused.
 
@@ -256,7 +256,7 @@ def settle_changing(
 
 
 def _find_impossible_ages(attribute: Attribute, moment: np.ndarray, n_episodes: int) -> np.ndarray:
-    """Return which ages are lower than at time zero, or higher by over a year more than the time that passed."""
+    """Return which ages are lower than at time zero, or have risen by over a year more than time did."""
     first = np.full(n_episodes, -1, dtype=np.int64)
     first[attribute.episode[::-1]] = np.arange(len(attribute.codes))[::-1]
     start = first[attribute.episode]
@@ -266,7 +266,7 @@ def _find_impossible_ages(attribute: Attribute, moment: np.ndarray, n_episodes: 
 
 
 def take_first(attribute: Attribute, n_episodes: int) -> np.ndarray:
-    """Return each episode's first code, -1 where it has none: by the files, or by time once it is settled."""
+    """Return each episode's first code, -1 for none: in the order of files, or of time once it is settled."""
     first = np.full(n_episodes, -1, dtype=np.int32)
     first[attribute.episode[::-1]] = attribute.codes[::-1]
     return first

@@ -1,13 +1,12 @@
-"""Several rows of one patient: courses of their own by their first day or order, one course told again, or a conflict."""
+"""The courses of one patient told apart: by first days, by a number, or by labels in the file's order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from outcomes.facts import read_facts
 from outcomes.records.columns import (
     NO_DATE,
     Part,
@@ -16,13 +15,13 @@ from outcomes.records.columns import (
     read_dates,
     read_labels,
 )
-from outcomes.records.episodes.sharing import RESTART, ask_or_take
 from outcomes.records.episodes.times import find_target_day
 from outcomes.records.problems import Problems
 
 #: The doubt whose answer is that the order of the file is that of the courses.
 FILE_ORDER = "file_order"
-_ORDER_SAID = "Nothing dates the courses of a patient: their order in the file counts."
+#: What pages say of it.
+ORDER_SAID = "Nothing dates the courses of a patient: their order in the file counts."
 _SPAN = 1 << 32
 #: What to write where the courses of a patient have first days.
 FIRST_DAY = 'map the first day of each course in [file.columns]: start_date = "<header>"'
@@ -102,7 +101,7 @@ def _read_row_dates(part: Part) -> np.ndarray:
 def number_by_labels(
     parts: Sequence[Part], patients: Sequence[np.ndarray], courses: list[np.ndarray], problems: Problems
 ) -> None:
-    """Number the courses in long files that only label their rows, where the source says that their order counts.
+    """Number the courses in long files that only label their rows, where the source lets their order count.
 
     A patient's next course begins where a label goes back, or comes again with the same instrument.
     """
@@ -127,160 +126,5 @@ def number_by_labels(
         course[here] = count - np.maximum.accumulate(np.where(new, count, 0))
         problems.note(
             "EPISODE_ORDER", "answered", "patients have several courses; the order of the file counts",
-            part.records(course > 0), column=columns["timepoint"], said=_ORDER_SAID,
+            part.records(course > 0), column=columns["timepoint"], said=ORDER_SAID,
         )  # fmt: skip
-
-
-def settle_repeated(
-    parts: Sequence[Part],
-    episodes: Sequence[np.ndarray],
-    n: int,
-    may_split: np.ndarray | None,
-    problems: Problems,
-) -> list[np.ndarray]:
-    """Settle episodes that stand in several rows of files with one row per episode.
-
-    Rows that agree wherever both say something are one episode. Others are courses in the order of the file
-    where the source says so, a question where they are many, and refused where they are few.
-
-    Parameters
-    ----------
-    parts : sequence of Part
-    episodes : sequence of numpy.ndarray of int
-        Per part, the number of each row's episode.
-    n : int
-        How many there are.
-    may_split : numpy.ndarray of bool or None
-        Which of them may be several courses that nothing dates; None where ids tell the episodes apart.
-    problems : Problems
-
-    Returns
-    -------
-    list of numpy.ndarray of int
-        Per part, the course of each row by its order, from 0.
-    """
-    courses = [np.zeros(len(rows), dtype=np.int32) for rows in episodes]
-    rows = _gather_repeated(parts, episodes, n)
-    if rows is None:
-        return courses
-    compared = [name for name in rows.columns if name not in ("part", "row", "record", "episode")]
-    texts = rows[compared].where(rows[compared] != "")
-    differs = texts.groupby(rows["episode"]).transform("nunique").gt(1).any(axis=1)
-    again = ~differs & rows.duplicated("episode")
-    problems.repeat(rows.loc[again, "record"].to_numpy(), "the same episode again, in another row or file")
-    rows, texts = rows[differs], texts[differs]
-    undated = np.zeros(len(rows), dtype=bool) if may_split is None else may_split[rows["episode"]]
-    _refuse_conflicts(parts, rows[~undated], n, problems)
-    if undated.any():
-        _order_courses(parts, rows[undated], texts[undated], n, courses, problems)
-    return courses
-
-
-def _gather_repeated(parts: Sequence[Part], episodes: Sequence[np.ndarray], n: int) -> pd.DataFrame | None:
-    """Return the rows of episodes that stand in several, with what each of them says."""
-    wide = [i for i, part in enumerate(parts) if part.spec.rows == "episode" and part.spec.patient == "by id"]
-    kept = {i: np.flatnonzero(parts[i].accepted() & (episodes[i] >= 0)) for i in wide}
-    count = np.zeros(n, dtype=np.int64)
-    for i, rows in kept.items():
-        count += np.bincount(episodes[i][rows], minlength=n)
-    if count.max(initial=0) < 2:
-        return None
-    tables = []
-    for i, rows in kept.items():
-        rows = rows[count[episodes[i][rows]] > 1]
-        told = {name: _spell(parts[i], header)[rows] for name, header in _list_compared(parts[i])}
-        place = {"part": i, "row": rows, "record": parts[i].place.start + rows, "episode": episodes[i][rows]}
-        tables.append(pd.DataFrame({**place, **told}))
-    return pd.concat(tables, ignore_index=True).fillna("")
-
-
-def _list_compared(part: Part) -> Iterator[tuple[str, str]]:
-    """Yield what must agree between rows of one episode, by a name that all files share, and its header."""
-    facts = read_facts("checks")["by_visit"]
-    ids = {"patient_id", "episode_id", "episode_number"}
-    for name, header in part.spec.columns.items():
-        if name not in (*facts["changing"], *facts["growing"], *ids):
-            yield name, header
-    for spec in part.spec.scores:
-        place = f"{spec.instrument} {spec.variant} {spec.timepoint}"
-        for name, found in (("score", spec.column), ("date", spec.date_column), ("day", spec.day_column)):
-            if found:
-                yield f"{place} {name}", found
-        yield from ((f"{place} {number}", header) for number, header in enumerate(spec.items))
-
-
-def _spell(part: Part, header: str) -> np.ndarray:
-    coded = part.columns[header]
-    texts = pd.Series(coded.values, dtype="str").str.casefold().str.replace(r"(\d)\.0+$", r"\1", regex=True)
-    plain = texts.to_numpy(dtype=object)
-    plain[find_missing(coded.values, part.spec.missing)] = ""
-    return np.append(plain, "")[coded.codes]
-
-
-def _refuse_conflicts(parts: Sequence[Part], rows: pd.DataFrame, n: int, problems: Problems) -> None:
-    if rows.empty:
-        return
-    facts, records = read_facts("checks")["shared"], rows["record"].to_numpy()
-    n_conflicts = rows["episode"].nunique()
-    several = rows["part"].nunique() > 1
-    if several and n_conflicts >= facts["fewest_different"] and n_conflicts > facts["share"] * n:
-        what = (
-            f"{n_conflicts} of {n} codes stand in several files with other values. Are these the same people, "
-            "or do the numbers restart in each file?"
-        )
-        ask_or_take(parts, what, RESTART, records, problems)
-    _refuse_all(parts, rows, problems)
-
-
-def _refuse_all(parts: Sequence[Part], rows: pd.DataFrame, problems: Problems) -> None:
-    for number, part in enumerate(parts):
-        problems.refuse(
-            rows.loc[rows["part"] == number, "record"].to_numpy(),
-            "KEY_CONFLICT",
-            "several rows of one episode that differ; none is chosen",
-            column=part.header("episode_id") or part.header("patient_id"),
-            remedy=f"if they are courses of their own, {FIRST_DAY}; else leave one of them in the file",
-            outcome="quarantine_patient_pair",
-        )
-
-
-def _order_courses(
-    parts: Sequence[Part],
-    rows: pd.DataFrame,
-    texts: pd.DataFrame,
-    n: int,
-    courses: list[np.ndarray],
-    problems: Problems,
-) -> None:
-    """Number the courses of patients that nothing dates by the file's order, or ask which is first."""
-    facts, n_twice = read_facts("checks")["twice"], rows["episode"].nunique()
-    what = f"{n_twice} of {n} patients have several rows that differ, and nothing says which course was first"
-    records = rows["record"].to_numpy()
-    column = parts[int(rows["part"].iloc[0])].header("patient_id")
-    if any(FILE_ORDER in part.spec.confirmed for part in parts):
-        problems.note(
-            "EPISODE_ORDER", "answered", f"{what}; the order of the file counts", records, column=column,
-            said=_ORDER_SAID,
-        )  # fmt: skip
-        content = texts.fillna("").assign(episode=rows["episode"])
-        again = content.duplicated()
-        problems.repeat(records[again], "the same episode again, in another row or file")
-        place = (~again).groupby(rows["episode"]).cumsum() - 1
-        same = place.groupby([content[name] for name in content.columns]).transform("first")
-        for number in rows["part"].unique():
-            here = rows["part"] == number
-            courses[number][rows.loc[here, "row"]] = same[here]
-    elif n_twice >= facts["fewest"] and n_twice > facts["share"] * n:
-        answers = {
-            f'confirmed = ["{FILE_ORDER}"]': "in [[file]]: their order in the file",
-            'start_date = "<header>"': "in [file.columns]: a column with the first day of each course",
-            'episode_number = "<header>"': "in [file.columns]: a column that numbers the courses",
-        }
-        if rows["part"].nunique() > 1:
-            answers |= RESTART
-        first = problems.find_place(int(records.min()))
-        problems.ask(
-            "EPISODE_ORDER", f"{what}. Which is first?", answers, records[records < first.stop], column=column
-        )
-    else:
-        _refuse_all(parts, rows, problems)

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.records.columns import Coded, Part, map_ids, number_texts
-from outcomes.records.episodes.courses import number_by_labels, number_by_start, settle_repeated
+from outcomes.records.episodes.courses import number_by_labels, number_by_start
+from outcomes.records.episodes.repeated import settle_repeated
 from outcomes.records.episodes.sharing import ask_about_sharing
 from outcomes.records.episodes.zeros import ask_about_zeros
 from outcomes.records.problems import Problems
@@ -71,7 +72,7 @@ def link_parts(parts: Sequence[Part], problems: Problems) -> Links:
 def _split_patients(
     parts: Sequence[Part], patients: np.ndarray, rows: list[np.ndarray], problems: Problems
 ) -> Links:
-    """Return the episodes of patients without ids of their own: one for each first day, or course of the file."""
+    """Return the episodes of patients where no id tells them apart: one for each first day or course."""
     n = len(patients)
     ask_about_sharing(parts, rows, n, problems)
     rows = [numbers.copy() for numbers in rows]

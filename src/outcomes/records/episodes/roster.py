@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from outcomes.facts import read_facts
-from outcomes.records.columns import Part
+from outcomes.records.columns import NO_DATE, Part
+from outcomes.records.episodes.courses import FILE_ORDER, ORDER_SAID
 from outcomes.records.episodes.links import Links
 from outcomes.records.problems import Problems
 
@@ -73,3 +74,27 @@ def count_sessions(parts: Sequence[Part], links: Links) -> np.ndarray | None:
         episode = links.rows[i][parts[i].accepted_once()]
         counts += np.bincount(episode[episode >= 0], minlength=len(counts))
     return counts
+
+
+def note_undated_courses(
+    parts: Sequence[Part], links: Links, kept: np.ndarray, zero: np.ndarray, problems: Problems
+) -> None:
+    """Name the records of patients with several episodes that nothing dates: the file orders them."""
+    told = any("episode_number" in part.spec.columns or FILE_ORDER in part.spec.confirmed for part in parts)
+    if told or links.patients is links.episodes:
+        return
+    _, patient = np.unique(links.patients.astype(str), return_inverse=True)
+    several = np.bincount(patient[kept], minlength=patient.max(initial=-1) + 1) > 1
+    undated = np.zeros(len(several), dtype=bool)
+    undated[patient[kept & (zero == NO_DATE)]] = True
+    open_ = np.append((several & undated)[patient] & kept, False)
+    for part, episode in zip(parts, links.rows, strict=True):
+        if part.spec.rows in ("episode", "assessment"):
+            problems.note(
+                "EPISODE_ORDER",
+                "accept_with_warning",
+                "patients with several episodes, not all of them dated; the order of the file counts",
+                part.records(open_[episode] & part.accepted()),
+                column=part.header("episode_id"),
+                said=ORDER_SAID,
+            )

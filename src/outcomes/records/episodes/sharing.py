@@ -1,4 +1,4 @@
-"""Whether one number stands for one person: codes that several sites, files or people share are asked about."""
+"""Whether one number stands for one person: codes that several sites or people share are asked about."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from outcomes.records.problems import Problems
 _CONFIRMED = "shared_ids"
 #: What to write where numbers restart in each file.
 RESTART = {
-    'within = "site" and [file.constants] site = "<name>"': "a [[file]] block for each file: the numbers restart "
-    "in each; a column may give the site instead"
+    'within = "site" and [file.constants] site = "<name>"': "a [[file]] block for each file: the numbers "
+    "restart in each; a column may give the site instead"
 }
 _SAID = "A code that occurs at several sites is one person."
 
@@ -79,7 +79,7 @@ def _gather(
 def _find_contradictions(
     parts: Sequence[Part], rows: Sequence[np.ndarray], n: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return which codes stand for people of two sexes or of very different ages, and which could be compared."""
+    """Return which codes stand for people of another sex or age, and which could be compared."""
     sexes, seen = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     low, high = np.full(n, np.inf), np.full(n, -np.inf)
     allowed = read_schema()["episodes"]["sex"].allowed
@@ -125,8 +125,8 @@ def _judge(kind: str, parts: Sequence[Part], rows: _Rows, n: int, problems: Prob
         concerned = shared
     elif _contradict(np.ones(n, dtype=bool), rows, facts):
         what = (
-            f"{int(rows.differs.sum())} of {int(rows.compared.sum())} {kind} codes stand for people of another "
-            "sex or age. Is it the same people, or do the numbers restart in each file or clinic?"
+            f"{int(rows.differs.sum())} of {int(rows.compared.sum())} {kind} codes stand for people of "
+            "another sex or age. Is it the same people, or do the numbers restart in each file or clinic?"
         )
         restart, concerned = RESTART, rows.differs
     else:

@@ -76,8 +76,8 @@ def settle_therapy(
         "the therapy changes within an episode, which stays under the one planned at time zero",
         therapy.records[other],
         column=therapy.header,
-        said="The therapy of an episode's first record counts; a later other one is a switch, on the day of its "
-        "record or the target day of its time point.",
+        said="The therapy of an episode's first record counts; a later other one is a switch, on the day of "
+        "its record or the target day of its time point.",
     )
     switches = pd.DataFrame(
         {"episode": therapy.episode[other], "day": moment[other], "event": "therapy_switch"}

@@ -42,7 +42,7 @@ class RowTimes:
 
 
 def find_moments(times: RowTimes, zero: np.ndarray, source: Source) -> np.ndarray:
-    """Return what orders the rows of an episode, as days after time zero: by date, day, or target of their label.
+    """Return what orders the rows of an episode, as days after time zero: date, day, or target of the label.
 
     Rows that say nothing describe the episode as it began: they stand at day 0. Where time zero is unknown,
     dates stand as they are, after all labels.

@@ -12,7 +12,7 @@ from outcomes.records.problems import Problems
 
 
 def ask_about_zeros(parts: Sequence[Part], ids: Sequence[Coded | None], problems: Problems) -> None:
-    """Ask where ids of one file are those of another but for their leading zeros; name them where they are few.
+    """Ask where ids of one file are those of another but for leading zeros; name them where they are few.
 
     Within one file ``0007`` and ``7`` are two ids.
     """
@@ -35,7 +35,7 @@ def ask_about_zeros(parts: Sequence[Part], ids: Sequence[Coded | None], problems
             problems.note("KEY_LEADING_ZEROS", "answered", what, part.records(rows), column=header)
         elif len(lost) >= facts["fewest"] and len(lost) > facts["share"] * n_plain:
             answers = {
-                'key_normalise = ["leading_zeros"]': "in each [[file]]: a spreadsheet dropped them, they are one",
+                'key_normalise = ["leading_zeros"]': "in each [[file]]: they were dropped, the ids are one",
                 'confirmed = ["leading_zeros"]': "in each [[file]]: they are other people",
             }
             problems.ask(
