@@ -80,9 +80,10 @@ def list_scales(instrument: Instrument) -> dict[str, Scale]:
     36.0
     """
     low, high, step = instrument.minimum, instrument.maximum, _find_step(instrument)
-    percent = (low, high) == (0, 100) and instrument.kind == "prom" and instrument.unit == "points"
-    unit = "percent" if percent else instrument.unit
-    own = Scale(OWN, 1.0, 0.0, float(low), float(high), step, f"{low:g} to {high:g}", _list_words(unit))
+    # A score from 0 to 100 is as good as one in percent; "points" stands behind numbers of any scale.
+    percent = _list_words("percent") if (low, high) == (0, 100) and instrument.kind == "prom" else ()
+    words = (*percent, *(_list_words(instrument.unit) if instrument.unit != "points" else ()))
+    own = Scale(OWN, 1.0, 0.0, float(low), float(high), step, f"{low:g} to {high:g}", words)
     return {OWN: own, **{name: _build(instrument, name, it, own) for name, it in instrument.scales.items()}}
 
 
@@ -102,7 +103,8 @@ def find_shown(instrument: Instrument, text: str) -> tuple[str, ...]:
 
 @cache
 def _find_shown(scales: tuple[Scale, ...], text: str) -> tuple[str, ...]:
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("_", " ")
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    plain = re.sub(r"(?<=\d)_(?=\d)", "-", plain).replace("_", " ")
     ranges = {(float(low), float(high)) for low, high in _RANGE.findall(plain)}
     ends = {float(end) for end in _DENOMINATOR.findall(plain)}
     tokens = f" {' '.join(_WORD.findall(plain))} "

@@ -188,9 +188,6 @@ class _Sample:
         self.limits = read_facts("checks")["scale"]
         self.usual = self.limits["bounded" if bounded else "open"]
         self.decimals = _count_decimals(self.values)
-        self.mean = float(np.average(self.values, weights=self.counts)) if self.n else 0.0
-        square = float(np.average((self.values - self.mean) ** 2, weights=self.counts)) if self.n else 0.0
-        self.spread = sqrt(square)
 
     def weigh(self, other: Scale) -> float:
         """Return the weight of the evidence for a scale against the own one."""
@@ -214,7 +211,8 @@ class _Sample:
         if n_own < n_other:
             clauses.append(f"{self.n - n_own} lie between the steps of {own.step:g}")
         elif self._weigh_grid(other) > 0 and other.step is not None:
-            clauses.append(f"{n_other} lie on steps of {other.step:g}")
+            usual = round(_find_shared(self.own, other, 0) * self.n)
+            clauses.append(f"{n_other} lie on steps of {other.step:g}, where about {usual} would by chance")
         if self._weigh_effect(other) > 1:
             clauses.append("they move against the direction of improvement")
         return tuple(clauses)
@@ -243,7 +241,7 @@ class _Sample:
     def _weigh_range(self, other: Scale) -> float:
         slip = self.limits["slip"]
         shares = [self._count(_find_outside(scale, self.values)) / self.n for scale in (self.own, other)]
-        own, others = (self.n * _diverge(share, slip) for share in shares)
+        own, others = (self.n * weigh_excess(share, slip) for share in shares)
         return own - others
 
     def _lie_on(self, scale: Scale) -> np.ndarray:
@@ -275,11 +273,23 @@ class _Sample:
         return self._find_surprise(self.own) - self._find_surprise(other)
 
     def _find_surprise(self, scale: Scale) -> float:
+        mean, spread, n = self._find_moments(scale)
+        if not n:
+            return 0.0
         span, usual = scale.high - scale.low, self.usual
-        mean = ((self.mean - scale.low) / span - usual["mean"]) / usual["mean_sd"]
-        spread = log(max(self.spread / span, usual["least_spread"]) / usual["spread"])
-        error = usual["spread_log_sd"] ** 2 + 1 / (2 * max(self.n - 1, 1))
+        mean = ((mean - scale.low) / span - usual["mean"]) / usual["mean_sd"]
+        spread = log(max(spread / span, usual["least_spread"]) / usual["spread"])
+        error = usual["spread_log_sd"] ** 2 + 1 / (2 * max(n - 1, 1))
         return 0.5 * (mean**2 + spread**2 / error)
+
+    def _find_moments(self, scale: Scale) -> tuple[float, float, int]:
+        """Return mean, standard deviation and number of the scores in a scale's range; others are slips."""
+        inside = ~_find_outside(scale, self.values)
+        values, counts = self.values[inside], self.counts[inside]
+        if not counts.sum():
+            return 0.0, 0.0, 0
+        mean = float(np.average(values, weights=counts))
+        return mean, sqrt(float(np.average((values - mean) ** 2, weights=counts))), int(counts.sum())
 
     def _weigh_ends(self, other: Scale) -> float:
         """Weigh that no score lies beyond the ends of one scale where the other still allows some."""
@@ -287,13 +297,13 @@ class _Sample:
 
     def _miss_beyond(self, scale: Scale, wider: Scale) -> float:
         """Return how many scores one would expect beyond the ends of a scale where there are none."""
-        missed = 0.0
+        missed, (mean, spread, _) = 0.0, self._find_moments(wider)
         near = self.limits["near_end"] * (scale.high - scale.low)
         for sign, end, last in ((-1, scale.low, wider.low), (1, scale.high, wider.high)):
             beyond = sign * (self.values - end)
             if sign * (last - end) <= _TOLERANCE or (beyond > _TOLERANCE).any():
                 continue
-            tail = self.n * _find_tail(abs(end - self.mean) / max(self.spread, _TOLERANCE))
+            tail = self.n * _find_tail(abs(end - mean) / max(spread, _TOLERANCE))
             heap = self._count(beyond >= -near - _TOLERANCE)
             missed += max(min(tail, self.limits["tail_most"]), heap * self.limits["heap"])
         return missed
@@ -309,8 +319,14 @@ class _Sample:
         return -2 * size * usual["mean"] / (usual["sd"] ** 2 + 1 / pairs)
 
 
-def _diverge(share: float, usual: float) -> float:
-    """Return the weight per score of a share that exceeds the usual one."""
+def weigh_excess(share: float, usual: float) -> float:
+    """Return the weight per score of a share that exceeds the usual one.
+
+    Examples
+    --------
+    >>> weigh_excess(0.01, 0.01), round(weigh_excess(0.1, 0.01), 3)
+    (0.0, 0.144)
+    """
     if share <= usual:
         return 0.0
     rest = (1 - share) * log((1 - share) / (1 - usual)) if share < 1 else 0.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from outcomes.facts import read_facts
+from outcomes.facts import OWN, list_scales, read_facts
 from outcomes.records.checks.sites import SiteGroups, group_by_site, note_sites, note_where
 from outcomes.records.problems import Problems
-from outcomes.records.scores import Assessments, Measure
+from outcomes.records.scores import NO_ITEMS, Assessments, Measure
 
 _TOLERANCE = 1e-6
 
@@ -76,10 +76,27 @@ def _refuse_outside(scores: Assessments, outside: np.ndarray, problems: Problems
             if not here.any():
                 continue
             ranges = sorted({_describe(scores.measures[i]) for i in np.unique(scores.measure[here])})
-            remedy = "if it means missing, add it to [[file]]: missing_codes.score = [...]"
+            missing = "if it means missing, add it to [[file]]: missing_codes.score = [...]"
+            remedy = f"{_name_scales(scores, here)}{missing}"
             refuse = problems.refuse_cells if column.part.is_wide else problems.refuse
             what_range = f"{what} ({', '.join(ranges)})"
             refuse(scores.record[here], rule, what_range, column=column.header, remedy=remedy)
+
+
+def _name_scales(scores: Assessments, refused: np.ndarray) -> str:
+    """Return the scales that hold all scores of a measure of which some are refused, as part of a remedy."""
+    names = []
+    for number in np.unique(scores.measure[refused]):
+        score = scores.score[(scores.measure == number) & (scores.n_missing == NO_ITEMS)]
+        for scale in list_scales(scores.measures[number].instrument).values():
+            if (
+                scale.name != OWN
+                and score.size
+                and scale.low <= np.nanmin(score)
+                and np.nanmax(score) <= scale.high
+            ):
+                names.append(f'scale = "{scale.name}" ({scale.meaning})')
+    return f"all lie within {' or '.join(names)}: add it if it is meant; " if names else ""
 
 
 def _refuse_wrong_unit(

@@ -36,16 +36,19 @@ class Written:
     units : numpy.ndarray of object
         Unit (``%``, ``cm``) or denominator (``/50``) of each; ``""`` for none.
     labelled : numpy.ndarray of bool
-        Which had a label behind the number, or were a letter.
+        Which had a label behind the number, or are written as text.
+    lettered : numpy.ndarray of bool
+        Which are a letter.
     """
 
     texts: np.ndarray
     units: np.ndarray
     labelled: np.ndarray
+    lettered: np.ndarray
 
     @property
     def changed(self) -> np.ndarray:
-        """Return which texts were no plain number."""
+        """Return which texts were a number with something behind it."""
         return np.asarray((self.units != "") | self.labelled)
 
 
@@ -70,7 +73,8 @@ def read_written(texts: np.ndarray, decimal: str = ".", letters: dict[str, str] 
     >>> read_written(np.array(["b)"], dtype=object), letters={"a": "0", "b": "1"}).texts.tolist()
     ['1']
     """
-    result = Written(texts.copy(), np.full(len(texts), "", dtype=object), np.zeros(len(texts), dtype=bool))
+    none = np.zeros(len(texts), dtype=bool)
+    result = Written(texts.copy(), np.full(len(texts), "", dtype=object), none, none.copy())
     for i in np.flatnonzero(~match_texts(texts, _PLAIN)):
         text = str(texts[i]).strip().lstrip("'\u2019").strip()
         if found := _PROFILE.match(text):
@@ -83,7 +87,7 @@ def read_written(texts: np.ndarray, decimal: str = ".", letters: dict[str, str] 
         elif found := _LABELLED.match(text):
             result.texts[i], result.labelled[i] = found[1], True
         elif letters and (found := _LETTERED.match(text)) and found[1].lower() in letters:
-            result.texts[i], result.labelled[i] = letters[found[1].lower()], True
+            result.texts[i], result.lettered[i] = letters[found[1].lower()], True
         elif text != texts[i] and re.match(_PLAIN, text):
             result.texts[i], result.labelled[i] = text, True
     return result

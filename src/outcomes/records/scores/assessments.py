@@ -11,6 +11,7 @@ from outcomes.facts import Source
 from outcomes.records.columns import Part
 from outcomes.records.episodes import Links, RowTimes, list_timepoints, read_day_numbers, read_days
 from outcomes.records.scores.changes import add_starts
+from outcomes.records.scores.item_codings import ask_item_codings
 from outcomes.records.scores.measures import Measure, ScoreColumn, collect_scores
 
 
@@ -63,6 +64,8 @@ def gather_assessments(
     parts: Sequence[Part], links: Links, times: Sequence[RowTimes], source: Source, run_day: int
 ) -> Assessments:
     """Read the scores of all files and put them side by side, each with its episode and its time."""
+    if parts:
+        ask_item_codings(parts, parts[0].problems)
     labels = list_timepoints(source)
     measures: dict[str, int] = {}
     known: list[Measure] = []

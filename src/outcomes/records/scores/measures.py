@@ -20,7 +20,7 @@ from outcomes.records.columns import (
     read_written,
     refuse_hazards,
 )
-from outcomes.records.scores.recorded import Recorded, convert, count_units, read_recorded
+from outcomes.records.scores.recorded import Recorded, convert, count_units, note_written, read_recorded
 from outcomes.records.scoring import score_items
 
 #: Where a score was computed from no items.
@@ -138,16 +138,22 @@ def _read_score(part: Part, spec: ScoreSpec) -> ScoreColumn:
 
 
 def _read_column(part: Part, header: str, spec: ScoreSpec) -> Recorded:
-    return read_recorded(part, header, list_missing_codes(part, "score", spec.missing), not part.is_wide)
+    recorded = read_recorded(part, header, list_missing_codes(part, "score", spec.missing), not part.is_wide)
+    note_written([recorded])
+    return recorded
 
 
 def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Score the items of each row; a row with an item that cannot be right has no score."""
     items = np.empty((part.n_rows, len(spec.items)))
     unusable = np.zeros(part.n_rows, dtype=bool)
+    columns = []
     for number, header in enumerate(spec.items):
-        items[:, number], bad = _read_item(part, header, spec, measure, number)
+        recorded, bad = _read_item(part, header, spec, measure, number)
+        items[:, number] = recorded.numbers.spread(np.nan)
+        columns.append(recorded)
         unusable |= bad
+    note_written(columns, _list_letters(measure, len(spec.items), 0))
     scores = score_items(measure.instrument, items, variant=spec.variant, policy=spec.item_policy)
     problems = scores.problems
     kinds = problems[["item", "rule"]].drop_duplicates().sort_values(["item", "rule"])
@@ -155,7 +161,10 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
         found = problems[(problems["item"] == item) & (problems["rule"] == rule)]
         rows = found["row"].to_numpy(dtype=np.int64)
         what = str(found["reason"].iloc[0])
-        remedy = "if it means missing, add its spelling to [[file.scores]]: missing = [...]"
+        remedy = (
+            "if the answers are coded otherwise, add item_codes = { code = answer, ... } to its "
+            "[[file.scores]]; if it means missing, missing = [...]"
+        )
         part.refuse_values(spec.items[item - 1], rows, str(rule), what, whole=not part.is_wide, remedy=remedy)
     answered: np.ndarray = np.asarray((~np.isnan(items)).any(axis=1))
     for key, flagged in scores.flags.groupby(["item", "meaning"], sort=True):
@@ -171,7 +180,7 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
 
 def _read_item(
     part: Part, header: str, spec: ScoreSpec, measure: Measure, number: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Recorded, np.ndarray]:
     """Return the numbers of an item, and which rows hold something that is none."""
     coded, missing = part.columns[header], list_missing_codes(part, "score", spec.missing)
     letters = _list_letters(measure, len(spec.items), number)
@@ -185,8 +194,7 @@ def _read_item(
     absent = find_missing(coded.values, missing)
     recorded = read_recorded(part, header, missing, not part.is_wide, letters)
     _refuse_units(part, recorded, measure, len(spec.items), number)
-    numbers = recorded.numbers.spread(np.nan)
-    return numbers, np.isnan(numbers) & ~coded.rows(absent)
+    return recorded, np.isnan(recorded.numbers.spread(np.nan)) & ~coded.rows(absent)
 
 
 def _list_letters(measure: Measure, n_items: int, number: int) -> dict[str, str]:
@@ -247,6 +255,7 @@ def _read_long_scores(part: Part) -> ScoreColumn:
     """Read a long file: one score a row, its instrument in a column."""
     header = part.spec.columns["score"]
     recorded = read_recorded(part, header, list_missing_codes(part, "score"), not part.is_wide)
+    note_written([recorded])
     numbers = recorded.numbers
     absent = find_missing(part.columns[header].values, list_missing_codes(part, "score"))
     part.note_values(
@@ -267,7 +276,8 @@ def _read_long_scores(part: Part) -> ScoreColumn:
         score[own] = converted.score[numbers.codes[rows[own]]]
         n_missing[own] = np.where(converted.stated[numbers.codes[rows[own]]], STATED, NO_ITEMS)
         units[measure.name] = count_units(recorded, rows[own])
-        labels[measure.name] = tuple(named.values[np.unique(named.codes[rows[own]])].tolist())
+        names = named.values[np.unique(named.codes[rows[own]])].tolist()
+        labels[measure.name] = (*names, *([header] if len(measures) == 1 else []))
     known = ~np.isnan(score)
     rows, score, n_missing = rows[known], score[known], n_missing[known]
     return ScoreColumn(

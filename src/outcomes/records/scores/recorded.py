@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,12 +28,16 @@ class Recorded:
         As recorded, missing where refused.
     units : numpy.ndarray of object
         Unit or denominator behind each distinct number, ``""`` for none.
+    changed, lettered : numpy.ndarray of bool
+        Rows whose number was written with something behind it, and those with a letter.
     """
 
     part: Part = field(repr=False)
     header: str
     numbers: Coded = field(repr=False)
     units: np.ndarray = field(repr=False)
+    changed: np.ndarray = field(repr=False)
+    lettered: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,22 @@ def read_recorded(
     numbers = map_numbers(
         part, header, missing=missing, whole=whole, texts=np.where(absent, coded.values, written.texts)
     )
-    rows = coded.rows(written.changed & ~absent) & (numbers.codes >= 0)
-    part.note_values(header, rows, "SCORE_WRITTEN", "repair_and_log", _WRITTEN)
-    return Recorded(part, header, numbers, written.units)
+    changed, lettered = (coded.rows(marked & ~absent) for marked in (written.changed, written.lettered))
+    return Recorded(part, header, numbers, written.units, changed & (numbers.codes >= 0), lettered)
+
+
+def note_written(columns: Sequence[Recorded], letters: dict[str, str] | None = None) -> None:
+    """Note once for columns that belong together which numbers were written with something or as letters."""
+    part, header = columns[0].part, columns[0].header
+    changed, lettered = (
+        np.logical_or.reduce([getattr(column, name) for column in columns])
+        for name in ("changed", "lettered")
+    )
+    part.note_values(header, changed, "SCORE_WRITTEN", "repair_and_log", _WRITTEN)
+    if letters and lettered.any():
+        said = f"Answers given as letters count from A = {letters['a']} on."
+        part.problems.note("SCORE_LETTERS", "repair_and_log", said[:-1], part.records(lettered),
+                           column=header, said=said)  # fmt: skip
 
 
 def convert(
