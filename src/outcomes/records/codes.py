@@ -166,6 +166,10 @@ def _ask(found: _Codes, problems: Problems) -> None:
             f"{read} by the package's own list, but the source declares another short code to mean the same"
         )
         rule, asked = "CODE_READ_TWICE", clashing
+    elif len(doubtful) > 1 and len(_list_readings(found, doubtful)) > 1:
+        read = _tell(found, doubtful, readings=True)
+        what = f"{read} by the package's own list, but another language means the opposite"
+        rule, asked = "CODES_OF_TWO_LANGUAGES", doubtful
     elif _fills_column(found, unknown):
         what = f"the column of {name} holds {_tell(found, unknown)}, of which no meaning is known"
         rule, asked = "CODES_UNKNOWN", unknown
@@ -200,18 +204,24 @@ def _tell(found: _Codes, codes: Sequence[str], readings: bool = False) -> str:
 
 def _list_answers(found: _Codes, codes: Sequence[str]) -> Mapping[str, str]:
     """Return a line for each reading that covers all the codes, else one to fill in."""
-    name, kind = found.column.name, "flag" if found.column.type == "flag" else found.column.name
-    answers: dict[str, str] = {}
+    answers = _list_readings(found, codes)
+    if not answers:
+        blank = {code: f"<{'|'.join(found.allowed)}>" for code in codes}
+        answers[_write_line(found, blank)] = "with the meaning of each"
+        answers[f'[file.missing_codes] {found.column.name} = ["<code>"]'] = "where nothing is known"
+    return answers
+
+
+def _list_readings(found: _Codes, codes: Sequence[str]) -> dict[str, str]:
+    """Return the lines of the readings that cover all the codes, each with what it says."""
+    kind = "flag" if found.column.type == "flag" else found.column.name
+    lines: dict[str, str] = {}
     for reading in read_facts("code_readings").get(kind, ()):
         meaning = {simplify_name(code): value for code, value in reading["codes"].items()}
         first = next(iter(meaning))
         if codes and all(code in meaning for code in codes) and (first in codes or not first.isdigit()):
-            answers.setdefault(_write_line(found, {code: meaning[code] for code in codes}), reading["says"])
-    if not answers:
-        blank = {code: f"<{'|'.join(found.allowed)}>" for code in codes}
-        answers[_write_line(found, blank)] = "with the meaning of each"
-        answers[f'[file.missing_codes] {name} = ["<code>"]'] = "for a code that means that nothing is known"
-    return answers
+            lines.setdefault(_write_line(found, {code: meaning[code] for code in codes}), reading["says"])
+    return lines
 
 
 def _write_line(found: _Codes, meaning: Mapping[str, str]) -> str:

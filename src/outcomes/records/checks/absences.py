@@ -46,7 +46,10 @@ def ask_absences(
     is_baseline, is_follow_up : numpy.ndarray of bool
     problems : Problems
     """
-    counted = ~np.isnan(scores.score) & ~_find_excluded(scores)
+    low = np.array([measure.instrument.minimum for measure in scores.measures])
+    high = np.array([measure.instrument.maximum for measure in scores.measures])
+    possible = (scores.score >= low[scores.measure]) & (scores.score <= high[scores.measure])
+    counted = possible & ~_find_excluded(scores)
     groups = list(_group(scores, counted))
     for group in groups:
         stages = _list_stages(scores, is_baseline, is_follow_up)
@@ -192,7 +195,7 @@ def _list_zero_answers(column: ScoreColumn) -> Mapping[str, str]:
     spec = column.spec
     status = 'answered = { column = "<header of the form\'s status>", values = ["<what says filled in>"] }'
     if spec is None:
-        blank = 'missing_codes = { score = ["0"] }'
+        blank = _write_where(column, "0")
     elif spec.items:
         items = ", ".join(f'"{header}"' for header in spec.items)
         blank = f'missing_where = [{{ column = [{items}], values = ["0"], scores = ["{spec.instrument}"] }}]'
@@ -205,6 +208,13 @@ def _list_zero_answers(column: ScoreColumn) -> Mapping[str, str]:
         status: "in [[file]]: another column says which forms were filled in",
         'confirmed = ["zeros"]': f"in {own}: they were filled in",
     }
+
+
+def _write_where(column: ScoreColumn, value: str) -> str:
+    """Return the line by which a value of one measure means missing in a long file."""
+    headers = [column.part.spec.columns[name] for name in ("instrument", "score")]
+    listed = ", ".join(f'"{header}"' for header in headers)
+    return f'missing_where = [{{ column = [{listed}], values = ["<what names it there>", "{value}"] }}]'
 
 
 def _settle_constant(
@@ -229,11 +239,7 @@ def _settle_constant(
         "comes near it: was it measured, or does it stand for a visit that was missed?"
     )
     own = "[[file]]" if column.spec is None else "[[file.scores]]"
-    missing = (
-        'missing_codes = { score = ["<that value>"] }'
-        if column.spec is None
-        else 'missing = ["<that value>"]'
-    )
+    missing = 'missing = ["<that value>"]' if column.spec else _write_where(column, "<that value>")
     answers = {
         missing: f"in {own}: it means missing",
         'confirmed = ["constant"]': f"in {own}: it was measured",
