@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from outcomes.drafting.column import SheetColumn
+from outcomes.drafting.role import guess_role
 from outcomes.errors import RecordsError
 from outcomes.records.files import SheetCells, read_cells
 from outcomes.records.gate import mark_identifying, names_person
@@ -27,7 +29,8 @@ class Grid:
         ``csv``, ``xlsx``, ``parquet``, ``sav``, ``dta``, ``xpt``, ...
     rows : tuple of tuples
         Cell values as the file types them (text, numbers, dates), None where blank, all of one width;
-        numbers that are shown as per cent as text (``42%``). At most `MAX_ROWS` rows. Never shown.
+        numbers that are shown as per cent as text (``42%``); labels for codes and names where a file of a
+        statistics package has them. At most `MAX_ROWS` rows. Never shown.
     sheet : str or None
         Title of the sheet.
     other_sheets : tuple of str
@@ -40,10 +43,6 @@ class Grid:
         Rows that hold something, also beyond `MAX_ROWS`.
     fills : mapping
         Line and column (from 1) of cells with a colour behind them, to the colour.
-    labels : mapping
-        Header to what the file says that the variable is; without those that may identify a person.
-    value_labels : mapping
-        Header to its codes as text, and what each stands for; likewise.
     """
 
     file: str
@@ -56,8 +55,6 @@ class Grid:
     encoding_certain: bool = True
     n_rows: int = 0
     fills: Mapping[tuple[int, int], str] = field(default_factory=dict, repr=False)
-    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
-    value_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 
 def read_grids(path: Path, sheet: str | None = None) -> tuple[Grid, ...]:
@@ -87,10 +84,11 @@ def read_grid(path: Path, sheet: str | None = None) -> Grid:
 
 
 def _lay_out(name: str, kind: str, table: SheetCells, titles: Sequence[str]) -> Grid:
+    rows = _trim(table.rows)
     return Grid(
         name,
         kind,
-        _trim(table.rows),
+        _say_labels(rows, table) if table.labels or table.value_labels else rows,
         table.title,
         tuple(title for title in titles if title != table.title),
         table.delimiter,
@@ -98,9 +96,30 @@ def _lay_out(name: str, kind: str, table: SheetCells, titles: Sequence[str]) -> 
         table.certain,
         table.n_rows,
         table.fills,
-        table.labels,
-        table.value_labels,
     )
+
+
+def _say_labels(rows: tuple[tuple[Any, ...], ...], table: SheetCells) -> tuple[tuple[Any, ...], ...]:
+    """Return the rows of a file of a statistics package with the labels by which they are read too.
+
+    A variable goes by its label where that says what it is and its name does not; values go by their labels
+    but in scores, where the number counts.
+    """
+    columns = []
+    for name, *cells in zip(*rows, strict=True):
+        column = SheetColumn(name, tuple(cells))
+        label = table.labels.get(name, name)
+        role = guess_role(column)
+        by_label = guess_role(SheetColumn(label, column.cells))
+        if (
+            role.kind == "unknown"
+            and by_label.kind != "unknown"
+            and list(table.labels.values()).count(label) == 1
+        ):
+            name, role = label, by_label
+        codes = table.value_labels.get(column.header, {}) if role.kind != "score" else {}
+        columns.append((name, *(codes.get(str(cell), cell) for cell in cells)))
+    return tuple(zip(*columns, strict=True))
 
 
 def _trim(rows: Sequence[tuple[Any, ...]]) -> tuple[tuple[Any, ...], ...]:

@@ -105,7 +105,7 @@ def count_unread(
         if spec.sheet is not None:
             sheets[file].add(spec.sheet.strip())
     for file, known in sheets.items():
-        for table in _list_tables(file):
+        for table in _list_tables(file) if "*" not in known else ():
             if table.title is not None and table.title.strip() not in known and table.n_rows:
                 title = _WITHHELD if mark_identifying([table.title]).any() else table.title
                 unread[f"{file.name} [{title}]"] = table.n_rows

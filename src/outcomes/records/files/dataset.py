@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 from outcomes.facts import FileSpec, read_facts
 from outcomes.records.files.cells import RawColumns, list_numeric_headers
 from outcomes.records.files.findings import FileFindings
-from outcomes.records.files.headers import check_width, match_headers, name_headers
+from outcomes.records.files.headers import check_width, match_headers, name_headers, simplify_header
 from outcomes.records.files.sheet_cells import SheetCells
 from outcomes.records.files.spelling import simplify_name
 
@@ -47,7 +48,8 @@ def read_dataset_columns(kind: str, content: bytes, spec: FileSpec, findings: Fi
 
     A value that the file declares as missing is blank. Dates become ISO text. Where a value has a label, the
     text of a cell is the label, unless the source names the number itself among its codes; in columns of
-    numbers, ids and dates it is the number, unless the source names the label.
+    numbers, ids and dates it is the number, unless the source names the label. A variable is mapped by its
+    name or by its label.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def read_dataset_columns(kind: str, content: bytes, spec: FileSpec, findings: Fi
     about = _run(kind, content, findings, encoding=spec.encoding, columns=[])
     names = about.table.column_names
     check_width(names, 1, findings)
-    positions = match_headers(names, spec.mapped, 1, findings)
+    positions = match_headers(_name_by_labels(about, spec), spec.mapped, 1, findings)
     wanted = [names[place] for place in positions if place >= 0]
     _check_size(about, wanted, len(content), findings)
     findings.stop()
@@ -69,6 +71,14 @@ def read_dataset_columns(kind: str, content: bytes, spec: FileSpec, findings: Fi
         columns[mapped] = _label(found, name, mapped, spec, findings)
     lines = np.arange(1, found.table.num_rows + 1, dtype=np.int32)
     return RawColumns(columns, lines, name_headers(names, spec.mapped, positions), typed=True)
+
+
+def _name_by_labels(about: _Dataset, spec: FileSpec) -> list[str]:
+    """Return the variables' names, or the label of one that the source maps by it."""
+    names = about.table.column_names
+    lacking = {simplify_header(name) for name in spec.mapped} - {simplify_header(name) for name in names}
+    labels = {name: label for name, label in about.labels.items() if simplify_header(label) in lacking}
+    return [labels.get(name, name) for name in names]
 
 
 def list_dataset_cells(kind: str, content: bytes, findings: FileFindings, most: int) -> list[SheetCells]:
@@ -158,12 +168,24 @@ def _check_whole(kind: str, content: bytes, about: _Dataset, found: _Dataset, fi
     """Refuse a file without records, or with fewer than it says."""
     n_rows = found.table.num_rows
     cut = about.n_rows is not None and about.n_rows >= 0 and n_rows != about.n_rows
-    if cut or (kind == "xpt" and len(content) % _TRANSPORT_LINE):
+    if cut or (kind == "xpt" and _is_cut(content, about, n_rows)):
         findings.refuse(
             "TRUNCATED", "the file was cut off: its last records are absent", remedy="export it again"
         )
     elif not n_rows:
         findings.refuse("FILE_NO_ROWS", "the file has variables and no records", remedy="export it again")
+
+
+def _is_cut(content: bytes, about: _Dataset, n_rows: int) -> bool:
+    """Whether a SAS transport file ends within a record, or before the number of records that it states."""
+    start = re.search(rb"HEADER RECORD\*{7}OBS(?:V8)? +HEADER RECORD!{7}\s*(\d*)", content)
+    if start is None or len(content) % _TRANSPORT_LINE:
+        return True
+    data = content[start.start() + _TRANSPORT_LINE :]
+    size = sum(about.widths.values())
+    beyond = data[len(data) - len(data) % size :] if size else b""
+    stated = int(start[1] or 0)
+    return bool(beyond.strip()) or (stated > 0 and stated != n_rows)
 
 
 def _type(text: str | None, kind: str | None) -> Any:
