@@ -13,6 +13,7 @@ from outcomes.drafting.codes import draft_codes, find_separator, has_other_regio
 from outcomes.drafting.colours import describe_colours
 from outcomes.drafting.column import FEWEST_PATIENTS, uses_decimal_comma
 from outcomes.drafting.grid import read_grids
+from outcomes.drafting.moment import Moment
 from outcomes.drafting.question import Asked, ask
 from outcomes.drafting.rehearsal import Doubt, find_doubts
 from outcomes.drafting.role import order_moments
@@ -25,6 +26,8 @@ from outcomes.facts import read_facts, read_instrument, read_therapies
 #: Rows up to which a draft is read once to see what reading asks, and how often that is done.
 _MOST_REHEARSED = 200_000
 _MOST_REHEARSALS = 3
+#: The end of therapy, and the time point that it becomes where there is no other follow-up to compare.
+_END, _AFTER = "end_of_therapy", "after_therapy"
 _LEFT_OUT = ("identifying", "free_text", "contradicted", "export_mark", "blank", "repeated", "unknown")
 
 
@@ -175,7 +178,19 @@ class _Writing:
             self.name, "\n".join(self.lines) + "\n", left_out_of_all, instruments, tuple(self.questions)
         )
 
+    @property
+    def _moments(self) -> list[Moment]:
+        return list(dict.fromkeys(moment for sketch in self.sketches for moment in sketch.moments))
+
+    @property
+    def _ends_only(self) -> bool:
+        """Whether all follow-ups are at the end of therapy, of which only the clinic knows when that is."""
+        followed = {moment.timepoint for moment in self._moments if moment.timepoint} - {"baseline"}
+        return followed == {_END} and all(moment.timepoint for moment in self._moments)
+
     def _section(self, *heads: str, content: Mapping[str, Any]) -> None:
+        if self._ends_only:
+            content = {key: _AFTER if value == _END else value for key, value in content.items()}
         self.questions += _find_questions(content)
         self.lines += [*heads, *(f"{_name(key)} = {_quote(value)}" for key, value in content.items())]
 
@@ -201,8 +216,8 @@ class _Writing:
     def _write_primary(self) -> None:
         content: dict[str, Any] = {}
         measures = dict.fromkeys(name for sketch in self.sketches for name in _list_measures(sketch))
-        moments = [moment for sketch in self.sketches for moment in sketch.moments]
-        followed = [id for id in order_moments(moments) if id not in ("baseline", "end_of_therapy")]
+        followed = [id for id in order_moments(self._moments) if id not in ("baseline", _END)]
+        followed = followed or ([_AFTER] if self._ends_only else [])
         for key, choices in (("instrument", list(measures)), ("timepoint", followed)):
             if len(choices) == 1:
                 content[key] = choices[0]
@@ -220,10 +235,13 @@ class _Writing:
         self._section("", "[primary]", content=content)
 
     def _write_timepoints(self) -> None:
-        moments = [moment for sketch in self.sketches for moment in sketch.moments if moment.day is not None]
-        for moment in dict.fromkeys(moments):
-            content = {"label": moment.label, "day": moment.day}
-            self._section("", f"[timepoints.{moment.timepoint}]", content=content)
+        for moment in self._moments:
+            if moment.day is not None:
+                content = {"label": moment.label, "day": moment.day}
+                self._section("", f"[timepoints.{moment.timepoint}]", content=content)
+        if self._ends_only:
+            content = {"label": self.say["after_therapy"], "day": ask("after_therapy", ("42",))}
+            self._section("", f"[timepoints.{_AFTER}]", content=content)
 
     def _write_other_regions(self) -> None:
         """Ask what becomes of scores of patients for whose region an instrument is not made."""
@@ -240,11 +258,14 @@ class _Writing:
 
     def _find_answers(self, sketch: Sketch, block: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the reader's own questions about a score's block, or about the file where none is given."""
-        headers = [block.get("column"), *block.get("items", ())] if block else []
+        column = block.get("column") if block else None
+        rivals = column.answers if isinstance(column, Asked) else (column,)
+        headers = {*rivals, *(block.get("items", ()) if block else ())}
         columns = {column.header for column in sketch.columns}
         found: dict[str, Any] = {}
         for doubt in self.doubts:
-            here = doubt.column in headers if doubt.in_scores else block is None and doubt.column in columns
+            about = headers if doubt.in_scores else columns if block is None else set()
+            here = bool(about & set(doubt.columns))
             if doubt.section is None and here:
                 found[doubt.key] = [*found.get(doubt.key, []), doubt.asked] if doubt.listed else doubt.asked
         return found

@@ -29,8 +29,8 @@ class Doubt:
         Table of the source that the key belongs to; None for a key of the file's block or of a score's.
     in_scores : bool
         Whether it belongs to the block of the column.
-    column : str or None
-        Header that it is about.
+    columns : tuple of str
+        Headers that it is about.
     key : str
     asked : Asked
     listed : bool
@@ -39,7 +39,7 @@ class Doubt:
 
     section: str | None
     in_scores: bool
-    column: str | None
+    columns: tuple[str, ...]
     key: str
     asked: Asked
     listed: bool
@@ -70,7 +70,7 @@ def find_doubts(text: str, questions: Iterable[Asked], path: Path, own: Iterable
             read_records(build_source(content, "draft", path.parent), path, private_folder=folder)
         except (FactsError, PrivacyError, RecordsError) as error:
             found = [_turn(finding) for finding in error.findings if finding.outcome == "ask"]
-            return list({(doubt.key, doubt.column): doubt for doubt in found if doubt}.values())
+            return list({(doubt.key, doubt.columns): doubt for doubt in found if doubt}.values())
     return []
 
 
@@ -99,8 +99,9 @@ def _turn(finding: Finding) -> Doubt | None:
     others = [line.strip() for line in (finding.remedy or "").splitlines()[1:] if not _is_own(line, key)]
     more = f"; else, in place of this line, {' or '.join(others)}" if others else ""
     asked = Asked(f"{finding.what} {told}{more}".replace("\n", " "), [match[4] for match in own])
-    in_scores = any("[[file.scores]]" in (match[5] or "") for match in own)
-    return Doubt(own[0][1], in_scores, finding.column, key, asked, bool(own[0][3]))
+    meaning = own[0][5] or ""
+    headers = tuple(re.findall(r"'([^']+)'", meaning)) or (finding.column or "",)
+    return Doubt(own[0][1], "[[file.scores]]" in meaning, headers, key, asked, bool(own[0][3]))
 
 
 def _is_own(line: str, key: str) -> bool:
