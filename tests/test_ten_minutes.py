@@ -602,3 +602,78 @@ def test_means_are_those_of_the_list(patients):
     """Guard the right answers themselves: two of them, reckoned by hand."""
     assert statistics.mean(p.odi[0] for p in patients) == pytest.approx(46)
     assert list(itertools.islice((p.pain for p in patients), 2)) == [(4, 4, 3), (9, 8, 7)]
+
+
+def test_forms_that_were_not_filled_in_are_missing(walk, tmp_path):
+    """A REDCap export: blank forms hold zeros, and the status of each form says so."""
+    lines = ["record_id,redcap_event_name,sex,therapy,odi_score,odi_complete,nprs,nprs_complete"]
+    for i in range(40):
+        for event, gain in (("baseline_arm_1", 0), ("6_weeks_arm_1", 10)):
+            odi, pain = (2, 2) if gain == 0 else (0 if i % 5 == 0 else 2, 0 if i % 8 == 0 else 1 + i % 2)
+            first = f"{1 + i % 2},{1 + i % 2}" if gain == 0 else ","
+            score = 40 + 2 * (i % 7) - gain if odi == 2 else 0
+            lines.append(f"{i + 1},{event},{first},{score},{odi},{7 - gain // 5 if pain == 2 else 0},{pain}")
+    path = tmp_path / "export.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found = walk(path, CODES)
+    table = found.records.assessments
+    counts = table.groupby(["instrument", "timepoint"], observed=True)["score"].count().to_dict()
+    n_pain = sum(i % 8 != 0 and 1 + i % 2 == 2 for i in range(40))
+    assert counts == {
+        ("odi", "baseline"): 40, ("odi", "week_6"): 32, ("nprs", "baseline"): 40, ("nprs", "week_6"): n_pain,
+    }  # fmt: skip
+    right = [40 + 2 * (i % 7) - 10 for i in range(40) if i % 5]
+    here = table[(table["instrument"] == "odi") & (table["timepoint"] == "week_6")]
+    assert sorted(here["score"]) == sorted(right)
+
+
+def test_before_and_after_without_a_time_or_a_therapy_become_a_page(walk, tmp_path):
+    rows = [[30 + i % 40, "MF"[i % 2], 40 + 2 * (i % 7), 20 + 2 * (i % 6)] for i in range(60)]
+    found = walk(_write(tmp_path / "prepost.csv", "Age,Gender,ODI pre,ODI post", rows))
+    assert found.records.source.primary["timepoint"] == "after_therapy"
+    assert found.scores["odi"]["after_therapy"].mean() == pytest.approx(
+        statistics.mean(row[3] for row in rows)
+    )
+    assert set(found.records.episodes["therapy"]) == {"other"}
+    assert "A made-up clinic" in _make_page(found, tmp_path)
+
+
+@pytest.mark.parametrize("named", ["in a cell of its own", "after a colon", "as the title of the sheet"])
+def test_cards_say_whose_they_are_in_several_ways(walk, tmp_path, named):
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.active.title = "Instructions"
+    book.active.append(["Fill one sheet per patient"])
+    for i in range(30):
+        sheet = book.create_sheet(f"C{i:02}" if named.startswith("as") else f"Card {i}")
+        if named == "in a cell of its own":
+            sheet.append(["Patient", f"C{i:02}"])
+        elif named == "after a colon":
+            sheet.append([f"Patient: C{i:02}"])
+        sheet.append(["Treatment", ("stretching", "usual care")[i % 2]])
+        sheet.append([])
+        sheet.append(["Visit", "ODI", "Pain"])
+        for place, visit in enumerate(("baseline", "6 weeks")):
+            sheet.append([visit, 40 + 2 * (i % 6) - 10 * place, 7 - place])
+    path = tmp_path / "cards.xlsx"
+    book.save(path)
+    found = walk(path)
+    assert len(found.records.episodes) == 30
+    assert set(found.records.episodes["patient_id"].astype(str)) == {f"C{i:02}" for i in range(30)}
+    assert sorted(found.scores["odi"]["week_6"]) == sorted(30 + 2 * (i % 6) for i in range(30))
+    assert found.records.episodes["therapy"].value_counts().to_dict() == {"stretching": 15, "usual_care": 15}
+
+
+def test_stripes_carry_no_meaning(tmp_path):
+    from openpyxl import Workbook
+    from openpyxl.styles import PatternFill
+
+    book = Workbook()
+    book.active.append(["ID", "ODI baseline", "ODI 6 weeks"])
+    for i in range(30):
+        book.active.append([f"P{i}", 40 + 2 * (i % 5), 30 + 2 * (i % 7)])
+        if i % 2:
+            book.active.cell(i + 2, 1).fill = PatternFill("solid", fgColor="DDDDDD")
+    book.save(tmp_path / "striped.xlsx")
+    assert "filled in" not in draft_source(tmp_path / "striped.xlsx").text

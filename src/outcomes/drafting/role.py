@@ -13,6 +13,7 @@ from outcomes.drafting.words import (
     drop_words,
     find_instrument_word,
     instrument_words,
+    names_of,
     single_words,
     words_for,
     words_of,
@@ -96,7 +97,8 @@ def guess_role(column: SheetColumn) -> Role:
         return Role("export_mark")
     bare, scale = split_scale(column.header)
     header = normalise(bare)
-    exact = words_of("columns").get(normalise(column.header)) or words_of("columns").get(header)
+    names = [*names_of("columns", normalise(column.header)), *names_of("columns", header)]
+    exact = next((name for name in names if fits_values(name, column)), names[0] if names else None)
     if exact is None or not fits_values(exact, column):
         score = _guess_score(column, header, scale)
         if score is not None:
@@ -120,7 +122,8 @@ def _guess_score(column: SheetColumn, header: str, scale: str) -> Role | None:
         return _guess_unknown(column, header, scale)
     id, _, variant = instrument_words()[word].partition(":")
     instrument = read_instrument(id)
-    rest = drop_words(remove_word(header, word), instrument_words(), instrument_words()[word])
+    alike = {other: name for other, name in instrument_words().items() if other not in words_of("timepoints")}
+    rest = drop_words(remove_word(header, word), alike, instrument_words()[word])
     holds, rest = _split_holds(rest)
     if holds is None and find_longest(rest, words_for("other_thing", "unlike")):
         return _guess_unknown(column, header, scale)

@@ -10,7 +10,8 @@ from typing import Any
 from outcomes.drafting.column import SheetColumn
 from outcomes.drafting.grid import Grid
 from outcomes.drafting.layout import Layout, find_layout
-from outcomes.drafting.role import guess_role
+from outcomes.drafting.questionnaire import find_questionnaires
+from outcomes.drafting.role import Role, fits_values, guess_role
 from outcomes.drafting.sketch import Sketch
 from outcomes.drafting.spelling import is_number_or_date, normalise
 from outcomes.drafting.words import words_of
@@ -154,7 +155,14 @@ def _stack_cards(grids: Sequence[Grid]) -> Sketch | None:
                 cells[header[place]].append(row[place] if place < len(row) else None)
     columns = [SheetColumn(name, tuple(listed)) for name, listed in cells.items()]
     grid = replace(grids[0], sheet="*", fills={})
-    sketch = Sketch(grid, Layout((1,), tuple(cells), 2, ()), columns, heading=tuple(labels))
+    roles = [
+        Role("column", "patient_id")
+        if column.header == SHEET_TITLE and fits_values("patient_id", column)
+        else guess_role(column)
+        for column in columns
+    ]
+    layout = Layout((1,), tuple(cells), 2, ())
+    sketch = Sketch(grid, layout, columns, find_questionnaires(columns, roles), heading=tuple(labels))
     return sketch if sketch.scores else None
 
 

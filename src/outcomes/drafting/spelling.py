@@ -18,6 +18,8 @@ _ACCENTS = re.compile(r"[\u0300-\u036f]")
 _SIGNS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TOKENS = re.compile(rf"\d+|[{_SIGNS}]+|[^\W\d_{_SIGNS}]+")
 _NUMERALS = "零一二三四五六七八九十"
+#: "第 3 次" is an occasion of its own, whatever sign follows.
+_OCCASION = re.compile(r"(\d ?次)(?!數$)")
 _COUNTED = re.compile(
     r"第?([一二兩三四五六七八九十]{1,3})(?=個|週|星期|禮拜|月|年|天|日|次|回|か|ヶ|ヵ|カ|ケ|箇|題)"
 )
@@ -62,7 +64,7 @@ def fold(text: object) -> str:
     plain = re.sub(r"(?<=[a-z][a-z])(?=[A-Z])", " ", plain).casefold()
     plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", plain)))
     plain = plain.replace("ø", "o").replace("œ", "oe").translate(_read_signs())
-    return _COUNTED.sub(lambda match: str(_count(match[1])), plain)
+    return _OCCASION.sub(r"\1 ", _COUNTED.sub(lambda match: str(_count(match[1])), plain))
 
 
 def _count(numeral: str) -> int:
