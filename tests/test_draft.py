@@ -89,6 +89,7 @@ ANSWERS = {
     "instrument": "odi",
     "timepoint": "month_3",
     "reference": "usual_care",
+    "odi": "keep",
     "exercise": "strengthening",
     '"exercise;manual"': "combined_pt",
 }
@@ -125,7 +126,7 @@ def test_what_it_cannot_tell_is_a_question_and_the_reader_asks_it(sheet, tmp_pat
     assert draft.n_questions == len(ANSWERS)
     place = tmp_path / "hillside.toml"
     place.write_text(draft.text, encoding="utf-8")
-    with pytest.raises(FactsError, match="still asks 6 questions") as caught:
+    with pytest.raises(FactsError, match="still asks 7 questions") as caught:
         read_source(place)
     asked = [finding.what for finding in caught.value.findings]
     assert any(question.startswith("primary.reference = the therapy that") for question in asked)
@@ -308,8 +309,9 @@ def test_file_without_patient_column_or_therapy_is_asked(tmp_path):
     path.write_text(
         "baseline ODI,6 weeks ODI\n" + "\n".join(f"{i},{i}" for i in range(20, 40)), encoding="utf-8"
     )
-    columns = tomllib.loads(draft_source(path).text)["file"][0]["columns"]
-    assert columns["patient_id"].startswith("? the header") and columns["therapy"].startswith("? the header")
+    (file,) = tomllib.loads(draft_source(path).text)["file"]
+    assert file["patient"].startswith("? no column tells patients apart")
+    assert file["constants"]["therapy"].startswith("? no column names the therapy")
 
 
 def test_headers_with_quotes_and_backslashes_stay_valid_toml(tmp_path):
@@ -379,13 +381,11 @@ def test_spreadsheet_nobody_prepared_from_draft_to_page(shared, tmp_path):
     assert {line: rule for (line, column), rule in refused.items()} == {
         23: "SCORE_RANGE",  # an ODI of 420
         39: "SCORE_RANGE",  # a pain of 11
-        63: "KEY_CONFLICT",  # a patient number that stands twice
-        64: "KEY_CONFLICT",
         77: "DATE_EXCEL_SERIAL",
         96: "THERAPY_MISSING",
         187: "TOTAL_ROW",
     }
-    assert (records.n_read, records.n_refused) == (181, 5)
+    assert (records.n_read, records.n_refused) == (181, 3)
     assert records.unmapped["riverside-export.xlsx"] == ("Name", "DOB", "Notes")
     loaded = "".join(table.to_csv() for table in (records.episodes, records.assessments, records.refused))
     for word in ("Wood", "Wilson", "see letter", "rang 12", "R1000", "1974"):

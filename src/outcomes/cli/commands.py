@@ -84,8 +84,10 @@ def _already(target: Path) -> str:
 
 @app.command("draft")
 def draft_toml(
-    file: Annotated[Path, typer.Argument(help="A CSV, Excel or Parquet file.")],
-    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook; the fullest when absent.")] = None,
+    file: Annotated[Path, typer.Argument(help="A file of records, such as CSV or Excel.")],
+    sheet: Annotated[
+        str | None, typer.Option(help="Sheet of a workbook; all that hold records when absent.")
+    ] = None,
     out: Annotated[str | None, typer.Option(help="File to write, - to print; else data/sources/.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Write over an earlier draft.")] = False,
 ) -> None:
@@ -94,15 +96,20 @@ def draft_toml(
     from outcomes.errors import FactsError
 
     draft = draft_source(file, sheet)
+    own = {Path("data", "instruments", f"{id}.toml"): text for id, text in draft.instruments.items()}
     if out == "-":
-        say(draft.text.rstrip("\n"))
+        for place, text in (("", draft.text), *own.items()):
+            say(f"# {place}\n{text}".removeprefix("# \n").rstrip("\n"))
         return
     target = Path(out) if out else Path("data", "sources", f"{draft.name}.toml")
     if target.exists() and not replace:
         raise FactsError(_already(target))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(draft.text, encoding="utf-8")
-    say(f"Wrote {target} with {draft.n_questions} questions.")
+    for place, text in ((target, draft.text), *own.items()):
+        if place == target or not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+    written = " and ".join(map(str, (target, *own)))
+    say(f"Wrote {written} with {draft.n_questions} questions.")
     for kind, headers in draft.left_out.items():
         say(f"  not read, {kind.replace('_', ' ')}: {', '.join(headers)}")
     named = draft.name if out is None else str(target)

@@ -7,9 +7,10 @@ import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from outcomes.drafting.spelling import is_date, is_number, split_date
+from outcomes.drafting.spelling import fold, is_date, is_number, list_languages, split_date
 from outcomes.facts import read_facts
 from outcomes.records.files import simplify_name
 from outcomes.records.gate import find_person_names
@@ -19,6 +20,15 @@ FEWEST_PATIENTS = 3
 _LONGEST_CODE = 40
 #: Years of the Republic of China that records may hold, 1991 to 2061.
 _ROC_YEARS = (80, 150)
+#: A number as a score is written: "7/10", "34 %", "5,7 cm", "2) ...", "3 - ...".
+_WRITTEN = re.compile(
+    r"[+-]?\d+(?:[.,]\d+)? ?(?:%|/ ?\d{1,3}|cm|mm|points?|pts?|分|点|punkte?|/ ?\d+ ?cm)?$"
+    r"|\d{1,2} ?[).:=–-] ?\D",
+    re.I,
+)
+_LEADING = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
+_UNIT = re.compile(r"[+-]?\d+(?:[.,]\d+)? ?(%|/ ?\d{1,3}|cm|mm)", re.I)
+_LETTER = re.compile(r"[a-fA-F](?:$|[).:]| ?[-–] )")
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,12 @@ class SheetColumn:
         values = [cell for cell in self.filled if not is_missing_word(cell)]
         return bool(values) and sum(map(is_number, values)) >= 0.9 * len(values)
 
+    def holds_scores(self, as_items: bool) -> bool:
+        """Return whether nine of ten filled cells are numbers or written scores, letters too where items."""
+        values = [cell for cell in self.filled if not is_missing_word(cell)]
+        fitting = sum(is_written_score(cell) or (as_items and is_letter(cell)) for cell in values)
+        return bool(values) and fitting >= 0.9 * len(values)
+
     @property
     def is_dated(self) -> bool:
         """Whether nine of ten filled cells are dates."""
@@ -71,11 +87,44 @@ class SheetColumn:
         return long or (len(texts) >= 20 and self.n_distinct > len(texts) / 2)
 
 
+@cache
+def _missing_words() -> frozenset[str]:
+    facts = read_facts("missing")
+    own = (word for language in list_languages() for word in read_facts(language)["missing"]["words"])
+    return frozenset(fold(word) for word in (*facts["always"], *facts["words"], *own))
+
+
 def is_missing_word(cell: object) -> bool:
     """Return whether a cell says in a word that there is no value."""
-    facts = read_facts("missing")
-    words = (*facts["always"], *facts["words"], *read_facts("drafting")["missing"]["words"])
-    return isinstance(cell, str) and " ".join(cell.casefold().split()) in words
+    return isinstance(cell, str) and " ".join(fold(cell).split()) in _missing_words()
+
+
+def is_written_score(cell: object) -> bool:
+    """Return whether a cell holds a number, alone or as a score is written.
+
+    Examples
+    --------
+    >>> [is_written_score(cell) for cell in (7, "7/10", "34 %", "5,7 cm", "2) some", "B - some", "about 5")]
+    [True, True, True, True, True, False, False]
+    """
+    return is_number(cell) or (isinstance(cell, str) and bool(_WRITTEN.match(cell.strip())))
+
+
+def is_letter(cell: object) -> bool:
+    """Return whether a cell holds the letter of an answer, alone or before its text."""
+    return isinstance(cell, str) and bool(_LETTER.match(cell.strip()))
+
+
+def find_unit(cell: object) -> str | None:
+    """Return what is written behind the number of a cell, such as "%" or "/50"; None where nothing is."""
+    match = _UNIT.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    return match[1].strip() if match else None
+
+
+def list_numbers(cells: Iterable[Any]) -> list[float]:
+    """Return the numbers among some cells, what is written behind them left aside."""
+    found = [_LEADING.match(str(cell).strip()) for cell in cells if is_written_score(cell)]
+    return [float(match[0].replace(",", ".")) for match in found if match]
 
 
 def list_codes(

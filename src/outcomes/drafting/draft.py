@@ -9,29 +9,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from outcomes.drafting.column import FEWEST_PATIENTS, SheetColumn, uses_decimal_comma
-from outcomes.drafting.grid import read_grid
-from outcomes.drafting.layout import find_layout
-from outcomes.drafting.role import covariates_among, guess_role
-from outcomes.drafting.sketch import (
-    Sketch,
-    ask,
-    describe_dates,
-    draft_categories,
-    draft_names,
-    draft_scores,
-    draft_therapies,
-    find_separator,
-    list_missing_words,
-    list_numeric,
-    needs_rekey,
-)
+from outcomes.drafting.codes import draft_codes, find_separator, has_other_regions, list_therapies
+from outcomes.drafting.colours import describe_colours
+from outcomes.drafting.column import FEWEST_PATIENTS, uses_decimal_comma
+from outcomes.drafting.grid import read_grids
+from outcomes.drafting.moment import Moment
+from outcomes.drafting.question import Asked, ask
+from outcomes.drafting.rehearsal import Doubt, find_doubts
+from outcomes.drafting.role import order_moments
+from outcomes.drafting.scores import draft_instrument, draft_scores
+from outcomes.drafting.sheets import sketch_tables
+from outcomes.drafting.sketch import Sketch, describe_dates, list_missing_words, list_numeric, needs_rekey
 from outcomes.drafting.spelling import split_date
-from outcomes.errors import RecordsError
-from outcomes.facts import read_facts, read_schema
+from outcomes.facts import read_facts, read_instrument, read_therapies
 
-_LEFT_OUT = ("identifying", "free_text", "contradicted", "unknown")
-_QUESTION = re.compile(r'= "\? |^  "\? ', flags=re.MULTILINE)
+#: Rows up to which a draft is read once to see what reading asks, and how often that is done.
+_MOST_REHEARSED = 200_000
+_MOST_REHEARSALS = 3
+#: The end of therapy, and the time point that it becomes where there is no other follow-up to compare.
+_END, _AFTER = "end_of_therapy", "after_therapy"
+_LEFT_OUT = ("identifying", "free_text", "contradicted", "export_mark", "blank", "repeated", "unknown")
 
 
 @dataclass(frozen=True)
@@ -47,18 +44,25 @@ class Draft:
         it with the question until it is answered. Of patients' values it holds only codes of
         categories that at least three patients share.
     left_out : mapping
-        Why columns are not read (``identifying``, ``free_text``, ``contradicted``, ``unknown``) to
+        Why columns are not read (``identifying``, ``free_text``, ``contradicted``, ``unknown``, ...) to
         their headers.
+    instruments : mapping
+        Id of each measure that is not known yet to the content of its file in ``data/instruments/``, which
+        asks for its range and direction.
+    questions : tuple of Asked
+        All questions, those of the instrument files included, in their order.
     """
 
     name: str
     text: str = field(repr=False)
     left_out: Mapping[str, tuple[str, ...]]
+    instruments: Mapping[str, str] = field(default_factory=dict, repr=False)
+    questions: tuple[Asked, ...] = field(default=(), repr=False)
 
     @property
     def n_questions(self) -> int:
         """Return the number of questions."""
-        return len(_QUESTION.findall(self.text))
+        return len(self.questions)
 
 
 def draft_source(path: str | Path, sheet: str | None = None) -> Draft:
@@ -74,7 +78,7 @@ def draft_source(path: str | Path, sheet: str | None = None) -> Draft:
     path : str or Path
         A CSV, Excel or Parquet file.
     sheet : str, optional
-        Sheet of a workbook; the fullest visible one where absent.
+        The only sheet of a workbook to draft from; all visible ones that hold records where absent.
 
     Returns
     -------
@@ -86,77 +90,299 @@ def draft_source(path: str | Path, sheet: str | None = None) -> Draft:
         When the file cannot be read or holds no table.
     """
     path = Path(path)
-    grid = read_grid(path, sheet)
-    layout = find_layout(grid.rows)
-    body = [
-        row
-        for line, row in enumerate(grid.rows[layout.first_line - 1 :], start=layout.first_line)
-        if line not in layout.summary_lines and any(cell is not None for cell in row)
-    ]
-    columns = [
-        SheetColumn(header, tuple(row[i] for row in body))
-        for i, header in enumerate(layout.headers)
-        if header
-    ]
-    if len(columns) < 2:
-        raise RecordsError(
-            f"{path.name} has fewer than two columns with a name; nothing can be drafted from it."
-        )
-    sketch = Sketch(grid, layout, columns, [guess_role(column) for column in columns])
-    if not any(role.kind in ("column", "score") for role in sketch.roles):
-        raise RecordsError(
-            f"{path.name}: no column was recognised by its name in line {layout.header_lines[-1]}; "
-            "name the columns there, or write the source TOML by hand (docs/records.md)."
-        )
+    tables = sketch_tables(read_grids(path, sheet))
     name = re.sub(r"[^a-z0-9]+", "-", path.stem.casefold()).strip("-") or "own-source"
-    left_out = _list_left_out(sketch)
-    sections = (_head(name, sketch), _primary(sketch), _file(sketch, left_out), _columns(sketch))
-    lines = [line for part in (*sections, _codes(sketch), _scores(sketch)) for line in part]
-    return Draft(name, "\n".join(lines) + "\n", left_out)
+    return _ask_all(_Writing(name, tables.sketches, tables.unread), path)
+
+
+def _ask_all(writing: _Writing, path: Path) -> Draft:
+    """Write the draft, and ask what reading by it would ask, until it asks nothing more."""
+    draft = writing.finish()
+    if sum(sketch.grid.n_rows for sketch in writing.sketches) > _MOST_REHEARSED:
+        return draft
+    for _ in range(_MOST_REHEARSALS):
+        doubts = find_doubts(draft.text, draft.questions, path, draft.instruments)
+        new = [doubt for doubt in doubts if doubt not in writing.doubts]
+        if not new:
+            break
+        writing.doubts += new
+        draft = writing.finish()
+    return draft
 
 
 def _quote(value: Any) -> str:
     """Return a value as TOML; a JSON string is a TOML string too."""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_quote, value))}]"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_name(key)} = {_quote(entry)}" for key, entry in value.items()) + " }"
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
-def _pairs(content: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in content.items():
-        bare = re.fullmatch(r"[A-Za-z0-9_-]+", key)
-        yield f"{key if bare else _quote(key)} = {_quote(value)}"
+def _name(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _quote(key)
 
 
-def _list_left_out(sketch: Sketch) -> dict[str, tuple[str, ...]]:
-    used = {column.header for column in sketch.mapped.values()}
-    found: dict[str, list[str]] = {kind: [] for kind in _LEFT_OUT}
+def _find_questions(value: Any) -> Iterator[Asked]:
+    if isinstance(value, Asked):
+        yield value
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _find_questions(entry)
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _find_questions(entry)
+
+
+class _Writing:
+    """A draft while it is written: its lines, and the questions that stand in them."""
+
+    def __init__(self, name: str, sketches: list[Sketch], unread: tuple[str, ...]) -> None:
+        self.name, self.sketches, self.unread = name, sketches, unread
+        self.say = read_facts("drafting")["sentences"]
+        self.lines: list[str] = []
+        self.questions: list[Asked] = []
+        self.left_out: dict[str, list[str]] = {}
+        self.doubts: list[Doubt] = []
+        self.codes = [{name: draft_codes(name, sketch) for name in sketch.mapped} for sketch in sketches]
+
+    def finish(self) -> Draft:
+        """Write all parts and return the draft."""
+        self.lines, self.questions, self.left_out = [], [], {}
+        self._write_head()
+        self._write_primary()
+        self._write_timepoints()
+        self._write_other_regions()
+        if self.unread:
+            self.lines += ["", f"# {self.say['unread_sheets']}: {', '.join(map(_quote, self.unread))}"]
+        instruments: dict[str, str] = {}
+        for number, sketch in enumerate(self.sketches):
+            left_out = list_left_out(sketch)
+            self._write_file(sketch, left_out)
+            self._write_columns(sketch)
+            self._write_codes(sketch, number)
+            blocks, unknown = draft_scores(sketch)
+            for block in blocks:
+                block |= self._find_answers(sketch, block)
+                self._section("", "[[file.scores]]", content=block)
+            for measure in unknown:
+                instruments[measure.id], asked = draft_instrument(measure)
+                self.questions += asked
+                self.lines.append(f"# {self.say['own_instrument'].format(id=measure.id)}")
+            for kind, headers in left_out.items():
+                self.left_out.setdefault(kind, []).extend(headers)
+        left_out_of_all = {kind: tuple(dict.fromkeys(headers)) for kind, headers in self.left_out.items()}
+        return Draft(
+            self.name, "\n".join(self.lines) + "\n", left_out_of_all, instruments, tuple(self.questions)
+        )
+
+    @property
+    def _moments(self) -> list[Moment]:
+        return list(dict.fromkeys(moment for sketch in self.sketches for moment in sketch.moments))
+
+    @property
+    def _ends_only(self) -> bool:
+        """Whether all follow-ups are at the end of therapy, of which only the clinic knows when that is."""
+        followed = {moment.timepoint for moment in self._moments if moment.timepoint} - {"baseline"}
+        return followed == {_END} and all(moment.timepoint for moment in self._moments)
+
+    def _section(self, *heads: str, content: Mapping[str, Any]) -> None:
+        if self._ends_only:
+            content = {key: _AFTER if value == _END else value for key, value in content.items()}
+        self.questions += _find_questions(content)
+        self.lines += [*heads, *(f"{_name(key)} = {_quote(value)}" for key, value in content.items())]
+
+    def _write_head(self) -> None:
+        say, first = self.say, self.sketches[0]
+        self.lines += [
+            f"# {say['about'].format(file=first.grid.file, fewest=FEWEST_PATIENTS)}",
+            f"# {say['questions']}",
+            f"# {say['next'].format(name=self.name)}",
+            "",
+        ]
+        self._section(content={"name": self.name, "label": ask("label")})
+        if any(map(needs_rekey, self.sketches)):
+            self.lines.append(f"rekey = true  # {say['rekey']}")
+        printed = _find_printed_day(first)
+        if printed:
+            self.lines.append(f'extracted_on = "{printed}"  # {say["extracted_on"]}')
+        else:
+            self.lines.append(f'# extracted_on = "2026-01-31"  # {say["extracted_on"]}')
+        self.lines.append(f'# design = "randomised"  # {say["design"]}')
+        self.lines.append(f'# disclosure_profile = "standard"  # {say["disclosure_profile"]}')
+
+    def _write_primary(self) -> None:
+        content: dict[str, Any] = {}
+        measures = dict.fromkeys(name for sketch in self.sketches for name in _list_measures(sketch))
+        followed = [id for id in order_moments(self._moments) if id not in ("baseline", _END)]
+        followed = followed or ([_AFTER] if self._ends_only else [])
+        for key, choices in (("instrument", list(measures)), ("timepoint", followed)):
+            if len(choices) == 1:
+                content[key] = choices[0]
+            elif choices:
+                content[key] = ask(f"primary_{key}", choices)
+        therapies = [codes["therapy"][0] for codes in self.codes if "therapy" in codes]
+        if sum(map(len, therapies)) > 1:
+            known = list(dict.fromkeys(name for codes in therapies for name in list_therapies(codes)))
+            asked = any(isinstance(code, Asked) for codes in therapies for code in codes.values())
+            told = [*known, *(["a therapy that you name below"] if asked else [])]
+            content["reference"] = ask("reference", known, told=", ".join(told))
+        content["covariates"] = list(
+            dict.fromkeys(name for sketch in self.sketches for name in sketch.covariates)
+        )
+        self._section("", "[primary]", content=content)
+
+    def _write_timepoints(self) -> None:
+        for moment in self._moments:
+            if moment.day is not None:
+                content = {"label": moment.label, "day": moment.day}
+                self._section("", f"[timepoints.{moment.timepoint}]", content=content)
+        if self._ends_only:
+            content = {"label": self.say["after_therapy"], "day": ask("after_therapy", ("42",))}
+            self._section("", f"[timepoints.{_AFTER}]", content=content)
+
+    def _write_other_regions(self) -> None:
+        """Ask what becomes of scores of patients for whose region an instrument is not made."""
+        content: dict[str, Any] = {}
+        measures = {name.partition(":")[0] for sketch in self.sketches for name in sketch.measures}
+        for sketch, codes in zip(self.sketches, self.codes, strict=True):
+            for id in sorted(measures) if "region" in sketch.mapped else ():
+                instrument = read_instrument(id)
+                if instrument.regions and has_other_regions(sketch, codes["region"][0], instrument):
+                    name = instrument.short_name
+                    content[id] = ask("other_regions", ("keep", "leave_out"), instrument=name)
+        if content:
+            self._section("", "[other_regions]", content=content)
+
+    def _find_answers(self, sketch: Sketch, block: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the reader's own questions about a score's block, or about the file where none is given."""
+        column = block.get("column") if block else None
+        rivals = column.answers if isinstance(column, Asked) else (column,)
+        headers = {*rivals, *(block.get("items", ()) if block else ())}
+        columns = {column.header for column in sketch.columns}
+        found: dict[str, Any] = {}
+        for doubt in self.doubts:
+            about = headers if doubt.in_scores else columns if block is None else set()
+            here = bool(about & set(doubt.columns))
+            if doubt.section is None and here:
+                found[doubt.key] = [*found.get(doubt.key, []), doubt.asked] if doubt.listed else doubt.asked
+        return found
+
+    def _write_file(self, sketch: Sketch, left_out: Mapping[str, Iterable[str]]) -> None:
+        grid, lines = sketch.grid, sketch.layout.header_lines
+        content: dict[str, Any] = {"path": grid.file, "rows": sketch.rows}
+        if grid.sheet and (grid.other_sheets or grid.sheet == "*"):
+            content["sheet"] = grid.sheet
+        told = {"patient_id", "episode_id"} & set(sketch.mapped)
+        if not told and not _list_candidates(sketch, len(sketch.patients)):
+            content["patient"] = ask("one_per_row", ("one per row",))
+        if sketch.heading:
+            content["heading"] = list(sketch.heading)
+        if lines != (1,) and grid.sheet != "*":
+            content["header_row"] = lines[0] if len(lines) == 1 else list(lines)
+        if grid.encoding:
+            asked = ask("encoding", (grid.encoding,), encodings=grid.encoding)
+            content["encoding"] = grid.encoding if grid.encoding_certain else asked
+        if grid.delimiter:
+            content["delimiter"] = grid.delimiter
+        if uses_decimal_comma(list_numeric(sketch)):
+            content["decimal"] = ","
+        content |= describe_dates(sketch)
+        optional = {"therapy_separator": find_separator(sketch), "missing": list_missing_words(sketch)}
+        content |= {key: value for key, value in optional.items() if value} | describe_answered(sketch)
+        content |= self._find_answers(sketch, None)
+        self._section("", "[[file]]", content=content)
+        if content.get("encoding") == grid.encoding is not None:
+            self.lines.append(f"# {self.say['encoding']}")
+        for kind, headers in left_out.items():
+            self.lines.append(f"# {self.say[kind]}: {', '.join(map(_quote, headers))}")
+        if sketch.layout.summary_lines:
+            self.lines.append(f"# {self.say['summary_rows'].format(n=len(sketch.layout.summary_lines))}")
+
+    def _write_columns(self, sketch: Sketch) -> None:
+        headers: dict[str, Any] = {name: column.header for name, column in sketch.mapped.items()}
+        for name, rivals in sketch.rivals.items():
+            if name in headers:
+                headers[name] = ask(
+                    "rival_columns", [column.header for column in rivals], n=len(rivals), name=name
+                )
+        candidates = _list_candidates(sketch, len(sketch.patients))
+        if not {"patient_id", "episode_id"} & set(headers) and candidates:
+            headers["patient_id"] = ask("patient_id", candidates)
+        colours = describe_colours(sketch)
+        if sketch.rows == "assessment" and not {"date", "day", "timepoint"} & set(headers):
+            headers["timepoint"] = ask("timepoint_column", _list_candidates(sketch, 12))
+        self._section("", "[file.columns]", content=headers)
+        if not any("therapy" in other.mapped for other in self.sketches):
+            kind = "therapy_colour" if colours else "therapy_column"
+            asked = ask(kind, ("other", *read_therapies()), colours=colours)
+            self._section("", "[file.constants]", content={"therapy": asked})
+        elif colours:
+            self.lines.append(f"# {self.say['colours'].format(colours=colours)}")
+
+    def _write_codes(self, sketch: Sketch, number: int) -> None:
+        for name, (codes, n_others) in self.codes[number].items():
+            if codes:
+                self._section("", f"[file.codes.{name}]", content=codes)
+                if n_others:
+                    self.lines.append(f"# {self.say['others'].format(n=n_others, fewest=FEWEST_PATIENTS)}")
+
+
+def _list_measures(sketch: Sketch) -> list[str]:
+    """Return the measures of a sketch, those that get an instrument file included."""
+    return list(dict.fromkeys([*sketch.measures, *(measure.id for measure in draft_scores(sketch)[1])]))
+
+
+def _list_candidates(sketch: Sketch, most: int) -> list[str]:
+    """Return the headers of columns that nothing else is known of, and that hold at most so many codes."""
+    pairs = zip(sketch.columns, sketch.roles, strict=True)
+    return [
+        column.header for column, role in pairs if role.kind == "unknown" and 1 < column.n_distinct <= most
+    ]
+
+
+def describe_answered(sketch: Sketch) -> dict[str, Any]:
+    """Return what says whether forms were filled in; a status column follows the columns of its form."""
+    covered: dict[str, list[str]] = {}
+    before: list[str] = []
     for column, role in zip(sketch.columns, sketch.roles, strict=True):
-        if role.kind in _LEFT_OUT:
+        if role.kind == "score":
+            before.append(column.header)
+        elif role.kind == "status":
+            covered |= {column.header: before} if before else {}
+            before = []
+    if len(covered) == 1 and not before and sum(map(len, covered.values())) == len(sketch.scores):
+        return {"answered": {"column": next(iter(covered)), "values": ["2"]}}
+    blocks = [
+        {"column": header, "values": ["0", "1", ""], "scores": scores} for header, scores in covered.items()
+    ]
+    return {"missing_where": blocks} if blocks else {}
+
+
+def list_left_out(sketch: Sketch) -> dict[str, tuple[str, ...]]:
+    """Return why columns are not read to their headers."""
+    used = {column.header for column in sketch.mapped.values()}
+    rivals = {column.header for columns in sketch.rivals.values() for column in columns}
+    answered = _list_status_columns(describe_answered(sketch))
+    found: dict[str, list[str]] = {kind: [] for kind in _LEFT_OUT} | {"repeated": list(sketch.repeated)}
+    for column, role in zip(sketch.columns, sketch.roles, strict=True):
+        if not column.filled:
+            found["blank"].append(column.header)
+        elif role.kind in _LEFT_OUT:
             found[role.kind].append(column.header)
-        elif role.kind == "column" and column.header not in used:
+        elif role.kind == "status" and column.header not in answered:
+            found["export_mark"].append(column.header)
+        elif role.kind == "column" and column.header not in used | rivals:
             found["unknown"].append(column.header)
     return {kind: tuple(headers) for kind, headers in found.items() if headers}
 
 
-def _head(name: str, sketch: Sketch) -> Iterator[str]:
-    say = read_facts("drafting")["sentences"]
-    yield f"# {say['about'].format(file=sketch.grid.file, fewest=FEWEST_PATIENTS)}"
-    yield f"# {say['questions']}"
-    yield f"# {say['next'].format(name=name)}"
-    yield ""
-    yield from _pairs({"name": name, "label": ask("label")})
-    if needs_rekey(sketch):
-        yield f"rekey = true  # {say['rekey']}"
-    printed = _find_printed_day(sketch)
-    if printed:
-        yield f'extracted_on = "{printed}"  # {say["extracted_on"]}'
-    else:
-        yield f'# extracted_on = "2026-01-31"  # {say["extracted_on"]}'
-    yield f'# design = "randomised"  # {say["design"]}'
-    yield f'# disclosure_profile = "standard"  # {say["disclosure_profile"]}'
+def _list_status_columns(answered: Mapping[str, Any]) -> set[str]:
+    return {
+        entry["column"] for entry in (answered.get("answered"), *answered.get("missing_where", ())) if entry
+    }
 
 
 def _find_printed_day(sketch: Sketch) -> str | None:
@@ -170,83 +396,3 @@ def _find_printed_day(sketch: Sketch) -> str | None:
     first, second, year = dates[0]
     day, month = (first, second) if order == "day-first" else (second, first)
     return f"{year:04}-{month:02}-{day:02}" if year > 1900 and month <= 12 and day <= 31 else None
-
-
-def _primary(sketch: Sketch) -> Iterator[str]:
-    content: dict[str, Any] = {}
-    for key, names in (("instrument", sketch.instruments), ("timepoint", sketch.timepoints)):
-        choices = [name for name in names if name not in ("baseline", "end_of_therapy")]
-        if len(choices) == 1:
-            content[key] = choices[0]
-        elif choices:
-            content[key] = ask(f"primary_{key}", allowed=", ".join(choices))
-    if "therapy" in sketch.mapped:
-        codes, _ = draft_therapies(sketch)
-        known = dict.fromkeys(code for code in codes.values() if not code.startswith("?"))
-        if len(codes) > 1:
-            content["reference"] = ask("reference", allowed=", ".join(known) or "the therapies below")
-    content["covariates"] = covariates_among(list(sketch.mapped))
-    yield from ("", "[primary]", *_pairs(content))
-
-
-def _file(sketch: Sketch, left_out: Mapping[str, Iterable[str]]) -> Iterator[str]:
-    grid, lines, say = sketch.grid, sketch.layout.header_lines, read_facts("drafting")["sentences"]
-    content: dict[str, Any] = {"path": grid.file, "rows": sketch.rows}
-    if grid.sheet and grid.other_sheets:
-        content["sheet"] = grid.sheet
-    if lines != (1,):
-        content["header_row"] = lines[0] if len(lines) == 1 else list(lines)
-    if grid.encoding:
-        asked = ask("encoding", encodings=grid.encoding)
-        content["encoding"] = grid.encoding if grid.encoding_certain else asked
-    if grid.delimiter:
-        content["delimiter"] = grid.delimiter
-    if uses_decimal_comma(list_numeric(sketch)):
-        content["decimal"] = ","
-    content |= describe_dates(sketch)
-    optional = {
-        "therapy_separator": find_separator(sketch),
-        "missing": list_missing_words(sketch),
-    }
-    content |= {key: value for key, value in optional.items() if value}
-    yield from ("", "[[file]]", *_pairs(content))
-    if content.get("encoding") == grid.encoding is not None:
-        yield f"# {say['encoding']}"
-    for kind, headers in left_out.items():
-        yield f"# {say[kind]}: {', '.join(map(_quote, headers))}"
-    if sketch.layout.summary_lines:
-        yield f"# {say['summary_rows'].format(n=len(sketch.layout.summary_lines))}"
-
-
-def _columns(sketch: Sketch) -> Iterator[str]:
-    headers = {name: column.header for name, column in sketch.mapped.items()}
-    if "patient_id" not in headers and "episode_id" not in headers:
-        headers["patient_id"] = ask("patient_id")
-    if "therapy" not in headers:
-        headers["therapy"] = ask("therapy_column")
-    if not {"start_date", "date", "day", "timepoint"} & set(headers) and not sketch.timepoints:
-        headers["timepoint"] = ask("timepoint_column")
-    yield from ("", "[file.columns]", *_pairs(headers))
-
-
-def _codes(sketch: Sketch) -> Iterator[str]:
-    say = read_facts("drafting")["sentences"]["others"]
-    schema = read_schema()["episodes"]
-    for name in sketch.mapped:
-        codes: dict[str, str] = {}
-        n_others = 0
-        if name == "therapy":
-            codes, n_others = draft_therapies(sketch)
-        elif name in ("instrument", "timepoint"):
-            codes = draft_names(name, sketch)
-        elif name in schema and schema[name].allowed:
-            codes, n_others = draft_categories(name, sketch)
-        if codes:
-            yield from ("", f"[file.codes.{name}]", *_pairs(codes))
-            if n_others:
-                yield f"# {say.format(n=n_others, fewest=FEWEST_PATIENTS)}"
-
-
-def _scores(sketch: Sketch) -> Iterator[str]:
-    for block in draft_scores(sketch):
-        yield from ("", "[[file.scores]]", *_pairs(block))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outcomes.drafting.spelling import is_number_or_date, normalise
+from outcomes.drafting.spelling import is_number_or_date, normalise, split_scale
+from outcomes.drafting.words import find_instrument_word, words_of
 from outcomes.errors import RecordsError
 from outcomes.facts import read_facts
 from outcomes.records.files import join_header_rows
@@ -14,6 +15,8 @@ from outcomes.records.files import join_header_rows
 #: Lines above which a header is looked for, and the most lines it may take.
 _MAX_TITLE_LINES = 40
 _MAX_HEADER_LINES = 3
+#: Proportion of cells of a line that must be words of headers for it to repeat the line above in other words.
+_MOST_NAMES = 0.6
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,9 @@ def find_layout(rows: Sequence[Sequence[Any]]) -> Layout:
     top = _find_names(rows)
     used = [i for i in range(len(rows[top])) if any(row[i] is not None for row in rows[top + 1 :])]
     bottom = top
-    while bottom - top + 1 < _MAX_HEADER_LINES and _belongs_below(rows, top, bottom, used):
+    while bottom - top + 1 < _MAX_HEADER_LINES and (
+        _belongs_below(rows, top, bottom, used) or _says_the_same(rows, bottom, used)
+    ):
         bottom += 1
     if top > 0 and _belongs_above(rows, top, bottom, used):
         top -= 1
@@ -122,6 +127,22 @@ def _belongs_below(rows: Sequence[Sequence[Any]], top: int, bottom: int, used: S
     recurs = any(row[i] == below[i] for i in used if below[i] is not None for row in rows[bottom + 2 :])
     names_all = bool(lacking) and all(below[i] is not None for i in lacking)
     return names_all and 2 * len(doubly) <= len(used) and not recurs
+
+
+def _says_the_same(rows: Sequence[Sequence[Any]], bottom: int, used: Sequence[int]) -> bool:
+    """Whether the next line names the columns once more, as in a second language: by words of headers."""
+    if bottom + 2 >= len(rows) or not _is_names(rows[bottom + 1]):
+        return False
+    below = {i: str(rows[bottom + 1][i]) for i in used if rows[bottom + 1][i] is not None}
+    known = [name for name in below.values() if _is_header_word(name)]
+    recurs = any(row[i] == name for row in rows[bottom + 2 :] for i, name in below.items())
+    return len(known) >= _MOST_NAMES * len(below) and 2 * len(below) >= len(used) and not recurs
+
+
+def _is_header_word(text: str) -> bool:
+    """Whether a cell is a header rather than a value: a column of the schema, or a measure."""
+    bare = normalise(split_scale(text)[0])
+    return bare in words_of("columns") or find_instrument_word(bare) is not None
 
 
 def _belongs_above(rows: Sequence[Sequence[Any]], top: int, bottom: int, used: Sequence[int]) -> bool:

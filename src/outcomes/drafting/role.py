@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from outcomes.drafting.column import SheetColumn
-from outcomes.drafting.spelling import find_longest, is_date, is_number, normalise
-from outcomes.facts import (
-    Instrument,
-    list_instruments,
-    list_loinc_codes,
-    read_facts,
-    read_instrument,
-    read_schema,
-    read_timepoints,
+from outcomes.drafting.column import SheetColumn, list_numbers
+from outcomes.drafting.moment import Moment, split_moment
+from outcomes.drafting.spelling import find_longest, is_date, is_number, normalise, remove_word, split_scale
+from outcomes.drafting.words import (
+    drop_words,
+    find_instrument_word,
+    instrument_words,
+    names_of,
+    single_words,
+    words_for,
+    words_of,
 )
+from outcomes.facts import Instrument, read_instrument, read_schema, read_timepoints
 from outcomes.records.gate import find_person_names, match_header
 
 #: Columns of the schema, and of a long file, by what their values must look like.
@@ -25,10 +26,12 @@ NUMERIC = {"age_years", "bmi", "duration_weeks", "n_sessions", "discharge_day", 
 _DATES = {"start_date", "date"}
 _MOST_CATEGORIES = 30
 #: A column of an unknown instrument is asked about when its header is short and its values are many.
-_LONGEST_UNKNOWN = 4
+_LONGEST_UNKNOWN = 5
 _FEWEST_SCORES = 6
 #: Proportion of cells that look like persons' names from which on a column is taken to hold names.
 _MOST_NAMES = 0.2
+_STATUS = re.compile(r"^(.+)_complete$")
+_EXPORT_MARKS = re.compile(r"^redcap_(repeat_|survey_|data_access)")
 
 
 @dataclass(frozen=True)
@@ -38,63 +41,40 @@ class Role:
     Parameters
     ----------
     kind : str
-        ``column`` (of the schema), ``score``, ``score_date``, ``identifying``, ``free_text``,
-        ``contradicted`` (the header says one thing, the values another) or ``unknown``.
+        ``column`` (of the schema), ``score``, ``score_date``, ``status`` (whether a form was filled in),
+        ``identifying``, ``free_text``, ``contradicted`` (the header says one thing, the values another),
+        ``export_mark`` (what a program adds to an export) or ``unknown``.
     name : str or None
         Column of the schema, or id of the instrument; None for a score of an unknown instrument.
-    timepoint : str or None
+    moment : Moment or None
+        When it was given, as the header says.
     variant : str or None
     item : int or None
         Number of the item, counted from 1.
+    label : str
+        Of a score of an unknown instrument: what the header calls it, without the time.
+    doubt : str
+        Words of a score's header that were not understood.
+    holds : str or None
+        ``change`` or ``improvement`` where the header says that the column holds one.
+    scale : str
+        What the header says of how a score is recorded, such as "/50".
     """
 
     kind: str
     name: str | None = None
-    timepoint: str | None = None
+    moment: Moment | None = None
     variant: str | None = None
     item: int | None = None
+    label: str = ""
+    doubt: str = ""
+    holds: str | None = None
+    scale: str = ""
 
-
-@cache
-def _instrument_words() -> Mapping[str, str]:
-    extra = read_facts("drafting")["instruments"]
-    words: dict[str, str] = {}
-    for id in list_instruments():
-        instrument = read_instrument(id)
-        for word in (id, instrument.short_name, instrument.name, *instrument.aliases, *extra.get(id, ())):
-            words.setdefault(normalise(word), id)
-    for code, name in list_loinc_codes().items():
-        words.setdefault(normalise(code), name.partition(":")[0])
-    return words
-
-
-@cache
-def _words_of(section: str) -> Mapping[str, str]:
-    """Return the normalised words of a section of ``drafting.toml``, each with what it stands for."""
-    entries = read_facts("drafting")[section]
-    return {normalise(word): name for name, words in entries.items() for word in (name, *words)}
-
-
-def find_instrument(text: str) -> str | None:
-    """Return the id of the instrument that a header or cell names, None where it names none.
-
-    Examples
-    --------
-    >>> find_instrument("ODI %"), find_instrument("Pain 0-10"), find_instrument("shoe size")
-    ('odi', 'nprs', None)
-    """
-    return _instrument_words().get(find_longest(normalise(text), _instrument_words()) or "")
-
-
-def find_timepoint(text: str) -> str | None:
-    """Return the id of the time point that a header or cell names, None where it names none.
-
-    Examples
-    --------
-    >>> find_timepoint("6 weeks ODI %"), find_timepoint("ODI at 12m"), find_timepoint("ODI")
-    ('week_6', 'month_12', None)
-    """
-    return _words_of("timepoints").get(find_longest(normalise(text), _words_of("timepoints")) or "")
+    @property
+    def timepoint(self) -> str | None:
+        """Return the id of the time point, None where none is named."""
+        return self.moment.timepoint if self.moment else None
 
 
 def guess_role(column: SheetColumn) -> Role:
@@ -108,12 +88,19 @@ def guess_role(column: SheetColumn) -> Role:
     -------
     Role
     """
-    header = normalise(column.header)
     if _is_identifying(column.header):
         return Role("identifying")
-    exact = _words_of("columns").get(header)
-    if exact is None:
-        score = _guess_score(column, header)
+    status = _STATUS.match(column.header.strip().casefold())
+    if status and column.share(lambda cell: str(cell) in ("0", "1", "2", "0.0", "1.0", "2.0")) == 1:
+        return Role("status", label=normalise(status[1]))
+    if _EXPORT_MARKS.match(column.header.strip().casefold()):
+        return Role("export_mark")
+    bare, scale = split_scale(column.header)
+    header = normalise(bare)
+    names = [*names_of("columns", normalise(column.header)), *names_of("columns", header)]
+    exact = next((name for name in names if fits_values(name, column)), names[0] if names else None)
+    if exact is None or not fits_values(exact, column):
+        score = _guess_score(column, header, scale)
         if score is not None:
             return score
     name = exact or _guess_schema_column(header)
@@ -125,89 +112,111 @@ def guess_role(column: SheetColumn) -> Role:
 def _is_identifying(header: str) -> bool:
     """Whether the gate would refuse the header; a record number may be the key, for it is re-keyed."""
     rule = match_header(header)
-    keyed = _words_of("columns").get(normalise(header)) in ("patient_id", "episode_id")
+    keyed = _guess_schema_column(normalise(header)) in ("patient_id", "episode_id")
     return rule is not None and not (rule.rekeyed and keyed)
 
 
-def _guess_score(column: SheetColumn, header: str) -> Role | None:
-    timepoint = find_timepoint(header)
-    rest = header
-    if timepoint is not None:
-        rest = _without(rest, find_longest(header, _words_of("timepoints")))
-    word = find_longest(rest, _instrument_words())
-    beside = {
-        name: [normalise(word) for word in words]
-        for name, words in read_facts("drafting")["beside_a_score"].items()
-    }
+def _guess_score(column: SheetColumn, header: str, scale: str) -> Role | None:
+    word = find_instrument_word(header)
     if word is None:
-        dated = timepoint is not None and column.is_dated and find_longest(rest, beside["date"])
-        if dated:
-            return Role("score_date", timepoint=timepoint)
-        return Role("score", None, timepoint) if timepoint and _may_be_score(column, rest) else None
-    instrument = read_instrument(_instrument_words()[word])
-    rest = _without(rest, word)
-    if column.is_dated and find_longest(rest, beside["date"]):
-        return Role("score_date", instrument.id, timepoint)
-    item = _find_item(rest, instrument, beside["item"])
-    variant, rest = _split_variant(rest, instrument)
-    if item is None and set(rest.split()) - set(beside["words"]):
+        return _guess_unknown(column, header, scale)
+    id, _, variant = instrument_words()[word].partition(":")
+    instrument = read_instrument(id)
+    alike = {other: name for other, name in instrument_words().items() if other not in words_of("timepoints")}
+    rest = drop_words(remove_word(header, word), alike, instrument_words()[word])
+    holds, rest = _split_holds(rest)
+    if holds is None and find_longest(rest, words_for("other_thing", "unlike")):
+        return _guess_unknown(column, header, scale)
+    named, rest = _split_variant(rest, instrument)
+    moment, rest = split_moment(rest)
+    if column.is_dated and set(rest.split()) & single_words("beside", "date"):
+        return Role("score_date", id, moment)
+    item = _find_item(rest, instrument) if not moment or moment.timepoint else None
+    item = None if item and _exceeds_item(column, instrument) else item
+    if item is None and moment is None and (number := re.search(r"(?<!\S)\d{1,2}$", rest)):
+        moment, rest = Moment(None, number[0]), remove_word(rest, number[0])
+    left = [] if item else [part for part in rest.split() if part not in single_words("beside", "score")]
+    role = Role("score", id, moment, named or variant or None, item, "", " ".join(left), holds, scale)
+    if not column.holds_scores(item is not None):
+        in_doubt = bool(left) or column.is_free_text or column.is_dated
+        return None if in_doubt else Role("contradicted", id, moment)
+    return role if not left or _may_be_score(column, left) else None
+
+
+def _guess_unknown(column: SheetColumn, header: str, scale: str) -> Role | None:
+    """Return a score of an unknown instrument, where the header names a time and the values are many."""
+    holds, rest = _split_holds(header)
+    moment, rest = split_moment(rest if holds and rest else header)
+    if moment is None:
         return None
-    if not column.is_numeric:
-        return Role("contradicted", instrument.id, timepoint)
-    return Role("score", instrument.id, timepoint, variant, item)
+    if column.is_dated:
+        return (
+            Role("score_date", None, moment) if set(rest.split()) & single_words("beside", "date") else None
+        )
+    if not _may_be_score(column, rest.split()):
+        return None
+    return Role("score", None, moment, label=rest, holds=holds, scale=scale)
 
 
-def _may_be_score(column: SheetColumn, rest: str) -> bool:
-    few_words = len(rest.split()) <= _LONGEST_UNKNOWN
+def _split_holds(rest: str) -> tuple[str | None, str]:
+    for name in ("change", "improvement"):
+        word = find_longest(rest, words_for("other_thing", name))
+        if word is not None:
+            return name, drop_words(rest, dict.fromkeys(words_for("other_thing", name), name), name)
+    return None, rest
+
+
+def _may_be_score(column: SheetColumn, words: Sequence[str]) -> bool:
+    few_words = len(words) <= _LONGEST_UNKNOWN
     return few_words and column.is_numeric and column.n_distinct >= _FEWEST_SCORES
 
 
-def _without(text: str, word: str | None) -> str:
-    return " ".join(f" {text} ".replace(f" {word} ", " ", 1).split()) if word else text
-
-
-def _find_item(rest: str, instrument: Instrument, words: Sequence[str]) -> int | None:
+def _find_item(rest: str, instrument: Instrument) -> int | None:
     named = _find_named_item(rest, instrument)
     if named is not None:
         return named
-    match = re.fullmatch(rf"(?:(?:{'|'.join(words)}) ?)?(\d{{1,2}})", rest)
+    words = "|".join(sorted(words_for("beside", "item"), key=len, reverse=True))
+    match = re.fullmatch(rf"(?:(?:{words}) ?)?(\d{{1,2}})(?: (?:{words}))?", rest)
     n_items = int(instrument.scoring.get("n_items", 1))
     return int(match[1]) if match and 1 < n_items >= int(match[1]) >= 1 else None
 
 
+def _exceeds_item(column: SheetColumn, instrument: Instrument) -> bool:
+    """Whether numbers are larger than an answer can be, so that the header counts visits, not items."""
+    highest = instrument.scoring.get("item_maximum")
+    numbers = list_numbers(column.filled)
+    return bool(numbers) and isinstance(highest, int | float) and max(numbers) > highest + 1
+
+
 def _find_named_item(rest: str, instrument: Instrument) -> int | None:
     """Return the number of the item whose name, or a word for it, is all that is left of a header."""
-    words = read_facts("drafting")["items"]
     for number, label in enumerate(instrument.scoring_rule.items, start=1):
-        if rest in {normalise(word) for word in (label, *words.get(label, ()))}:
+        if rest in {normalise(label), *words_for("items", label)}:
             return number
     return None
 
 
 def _split_variant(rest: str, instrument: Instrument) -> tuple[str | None, str]:
     """Return the variant that words of a header name, in the order of the instrument, and what is left."""
-    spellings = {
-        normalise(word): name for name, words in read_facts("drafting")["variants"].items() for word in words
-    }
     found = []
     for names in instrument.variants.values():
-        choices = {normalise(name): name for name in names}
-        choices |= {word: name for word, name in spellings.items() if name in names}
+        choices = {word: name for word, name in words_of("variants").items() if name in names}
+        choices |= {normalise(name): name for name in names}
         word = find_longest(rest, choices)
         if word is not None:
             found.append(choices[word])
-            rest = _without(rest, word)
+            rest = drop_words(rest, choices, choices[word])
     return "-".join(found) or None, rest
 
 
 def _guess_schema_column(header: str) -> str | None:
     """Return the column of the schema whose words fill a header but for words that say nothing more."""
-    word = find_longest(header, _words_of("columns"))
-    if word is None or set(_without(header, word).split()) - set(
-        read_facts("drafting")["beside_a_column"]["words"]
-    ):
+    words = words_of("columns")
+    word = find_longest(header, words)
+    if word is None:
         return None
-    return _words_of("columns")[word]
+    _, rest = split_moment(drop_words(header, words, words[word]))
+    return None if set(rest.split()) - single_words("beside", "column") else words[word]
 
 
 def fits_values(name: str, column: SheetColumn) -> bool:
@@ -217,17 +226,30 @@ def fits_values(name: str, column: SheetColumn) -> bool:
     if name in NUMERIC:
         return column.is_numeric
     if name in _DATES:
-        return column.is_dated or column.share(is_number) >= 0.9
+        return column.is_dated or (column.share(is_number) >= 0.9 and _are_serials(column))
     if name in {"patient_id", "episode_id"}:
         return column.n_distinct > 1 and not column.share(is_date) >= 0.5 and not _holds_names(column)
     if name in {"site", "therapist"}:
         return not column.is_free_text and not _holds_names(column)
     if name == "therapy":
         return not column.is_numeric or column.n_distinct <= _MOST_CATEGORIES
+    if name in {"timepoint", "instrument"}:
+        return column.n_distinct <= _MOST_CATEGORIES and not column.is_dated and not is_score_like(column)
     allowed = read_schema()["episodes"][name].allowed if name in read_schema()["episodes"] else ()
     if allowed and column.is_numeric and column.n_distinct > 2 * len(allowed):
         return False
     return column.n_distinct <= _MOST_CATEGORIES and not column.is_dated
+
+
+def is_score_like(column: SheetColumn) -> bool:
+    """Return whether a column holds many different numbers, as scores do and codes of visits do not."""
+    return column.is_numeric and column.n_distinct > 12
+
+
+def _are_serials(column: SheetColumn) -> bool:
+    """Whether numbers are as large as a spreadsheet's numbers of days."""
+    numbers = list_numbers(column.filled)
+    return bool(numbers) and min(numbers) > 10_000
 
 
 def _holds_names(column: SheetColumn) -> bool:
@@ -241,6 +263,12 @@ def covariates_among(names: Sequence[str]) -> list[str]:
     return [name for name in names if name in episodes and episodes[name].covariate]
 
 
-def order_timepoints(names: Sequence[str]) -> list[str]:
-    """Return time points once each, in the order of their days."""
-    return [id for id in read_timepoints() if id in set(names)]
+def order_moments(moments: Sequence[Moment]) -> list[str]:
+    """Return the ids of time points once each, in the order of their days."""
+    days = {id: float(timepoint.day) for id, timepoint in read_timepoints().items()}
+    days |= {
+        moment.timepoint: float(moment.day)
+        for moment in moments
+        if moment.timepoint and moment.day is not None
+    }
+    return sorted({moment.timepoint for moment in moments if moment.timepoint}, key=lambda id: days[id])

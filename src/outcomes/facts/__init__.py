@@ -12,7 +12,7 @@ from outcomes.facts.source import Source, list_sources, read_source
 from outcomes.facts.therapy import Therapy, read_therapies
 from outcomes.facts.threshold import Threshold, parse_rule
 from outcomes.facts.timepoint import Timepoint, read_timepoints
-from outcomes.facts.toml import read_facts
+from outcomes.facts.toml import list_facts, read_facts
 from outcomes.facts.wording import Words, read_words
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "find_header_doubt",
     "find_project",
     "find_shown",
+    "list_facts",
     "list_instruments",
     "list_loinc_codes",
     "list_scales",

@@ -139,7 +139,11 @@ class FileSpec:
     fill_down : tuple of str
         Headers whose blank cells repeat the cell above (merged cells).
     sheet : str
-        Name of the sheet of an Excel file; the only visible one where absent.
+        Name of the sheet of an Excel file; the only visible one where absent. ``*`` reads every visible sheet
+        that has the mapped headers, as where each sheet holds one patient.
+    heading : tuple of str
+        With ``sheet = "*"``: mapped headers that are labels above the rows; the cell to the right of each
+        holds for all rows of its sheet.
     encoding : str
         Of a text file; UTF-8 where absent, unless the file begins with a mark that says otherwise.
     delimiter : str
@@ -188,6 +192,7 @@ class FileSpec:
     header_row: int | tuple[int, ...] = 1
     fill_down: tuple[str, ...] = ()
     sheet: str | None = None
+    heading: tuple[str, ...] = ()
     encoding: str | None = None
     delimiter: str | None = None
     decimal: str = "."

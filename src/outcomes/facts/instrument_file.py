@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from outcomes.facts.instrument import Instrument, Subscale, narrow_scoring
 from outcomes.facts.project import find_project
 from outcomes.facts.schema import read_schema
 from outcomes.facts.threshold import COMPARISONS, MATTERING, RULES, Threshold
-from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml
+from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml, refuse_questions
 
 _CHOICES = {
     "kind": ("MIC", "SCB", "MDC", "PASS"),
@@ -98,7 +99,9 @@ def _read_own(path: Path, changed_ns: int, variant: str) -> Instrument:
         return _read_own(path, changed_ns, "").narrow(variant)
     if path.stem in _list_shipped():
         raise FactsError(f"{path.name}: the package has an instrument {path.stem!r}; give yours another id.")
-    instrument = build_instrument(read_toml(path), path.name)
+    content = read_toml(path)
+    refuse_questions(content, path.name)
+    instrument = build_instrument(_complete_single(read_numbers(content)), path.name)
     if instrument.id != path.stem:
         raise FactsError(f"{path.name}: id = {instrument.id!r} is not the name of the file.")
     return instrument
@@ -173,13 +176,39 @@ def _check_choice(key: str, value: str, where: str) -> None:
 
 
 def list_instruments() -> tuple[str, ...]:
-    """Return the ids of all instruments, the package's and those in ``data/instruments/``, sorted."""
-    return tuple(sorted({*_list_shipped(), *_list_own()}))
+    """Return the ids of all instruments, sorted: the package's, and own ones whose file asks nothing."""
+    own = {id for id, path in _list_own().items() if not _asks(path, path.stat().st_mtime_ns)}
+    return tuple(sorted({*_list_shipped(), *own}))
+
+
+@cache
+def _asks(path: Path, changed_ns: int) -> bool:
+    return '= "? ' in path.read_text(encoding="utf-8", errors="replace")
 
 
 @cache
 def _list_shipped() -> frozenset[str]:
     return frozenset(list_facts("instruments"))
+
+
+def _complete_single(content: dict[str, Any]) -> dict[str, Any]:
+    """Return content whose one answer, where the score is that, has the range of the score."""
+    scoring = content.get("scoring", {})
+    if scoring.get("rule") != "single":
+        return content
+    ends = {f"item_{end}": content[end] for end in ("minimum", "maximum") if end in content}
+    return {**content, "scoring": {**ends, "missing": "none_missing", **scoring}}
+
+
+def read_numbers(content: Mapping[str, Any], keys: Iterable[str] = ("minimum", "maximum")) -> dict[str, Any]:
+    """Return content in which numbers that stand as text, in the place of a question, are numbers."""
+    found = dict(content)
+    for key in keys:
+        text = found.get(key)
+        if isinstance(text, str) and re.fullmatch(r"\s*-?\d+(?:[.,]\d+)?\s*", text):
+            number = float(text.replace(",", "."))
+            found[key] = int(number) if number.is_integer() else number
+    return found
 
 
 def _list_own() -> dict[str, Path]:

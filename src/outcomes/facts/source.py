@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from outcomes.errors import FactsError, Finding
+from outcomes.errors import FactsError
 from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, ScoreSpec
+from outcomes.facts.instrument_file import read_numbers
 from outcomes.facts.project import find_project
-from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml
+from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml, refuse_questions
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,19 @@ _CHOICES = {
 }
 
 
+def _tidy_answers(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return content with answers as they are kept: days as numbers, a variant by itself."""
+    tidy = dict(content)
+    if "timepoints" in tidy:
+        keys = ("day", "first_day", "last_day")
+        tidy["timepoints"] = {id: read_numbers(entry, keys) for id, entry in tidy["timepoints"].items()}
+    primary = dict(tidy.get("primary", {}))
+    id, colon, variant = str(primary.get("instrument", "")).partition(":")
+    if colon:
+        tidy["primary"] = {**primary, "instrument": id, "variant": variant}
+    return tidy
+
+
 def build_source(content: Mapping[str, Any], where: str, folder: Path | None = None) -> Source:
     """Build a `Source` from the content of a source TOML, refusing unknown keys and values.
 
@@ -133,8 +147,8 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
     FactsError
         Naming the block, the key and what is allowed; for a draft, all its open questions.
     """
-    _refuse_questions(content, where)
-    content = dict(content)
+    refuse_questions(content, where)
+    content = _tidy_answers(content)
     files = []
     for number, block in enumerate(content.pop("file", ()), start=1):
         place = f"{where}, [[file]] {number}"
@@ -180,31 +194,6 @@ def _split_joined(block: Mapping[str, Any], where: str) -> tuple[dict[str, Any],
             raise FactsError(f"{where}, columns: {name} is one header; only ids are made of several")
         columns[name], joined[name] = header[0], tuple(header)
     return columns, joined
-
-
-def _refuse_questions(content: Mapping[str, Any], where: str) -> None:
-    """Refuse a draft in which a value still begins with "?", with every question that it asks."""
-    findings = [
-        Finding("QUESTION_OPEN", "refuse_file", f"{place} = {question}", where)
-        for place, question in _find_questions(content, "")
-    ]
-    if findings:
-        raise FactsError(
-            f"{where} still asks {len(findings)} questions; "
-            "replace each text that begins with a question mark by its answer.",
-            findings,
-        )
-
-
-def _find_questions(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _find_questions(inner, f"{place}.{key}" if place else key)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _find_questions(inner, place)
-    elif isinstance(value, str) and (value.startswith("? ") or (value == "?" and "missing" not in place)):
-        yield place, value.removeprefix("? ")
 
 
 def _check_choices(spec: FileSpec | Source, where: str) -> None:

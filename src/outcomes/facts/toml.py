@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import dataclasses
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from outcomes.errors import FactsError
+from outcomes.errors import FactsError, Finding
 
 T = TypeVar("T")
 
@@ -126,3 +126,33 @@ def build_strictly(kind: type[T], content: Mapping[str, Any], where: str) -> T:
     if absent:
         raise FactsError(f"{where}: add {', '.join(f'{name} = ...' for name in absent)}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
+
+
+def refuse_questions(content: Mapping[str, Any], where: str) -> None:
+    """Refuse a draft in which a value still begins with "?", with every question that it asks.
+
+    Raises
+    ------
+    FactsError
+    """
+    findings = [
+        Finding("QUESTION_OPEN", "refuse_file", f"{place} = {question}", where)
+        for place, question in _find_questions(content, "")
+    ]
+    if findings:
+        raise FactsError(
+            f"{where} still asks {len(findings)} questions; "
+            "replace each text that begins with a question mark by its answer.",
+            findings,
+        )
+
+
+def _find_questions(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _find_questions(inner, f"{place}.{key}" if place else key)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _find_questions(inner, place)
+    elif isinstance(value, str) and (value.startswith("? ") or (value == "?" and "missing" not in place)):
+        yield place, value.removeprefix("? ")

@@ -50,9 +50,10 @@ def count_score_cells(parts: Sequence[Part], refused: pd.DataFrame) -> tuple[int
     ----------
     parts : sequence of Part
     refused : pandas.DataFrame
-        With ``record, column, scope``, as `Problems.tabulate_refusals` returns it.
+        With ``record, column, rule, scope``, as `Problems.tabulate_refusals` returns it.
     """
-    cells = refused.loc[refused["scope"] == "cell", ["record", "column"]].drop_duplicates()
+    declared = refused["rule"] == "REGION_OTHER"  # left out because the source says so
+    cells = refused.loc[(refused["scope"] == "cell") & ~declared, ["record", "column"]].drop_duplicates()
     n_given = n_refused = 0
     for part in parts:
         within = cells.loc[cells["record"].between(part.place.start, part.place.stop - 1)]

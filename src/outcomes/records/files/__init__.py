@@ -1,5 +1,6 @@
 """Files to text: the mapped columns of one file, each record at its line."""
 
+from outcomes.records.files.cards import SHEET_TITLE
 from outcomes.records.files.cell_reader import read_cells
 from outcomes.records.files.file_reader import read_text_table
 from outcomes.records.files.headers import join_header_rows
@@ -10,6 +11,7 @@ from outcomes.records.files.spelling import simplify_name
 from outcomes.records.files.text_table import TextTable
 
 __all__ = [
+    "SHEET_TITLE",
     "SheetCells",
     "TextTable",
     "escape_name",

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from outcomes.facts import FileSpec, read_facts
+from outcomes.records.files.cards import narrow_to_rows, read_limit, spell_rows, stack_sheets
 from outcomes.records.files.cells import RawColumns, list_numeric_headers
 from outcomes.records.files.csv_layout import check_header_place, is_total, list_header_lines, refuse_total
 from outcomes.records.files.excel_cells import (
@@ -37,6 +38,9 @@ from outcomes.records.files.workbook import (
     open_container,
     read_structure,
 )
+
+#: What a source writes as its sheet where all visible ones are read.
+EVERY_SHEET = "*"
 
 #: What reading the parts of a damaged workbook ends with.
 _DAMAGE = (
@@ -78,6 +82,8 @@ def read_excel_columns(content: bytes, spec: FileSpec, findings: FileFindings) -
     with refuse_damaged(findings):
         container = open_container(content, findings)
         sheets = list_sheets(container)
+        if spec.sheet == EVERY_SHEET:
+            return _read_every_sheet(content, container, sheets, spec, findings)
         sheet = _choose_sheet(sheets, spec.sheet, findings)
         structure = check_sheet(content, container, sheets, sheet, findings)
         return _read_sheet(content, sheet, structure, spec, findings)
@@ -181,6 +187,40 @@ def _read_sheet(
             findings.repair("DATE_EXCEL_1904", what)
         rows = enumerate(page.iter_rows(), start=1)
         return _take_rows(rows, structure, spec, findings)
+
+
+def _read_every_sheet(
+    content: bytes,
+    container: zipfile.ZipFile,
+    sheets: Sequence[Sheet],
+    spec: FileSpec,
+    findings: FileFindings,
+) -> RawColumns:
+    """Read all visible sheets that have the mapped headers, and count those that have not."""
+
+    def read() -> Iterator[tuple[int, RawColumns, list[list[str]]]]:
+        without = 0
+        with open_book(content) as book:
+            for number, sheet in enumerate([sheet for sheet in sheets if not sheet.hidden], start=1):
+                page = book[sheet.title]
+                page.reset_dimensions()
+                rows = list(page.iter_rows())
+                texts = spell_rows(rows[: read_limit()])
+                own = narrow_to_rows(spec, texts)
+                if own is None or not any(map(any, texts[list_header_lines(own)[0] :])):
+                    without += 1
+                    continue
+                structure = check_sheet(content, container, sheets, sheet, findings)
+                raw = _take_rows(enumerate(iter(rows), start=1), structure, own, findings)
+                yield number, raw, [[sheet.title], *texts[: list_header_lines(own)[0] - 1]]
+        if without:
+            findings.warn(
+                "SHEET_WITHOUT_HEADER",
+                "sheets without the mapped headers, or without rows beneath them, were not read",
+                count=without,
+            )
+
+    return stack_sheets(read(), spec, findings)
 
 
 def _take_rows(

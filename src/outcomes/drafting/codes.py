@@ -1,0 +1,186 @@
+"""The codes of a column, each with what it means or a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from outcomes.drafting.column import SheetColumn, is_missing_word, list_codes
+from outcomes.drafting.moment import find_moment
+from outcomes.drafting.question import Asked, ask
+from outcomes.drafting.sketch import Sketch
+from outcomes.drafting.spelling import normalise
+from outcomes.drafting.words import find_code, find_instrument, therapy_words
+from outcomes.facts import (
+    Instrument,
+    list_instruments,
+    list_loinc_codes,
+    read_facts,
+    read_schema,
+    read_therapies,
+    read_timepoints,
+)
+from outcomes.records.columns import parse_flags
+from outcomes.records.files import simplify_name
+
+#: A known code of so few letters beside an unknown one may mean something else in the unknown one's language.
+_SHORTEST_WORD = 2
+_SEPARATORS = (";", "+", "/", "&", ",", "、", "＋", " and ", " und ", " et ", " y ")
+
+
+def draft_codes(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
+    """Return the codes of a column of the schema that must stand in a source, and how many others there are.
+
+    Parameters
+    ----------
+    name : str
+        Column of the schema.
+    sketch : Sketch
+
+    Returns
+    -------
+    codes : dict
+        Empty where the reader knows all of them by itself.
+    n_others : int
+        Codes that too few patients share.
+    """
+    if name == "therapy":
+        return _draft_therapies(sketch)
+    if name in ("instrument", "timepoint"):
+        return _draft_names(name, sketch), 0
+    column = read_schema()["episodes"].get(name)
+    if column is not None and column.type == "flag":
+        return _draft_flags(sketch.mapped[name], sketch), 0
+    return _draft_categories(name, sketch) if column is not None and column.allowed else ({}, 0)
+
+
+def _draft_flags(column: SheetColumn, sketch: Sketch) -> dict[str, str | Asked]:
+    """Return the codes of a yes or no that the reader does not know, as questions."""
+    codes, _ = list_codes(column, sketch.patients)
+    told = [code for code in codes if not is_missing_word(code)]
+    _, unclear = parse_flags(np.array(told, dtype=object), np.ones(len(told), dtype=bool))
+    doubt = zip(told, unclear, strict=True)
+    return {code: ask("category", ("yes", "no"), n=codes[code]) for code, is_unclear in doubt if is_unclear}
+
+
+def find_separator(sketch: Sketch) -> str | None:
+    """Return what joins several therapies in one cell, None where nothing does."""
+    column = sketch.mapped.get("therapy")
+    if column is None:
+        return None
+    codes, _ = list_codes(column, sketch.patients, _therapy_keys())
+    keys = {simplify_name(code) for code in codes} | set(_therapy_keys())
+    for separator in _SEPARATORS:
+        for code in codes:
+            parts = [simplify_name(part) for part in code.split(separator)]
+            if len(parts) > 1 and all(part in keys for part in parts):
+                return separator
+    return None
+
+
+def _therapy_keys() -> Mapping[str, str]:
+    """Return the names by which the reader knows therapies, simplified."""
+    names: dict[str, str] = {}
+    for therapy in read_therapies().values():
+        labels = (therapy.labels or {}).values()
+        for name in (therapy.id, therapy.label, therapy.short_label, *therapy.aliases, *labels):
+            names.setdefault(simplify_name(name), therapy.id)
+    return names
+
+
+def _missing_everywhere() -> set[str]:
+    return {simplify_name(word) for word in read_facts("missing")["always"]}
+
+
+def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
+    keys, separator = _therapy_keys(), find_separator(sketch)
+    column = sketch.mapped["therapy"]
+    named = [
+        simplify_name(text) for text in set(map(str, column.filled)) if normalise(text) in therapy_words()
+    ]
+    codes, n_others = list_codes(column, sketch.patients, [*keys, *named])
+    ids, planned = tuple(read_therapies()), read_facts("drafting")["planned_combination"]
+    drafted: dict[str, str | Asked] = {}
+    for code, n in codes.items():
+        if simplify_name(code) in _missing_everywhere():
+            continue
+        if separator and separator in code:
+            parts = [
+                keys.get(simplify_name(part)) or therapy_words().get(normalise(part))
+                for part in code.split(separator)
+            ]
+            drafted[code] = ask("combination", (planned, *(part for part in parts if part)), n=n)
+        else:
+            known = keys.get(simplify_name(code)) or therapy_words().get(normalise(code))
+            drafted[code] = known or ask("therapy", ids, n=n)
+    return drafted, n_others
+
+
+def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
+    """Return the codes of a category, all where one is asked: what is unknown doubts what is known."""
+    column = read_schema()["episodes"][name]
+    aliases, labels = column.aliases or {}, column.labels or {}
+    built_in = {simplify_name(alias): code for alias, code in aliases.items()}
+    built_in |= {simplify_name(label): code for code, label in labels.items()}
+    built_in |= {simplify_name(code): code for code in column.allowed}
+    texts = set(map(str, sketch.mapped[name].filled))
+    named = [simplify_name(text) for text in texts if find_code(name, text)]
+    codes, n_others = list_codes(sketch.mapped[name], sketch.patients, [*built_in, *named])
+    codes = {code: n for code, n in codes.items() if not is_missing_word(code) or find_code(name, code)}
+    told = {code: built_in.get(simplify_name(code)) or find_code(name, code) for code in codes}
+    drafted: dict[str, str | Asked] = {}
+    for code, n in codes.items():
+        if all(told.values()):
+            if simplify_name(code) not in built_in:
+                drafted[code] = str(told[code])
+        elif told[code] and not (code.isascii() and len(code) <= _SHORTEST_WORD):
+            drafted[code] = str(told[code])
+        else:
+            drafted[code] = ask("category", column.allowed, n=n)
+    return drafted, n_others
+
+
+def _draft_names(name: str, sketch: Sketch) -> dict[str, str | Asked]:
+    """Return the codes of a long file's instruments or time points, each with its id or a question."""
+    codes, _ = list_codes(
+        sketch.mapped[name], sketch.patients, _known_names(name, sketch.mapped[name], sketch.patients)
+    )
+    drafted: dict[str, str | Asked] = {}
+    for code, n in codes.items():
+        if simplify_name(code) in _missing_everywhere():
+            continue
+        if name == "instrument":
+            known = list_loinc_codes().get(code) or find_instrument(code)
+            drafted[code] = known or ask("instrument_code", list_instruments(), n=n)
+        else:
+            moment = find_moment(code)
+            known = moment.timepoint if moment else None
+            drafted[code] = known or ask("timepoint", _timepoint_choices(sketch), n=n)
+    return drafted
+
+
+def _known_names(name: str, column: SheetColumn, patients: object) -> list[str]:
+    """Return the codes of a column, simplified, that words say the meaning of; these are nobody's name."""
+    texts = {str(cell) for cell in column.filled}
+    known = find_instrument if name == "instrument" else lambda text: (find_moment(text) or None) and text
+    return [simplify_name(text) for text in texts if known(text)]
+
+
+def _timepoint_choices(sketch: Sketch) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*read_timepoints(), *sketch.timepoints)))
+
+
+def list_therapies(codes: Mapping[str, str | Asked]) -> list[str]:
+    """Return the therapies that the codes of a file are known to mean."""
+    return list(dict.fromkeys(code for code in codes.values() if not isinstance(code, Asked)))
+
+
+def has_other_regions(sketch: Sketch, codes: Mapping[str, str | Asked], instrument: Instrument) -> bool:
+    """Return whether patients may have complaints of a region that an instrument is not made for."""
+    own = {*instrument.regions, "other"}
+    told = {
+        str(cell): codes.get(str(cell)) or find_code("region", str(cell))
+        for cell in sketch.mapped["region"].filled
+    }
+    return any(isinstance(code, Asked) or (code is not None and code not in own) for code in told.values())

@@ -1,0 +1,210 @@
+"""The ``[[file.scores]]`` blocks of a draft: where a score stands, of when it is, and how it is recorded."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outcomes.drafting.column import SheetColumn, find_unit, is_letter, list_numbers
+from outcomes.drafting.question import Asked, ask
+from outcomes.drafting.role import Role
+from outcomes.drafting.sketch import Sketch
+from outcomes.facts import list_instruments, read_instrument, read_timepoints
+from outcomes.records.scale_evidence import judge_scale
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A measure that nobody knows yet: it gets an instrument file that asks for its range and direction."""
+
+    id: str
+    label: str
+
+
+def draft_scores(sketch: Sketch) -> tuple[list[dict[str, Any]], list[Unknown]]:
+    """Return one ``[[file.scores]]`` block per score, items of one questionnaire taken together.
+
+    Returns
+    -------
+    blocks : list of dict
+    unknown : list of Unknown
+        The measures among them that get an instrument file.
+    """
+    unknown = _name_unknown(sketch)
+    alone = _find_lone_variants(sketch)
+    groups: dict[tuple[Any, ...], list[tuple[SheetColumn, Role]]] = {}
+    for column, role in sketch.scores:
+        measure = role.name or unknown.get(role.label) or column.header
+        when = (role.moment.timepoint or role.moment.label) if role.moment else None
+        groups.setdefault((measure, when, role.variant, role.doubt), []).append((column, role))
+    blocks = []
+    for (measure, *_), members in groups.items():
+        id = measure.id if isinstance(measure, Unknown) else None
+        blocks.append(_describe_block(sketch, members, id, alone))
+    return blocks, list(dict.fromkeys(unknown.values()))
+
+
+def _name_unknown(sketch: Sketch) -> dict[str, Unknown]:
+    """Return the measures that a header names and nobody knows, each with an id of its own."""
+    found: dict[str, Unknown] = {}
+    for _, role in sketch.scores:
+        if role.name is None and role.label and role.label not in found:
+            slug = "_".join(re.findall(r"[a-z0-9]+", role.label)) or f"own_measure_{len(found) + 1}"
+            slug = slug if slug[0].isalpha() else f"m_{slug}"
+            taken = {*list_instruments(), *(measure.id for measure in found.values())}
+            found[role.label] = Unknown(f"own_{slug}" if slug in taken else slug, role.label)
+    return found
+
+
+def _find_lone_variants(sketch: Sketch) -> set[str]:
+    """Return the instruments of which some scores name their variant and others do not."""
+    named = {role.name for _, role in sketch.scores if role.name and role.variant}
+    plain = {role.name for _, role in sketch.scores if role.name and not role.variant}
+    return named & plain
+
+
+def _describe_block(
+    sketch: Sketch, members: list[tuple[SheetColumn, Role]], own: str | None, alone: set[str]
+) -> dict[str, Any]:
+    role = members[0][1]
+    block: dict[str, Any] = {"instrument": own or _name_instrument(role)}
+    block |= {"variant": role.variant} if role.variant else _describe_variant(role, alone)
+    if sketch.rows == "episode" or role.moment:
+        block["timepoint"] = role.timepoint or _ask_timepoint(sketch, role)
+    items = {role.item: column for column, role in members if role.item is not None}
+    totals = [column for column, role in members if role.item is None]
+    if totals:
+        headers = [column.header for column in totals]
+        same = all(column.cells == totals[0].cells for column in totals)
+        block["column"] = headers[0] if same else ask("rival_scores", headers, n=len(headers))
+        block |= _describe_scale(sketch, next(role for _, role in members if role.item is None))
+    if items:
+        block["items"] = [items[number].header for number in sorted(items)]
+        block |= _describe_items(list(items.values()), role)
+    if role.holds:
+        block["holds"] = ask("holds", ("improvement", "change", "score"))
+    block |= _find_date_column(sketch, role)
+    return block
+
+
+def _name_instrument(role: Role) -> str | Asked:
+    if role.name is None:
+        return ask("instrument", list_instruments(), may_go=True)
+    if role.doubt:
+        short = read_instrument(role.name).short_name
+        return ask("instrument_doubt", (role.name,), may_go=True, instrument=short, words=role.doubt)
+    return role.name
+
+
+def _ask_timepoint(sketch: Sketch, role: Role) -> Asked:
+    choices = tuple(dict.fromkeys((*read_timepoints(), *sketch.timepoints)))
+    return (
+        ask("timepoint_named", choices, said=role.moment.label)
+        if role.moment
+        else ask("timepoint_open", choices)
+    )
+
+
+def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
+    """Return how a measure is recorded, where headers or values leave no doubt, else a question in counts."""
+    if role.name is None or role.holds:
+        return {}
+    instrument = read_instrument(f"{role.name}:{role.variant or ''}")
+    if instrument.scale_required:
+        told = "; ".join(f"{name} ({it['meaning']})" for name, it in instrument.scales.items())
+        return {
+            "scale": ask("scale_required", instrument.scales, instrument=instrument.short_name, told=told)
+        }
+    alike = [
+        column
+        for column, other in sketch.scores
+        if (other.name, other.variant, other.item, other.holds) == (role.name, role.variant, None, None)
+    ]
+    values = Counter(number for column in alike for number in list_numbers(column.filled))
+    units = Counter(unit for column in alike for cell in column.filled if (unit := find_unit(cell)))
+    headers = [column.header for column in alike]
+    evidence = judge_scale(instrument, list(values), list(values.values()), headers=headers, units=units)
+    outside = sum(n for value, n in values.items() if not instrument.minimum <= value <= instrument.maximum)
+    if evidence.suspected is None and 2 * outside > sum(values.values()):
+        answers = (*instrument.scales, "own")
+        low, high = instrument.minimum, instrument.maximum
+        return {"scale": ask("scale_outside", answers, minimum=low, maximum=high)}
+    if evidence.suspected is None or "per" in instrument.scales.get(evidence.suspected, {}):
+        return {}
+    if evidence.certain:
+        return {"scale": evidence.suspected}
+    told = "; ".join(f"{name} ({meaning})" for name, meaning in evidence.readings.items())
+    answers = tuple(evidence.readings)
+    return {
+        "scale": ask(
+            "scale", answers, instrument=instrument.short_name, why="; ".join(evidence.why), told=told
+        )
+    }
+
+
+def _describe_items(items: list[SheetColumn], role: Role) -> dict[str, Any]:
+    """Return what the letters of answers are worth, the first being the item's lowest value."""
+    letters = sorted(
+        {str(cell).strip()[0].upper() for column in items for cell in column.filled if is_letter(cell)}
+    )
+    alone = all(len(str(cell).strip()) == 1 for column in items for cell in column.filled if is_letter(cell))
+    if role.name is None or not letters or not alone:
+        return {}
+    rule = read_instrument(role.name).scoring
+    low, high, step = rule.get("item_minimum", 0), rule.get("item_maximum", 0), rule.get("item_step", 1)
+    values = range(int(low), int(high) + 1, int(step))
+    return {"item_codes": {chr(ord("A") + place): value for place, value in enumerate(values)}}
+
+
+def _describe_variant(role: Role, alone: set[str]) -> dict[str, Asked]:
+    """Return a question about the variant where an instrument, or its other scores, need one."""
+    if role.name is None:
+        return {}
+    instrument = read_instrument(role.name)
+    if not instrument.variant_required and role.name not in alone:
+        return {}
+    names = list(instrument.variants.values())
+    told = " and of ".join(", ".join(group) for group in names)
+    answers = (
+        [name for group in names for name in group] if not instrument.variant_required else _first(names)
+    )
+    kind = "value_set" if instrument.scoring_rule.value_sets else "variant"
+    return {"variant": ask(kind, answers, instrument=instrument.short_name, told=told)}
+
+
+def _first(names: list[tuple[str, ...]]) -> list[str]:
+    """Return the variants of an instrument that needs one of each group."""
+    return list(names[0]) if len(names) == 1 else ["-".join(group[0] for group in names)]
+
+
+def _find_date_column(sketch: Sketch, score: Role) -> dict[str, str]:
+    """Return the date column of a score's time point, the one that names its instrument before others."""
+    dates = [
+        (column, role)
+        for column, role in zip(sketch.columns, sketch.roles, strict=True)
+        if role.kind == "score_date" and role.moment == score.moment and role.name in (None, score.name)
+    ]
+    dates.sort(key=lambda pair: pair[1].name is None)
+    return {"date_column": dates[0][0].header} if dates and sketch.rows == "episode" else {}
+
+
+def draft_instrument(measure: Unknown) -> tuple[str, list[Asked]]:
+    """Return the instrument file of a measure that nobody knows, and what it asks."""
+    label = measure.label.replace('"', "'").replace("\\", " ")
+    content: Mapping[str, Any] = {
+        "id": measure.id, "name": label, "short_name": label, "version": "as recorded in this clinic",
+        "kind": "prom", "domain": "function", "unit": "points",
+        "minimum": ask("own_minimum"), "maximum": ask("own_maximum"),
+        "direction": ask("own_direction", ("higher_worse", "higher_better")),
+        "licence": "unknown", "source": "recorded in this clinic", "verified": False,
+    }  # fmt: skip
+    text = "\n".join([*_write_pairs(content), "", "[scoring]", 'rule = "single"', ""])
+    return text, [value for value in content.values() if isinstance(value, Asked)]
+
+
+def _write_pairs(content: Mapping[str, Any]) -> Iterable[str]:
+    for key, value in content.items():
+        yield f"{key} = {str(value).lower()}" if isinstance(value, bool) else f'{key} = "{value}"'

@@ -1,0 +1,214 @@
+"""From the sheets of a file to its tables: sheets with one header are one table, cards of patients too."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from outcomes.drafting.column import SheetColumn
+from outcomes.drafting.grid import Grid
+from outcomes.drafting.layout import Layout, find_layout
+from outcomes.drafting.questionnaire import find_questionnaires
+from outcomes.drafting.role import Role, fits_values, guess_role
+from outcomes.drafting.sketch import Sketch
+from outcomes.drafting.spelling import is_number_or_date, normalise
+from outcomes.drafting.words import words_of
+from outcomes.errors import RecordsError
+from outcomes.records.files import SHEET_TITLE
+
+#: Proportion of sheets that must share a line for it to be the header, or a label, of all of them.
+_MOST_SHEETS = 0.8
+_FEWEST_CARDS = 3
+_MOST_TITLE_LINES = 40
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a file.
+
+    Parameters
+    ----------
+    sketches : list of Sketch
+        One per table that holds records.
+    unread : tuple of str
+        Titles of sheets that hold none.
+    """
+
+    sketches: list[Sketch]
+    unread: tuple[str, ...] = ()
+
+
+def sketch_tables(grids: Sequence[Grid]) -> Tables:
+    """Sketch the tables of a file.
+
+    Raises
+    ------
+    RecordsError
+        When none of its sheets holds records.
+    """
+    cards = _stack_cards(grids)
+    if cards is not None:
+        return Tables([cards], ())
+    sketches, unread, errors = [], [], []
+    for grid in grids:
+        try:
+            sketches.append(sketch_grid(grid))
+        except RecordsError as error:
+            unread.append(grid.sheet or "")
+            errors.append(error)
+    if not sketches:
+        raise max(errors, key=lambda error: "recognised" in str(error))
+    kept = [sketch for sketch in sketches if _holds_records(sketch)] or [max(sketches, key=_count_cells)]
+    unread += [sketch.grid.sheet or "" for sketch in sketches if sketch not in kept]
+    return Tables(_join_alike(kept), tuple(unread))
+
+
+def _count_cells(sketch: Sketch) -> int:
+    return sum(len(column.filled) for column in sketch.columns)
+
+
+def _holds_records(sketch: Sketch) -> bool:
+    """Whether a sheet says whose its rows are, and something of them."""
+    own = {"patient_id", "episode_id"} & set(sketch.mapped)
+    return bool(own) and (bool(sketch.scores) or len(sketch.mapped) > 1)
+
+
+def sketch_grid(grid: Grid) -> Sketch:
+    """Sketch the table of one sheet.
+
+    Raises
+    ------
+    RecordsError
+        When it has no header, or nothing in it is recognised.
+    """
+    layout = find_layout(grid.rows)
+    lines = [
+        line
+        for line, row in enumerate(grid.rows, start=1)
+        if line >= layout.first_line
+        and line not in layout.summary_lines
+        and any(cell is not None for cell in row)
+    ]
+    repeated = {header for header, n in Counter(layout.headers).items() if header and n > 1}
+    columns = [
+        SheetColumn(header, tuple(grid.rows[line - 1][i] for line in lines))
+        for i, header in enumerate(layout.headers)
+        if header and header not in repeated
+    ]
+    if len(columns) < 2:
+        raise RecordsError(
+            f"{grid.file} has fewer than two columns with a name of their own, from which nothing follows."
+        )
+    sketch = Sketch(grid, layout, columns, lines=tuple(lines), repeated=tuple(sorted(repeated)))
+    if not any(role.kind in ("column", "score") for role in sketch.roles):
+        raise RecordsError(
+            f"{grid.file}: no column was recognised by its name in line {layout.header_lines[-1]}; "
+            "name the columns there, or write the source TOML by hand (docs/records.md)."
+        )
+    return sketch
+
+
+def _join_alike(sketches: list[Sketch]) -> list[Sketch]:
+    """Make one table of sheets that have the same headers in one line."""
+    groups: dict[tuple[str, ...], list[Sketch]] = {}
+    for sketch in sketches:
+        alone = len(sketch.layout.header_lines) > 1
+        key = (*sketch.layout.headers, sketch.grid.sheet or "") if alone else sketch.layout.headers
+        groups.setdefault(key, []).append(sketch)
+    return [group[0] if len(group) == 1 else _stack(group) for group in groups.values()]
+
+
+def _stack(group: Sequence[Sketch]) -> Sketch:
+    first = group[0]
+    columns = [
+        SheetColumn(column.header, tuple(cell for sketch in group for cell in sketch.columns[place].cells))
+        for place, column in enumerate(first.columns)
+    ]
+    grid = replace(first.grid, sheet="*", fills={})
+    return Sketch(grid, first.layout, columns, repeated=first.repeated)
+
+
+def _stack_cards(grids: Sequence[Grid]) -> Sketch | None:
+    """Return the table that cards of patients make, one sheet each, visits beneath labels; else None."""
+    if len(grids) < _FEWEST_CARDS:
+        return None
+    header = _find_common_header(grids)
+    if header is None or any(
+        guess_role(SheetColumn(name, ("P1", "P2"))).name == "patient_id" for name in header
+    ):
+        return None
+    cards = [card for grid in grids if (card := _split_card(grid, header)) is not None]
+    labels = _find_labels([above for above, _ in cards])
+    known = [label for label in labels if normalise(label) in words_of("columns")]
+    if not any(words_of("columns")[normalise(label)] == "patient_id" for label in known):
+        labels = [SHEET_TITLE, *labels]
+    places = [place for place, name in enumerate(header) if name]
+    cells: dict[str, list[Any]] = {name: [] for name in (*labels, *(header[place] for place in places))}
+    for (above, rows), grid in zip(cards, [grid for grid in grids if _split_card(grid, header)], strict=True):
+        values = {label: grid.sheet if label == SHEET_TITLE else above.get(label) for label in labels}
+        for row in rows:
+            for label in labels:
+                cells[label].append(values[label])
+            for place in places:
+                cells[header[place]].append(row[place] if place < len(row) else None)
+    columns = [SheetColumn(name, tuple(listed)) for name, listed in cells.items()]
+    grid = replace(grids[0], sheet="*", fills={})
+    roles = [
+        Role("column", "patient_id")
+        if column.header == SHEET_TITLE and fits_values("patient_id", column)
+        else guess_role(column)
+        for column in columns
+    ]
+    layout = Layout((1,), tuple(cells), 2, ())
+    sketch = Sketch(grid, layout, columns, find_questionnaires(columns, roles), heading=tuple(labels))
+    return sketch if sketch.scores else None
+
+
+def _names(row: Sequence[Any]) -> tuple[str, ...]:
+    """Return the cells of a line that holds nothing but names, as text; else nothing."""
+    filled = [cell for cell in row if cell is not None]
+    if len(filled) < 2 or not all(isinstance(cell, str) and not is_number_or_date(cell) for cell in filled):
+        return ()
+    cells = ["" if cell is None else " ".join(str(cell).split()) for cell in row]
+    while cells and not cells[-1]:
+        cells.pop()
+    return tuple(cells)
+
+
+def _find_common_header(grids: Sequence[Grid]) -> tuple[str, ...] | None:
+    """Return the line of names that nearly all sheets share, the longest."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for grid in grids:
+        counts.update({names for row in grid.rows[:_MOST_TITLE_LINES] if (names := _names(row))})
+    common = [names for names, n in counts.items() if n >= _MOST_SHEETS * len(grids)]
+    return max(common, key=len, default=None)
+
+
+def _split_card(
+    grid: Grid, header: tuple[str, ...]
+) -> tuple[Mapping[str, Any], list[tuple[Any, ...]]] | None:
+    """Return the labels above the header with their values, and the rows beneath it."""
+    line = next((i for i, row in enumerate(grid.rows) if _names(row) == header), None)
+    if line is None:
+        return None
+    above: dict[str, Any] = {}
+    for row in grid.rows[:line]:
+        for place, cell in enumerate(row):
+            if not isinstance(cell, str):
+                continue
+            name, colon, value = cell.replace("：", ":").partition(":")
+            beside = next((other for other in row[place + 1 :] if other is not None), None)
+            above.setdefault(" ".join(name.split()), value.strip() if colon and value.strip() else beside)
+    return above, [row for row in grid.rows[line + 1 :] if any(cell is not None for cell in row)]
+
+
+def _find_labels(headings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the labels that nearly all headings share and that stand beside a value."""
+    counts = Counter(
+        label for above in headings for label, value in above.items() if label and value is not None
+    )
+    shared = [label for label, n in counts.items() if n >= _MOST_SHEETS * len(headings)]
+    values = {str(value) for above in headings for label, value in above.items() if label in shared}
+    return [label for label in shared if label not in values or normalise(label) in words_of("columns")]
