@@ -226,6 +226,7 @@ def _ask_about_therapists(parts: Sequence[Part], problems: Problems) -> None:
     if not parts:
         return
     names, rows = number_texts([read_category(part, "therapist") for part in parts])
+    if len(names) > read_facts("checks")["shared"]["most_therapists"]:
+        return
     nowhere = np.zeros(len(names), dtype=bool)
-    gathered = _gather(parts, rows, nowhere, ~nowhere)
-    _judge("therapist", parts, gathered, len(names), problems)
+    _judge("therapist", parts, _gather(parts, rows, nowhere, ~nowhere), len(names), problems)
