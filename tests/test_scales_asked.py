@@ -300,6 +300,23 @@ class TestHeaders:
         assert sorted(scores) == [10.0, 20.0]
 
 
+def test_one_time_point_of_a_long_file_is_asked_about(read):
+    start, later = draw_course("odi", np.random.default_rng(2), 60, middle=0.6)
+    ids, visits = [f"p{i:03d}" for i in range(60)] * 2, ["baseline"] * 60 + ["month_3"] * 60
+    scores = [*start, *record(read_instrument("odi"), later, "raw_0_50")]
+    table = pd.DataFrame(
+        {"id": ids, "therapy": "usual_care", "visit": visits, "measure": "odi", "score": scores}
+    )
+    block = {
+        "path": "a.csv", "rows": "assessment",
+        "columns": {
+            "patient_id": "id", "therapy": "therapy", "timepoint": "visit", "instrument": "measure",
+            "score": "score",
+        },
+    }  # fmt: skip
+    assert "at one time point" in ask(lambda: read(table, block))
+
+
 class TestNumbers:
     """Values drawn on each scale: asked, or evidently the own; exact when declared."""
 

@@ -28,19 +28,21 @@ class ScoreSpec:
         The same as a day after time zero.
     scale : str
         How the clinic records it, one of the instrument's ``scales``; ``own`` says that it is the
-        instrument's own, whatever the numbers look like.
+        instrument's own, whatever the numbers look like. A cell that states its unit or its denominator
+        (``5.7 cm``, ``17/50``) is read by that. Where absent and in doubt, the source is asked.
     missing : tuple of str
         Codes that mean missing in these columns.
     item_policy : str
         Name of the missing-item policy; the instrument's default where absent.
     item_codes : mapping
-        Code in the file to item value, where they differ.
+        Code in the file to item value, where they differ, as where items are coded from 1 instead of 0.
+        Letters need none where the instrument's rule says what the first answer counts.
     holds : str
         What the column holds: ``score``, ``change`` (this score less that at the start) or ``improvement``
         (the same, signed so that positive is better).
     confirmed : tuple of str
         Doubts about these scores that somebody has looked into and found to be as it stands; each question
-        names its own.
+        names its own (``item_coding``: answers that look coded from another number are not).
     """
 
     instrument: str
@@ -130,7 +132,7 @@ class FileSpec:
         ``[[file.exclude]]``
     scales : mapping
         In a long file: instrument (with its variant where it has one) to how the clinic records it, one of
-        the instrument's ``scales``.
+        the instrument's ``scales`` or ``own``, as in `ScoreSpec`.
     patient : str
         ``"by id"``, or ``"one per row"`` where a file has no patient column.
     header_row : int or tuple of int

@@ -135,9 +135,14 @@ def _ask_group(
 def _judge_parts(
     scores: Assessments, group: _Group, left: np.ndarray, site: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray, ScaleEvidence]]:
-    """Yield the columns, sites and files that are on another scale than the rest, each score once."""
+    """Yield the columns, time points, sites and files on another scale than the rest, each score once."""
     fewest = read_facts("checks")["scale"]["fewest"]
-    kinds = {"in one column": scores.column, "at one site": site, "in one file": _number_files(scores)}
+    kinds = {
+        "in one column": scores.column,
+        "at one time point": scores.timepoint,
+        "at one site": site,
+        "in one file": _number_files(scores),
+    }
     for where, all_kinds in kinds.items():
         kind = all_kinds[group.rows]
         found = np.unique(kind[left])
@@ -194,8 +199,9 @@ def _ask(
         if evidence.mixed and name != OWN:
             line, meaning = "", "correct the file: all scores of a column on one scale"
         answers[line] = f"{own}, as it stands{place}" if name == OWN else f"{meaning}{place}"
-        if where in ("at one site", "in one file"):
-            answers[line] += f"; for all, else give that {where.split()[-1]} a [[file]] of its own"
+        if where and where != "in one column":
+            alone = where.removeprefix("at one ").removeprefix("in one ")
+            answers[line] += f"; for all, else give that {alone} a [[file]] of its own"
     first = columns[0].part.place
     inside = (scores.record[rows] >= first.start) & (scores.record[rows] < first.stop)
     header = headers[0] if len(headers) == 1 else None
