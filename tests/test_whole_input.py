@@ -216,7 +216,7 @@ def write_wide(tmp_path, first, second):
 
 
 def test_a_source_of_which_no_score_is_read_is_an_error(tmp_path, read):
-    path = write_wide(tmp_path, ["11223"] * 20, ["good"] * 20)
+    path = write_wide(tmp_path, ["fair"] * 20, ["good"] * 20)
     with pytest.raises(RefusedShareError, match="40 of 40 scores were refused"):
         read(declare(WIDE), path)
     path = write_wide(tmp_path, [""] * 20, ["999"] * 20)

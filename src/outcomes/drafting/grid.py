@@ -111,11 +111,8 @@ def _say_labels(rows: tuple[tuple[Any, ...], ...], table: SheetCells) -> tuple[t
         label = table.labels.get(name, name)
         role = guess_role(column)
         by_label = guess_role(SheetColumn(label, column.cells))
-        if (
-            role.kind == "unknown"
-            and by_label.kind != "unknown"
-            and list(table.labels.values()).count(label) == 1
-        ):
+        says_more = role.name is None and by_label.kind != "unknown" and by_label != role
+        if says_more and list(table.labels.values()).count(label) == 1:
             name, role = label, by_label
         codes = table.value_labels.get(column.header, {}) if role.kind != "score" else {}
         columns.append((name, *(codes.get(str(cell), cell) for cell in cells)))
