@@ -70,7 +70,7 @@ class Records:
             raise ValueError("records read are not the sum of those accepted and refused")
 
     def list_said(self, *instruments: str) -> tuple[str, ...]:
-        """Return what pages about instruments, or all, say of how the records were read, each sentence once."""
+        """Return what pages about instruments, or all, say of how records were read, each sentence once."""
         told = (entry.said for entry in self._pick(instruments))
         return tuple(dict.fromkeys(said for said in told if said))
 
