@@ -102,7 +102,8 @@ def _taiwan(path: Path, patients: Sequence[Patient]) -> Path:
     """Two-row header in two languages, Minguo dates, a title, a total beneath."""
     rows: list[Sequence[object]] = [
         ["骨科復健門診 個案追蹤表"],
-        ["病歷號", "性別", "年齡", "患部", "治療項目", "初診日", "治療前", None, "治療後六週", None, "治療後三個月", None, "備註"],
+        ["病歷號", "性別", "年齡", "患部", "治療項目", "初診日", "治療前", None,
+         "治療後六週", None, "治療後三個月", None, "備註"],
         ["Chart No", "Sex", "Age", "Area", "Treatment", "First visit", "ODI(%)", "疼痛指數(0-10)"]
         + ["ODI(%)", "疼痛指數(0-10)"] * 2 + [None],
     ]  # fmt: skip
@@ -111,7 +112,8 @@ def _taiwan(path: Path, patients: Sequence[Patient]) -> Path:
         scores = [value for pair in zip(p.odi, p.pain, strict=True) for value in pair]
         note = "電話追蹤" if p.i == 4 else None
         rows.append(
-            [f"K{300 + p.i}", "女" if p.female else "男", p.age, "頸部" if p.neck else "下背", names[p.therapy],
+            [f"K{300 + p.i}", "女" if p.female else "男", p.age, "頸部" if p.neck else "下背",
+             names[p.therapy],
              _minguo(p.start), *scores, note]
         )  # fmt: skip
     rows.append(["平均", None, None, None, None, None, *[30] * 6])
@@ -148,7 +150,8 @@ def _germany(path: Path, patients: Sequence[Patient]) -> Path:
         scores = [value for pair in zip(p.odi, p.pain, strict=True) for value in pair]
         rows.append(
             [100 + p.i, "w" if p.female else "m", p.age, "HWS" if p.neck else "LWS", names[p.therapy],
-             p.start.strftime("%d.%m.%Y"), *[f"{value},0" for value in scores], "Rückruf nötig" if p.i == 7 else ""]
+             p.start.strftime("%d.%m.%Y"), *[f"{value},0" for value in scores],
+             "Rückruf nötig" if p.i == 7 else ""]
         )  # fmt: skip
     return write_csv(path, rows, delimiter=";", encoding="cp1252")
 
@@ -156,7 +159,8 @@ def _germany(path: Path, patients: Sequence[Patient]) -> Path:
 def _quebec(path: Path, patients: Sequence[Patient]) -> Path:
     """A form's export: one question a header, accents, H and F, pain written as 7/10."""
     rows: list[Sequence[object]] = [
-        ["Horodateur", "Code du patient", "Quelle visite?", "Sexe", "Âge", "Région du corps", "Quel traitement recevez-vous?",
+        ["Horodateur", "Code du patient", "Quelle visite?", "Sexe", "Âge", "Région du corps",
+         "Quel traitement recevez-vous?",
          "Quelle est l'intensité de votre douleur en moyenne? (0 = aucune, 10 = pire)", "Score d'Oswestry"]
     ]  # fmt: skip
     names = ("Renforcement musculaire", "Thérapie manuelle", "Soins usuels")
@@ -174,14 +178,17 @@ def _quebec(path: Path, patients: Sequence[Patient]) -> Path:
 def _spain(path: Path, patients: Sequence[Patient]) -> Path:
     """H and M for sex, day-first dates, EVA in millimetres."""
     rows: list[Sequence[object]] = [
-        ["Nº Historia", "Sexo", "Edad", "Zona", "Tratamiento", "Fecha de inicio", "Oswestry inicial (%)", "EVA inicial (mm)",
-         "Oswestry 6 semanas (%)", "EVA 6 semanas (mm)", "Oswestry 3 meses (%)", "EVA 3 meses (mm)", "Observaciones"]
+        ["Nº Historia", "Sexo", "Edad", "Zona", "Tratamiento", "Fecha de inicio",
+         "Oswestry inicial (%)", "EVA inicial (mm)",
+         "Oswestry 6 semanas (%)", "EVA 6 semanas (mm)",
+         "Oswestry 3 meses (%)", "EVA 3 meses (mm)", "Observaciones"]
     ]  # fmt: skip
     names = ("Ejercicios de fortalecimiento", "Terapia manual", "Atención habitual")
     for p in patients:
         scores = [value for odi, pain in zip(p.odi, p.pain, strict=True) for value in (odi, 10 * pain)]
         rows.append(
-            [9000 + p.i, "M" if p.female else "H", p.age, "Cervical" if p.neck else "Lumbar", names[p.therapy],
+            [9000 + p.i, "M" if p.female else "H", p.age, "Cervical" if p.neck else "Lumbar",
+             names[p.therapy],
              p.start.strftime("%d/%m/%Y"), *scores, ""]
         )  # fmt: skip
     return write_csv(path, rows, delimiter=";")
@@ -190,14 +197,16 @@ def _spain(path: Path, patients: Sequence[Patient]) -> Path:
 def _japan(path: Path, patients: Sequence[Patient]) -> Path:
     """Full-width figures in headers, two pains by place, Shift JIS."""
     rows: list[Sequence[object]] = [
-        ["患者番号", "性別", "年齢", "部位", "治療内容", "初診日", "初診時ODI", "初診時 痛み", "６週後ODI", "６週後 痛み",
+        ["患者番号", "性別", "年齢", "部位", "治療内容", "初診日", "初診時ODI", "初診時 痛み",
+         "６週後ODI", "６週後 痛み",
          "３ヶ月後ODI", "３ヶ月後 痛み"]
     ]  # fmt: skip
     names = ("筋力トレーニング", "徒手療法", "通常ケア")
     for p in patients:
         scores = [value for pair in zip(p.odi, p.pain, strict=True) for value in pair]
         rows.append(
-            [f"J{p.i}", "女性" if p.female else "男性", p.age, "頚椎" if p.neck else "腰椎", names[p.therapy],
+            [f"J{p.i}", "女性" if p.female else "男性", p.age, "頚椎" if p.neck else "腰椎",
+             names[p.therapy],
              p.start.strftime("%Y年%m月%d日"), *scores]
         )  # fmt: skip
     return write_csv(path, rows, encoding="cp932")

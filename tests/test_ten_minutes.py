@@ -51,7 +51,7 @@ class Walk:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """Return the scores, one row per patient in the order of the file, one column per measure and time."""
+        """Return the scores, one row per episode, one column per measure and time."""
         table = self.records.assessments
         name = table["instrument"].astype(str) + table["variant"].astype("object").map(
             lambda variant: "" if pd.isna(variant) else f":{variant}"
@@ -217,7 +217,7 @@ def try_every_answer(
             try:
                 read_records(source, path, private_folder=folder / "private")
             except RecordsError as error:
-                # Where the numbers or dates themselves contradict the answer, reading asks again or refuses them.
+                # Where numbers or dates contradict the answer, reading asks again or refuses them.
                 assert re.search(r"scale|day-first|time point|change", str(asked)), asked
                 asks = all(finding.outcome != "refuse_file" for finding in error.findings)
                 assert asks or isinstance(error, RefusedShareError), error
@@ -431,25 +431,30 @@ class Case:
 WIDE = {("odi", "baseline"): "b", ("odi", "week_6"): "o6"}
 LONG = {**WIDE, ("odi", "month_3"): "o3"}
 PAIN = {("nprs", "baseline"): "p", ("nprs", "week_6"): "q6", ("nprs", "month_3"): "q3"}
+AVERAGE = {("nprs:average", time): name for (_, time), name in PAIN.items()}
+HALVES = {("ndi", "baseline"): "b", ("ndi", "week_6"): "o6"}
+NOW = {("nprs:now", "baseline"): "p", ("nprs:now", "week_6"): "q6"}
+TRAPS = ((r"^scale = .*ODI", "raw_0_50"), (r"^scale = .*VAS", "cm"), (r"^date_order", "day-first"))
+RELIEF = ((r"^direction", "higher_better"), (r"main outcome", "pain_relief"))
 CODES = (
     (r"^1 = .*female", "female"), (r"^2 = .*female", "male"), (r"^1 = .*low_back", "low_back"),
     (r"^2 = .*low_back", "neck"), (r"^1 = .*which therapy", "strengthening"),
     (r"^2 = .*which therapy", "manual_therapy"), (r"^3 = .*which therapy", "usual_care"),
 )  # fmt: skip
 CASES = (
-    Case("google-form.csv", LONG | {("nprs:average", time): name for (_, time), name in PAIN.items()}, whole=False, tolerance=1),
+    Case("google-form.csv", LONG | AVERAGE, whole=False, tolerance=1),
     Case("taiwan-wide.csv", LONG | PAIN),
     Case("big5.csv", LONG | PAIN),
     Case("redcap.csv", LONG | PAIN, CODES, whole=False, tolerance=1),
     Case("sheet-per-patient.xlsx", LONG | PAIN, n_patients=40),
     Case("colours.xlsx", LONG | PAIN, ((r"^scale", "raw_0_50"),), tolerance=1),
-    Case("traps.csv", WIDE, ((r"^scale = .*ODI", "raw_0_50"), (r"^scale = .*VAS", "cm"), (r"^date_order", "day-first")), tolerance=1),
-    Case("silent-ndi-percent.csv", {("ndi", "baseline"): "b", ("ndi", "week_6"): "o6"}, ((r"^scale", "percent"),), 0.5, highest=50),
+    Case("traps.csv", WIDE, TRAPS, tolerance=1),
+    Case("silent-ndi-percent.csv", HALVES, ((r"^scale", "percent"),), 0.5, highest=50),
     Case("silent-fraction.csv", WIDE, ((r"^scale", "proportion"),)),
     Case("silent-change.csv", WIDE, ((r"^holds", "improvement"),)),
-    Case("silent-relief.csv", {("nprs", "baseline"): "p"}, ((r"^direction", "higher_better"), (r"main outcome", "pain_relief"))),
+    Case("silent-relief.csv", {("nprs", "baseline"): "p"}, RELIEF),
     Case("silent-switch.csv", LONG),
-    Case("silent-two-pains.csv", {("nprs:now", "baseline"): "p", ("nprs:now", "week_6"): "q6"}, ((r"main outcome", "nprs:now"),)),
+    Case("silent-two-pains.csv", NOW, ((r"main outcome", "nprs:now"),)),
     Case("silent-dates.csv", WIDE, ((r"^date_order", "day-first"),)),
 )  # fmt: skip
 #: Files of which a page is made: one of each layout, for a page takes seconds.

@@ -134,7 +134,7 @@ def _guess_score(column: SheetColumn, header: str, scale: str) -> Role | None:
     item = _find_item(rest, instrument) if not moment or moment.timepoint else None
     item = None if item and _exceeds_item(column, instrument) else item
     if item is None and moment is None and (number := re.search(r"(?<!\S)\d{1,2}$", rest)):
-        moment, rest = Moment(None, number[0]), remove_word(rest, number[0])
+        moment, rest = Moment(None, column.header), remove_word(rest, number[0])
     left = [] if item else [part for part in rest.split() if part not in single_words("beside", "score")]
     role = Role("score", id, moment, named or variant or None, item, "", " ".join(left), holds, scale)
     if not column.holds_scores(item is not None):

@@ -40,7 +40,7 @@ def words_of(section: str) -> Mapping[str, str]:
 
 @cache
 def names_of(section: str, word: str) -> tuple[str, ...]:
-    """Return all that a word of a section stands for, in any language; words of one may mean another thing."""
+    """Return all that a word of a section stands for, in any language."""
     names = (name for language in list_languages() for name in read_facts(language).get(section, {}))
     found = tuple(name for name in dict.fromkeys(names) if word in words_for(section, name))
     own = words_of(section).get(word)
