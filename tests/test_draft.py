@@ -81,7 +81,7 @@ def _answer(text: str, answers: dict[str, str]) -> str:
     for key, value in answers.items():
         text, n = re.subn(rf'^{re.escape(key)} = "\? [^"]*"', f'{key} = "{value}"', text, flags=re.MULTILINE)
         assert n == 1, key
-    return text
+    return text if "[other_regions]" in text else f'{text}\n[other_regions]\nodi = "keep"\n'
 
 
 ANSWERS = {

@@ -125,15 +125,34 @@ def test_typing_marker_and_facts_ship_with_the_package():
     assert list(package.glob("facts/instruments/*.toml")) and list(package.glob("facts/sources/*.toml"))
 
 
+#: Homes of people that tests make up.
+MADE_UP_HOMES = ("/home/nurse/", "/home/x")
+
+
+def find_places(text: str, root: Path = ROOT) -> list[str]:
+    """Return the places of a machine that a text names: homes of people, and the folder of this clone."""
+    homes = r"/home/[\w.-]+/?|/Users/[\w.-]+/?|(?<![\w./])/root/|[A-Za-z]:\\+Users\\+\w+"
+    own = rf"|(?<![\w.]){re.escape(str(root))}(?![\w-])" if len(root.parts) > 2 else ""
+    return [place for place in re.findall(homes + own, text) if place not in MADE_UP_HOMES]
+
+
 def test_no_file_names_a_place_on_a_developers_machine():
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     if names.returncode:
         pytest.skip("not a clone")
-    here = re.compile(rf"{re.escape(str(ROOT.parent))}/|{re.escape(str(Path.home()))}/")
     for name in filter(None, names.stdout.split("\0")):
         path = ROOT / name
-        if path.is_file() and path.stat().st_size < 2_000_000:
-            assert not here.search(path.read_text(encoding="utf-8", errors="ignore")), name
+        if path.is_file() and path.stat().st_size < 2_000_000 and path != Path(__file__):
+            assert not find_places(path.read_text(encoding="utf-8", errors="ignore")), name
+
+
+def test_places_of_a_machine_are_found_wherever_the_clone_lies():
+    for place in ("/home/anna/src/outcomes", "/Users/anna/outcomes", "/root/outcomes", "C:\\Users\\anna\\x"):
+        assert find_places(f'FOLDER = "{place}"', Path("/tmp/outcomes"))
+    assert find_places("cd /srv/check outs/outcomes", Path("/srv/check outs/outcomes"))
+    harmless = "/tmp/escaped https://example.org/a /etc/hosts data/raw/a.csv /usr/bin/env $HOME/x ~/x"
+    for root in ("/", "/outcomes", "/tmp/outcomes", "/data/raw", "/usr/local/outcomes"):
+        assert find_places(harmless, Path(root)) == []
 
 
 def _imported(folder: str) -> set[str]:

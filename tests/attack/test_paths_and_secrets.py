@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -88,12 +89,12 @@ def watched(tmp_path):
 
 def _is_of_python(path: Path) -> bool:
     """Byte code, caches of fonts, and folders for temporary files that others chose."""
-    text = str(path)
+    text, temporary = str(path), Path(tempfile.gettempdir())
     return (
         "__pycache__" in text
         or ".cache" in text
         or "matplotlib" in text
-        or ("/tmp/" in text[:6] and "pytest" not in text)
+        or (temporary in path.parents and "pytest" not in str(path.relative_to(temporary)))
     )
 
 

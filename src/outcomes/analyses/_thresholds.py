@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outcomes.analyses._declaration import has_baseline, require_baseline, say
+from outcomes.analyses._declaration import has_baseline, join_names, require_baseline, say
 from outcomes.analyses._grid import Grid
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError, FactsError
-from outcomes.facts import Threshold, parse_rule
+from outcomes.facts import Threshold, parse_rule, read_facts, read_schema
 
 #: Scores are sums and quotients of small numbers, so that 29.9999999 is meant to be 30.
 _TOLERANCE = 1e-7
@@ -100,11 +100,29 @@ def read_rule(text: str) -> Threshold | None:
 
 
 def describe_threshold(cohort: Cohort, threshold: Threshold) -> str:
-    """Return a rule in words, with its source."""
-    return say(
+    """Return a rule in words, with its source, and for whom it was published where these patients differ."""
+    rule = say(
         f"thresholds.{threshold.rule}", value=f"{threshold.value:g}", unit=cohort.instrument.unit,
         comparison=threshold.comparison, source=threshold.source or say("thresholds.own"),
     )  # fmt: skip
+    regions = list_foreign_regions(cohort, threshold)
+    return f"{rule}, {say('thresholds.published_for', regions=regions)}" if regions else rule
+
+
+def list_foreign_regions(cohort: Cohort, threshold: Threshold) -> str:
+    """Return for which parts of the body a threshold was published; "" where (nearly) all patients fit.
+
+    The region ``other`` may hold several, so it says nothing against a threshold.
+    """
+    if not threshold.regions or "region" not in cohort.episodes:
+        return ""
+    region = cohort.episodes["region"].dropna()
+    n_foreign = int((~region.isin([*threshold.regions, "other"])).sum())
+    limits = read_facts("checks")["regions"]
+    if n_foreign < max(limits["fewest"], limits["share"] * len(region)):
+        return ""
+    labels = read_schema()["episodes"]["region"].labels or {}
+    return join_names([labels[name] for name in threshold.regions])
 
 
 def mark_improved(

@@ -19,6 +19,7 @@ from outcomes.analyses._thresholds import (
     RELATIVE,
     choose_thresholds,
     describe_threshold,
+    list_foreign_regions,
     mark_improved,
     mark_out_of_reach,
 )
@@ -84,6 +85,11 @@ def count_responders(
         say("responders.within_error", threshold=entry.id, error=f"{error:g}", unit=cohort.instrument.unit)
         for entry in chosen
         if (error := cohort.instrument.find_larger_error(entry)) is not None
+    ]
+    warnings += [
+        say("responders.other_region", threshold=entry.id, regions=regions)
+        for entry in chosen
+        if (regions := list_foreign_regions(cohort, entry))
     ]
     rules = "; ".join(describe_threshold(cohort, entry) for entry in chosen) or say("thresholds.none")
     return build_result(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from outcomes.records import Records
 from outcomes.records.gate import measure_anonymity
 from outcomes.records.private_files import open_private_folder, write_private_file
 from outcomes.result import Result
+from outcomes.views.glyphs import explain_undrawn, find_undrawn
+from outcomes.views.labels import name_measure
 
 _KINDS = {
     "refused records": ("quarantine_row", "quarantine_patient_pair"),
@@ -69,6 +71,7 @@ def describe_records(records: Records) -> dict[str, Any]:
         "anonymity": _describe_anonymity(records),
         "completeness": [row for cohort in cohorts for row in _count_seen(cohort)],
         "problems": problems,
+        "figures": list(filter(None, [explain_undrawn(find_undrawn(_list_drawn(records, cohorts)))])),
     }
     if cohorts:
         description["audiences"] = _foresee(cohorts[0])
@@ -109,6 +112,15 @@ def _select_cohorts(records: Records) -> tuple[list[Cohort], list[str]]:
         except AnalysisError as error:
             problems.append(f"{instrument}{f':{variant}' if variant else ''}: {error}")
     return cohorts, problems
+
+
+def _list_drawn(records: Records, cohorts: list[Cohort]) -> Iterator[str]:
+    """Yield the labels that figures may draw: of therapies, time points and measures, and names of sites."""
+    for cohort in cohorts:
+        yield name_measure(cohort.instrument.id, cohort.variant, short=True)
+        yield from (therapy.short_label for therapy in cohort.therapies.values())
+        yield from (timepoint.label for timepoint in cohort.timepoints.values())
+    yield from (name for name in records.episodes["site"].dropna().unique() if isinstance(name, str))
 
 
 def _count_seen(cohort: Cohort) -> list[dict[str, Any]]:
@@ -194,6 +206,7 @@ def print_description(description: Mapping[str, Any]) -> None:
         rows = [row | {"share_seen": f"{row['share_seen']:.0%}"} for row in description["completeness"]]
         print_table(rows, ["outcome", "timepoint", "due", "seen", "share_seen"], title="Completeness")
     _print_section("Cannot be asked as it stands", description["problems"])
+    _print_section("Figures", description["figures"])
     _print_outlook(description)
 
 

@@ -48,7 +48,7 @@ def make_pages(
         0, or the highest exit code of the pages that failed.
     """
     schema = read_parameters(read_notebook(find_notebook(name)))
-    made, exit_code = [], 0
+    made, noted, exit_code = [], set[str](), 0
     for choice in wanted:
         parameters = parse_texts(schema, {**pairs, **choice})
         try:
@@ -64,6 +64,8 @@ def make_pages(
         made.append({**choice, "audience": report.audience, "page": page})
         if not as_json:
             say(page)
+        note(*(text for text in report.notes if text not in noted))
+        noted.update(report.notes)
     if as_json:
         print_json(made)
     return exit_code

@@ -1,7 +1,8 @@
 """What the field knows, as cited data: instruments, therapies, time points, sources, rules and words."""
 
 from outcomes.facts.coding import list_loinc_codes
-from outcomes.facts.file_spec import ExcludeSpec, FileSpec, ScoreSpec
+from outcomes.facts.doubtful_header import find_header_doubt
+from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, ScoreSpec
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.project import find_project
@@ -16,6 +17,7 @@ from outcomes.facts.wording import Words, read_words
 
 __all__ = [
     "OWN",
+    "AbsenceSpec",
     "Column",
     "ExcludeSpec",
     "FileSpec",
@@ -27,6 +29,7 @@ __all__ = [
     "Threshold",
     "Timepoint",
     "Words",
+    "find_header_doubt",
     "find_project",
     "find_shown",
     "list_instruments",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,30 @@ class ExcludeSpec:
 
 
 @dataclass(frozen=True)
+class AbsenceSpec:
+    """Where scores are missing because other columns of the row say so.
+
+    Parameters
+    ----------
+    column : str or tuple of str
+        Header of the column that says so; of several, all must hold one of ``values``.
+    values : tuple of str
+        What stands in it, ``""`` for blank; a number is compared as a number.
+    scores : tuple of str
+        Headers, or ids of instruments, that it is about; all scores of the row where absent.
+    """
+
+    column: str | tuple[str, ...]
+    values: tuple[str, ...]
+    scores: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Headers of the columns that say so."""
+        return (self.column,) if isinstance(self.column, str) else self.column
+
+
+@dataclass(frozen=True)
 class FileSpec:
     """How one file, or several of one form, is to be read.
 
@@ -138,12 +161,11 @@ class FileSpec:
     top_code : mapping
         Column of the schema to the largest number that is kept; larger ones become it
         (``age_years = 89``).
-    answered : mapping
-        ``{column, values}``: a column that says whether a form was filled in, and its values that say so;
-        the scores of other rows are missing.
-    missing_where : tuple of mappings
-        ``{column, values, scores}``: where ``column`` holds one of ``values`` (``""`` for blank), the columns
-        in ``scores`` are missing, all scores of the row where these are not named.
+    answered : tuple of AbsenceSpec
+        ``{column, values}``, or one for each form with its ``scores``: a column that says whether a form was
+        filled in, and its values that say so; the scores of other rows are missing.
+    missing_where : tuple of AbsenceSpec
+        ``{column, values, scores}``: where ``column`` holds one of ``values``, the scores are missing.
     within : str
         ``site`` where the ids of patients, episodes and therapists are told apart only within a site.
     confirmed : tuple of str
@@ -172,8 +194,8 @@ class FileSpec:
     key_normalise: tuple[str, ...] = ()
     constants: Mapping[str, str] = field(default_factory=dict)
     top_code: Mapping[str, float] = field(default_factory=dict)
-    answered: Mapping[str, Any] = field(default_factory=dict)
-    missing_where: tuple[Mapping[str, Any], ...] = ()
+    answered: tuple[AbsenceSpec, ...] = ()
+    missing_where: tuple[AbsenceSpec, ...] = ()
     within: str | None = None
     confirmed: tuple[str, ...] = ()
 
@@ -185,5 +207,5 @@ class FileSpec:
             headers += [name for name in (score.column, score.date_column, score.day_column) if name]
             headers += score.items
         headers += [entry.column for entry in self.exclude]
-        headers += [str(entry["column"]) for entry in (self.answered, *self.missing_where) if entry]
+        headers += [name for entry in (*self.answered, *self.missing_where) for name in entry.columns]
         return tuple(dict.fromkeys(headers))

@@ -113,6 +113,8 @@ class Instrument:
         LOINC code to what it codes.
     censored_at : float or None
         Value at which the measurement stops, so that a score there is a bound.
+    regions : tuple of str
+        Parts of the body that it is made for, codes of ``schema.toml``; any where absent.
     unchanged : tuple of float
         For ratings of change: lowest and highest score that mean unchanged.
     """
@@ -146,6 +148,7 @@ class Instrument:
     aliases: tuple[str, ...] = ()
     loinc: Mapping[str, str] = field(default_factory=dict)
     censored_at: float | None = None
+    regions: tuple[str, ...] = ()
     unchanged: tuple[float, ...] = ()
 
     @property

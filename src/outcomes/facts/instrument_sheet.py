@@ -8,6 +8,7 @@ from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.rule_sheet import describe_rule
 from outcomes.facts.scale import OWN, list_scales
+from outcomes.facts.schema import read_schema
 from outcomes.facts.scoring_rule import read_value_sets
 from outcomes.facts.subscale_sheet import complete_variant, tabulate_subscales
 from outcomes.facts.threshold import Threshold
@@ -119,6 +120,9 @@ def _introduce(instrument: Instrument) -> Iterator[str]:
         kind=_say(f"kind.{instrument.kind}"),
         version=instrument.version,
     )
+    if instrument.regions:
+        labels = read_schema()["episodes"]["region"].labels or {}
+        yield _say("regions", regions=", ".join(labels[region] for region in instrument.regions))
     if instrument.recall:
         yield _say("recall", recall=instrument.recall)
     if not instrument.verified:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from outcomes.errors import FactsError, Finding
-from outcomes.facts.file_spec import ExcludeSpec, FileSpec, ScoreSpec
+from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, ScoreSpec
 from outcomes.facts.project import find_project
 from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml
 
@@ -103,6 +103,7 @@ class Source:
     folder: Path | None = None
 
 
+_ABSENCES = ("answered", "missing_where")
 _CHOICES = {
     "design": ("routine", "randomised"),
     "privacy_profile": ("local", "strict", "safe_harbor"),
@@ -143,6 +144,7 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
                 build_strictly(kind, entry, f"{place}, [[file.{key}]] {i}")
                 for i, entry in enumerate(block.get(key, ()), start=1)
             )
+        block |= {key: _build_absences(block.get(key, ()), f"{place}, {key}") for key in _ABSENCES}
         spec = build_strictly(FileSpec, block, place)
         _check_choices(spec, place)
         files.append(spec)
@@ -152,6 +154,19 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
     _check_choices(source, where)
     _check_profile(source, where)
     return source
+
+
+def _build_absences(content: Any, where: str) -> tuple[AbsenceSpec, ...]:
+    """Build what says that scores are missing, from one table or a list of them; values become text."""
+    tables = (content,) if isinstance(content, Mapping) else tuple(content)
+    found = []
+    for table in tables:
+        spec = build_strictly(AbsenceSpec, table, where)
+        if isinstance(spec.values, str | int | float) or not spec.values or isinstance(spec.scores, str):
+            raise FactsError(f'{where}: write lists, such as values = ["2"] (and scores = ["ODI"])')
+        values = tuple(str(value) for value in spec.values)
+        found.append(replace(spec, values=values))
+    return tuple(found)
 
 
 def _refuse_questions(content: Mapping[str, Any], where: str) -> None:

@@ -41,6 +41,8 @@ class Threshold:
         Whether reports use it when none is named.
     note : str
         What to know before using it.
+    regions : tuple of str
+        Parts of the body of that population, codes of ``schema.toml``; not told where absent.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Threshold:
     comparison: str = ">="
     default: bool = False
     note: str = ""
+    regions: tuple[str, ...] = ()
 
     @property
     def short_source(self) -> str:

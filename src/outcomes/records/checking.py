@@ -16,6 +16,8 @@ from outcomes.records.assembly import (
     frame_episodes,
 )
 from outcomes.records.checks import (
+    ask_absences,
+    ask_changes,
     ask_scales,
     check_days,
     check_scores,
@@ -28,6 +30,7 @@ from outcomes.records.checks import (
     refuse_duplicate_rows,
     refuse_mismatched_instruments,
     refuse_repeated_episodes,
+    settle_regions,
 )
 from outcomes.records.columns import Coded, Part
 from outcomes.records.episodes import (
@@ -120,9 +123,14 @@ class Checking:
     def _check_scores(self) -> None:
         """Check scores against their instruments and each other, dropping what is refused in between."""
         self._drop_refused()
+        ask_absences(self.scores, *self._stages(), self.problems)
+        ask_changes(self.scores, *self._stages(), self.n_episodes, self.problems)
         asked = ask_scales(self.scores, *self._stages(), self._find_sites()[0], self.problems)
         self.scores = self.scores.keep(check_scores(self.scores, asked, *self._find_sites(), self.problems))
         self._drop_refused()
+        region = self.attributes.get("region")
+        stays = settle_regions(self.scores, region, self.n_episodes, self.source, self.problems)
+        self.scores = self.scores.keep(stays)
         labelled = self.scores.timepoint >= 0
         is_baseline, _ = self._stages()
         self.contradictory.append(refuse_conflicting_scores(self.scores, is_baseline, self.problems))

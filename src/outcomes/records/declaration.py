@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from outcomes.errors import FactsError, Finding
 from outcomes.facts import OWN, FileSpec, ScoreSpec, Source, read_instrument, read_schema
 from outcomes.records.columns import find_zone, list_therapy_spellings
+from outcomes.records.declared_answers import check_answers, check_other_regions
 from outcomes.records.episodes import list_timepoints
 from outcomes.records.scores import build_measure, say_scales
 
@@ -27,9 +28,12 @@ def check_declaration(source: Source) -> None:
     for number, spec in enumerate(source.files, start=1):
         place = f"{source.name}, [[file]] {number}"
         wrong = [*_check_columns(spec), *_check_codes(spec, source), *_check_scores(spec, source)]
+        wrong += check_answers(spec)
         findings += [
             Finding("SOURCE_NAME", "refuse_file", what, place, remedy=remedy) for what, remedy in wrong
         ]
+    for what, remedy in check_other_regions(source):
+        findings.append(Finding("SOURCE_NAME", "refuse_file", what, source.name, remedy=remedy))
     known = (*read_schema()["episodes"], "start_year")
     for name in source.quasi_identifiers:
         if name not in known:

@@ -11,7 +11,8 @@ from pathlib import Path
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, RefusedShareError
 from outcomes.facts import FileSpec, Source, find_project, read_source
 from outcomes.records.checking import Checking
-from outcomes.records.columns import build_part, to_day_number
+from outcomes.records.codes import ask_codes
+from outcomes.records.columns import blank_absent, build_part, to_day_number
 from outcomes.records.declaration import check_declaration
 from outcomes.records.episodes import link_parts
 from outcomes.records.files import TextTable, find_root, list_files, read_text_table
@@ -88,6 +89,9 @@ def read_records(
         progress.say("typing and repairing")
         problems = Problems()
         parts = [build_part(text, spec, source, problems) for spec, text in texts]
+        for part in parts:
+            blank_absent(part)
+        ask_codes(parts, problems)
         problems.findings.extend(suspicions)
         sha256 = {text.file: text.sha256 for _, text in texts}
         unmapped = {text.file: text.unmapped for _, text in texts}

@@ -51,6 +51,7 @@ from outcomes.reports.publication import prepare_folder, publish
 from outcomes.reports.reasons import name_reason
 from outcomes.reports.released import collect_views, count_dropped, read_releases
 from outcomes.reports.runs import Run, open_run
+from outcomes.views.glyphs import explain_undrawn
 from outcomes.views.view import View
 
 # parameters that a manifest may repeat: none that names a person or a place on a disk
@@ -78,6 +79,8 @@ class Report:
         Private: what the page was made from, in the run's folder.
     state : str
         ``published``, or ``unchanged`` where the same page had been made from the same inputs before.
+    notes : tuple of str
+        What whoever made the page should know beside it, such as labels that no font can draw.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Report:
     folder: Path
     manifest: Path
     state: str = "published"
+    notes: tuple[str, ...] = ()
 
 
 def run_report(
@@ -196,7 +200,10 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         audit = audit_run(run.folder, audience)
         fingerprint = _find_fingerprint(views)
         _refuse_other_records(job, fingerprint)
+        undrawn = explain_undrawn("".join(sorted({sign for view in views.values() for sign in view.undrawn})))
         page = build_page(notebook, views, values, source, run.started, fingerprint, words)
+        if undrawn and audience == "team":
+            page = dataclasses.replace(page, banners=(*page.banners, undrawn))
         html = render_page(page, words).encode("utf-8")
         exports = build_exports(list(views.values()))
         if guard is not None and audit is not None:
@@ -216,7 +223,10 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         forget_snapshots(archive, job.series, job.slice, last)
     if job.records_sha256:
         note_finished(job, making, target, run)
-    return Report(job.report, audience, target, target.with_suffix(""), run.folder / "manifest.json")
+    notes = tuple(filter(None, [undrawn]))
+    return Report(
+        job.report, audience, target, target.with_suffix(""), run.folder / "manifest.json", notes=notes
+    )
 
 
 def _check(notebook_path: Path, job: Job) -> tuple[dict[str, Value], Source | None, Words]:

@@ -15,7 +15,6 @@ from outcomes.views.figure import (
     open_figure,
     place_axes,
     read_style,
-    save_png,
     wrap_label,
 )
 from outcomes.views.labels import WHOLE, Labels, read_labels
@@ -72,7 +71,7 @@ def draw_completeness(
         names = join_words([labels.short(group) for group in left_out])
         caption = f"{caption} {words.say('views.completeness_left_out', groups=names)}"
     return build_figure_view(
-        "completeness", (completeness,), save_png(figure),
+        "completeness", (completeness,), figure,
         words.say("views.completeness_alt", courses=courses), caption,
         shares.drop(columns=["shown"]),
     )  # fmt: skip

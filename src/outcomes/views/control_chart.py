@@ -16,7 +16,6 @@ from outcomes.views.figure import (
     open_figure,
     place_axes,
     read_style,
-    save_png,
 )
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.period_tables import (
@@ -77,7 +76,7 @@ def draw_trend(trend: Release) -> View:
     if (shown["term"] == "open").any():
         caption.append(words.say("views.periods.figure_open"))
     return build_figure_view(
-        "trend", (trend,), save_png(figure), words.say("views.periods.alt", rows=" ".join(rows), **place),
+        "trend", (trend,), figure, words.say("views.periods.alt", rows=" ".join(rows), **place),
         " ".join(caption), pd.concat([shown, limits]).drop(columns=["shown"]),
     )  # fmt: skip
 

@@ -18,7 +18,6 @@ from outcomes.views.figure import (
     pick_look,
     place_axes,
     read_style,
-    save_png,
     spread_apart,
     wrap_label,
 )
@@ -66,7 +65,7 @@ def draw_cumulative(
     marked = pick_marked(labels, threshold)
     figure = plot_cumulative(points, labels, marked)
     return build_figure_view(
-        "cumulative", (cumulative,), save_png(figure), _describe(points, labels, marked, cumulative),
+        "cumulative", (cumulative,), figure, _describe(points, labels, marked, cumulative),
         _caption(points, labels, marked, cumulative), points.drop(columns=["shown"]),
     )  # fmt: skip
 

@@ -18,7 +18,6 @@ from outcomes.views.figure import (
     pick_look,
     place_axes,
     read_style,
-    save_png,
 )
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.released_rows import explain_absence, write_interval
@@ -74,7 +73,7 @@ def draw_domains(
         for measure, group, row in shown
     ]  # fmt: skip
     return build_figure_view(
-        "domains-figure", (domains,), save_png(figure),
+        "domains-figure", (domains,), figure,
         words.say("views.domains.figure_alt", time=time, rows=" ".join(texts)),
         words.say("views.domains.figure_caption", time=time),
         pd.DataFrame([row for *_, row in shown]).drop(columns=["shown"]),

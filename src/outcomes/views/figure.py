@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,10 @@ def apply_style() -> Iterator[None]:
 
     style = read_style()
     settings: Any = {
-        "font.family": _find_fonts(style["fonts"]),
+        "font.family": find_fonts(),
         "font.size": style["text_size"],
         "text.color": style["ink"],
+        "text.parse_math": False,  # a label may hold "$" and "^"
         "axes.edgecolor": style["soft"],
         "axes.labelcolor": style["ink"],
         "axes.spines.top": False,
@@ -49,11 +51,25 @@ def apply_style() -> Iterator[None]:
         yield
 
 
-def _find_fonts(wanted: Sequence[str]) -> list[str]:
+def find_fonts() -> list[str]:
     """Return the fonts that are installed; a later one lends the characters that an earlier one lacks."""
     from matplotlib.font_manager import fontManager
 
-    return [name for name in wanted if name in fontManager.get_font_names()]
+    _learn_fonts()
+    installed = set(fontManager.get_font_names())
+    return [name for name in read_style()["fonts"] if name in installed]
+
+
+@cache
+def _learn_fonts() -> None:
+    """Tell matplotlib of fonts that were installed after it made its list, which it keeps for good."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    known = {entry.fname for entry in fontManager.ttflist}
+    for path in findSystemFonts():
+        if path not in known:
+            with suppress(OSError, RuntimeError, ValueError):  # of a font that matplotlib cannot read
+                fontManager.addfont(path)
 
 
 def open_figure(height_inches: float) -> Figure:
@@ -74,8 +90,10 @@ def save_png(figure: Figure) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     held = BytesIO()
-    # level 3 of 9: a third of the time of the usual 6, and hardly larger, since figures are mostly white
-    FigureCanvasAgg(figure).print_png(held, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
+    with apply_style():  # some texts, such as those of ticks, are made only now
+        # level 3 of 9: a third of the time of the usual 6, and hardly larger, since figures are mostly white
+        settings = {"compress_level": 3}
+        FigureCanvasAgg(figure).print_png(held, metadata={"Software": None}, pil_kwargs=settings)
     return held.getvalue()
 
 

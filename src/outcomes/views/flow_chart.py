@@ -12,7 +12,7 @@ import pandas as pd
 
 from outcomes.disclosure import Release
 from outcomes.facts import read_words
-from outcomes.views.figure import apply_style, open_figure, place_axes, read_style, save_png
+from outcomes.views.figure import apply_style, open_figure, place_axes, read_style
 from outcomes.views.text import capitalise
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
@@ -67,7 +67,7 @@ def draw_flow(flow: Release) -> View:
     words = read_words()
     said = " ".join(f"{text}." for step in steps for text in (*step.excluded, step.remaining))
     return build_figure_view(
-        "flow", (flow,), save_png(plot_flow(steps)), words.say("views.flow_alt", steps=said),
+        "flow", (flow,), plot_flow(steps), words.say("views.flow_alt", steps=said),
         words.say("views.flow_caption"), flow.table.drop(columns=["shown"]),
     )  # fmt: skip
 

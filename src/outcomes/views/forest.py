@@ -18,7 +18,6 @@ from outcomes.views.figure import (
     pick_look,
     place_axes,
     read_style,
-    save_png,
 )
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
@@ -66,7 +65,7 @@ def draw_forest(
         return build_empty_view("forest", "figure", (contrasts,), reason)
     figure = plot_forest(points, labels, contrasts)
     return build_figure_view(
-        "forest", (contrasts,), save_png(figure), _describe(points, labels, contrasts),
+        "forest", (contrasts,), figure, _describe(points, labels, contrasts),
         _caption(labels, contrasts, time), points.drop(columns=["shown"]),
     )  # fmt: skip
 

@@ -18,7 +18,6 @@ from outcomes.views.figure import (
     open_figure,
     place_axes,
     read_style,
-    save_png,
     spread_apart,
 )
 from outcomes.views.labels import Labels, read_labels
@@ -69,7 +68,7 @@ def draw_funnel(sites: Release) -> View:
     ]  # fmt: skip
     kind = "share" if share else "mean"
     return build_figure_view(
-        "funnel", (sites,), save_png(figure),
+        "funnel", (sites,), figure,
         words.say(f"views.sites.alt_{kind}", rows=" ".join(rows), **place),
         words.say(f"views.sites.figure_{kind}", **place),
         pd.concat([shown, limits]).drop(columns=["shown"]),

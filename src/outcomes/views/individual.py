@@ -15,6 +15,7 @@ from outcomes.cohort import Cohort
 from outcomes.errors import DisclosureError
 from outcomes.facts import read_facts, read_words
 from outcomes.views.figure import apply_style, open_figure, pick_look, read_style, save_png, wrap_label
+from outcomes.views.glyphs import explain_undrawn, find_undrawn_of
 from outcomes.views.labels import Labels, complete_therapies
 from outcomes.views.text import capitalise
 from outcomes.views.view import RUN_FOLDER
@@ -89,7 +90,9 @@ def draw_individuals(cohort: Cohort) -> Drawing:
     )
     caption = words.say("views.individuals_caption", measure=labels.measure, counts=counts)
     figure = _plot(courses, drawn, times, labels)
-    return Drawing(save_png(figure), words.say("views.individuals_alt", measure=labels.measure), caption)
+    png, undrawn = save_png(figure), explain_undrawn(find_undrawn_of(figure))
+    caption = " ".join(filter(None, [caption, undrawn]))
+    return Drawing(png, words.say("views.individuals_alt", measure=labels.measure), caption)
 
 
 def label_cohort(cohort: Cohort) -> Labels:

@@ -21,7 +21,7 @@ from outcomes.facts import (
     read_words,
 )
 from outcomes.facts.scoring_rule import ValueSet
-from outcomes.views.text import capitalise
+from outcomes.views.text import capitalise, write_id
 
 #: The group of a result that holds everybody.
 WHOLE = "all"
@@ -89,7 +89,7 @@ class Labels:
             return read_words().say("views.whole")
         if group in ("seen", "not_seen"):
             return read_words().say(f"views.{group}")
-        return self.therapies[group].short_label if group in self.therapies else group.replace("_", " ")
+        return self.therapies[group].short_label if group in self.therapies else write_id(group)
 
     def title(self, group: str) -> str:
         """Return the same with a capital, for a label that stands by itself."""
@@ -131,7 +131,8 @@ class Labels:
     def level(self, term: str, level: str) -> str:
         """Return how a level of a covariate is called."""
         column = read_schema()["episodes"].get(term)
-        return str((column.labels or {}).get(level, level) if column else level).replace("_", " ")
+        labels = (column.labels if column else None) or {}
+        return write_id(str(labels.get(level, level)))
 
 
 def name_measure(id: str, variant: str | None, *, short: bool = False) -> str:
@@ -210,7 +211,7 @@ def complete_therapies(therapies: Mapping[str, Therapy], groups: Iterable[str]) 
     complete = dict(therapies)
     groups = list(dict.fromkeys(groups))
     for group in groups:
-        label = group.replace("_", " ")
+        label = write_id(group)
         complete.setdefault(group, Therapy(group, label, label, "other", "", "", len(complete)))
     palette = read_facts("appearance")["palette"]
     present = [id for id in complete if id in groups]

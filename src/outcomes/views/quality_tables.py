@@ -13,7 +13,7 @@ from outcomes.views.labels import WHOLE, name_measure
 from outcomes.views.released_rows import list_rows
 from outcomes.views.statements import describe_origin
 from outcomes.views.table import build_table_view, render_list
-from outcomes.views.text import capitalise
+from outcomes.views.text import capitalise, write_id
 from outcomes.views.view import View, build_empty_view, build_view
 
 _COUNTS = ("n_read", "n_accepted", "n_refused", "n_patients", "n_episodes", "n_assessments")
@@ -120,7 +120,7 @@ def _order(groups: Any) -> Sequence[str]:
 
 
 def _name_group(group: str) -> str:
-    return read_words().say("quality.whole") if group == WHOLE else capitalise(group.replace("_", " "))
+    return read_words().say("quality.whole") if group == WHOLE else capitalise(write_id(group))
 
 
 def _name_column(term: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from outcomes.disclosure import Release
 from outcomes.facts import read_facts, read_words
-from outcomes.views.figure import apply_style, open_figure, place_axes, read_style, save_png
+from outcomes.views.figure import apply_style, open_figure, place_axes, read_style
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.model_tables import explain_no_checks, refuse_outside
 from outcomes.views.view import View, build_empty_view, build_figure_view
@@ -43,7 +43,7 @@ def draw_residuals(checks: Release) -> View:
     labels = read_labels(checks)
     figure = plot_residuals(points, labels)
     return build_figure_view(
-        "residuals", (checks,), save_png(figure), _describe(points, labels),
+        "residuals", (checks,), figure, _describe(points, labels),
         read_words().say("model_checks.residuals_caption"), points.drop(columns=["shown"]),
     )  # fmt: skip
 

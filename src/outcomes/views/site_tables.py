@@ -17,7 +17,7 @@ from outcomes.views.released_rows import (
     write_size,
 )
 from outcomes.views.table import build_table_view
-from outcomes.views.text import capitalise, join_words, write_html, write_plain
+from outcomes.views.text import capitalise, join_words, write_html, write_id, write_plain
 from outcomes.views.view import View, build_empty_view, build_view
 
 _ADJUSTED = ("adjusted_improvement", "adjusted_share_improved")
@@ -98,7 +98,7 @@ def _display(row: Any) -> str:
 
 def name_site(site: str) -> str:
     """Return how a site is called: its alias, with a capital."""
-    return capitalise(site.replace("_", " "))
+    return capitalise(write_id(site))
 
 
 def _key(shown: pd.DataFrame, name: str) -> str:

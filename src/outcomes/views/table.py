@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -74,12 +75,17 @@ def render_table(
     (True, True, True)
     """
     from great_tables import GT
+    from great_tables import html as take_html
 
     shown = cells[["row", *headings]].fillna("").astype("str")
     if groups is not None:
         shown["block"] = list(groups)
     table = GT(shown, rowname_col="row", groupname_col="block" if groups is not None else None, id="{id}")
-    table = table.tab_stubhead(label=stub or " ").cols_label(dict(headings))
+    # double braces in a heading would be read as a unit
+    labels: dict[str, Any] = {
+        column: take_html(html.escape(heading).replace("{", "&#123;")) for column, heading in headings.items()
+    }
+    table = table.tab_stubhead(label=stub or " ").cols_label(labels)
     table = table.cols_align("right", columns=list(headings))
     return _tidy(table.as_raw_html(), caption)
 
@@ -87,9 +93,8 @@ def render_table(
 def _tidy(text: str, caption: str) -> str:
     """Keep the table alone, with the classes ``n`` (numbers), ``long`` and ``group`` (block headings)."""
     body = text[text.index("<table") : text.rindex("</table>") + len("</table>")]
-    body = re.sub(
-        r"<table[^>]*>", f'<table id="{{id}}"><caption>{write_html(caption)}</caption>', body, count=1
-    )
+    opening = f'<table id="{{id}}"><caption>{write_html(caption)}</caption>'
+    body = re.sub(r"<table[^>]*>", lambda _: opening, body, count=1)
     body = re.sub(r'<th class="gt_group_heading"', '<th scope="rowgroup" class="group"', body)
     body = re.sub(r' class="([^"]*)"', _keep_class, body)
     body = re.sub(r' (rowspan|colspan)="1"', "", body)

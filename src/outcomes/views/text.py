@@ -34,6 +34,17 @@ def capitalise(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def write_id(text: str) -> str:
+    """Return an id as words; a name that is none of this package's ids, such as a site's, stays as it is.
+
+    Examples
+    --------
+    >>> write_id("low_back"), write_id("Ward_7 (A)")
+    ('low back', 'Ward_7 (A)')
+    """
+    return text.replace("_", " ") if re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", text) else text
+
+
 def write_html(text: str) -> str:
     """Return a text as HTML: escaped, ``**words**`` bold, a number kept with its unit.
 

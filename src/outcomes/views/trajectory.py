@@ -20,7 +20,6 @@ from outcomes.views.figure import (
     pick_look,
     place_axes,
     read_style,
-    save_png,
     spread_apart,
     wrap_label,
 )
@@ -80,7 +79,7 @@ def draw_trajectory(
         return build_empty_view("trajectory", "figure", (change,), explain_absence(change))
     figure = plot_trajectory(points, labels, change)
     return build_figure_view(
-        "trajectory", (change,), save_png(figure), _describe(points, labels, "trajectory_alt"),
+        "trajectory", (change,), figure, _describe(points, labels, "trajectory_alt"),
         _caption(points, labels), points.drop(columns=["shown"]),
     )  # fmt: skip
 
@@ -116,7 +115,7 @@ def draw_marginal_means(
         return build_empty_view("marginal-means", "figure", (contrasts,), reason)
     figure = plot_trajectory(points, labels, contrasts)
     return build_figure_view(
-        "marginal-means", (contrasts,), save_png(figure), _describe(points, labels, "marginal_means_alt"),
+        "marginal-means", (contrasts,), figure, _describe(points, labels, "marginal_means_alt"),
         _caption_adjusted(points, labels, contrasts), points.drop(columns=["shown"]),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -21,11 +21,17 @@ from outcomes.disclosure.backing import write_backing
 from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import read_words
+from outcomes.views.figure import save_png
+from outcomes.views.glyphs import find_undrawn_of
 from outcomes.views.released_rows import list_days
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: The only output of a view within a report: an id, to be looked up in the run folder.
 MEDIA_TYPE = "application/vnd.outcomes.view+json"
 _ID = re.compile(r"[a-z][a-z0-9-]{0,99}")
+_ID_PLACE = 'id="{id}"'
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class View:
         What its numbers were made from, as released.
     releases : tuple of Release
         Those that it was made from; kept privately with a run of a report, for the next one to look back at.
+    undrawn : str
+        Characters of the figure that no installed font has, drawn as boxes.
     """
 
     id: str
@@ -66,6 +74,7 @@ class View:
     k: int
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
     releases: tuple[Release, ...] = field(default=(), repr=False, compare=False)
+    undrawn: str = field(default="", repr=False)
 
     def save_figure(self, path: str | Path) -> Path:
         """Write the figure as PNG and return where; a folder gets a file named after the view.
@@ -180,7 +189,7 @@ def build_view(
     releases : tuple of Release
         All for the same audience.
     fragment : str
-        HTML in which ``{id}`` stands for the view's id.
+        HTML in which ``id="{id}"`` stands for the view's id; texts, whose quotes are escaped, never hold it.
     alt, caption, png, table
         As in `View`.
 
@@ -199,15 +208,16 @@ def build_view(
     digest = hashlib.sha256(fragment.encode() + (png or b"") + str(audiences).encode()).hexdigest()[:8]
     id = f"{slug[:80]}-{digest}"
     return View(
-        id, kind, fragment.replace("{id}", id), png, alt, caption, table, audiences.pop(),
+        id, kind, fragment.replace(_ID_PLACE, f'id="{id}"'), png, alt, caption, table, audiences.pop(),
         max(release.k for release in releases), dict(releases[0].provenance), releases,
     )  # fmt: skip
 
 
 def build_figure_view(
-    name: str, releases: tuple[Release, ...], png: bytes, alt: str, caption: str, table: pd.DataFrame
+    name: str, releases: tuple[Release, ...], figure: Figure, alt: str, caption: str, table: pd.DataFrame
 ) -> View:
     """Build the view of a figure, the image within its HTML."""
+    png = save_png(figure)
     if days := list_days(table):
         held = read_words().say("release.held.unmarked", days=days)
         alt, caption = (" ".join(filter(None, [text, held])) for text in (alt, caption))
@@ -216,7 +226,8 @@ def build_figure_view(
         f'<figure id="{{id}}"><img src="data:image/png;base64,{image}" alt="{html.escape(alt)}">'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )
-    return build_view(name, "figure", releases, fragment, alt=alt, caption=caption, png=png, table=table)
+    view = build_view(name, "figure", releases, fragment, alt=alt, caption=caption, png=png, table=table)
+    return replace(view, undrawn=find_undrawn_of(figure))
 
 
 def build_empty_view(name: str, kind: str, releases: tuple[Release, ...], reason: str) -> View:

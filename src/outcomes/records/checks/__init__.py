@@ -1,5 +1,7 @@
 """Records held against each other and against what is possible: keys, days, ranges, sites, sessions."""
 
+from outcomes.records.checks.absences import ask_absences
+from outcomes.records.checks.changes import ask_changes
 from outcomes.records.checks.days import check_days
 from outcomes.records.checks.keys import (
     note_missing_baselines,
@@ -10,11 +12,14 @@ from outcomes.records.checks.keys import (
     refuse_repeated_episodes,
 )
 from outcomes.records.checks.ranges import check_scores
+from outcomes.records.checks.regions import settle_regions
 from outcomes.records.checks.scales import ask_scales
 from outcomes.records.checks.sessions import note_falling_sessions, read_sessions_to_date
 from outcomes.records.checks.sites import note_reversed_sites
 
 __all__ = [
+    "ask_absences",
+    "ask_changes",
     "ask_scales",
     "check_days",
     "check_scores",
@@ -27,4 +32,5 @@ __all__ = [
     "refuse_duplicate_rows",
     "refuse_mismatched_instruments",
     "refuse_repeated_episodes",
+    "settle_regions",
 ]

@@ -1,5 +1,6 @@
 """Text to columns: coded once per distinct value, then typed, dated and named."""
 
+from outcomes.records.columns.absence import blank_absent
 from outcomes.records.columns.coded import Coded, is_known, match_texts, sort_rows
 from outcomes.records.columns.dates import NO_DATE, DateForm, find_zone, parse_dates, to_day_number
 from outcomes.records.columns.mapping import (
@@ -21,7 +22,7 @@ from outcomes.records.columns.names import (
     map_therapy,
     map_timepoints,
 )
-from outcomes.records.columns.numbers import find_missing, parse_numbers
+from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
 from outcomes.records.columns.part import Part, build_part, refuse_hazards
 from outcomes.records.columns.written import read_written
 
@@ -30,6 +31,7 @@ __all__ = [
     "Coded",
     "DateForm",
     "Part",
+    "blank_absent",
     "build_part",
     "find_missing",
     "find_zone",
@@ -51,6 +53,7 @@ __all__ = [
     "map_timepoints",
     "match_texts",
     "parse_dates",
+    "parse_flags",
     "parse_numbers",
     "read_written",
     "refuse_hazards",

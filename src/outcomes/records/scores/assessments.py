@@ -10,6 +10,7 @@ import numpy as np
 from outcomes.facts import Source
 from outcomes.records.columns import Part
 from outcomes.records.episodes import Links, RowTimes, list_timepoints, read_day_numbers, read_days
+from outcomes.records.scores.changes import add_starts
 from outcomes.records.scores.item_codings import ask_item_codings
 from outcomes.records.scores.measures import Measure, ScoreColumn, collect_scores
 
@@ -73,7 +74,7 @@ def gather_assessments(
     for number, part in enumerate(parts):
         if part.spec.rows not in ("episode", "assessment"):
             continue
-        for column in collect_scores(part):
+        for column in add_starts(part, collect_scores(part)):
             for measure in column.measures:
                 if measure.name not in measures:
                     measures[measure.name] = len(known)
