@@ -86,7 +86,9 @@ def test_every_instrument_with_regions_asks_and_both_answers_hold(tmp_path, name
     table["area"] = [foreign if number % 2 else instrument.regions[0] for number in range(40)]
     block = {"columns": {"patient_id": "id", "region": "area"}, "scores": describe_scores([name])}
     for score in block["scores"]:
-        plain = [it for it, rule in instrument.scales.items() if (rule["factor"], rule["offset"]) == (1, 0)]
+        plain = [
+            it for it, rule in instrument.scales.items() if (rule.get("factor"), rule.get("offset")) == (1, 0)
+        ]
         score |= {"scale": plain[0]} if instrument.scale_required else {}
     asked = list_asked(tmp_path, table, block)
     assert "REGION_OTHER" in asked and "60 of 120" in asked["REGION_OTHER"]

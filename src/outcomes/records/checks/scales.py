@@ -67,7 +67,9 @@ def ask_scales(
         Which assessments are asked about.
     """
     asked = np.zeros(len(scores), dtype=bool)
-    for group in _list_groups(scores):
+    first = ("SCORE_OR_CHANGE", "SCORE_OR_OTHER")
+    others = {it.column for it in problems.blocking if it.rule in first}
+    for group in _list_groups(scores, others):
         effect = _measure_effect(scores, group, is_baseline, is_follow_up)
         if group.declared is None:
             for rows in _ask_group(scores, group, effect, site, problems):
@@ -77,7 +79,7 @@ def ask_scales(
     return asked
 
 
-def _list_groups(scores: Assessments) -> Iterator[_Group]:
+def _list_groups(scores: Assessments, others: set[str | None]) -> Iterator[_Group]:
     """Yield the scores of each measure in each block: together for all columns declared alike."""
     blocks: list[object] = []
     for column in scores.columns:
@@ -89,7 +91,7 @@ def _list_groups(scores: Assessments) -> Iterator[_Group]:
             continue
         alike: dict[tuple[int, str | None], dict[int, ScoreColumn]] = {}
         for place, column in enumerate(scores.columns):
-            if measure in column.measures and not (column.spec and column.spec.items):
+            if measure in column.measures and _is_score(column, others):
                 declared = find_scale(column.part, column.spec, measure)
                 alike.setdefault((blocks.index(column.part.spec), declared), {})[place] = column
         here = plain & (scores.measure == number) if alike else plain
@@ -99,6 +101,14 @@ def _list_groups(scores: Assessments) -> Iterator[_Group]:
             if len(rows) and scale.per is None and not scale.by_table:
                 recorded = np.round((scores.score[rows] - scale.offset) / scale.factor, _DECIMALS)
                 yield _Group(measure, declared, columns, rows, *np.unique(recorded, return_inverse=True))
+
+
+def _is_score(column: ScoreColumn, others: set[str | None]) -> bool:
+    """Return whether a column holds recorded scores: no items, no changes, nothing that is asked first."""
+    spec = column.spec
+    if spec is not None and (spec.items or spec.holds not in (None, "score")):
+        return False
+    return column.header not in others
 
 
 def _ask_group(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import read_facts
+from outcomes.facts import list_scales, read_facts
 from outcomes.records.problems import Problems
 from outcomes.records.scores import Assessments
 
@@ -115,7 +115,7 @@ def _note_raw_sums(
     odd = np.bincount(groups.code[off_grid], minlength=len(groups.count))
     for code in np.flatnonzero((count >= limits["fewest"]) & (odd >= limits["odd"] * count)):
         instrument = scores.measures[groups.measure(code)].instrument
-        factors = [rule["factor"] for rule in instrument.scales.values() if rule.get("factor", 1) > 1]
+        factors = [scale.factor for scale in list_scales(instrument).values() if scale.factor > 1]
         if any(groups.high[code] * factor <= instrument.maximum for factor in factors):
             raw |= groups.code == code
     note_where(
