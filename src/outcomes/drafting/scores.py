@@ -12,16 +12,17 @@ from outcomes.drafting.column import SheetColumn, find_unit, is_letter, list_num
 from outcomes.drafting.question import Asked, ask
 from outcomes.drafting.role import Role
 from outcomes.drafting.sketch import Sketch
-from outcomes.facts import list_instruments, read_instrument, read_timepoints
+from outcomes.facts import list_instruments, read_facts, read_instrument, read_timepoints
 from outcomes.records.scale_evidence import judge_scale
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """A measure that nobody knows yet: it gets an instrument file that asks for its range and direction."""
+    """A measure that nobody knows yet, and whether it was asked at the start; a rating of change is not."""
 
     id: str
     label: str
+    at_start: bool
 
 
 def draft_scores(sketch: Sketch) -> tuple[list[dict[str, Any]], list[Unknown]]:
@@ -50,12 +51,16 @@ def draft_scores(sketch: Sketch) -> tuple[list[dict[str, Any]], list[Unknown]]:
 def _name_unknown(sketch: Sketch) -> dict[str, Unknown]:
     """Return the measures that a header names and nobody knows, each with an id of its own."""
     found: dict[str, Unknown] = {}
+    long = not any(role.moment for _, role in sketch.scores)
+    started = {role.label for _, role in sketch.scores if long or role.timepoint == "baseline"}
     for _, role in sketch.scores:
         if role.name is None and role.label and role.label not in found:
             slug = "_".join(re.findall(r"[a-z0-9]+", role.label)) or f"own_measure_{len(found) + 1}"
             slug = slug if slug[0].isalpha() else f"m_{slug}"
             taken = {*list_instruments(), *(measure.id for measure in found.values())}
-            found[role.label] = Unknown(f"own_{slug}" if slug in taken else slug, role.label)
+            found[role.label] = Unknown(
+                f"own_{slug}" if slug in taken else slug, role.label, role.label in started
+            )
     return found
 
 
@@ -193,10 +198,11 @@ def _find_date_column(sketch: Sketch, score: Role) -> dict[str, str]:
 
 def draft_instrument(measure: Unknown) -> tuple[str, list[Asked]]:
     """Return the instrument file of a measure that nobody knows, and what it asks."""
+    domain = "function" if measure.at_start else read_facts("cohort")["domains_without_baseline"][0]
     label = measure.label.replace('"', "'").replace("\\", " ")
     content: Mapping[str, Any] = {
         "id": measure.id, "name": label, "short_name": label, "version": "as recorded in this clinic",
-        "kind": "prom", "domain": "function", "unit": "points",
+        "kind": "prom", "domain": domain, "unit": "points",
         "minimum": ask("own_minimum"), "maximum": ask("own_maximum"),
         "direction": ask("own_direction", ("higher_worse", "higher_better")),
         "licence": "unknown", "source": "recorded in this clinic", "verified": False,

@@ -53,9 +53,11 @@ def _check_cells(row: Any, release: Release, labels: Labels) -> dict[str, str]:
     at_least = row.term in rules.roles["smallest_needed"]
     needed = write_value(row, "x", release.audience, rules)
     check = words.say(f"views.table.check_{row.term}", time=labels.time(row.timepoint))
-    worst = labels.covariate(row.level)[0] if row.term == "smd" else labels.short(row.level)
+    if isinstance(row.level, str):
+        worst = labels.covariate(row.level)[0] if row.term == "smd" else labels.short(row.level)
+        check = words.say("views.table.check_worst", check=check, worst=worst)
     return {
-        "row": words.say("views.table.check_worst", check=check, worst=worst),
+        "row": check,
         "found": row.display,
         "needed": words.say(f"views.table.{'at_least' if at_least else 'at_most'}", value=needed),
         "verdict": words.say(f"views.table.{'passes' if passes_check(row, release) else 'fails'}"),
