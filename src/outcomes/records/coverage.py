@@ -96,8 +96,8 @@ def count_unread(
     Returns
     -------
     dict
-        Name to how many rows hold something; None where it could not be counted. What may identify a person
-        in a name is withheld.
+        Name to how many rows below the first hold something; None where it could not be counted. What may
+        identify a person in a name is withheld.
     """
     unread: dict[str, int | None] = {}
     sheets: dict[Path, set[str]] = defaultdict(set)
@@ -108,11 +108,11 @@ def count_unread(
         for table in _list_tables(file) if "*" not in known else ():
             if table.title is not None and table.title.strip() not in known and table.n_rows:
                 title = _WITHHELD if mark_identifying([table.title]).any() else table.title
-                unread[f"{escape_name(file.name)} [{title}]"] = table.n_rows
+                unread[f"{escape_name(file.name)} [{title}]"] = table.n_rows - 1
     for file in list_other_files(source, path, [file for _, file in files]):
         tables = _list_tables(file)
         name = _WITHHELD if names_person(file.name) else escape_name(file.name)
-        unread[name] = sum(table.n_rows for table in tables) if tables else None
+        unread[name] = sum(table.n_rows - 1 for table in tables if table.n_rows) if tables else None
     return unread
 
 

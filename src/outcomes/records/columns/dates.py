@@ -126,16 +126,16 @@ def _parse_other_form(text: str, form: DateForm) -> tuple[dt.date | None, str | 
     if match := _SERIAL.match(text):
         return _parse_serial(int(match[1]), form)
     if match := _SHORT_YEAR.match(text):
+        if form.order == "year-first":
+            return None, "DATE_TWO_DIGIT_YEAR"
         first, second, year = map(int, match.groups())
         day, month = (first, second) if form.order == "day-first" else (second, first)
-        return _make_short(year, month, day, form)
+        return _make_short(year, month, day)
     return _parse_written(text, form)
 
 
-def _make_short(year: int, month: int, day: int, form: DateForm) -> tuple[dt.date | None, str | None]:
-    """Return a date whose year has two digits: of this century, where the order of dates is declared."""
-    if form.order == "year-first":
-        return None, "DATE_TWO_DIGIT_YEAR"
+def _make_short(year: int, month: int, day: int) -> tuple[dt.date | None, str | None]:
+    """Return a date whose year has two digits: of this century."""
     date, rule = _make_date(_CENTURY + year, month, day)
     return date, rule or "DATE_SHORT_YEAR"
 
@@ -161,7 +161,7 @@ def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | Non
         return _make_date(year, month, day)
     if max(sizes) > 2 or sizes[1] != 2:
         return None, "DATE_INVALID"
-    return _make_short(int(numbers[1]), month, int(numbers[0]), form)
+    return _make_short(int(numbers[1]), month, int(numbers[0]))  # the day stands first, as spreadsheets write it
 
 
 @cache

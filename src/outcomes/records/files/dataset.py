@@ -238,7 +238,6 @@ def _list_named_codes(header: str, spec: FileSpec) -> set[str]:
         if header == score.column or header in score.items:
             named += [*score.missing, *spec.missing_codes.get("score", ()), *score.item_codes]
     named += [value for entry in spec.exclude if entry.column == header for value in entry.values]
-    for entry in (spec.answered, *spec.missing_where):
-        if entry and entry["column"] == header:
-            named += map(str, entry["values"])
+    for absence in (*spec.answered, *spec.missing_where):
+        named += absence.values if header in absence.columns else ()
     return {simplify_name(code) for code in named if code}
