@@ -16,6 +16,7 @@ MOVE_NOTHING = {
     "GATE_EXCEPTION": "a person reviewed it",
     "BASELINE_MISSING": "the flow of each page counts who has no score at the start",
     "SESSIONS_ORDER": "about numbers of sessions",
+    "DECIMAL_COMMA": "the cells themselves are refused and counted",
     "BLOCK_NOT_READ": "other files of the source, not those that were read",
 }
 
