@@ -135,7 +135,9 @@ def _find_constants(group: ScoreGroup, is_baseline: np.ndarray, rows: np.ndarray
         well = abs(value - best) <= limits["well"] * span and better <= 0.05 * after.sum()
         if not often[place] or well or value == instrument.censored_at:
             continue
-        near = int(after[(distance > 0) & (distance <= reach)].sum())
+        # As far as the next round number: many patients answer by tens.
+        wide = max(limits["around"] * span * (1 + 1e-9), 1.5 * group.spacing)
+        near = int(after[(distance > 0) & (distance <= wide)].sum())
         absent = before[place] <= n / after.sum() * before.sum() / 10
         absent = absent and is_rare(int(before[place]), int(before.sum()), min(n / after.sum(), 0.99))
         alone = near <= 0.2 * (n + near) and is_rare(near, n + near, 0.5)
@@ -147,7 +149,7 @@ def _stands_out(group: ScoreGroup, before: np.ndarray, after: np.ndarray, place:
     """Whether a value among many others is far more frequent after the start than any around it.
 
     Around it means within a tenth of the range, so that round numbers, which people prefer, are compared with
-    round ones. At the start it is no more frequent than those around it: as rare as chance makes it.
+    round ones. At the start it is hardly more frequent than those around it: as rare as chance makes it.
     """
     instrument, limits = group.measure.instrument, read_facts("checks")["absence"]
     span = instrument.maximum - instrument.minimum
@@ -156,8 +158,9 @@ def _stands_out(group: ScoreGroup, before: np.ndarray, after: np.ndarray, place:
     if group.spacing > limits["fine"] * span or around.sum() < limits["fewest_around"]:
         return False
     n, most = int(after[place]), int(after[around].max())
-    n_start, most_start = int(before[place]), int(before[around].max())
-    rare = n_start <= max(most_start, 1) and n_start / before.sum() <= n / after.sum() / limits["stands_out"]
+    share, n_start, n_all = n / after.sum(), int(before[place]), int(before.sum())
+    chance = max(2 * float(before[around].mean()), share * n_all / 10, 2)
+    rare = n_start <= min(chance, share * n_all / limits["stands_out"])
     return bool(rare and n >= limits["stands_out"] * most and is_rare(most, n + most, 0.5))
 
 
@@ -196,6 +199,7 @@ def _ask_zeros(
         _settle_zeros(
             scores, group, zero, heap, ("SCORE_ZERO_BESIDE_STATUS", told, confirmed, said), problems
         )
+    return spike is not None or heap is not None
 
 
 def _list_status_headers(group: ScoreGroup) -> list[str]:
