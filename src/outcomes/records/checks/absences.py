@@ -28,7 +28,11 @@ _MOST_HEADERS = 6
 
 
 def ask_absences(
-    scores: Assessments, is_baseline: np.ndarray, is_follow_up: np.ndarray, problems: Problems
+    scores: Assessments,
+    is_baseline: np.ndarray,
+    is_follow_up: np.ndarray,
+    site: np.ndarray,
+    problems: Problems,
 ) -> None:
     """Ask about values that may stand for a form that nobody filled in.
 
@@ -36,6 +40,8 @@ def ask_absences(
     ----------
     scores : Assessments
     is_baseline, is_follow_up : numpy.ndarray of bool
+    site : numpy.ndarray of int
+        The site of each score, 0 for none.
     problems : Problems
     """
     low = np.array([measure.instrument.minimum for measure in scores.measures])
@@ -49,6 +55,10 @@ def ask_absences(
         value = next((it for rows in stages[1:] for it in _find_constants(group, is_baseline, rows)), None)
         if value is not None and not (dealt and value == zero):
             _settle_constant(scores, group, value, is_baseline, is_follow_up, problems)
+            continue
+        for here in _find_constant_sites(scores, group, is_baseline, is_follow_up, site):
+            value = float(scores.score[group.here & is_follow_up & here][0])
+            _settle_constant(scores, group, value, is_baseline & here, is_follow_up & here, problems)
     ask_blanks(scores, problems)
 
 
@@ -143,6 +153,30 @@ def _find_constants(group: ScoreGroup, is_baseline: np.ndarray, rows: np.ndarray
         alone = near <= 0.2 * (n + near) and is_rare(near, n + near, 0.5)
         if (absent and alone) or _stands_out(group, before, after, int(place)):
             yield float(value)
+
+
+def _find_constant_sites(
+    scores: Assessments, group: ScoreGroup, is_baseline: np.ndarray, is_follow_up: np.ndarray,
+    site: np.ndarray,
+) -> Iterator[np.ndarray]:  # fmt: skip
+    """Yield the scores of each site whose follow-ups are all the same, though its starts are not."""
+    instrument, facts = group.measure.instrument, read_facts("checks")
+    if instrument.domain in facts["absence"]["never"] or instrument.direction == "none":
+        return
+    best = instrument.maximum if instrument.sign > 0 else instrument.minimum
+    near_best = facts["absence"]["well"] * (instrument.maximum - instrument.minimum)
+    after = group.here & is_follow_up
+    low, high = np.full(int(site.max(initial=0)) + 1, np.inf), np.full(int(site.max(initial=0)) + 1, -np.inf)
+    np.minimum.at(low, site[after], scores.score[after])
+    np.maximum.at(high, site[after], scores.score[after])
+    n = np.bincount(site[after], minlength=len(low))
+    enough = n >= facts["constant"]["fewest"]
+    for number in np.flatnonzero((low == high) & enough & (np.abs(low - best) > near_best)):
+        here = site == number
+        start = scores.score[group.here & is_baseline & here]
+        varied = len(np.unique(start)) >= facts["absence"]["fewest_values"]
+        if varied and (start == low[number]).mean() ** int(n[number]) <= facts["constant"]["chance"]:
+            yield here
 
 
 def _stands_out(group: ScoreGroup, before: np.ndarray, after: np.ndarray, place: int) -> bool:
@@ -301,9 +335,10 @@ def _settle_constant(
         return
     n, n_start = int(constant.sum()), int((group.here & (scores.score == value) & is_baseline).sum())
     n_all, n_all_start = int((group.here & is_follow_up).sum()), int((group.here & is_baseline).sum())
-    headers = _list_status_headers(group)
+    headers, site_only = _list_status_headers(group), n == n_all
+    place = " at a site" if site_only else ""
     what = (
-        f"one value stands in {n} of {n_all} scores of the {name} after the start, in {n_start} of "
+        f"one value stands in {n} of {n_all} scores of the {name}{place} after the start, in {n_start} of "
         f"{n_all_start} at the start, and no other near it is so frequent{_name(headers)}: was it measured, "
         "or does it stand for a visit that was missed?"
     )
@@ -311,12 +346,24 @@ def _settle_constant(
     missing = 'missing = ["<that value>"]' if column.spec else _write_where(column, "<that value>")
     held = [scores.columns[number].header for number in np.unique(scores.column[constant])]
     answers = {
+        **_write_at_site(column, site_only),
         missing: f"in {own}: it means missing",
         **_write_after_start(column, n_start),
         **(_list_status_answers(column, headers, held) if headers else {}),
         'confirmed = ["constant"]': f"in {own}: it was measured",
     }
     problems.ask("SCORE_CONSTANT_AFTER_START", what, answers, scores.record[constant], column=column.header)
+
+
+def _write_at_site(column: ScoreColumn, site_only: bool) -> dict[str, str]:
+    """Return the line by which a value means missing at one site."""
+    site = column.part.spec.columns.get("site")
+    if not site_only or site is None or (column.spec is not None and column.spec.items):
+        return {}
+    about = f', scores = ["{column.header}"]' if column.spec else ""
+    values = '"<the site>", "<that value>"'
+    line = f'missing_where = [{{ column = ["{site}", "{column.header}"], values = [{values}]{about} }}]'
+    return {line: "in [[file]]: it means missing at that site"}
 
 
 def _write_after_start(column: ScoreColumn, n_start: int) -> dict[str, str]:
