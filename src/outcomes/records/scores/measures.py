@@ -20,7 +20,14 @@ from outcomes.records.columns import (
     read_written,
     refuse_hazards,
 )
-from outcomes.records.scores.recorded import Recorded, convert, count_units, note_written, read_recorded
+from outcomes.records.scores.recorded import (
+    Recorded,
+    convert,
+    count_units,
+    note_written,
+    read_recorded,
+    refuse_unit,
+)
 from outcomes.records.scoring import score_items
 
 #: Where a score was computed from no items.
@@ -186,8 +193,9 @@ def _read_item(
     letters = _list_letters(measure, len(spec.items), number)
     if spec.item_codes:
         codes = {code: str(value) for code, value in spec.item_codes.items()}
+        named = {code.lower(): code for code in codes if len(code) == 1 and code.isalpha()}
         told = look_up_codes(codes, coded.values)
-        again = look_up_codes(codes, read_written(coded.values, part.spec.decimal, letters).texts)
+        again = look_up_codes(codes, read_written(coded.values, part.spec.decimal, named).texts)
         told = np.where(is_known(told), told, again)
         part.columns[header] = Coded(coded.codes, np.where(~is_known(told), coded.values, told))
         coded = part.columns[header]
@@ -212,13 +220,12 @@ def _refuse_units(part: Part, recorded: Recorded, measure: Measure, n_items: int
         if n_items == rule.n_items
         else max(rule.list_bounds(rule.n_items)[1])
     )
-    wrong = (recorded.units != "") & (recorded.units != f"/{highest:g}")
-    part.refuse_values(
-        recorded.header, recorded.numbers.rows(wrong), "SCORE_UNIT_UNKNOWN",
-        "an answer written with a unit, or with a denominator that is not the highest answer",
-        whole=not part.is_wide, remedy="write the number of the answer alone",
-    )  # fmt: skip
-    recorded.numbers.values[wrong] = np.nan
+    for unit in dict.fromkeys(recorded.units[recorded.units != ""]):
+        wrong = recorded.units == unit
+        if unit != f"/{highest:g}":
+            what, rows = f"not the highest answer, {highest:g}", np.ones(part.n_rows, bool)
+            refuse_unit(recorded, wrong, unit, what, rows)
+            recorded.numbers.values[wrong] = np.nan
 
 
 def _compare_total(
