@@ -133,13 +133,13 @@ def _is_spike(group: _Group, rows: np.ndarray, value: float) -> bool:
     return False
 
 
-def _is_rare(few: int, n: int, share: float) -> bool:
-    """Whether so few of n are hardly possible where their share is ``share`` (Chernoff's bound)."""
+def _is_rare(few: int, n: int, share: float, n_looks: int = 1) -> bool:
+    """Whether so few of n are hardly possible in any of some looks at a share (Chernoff's bound)."""
     p, rest = few / n, 1 - few / n
     if p >= share:
         return False
     gain = (p * np.log(p / share) if p else 0.0) + (rest * np.log(rest / (1 - share)) if rest else 0.0)
-    return bool(np.exp(-n * gain) < read_facts("checks")["absence"]["chance"])
+    return bool(n_looks * np.exp(-n * gain) < read_facts("checks")["absence"]["chance"])
 
 
 def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) -> Iterator[float]:
@@ -280,12 +280,12 @@ def _note_confirmed(
 
 def _ask_blanks(scores: Assessments, problems: Problems) -> None:
     """Ask about columns that hold a constant where another of the same visit is blank."""
-    asked = set()
-    for blank, other in _pair(scores.columns):
+    asked, pairs = set(), list(_pair(scores.columns))
+    for blank, other in pairs:
         key = (other.part.place.start, other.measures[0].name)
         if key in asked or _is_settled(other):
             continue
-        rows = _find_constant_beside(blank, other)
+        rows = _find_constant_beside(blank, other, len(pairs))
         if not len(rows):
             continue
         asked.add(key)
@@ -322,7 +322,7 @@ def _pair(columns: Sequence[ScoreColumn]) -> Iterator[tuple[ScoreColumn, ScoreCo
                 yield one, two
 
 
-def _find_constant_beside(blank: ScoreColumn, other: ScoreColumn) -> np.ndarray:
+def _find_constant_beside(blank: ScoreColumn, other: ScoreColumn, n_looks: int) -> np.ndarray:
     """Return the rows of a constant beside a blank, none where there is no such thing."""
     limits = read_facts("checks")["absence"]
     part, spec = other.part, blank.spec
@@ -345,7 +345,7 @@ def _find_constant_beside(blank: ScoreColumn, other: ScoreColumn) -> np.ndarray:
     if (
         off > 0.05 * beside.sum()
         or usual < 0.6
-        or not _is_rare(off, int(beside.sum()), float(min(usual, 0.9)))
+        or not _is_rare(off, int(beside.sum()), float(min(usual, 0.9)), n_looks)
     ):
         return none
     return rows[beside & (score == value)]

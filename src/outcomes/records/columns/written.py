@@ -15,9 +15,10 @@ _PLAIN = r"^[+-]?([0-9]+([.,][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _NUMBER = r"([+-]?\d+(?:[.,]\d+)?)"
 _OF = re.compile(rf"^{_NUMBER} ?(?:/|out of|of|von|sur|de|su|van) ?(\d{{1,3}})$", re.I)
 _WITH_UNIT = re.compile(rf"^{_NUMBER} ?([^\W\d_]+(?: [^\W\d_]+)*\.?|%)$")
-#: A number or a letter and what it means, as forms list it: ``1) ...``, ``3- moderate``, ``2. ...``, ``(b) ...``.
+#: A number or a letter and what it means, as forms list it: ``1) ...``, ``3- moderate``, ``2. ...``.
 _LABELLED = re.compile(
-    r"^\(?(\d{1,3})(?:(?:\)|:|、| ?=| ?[.](?!\d))\s*(?:[(]?[^\W\d].*|[.]{2}.*)?| ?[-\u2013\u2014]\s*[(]?[^\W\d].*)$",
+    r"^\(?(\d{1,3})(?:(?:\)|:|、| ?=| ?[.](?!\d))\s*(?:[(]?[^\W\d].*|[.]{2}.*)?"
+    r"| ?[-\u2013\u2014]\s*[(]?[^\W\d].*)$",
     re.S,
 )
 _LETTERED = re.compile(r"^\(?([A-Za-z])(?:$|\).*$|\s?[-\u2013\u2014:=、].*$|[.](?:\W.*)?$)", re.S)

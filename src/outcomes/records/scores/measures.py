@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from outcomes.errors import FactsError
-from outcomes.facts import Instrument, ScoreSpec, read_facts, read_instrument
+from outcomes.facts import Instrument, ScoreSpec, read_instrument
 from outcomes.records.columns import (
     Coded,
     Part,
@@ -28,6 +28,7 @@ from outcomes.records.scores.recorded import (
     read_recorded,
     refuse_unit,
 )
+from outcomes.records.scores.totals import compare_total
 from outcomes.records.scoring import score_items
 
 #: Where a score was computed from no items.
@@ -181,7 +182,8 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
     unusable[problems["row"].to_numpy(dtype=np.int64)] = True
     score = np.where(unusable, np.nan, scores.score)
     if spec.column is not None:
-        score, answered = _compare_total(part, spec, measure, score, answered)
+        total = _read_column(part, spec.column, spec)
+        score, answered = compare_total(total, spec, measure.instrument, score, answered)
     return score, scores.n_missing, answered & ~unusable
 
 
@@ -226,36 +228,6 @@ def _refuse_units(part: Part, recorded: Recorded, measure: Measure, n_items: int
             what, rows = f"not the highest answer, {highest:g}", np.ones(part.n_rows, bool)
             refuse_unit(recorded, wrong, unit, what, rows)
             recorded.numbers.values[wrong] = np.nan
-
-
-def _compare_total(
-    part: Part, spec: ScoreSpec, measure: Measure, score: np.ndarray, answered: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Hold a published total against the score of the items; it stands in only where these give none."""
-    assert spec.column is not None
-    recorded = _read_column(part, spec.column, spec)
-    given = convert(
-        recorded, measure.instrument, measure.variant, spec.scale, np.ones(part.n_rows, bool)
-    ).score
-    total = recorded.numbers.type_as(given, np.isnan(given)).spread(np.nan)
-    span = measure.instrument.maximum - measure.instrument.minimum
-    differs = np.abs(total - score) > read_facts("checks")["published"]["tolerance"] * span
-    part.note_values(
-        spec.column,
-        differs,
-        "SCORE_TOTAL_DIFFERS",
-        "accept_with_warning",
-        "the recorded total is not the score of the items; the score of the items is used",
-    )
-    alone = np.isnan(score) & ~np.isnan(total)
-    part.note_values(
-        spec.column,
-        alone,
-        "SCORE_TOTAL_ONLY",
-        "accept_with_warning",
-        "the items give no score but a total is recorded; the total is used",
-    )
-    return np.where(alone, total, score), answered | alone
 
 
 def _read_long_scores(part: Part) -> ScoreColumn:
