@@ -144,7 +144,7 @@ def test_k_decides_and_comes_from_the_profile(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "score", [lambda place, time: 50.0, lambda place, time: float((place * 37 + time) % 90)]
+    "score", [lambda place, time: 50.0 + place % 2 * 20, lambda place, time: float((place * 37 + time) % 90)]
 )
 def test_what_is_done_depends_on_counts_and_not_on_scores(tmp_path, score):
     seen = {"strengthening": (20,) * 4, "stretching": (9,) * 4, "usual_care": (15, 12, 11, 3)}

@@ -2,7 +2,7 @@
 
 from outcomes.facts.coding import list_loinc_codes
 from outcomes.facts.doubtful_header import find_header_doubt
-from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, ScoreSpec
+from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, RowsSpec, ScoreSpec
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.project import find_project
@@ -22,6 +22,7 @@ __all__ = [
     "ExcludeSpec",
     "FileSpec",
     "Instrument",
+    "RowsSpec",
     "Scale",
     "ScoreSpec",
     "Source",

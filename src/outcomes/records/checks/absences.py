@@ -155,7 +155,7 @@ def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) ->
     span = instrument.maximum - instrument.minimum
     often = after >= max(limits["fewest"], limits["constant"] * after.sum())
     code = np.isin(group.values, facts["sentinel_scores"]) & (after >= limits["fewest_sentinels"])
-    reach = max(limits["near"] * span, 1.5 * group.spacing)
+    reach = max(limits["near"] * span, 1.5 * max(group.spacing, instrument.step or 0.0))
     for place in np.flatnonzero(often | code):
         value, n = group.values[place], int(after[place])
         distance = np.abs(group.values - value)
@@ -336,16 +336,16 @@ def _find_constant_beside(blank: ScoreColumn, other: ScoreColumn, n_looks: int) 
     known = ~np.isnan(other.score)
     rows, score = other.rows[known], other.score[known]
     beside = absent[rows]
-    if beside.sum() < limits["fewest_blanks"] or (~beside).sum() < limits["fewest"]:
+    named = part.header("patient_id") or part.header("episode_id")
+    people = part.columns[named].codes[rows] if named in part.columns else rows
+    # Visits of one patient are often alike, so that patients are counted.
+    n_people = len(np.unique(people[beside]))
+    if n_people < limits["fewest_blanks"] or (~beside).sum() < limits["fewest"]:
         return none
     values, counts = np.unique(score[beside], return_counts=True)
     value = values[counts.argmax()]
-    off = int(beside.sum() - counts.max())
+    off = len(np.unique(people[beside & (score != value)]))
     usual = 1 - (score[~beside] == value).mean()
-    if (
-        off > 0.05 * beside.sum()
-        or usual < 0.6
-        or not _is_rare(off, int(beside.sum()), float(min(usual, 0.9)), n_looks)
-    ):
+    if off > 0.05 * n_people or usual < 0.6 or not _is_rare(off, n_people, float(min(usual, 0.9)), n_looks):
         return none
     return rows[beside & (score == value)]

@@ -13,7 +13,6 @@ from outcomes.records.scores import Assessments, find_scale
 
 #: A mean change counts as a direction when it is this many standard errors from none.
 _CLEAR = 3.0
-_OWN_FILE = "give that site a [[file]] of its own, with scale = ... in its [[file.scores]]"
 
 
 @dataclass(frozen=True)
@@ -111,12 +110,24 @@ def tell_doubt(
             doubt.tell(problems, records, shift, column=column.header, remedy=remedy)
 
 
-def _list_answers(name: str, other: str) -> dict[str, str]:
+def _list_answers(name: str, other: str, line: str = "") -> dict[str, str]:
     """Return the answers to a doubt about one site: what to mend, or that nothing is wrong."""
     return {
-        "": other,
+        line: other,
         f'confirmed = ["{name}"]': "in its [[file.scores]], or in [[file]]: they are right as they stand",
     }
+
+
+def _give_scale(name: str, scores: Assessments, chosen: np.ndarray, scale: str = "...") -> dict[str, str]:
+    """Return the answers to a doubt about the scale of one site."""
+    spec = scores.columns[scores.column[chosen][0]].part.spec
+    told = f"scale = {scale} in its [[file.scores]]"
+    header = spec.columns.get("site")
+    if header is None or header.startswith("constants."):
+        return _list_answers(name, f"yes: give that site a file and a [[file]] block of its own, {told}")
+    line = f'only = {{ column = "{header}", values = ["<that site>"] }}'
+    other = f"yes: in a second [[file]] block of that file, {told}; in the first, without = the same"
+    return _list_answers(name, other, line)
 
 
 def _say_site(groups: SiteGroups, instrument: Instrument) -> str:
@@ -143,7 +154,7 @@ def _doubt_narrow(scores: Assessments, groups: SiteGroups, problems: Problems) -
         doubt = Doubt(
             "SCORE_UNIT_SUSPECT", instrument, what, said,
             "are they recorded on another scale?" if enough else "",
-            _list_answers("unit", f"yes: {_OWN_FILE}"),
+            _give_scale("unit", scores, chosen),
         )  # fmt: skip
         tell_doubt(doubt, scores, chosen, problems, error=1 - limits["narrow"], names=("unit",))
 
@@ -191,7 +202,7 @@ def _doubt_raw_sums(
         said = f"Scores of {name} that look like raw sums count as they stand."
         doubt = Doubt(
             "SCORE_UNIT_SUSPECT", instrument, what, said, "are they raw sums?",
-            _list_answers("unit", f"yes: {_OWN_FILE}"),
+            _give_scale("unit", scores, chosen),
         )  # fmt: skip
         error = float(np.nanmean(scores.score[chosen])) * (min(fitting) - 1)
         error /= instrument.maximum - instrument.minimum
@@ -228,24 +239,26 @@ def note_reversed_sites(
         sign, count = _find_signs(change, home, n_sites, fewest)
         instrument = measure.instrument
         what = f"{instrument.short_name} moves at one site against all others"
-        doubt = Doubt(
-            "SCORE_DIRECTION_SUSPECT", instrument, f"the {what}",
-            f"The {what}; its scores count as they stand.", "is its scale reversed there?",
-            _list_answers("direction", f"yes: {_name_reversed(instrument)}"),
-        )  # fmt: skip
+        turned = [
+            name
+            for name, scale in list_scales(instrument).items()
+            if scale.factor < 0 and (scale.low, scale.high) == (instrument.minimum, instrument.maximum)
+        ]
         for code in np.flatnonzero(sign):
             others = sign[(sign != 0) & (np.arange(n_sites) != code)]
             larger_of_two = len(others) == 1 and count[code] > count.sum() / 2
             if len(others) and not (others == sign[code]).any() and not larger_of_two:
-                tell_doubt(doubt, scores, here & (site == code), problems, error=1.0, names=("direction",))
-
-
-def _name_reversed(instrument: Instrument) -> str:
-    """Return what to write for a site on a scale of the other direction."""
-    turned = [name for name, scale in list_scales(instrument).items() if scale.factor < 0]
-    if not turned:
-        return "turn its scores round in the file"
-    return _OWN_FILE.replace("...", f'"{turned[0]}"')
+                chosen = here & (site == code)
+                answers = (
+                    _give_scale("direction", scores, chosen, f'"{turned[0]}"') if turned
+                    else _list_answers("direction", "yes: turn its scores round in the file")
+                )  # fmt: skip
+                said, question = (
+                    f"The {what}; its scores count as they stand.",
+                    "is its scale reversed there?",
+                )
+                doubt = Doubt("SCORE_DIRECTION_SUSPECT", instrument, f"the {what}", said, question, answers)
+                tell_doubt(doubt, scores, chosen, problems, error=1.0, names=("direction",))
 
 
 def _measure_change(
