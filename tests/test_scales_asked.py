@@ -98,7 +98,7 @@ def ask(read_it: Callable[[], Records]) -> str:
 
 
 def list_lines(question: str) -> list[str]:
-    return [line.split("  #")[0].strip() for line in question.splitlines()[2:]]
+    return [line.split("  #")[0].strip() for line in question.splitlines() if "  # " in line]
 
 
 def draw_course(

@@ -1,7 +1,7 @@
 """What the field knows, as cited data: instruments, therapies, time points, sources, rules and words."""
 
 from outcomes.facts.coding import list_loinc_codes
-from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, ScoreSpec
+from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, RowsSpec, ScoreSpec
 from outcomes.facts.header_words import find_header_doubt, find_languages, tells_answers
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
@@ -22,6 +22,7 @@ __all__ = [
     "ExcludeSpec",
     "FileSpec",
     "Instrument",
+    "RowsSpec",
     "Scale",
     "ScoreSpec",
     "Source",

@@ -134,7 +134,7 @@ def _find_constants(group: ScoreGroup, is_baseline: np.ndarray, rows: np.ndarray
     span = instrument.maximum - instrument.minimum
     often = after >= max(limits["fewest"], limits["constant"] * after.sum())
     code = np.isin(group.values, facts["sentinel_scores"]) & (after >= limits["fewest_sentinels"])
-    reach = max(limits["near"] * span, 1.5 * group.spacing)
+    reach = max(limits["near"] * span, 1.5 * max(group.spacing, instrument.step or 0.0))
     for place in np.flatnonzero(often | code):
         value, n = group.values[place], int(after[place])
         distance = np.abs(group.values - value)

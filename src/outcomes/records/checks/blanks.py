@@ -15,12 +15,12 @@ from outcomes.records.scores import Assessments, ScoreColumn
 
 def ask_blanks(scores: Assessments, problems: Problems) -> None:
     """Ask about columns that hold a constant where another of the same visit is blank."""
-    asked = set()
-    for blank, other in _pair(scores.columns):
+    asked, pairs = set(), list(_pair(scores.columns))
+    for blank, other in pairs:
         key = (other.part.place.start, other.measures[0].name)
         if key in asked or is_settled(other):
             continue
-        rows = _find_constant_beside(blank, other)
+        rows = _find_constant_beside(blank, other, len(pairs))
         if not len(rows):
             continue
         asked.add(key)
@@ -57,7 +57,7 @@ def _pair(columns: Sequence[ScoreColumn]) -> Iterator[tuple[ScoreColumn, ScoreCo
                 yield one, two
 
 
-def _find_constant_beside(blank: ScoreColumn, other: ScoreColumn) -> np.ndarray:
+def _find_constant_beside(blank: ScoreColumn, other: ScoreColumn, n_looks: int) -> np.ndarray:
     """Return the rows of a constant beside a blank, none where there is no such thing."""
     limits = read_facts("checks")["absence"]
     part, spec = other.part, blank.spec
@@ -71,16 +71,16 @@ def _find_constant_beside(blank: ScoreColumn, other: ScoreColumn) -> np.ndarray:
     known = ~np.isnan(other.score)
     rows, score = other.rows[known], other.score[known]
     beside = absent[rows]
-    if beside.sum() < limits["fewest_blanks"] or (~beside).sum() < limits["fewest"]:
+    named = part.header("patient_id") or part.header("episode_id")
+    people = part.columns[named].codes[rows] if named in part.columns else rows
+    # Visits of one patient are often alike, so that patients are counted.
+    n_people = len(np.unique(people[beside]))
+    if n_people < limits["fewest_blanks"] or (~beside).sum() < limits["fewest"]:
         return none
     values, counts = np.unique(score[beside], return_counts=True)
     value = values[counts.argmax()]
-    off = int(beside.sum() - counts.max())
+    off = len(np.unique(people[beside & (score != value)]))
     usual = 1 - (score[~beside] == value).mean()
-    if (
-        off > 0.05 * beside.sum()
-        or usual < 0.6
-        or not is_rare(off, int(beside.sum()), float(min(usual, 0.9)))
-    ):
+    if off > 0.05 * n_people or usual < 0.6 or not is_rare(off, n_people, float(min(usual, 0.9)), n_looks):
         return none
     return rows[beside & (score == value)]

@@ -46,13 +46,13 @@ def group_scores(scores: Assessments, counted: np.ndarray) -> Iterator[ScoreGrou
                 yield ScoreGroup(measure, own, here, values, place)
 
 
-def is_rare(few: int, n: int, share: float) -> bool:
-    """Whether so few of n are hardly possible where their share is ``share`` (Chernoff's bound)."""
+def is_rare(few: int, n: int, share: float, n_looks: int = 1) -> bool:
+    """Whether so few of n are hardly possible in any of some looks at a share (Chernoff's bound)."""
     p, rest = few / n, 1 - few / n
     if p >= share:
         return False
     gain = (p * np.log(p / share) if p else 0.0) + (rest * np.log(rest / (1 - share)) if rest else 0.0)
-    return bool(np.exp(-n * gain) < read_facts("checks")["absence"]["chance"])
+    return bool(n_looks * np.exp(-n * gain) < read_facts("checks")["absence"]["chance"])
 
 
 def find_column(scores: Assessments, rows: np.ndarray) -> ScoreColumn:
