@@ -294,9 +294,10 @@ def test_few_patients_with_two_rows_are_refused_and_told_what_to_write(read):
 def test_courses_that_long_files_only_label_are_asked_about_and_then_read_in_order(read):
     lines = ["id,therapy,visit,instrument,score"]
     for i in range(20):
-        lines += [f"P{i},usual_care,baseline,ODI,40", f"P{i},usual_care,baseline,NPRS,7"]
-        lines += [f"P{i},usual_care,6 weeks,ODI,30"] if i % 2 else []
-        lines += [f"P{i},manual_therapy,baseline,ODI,60", f"P{i},manual_therapy,3 months,ODI,50"]
+        odi, pain = 40 + 2 * (i % 7), 4 + i % 5
+        lines += [f"P{i},usual_care,baseline,ODI,{odi}", f"P{i},usual_care,baseline,NPRS,{pain}"]
+        lines += [f"P{i},usual_care,6 weeks,ODI,{odi - 10}"] if i % 2 else []
+        lines += [f"P{i},manual_therapy,baseline,ODI,{odi + 20}", f"P{i},manual_therapy,3 months,ODI,{odi + 10}"]
     block = {
         "path": "*.csv", "rows": "assessment",
         "columns": {
@@ -449,9 +450,10 @@ def test_scores_and_sessions_of_overlapping_long_exports_count_once(read):
 
 
 def test_workbook_folder_glob_and_blocks_give_the_same_numbers(tmp_path):
-    table = make_people(40).drop(columns="start").assign(nprs0=range(40), nprs3=2)
-    table["nprs0"] %= 11
-    second = table.tail(15).assign(odi0=70, odi3=60, therapy="usual_care")
+    table = make_people(40).drop(columns="start").assign(nprs0=range(40), nprs3=range(3, 43))
+    table[["nprs0", "nprs3"]] %= 11
+    second = table.tail(15).assign(therapy="usual_care")
+    second["odi0"], second["odi3"] = 60 + 2 * (second["nprs0"] % 9), 50 + 2 * (second["nprs3"] % 8)
     everyone = pd.concat([table, second])
     both = {**WIDE, "confirmed": ["file_order"]}
     pain = [
