@@ -275,7 +275,7 @@ def test_undated_courses_are_asked_about_and_then_read_in_the_order_of_the_file(
 def test_a_column_may_number_the_courses(read):
     table = make_people(20).drop(columns="start").assign(course=2)
     earlier = table.assign(course=1, odi0=60, odi3=50)
-    block = extend(WIDE, columns={"episode_number": "course"})
+    block = {**extend(WIDE, columns={"episode_number": "course"}), "confirmed": ["constant"]}
     records = read({"a.csv": pd.concat([table, earlier])}, block)
     assert len(records.episodes) == 40
     assert set(select_cohort(records).table["score"]) == {50.0, 60.0}
@@ -447,9 +447,10 @@ def test_scores_and_sessions_of_overlapping_long_exports_count_once(read):
 
 
 def test_workbook_folder_glob_and_blocks_give_the_same_numbers(tmp_path):
-    table = make_people(40).drop(columns="start").assign(nprs0=range(40), nprs3=2)
-    table["nprs0"] %= 11
-    second = table.tail(15).assign(odi0=70, odi3=60, therapy="usual_care")
+    table = make_people(40).drop(columns="start").assign(nprs0=range(40), nprs3=range(40))
+    table["nprs0"], table["nprs3"] = table["nprs0"] % 11, table["nprs3"] % 5
+    last = table.tail(15)
+    second = last.assign(odi0=last["odi0"] + 10, odi3=last["odi3"] + 10, therapy="usual_care")
     everyone = pd.concat([table, second])
     both = {**WIDE, "confirmed": ["file_order"]}
     pain = [

@@ -46,13 +46,14 @@ def group_scores(scores: Assessments, counted: np.ndarray) -> Iterator[ScoreGrou
                 yield ScoreGroup(measure, own, here, values, place)
 
 
-def is_rare(few: int, n: int, share: float) -> bool:
+def is_rare(few: int, n: int, share: float, chance: float | None = None) -> bool:
     """Whether so few of n are hardly possible where their share is ``share`` (Chernoff's bound)."""
     p, rest = few / n, 1 - few / n
     if p >= share:
         return False
     gain = (p * np.log(p / share) if p else 0.0) + (rest * np.log(rest / (1 - share)) if rest else 0.0)
-    return bool(np.exp(-n * gain) < read_facts("checks")["absence"]["chance"])
+    chance = read_facts("checks")["absence"]["chance"] if chance is None else chance
+    return bool(np.exp(-n * gain) < chance)
 
 
 def find_column(scores: Assessments, rows: np.ndarray) -> ScoreColumn:
