@@ -202,3 +202,16 @@ def test_a_status_in_a_wide_file_is_asked_for_the_scores_after_the_start(tmp_pat
 def test_a_header_that_may_be_a_persons_is_not_named(tmp_path):
     table, _ = _write_visits("Mrs Marta Quill attended", "Y", "N")
     assert all("Quill" not in text for text in list_asked(tmp_path, table, VISIT_BLOCK).values())
+
+
+@pytest.mark.parametrize("n", [6, 12])
+def test_an_answer_that_is_usual_says_nothing_beside_a_blank(tmp_path, n):
+    """Of a global impression most answers are the same, whether the other form is blank or not."""
+    table = draw_wide(["odi"], 60)
+    table["odi week_6"] = table["odi week_6"].astype(object)
+    table.loc[: n - 1, "odi week_6"] = ""
+    table["pgic"] = np.where(np.arange(60) < n, 2, np.arange(60) % 5 + 1)
+    block = _block(["odi"])
+    impression = {"instrument": "pgic7", "scale": "one_best", "timepoint": "week_6", "column": "pgic"}
+    block["scores"].append(impression)
+    assert list_asked(tmp_path, table, block) == {}

@@ -336,7 +336,7 @@ def _settle_constant(
     n, n_start = int(constant.sum()), int((group.here & (scores.score == value) & is_baseline).sum())
     n_all, n_all_start = int((group.here & is_follow_up).sum()), int((group.here & is_baseline).sum())
     headers, site_only = _list_status_headers(group), n == n_all
-    place = " at a site" if site_only else ""
+    place = " at a site" if site_only and "site" in column.part.spec.columns else ""
     what = (
         f"one value stands in {n} of {n_all} scores of the {name}{place} after the start, in {n_start} of "
         f"{n_all_start} at the start, and no other near it is so frequent{_name(headers)}: was it measured, "

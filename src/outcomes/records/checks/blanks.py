@@ -49,11 +49,15 @@ def ask_blanks(scores: Assessments, problems: Problems) -> None:
 
 
 def _pair(columns: Sequence[ScoreColumn]) -> Iterator[tuple[ScoreColumn, ScoreColumn]]:
+    never = read_facts("checks")["absence"]["never"]
     for one in columns:
         for two in columns:
             if one is two or one.part is not two.part or one.spec is None or two.spec is None:
                 continue
-            if one.spec.timepoint == two.spec.timepoint and one.measures[0].name != two.measures[0].name:
+            usual = two.measures[0].instrument.domain in never
+            if usual or one.measures[0].name == two.measures[0].name:
+                continue
+            if one.spec.timepoint == two.spec.timepoint:
                 yield one, two
 
 
