@@ -16,7 +16,7 @@ from outcomes.drafting.grid import read_grids
 from outcomes.drafting.moment import Moment
 from outcomes.drafting.question import Asked, ask
 from outcomes.drafting.rehearsal import Doubt, find_doubts
-from outcomes.drafting.role import order_moments
+from outcomes.drafting.role import fits_values, order_moments
 from outcomes.drafting.scores import draft_instrument, draft_scores
 from outcomes.drafting.sheets import sketch_tables
 from outcomes.drafting.sketch import Sketch, describe_dates, list_missing_words, list_numeric, needs_rekey
@@ -265,9 +265,13 @@ class _Writing:
         found: dict[str, Any] = {}
         for doubt in self.doubts:
             about = headers if doubt.in_scores else columns if block is None else set()
-            here = bool(about & set(doubt.columns))
-            if doubt.section is None and here:
-                found[doubt.key] = [*found.get(doubt.key, []), doubt.asked] if doubt.listed else doubt.asked
+            if not about & set(doubt.columns):
+                continue
+            asked = _offer_columns(doubt, sketch)
+            if doubt.section is None:
+                found[doubt.key] = [*found.get(doubt.key, []), asked] if doubt.listed else asked
+            elif doubt.section == "file.scales":
+                found["scales"] = {**found.get("scales", {}), doubt.key: asked}
         return found
 
     def _write_file(self, sketch: Sketch, left_out: Mapping[str, Iterable[str]]) -> None:
@@ -341,6 +345,21 @@ def _list_candidates(sketch: Sketch, most: int) -> list[str]:
     return [
         column.header for column, role in pairs if role.kind == "unknown" and 1 < column.n_distinct <= most
     ]
+
+
+def _offer_columns(doubt: Doubt, sketch: Sketch) -> Asked:
+    """Return a question with the columns that could answer it among its answers."""
+    pairs = zip(sketch.columns, sketch.roles, strict=True)
+    free = [column for column, role in pairs if role.kind == "unknown" and "'" not in column.header]
+    lines = [
+        f"columns.{name} = '{column.header}'"
+        for name in doubt.to_fill
+        for column in free
+        if column.n_distinct > 1 and fits_values(name, column)
+    ]
+    if not lines:
+        return doubt.asked
+    return Asked(f"{doubt.asked.removeprefix('? ')}; or one of: {', '.join(lines)}", [*doubt.asked.answers, *lines])
 
 
 def describe_answered(sketch: Sketch) -> dict[str, Any]:

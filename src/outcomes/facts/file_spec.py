@@ -175,7 +175,8 @@ class FileSpec:
     within : str
         ``site`` where the ids of patients, episodes and therapists are told apart only within a site.
     confirmed : tuple of str
-        As in `ScoreSpec`, for doubts about the whole file.
+        As in `ScoreSpec`, for doubts about the whole file. An answer of the form ``within = 'site'`` is that
+        key, so that all answers to a drafted question may stand in one place.
     joined : mapping
         Id to the headers whose cells make it together; filled from such lists in ``columns``, which then
         hold the first of them.
