@@ -16,12 +16,14 @@ from outcomes.facts import (
     ScoreSpec,
     Source,
     list_instruments,
+    read_facts,
     read_instrument,
     read_schema,
 )
 from outcomes.facts.instrument_sheet import list_instrument_rows, write_instrument_sheet
 
 DOCS = Path(__file__).parents[1] / "docs"
+SOURCE = Path(__file__).parents[1] / "src" / "outcomes"
 
 
 def test_generated_pages_are_current() -> None:
@@ -77,3 +79,17 @@ def test_links_of_the_index_lead_somewhere() -> None:
     links = re.findall(r"\]\((\S+\.md)\)", index)
     assert len(links) == len(list_instruments())
     assert all((DOCS / "instruments" / link).is_file() for link in links)
+
+
+def test_every_question_is_explained_and_every_doubt_that_may_be_confirmed_is_known() -> None:
+    page = (DOCS / "questions.md").read_text(encoding="utf-8")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (SOURCE / "records").rglob("*.py"))
+    explained = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", page))
+    assert explained and all(f'"{rule}"' in code for rule in explained)
+    asked = set(re.findall(r"\.ask\(\s*\"([A-Z_]+)\"", code))
+    assert asked <= explained
+    names = set(read_facts("checks")["doubts"]["names"])
+    offered = set(re.findall(r"confirmed = \[\"(\w+)\"\]", code)) - {"_CONFIRMED"}
+    assert offered <= names
+    told = set(re.findall(r"confirmed = \[\"(\w+)\"\]", page))
+    assert told <= names

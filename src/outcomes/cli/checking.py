@@ -105,9 +105,12 @@ def _pick(findings: tuple[Finding, ...], outcomes: tuple[str, ...]) -> list[str]
 
 
 def _describe_anonymity(records: Records) -> dict[str, Any] | None:
-    """Describe how many patients share their traits, and what merging traits would do; for the team."""
+    """Describe how many patients share their traits, and what merging traits would do; for the team.
+
+    None where the source asks for no warning, or maps no traits.
+    """
     found = measure_anonymity(records.episodes, records.assessments, records.source)
-    if found is None:
+    if found is None or not records.source.k_min:
         return None
     return {
         "traits": list(found.traits),
@@ -247,8 +250,6 @@ def _print_anonymity(anonymity: Mapping[str, Any] | None) -> None:
         return
     figures = {row["what"]: int(row["value"]) for row in anonymity["figures"]}
     k, traits = anonymity["k_min"], join_words([_name_trait(name) for name in anonymity["traits"]])
-    if k < 2:  # the source asks for no warning
-        return
     n_small, n_patients = figures[f"patients in groups below {k}"], figures["patients"]
     say("", f"Patients who are alike by {traits}")
     if not n_small:

@@ -1,9 +1,17 @@
-"""What a source answers about its scores, held against what there is: absence, changes, other regions."""
+"""What a source answers, held against what there is: absence, changes, other regions, confirmed doubts."""
 
 from __future__ import annotations
 
 from outcomes.errors import FactsError
-from outcomes.facts import FileSpec, ScoreSpec, Source, list_instruments, read_instrument
+from outcomes.facts import (
+    FileSpec,
+    ScoreSpec,
+    Source,
+    list_instruments,
+    read_facts,
+    read_instrument,
+    read_schema,
+)
 from outcomes.facts.toml import suggest_name
 from outcomes.records.episodes import BASELINE
 
@@ -13,8 +21,8 @@ REGION_ANSWERS = ("keep", "leave_out")
 
 
 def check_answers(spec: FileSpec) -> list[tuple[str, str | None]]:
-    """Return what is wrong with a file's ``answered``, ``missing_where`` and ``holds``, with remedies."""
-    wrong: list[tuple[str, str | None]] = []
+    """Return what is wrong with what a file answers, with remedies."""
+    wrong = _check_confirmed(spec.confirmed, "")
     for key in ("answered", "missing_where"):
         known = _list_names(spec)
         for entry in getattr(spec, key):
@@ -26,8 +34,22 @@ def check_answers(spec: FileSpec) -> list[tuple[str, str | None]]:
             if not known:
                 wrong.append((f"{key}: the file has no scores", "remove it, or add [[file.scores]]"))
     for number, score in enumerate(spec.scores, start=1):
-        wrong += [(f"[[file.scores]] {number}: {what}", remedy) for what, remedy in _check_holds(spec, score)]
+        place = f"[[file.scores]] {number}: "
+        wrong += [(f"{place}{what}", remedy) for what, remedy in _check_holds(spec, score)]
+        wrong += _check_confirmed(score.confirmed, place)
     return wrong
+
+
+def _check_confirmed(confirmed: tuple[str, ...], place: str) -> list[tuple[str, str | None]]:
+    known = [
+        *read_facts("checks")["doubts"]["names"],
+        *(f"{name}_changes" for name in read_schema()["episodes"]),
+    ]
+    return [
+        (f"{place}confirmed: there is no doubt {name!r}", suggest_name(name, known))
+        for name in confirmed
+        if name not in known
+    ]
 
 
 def _list_names(spec: FileSpec) -> list[str]:

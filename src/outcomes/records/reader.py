@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -104,8 +104,9 @@ def read_records(
         }
         del texts
         progress.say("scoring and checking")
+        blocks = Counter(part.place.file for part in parts)
         for part in parts:
-            refuse_duplicate_rows(part)
+            refuse_duplicate_rows(part, is_shared=blocks[part.place.file] > 1)
         links = link_parts(parts, problems)
         links = rekey_links(links, source, private) if source.rekey else links
         tables = Checking(parts, links, source, problems, run_day).build_tables()

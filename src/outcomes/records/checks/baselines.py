@@ -53,6 +53,7 @@ def keep_first_baselines(scores: Assessments, problems: Problems) -> Assessments
         "a baseline that stands in rows of later visits only; its day is not known",
         scores.record[late], column=scores.columns[int(scores.column[ranked[0]])].header,
         remedy='map the first day: start_date = "<header>"',
+        said="Scores at the start that stand only in rows of later visits count as given at the start.",
     )  # fmt: skip
     keep = np.ones(len(scores), dtype=bool)
     keep[ranked[~first]] = False

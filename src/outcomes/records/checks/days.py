@@ -57,6 +57,7 @@ def check_days(
             f"{what}; kept, used by no time point",
             scores.record[known & ~outside & beyond],
             column=header,
+            said="Scores later than the last time point, or earlier than the start, count at none.",
         )
     return ~early
 

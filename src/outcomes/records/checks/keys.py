@@ -16,12 +16,13 @@ from outcomes.records.scores import Assessments
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
-def refuse_duplicate_rows(part: Part) -> None:
+def refuse_duplicate_rows(part: Part, *, is_shared: bool) -> None:
     """Refuse the copies of rows that agree in every mapped column; the first is kept.
 
     In files of sessions and events two equal rows may be two sessions, so they are only named; in files
     without ids equal rows are different patients, and where the order of a long file tells courses apart,
-    they may be two of these.
+    they may be two of these. Where another block reads the same file (``is_shared``), rows may differ in what
+    that one reads: a copy, such as a patient's attributes in each row of a visit, only repeats the first.
     """
     ordered = part.spec.rows == "assessment" and FILE_ORDER in part.spec.confirmed
     if part.spec.patient == "one per row" or ordered or not part.columns:
@@ -39,6 +40,8 @@ def refuse_duplicate_rows(part: Part) -> None:
             "the same row again; kept as another session or event",
             records,
         )
+    elif is_shared:
+        part.problems.repeat(records, "the same again in another row of the file")
     else:
         part.problems.refuse(records, "ROW_DUPLICATE", "the same row again; the first is kept")
 

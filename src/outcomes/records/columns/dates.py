@@ -161,7 +161,9 @@ def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | Non
         return _make_date(year, month, day)
     if max(sizes) > 2 or sizes[1] != 2:
         return None, "DATE_INVALID"
-    return _make_short(int(numbers[1]), month, int(numbers[0]))  # the day stands first, as spreadsheets write it
+    return _make_short(
+        int(numbers[1]), month, int(numbers[0])
+    )  # the day stands first, as spreadsheets write it
 
 
 @cache

@@ -99,6 +99,7 @@ def _report_therapies(
         "accept_with_warning",
         "a therapy called by a word that often means missing; it is kept as therapy 'other'",
         f'add to [file.codes.therapy]: {cell} = "usual_care", or to [file.missing_codes]: therapy = [{cell}]',
+        said="A therapy that is called by a word for a missing one counts as another therapy.",
     )
     part.note_values(
         header, coded.rows(alias), "THERAPY_ALIAS", "repair_and_log", "another spelling of a known therapy"

@@ -116,10 +116,11 @@ class Part:
             self.problems.refuse_cells(records, rule, what, column=header, remedy=remedy)
 
     def note_values(
-        self, header: str, rows: np.ndarray, rule: str, outcome: str, what: str, remedy: str | None = None
-    ) -> None:
+        self, header: str, rows: np.ndarray, rule: str, outcome: str, what: str, remedy: str | None = None,
+        said: str = "",
+    ) -> None:  # fmt: skip
         """Add a finding about cells of a column."""
-        self.problems.note(rule, outcome, what, self.records(rows), column=header, remedy=remedy, place=None)
+        self.problems.note(rule, outcome, what, self.records(rows), column=header, remedy=remedy, said=said)
 
 
 def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Problems) -> Part:

@@ -48,4 +48,5 @@ def ask_about_zeros(parts: Sequence[Part], ids: Sequence[Coded | None], problems
             problems.note(
                 "KEY_LEADING_ZEROS", "accept_with_warning", f"{what}; kept apart", part.records(rows),
                 column=header, remedy=remedy,
+                said="Patients whose numbers differ only by zeros in front count as different patients.",
             )  # fmt: skip
