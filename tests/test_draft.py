@@ -381,11 +381,13 @@ def test_spreadsheet_nobody_prepared_from_draft_to_page(shared, tmp_path):
     assert {line: rule for (line, column), rule in refused.items()} == {
         23: "SCORE_RANGE",  # an ODI of 420
         39: "SCORE_RANGE",  # a pain of 11
+        63: "KEY_CONFLICT",  # one number for two patients
+        64: "KEY_CONFLICT",
         77: "DATE_EXCEL_SERIAL",
         96: "THERAPY_MISSING",
         187: "TOTAL_ROW",
     }
-    assert (records.n_read, records.n_refused) == (181, 3)
+    assert (records.n_read, records.n_refused) == (181, 5)
     assert records.unmapped["riverside-export.xlsx"] == ("Name", "DOB", "Notes")
     loaded = "".join(table.to_csv() for table in (records.episodes, records.assessments, records.refused))
     for word in ("Wood", "Wilson", "see letter", "rang 12", "R1000", "1974"):

@@ -22,10 +22,13 @@ from outcomes.drafting.sheets import sketch_tables
 from outcomes.drafting.sketch import Sketch, describe_dates, list_missing_words, list_numeric, needs_rekey
 from outcomes.drafting.spelling import split_date
 from outcomes.facts import read_facts, read_instrument, read_therapies
+from outcomes.records.gate import names_person
 
 #: Rows up to which a draft is read once to see what reading asks, and how often that is done.
 _MOST_REHEARSED = 200_000
-_MOST_REHEARSALS = 3
+_MOST_REHEARSALS = 5
+#: Sheets of one header that are listed by name; more are cards of patients.
+_MOST_LISTED = 12
 #: The end of therapy, and the time point that it becomes where there is no other follow-up to compare.
 _END, _AFTER = "end_of_therapy", "after_therapy"
 _LEFT_OUT = ("identifying", "free_text", "contradicted", "export_mark", "blank", "repeated", "unknown")
@@ -298,12 +301,21 @@ class _Writing:
         content |= {key: value for key, value in optional.items() if value} | describe_answered(sketch)
         content |= self._find_answers(sketch, None)
         self._section("", "[[file]]", content=content)
+        if grid.sheet == "*":
+            self.lines.append(f"# {self._describe_sheets(sketch)}")
         if content.get("encoding") == grid.encoding is not None:
             self.lines.append(f"# {self.say['encoding']}")
         for kind, headers in left_out.items():
             self.lines.append(f"# {self.say[kind]}: {', '.join(map(_quote, headers))}")
         if sketch.layout.summary_lines:
             self.lines.append(f"# {self.say['summary_rows'].format(n=len(sketch.layout.summary_lines))}")
+
+    def _describe_sheets(self, sketch: Sketch) -> str:
+        """Return which sheets are read together: their number, and their names where none looks like a person's."""
+        read, n_all = sketch.sheets, len(sketch.grid.other_sheets) + 1
+        told = self.say["all_sheets"].format(n=len(read), all=n_all)
+        listed = "" if len(read) > _MOST_LISTED or any(map(names_person, read)) else ", ".join(map(_quote, read))
+        return f"{told}: {listed}" if listed else told
 
     def _write_columns(self, sketch: Sketch) -> None:
         headers: dict[str, Any] = {name: column.header for name, column in sketch.mapped.items()}

@@ -47,6 +47,8 @@ class Sketch:
         Headers that stand several times.
     heading : tuple of str
         Headers that are labels above the rows.
+    sheets : tuple of str
+        Titles of the sheets whose rows stand beneath each other; empty for one.
     """
 
     grid: Grid
@@ -58,6 +60,7 @@ class Sketch:
     lines: tuple[int, ...] = ()
     repeated: tuple[str, ...] = ()
     heading: tuple[str, ...] = ()
+    sheets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Give each column of the schema the columns that fit it."""
