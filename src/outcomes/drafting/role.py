@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from outcomes.drafting.column import SheetColumn, list_numbers
+from outcomes.drafting.legend import split_legend
 from outcomes.drafting.moment import Moment, split_moment
 from outcomes.drafting.spelling import find_longest, fold, is_date, is_number, normalise, remove_word, split_scale
 from outcomes.drafting.words import (
@@ -104,7 +105,7 @@ def guess_role(column: SheetColumn) -> Role:
         return Role("status", label=normalise(status[1]))
     if _EXPORT_MARKS.match(column.header.strip().casefold()):
         return Role("export_mark")
-    bare, scale = split_scale(column.header)
+    bare, scale = split_scale(split_legend(column)[0])
     header = normalise(bare)
     names = [*names_of("columns", normalise(column.header)), *names_of("columns", header)]
     exact = next((name for name in names if fits_values(name, column)), names[0] if names else None)
