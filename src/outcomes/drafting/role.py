@@ -13,6 +13,7 @@ from outcomes.drafting.legend import split_legend
 from outcomes.drafting.moment import Moment, split_moment
 from outcomes.drafting.spelling import find_longest, fold, is_date, is_number, normalise, remove_word, split_scale
 from outcomes.drafting.words import (
+    doubtful_words,
     drop_words,
     find_code,
     find_instrument_word,
@@ -136,7 +137,7 @@ def _guess_score(column: SheetColumn, header: str, scale: str) -> Role | None:
     alike = {other: name for other, name in instrument_words().items() if other not in words_of("timepoints")}
     rest = drop_words(remove_word(header, word), alike, instrument_words()[word])
     holds, rest = _split_holds(rest)
-    if holds is None and find_longest(rest, words_for("other_thing", "unlike")):
+    if holds is None and find_longest(rest, _list_other_words()):
         return _guess_unknown(column, header, scale)
     named, rest = _split_variant(rest, instrument)
     moment, rest = split_moment(rest)
@@ -171,10 +172,15 @@ def _guess_unknown(column: SheetColumn, header: str, scale: str) -> Role | None:
 
 def _split_holds(rest: str) -> tuple[str | None, str]:
     for name in ("change", "improvement"):
-        word = find_longest(rest, words_for("other_thing", name))
-        if word is not None:
-            return name, drop_words(rest, dict.fromkeys(words_for("other_thing", name), name), name)
+        words = doubtful_words(name)
+        if find_longest(rest, words) is not None:
+            return name, drop_words(rest, dict.fromkeys(words, name), name)
     return None, rest
+
+
+def _list_other_words() -> frozenset[str]:
+    """Return the words beside a measure's name that make another thing of it."""
+    return doubtful_words("another") | words_for("beside", "another")
 
 
 def _may_be_score(column: SheetColumn, words: Sequence[str]) -> bool:

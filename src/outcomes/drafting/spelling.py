@@ -145,9 +145,10 @@ def _read_vocabulary() -> tuple[frozenset[str], frozenset[str]]:
     """Return all words of signs, and the words from which a language makes compounds."""
     signs: set[str] = set()
     words: set[str] = set()
+    doubtful = _list_words(read_facts("doubtful_headers"))
     for language in list_languages():
         facts = read_facts(language)
-        listed = [word for word in _list_words(facts) if isinstance(word, str)]
+        listed = [word for word in (*_list_words(facts), *doubtful) if isinstance(word, str)]
         tokens = [
             token for word in listed for text in _spell_out(word) for token in _TOKENS.findall(fold(text))
         ]
