@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from gate_corpus.columns import WORDS
 from gate_corpus.issued_numbers import list_checked_numbers, make_phone
 from outcomes.errors import PrivacyError
+from outcomes.facts import read_therapies
 from outcomes.facts.source import build_source
 from outcomes.records import read_records
 from outcomes.records.files.text_table import TextTable
+from outcomes.records.gate import find_person_names, match_header
 from outcomes.records.gate.column_values import exceeds_chance
 from outcomes.records.gate.identifiers import is_taiwan_number
 from outcomes.records.gate.inspection import find_identifying
@@ -220,3 +222,44 @@ def test_one_identifier_planted_anywhere_in_a_clean_file_is_refused_and_never_sa
     for text in (said, caplog.text):
         assert value not in text
         assert len(digits) < 7 or digits not in text
+
+
+@pytest.mark.parametrize(
+    ("header", "is_name"),
+    [
+        ("nombre de séances", False), ("Nombre total de visites", False), ("Nombre de jours d'arrêt", False),
+        ("nombre_de_seances", False), ("Nombre d'épisodes", False), ("nb de séances", False),
+        ("nombre", True), ("nombre del paciente", True), ("Nombre de la paciente", True),
+        ("nombre y apellidos", True), ("nombre de pila", True), ("nombre de usuario", True),
+        ("nombre del paciente (visitas)", True), ("nom du patient", True),
+    ],
+)  # fmt: skip
+def test_a_number_of_things_in_french_is_no_name_in_spanish(header, is_name):
+    assert (match_header(header) is not None) == is_name
+
+
+CARE = (
+    "Manuelle Therapie", "Kraft Training", "Dry Needling", "Terapia Manual", "Terapia Física",
+    "Thérapie Manuelle", "Renforcement Musculaire", "Usual Care", "Core Stability", "Motor Control",
+    "Soins Usuels", "Atención Habitual", "Punción Seca", "Schroth", "McKenzie", "Mulligan", "Maitland",
+    "Pilates", "Bobath", "Vojta", "Mc Kenzie", "Back School", "Shock Wave",
+)  # fmt: skip
+
+
+def list_names_of_therapies() -> list[str]:
+    names = list(CARE)
+    for therapy in read_therapies().values():
+        labels = (therapy.labels or {}).values()
+        names += [therapy.id, therapy.label, therapy.short_label, *therapy.aliases, *labels]
+    return [spelling for name in names for spelling in (name, name.title(), name.upper(), name.lower())]
+
+
+def test_no_name_of_a_therapy_is_a_persons_name():
+    names = list_names_of_therapies()
+    assert [name for name, found in zip(names, find_person_names(names), strict=True) if found] == []
+    assert not refuses(CARE * 3, header="care", name="therapy")
+
+
+def test_a_name_beside_a_word_of_care_stays_a_name():
+    names = ["Maria Therapie", "Peter Kraft", "Kraft, Anna", "Schule, Peter", "Dr Kraft", "Anna School"]
+    assert find_person_names(names).all()

@@ -297,7 +297,10 @@ def test_courses_that_long_files_only_label_are_asked_about_and_then_read_in_ord
         odi, pain = 40 + 2 * (i % 7), 4 + i % 5
         lines += [f"P{i},usual_care,baseline,ODI,{odi}", f"P{i},usual_care,baseline,NPRS,{pain}"]
         lines += [f"P{i},usual_care,6 weeks,ODI,{odi - 10}"] if i % 2 else []
-        lines += [f"P{i},manual_therapy,baseline,ODI,{odi + 20}", f"P{i},manual_therapy,3 months,ODI,{odi + 10}"]
+        lines += [
+            f"P{i},manual_therapy,baseline,ODI,{odi + 20}",
+            f"P{i},manual_therapy,3 months,ODI,{odi + 10}",
+        ]
     block = {
         "path": "*.csv", "rows": "assessment",
         "columns": {

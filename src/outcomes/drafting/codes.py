@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from outcomes.drafting.column import SheetColumn, is_missing_word, list_codes
+from outcomes.drafting.legend import find_meaning, read_legend
 from outcomes.drafting.moment import find_moment
 from outcomes.drafting.question import Asked, ask
 from outcomes.drafting.sketch import Sketch
@@ -58,10 +59,17 @@ def draft_codes(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked], int]
 def _draft_flags(column: SheetColumn, sketch: Sketch) -> dict[str, str | Asked]:
     """Return the codes of a yes or no that the reader does not know, as questions."""
     codes, _ = list_codes(column, sketch.patients)
+    legend = read_legend(column)
     told = [code for code in codes if not is_missing_word(code)]
-    _, unclear = parse_flags(np.array(told, dtype=object), np.ones(len(told), dtype=bool))
-    doubt = zip(told, unclear, strict=True)
-    return {code: ask("category", ("yes", "no"), n=codes[code]) for code, is_unclear in doubt if is_unclear}
+    words = [find_meaning(legend, code) or code for code in told]
+    read, unclear = parse_flags(np.array(words, dtype=object), np.ones(len(words), dtype=bool))
+    drafted: dict[str, str | Asked] = {}
+    for code, flag, is_unclear in zip(told, read, unclear, strict=True):
+        if is_unclear:
+            drafted[code] = ask("category", ("yes", "no"), n=codes[code])
+        elif legend:
+            drafted[code] = "yes" if flag else "no"
+    return drafted
 
 
 def find_separator(sketch: Sketch) -> str | None:
@@ -96,6 +104,7 @@ def _missing_everywhere() -> set[str]:
 def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
     keys, separator = _therapy_keys(), find_separator(sketch)
     column = sketch.mapped["therapy"]
+    legend = read_legend(column)
     named = [
         simplify_name(text) for text in set(map(str, column.filled)) if normalise(text) in therapy_words()
     ]
@@ -112,7 +121,8 @@ def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
             ]
             drafted[code] = ask("combination", (planned, *(part for part in parts if part)), n=n)
         else:
-            known = keys.get(simplify_name(code)) or therapy_words().get(normalise(code))
+            word = find_meaning(legend, code) or code
+            known = keys.get(simplify_name(word)) or therapy_words().get(normalise(word))
             drafted[code] = known or ask("therapy", ids, n=n)
     return drafted, n_others
 
@@ -129,6 +139,15 @@ def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked]
     codes, n_others = list_codes(sketch.mapped[name], sketch.patients, [*built_in, *named])
     codes = {code: n for code, n in codes.items() if not is_missing_word(code) or find_code(name, code)}
     told = {code: built_in.get(simplify_name(code)) or find_code(name, code) for code in codes}
+    legend = read_legend(sketch.mapped[name])
+    if legend:
+        words = {code: find_meaning(legend, code) or code for code in codes}
+        meanings = _find_meanings(name, list(words.values()))
+        drafted = {
+            code: meanings.get(word) or ask("category", column.allowed, n=codes[code])
+            for code, word in words.items()
+        }
+        return drafted, n_others
     drafted: dict[str, str | Asked] = {}
     for code, n in codes.items():
         if all(told.values()):
@@ -141,8 +160,18 @@ def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked]
     return drafted, n_others
 
 
+def _find_meanings(name: str, words: Sequence[str]) -> dict[str, str]:
+    """Return what the words of a header mean: of short ones, by a reading in one language that has them all."""
+    for reading in read_facts("code_readings").get(name, ()):
+        known = {simplify_name(code): value for code, value in reading["codes"].items()}
+        if all(simplify_name(word) in known for word in words):
+            return {word: known[simplify_name(word)] for word in words}
+    return {word: code for word in words if (code := find_code(name, word))}
+
+
 def _draft_names(name: str, sketch: Sketch) -> dict[str, str | Asked]:
     """Return the codes of a long file's instruments or time points, each with its id or a question."""
+    legend = read_legend(sketch.mapped[name])
     codes, _ = list_codes(
         sketch.mapped[name], sketch.patients, _known_names(name, sketch.mapped[name], sketch.patients)
     )
@@ -151,10 +180,10 @@ def _draft_names(name: str, sketch: Sketch) -> dict[str, str | Asked]:
         if simplify_name(code) in _missing_everywhere():
             continue
         if name == "instrument":
-            known = list_loinc_codes().get(code) or find_instrument(code)
+            known = list_loinc_codes().get(code) or find_instrument(find_meaning(legend, code) or code)
             drafted[code] = known or ask("instrument_code", list_instruments(), n=n)
         else:
-            moment = find_moment(code)
+            moment = find_moment(find_meaning(legend, code) or code)
             known = moment.timepoint if moment else None
             drafted[code] = known or ask("timepoint", _timepoint_choices(sketch), n=n)
     return drafted

@@ -17,7 +17,7 @@ _GREY = 0.12
 def describe_colours(sketch: Sketch) -> str | None:
     """Return in words the colours of the column whose cells are filled in several ways, None where none is.
 
-    Stripes, which change from each row to the next, carry no meaning.
+    Stripes carry no meaning: whole rows, or a colour and none, that change from each row to the next.
     """
     fills, say = sketch.grid.fills, read_facts("drafting")["sentences"]
     if not fills or not sketch.lines:
@@ -27,13 +27,23 @@ def describe_colours(sketch: Sketch) -> str | None:
         counts = Counter(colours)
         ways = {colour: n for colour, n in counts.items() if n >= FEWEST_PATIENTS}
         changes = sum(first != second for first, second in itertools.pairwise(colours))
-        striped = len(ways) == 2 and changes >= _FEWEST_CHANGES * (len(colours) - 1)
+        names = {_name_colour(colour) for colour in ways}
+        plain = bool(names & {"grey", say["no_colour"]}) or _are_whole_rows(sketch, place)
+        striped = len(ways) == 2 and plain and changes >= _FEWEST_CHANGES * (len(colours) - 1)
         if header and len(ways) >= 2 and not striped:
             told = ", ".join(
                 f"{n} {_name_colour(colour)}" for colour, n in counts.most_common() if colour in ways
             )
             return say["colour_counts"].format(header=header, n=len(ways), counts=told)
     return None
+
+
+def _are_whole_rows(sketch: Sketch, place: int) -> bool:
+    """Whether all columns have the colours of one."""
+    fills, places = sketch.grid.fills, range(1, len(sketch.layout.headers) + 1)
+    return all(
+        fills.get((line, other)) == fills.get((line, place)) for line in sketch.lines for other in places
+    )
 
 
 def _name_colour(colour: str | None) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from outcomes.drafting.spelling import fold, is_date, is_number, list_languages, split_date
 from outcomes.facts import read_facts
+from outcomes.records.columns import read_written
 from outcomes.records.files import simplify_name
 from outcomes.records.gate import find_person_names
 
@@ -20,15 +24,8 @@ FEWEST_PATIENTS = 3
 _LONGEST_CODE = 40
 #: Years of the Republic of China that records may hold, 1991 to 2061.
 _ROC_YEARS = (80, 150)
-#: A number as a score is written: "7/10", "34 %", "5,7 cm", "2) ...", "3 - ...".
-_WRITTEN = re.compile(
-    r"[+-]?\d+(?:[.,]\d+)? ?(?:%|/ ?\d{1,3}|cm|mm|points?|pts?|分|点|punkte?|/ ?\d+ ?cm)?$"
-    r"|\d{1,2} ?[).:=–-] ?\D",
-    re.I,
-)
-_LEADING = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
-_UNIT = re.compile(r"[+-]?\d+(?:[.,]\d+)? ?(%|/ ?\d{1,3}|cm|mm)", re.I)
-_LETTER = re.compile(r"[a-fA-F](?:$|[).:]| ?[-–] )")
+#: Letters of answers, as forms list them.
+_LETTERS = {letter: letter for letter in "abcdef"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,9 @@ class SheetColumn:
     def holds_scores(self, as_items: bool) -> bool:
         """Return whether nine of ten filled cells are numbers or written scores, letters too where items."""
         values = [cell for cell in self.filled if not is_missing_word(cell)]
-        fitting = sum(is_written_score(cell) or (as_items and is_letter(cell)) for cell in values)
+        fitting = sum(
+            read_number(cell) is not None or (as_items and find_letter(cell) != "") for cell in values
+        )
         return bool(values) and fitting >= 0.9 * len(values)
 
     @property
@@ -99,32 +98,65 @@ def is_missing_word(cell: object) -> bool:
     return isinstance(cell, str) and " ".join(fold(cell).split()) in _missing_words()
 
 
-def is_written_score(cell: object) -> bool:
-    """Return whether a cell holds a number, alone or as a score is written.
+class _Written(NamedTuple):
+    number: float | None
+    unit: str
+    letter: str
+
+
+@lru_cache(maxsize=100_000)
+def _read(text: str) -> _Written:
+    """Return the number, its unit or the letter of a text, as `read_records` reads them."""
+    written = read_written(
+        np.array([unicodedata.normalize("NFKC", text).strip()], dtype=object), ".", _LETTERS
+    )
+    found, unit = str(written.texts[0]), str(written.units[0])
+    if written.lettered[0]:
+        return _Written(None, "", found)
+    try:
+        return _Written(float(found.replace(",", ".").removesuffix("%")), unit, "")
+    except ValueError:
+        return _Written(None, "", "")
+
+
+def read_number(cell: object) -> float | None:
+    """Return the number of a cell, alone or as a score is written; None where it holds none.
 
     Examples
     --------
-    >>> [is_written_score(cell) for cell in (7, "7/10", "34 %", "5,7 cm", "2) some", "B - some", "about 5")]
-    [True, True, True, True, True, False, False]
+    >>> [read_number(cell) for cell in (7, "7/10", "34 %", "5,7 cm", "2) some", "3 - some", "about 5")]
+    [7.0, 7.0, 34.0, 5.7, 2.0, 3.0, None]
     """
-    return is_number(cell) or (isinstance(cell, str) and bool(_WRITTEN.match(cell.strip())))
+    if isinstance(cell, bool):
+        return None
+    return (
+        float(cell)
+        if isinstance(cell, int | float)
+        else _read(cell).number
+        if isinstance(cell, str)
+        else None
+    )
 
 
-def is_letter(cell: object) -> bool:
-    """Return whether a cell holds the letter of an answer, alone or before its text."""
-    return isinstance(cell, str) and bool(_LETTER.match(cell.strip()))
+def find_letter(cell: object) -> str:
+    """Return the letter of an answer, alone or before its text; nothing where a cell holds none.
+
+    Examples
+    --------
+    >>> [find_letter(cell) for cell in ("B) some", "（Ｃ）少し", "d", "bad")]
+    ['b', 'c', 'd', '']
+    """
+    return _read(cell).letter if isinstance(cell, str) else ""
 
 
-def find_unit(cell: object) -> str | None:
-    """Return what is written behind the number of a cell, such as "%" or "/50"; None where nothing is."""
-    match = _UNIT.fullmatch(cell.strip()) if isinstance(cell, str) else None
-    return match[1].strip() if match else None
+def find_unit(cell: object) -> str:
+    """Return what is written behind the number of a cell, such as "%" or "/50"."""
+    return _read(cell).unit if isinstance(cell, str) else ""
 
 
 def list_numbers(cells: Iterable[Any]) -> list[float]:
     """Return the numbers among some cells, what is written behind them left aside."""
-    found = [_LEADING.match(str(cell).strip()) for cell in cells if is_written_score(cell)]
-    return [float(match[0].replace(",", ".")) for match in found if match]
+    return [number for cell in cells if (number := read_number(cell)) is not None]
 
 
 def list_codes(

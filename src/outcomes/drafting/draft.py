@@ -16,16 +16,19 @@ from outcomes.drafting.grid import read_grids
 from outcomes.drafting.moment import Moment
 from outcomes.drafting.question import Asked, ask
 from outcomes.drafting.rehearsal import Doubt, find_doubts
-from outcomes.drafting.role import order_moments
+from outcomes.drafting.role import fits_values, order_moments
 from outcomes.drafting.scores import draft_instrument, draft_scores
 from outcomes.drafting.sheets import sketch_tables
 from outcomes.drafting.sketch import Sketch, describe_dates, list_missing_words, list_numeric, needs_rekey
 from outcomes.drafting.spelling import split_date
 from outcomes.facts import read_facts, read_instrument, read_therapies
+from outcomes.records.gate import names_person
 
 #: Rows up to which a draft is read once to see what reading asks, and how often that is done.
 _MOST_REHEARSED = 200_000
-_MOST_REHEARSALS = 3
+_MOST_REHEARSALS = 5
+#: Sheets of one header that are listed by name; more are cards of patients.
+_MOST_LISTED = 12
 #: The end of therapy, and the time point that it becomes where there is no other follow-up to compare.
 _END, _AFTER = "end_of_therapy", "after_therapy"
 _LEFT_OUT = ("identifying", "free_text", "contradicted", "export_mark", "blank", "repeated", "unknown")
@@ -265,9 +268,13 @@ class _Writing:
         found: dict[str, Any] = {}
         for doubt in self.doubts:
             about = headers if doubt.in_scores else columns if block is None else set()
-            here = bool(about & set(doubt.columns))
-            if doubt.section is None and here:
-                found[doubt.key] = [*found.get(doubt.key, []), doubt.asked] if doubt.listed else doubt.asked
+            if not about & set(doubt.columns):
+                continue
+            asked = _offer_columns(doubt, sketch)
+            if doubt.section is None:
+                found[doubt.key] = [*found.get(doubt.key, []), asked] if doubt.listed else asked
+            elif doubt.section == "file.scales":
+                found["scales"] = {**found.get("scales", {}), doubt.key: asked}
         return found
 
     def _write_file(self, sketch: Sketch, left_out: Mapping[str, Iterable[str]]) -> None:
@@ -294,12 +301,23 @@ class _Writing:
         content |= {key: value for key, value in optional.items() if value} | describe_answered(sketch)
         content |= self._find_answers(sketch, None)
         self._section("", "[[file]]", content=content)
+        if grid.sheet == "*":
+            self.lines.append(f"# {self._describe_sheets(sketch)}")
         if content.get("encoding") == grid.encoding is not None:
             self.lines.append(f"# {self.say['encoding']}")
         for kind, headers in left_out.items():
             self.lines.append(f"# {self.say[kind]}: {', '.join(map(_quote, headers))}")
         if sketch.layout.summary_lines:
             self.lines.append(f"# {self.say['summary_rows'].format(n=len(sketch.layout.summary_lines))}")
+
+    def _describe_sheets(self, sketch: Sketch) -> str:
+        """Return which sheets are read together: their number, and their names where none looks like a person's."""
+        read, n_all = sketch.sheets, len(sketch.grid.other_sheets) + 1
+        told = self.say["all_sheets"].format(n=len(read), all=n_all)
+        listed = (
+            "" if len(read) > _MOST_LISTED or any(map(names_person, read)) else ", ".join(map(_quote, read))
+        )
+        return f"{told}: {listed}" if listed else told
 
     def _write_columns(self, sketch: Sketch) -> None:
         headers: dict[str, Any] = {name: column.header for name, column in sketch.mapped.items()}
@@ -341,6 +359,23 @@ def _list_candidates(sketch: Sketch, most: int) -> list[str]:
     return [
         column.header for column, role in pairs if role.kind == "unknown" and 1 < column.n_distinct <= most
     ]
+
+
+def _offer_columns(doubt: Doubt, sketch: Sketch) -> Asked:
+    """Return a question with the columns that could answer it among its answers."""
+    pairs = zip(sketch.columns, sketch.roles, strict=True)
+    free = [column for column, role in pairs if role.kind == "unknown" and "'" not in column.header]
+    lines = [
+        f"columns.{name} = '{column.header}'"
+        for name in doubt.to_fill
+        for column in free
+        if column.n_distinct > 1 and fits_values(name, column)
+    ]
+    if not lines:
+        return doubt.asked
+    return Asked(
+        f"{doubt.asked.removeprefix('? ')}; or one of: {', '.join(lines)}", [*doubt.asked.answers, *lines]
+    )
 
 
 def describe_answered(sketch: Sketch) -> dict[str, Any]:

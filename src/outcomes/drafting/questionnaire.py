@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from outcomes.drafting.column import SheetColumn, is_letter, is_written_score
+from outcomes.drafting.column import SheetColumn, find_letter, read_number
 from outcomes.drafting.moment import Moment
 from outcomes.drafting.role import Role
 from outcomes.drafting.spelling import find_longest, normalise
@@ -52,10 +52,10 @@ def _find_number(column: SheetColumn, role: Role) -> int | None:
 
 
 def _is_answered(column: SheetColumn) -> bool:
-    """Whether all cells are answers of a few steps: letters, numbers, or numbers before their text."""
-    answers = [str(cell).strip() for cell in column.filled if is_letter(cell) or is_written_score(cell)]
-    starts = {match[0] for text in answers if (match := re.match(r"\d+|[A-Za-z]", text))}
-    return bool(answers) and len(answers) >= 0.9 * len(column.filled) and len(starts) <= _MOST_ANSWERS
+    """Whether nearly all cells are answers of a few steps: letters, numbers, or either before their text."""
+    answers = [find_letter(cell) or read_number(cell) for cell in column.filled]
+    told = [answer for answer in answers if answer not in ("", None)]
+    return bool(told) and len(told) >= 0.9 * len(answers) and len(set(told)) <= _MOST_ANSWERS
 
 
 def _take_run(run: Sequence[int], columns: Sequence[SheetColumn], roles: list[Role]) -> None:

@@ -6,17 +6,20 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from outcomes.drafting.question import Asked
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError
+from outcomes.facts import FileSpec, ScoreSpec
 from outcomes.facts.source import build_source
 from outcomes.records import read_records
 
 _GONE = object()
-_LINE = re.compile(r"^\s*(?:\[(\w+)\] )?(\w+) = (\[?)\"([^\"<>]*)\"\]?\s*(?:#\s*(.*))?$")
+#: The key under which every answer may stand: names of doubts, and lines of other keys.
+_MIXED = "confirmed"
+_OF_SCORES = {entry.name for entry in fields(ScoreSpec)} - {entry.name for entry in fields(FileSpec)}
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Doubt:
     asked : Asked
     listed : bool
         Whether the key takes a list.
+    to_fill : tuple of str
+        Columns of the schema that would answer it too, where the file has one that holds them.
     """
 
     section: str | None
@@ -43,6 +48,7 @@ class Doubt:
     key: str
     asked: Asked
     listed: bool
+    to_fill: tuple[str, ...] = ()
 
 
 def find_doubts(text: str, questions: Iterable[Asked], path: Path, own: Iterable[str]) -> list[Doubt]:
@@ -88,22 +94,62 @@ def _answer(value: Any, questions: Mapping[str, Asked]) -> Any:
 
 
 def _turn(finding: Finding) -> Doubt | None:
-    """Return a finding as a key with a question; None where no single word can answer it."""
-    lines = [match for line in (finding.remedy or "").splitlines() if (match := _LINE.match(line))]
-    keys = {match[2] for match in lines}
-    if not lines:
+    """Return a finding as a key with a question; None where nothing that may be written answers it."""
+    entries = [entry for line in (finding.remedy or "").splitlines()[1:] if (entry := _split_line(line))]
+    whole = [entry for entry in entries if entry.keys and not entry.is_open]
+    to_fill = tuple(
+        key for entry in entries if entry.is_open and "[file.columns]" in entry.meaning for key in entry.keys
+    )
+    if not whole:
         return None
-    key = keys.pop() if len(keys) == 1 else "confirmed" if "confirmed" in keys else lines[0][2]
-    own = [match for match in lines if match[2] == key]
-    told = "; ".join(f"{match[4]}: {(match[5] or '').strip()}" for match in own)
-    others = [line.strip() for line in (finding.remedy or "").splitlines()[1:] if not _is_own(line, key)]
-    more = f"; else, in place of this line, {' or '.join(others)}" if others else ""
-    asked = Asked(f"{finding.what} {told}{more}".replace("\n", " "), [match[4] for match in own])
-    meaning = own[0][5] or ""
-    headers = tuple(re.findall(r"'([^']+)'", meaning)) or (finding.column or "",)
-    return Doubt(own[0][1], "[[file.scores]]" in meaning, headers, key, asked, bool(own[0][3]))
+    places = {(entry.section, *entry.keys) for entry in whole}
+    section, key = places.pop() if len(places) == 1 else (None, _MIXED)
+    answers = {text: entry.meaning for entry in whole for text in entry.list_answers(key)}
+    rest = [f"{entry.line} ({entry.meaning})" for entry in entries if entry not in whole]
+    told = "; ".join(f"{answer}: {meaning}" for answer, meaning in answers.items())
+    more = f"; else, in place of this line: {'; '.join(rest)}" if rest else ""
+    keys = {key for entry in whole for key in entry.keys}
+    in_scores = bool(keys & _OF_SCORES) or all("[[file.scores]]" in entry.meaning for entry in whole)
+    headers = tuple(re.findall(r"'([^']+)'", whole[0].meaning)) or (finding.column or "",)
+    return Doubt(
+        section, in_scores, headers, key, Asked(f"{finding.what} {told}{more}".replace("\n", " "), answers),
+        key == _MIXED, to_fill,
+    )  # fmt: skip
 
 
-def _is_own(line: str, key: str) -> bool:
-    match = _LINE.match(line)
-    return match is not None and match[2] == key
+@dataclass(frozen=True)
+class _Line:
+    """A line that answers a question of the reader, and what it means."""
+
+    line: str
+    meaning: str
+    section: str | None
+    content: Mapping[str, Any]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self.content)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something has to be filled in."""
+        return "<" in self.line or "..." in self.line
+
+    def list_answers(self, key: str) -> list[str]:
+        """Return what stands for this line in place of the question, which has the key of its own or `_MIXED`."""
+        value = next(iter(self.content.values()))
+        if key in self.content:
+            return list(value) if isinstance(value, list) else [str(value)]
+        return [self.line.replace('"', "'")]
+
+
+def _split_line(line: str) -> _Line | None:
+    text, _, meaning = line.strip().partition("  #")
+    text, section = text.strip(), None
+    if match := re.match(r"\[([\w.]+)\]\s+(?=\S)", text):
+        section, text = match[1], text[match.end() :]
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        content = {}
+    return _Line(text, meaning.strip(), section, content) if text else None

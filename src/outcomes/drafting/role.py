@@ -6,11 +6,24 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from outcomes.drafting.column import SheetColumn, list_numbers
+from outcomes.drafting.legend import split_legend
 from outcomes.drafting.moment import Moment, split_moment
-from outcomes.drafting.spelling import find_longest, is_date, is_number, normalise, remove_word, split_scale
+from outcomes.drafting.spelling import (
+    find_longest,
+    fold,
+    is_date,
+    is_number,
+    normalise,
+    remove_word,
+    split_scale,
+)
 from outcomes.drafting.words import (
+    doubtful_words,
     drop_words,
+    find_code,
     find_instrument_word,
     instrument_words,
     names_of,
@@ -19,10 +32,20 @@ from outcomes.drafting.words import (
     words_of,
 )
 from outcomes.facts import Instrument, read_instrument, read_schema, read_timepoints
+from outcomes.records.columns import parse_flags
 from outcomes.records.gate import find_person_names, match_header
 
 #: Columns of the schema, and of a long file, by what their values must look like.
-NUMERIC = {"age_years", "bmi", "duration_weeks", "n_sessions", "discharge_day", "day", "score"}
+NUMERIC = {
+    "age_years",
+    "bmi",
+    "episode_number",
+    "duration_weeks",
+    "n_sessions",
+    "discharge_day",
+    "day",
+    "score",
+}
 _DATES = {"start_date", "date"}
 _MOST_CATEGORIES = 30
 #: A column of an unknown instrument is asked about when its header is short and its values are many.
@@ -30,6 +53,11 @@ _LONGEST_UNKNOWN = 5
 _FEWEST_SCORES = 6
 #: Proportion of cells that look like persons' names from which on a column is taken to hold names.
 _MOST_NAMES = 0.2
+#: A header of so many words is a sentence, as are those that end in a question mark.
+_SHORTEST_SENTENCE = 5
+#: Proportion of answers that must be known words of what a question asks for.
+_MOST_ANSWERS = 0.5
+_YOUNGEST, _OLDEST = 5, 110
 _STATUS = re.compile(r"^(.+)_complete$")
 _EXPORT_MARKS = re.compile(r"^redcap_(repeat_|survey_|data_access)")
 
@@ -95,7 +123,7 @@ def guess_role(column: SheetColumn) -> Role:
         return Role("status", label=normalise(status[1]))
     if _EXPORT_MARKS.match(column.header.strip().casefold()):
         return Role("export_mark")
-    bare, scale = split_scale(column.header)
+    bare, scale = split_scale(split_legend(column)[0])
     header = normalise(bare)
     names = [*names_of("columns", normalise(column.header)), *names_of("columns", header)]
     exact = next((name for name in names if fits_values(name, column)), names[0] if names else None)
@@ -103,16 +131,17 @@ def guess_role(column: SheetColumn) -> Role:
         score = _guess_score(column, header, scale)
         if score is not None:
             return score
-    name = exact or _guess_schema_column(header)
-    if name is None:
+    named = [exact] if exact else _guess_schema_columns(header)
+    name = next((name for name in named if fits_values(name, column)), None) or find_asked(column)
+    if name is None and not named:
         return Role("free_text" if column.is_free_text else "unknown")
-    return Role("column" if fits_values(name, column) else "contradicted", name)
+    return Role("column", name) if name else Role("contradicted", named[0])
 
 
 def _is_identifying(header: str) -> bool:
     """Whether the gate would refuse the header; a record number may be the key, for it is re-keyed."""
     rule = match_header(header)
-    keyed = _guess_schema_column(normalise(header)) in ("patient_id", "episode_id")
+    keyed = bool({"patient_id", "episode_id"} & set(_guess_schema_columns(normalise(header))))
     return rule is not None and not (rule.rekeyed and keyed)
 
 
@@ -125,7 +154,7 @@ def _guess_score(column: SheetColumn, header: str, scale: str) -> Role | None:
     alike = {other: name for other, name in instrument_words().items() if other not in words_of("timepoints")}
     rest = drop_words(remove_word(header, word), alike, instrument_words()[word])
     holds, rest = _split_holds(rest)
-    if holds is None and find_longest(rest, words_for("other_thing", "unlike")):
+    if holds is None and find_longest(rest, _list_other_words()):
         return _guess_unknown(column, header, scale)
     named, rest = _split_variant(rest, instrument)
     moment, rest = split_moment(rest)
@@ -160,10 +189,15 @@ def _guess_unknown(column: SheetColumn, header: str, scale: str) -> Role | None:
 
 def _split_holds(rest: str) -> tuple[str | None, str]:
     for name in ("change", "improvement"):
-        word = find_longest(rest, words_for("other_thing", name))
-        if word is not None:
-            return name, drop_words(rest, dict.fromkeys(words_for("other_thing", name), name), name)
+        words = doubtful_words(name)
+        if find_longest(rest, words) is not None:
+            return name, drop_words(rest, dict.fromkeys(words, name), name)
     return None, rest
+
+
+def _list_other_words() -> frozenset[str]:
+    """Return the words beside a measure's name that make another thing of it."""
+    return doubtful_words("another") | words_for("beside", "another")
 
 
 def _may_be_score(column: SheetColumn, words: Sequence[str]) -> bool:
@@ -209,14 +243,59 @@ def _split_variant(rest: str, instrument: Instrument) -> tuple[str | None, str]:
     return "-".join(found) or None, rest
 
 
-def _guess_schema_column(header: str) -> str | None:
-    """Return the column of the schema whose words fill a header but for words that say nothing more."""
+def _guess_schema_columns(header: str) -> tuple[str, ...]:
+    """Return the columns of the schema whose word fills a header but for words that say nothing more."""
     words = words_of("columns")
     word = find_longest(header, words)
     if word is None:
-        return None
+        return ()
     _, rest = split_moment(drop_words(header, words, words[word]))
-    return None if set(rest.split()) - single_words("beside", "column") else words[word]
+    return () if set(rest.split()) - single_words("beside", "column") else names_of("columns", word)
+
+
+def find_asked(column: SheetColumn) -> str | None:
+    """Return the column of the schema that a whole question asks for, where its answers prove it.
+
+    Examples
+    --------
+    >>> find_asked(SheetColumn("Which treatment do you have now?", ("manual therapy", "pilates") * 9))
+    'therapy'
+    >>> find_asked(SheetColumn("Did you have treatment before?", ("yes", "no") * 9)) is None
+    True
+    """
+    question = normalise(column.header)
+    tokens = set(question.split())
+    asks = "?" in fold(column.header) or bool(tokens & single_words("beside", "asking"))
+    if not asks and len(tokens) < _SHORTEST_SENTENCE:
+        return None
+    found = [word for word in words_of("columns") if f" {word} " in f" {question} "]
+    for word in sorted(found, key=len, reverse=True):
+        for name in names_of("columns", word):
+            if fits_values(name, column) and _are_answers(name, column, tokens):
+                return name
+    return None
+
+
+def _are_answers(name: str, column: SheetColumn, tokens: set[str]) -> bool:
+    """Whether answers show by themselves, or nearly, what they were asked for."""
+    if name == "therapy":
+        earlier = tokens & single_words("beside", "earlier")
+        return not earlier and column.n_distinct > 1 and not column.is_numeric and not _holds_flags(column)
+    if name == "timepoint":
+        return column.share(lambda cell: split_moment(normalise(cell))[0] is not None) >= _MOST_ANSWERS
+    if name == "age_years":
+        return all(_YOUNGEST <= age <= _OLDEST for age in list_numbers(column.filled))
+    if name in read_schema()["episodes"] and read_schema()["episodes"][name].allowed:
+        return column.share(lambda cell: find_code(name, str(cell)) is not None) >= _MOST_ANSWERS
+    if name == "patient_id":
+        return column.n_distinct >= _FEWEST_SCORES and not column.is_free_text
+    return name in {"date", "start_date", "site", "therapist"}
+
+
+def _holds_flags(column: SheetColumn) -> bool:
+    texts = np.array([str(cell) for cell in column.filled], dtype=object)
+    _, unclear = parse_flags(texts, np.ones(len(texts), dtype=bool))
+    return not unclear.any()
 
 
 def fits_values(name: str, column: SheetColumn) -> bool:

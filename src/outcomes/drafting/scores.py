@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from outcomes.drafting.column import SheetColumn, find_unit, is_letter, list_numbers
+from outcomes.drafting.column import SheetColumn, find_letter, find_unit, list_numbers
 from outcomes.drafting.question import Asked, ask
 from outcomes.drafting.role import Role
 from outcomes.drafting.sketch import Sketch
@@ -152,11 +152,8 @@ def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
 
 def _describe_items(items: list[SheetColumn], role: Role) -> dict[str, Any]:
     """Return what the letters of answers are worth, the first being the item's lowest value."""
-    letters = sorted(
-        {str(cell).strip()[0].upper() for column in items for cell in column.filled if is_letter(cell)}
-    )
-    alone = all(len(str(cell).strip()) == 1 for column in items for cell in column.filled if is_letter(cell))
-    if role.name is None or not letters or not alone:
+    letters = {find_letter(cell) for column in items for cell in column.filled} - {""}
+    if role.name is None or not letters or read_instrument(role.name).scoring_rule.list_letters(1):
         return {}
     rule = read_instrument(role.name).scoring
     low, high, step = rule.get("item_minimum", 0), rule.get("item_maximum", 0), rule.get("item_step", 1)

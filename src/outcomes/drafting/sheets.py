@@ -127,7 +127,8 @@ def _stack(group: Sequence[Sketch]) -> Sketch:
         for place, column in enumerate(first.columns)
     ]
     grid = replace(first.grid, sheet="*", fills={})
-    return Sketch(grid, first.layout, columns, repeated=first.repeated)
+    sheets = tuple(sketch.grid.sheet or "" for sketch in group)
+    return Sketch(grid, first.layout, columns, repeated=first.repeated, sheets=sheets)
 
 
 def _stack_cards(grids: Sequence[Grid]) -> Sketch | None:
@@ -162,7 +163,10 @@ def _stack_cards(grids: Sequence[Grid]) -> Sketch | None:
         for column in columns
     ]
     layout = Layout((1,), tuple(cells), 2, ())
-    sketch = Sketch(grid, layout, columns, find_questionnaires(columns, roles), heading=tuple(labels))
+    sheets = tuple(grid.sheet or "" for grid in grids if _split_card(grid, header) is not None)
+    sketch = Sketch(
+        grid, layout, columns, find_questionnaires(columns, roles), heading=tuple(labels), sheets=sheets
+    )
     return sketch if sketch.scores else None
 
 

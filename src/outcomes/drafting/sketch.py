@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from outcomes.drafting.column import SheetColumn, find_calendar, find_date_order, is_missing_word, list_codes
 from outcomes.drafting.grid import Grid
@@ -46,6 +47,8 @@ class Sketch:
         Headers that stand several times.
     heading : tuple of str
         Headers that are labels above the rows.
+    sheets : tuple of str
+        Titles of the sheets whose rows stand beneath each other; empty for one.
     """
 
     grid: Grid
@@ -57,6 +60,7 @@ class Sketch:
     lines: tuple[int, ...] = ()
     repeated: tuple[str, ...] = ()
     heading: tuple[str, ...] = ()
+    sheets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Give each column of the schema the columns that fit it."""
@@ -81,12 +85,21 @@ class Sketch:
             if role.kind != "column" or role.name is None:
                 continue
             first = self.mapped.setdefault(role.name, column)
-            if first is not column and first.cells != column.cells:
+            if first is not column and not _say_the_same(first, column):
                 self.rivals.setdefault(role.name, [first]).append(column)
+        self._drop_running_number()
         for name in ("instrument", "variant"):
             if "score" not in self.mapped:
                 self.mapped.pop(name, None)
                 self.rivals.pop(name, None)
+
+    def _drop_running_number(self) -> None:
+        """Leave out a number that counts the rows of an export, where another column tells who comes back."""
+        rivals = self.rivals.get("patient_id", [])
+        others = [column for column in rivals if not _counts_rows(column)]
+        if len(others) == 1 < len(rivals) and others[0].n_distinct < len(others[0].filled):
+            self.mapped["patient_id"] = others[0]
+            del self.rivals["patient_id"]
 
     def _tell_by_values(self) -> None:
         """Take a column whose header says nothing for what its values say."""
@@ -160,6 +173,21 @@ class Sketch:
     def covariates(self) -> list[str]:
         """Return the mapped columns that may adjust a comparison."""
         return covariates_among(list(self.mapped))
+
+
+def _say_the_same(one: SheetColumn, other: SheetColumn) -> bool:
+    """Whether two columns hold the same, or moments of the same days, as a form's start and end."""
+    if one.is_dated and other.is_dated:
+        days = [[str(cell).split(" ")[0].split("T")[0] for cell in column.cells] for column in (one, other)]
+        return days[0] == days[1]
+    return one.cells == other.cells
+
+
+def _counts_rows(column: SheetColumn) -> bool:
+    """Whether a column holds a whole number in each row, none twice, each larger than that before."""
+    numbers = [cell for cell in column.cells if is_number(cell)]
+    whole = [float(str(cell).replace(",", ".").rstrip("%")) for cell in numbers]
+    return len(whole) == len(column.cells) and all(a < b for a, b in pairwise(whole))
 
 
 _TELLING = {

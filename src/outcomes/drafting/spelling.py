@@ -27,7 +27,7 @@ _COUNTED = re.compile(
 _FRACTION = re.compile(r"(?<![\d/])(\d{1,2}) ?/ ?(52|12|7)(?![\d/])")
 _FRACTION_UNITS = {"52": "weeks", "12": "months", "7": "days"}
 #: What says how a score is recorded: "0-10", "/50", "out of 50", "%", or what the ends mean in brackets.
-_ANCHORS = re.compile(r"\([^()]*\d\s*(?:=|＝|:|：)[^()]*\)")
+_ANCHORS = re.compile(r"[(（][^()（）]*\d\s*(?:=|＝|:|：)[^()（）]*[)）]")
 _SCALE = re.compile(
     r"(?<![\d.])-?\d{1,3}\s*(?:-|–|—|~|～|〜|\bto\b|\bbis\b|\ba\b|至|到|から)\s*\d{1,3}(?![\d.])"
     r"|(?<!\d)/\s*(?:10|11|18|20|24|27|28|30|40|48|50|60|80|96|100)(?!\d)"
@@ -145,9 +145,10 @@ def _read_vocabulary() -> tuple[frozenset[str], frozenset[str]]:
     """Return all words of signs, and the words from which a language makes compounds."""
     signs: set[str] = set()
     words: set[str] = set()
+    doubtful = _list_words(read_facts("doubtful_headers"))
     for language in list_languages():
         facts = read_facts(language)
-        listed = [word for word in _list_words(facts) if isinstance(word, str)]
+        listed = [word for word in (*_list_words(facts), *doubtful) if isinstance(word, str)]
         tokens = [
             token for word in listed for text in _spell_out(word) for token in _TOKENS.findall(fold(text))
         ]

@@ -63,6 +63,13 @@ def single_words(section: str, name: str) -> frozenset[str]:
     return frozenset(token for word in words_for(section, name) for token in word.split())
 
 
+@cache
+def doubtful_words(name: str) -> frozenset[str]:
+    """Return the words which say that a column may hold a ``change``, an ``improvement`` or ``another`` thing."""
+    words = read_facts("doubtful_headers")[name]["words"]
+    return frozenset(spelling for word in words for spelling in list_spellings(word) if spelling)
+
+
 def instrument_words() -> Mapping[str, str]:
     """Return each name of an instrument, in normal form, with its id, and the variant that it says."""
     return _instrument_words(tuple(list_instruments()))

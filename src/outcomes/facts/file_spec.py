@@ -191,7 +191,8 @@ class FileSpec:
     within : str
         ``site`` where the ids of patients, episodes and therapists are told apart only within a site.
     confirmed : tuple of str
-        As in `ScoreSpec`, for doubts about the whole file.
+        As in `ScoreSpec`, for doubts about the whole file. An answer of the form ``within = 'site'`` is that
+        key, so that all answers to a drafted question may stand in one place.
     only, without : tuple of RowsSpec
         ``{column, values}``: the rows that the block reads, and those that it leaves to another block of the
         same file, as where one site records a measure on another scale.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -154,10 +155,10 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
     files = []
     for number, block in enumerate(content.pop("file", ()), start=1):
         place = f"{where}, [[file]] {number}"
-        block = dict(block)
+        block = _take_lines(block, place)
         for key, kind in (("scores", ScoreSpec), ("exclude", ExcludeSpec)):
             block[key] = tuple(
-                build_strictly(kind, entry, f"{place}, [[file.{key}]] {i}")
+                build_strictly(kind, _take_lines(entry, place), f"{place}, [[file.{key}]] {i}")
                 for i, entry in enumerate(block.get(key, ()), start=1)
             )
         for key, by_value in _BY_VALUE.items():
@@ -172,6 +173,22 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
     _check_choices(source, where)
     _check_profile(source, where)
     return source
+
+
+def _take_lines(block: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a block in which answers that are lines, ``confirmed = ["within = 'site'"]``, are its keys."""
+    answers = block.get("confirmed", ())
+    lines = [answer for answer in answers if isinstance(answer, str) and "=" in answer]
+    if not lines or isinstance(answers, str):
+        return dict(block)
+    found = {**block, "confirmed": [answer for answer in answers if answer not in lines]}
+    try:
+        taken = tomllib.loads("\n".join(lines))
+    except tomllib.TOMLDecodeError as error:
+        raise FactsError(f"{where}, confirmed: a line in it is no TOML: {error}") from error
+    for key, value in taken.items():
+        found[key] = {**found.get(key, {}), **value} if key == "columns" else value
+    return found
 
 
 def _build_by_value(

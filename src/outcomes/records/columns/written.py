@@ -21,7 +21,9 @@ _LABELLED = re.compile(
     r"| ?[-\u2013\u2014]\s*[(]?[^\W\d].*)$",
     re.S,
 )
-_LETTERED = re.compile(r"^\(?([A-Za-z])(?:$|\).*$|\s?[-\u2013\u2014:=、].*$|[.](?:\W.*)?$)", re.S)
+_LETTERED = re.compile(
+    r"^\(?([A-Za-z])(?:$|\).*$|\s?[-\u2013\u2014:=、].*$|[.](?:[\W\u3040-\u30ff\u3400-\u9fff].*)?$)", re.S
+)
 _PROFILE = re.compile(r"^(\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)$")
 _THOUSAND = re.compile(r"^[+-]?\d{1,3}(?:[.,]\d{3})+$")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from outcomes.facts import read_facts
+from outcomes.facts import read_facts, read_therapies
 from outcomes.records.gate.folding import fold_text, strip_accents
 
 _CAPITAL, _SMALL = "A-ZÀ-ÖØ-Þ", "a-zß-öø-ÿ"
@@ -37,6 +37,7 @@ class _Facts(NamedTuple):
     latin_family: frozenset[str]
     places: frozenset[str]
     everyday: frozenset[str]
+    care: frozenset[str]
 
 
 @cache
@@ -53,7 +54,16 @@ def _read_names() -> _Facts:
         frozenset(map(_simplify, facts["latin_family_names"])),
         frozenset(facts["place_words"]),
         frozenset(facts["everyday_words"]),
+        frozenset([*map(_simplify, facts["care_words"]), *_list_therapy_words()]),
     )
+
+
+def _list_therapy_words() -> Iterator[str]:
+    """Yield the words of the names of therapies in all languages."""
+    for therapy in read_therapies().values():
+        labels = (therapy.labels or {}).values()
+        for name in (therapy.id, therapy.label, therapy.short_label, *therapy.aliases, *labels):
+            yield from map(_simplify, _WORDS.findall(name))
 
 
 def _simplify(word: str) -> str:
@@ -67,11 +77,16 @@ def find_person_names(texts: Sequence[str]) -> np.ndarray:
     --------
     >>> find_person_names(["Dr Lee", "Tina Wood", "王小明", "T07", "north wing"]).tolist()
     [True, True, True, False, False]
+    >>> find_person_names(["Manuelle Therapie", "Dry Needling", "Manuela Therapie"]).tolist()
+    [False, False, True]
     """
     return np.array([_looks_like_name(fold_text(text).strip()) for text in texts], dtype=bool)
 
 
 def _looks_like_name(text: str) -> bool:
+    words = _WORDS.findall(text)
+    if len(words) > 1 and all(_simplify(word) in _read_names().care for word in words):
+        return False  # a therapy, whose words are written with capitals
     shaped = _LATIN_SHAPE.fullmatch(text) or _KANA_PAIR.fullmatch(text)
     return bool(shaped) or _is_known_name(text, False) or _is_family_name(text)
 
