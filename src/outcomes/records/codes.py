@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,18 @@ class _Codes:
     read: dict[str, str | None] = field(default_factory=dict)
     spelling: dict[str, str] = field(default_factory=dict)
     where: dict[str, list[tuple[Part, int]]] = field(default_factory=dict)
-    n_patients: Counter[str] = field(default_factory=Counter)
     n_filled: int = 0
+
+    @cached_property
+    def n_patients(self) -> Counter[str]:
+        """Return how many patients share each code, those of excluded rows left aside."""
+        counts: Counter[str] = Counter()
+        for part in self.parts:
+            coded = part.columns[self.header]
+            n_patients = _count_patients(part, coded.codes, len(coded.values))
+            for code, places in self.where.items():
+                counts[code] += sum(int(n_patients[place]) for here, place in places if here is part)
+        return counts
 
     @property
     def kind(self) -> str:
@@ -140,13 +151,11 @@ def _count_codes(part: Part, column: Column, header: str, found: _Codes) -> None
         if text
     }
     found.n_filled += int((coded.rows(used & ~missing) & (part.excluded < 0)).sum())
-    n_patients = _count_patients(part, coded.codes, len(coded.values))
     for place in np.flatnonzero(used & ~told & ~missing):
         code = simplify_name(coded.values[place])
         found.read[code] = read[place]
         found.spelling.setdefault(code, str(coded.values[place]))
         found.where.setdefault(code, []).append((part, int(place)))
-        found.n_patients[code] += int(n_patients[place])
 
 
 def _count_patients(part: Part, codes: np.ndarray, n_values: int) -> np.ndarray:
