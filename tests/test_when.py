@@ -132,14 +132,18 @@ def test_what_is_no_date_stays_none(text):
         ("3.11.25", "day-first", "2025-11-03"),
         ("03/11/25", "day-first", "2025-11-03"),
         ("03/11/25", "month-first", "2025-03-11"),
-        ("3-Nov-25", "day-first", "2025-11-03"),
-        ("Nov 3, 25", "month-first", "2025-11-03"),
         ("3/11/25 08:15", "day-first", "2025-11-03"),
     ],
 )
 def test_years_of_two_digits_are_read_where_the_order_is_declared(text, order, date):
     assert parse(text, order=order) == (date, ["DATE_SHORT_YEAR"])
     assert parse(text) == (None, ["DATE_TWO_DIGIT_YEAR"])
+
+
+@pytest.mark.parametrize("text", ["3-Nov-25", "Nov 3, 25"])
+@pytest.mark.parametrize("order", ["year-first", "day-first", "month-first"])
+def test_a_named_month_leaves_no_doubt_about_a_year_of_two_digits(text, order):
+    assert parse(text, order=order) == ("2025-11-03", ["DATE_SHORT_YEAR"])
 
 
 def test_a_column_of_short_years_asks_for_the_order_and_is_then_read(read):

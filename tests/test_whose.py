@@ -294,7 +294,7 @@ def test_few_patients_with_two_rows_are_refused_and_told_what_to_write(read):
 def test_courses_that_long_files_only_label_are_asked_about_and_then_read_in_order(read):
     lines = ["id,therapy,visit,instrument,score"]
     for i in range(20):
-        lines += [f"P{i},usual_care,baseline,ODI,40", f"P{i},usual_care,baseline,NPRS,7"]
+        lines += [f"P{i},usual_care,baseline,ODI,40", f"P{i},usual_care,baseline,NPRS,{3 + i % 5}"]
         lines += [f"P{i},usual_care,6 weeks,ODI,30"] if i % 2 else []
         lines += [f"P{i},manual_therapy,baseline,ODI,60", f"P{i},manual_therapy,3 months,ODI,50"]
     block = {
