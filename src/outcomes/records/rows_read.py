@@ -32,6 +32,8 @@ def share_rows(
     findings : list of Finding
         One for each file with rows that no block reads.
     """
+    if not any(spec.only or spec.without for spec, _ in texts):
+        return list(texts), []
     kept = [(spec, _keep(text, _find_rows(text, spec))) for spec, text in texts]
     read: dict[str, set[int]] = defaultdict(set)
     for _, text in kept:
