@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from outcomes.drafting.column import read_number
 from outcomes.drafting.spelling import is_number_or_date, normalise, split_scale
 from outcomes.drafting.words import find_instrument_word, words_of
 from outcomes.errors import RecordsError
@@ -105,12 +106,16 @@ def _find_names(rows: Sequence[Sequence[Any]]) -> int:
             continue
         if not _is_names(row):
             break
-        if any(is_number_or_date(cell) for below in rows[i + 1 :] for cell in _filled(below)):
+        if any(_is_value(cell) for below in rows[i + 1 :] for cell in _filled(below)):
             return i
     raise RecordsError(
         "No row of column names was found above rows with numbers or dates; "
         "add one, with a different name for each column."
     )
+
+
+def _is_value(cell: Any) -> bool:
+    return is_number_or_date(cell) or read_number(cell) is not None
 
 
 def _belongs_below(rows: Sequence[Sequence[Any]], top: int, bottom: int, used: Sequence[int]) -> bool:

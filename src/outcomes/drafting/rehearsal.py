@@ -66,7 +66,10 @@ def find_doubts(text: str, questions: Iterable[Asked], path: Path, own: Iterable
     own : iterable of str
         Measures whose instrument file is not there yet; their blocks are left out.
     """
-    content = _answer(tomllib.loads(text), {str(asked): asked for asked in questions})
+    content = tomllib.loads(text)
+    for block in content.get("file", ()):
+        _tell_times_apart(block, {str(asked): asked for asked in questions})
+    content = _answer(content, {str(asked): asked for asked in questions})
     for block in content.get("file", ()):
         block["scores"] = [
             score for score in block.get("scores", ()) if score.get("instrument") not in set(own)
@@ -78,6 +81,24 @@ def find_doubts(text: str, questions: Iterable[Asked], path: Path, own: Iterable
             found = [_turn(finding) for finding in error.findings if finding.outcome == "ask"]
             return list({(doubt.key, doubt.columns): doubt for doubt in found if doubt}.values())
     return []
+
+
+def _tell_times_apart(block: dict[str, Any], questions: Mapping[str, Asked]) -> None:
+    """Answer questions about time points so that no two of a measure, or of a column, are the same one."""
+    places: dict[str, list[tuple[dict[str, Any], str]]] = {}
+    for score in block.get("scores", ()):
+        if "timepoint" in score:
+            places.setdefault(f"{score['instrument']} {score.get('variant')}", []).append((score, "timepoint"))
+    codes = block.get("codes", {}).get("timepoint", {})
+    places["codes"] = [(codes, code) for code in codes]
+    for entries in places.values():
+        used = {table[key] for table, key in entries}
+        for table, key in entries:
+            asked = questions.get(table[key])
+            free = [answer for answer in asked.answers if answer not in used] if asked else []
+            if free:
+                table[key] = free[0]
+                used.add(free[0])
 
 
 def _answer(value: Any, questions: Mapping[str, Asked]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from outcomes.drafting.column import SheetColumn
 from outcomes.drafting.grid import Grid
 from outcomes.drafting.layout import Layout, find_layout
+from outcomes.drafting.moment import find_moment
 from outcomes.drafting.questionnaire import find_questionnaires
 from outcomes.drafting.role import Role, fits_values, guess_role
 from outcomes.drafting.sketch import Sketch
@@ -60,9 +61,10 @@ def sketch_tables(grids: Sequence[Grid]) -> Tables:
             errors.append(error)
     if not sketches:
         raise max(errors, key=lambda error: "recognised" in str(error))
+    timed = _take_titles_as_times(sketches)
     kept = [sketch for sketch in sketches if _holds_records(sketch)] or [max(sketches, key=_count_cells)]
     unread += [sketch.grid.sheet or "" for sketch in sketches if sketch not in kept]
-    return Tables(_join_alike(kept), tuple(unread))
+    return Tables(_join_alike(kept, timed), tuple(unread))
 
 
 def _count_cells(sketch: Sketch) -> int:
@@ -110,11 +112,27 @@ def sketch_grid(grid: Grid) -> Sketch:
     return sketch
 
 
-def _join_alike(sketches: list[Sketch]) -> list[Sketch]:
+def _take_titles_as_times(sketches: Sequence[Sketch]) -> set[str]:
+    """Give the scores of sheets that are called by times that time, where none is named; returns their titles."""
+    named = {}
+    for place, sketch in enumerate(sketches):
+        dated = {"timepoint", "date", "day"} & set(sketch.mapped)
+        moment = find_moment(sketch.grid.sheet or "")
+        if moment and sketch.scores and not dated and not any(role.moment for _, role in sketch.scores):
+            named[place] = moment
+    if len(named) < 2 or len(set(named.values())) < len(named):
+        return set()
+    for place, moment in named.items():
+        sketch = sketches[place]
+        sketch.roles = [replace(role, moment=moment) if role.kind == "score" else role for role in sketch.roles]
+    return {sketches[place].grid.sheet or "" for place in named}
+
+
+def _join_alike(sketches: list[Sketch], timed: set[str]) -> list[Sketch]:
     """Make one table of sheets that have the same headers in one line."""
     groups: dict[tuple[str, ...], list[Sketch]] = {}
     for sketch in sketches:
-        alone = len(sketch.layout.header_lines) > 1
+        alone = len(sketch.layout.header_lines) > 1 or sketch.grid.sheet in timed
         key = (*sketch.layout.headers, sketch.grid.sheet or "") if alone else sketch.layout.headers
         groups.setdefault(key, []).append(sketch)
     return [group[0] if len(group) == 1 else _stack(group) for group in groups.values()]

@@ -29,7 +29,7 @@ _FRACTION_UNITS = {"52": "weeks", "12": "months", "7": "days"}
 #: What says how a score is recorded: "0-10", "/50", "out of 50", "%", or what the ends mean in brackets.
 _ANCHORS = re.compile(r"[(（][^()（）]*\d\s*(?:=|＝|:|：)[^()（）]*[)）]")
 _SCALE = re.compile(
-    r"(?<![\d.])-?\d{1,3}\s*(?:-|–|—|~|～|〜|\bto\b|\bbis\b|\ba\b|至|到|から)\s*\d{1,3}(?![\d.])"
+    r"(?<![\d.])[-+−]?\d{1,3}\s*(?:-|–|—|~|～|〜|\bto\b|\bbis\b|\ba\b|\bà\b|至|到|から)\s*\+?\d{1,3}(?![\d.])"
     r"|(?<!\d)/\s*(?:10|11|18|20|24|27|28|30|40|48|50|60|80|96|100)(?!\d)"
     r"|\b(?:out of|von|sur|sobre)\s*(?:\d{2,3})\b|%|％"
 )
