@@ -140,16 +140,9 @@ def test_years_of_two_digits_are_read_where_the_order_is_declared(text, order, d
     assert parse(text) == (None, ["DATE_TWO_DIGIT_YEAR"])
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("text", ["3-Nov-25", "03 nov 25", "3. November 25", "Nov 3, 25"])
 def test_a_short_year_beside_a_month_by_name_needs_no_order(text):
     assert parse(text) == ("2025-11-03", ["DATE_SHORT_YEAR"])
-=======
-@pytest.mark.parametrize("text", ["3-Nov-25", "Nov 3, 25"])
-@pytest.mark.parametrize("order", ["year-first", "day-first", "month-first"])
-def test_a_named_month_leaves_no_doubt_about_a_year_of_two_digits(text, order):
-    assert parse(text, order=order) == ("2025-11-03", ["DATE_SHORT_YEAR"])
->>>>>>> scales2
 
 
 def test_a_column_of_short_years_asks_for_the_order_and_is_then_read(read):

@@ -294,7 +294,6 @@ def test_few_patients_with_two_rows_are_refused_and_told_what_to_write(read):
 def test_courses_that_long_files_only_label_are_asked_about_and_then_read_in_order(read):
     lines = ["id,therapy,visit,instrument,score"]
     for i in range(20):
-<<<<<<< HEAD
         odi, pain = 40 + 2 * (i % 7), 4 + i % 5
         lines += [f"P{i},usual_care,baseline,ODI,{odi}", f"P{i},usual_care,baseline,NPRS,{pain}"]
         lines += [f"P{i},usual_care,6 weeks,ODI,{odi - 10}"] if i % 2 else []
@@ -302,11 +301,6 @@ def test_courses_that_long_files_only_label_are_asked_about_and_then_read_in_ord
             f"P{i},manual_therapy,baseline,ODI,{odi + 20}",
             f"P{i},manual_therapy,3 months,ODI,{odi + 10}",
         ]
-=======
-        lines += [f"P{i},usual_care,baseline,ODI,40", f"P{i},usual_care,baseline,NPRS,{3 + i % 5}"]
-        lines += [f"P{i},usual_care,6 weeks,ODI,30"] if i % 2 else []
-        lines += [f"P{i},manual_therapy,baseline,ODI,60", f"P{i},manual_therapy,3 months,ODI,50"]
->>>>>>> scales2
     block = {
         "path": "*.csv", "rows": "assessment",
         "columns": {
