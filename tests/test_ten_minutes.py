@@ -164,8 +164,14 @@ def test_each_patient_of_an_export_has_the_own_values(walk, shared, truth):
     right = []
     for i, row in truth.iterrows():
         values = [
-            -1.0 if i not in there[time] else _round_to_items(row[name]) if measure == "odi" else float(row[name])
-            for (measure, time), name in sorted((LONG | PAIN).items(), key=lambda item: columns.index(item[0]))
+            -1.0
+            if i not in there[time]
+            else _round_to_items(row[name])
+            if measure == "odi"
+            else float(row[name])
+            for (measure, time), name in sorted(
+                (LONG | PAIN).items(), key=lambda item: columns.index(item[0])
+            )
         ]
         sex = {"F": "female", "M": "male"}[row["sex"]]
         right.append((sex, REGIONS[row["reg"]], NAMES[row["th"]], row["age"], *values))

@@ -61,7 +61,9 @@ class SheetColumn:
     def holds_scores(self, as_items: bool) -> bool:
         """Return whether nine of ten filled cells are numbers or written scores, letters too where items."""
         values = [cell for cell in self.filled if not is_missing_word(cell)]
-        fitting = sum(read_number(cell) is not None or (as_items and find_letter(cell) != "") for cell in values)
+        fitting = sum(
+            read_number(cell) is not None or (as_items and find_letter(cell) != "") for cell in values
+        )
         return bool(values) and fitting >= 0.9 * len(values)
 
     @property
@@ -105,7 +107,9 @@ class _Written(NamedTuple):
 @lru_cache(maxsize=100_000)
 def _read(text: str) -> _Written:
     """Return the number, its unit or the letter of a text, as `read_records` reads them."""
-    written = read_written(np.array([unicodedata.normalize("NFKC", text).strip()], dtype=object), ".", _LETTERS)
+    written = read_written(
+        np.array([unicodedata.normalize("NFKC", text).strip()], dtype=object), ".", _LETTERS
+    )
     found, unit = str(written.texts[0]), str(written.units[0])
     if written.lettered[0]:
         return _Written(None, "", found)
@@ -125,7 +129,13 @@ def read_number(cell: object) -> float | None:
     """
     if isinstance(cell, bool):
         return None
-    return float(cell) if isinstance(cell, int | float) else _read(cell).number if isinstance(cell, str) else None
+    return (
+        float(cell)
+        if isinstance(cell, int | float)
+        else _read(cell).number
+        if isinstance(cell, str)
+        else None
+    )
 
 
 def find_letter(cell: object) -> str:

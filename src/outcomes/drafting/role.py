@@ -11,7 +11,15 @@ import numpy as np
 from outcomes.drafting.column import SheetColumn, list_numbers
 from outcomes.drafting.legend import split_legend
 from outcomes.drafting.moment import Moment, split_moment
-from outcomes.drafting.spelling import find_longest, fold, is_date, is_number, normalise, remove_word, split_scale
+from outcomes.drafting.spelling import (
+    find_longest,
+    fold,
+    is_date,
+    is_number,
+    normalise,
+    remove_word,
+    split_scale,
+)
 from outcomes.drafting.words import (
     doubtful_words,
     drop_words,
@@ -28,7 +36,16 @@ from outcomes.records.columns import parse_flags
 from outcomes.records.gate import find_person_names, match_header
 
 #: Columns of the schema, and of a long file, by what their values must look like.
-NUMERIC = {"age_years", "bmi", "episode_number", "duration_weeks", "n_sessions", "discharge_day", "day", "score"}
+NUMERIC = {
+    "age_years",
+    "bmi",
+    "episode_number",
+    "duration_weeks",
+    "n_sessions",
+    "discharge_day",
+    "day",
+    "score",
+}
 _DATES = {"start_date", "date"}
 _MOST_CATEGORIES = 30
 #: A column of an unknown instrument is asked about when its header is short and its values are many.

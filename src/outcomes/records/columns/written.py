@@ -19,11 +19,10 @@ _WITH_UNIT = re.compile(rf"^{_NUMBER} ?([^\W\d_]+(?: [^\W\d_]+)*\.?|%)$")
 _SIGNS = "\u3040-\u30ff\u3400-\u9fff"
 #: A number and what it means, as forms list it: ``1) ...``, ``3 - moderate``, ``2. ...``, ``(4) ...``.
 _LABELLED = re.compile(
-    rf"^\(?(\d{{1,3}})(?:[):、]| ?=| [-\u2013\u2014]| ?[.](?=[ {_SIGNS}]))\s*(?:[(]?[^\W\d].*|[.]{2}.*)?$", re.S
+    rf"^\(?(\d{{1,3}})(?:[):、]| ?=| [-\u2013\u2014]| ?[.](?=[ {_SIGNS}]))\s*(?:[(]?[^\W\d].*|[.]{2}.*)?$",
+    re.S,
 )
-_LETTERED = re.compile(
-    rf"^\(?([A-Za-z])(?:$|(?:[):、]| ?=| [-\u2013\u2014]|[.])(?:[\s{_SIGNS}].*)?$)", re.S
-)
+_LETTERED = re.compile(rf"^\(?([A-Za-z])(?:$|(?:[):、]| ?=| [-\u2013\u2014]|[.])(?:[\s{_SIGNS}].*)?$)", re.S)
 _PROFILE = re.compile(r"^(\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)$")
 _THOUSAND = re.compile(r"^[+-]?\d{1,3}(?:[.,]\d{3})+$")
 
