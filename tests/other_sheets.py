@@ -38,7 +38,9 @@ QD = tuple([round((low + i * step % 20) / 0.44, 1) for i in range(N)] for low, s
 
 
 def _quickdash(path: Path) -> Path:
-    rows: list[Sequence[object]] = [["Pat.-Nr.", "Behandlung", "QuickDASH vor Therapie", "QuickDASH nach 6 Wo."]]
+    rows: list[Sequence[object]] = [
+        ["Pat.-Nr.", "Behandlung", "QuickDASH vor Therapie", "QuickDASH nach 6 Wo."]
+    ]
     for i in range(N):
         values = [f"{QD[0][i]:.1f}".replace(".", ","), f"{QD[1][i]:.1f}".replace(".", ",")]
         rows.append([200 + i, _care(i, "Manuelle Therapie", "Krafttraining"), *values])
@@ -50,7 +52,9 @@ RM = (_spread(6, 22, 5), _spread(3, 18, 7), _spread(0, 14, 3))
 
 def _roland(path: Path) -> Path:
     rows: list[Sequence[object]] = [["Pt ID", "Rx", "RMDQ pre", "RMDQ 6/52", "RMDQ 12/52 F/U", "Comments"]]
-    rows += [[f"R{i}", _care(i, "manual therapy", "usual care"), *(part[i] for part in RM), ""] for i in range(N)]
+    rows += [
+        [f"R{i}", _care(i, "manual therapy", "usual care"), *(part[i] for part in RM), ""] for i in range(N)
+    ]
     return write_csv(path, rows)
 
 
@@ -70,8 +74,12 @@ SP = (_spread(35, 90, 7), _spread(15, 70, 5))
 
 
 def _shoulder(path: Path) -> Path:
-    rows: list[Sequence[object]] = [["ID", "treatment", "Constant-Murley baseline", "Constant-Murley 6 weeks", "ODI baseline"]]
-    rows += [[f"S{i}", _care(i, "injection", "stretching"), SP[0][i], SP[1][i], 20 + 2 * (i % 9)] for i in range(N)]
+    rows: list[Sequence[object]] = [
+        ["ID", "treatment", "Constant-Murley baseline", "Constant-Murley 6 weeks", "ODI baseline"]
+    ]
+    rows += [
+        [f"S{i}", _care(i, "injection", "stretching"), SP[0][i], SP[1][i], 20 + 2 * (i % 9)] for i in range(N)
+    ]
     return write_csv(path, rows)
 
 
@@ -90,8 +98,20 @@ FTF = (_spread(4, 32, 5), _spread(0, 22, 7))
 
 
 def _bend(path: Path) -> Path:
-    rows: list[Sequence[object]] = [["Kürzel", "Therapie", "FBA (cm) Eingang", "FBA (cm) 6 Wochen", "ODI Eingang", "ODI 6 Wochen"]]
-    rows += [[f"k{i}", _care(i, "Dehnung", "Manuelle Therapie"), FTF[0][i], FTF[1][i], 30 + 2 * (i % 9), 20 + 2 * (i % 7)] for i in range(N)]
+    rows: list[Sequence[object]] = [
+        ["Kürzel", "Therapie", "FBA (cm) Eingang", "FBA (cm) 6 Wochen", "ODI Eingang", "ODI 6 Wochen"]
+    ]
+    rows += [
+        [
+            f"k{i}",
+            _care(i, "Dehnung", "Manuelle Therapie"),
+            FTF[0][i],
+            FTF[1][i],
+            30 + 2 * (i % 9),
+            20 + 2 * (i % 7),
+        ]
+        for i in range(N)
+    ]
     return write_xlsx(path, rows)
 
 
@@ -113,8 +133,12 @@ ODI = ([20 + 2 * (i * 7 % 23) for i in range(N)], [10 + 2 * (i * 5 % 19) for i i
 
 
 def _groc(path: Path) -> Path:
-    rows: list[Sequence[object]] = [["id", "therapy", "ODI baseline", "ODI 6 weeks", "GROC 6 weeks (-7 to +7)"]]
-    rows += [[f"G{i}", _care(i, "stretching", "usual care"), ODI[0][i], ODI[1][i], CHANGES[i]] for i in range(N)]
+    rows: list[Sequence[object]] = [
+        ["id", "therapy", "ODI baseline", "ODI 6 weeks", "GROC 6 weeks (-7 to +7)"]
+    ]
+    rows += [
+        [f"G{i}", _care(i, "stretching", "usual care"), ODI[0][i], ODI[1][i], CHANGES[i]] for i in range(N)
+    ]
     return write_csv(path, rows)
 
 
@@ -162,13 +186,17 @@ def _taiwan_long(path: Path) -> Path:
     rows: list[Sequence[object]] = [["個案編號", "評估時間", "治療方式", "PSFS", "疼痛(0-10)"]]
     for i in range(N):
         for place, visit in enumerate(("初診", "6週", "3個月")):
-            rows.append([f"T{i:02}", visit, _care(i, "徒手治療", "運動治療"), PSFS[place][i], (i * 3 + place) % 11])
+            rows.append(
+                [f"T{i:02}", visit, _care(i, "徒手治療", "運動治療"), PSFS[place][i], (i * 3 + place) % 11]
+            )
     return write_csv(path, rows, encoding="big5")
 
 
 def _written(path: Path) -> Path:
     """Scores as people write them, line breaks in headers, full-width signs."""
-    rows: list[Sequence[object]] = [["患者番号", "治療法", "ODI\n初回", "痛み\n初回", "ODI\n６週後", "痛み\n６週後"]]
+    rows: list[Sequence[object]] = [
+        ["患者番号", "治療法", "ODI\n初回", "痛み\n初回", "ODI\n６週後", "痛み\n６週後"]
+    ]
     for i in range(N):
         rows.append([f"J{i}", _care(i, "徒手療法", "通常ケア"), f"{ODI[0][i]}％", f"{(i * 3) % 11}/10",
                      f"{ODI[1][i]}％", f"{(i * 3 + 1) % 11}/10"])  # fmt: skip
@@ -187,8 +215,13 @@ PROFILES = [f"{1 + i % 3}{1 + i * 3 % 4}{1 + i % 2}{1 + i * 5 % 3}{1 + i % 4}" f
 
 
 def _profile(path: Path) -> Path:
-    rows: list[Sequence[object]] = [["study id", "group", "ODI baseline", "EQ-5D-5L profile baseline", "EQ VAS baseline", "ODI 6 weeks"]]
-    rows += [[f"E{i}", _care(i, "stretching", "usual care"), ODI[0][i], PROFILES[i], 40 + i, ODI[1][i]] for i in range(N)]
+    rows: list[Sequence[object]] = [
+        ["study id", "group", "ODI baseline", "EQ-5D-5L profile baseline", "EQ VAS baseline", "ODI 6 weeks"]
+    ]
+    rows += [
+        [f"E{i}", _care(i, "stretching", "usual care"), ODI[0][i], PROFILES[i], 40 + i, ODI[1][i]]
+        for i in range(N)
+    ]
     return write_csv(path, rows)
 
 
@@ -202,8 +235,13 @@ def _spanish_long(path: Path) -> Path:
     return write_csv(path, rows, encoding="cp1252")
 
 
-def _triple(measure: str, parts: Sequence[Sequence[float]], factor: float = 1) -> dict[tuple[str, str], list[float]]:
-    return {(measure, time): [factor * value for value in part] for time, part in zip((BASE, WEEKS, MONTHS), parts, strict=False)}
+def _triple(
+    measure: str, parts: Sequence[Sequence[float]], factor: float = 1
+) -> dict[tuple[str, str], list[float]]:
+    return {
+        (measure, time): [factor * value for value in part]
+        for time, part in zip((BASE, WEEKS, MONTHS), parts, strict=False)
+    }
 
 
 def _pain(measure: str, n: int = 3, factor: int = 1) -> dict[tuple[str, str], list[float]]:
@@ -215,34 +253,64 @@ OTHERS = (
     OtherSheet("quickdash.csv", _quickdash, _triple("quickdash", QD)),
     OtherSheet("roland.csv", _roland, _triple("rmdq24", RM)),
     OtherSheet(
-        "neck.xlsx", _neck,
-        {("ndi", BASE): NDI[0], ("ndi", WEEKS): NDI[1], ("ndi", END): NDI[2]}, ((r"time point is 'review'", WEEKS),),
+        "neck.xlsx",
+        _neck,
+        {("ndi", BASE): NDI[0], ("ndi", WEEKS): NDI[1], ("ndi", END): NDI[2]},
+        ((r"time point is 'review'", WEEKS),),
     ),
     OtherSheet(
-        "shoulder.csv", _shoulder, _triple("constant_murley", SP),
+        "shoulder.csv",
+        _shoulder,
+        _triple("constant_murley", SP),
         ((MAIN, "constant_murley"), (r"^direction", "higher_better"), (r"^maximum", "100")),
     ),
-    OtherSheet("walk.csv", _walk, _triple("tug_s", TUG), ((r"^maximum", "60"), (r"^direction", "higher_worse"))),
+    OtherSheet(
+        "walk.csv", _walk, _triple("tug_s", TUG), ((r"^maximum", "60"), (r"^direction", "higher_worse"))
+    ),
     OtherSheet("bend.xlsx", _bend, _triple("ftf_cm", FTF), ((MAIN, "ftf_cm"),)),
     OtherSheet(
-        "mood.csv", _mood,
-        {("phq9", BASE): [sum(_phq_items(i, 0)) for i in range(N)], ("phq9", MONTHS): [sum(_phq_items(i, 1)) for i in range(N)]},
+        "mood.csv",
+        _mood,
+        {
+            ("phq9", BASE): [sum(_phq_items(i, 0)) for i in range(N)],
+            ("phq9", MONTHS): [sum(_phq_items(i, 1)) for i in range(N)],
+        },
         ((r"counts most", MONTHS),),
     ),
-    OtherSheet("groc.csv", _groc, _triple("odi", ODI[:2]) | {("groc", WEEKS): CHANGES},
-        ((MAIN, "odi"), (r"^minimum", "-7"), (r"^maximum", "7"), (r"^direction", "higher_better"))),
-    OtherSheet("cabinet.xlsx", _physio, _triple("odi", ODI) | _triple("vas100", EVA, 10), ((r"^timepoint = .*'S6", WEEKS),)),
     OtherSheet(
-        "american.csv", _american,
-        {("odi", BASE): ODI[0], ("odi", WEEKS): ODI[1], ("odi", END): ODI[2]}, ((r"time point is 're eval'", WEEKS),),
+        "groc.csv",
+        _groc,
+        _triple("odi", ODI[:2]) | {("groc", WEEKS): CHANGES},
+        ((MAIN, "odi"), (r"^minimum", "-7"), (r"^maximum", "7"), (r"^direction", "higher_better")),
+    ),
+    OtherSheet(
+        "cabinet.xlsx",
+        _physio,
+        _triple("odi", ODI) | _triple("vas100", EVA, 10),
+        ((r"^timepoint = .*'S6", WEEKS),),
+    ),
+    OtherSheet(
+        "american.csv",
+        _american,
+        {("odi", BASE): ODI[0], ("odi", WEEKS): ODI[1], ("odi", END): ODI[2]},
+        ((r"time point is 're eval'", WEEKS),),
     ),
     OtherSheet("visits.xlsx", _by_visit, _triple("odi", ODI) | _pain("nprs")),
-    OtherSheet("taiwan-long.csv", _taiwan_long, _triple("psfs", PSFS) | _pain("nprs"), ((MAIN, "psfs"), (r"運動治療", "strengthening"))),
+    OtherSheet(
+        "taiwan-long.csv",
+        _taiwan_long,
+        _triple("psfs", PSFS) | _pain("nprs"),
+        ((MAIN, "psfs"), (r"運動治療", "strengthening")),
+    ),
     OtherSheet("written.xlsx", _written, _triple("odi", ODI[:2]) | _pain("nprs", 2)),
     OtherSheet("excel.csv", _excel_csv, {("ndi", BASE): NDI[0], ("ndi", "after_therapy"): NDI[2]}),
     OtherSheet(
-        "profile.csv", _profile, _triple("odi", ODI[:2]) | {("eq_vas", BASE): [40 + i for i in range(N)]},
+        "profile.csv",
+        _profile,
+        _triple("odi", ODI[:2]) | {("eq_vas", BASE): [40 + i for i in range(N)]},
         ((r"^variant", "england"),),
     ),
-    OtherSheet("folio.csv", _spanish_long, _triple("rmdq24", RM) | _pain("vas100", factor=10), ((MAIN, "rmdq24"),)),
-)  # fmt: skip
+    OtherSheet(
+        "folio.csv", _spanish_long, _triple("rmdq24", RM) | _pain("vas100", factor=10), ((MAIN, "rmdq24"),)
+    ),
+)

@@ -1,4 +1,4 @@
-"""Each question of the reader stands in a draft once, and each answer that it allows leads to the key it needs."""
+"""Each question of the reader stands in a draft, and each answer leads to the key that it needs."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def test_a_scale_of_a_long_file(tmp_path, answer, factor):
     for i in range(60):
         care = ("stretching", "usual care")[i % 2]
         rows += [
-            [f"A{i}", "baseline", "ODI", 9 + i * 7 % 31, care], [f"A{i}", "6 weeks", "ODI", 3 + i * 5 % 23, care],
+            [f"A{i}", "baseline", "ODI", 9 + i * 7 % 31, care],
+            [f"A{i}", "6 weeks", "ODI", 3 + i * 5 % 23, care],
             [f"A{i}", "baseline", "NPRS", i % 11, care],
         ]  # fmt: skip
     path = write_csv(tmp_path / "long.csv", rows)

@@ -21,7 +21,7 @@ def test_a_form_is_read_as_its_patients_answered(tmp_path: Path, monkeypatch, fo
     records = found.records
     assert (records.n_read, records.n_refused, len(records.episodes)) == (120, 0, 40)
     pain, _, variant = form.pain.partition(":")
-    measured = {id: table for id, table in records.assessments.groupby("instrument", observed=True)}
+    measured = dict(list(records.assessments.groupby("instrument", observed=True)))
     scores = {
         id: table.pivot_table(index="episode_id", columns="timepoint", values="score", observed=True)
         for id, table in measured.items()
@@ -80,7 +80,8 @@ def test_a_question_is_what_its_answers_prove(header, cells, name):
     [
         "Email", "E-mail address", "What is your e-mail address?", "E-Mail-Adresse", "Ihre E-Mail-Adresse",
         "Adresse e-mail", "Adresse de messagerie", "Quelle est votre adresse e-mail ?", "Correo electrónico",
-        "Dirección de correo electrónico", "電子郵件地址", "您的電子郵件", "电子邮件", "电子邮箱", "メールアドレス",
+        "Dirección de correo electrónico", "電子郵件地址", "您的電子郵件", "电子邮件",
+        "电子邮箱", "メールアドレス",
         "メール",
     ],
 )  # fmt: skip

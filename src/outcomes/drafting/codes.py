@@ -143,11 +143,11 @@ def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked]
     if legend:
         words = {code: find_meaning(legend, code) or code for code in codes}
         meanings = _find_meanings(name, list(words.values()))
-        drafted = {
+        answered: dict[str, str | Asked] = {
             code: meanings.get(word) or ask("category", column.allowed, n=codes[code])
             for code, word in words.items()
         }
-        return drafted, n_others
+        return answered, n_others
     drafted: dict[str, str | Asked] = {}
     for code, n in codes.items():
         if all(told.values()):
@@ -161,7 +161,7 @@ def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked]
 
 
 def _find_meanings(name: str, words: Sequence[str]) -> dict[str, str]:
-    """Return what the words of a header mean: of short ones, by a reading in one language that has them all."""
+    """Return what words of a header mean: short ones by a reading of one language that has them all."""
     for reading in read_facts("code_readings").get(name, ()):
         known = {simplify_name(code): value for code, value in reading["codes"].items()}
         if all(simplify_name(word) in known for word in words):

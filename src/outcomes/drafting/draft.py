@@ -13,6 +13,7 @@ from outcomes.drafting.codes import draft_codes, find_separator, has_other_regio
 from outcomes.drafting.colours import describe_colours
 from outcomes.drafting.column import FEWEST_PATIENTS, uses_decimal_comma
 from outcomes.drafting.grid import read_grids
+from outcomes.drafting.left_out import describe_answered, list_left_out
 from outcomes.drafting.moment import Moment
 from outcomes.drafting.question import Asked, ask
 from outcomes.drafting.rehearsal import Doubt, find_doubts
@@ -31,7 +32,6 @@ _MOST_REHEARSALS = 5
 _MOST_LISTED = 12
 #: The end of therapy, and the time point that it becomes where there is no other follow-up to compare.
 _END, _AFTER = "end_of_therapy", "after_therapy"
-_LEFT_OUT = ("identifying", "free_text", "contradicted", "export_mark", "blank", "repeated", "unknown")
 
 
 @dataclass(frozen=True)
@@ -311,7 +311,7 @@ class _Writing:
             self.lines.append(f"# {self.say['summary_rows'].format(n=len(sketch.layout.summary_lines))}")
 
     def _describe_sheets(self, sketch: Sketch) -> str:
-        """Return which sheets are read together: their number, and their names where none looks like a person's."""
+        """Return how many sheets are read together, and their names where none looks like a person's."""
         read, n_all = sketch.sheets, len(sketch.grid.other_sheets) + 1
         told = self.say["all_sheets"].format(n=len(read), all=n_all)
         listed = (
@@ -376,48 +376,6 @@ def _offer_columns(doubt: Doubt, sketch: Sketch) -> Asked:
     return Asked(
         f"{doubt.asked.removeprefix('? ')}; or one of: {', '.join(lines)}", [*doubt.asked.answers, *lines]
     )
-
-
-def describe_answered(sketch: Sketch) -> dict[str, Any]:
-    """Return what says whether forms were filled in; a status column follows the columns of its form."""
-    covered: dict[str, list[str]] = {}
-    before: list[str] = []
-    for column, role in zip(sketch.columns, sketch.roles, strict=True):
-        if role.kind == "score":
-            before.append(column.header)
-        elif role.kind == "status":
-            covered |= {column.header: before} if before else {}
-            before = []
-    if len(covered) == 1 and not before and sum(map(len, covered.values())) == len(sketch.scores):
-        return {"answered": {"column": next(iter(covered)), "values": ["2"]}}
-    blocks = [
-        {"column": header, "values": ["0", "1", ""], "scores": scores} for header, scores in covered.items()
-    ]
-    return {"missing_where": blocks} if blocks else {}
-
-
-def list_left_out(sketch: Sketch) -> dict[str, tuple[str, ...]]:
-    """Return why columns are not read to their headers."""
-    used = {column.header for column in sketch.mapped.values()}
-    rivals = {column.header for columns in sketch.rivals.values() for column in columns}
-    answered = _list_status_columns(describe_answered(sketch))
-    found: dict[str, list[str]] = {kind: [] for kind in _LEFT_OUT} | {"repeated": list(sketch.repeated)}
-    for column, role in zip(sketch.columns, sketch.roles, strict=True):
-        if not column.filled:
-            found["blank"].append(column.header)
-        elif role.kind in _LEFT_OUT:
-            found[role.kind].append(column.header)
-        elif role.kind == "status" and column.header not in answered:
-            found["export_mark"].append(column.header)
-        elif role.kind == "column" and column.header not in used | rivals:
-            found["unknown"].append(column.header)
-    return {kind: tuple(headers) for kind, headers in found.items() if headers}
-
-
-def _list_status_columns(answered: Mapping[str, Any]) -> set[str]:
-    return {
-        entry["column"] for entry in (answered.get("answered"), *answered.get("missing_where", ())) if entry
-    }
 
 
 def _find_printed_day(sketch: Sketch) -> str | None:

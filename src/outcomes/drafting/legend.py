@@ -11,7 +11,7 @@ from outcomes.drafting.column import SheetColumn, is_missing_word
 from outcomes.records.files import simplify_name
 
 _WORD = r"[^\W\d_][^\d,;/|()\[\]{}=:]*"
-#: A number and its word, a word and its number, a letter and its word; the code is group 1, or 2 in the second.
+#: A number and its word, a word and its number, a letter and its word.
 _EQUALS = re.compile(r"(?<![\d.])(\d{1,2}) ?[=:] ?([^,;/|()=:\[\]]+?)(?= ?\d{1,2} ?[=:]|[,;/|()\]]|$)")
 _NUMBER_FIRST = re.compile(rf"(?<![\d.])(\d{{1,2}}) ?[=:.)–-]? ?({_WORD})")
 _NUMBER_LAST = re.compile(rf"({_WORD}?) ?[=:] ?(\d{{1,2}})(?!\d)")

@@ -88,7 +88,9 @@ def _tell_times_apart(block: dict[str, Any], questions: Mapping[str, Asked]) -> 
     places: dict[str, list[tuple[dict[str, Any], str]]] = {}
     for score in block.get("scores", ()):
         if "timepoint" in score:
-            places.setdefault(f"{score['instrument']} {score.get('variant')}", []).append((score, "timepoint"))
+            places.setdefault(f"{score['instrument']} {score.get('variant')}", []).append(
+                (score, "timepoint")
+            )
     codes = block.get("codes", {}).get("timepoint", {})
     places["codes"] = [(codes, code) for code in codes]
     for entries in places.values():
@@ -123,8 +125,9 @@ def _turn(finding: Finding) -> Doubt | None:
     )
     if not whole:
         return None
-    places = {(entry.section, *entry.keys) for entry in whole}
-    section, key = places.pop() if len(places) == 1 else (None, _MIXED)
+    places = {(entry.section, entry.keys) for entry in whole}
+    alike = len(places) == 1 and len(whole[0].keys) == 1
+    section, key = (whole[0].section, whole[0].keys[0]) if alike else (None, _MIXED)
     answers = {text: entry.meaning for entry in whole for text in entry.list_answers(key)}
     rest = [f"{entry.line} ({entry.meaning})" for entry in entries if entry not in whole]
     told = "; ".join(f"{answer}: {meaning}" for answer, meaning in answers.items())
@@ -157,7 +160,7 @@ class _Line:
         return "<" in self.line or "..." in self.line
 
     def list_answers(self, key: str) -> list[str]:
-        """Return what stands for this line in place of the question, which has the key of its own or `_MIXED`."""
+        """Return what stands for this line in place of a question of a key: its values, or the line."""
         value = next(iter(self.content.values()))
         if key in self.content:
             return list(value) if isinstance(value, list) else [str(value)]

@@ -113,7 +113,7 @@ def sketch_grid(grid: Grid) -> Sketch:
 
 
 def _take_titles_as_times(sketches: Sequence[Sketch]) -> set[str]:
-    """Give the scores of sheets that are called by times that time, where none is named; returns their titles."""
+    """Give the scores of sheets that are called by times that time; returns the titles of these sheets."""
     named = {}
     for place, sketch in enumerate(sketches):
         dated = {"timepoint", "date", "day"} & set(sketch.mapped)
@@ -124,7 +124,9 @@ def _take_titles_as_times(sketches: Sequence[Sketch]) -> set[str]:
         return set()
     for place, moment in named.items():
         sketch = sketches[place]
-        sketch.roles = [replace(role, moment=moment) if role.kind == "score" else role for role in sketch.roles]
+        sketch.roles = [
+            replace(role, moment=moment) if role.kind == "score" else role for role in sketch.roles
+        ]
     return {sketches[place].grid.sheet or "" for place in named}
 
 

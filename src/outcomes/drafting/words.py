@@ -65,7 +65,7 @@ def single_words(section: str, name: str) -> frozenset[str]:
 
 @cache
 def doubtful_words(name: str) -> frozenset[str]:
-    """Return the words which say that a column may hold a ``change``, an ``improvement`` or ``another`` thing."""
+    """Return the words for a ``change``, an ``improvement`` or ``another`` thing than a score."""
     words = read_facts("doubtful_headers")[name]["words"]
     return frozenset(spelling for word in words for spelling in list_spellings(word) if spelling)
 
