@@ -58,7 +58,8 @@ def draw_wide(
     for name in names:
         instrument = read_instrument(name)
         for visit, time in enumerate(TIMES):
-            share = np.clip(burden - visit * gain / 2 + rng.normal(0, 0.04, n), 0.2, 0.95)
+            share = burden - visit * gain / 2 + rng.normal(0, 0.04, n)
+            share = np.clip(np.where(share < 0.2, 0.4 - share, share), 0.2, 0.95)  # no heap at 0.2
             share = share if instrument.direction == "higher_worse" else 1 - share
             score = instrument.minimum + share * (instrument.maximum - instrument.minimum)
             step = instrument.step or 0.1

@@ -73,7 +73,8 @@ def test_hombre_and_mujer_are_never_read_as_men_alone(tmp_path):
         "mf" * 8,
         "MF" * 8 + "X",  # one slip
         "MF" * 8 + "XX",  # two
-        ["male", "female"] * 8 + ["x"] * 4,  # spelled out in full
+        ["male", "female"] * 32 + ["x", "n", "z"],  # three slips of 67, below the share that is asked about
+        ["male", "female"] * 8 + ["x"] * 2,  # spelled out in full
         ["Male", "F", ""] * 8,
         ["M", "F", "unknown"] * 8,
     ],
@@ -82,7 +83,7 @@ def test_a_slip_and_words_in_full_are_no_doubt(tmp_path, values):
     table = _write(values)
     assert list_asked(tmp_path, table, _block()) == {}
     records = read_table(tmp_path, table, _block())
-    n_slips = sum(value in ("X", "x") for value in values)
+    n_slips = sum(value in ("X", "x", "n", "z") for value in values)
     assert records.refused["rule"].tolist() == ["CATEGORY_UNKNOWN"] * n_slips
     assert records.n_refused == 0
 
@@ -184,3 +185,114 @@ def test_readings_lead_to_codes_of_the_schema():
         if isinstance(entries, list) and isinstance(entries[0], dict):
             allowed = {"yes", "no"} if name == "flag" else set(schema[name].allowed)
             assert all(set(entry["codes"].values()) <= allowed for entry in entries)
+
+
+def _rename(table: str, header: str) -> str:
+    return table.replace("id,code,pain", f"id,{header},pain")
+
+
+def _block_under(header: str, column: str = "sex", **more):
+    block = _block(column, **more)
+    return {**block, "columns": {**block["columns"], column: header}}
+
+
+@pytest.mark.parametrize(
+    ("header", "held", "meant"),
+    [
+        ("geslacht", "mv", {"m": "male", "v": "female"}),
+        ("Geslacht (m/v)", "MV", {"M": "male", "V": "female"}),
+        ("Sekse", "MV", {"M": "male", "V": "female"}),
+        ("Sexo", "VM", {"V": "male", "M": "female"}),
+        ("Geschlecht", "mw", {"m": "male", "w": "female"}),
+        ("Sexo", "MF", {"M": "male", "F": "female"}),
+        ("sexe", "MF", {"M": "male", "F": "female"}),
+        ("性別", "MF", {"M": "male", "F": "female"}),
+        ("sex", "MF", {"M": "male", "F": "female"}),
+    ],
+)
+def test_known_codes_are_read_in_the_language_of_their_header(tmp_path, header, held, meant):
+    table, block = _rename(_write(held * 6), header), _block_under(header)
+    assert list_asked(tmp_path, table, block) == {}
+    records = read_table(tmp_path, table, block)
+    assert records.episodes["sex"].tolist() == [meant[code] for code in held] * 6
+    turned = meant == {"V": "male", "M": "female"}
+    assert any("Codes of sex" in line for line in records.list_said("nprs")) == turned
+
+
+@pytest.mark.parametrize(
+    ("header", "held", "readings"),
+    [
+        ("Sexo", "HM", [{"H": "male", "M": "female"}]),
+        ("sexe", "HF", [{"H": "male", "F": "female"}]),
+        ("Sexe", "HD", [{"H": "male", "D": "female"}]),
+        ("Geschlecht", "MWD", [{"M": "male", "W": "female", "D": "other"}]),
+        ("płeć", "KM", [{"K": "female", "M": "male"}]),
+        ("kön", "MK", [{"M": "male", "K": "female"}]),
+        ("sex", "MV", [{"M": "male", "V": "female"}, {"M": "female", "V": "male"}]),
+        ("Sexo", "M", [{"M": "female"}, {"M": "male"}]),  # mujer, or masculino
+    ],
+)
+def test_a_question_offers_the_readings_of_the_headers_language_alone(tmp_path, header, held, readings):
+    table = _rename(_write(held * 6), header)
+    (text,) = list_asked(tmp_path, table, _block_under(header)).values()
+    assert [line["sex"] for line in _list_lines(text)] == readings
+
+
+def test_an_answer_holds_against_the_language_of_the_header(tmp_path):
+    table = _rename(_write("MV" * 6), "geslacht")
+    block = _block_under("geslacht", codes={"sex": {"M": "female", "V": "male"}})
+    assert read_table(tmp_path, table, block).episodes["sex"].tolist() == ["female", "male"] * 6
+
+
+def test_flags_follow_the_language_of_their_header_too(tmp_path):
+    table = _rename(_write("JN" * 6), "Rezidiv")
+    (text,) = list_asked(tmp_path, table, _block_under("Rezidiv", "previous_episodes")).values()
+    assert [line["previous_episodes"] for line in _list_lines(text)] == [{"J": "yes", "N": "no"}]
+
+
+@pytest.mark.parametrize(
+    ("column", "held", "asked"),
+    [
+        ("risk_group", ["low", "medium", "hoch"], {"hoch": "high"}),
+        ("risk_group", ["Low", "Medium", "High", "tief"], {"tief": "low"}),
+        ("region", ["neck", "low back", "Schulter"], {"Schulter": "shoulder"}),
+        ("region", ["lumbar", "cervical", "dorsal"], {"dorsal": "thoracic"}),
+        ("duration", ["acute", "chronic", "sub-akut"], {"sub-akut": "subacute"}),
+        ("sex", ["male", "female", "non-binary"], {"non-binary": "other"}),
+        ("work_status", ["working", "off work", "retired"], {"retired": "not_working"}),
+        ("previous_episodes", ["yes", "no", "several"], {"several": "yes"}),
+    ],
+)
+def test_an_unknown_code_beside_known_words_is_asked_about_alone(tmp_path, column, held, asked):
+    """The known words are shown as they are read, and need not be declared again."""
+    table = _write(held * 4)
+    (text,) = list_asked(tmp_path, table, _block(column)).values()
+    (line,) = _list_lines(text)
+    assert set(line[column]) == set(asked)
+    assert all(f"{word!r} (4 patients) is read as" in text for word in held if word not in asked)
+    records = read_table(tmp_path, table, _block(column, codes={column: asked}))
+    assert records.episodes[column].notna().all() and len(records.refused) == 0
+    gone = read_table(tmp_path, table, _block(column, missing_codes={column: list(asked)}))
+    assert gone.episodes[column].isna().sum() == 4
+
+
+def test_rare_unknown_codes_that_are_many_together_are_asked_about_and_not_shown(tmp_path):
+    """Each spelling is one patient's, and a quarter of the column is lost all the same."""
+    table = _write([*["low", "medium", "high"] * 10, *[f"risk {letter}" for letter in "abcdefghij"]])
+    (text,) = list_asked(tmp_path, table, _block("risk_group")).values()
+    assert "10 that may not be shown" in text and "risk a" not in text and '"<code>"' in text
+
+
+@pytest.mark.parametrize(
+    ("held", "asked"), [("M" * 18 + "HH", True), ("M" * 18 + "H", True), ("MF" * 9 + "H", False)]
+)
+def test_a_rare_code_that_turns_the_others_round_is_no_slip(tmp_path, held, asked):
+    """Two hombres among eighteen mujeres: M would be read as male throughout."""
+    assert bool(list_asked(tmp_path, _write(held), _block())) == asked
+
+
+def test_codes_of_therapists_and_sites_are_free(tmp_path):
+    rows = [f"p{n:03},{'HM'[n % 2]}{n % 4},{'HM'[n % 2]},{n % 7 + 2}" for n in range(30)]
+    block = _block()
+    block["columns"] = {"patient_id": "id", "therapist": "th", "site": "site"}
+    assert list_asked(tmp_path, "\n".join(["id,th,site,pain", *rows]) + "\n", block) == {}

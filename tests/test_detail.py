@@ -38,7 +38,7 @@ SCORE = '[[file.scores]]\ninstrument = "odi"\ncolumn = "{time}"\ntimepoint = "{t
 
 
 def read_clinic(
-    folder, seen, *, profile="", score=lambda place, time: 40.0 - 3 * time + place * (time + 1) % 7
+    folder, seen, *, profile="", score=lambda place, time: 40.0 - 4 * time + 2 * (place * (time + 1) % 7)
 ):
     """Read a clinic of which so many patients of each therapy were seen at the start, 3, 6 and 12 months."""
     rows = [
@@ -144,7 +144,7 @@ def test_k_decides_and_comes_from_the_profile(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "score", [lambda place, time: 50.0, lambda place, time: float((place * 37 + time) % 90)]
+    "score", [lambda place, time: 50.0 + place % 2 * 20, lambda place, time: float((place * 37 + time) % 90)]
 )
 def test_what_is_done_depends_on_counts_and_not_on_scores(tmp_path, score):
     seen = {"strengthening": (20,) * 4, "stretching": (9,) * 4, "usual_care": (15, 12, 11, 3)}
@@ -203,7 +203,7 @@ def test_a_merged_group_is_compared_with_the_reference_at_two_time_points(tmp_pa
     """Of 3, 6 and 12 months only the primary one is left; the answer names the group."""
     seen = {"strengthening": (40, 9, 38, 9), "stretching": (10, 1, 9, 0), "usual_care": (45, 8, 42, 9)}
     profile = 'design = "randomised"'
-    chosen = choose(tmp_path, seen, profile=profile, score=lambda place, i: 40.0 - place * (i + 3) % 17)
+    chosen = choose(tmp_path, seen, profile=profile, score=lambda place, i: 40.0 - 2 * (place * (i + 3) % 17))
     assert list(chosen.timepoints) == ["baseline", "month_6"] and len(chosen.detail) == 2
     names = ("change", "over_time", "standardised", "comparability")
     released = [release(run_analysis(name, chosen)) for name in names]

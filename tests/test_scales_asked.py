@@ -98,7 +98,7 @@ def ask(read_it: Callable[[], Records]) -> str:
 
 
 def list_lines(question: str) -> list[str]:
-    return [line.split("  #")[0].strip() for line in question.splitlines()[2:]]
+    return [line.split("  #")[0].strip() for line in question.splitlines() if "  # " in line]
 
 
 def draw_course(
@@ -482,6 +482,50 @@ class TestCleanFiles:
     def test_shipped_sources_ask_nothing(self, tmp_path, source, folder):
         records = read_records(source, SHARED / "data" / folder, private_folder=tmp_path / "private")
         assert not [it for it in records.findings if it.outcome in ("ask", "answered")]
+
+
+class TestPromis:
+    """T scores lie on 10 to 90 and sums of items inside it: decimals, ends and means tell them apart."""
+
+    FORMS = ("promis_pf_4a:v2_0", "promis_pi_4a", "promis_pf_6b", "promis_pi_6:6a", "promis_pf_8b",
+             "promis_pi_8a", "promis29:fatigue", "promis_pf_10a")  # fmt: skip
+
+    def count_asked(self, name: str, samples: list[np.ndarray]) -> int:
+        instrument = read_instrument(name)
+        found = (judge_scale(instrument, *np.unique(it, return_counts=True)) for it in samples)
+        return sum(it.suspected is not None for it in found)
+
+    def draw(self, means: tuple[int, ...], decimals: int) -> list[np.ndarray]:
+        rng = np.random.default_rng(7)
+        return [
+            np.round(np.clip(rng.normal(mean, spread, n), 20, 80), decimals)
+            for mean in means
+            for spread in (6, 8, 10)
+            for n in (20, 50, 120, 500)
+            for _ in range(5)
+        ]
+
+    @pytest.mark.parametrize("name", FORMS)
+    def test_t_scores_with_a_decimal_ask_nothing(self, name):
+        assert self.count_asked(name, self.draw((36, 40, 50, 60), 1)) == 0
+
+    @pytest.mark.parametrize("name", FORMS)
+    def test_rounded_t_scores_ask_nothing_but_where_a_sum_is_as_likely(self, name):
+        means = (45, 50, 60) if name == "promis_pf_10a" else (36, 40, 50, 60)
+        samples = self.draw(means, 0)
+        assert self.count_asked(name, samples) <= len(samples) // 100
+
+    @pytest.mark.parametrize("name", FORMS)
+    def test_sums_are_asked_about(self, name):
+        rng, scale = np.random.default_rng(7), list_scales(read_instrument(name))["sum"]
+        samples = [
+            np.round(np.clip(scale.low + rng.normal(middle, 0.2, n) * (scale.high - scale.low), scale.low,
+                             scale.high))
+            for middle in (0.3, 0.5, 0.7)
+            for n in (20, 50, 120, 500)
+            for _ in range(5)
+        ]  # fmt: skip
+        assert self.count_asked(name, samples) >= 0.95 * len(samples)
 
 
 class TestItems:

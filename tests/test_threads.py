@@ -104,6 +104,17 @@ def test_a_user_who_decided_keeps_the_threads(tmp_path):
     assert run_script(tmp_path, SESSION, OPENBLAS_NUM_THREADS="2") == {2}
 
 
+@pytest.mark.parametrize("name", ["VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "BLIS_NUM_THREADS"])
+def test_a_child_that_inherits_a_variable_of_another_library_fits_in_one_thread(tmp_path, clinic, name):
+    """A process whose parent had part of the variables taken away has decided nothing for numpy."""
+    assert run_script(tmp_path, COMMAND, str(clinic), **{name: "1"}) == {1}
+
+
+def test_what_a_user_set_for_another_library_stays_as_it_is(tmp_path):
+    kept = "import os, outcomes\nseen.append(int(os.environ['VECLIB_MAXIMUM_THREADS']))"
+    assert run_script(tmp_path, kept, VECLIB_MAXIMUM_THREADS="3") == {3}
+
+
 def test_workers_of_a_pool_have_one_thread(tmp_path):
     assert run_script(tmp_path, WORKERS) == {1}
 

@@ -172,12 +172,12 @@ def test_sheets_and_files_that_nobody_reads_are_told_with_their_rows(tmp_path, r
     shutil.copy(tmp_path / "older.csv", tmp_path / "Dr Lee visits.csv")
     source = declare({**SCORES, "path": "clinic.xlsx", "sheet": "visits"})
     assert dict(read(source, tmp_path).unread) == {
-        "clinic.xlsx [prices]": 2,
-        "older.csv": 21,
+        "clinic.xlsx [prices]": 1,
+        "older.csv": 20,
         "broken.xlsx": None,
-        "(a name that is withheld)": 21,
+        "(a name that is withheld)": 20,
     }
-    assert dict(read(source, tmp_path / "clinic.xlsx").unread) == {"clinic.xlsx [prices]": 2}
+    assert dict(read(source, tmp_path / "clinic.xlsx").unread) == {"clinic.xlsx [prices]": 1}
     assert not read(declare({**SCORES, "path": "older.csv"}), tmp_path / "older.csv").unread
 
 
@@ -195,7 +195,7 @@ def test_check_prints_what_nobody_reads(tmp_path, read, capsys):
     source = declare({**SCORES, "path": "clinic.xlsx", "sheet": "visits"})
     print_description(describe_records(read(source, tmp_path)))
     out = capsys.readouterr().out
-    assert "Sheets and files not read\n  clinic.xlsx [prices]: 2 rows" in out
+    assert "Sheets and files not read\n  clinic.xlsx [prices]: 1 row" in out
     assert "clinic.xlsx: remarks" in out
 
 

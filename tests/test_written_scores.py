@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,10 @@ def read_column(read) -> Callable[..., tuple[list[float | None], Records]]:
         ("nprs", "3) moderate", 3),
         ("nprs", "3: moderate", 3),
         ("nprs", "3 = moderate", 3),
+        ("nprs", "3- moderate", 3),
+        ("nprs", "3-moderate", 3),
+        ("nprs", "3.moderate", 3),
+        ("nprs", "3、中度", 3),
         ("nprs", "3 – mäßig", 3),
         ("nprs", "７／１０", 7),
         ("nprs", "３）輕度", 3),
@@ -117,14 +122,37 @@ def test_a_written_score_is_read_by_what_stands_behind_it(read_column, instrumen
 @pytest.mark.parametrize(
     "cell",
     [
-        "moderate", "5 (left)", "5 left", "~7", ">8", "7-8", "7 - 8", "7/10/24", "7-Oct", "1,234", "1,234 cm",
-        "True", "7 apples", "7/11", "a", "b) mild", "7 7", "7²", "1½", "(left)", "x3",
+        "moderate", "5 (left)", "5 left", "~7", ">8", "7-8", "7 - 8", "7-", "1,234", "1,234 cm", "True",
+        "7 apples", "7/110", "a", "b) mild", "7 7", "7²", "1½", "(left)", "x3",
     ],
 )  # fmt: skip
 def test_anything_else_stays_refused(read_column, cell):
     scores, records = read_column("nprs", ["5", cell])
     assert scores == [5.0, None]
     assert records.refused["rule"].tolist() in (["SCORE_NOT_NUMERIC"], ["SCORE_UNIT_UNKNOWN"])
+
+
+@pytest.mark.parametrize(
+    ("instrument", "cell"),
+    [
+        ("nprs", "7-Oct"), ("nprs", "3-May"), ("nprs", "2024-05-03"), ("nprs", "7/10/24"),
+        ("nprs", "7.10.2024"), ("nprs", "7/11"), ("nprs", "3/5"), ("odi", "17/12"), ("odi", "3月5日"),
+    ],
+)  # fmt: skip
+def test_a_date_is_no_written_score_and_is_named_as_a_date(read_column, instrument, cell):
+    scores, records = read_column(instrument, ["6", cell, "4", "2"])
+    assert scores == [6.0, None, 4.0, 2.0]
+    assert records.refused["rule"].tolist() == ["SCORE_DATE"]
+
+
+@pytest.mark.parametrize(
+    ("instrument", "cell", "score"),
+    [("nprs", "7/10", 7), ("nprs", "5.7/10", 5.7), ("vas100", "5.7/10", 57), ("ohs", "12/48", 12)],
+)
+def test_a_denominator_of_the_measure_makes_a_written_score_though_it_could_be_a_date(
+    read_column, instrument, cell, score
+):
+    assert read_column(instrument, [cell] * 4)[0] == pytest.approx([score] * 4)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +214,21 @@ class TestItems:
         return read(table, block)
 
     @pytest.mark.parametrize(
-        "form", ["{}", "{})", "{} - some words", "({}) words", "{}. words", "lower", "wide"]
+        "form",
+        [
+            "{}",
+            "{})",
+            "{}.",
+            "{} - some words",
+            "{}- words",
+            "{}-words",
+            "({}) words",
+            "{}. words",
+            "{}、輕微",
+            "{}: words",
+            "lower",
+            "wide",
+        ],
     )
     def test_letters_count_from_the_answer_that_is_printed_first(self, read, form):
         rng = np.random.default_rng(1)
@@ -215,7 +257,32 @@ class TestItems:
     def test_letters_beyond_the_last_answer_and_without_a_rule_are_refused(self, read):
         assert self.read_items(read, "odi", [["G"] + ["A"] * 9]).assessments.empty
         records = self.read_items(read, "eq5d_5l", [["A"] * 5], variant="uk")
-        assert records.assessments.empty and set(records.refused["rule"]) == {"SCORE_NOT_NUMERIC"}
+        assert records.assessments["score"].tolist() == [1.0]
+
+    @pytest.mark.parametrize("form", ["{}", "{}- words", "{})", "({})", "{}."])
+    def test_letters_of_a_form_without_a_known_order_are_asked_about_both_ways(self, read, form):
+        items = np.random.default_rng(1).integers(1, 6, (12, 22))
+        answers = [[form.format("ABCDE"[answer - 1]) for answer in row] for row in items.tolist()]
+        with pytest.raises(RecordsError) as caught:
+            self.read_items(read, "srs22r", answers, variant="total")
+        asked = next(it for it in caught.value.findings if it.outcome == "ask")
+        assert asked.rule == "ITEM_CODING" and asked.what.startswith("264 of 264 answers")
+        lines = [line.split("  #")[0].strip() for line in str(asked.remedy).splitlines()[1:]]
+        assert lines[0] == "item_codes = { A = 1, B = 2, C = 3, D = 4, E = 5 }"
+        for line, expected in zip(lines, (items, 6 - items), strict=True):
+            codes = tomllib.loads(line)["item_codes"]
+            scores = self.read_items(read, "srs22r", answers, variant="total", item_codes=codes).assessments[
+                "score"
+            ]
+            assert scores.tolist() == pytest.approx(
+                score_items("srs22r", expected.astype(float), variant="total").score.tolist()
+            )
+
+    def test_declared_letters_hold_however_they_are_written(self, read):
+        answers = [["A", "B- very mild", "c)", "D.", "(E)", "Ｆ", "a: none", "b - mild", "C、中度", "D"]]
+        codes = {letter: place for place, letter in enumerate("ABCDEF")}
+        records = self.read_items(read, "odi", answers, item_codes=codes)
+        assert records.assessments["score"].tolist() == [2 * (0 + 1 + 2 + 3 + 4 + 5 + 0 + 1 + 2 + 3)]
 
     def test_numbers_with_the_text_of_the_answer(self, read):
         answers = [

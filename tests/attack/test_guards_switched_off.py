@@ -304,7 +304,7 @@ def name_an_address(tmp_path) -> bool:
 
     write_clinic(tmp_path, n_episodes=40, seed=1)
     episodes = pd.read_csv(tmp_path / "episodes.csv", dtype="str")
-    episodes["therapist"] = [f"anna{i % 3}@clinic.example" for i in range(len(episodes))]
+    episodes["therapist"] = [f"anna{site}@clinic.example" for site in episodes["site"]]
     episodes.to_csv(tmp_path / "episodes.csv", index=False)
     with contextlib.suppress(OutcomesError):
         records = read_records("made-up-clinic", tmp_path)

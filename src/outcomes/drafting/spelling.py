@@ -57,8 +57,8 @@ def fold(text: object) -> str:
 
     Examples
     --------
-    >>> fold("Évaluation"), fold("六周后"), fold("第三次")
-    ('evaluation', '6週後', '3次')
+    >>> fold("Évaluation"), fold("六周后"), fold("第三次疼痛")
+    ('evaluation', '6週後', '3次 疼痛')
     """
     plain = unicodedata.normalize("NFKC", str(text))
     plain = re.sub(r"(?<=[a-z][a-z])(?=[A-Z])", " ", plain).casefold()

@@ -1,8 +1,8 @@
 """What the field knows, as cited data: instruments, therapies, time points, sources, rules and words."""
 
 from outcomes.facts.coding import list_loinc_codes
-from outcomes.facts.doubtful_header import find_header_doubt
-from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, ScoreSpec
+from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, RowsSpec, ScoreSpec
+from outcomes.facts.header_words import find_header_doubt, find_languages, tells_answers
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.project import find_project
@@ -22,6 +22,7 @@ __all__ = [
     "ExcludeSpec",
     "FileSpec",
     "Instrument",
+    "RowsSpec",
     "Scale",
     "ScoreSpec",
     "Source",
@@ -30,6 +31,7 @@ __all__ = [
     "Timepoint",
     "Words",
     "find_header_doubt",
+    "find_languages",
     "find_project",
     "find_shown",
     "list_facts",
@@ -45,4 +47,5 @@ __all__ = [
     "read_therapies",
     "read_timepoints",
     "read_words",
+    "tells_answers",
 ]

@@ -106,6 +106,22 @@ class AbsenceSpec:
 
 
 @dataclass(frozen=True)
+class RowsSpec:
+    """Rows of a file: those in which ``column`` holds one of ``values``.
+
+    Parameters
+    ----------
+    column : str
+        Header of the column that says so.
+    values : tuple of str
+        What stands in it, ``""`` for blank.
+    """
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class FileSpec:
     """How one file, or several of one form, is to be read.
 
@@ -177,6 +193,9 @@ class FileSpec:
     confirmed : tuple of str
         As in `ScoreSpec`, for doubts about the whole file. An answer of the form ``within = 'site'`` is that
         key, so that all answers to a drafted question may stand in one place.
+    only, without : tuple of RowsSpec
+        ``{column, values}``: the rows that the block reads, and those that it leaves to another block of the
+        same file, as where one site records a measure on another scale.
     joined : mapping
         Id to the headers whose cells make it together; filled from such lists in ``columns``, which then
         hold the first of them.
@@ -209,6 +228,8 @@ class FileSpec:
     missing_where: tuple[AbsenceSpec, ...] = ()
     within: str | None = None
     confirmed: tuple[str, ...] = ()
+    only: tuple[RowsSpec, ...] = ()
+    without: tuple[RowsSpec, ...] = ()
     joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -222,5 +243,6 @@ class FileSpec:
             headers += [name for name in (score.column, score.date_column, score.day_column) if name]
             headers += score.items
         headers += [entry.column for entry in self.exclude]
+        headers += [entry.column for entry in (*self.only, *self.without)]
         headers += [name for entry in (*self.answered, *self.missing_where) for name in entry.columns]
         return tuple(dict.fromkeys(headers))

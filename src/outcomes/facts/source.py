@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.errors import FactsError
-from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, ScoreSpec
+from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, RowsSpec, ScoreSpec
 from outcomes.facts.instrument_file import read_numbers
 from outcomes.facts.project import find_project
 from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml, refuse_questions
@@ -105,7 +105,9 @@ class Source:
     folder: Path | None = None
 
 
-_ABSENCES = ("answered", "missing_where")
+_BY_VALUE: dict[str, type[AbsenceSpec] | type[RowsSpec]] = {
+    "answered": AbsenceSpec, "missing_where": AbsenceSpec, "only": RowsSpec, "without": RowsSpec,
+}  # fmt: skip
 _CHOICES = {
     "design": ("routine", "randomised"),
     "privacy_profile": ("local", "strict", "safe_harbor"),
@@ -159,7 +161,8 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
                 build_strictly(kind, _take_lines(entry, place), f"{place}, [[file.{key}]] {i}")
                 for i, entry in enumerate(block.get(key, ()), start=1)
             )
-        block |= {key: _build_absences(block.get(key, ()), f"{place}, {key}") for key in _ABSENCES}
+        for key, by_value in _BY_VALUE.items():
+            block[key] = _build_by_value(by_value, block.get(key, ()), f"{place}, {key}")
         block["columns"], block["joined"] = _split_joined(block, place)
         spec = build_strictly(FileSpec, block, place)
         _check_choices(spec, place)
@@ -188,13 +191,16 @@ def _take_lines(block: Mapping[str, Any], where: str) -> dict[str, Any]:
     return found
 
 
-def _build_absences(content: Any, where: str) -> tuple[AbsenceSpec, ...]:
-    """Build what says that scores are missing, from one table or a list of them; values become text."""
+def _build_by_value(
+    kind: type[AbsenceSpec] | type[RowsSpec], content: Any, where: str
+) -> tuple[AbsenceSpec | RowsSpec, ...]:
+    """Build what goes by the values of a column, from one table or a list of them; values become text."""
     tables = (content,) if isinstance(content, Mapping) else tuple(content)
     found = []
     for table in tables:
-        spec = build_strictly(AbsenceSpec, table, where)
-        if isinstance(spec.values, str | int | float) or not spec.values or isinstance(spec.scores, str):
+        spec = build_strictly(kind, table, where)
+        scores = spec.scores if isinstance(spec, AbsenceSpec) else ()
+        if isinstance(spec.values, str | int | float) or not spec.values or isinstance(scores, str):
             raise FactsError(f'{where}: write lists, such as values = ["2"] (and scores = ["ODI"])')
         values = tuple(str(value) for value in spec.values)
         found.append(replace(spec, values=values))

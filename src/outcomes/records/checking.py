@@ -139,7 +139,7 @@ class Checking:
     def _check_scores(self) -> None:
         """Check scores against their instruments and each other, dropping what is refused in between."""
         self._drop_refused()
-        ask_absences(self.scores, *self._stages(), self.problems)
+        ask_absences(self.scores, *self._stages(), self._find_sites()[0], self.problems)
         ask_changes(self.scores, *self._stages(), self.n_episodes, self.problems)
         asked = ask_scales(self.scores, *self._stages(), self._find_sites()[0], self.problems)
         self.scores = self.scores.keep(check_scores(self.scores, asked, *self._find_sites(), self.problems))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from outcomes.facts import Column, read_facts, read_schema
+from outcomes.facts import Column, find_languages, read_facts, read_schema
 from outcomes.records.columns import (
     Part,
     find_missing,
@@ -23,7 +26,7 @@ from outcomes.records.files import simplify_name
 from outcomes.records.gate import find_person_names
 from outcomes.records.problems import Problems
 
-#: A code stands in a message only where at least this many patients share it.
+#: A code stands in a message only where so many patients share it, or where a known reading has it.
 FEWEST_PATIENTS = 3
 _LONGEST_CODE = 40
 _NUMBER_OR_DATE = re.compile(r"\d{4}|\d+[./-]\d+[./-]\d+|@")
@@ -36,40 +39,64 @@ class _Codes:
     column: Column
     header: str
     allowed: tuple[str, ...]
+    parts: list[Part] = field(default_factory=list)
     declared: dict[str, str] = field(default_factory=dict)
     read: dict[str, str | None] = field(default_factory=dict)
     spelling: dict[str, str] = field(default_factory=dict)
     where: dict[str, list[tuple[Part, int]]] = field(default_factory=dict)
     n_filled: int = 0
 
-    def count_patients(self, code: str) -> int:
-        """Return how many patients share a code, those of excluded rows left aside."""
-        return sum(len(np.unique(_find_patients(part)[rows])) for part, rows in self._find_rows(code))
+    @cached_property
+    def n_patients(self) -> Counter[str]:
+        """Return how many patients share each code, those of excluded rows left aside."""
+        counts: Counter[str] = Counter()
+        for part in self.parts:
+            coded = part.columns[self.header]
+            n_patients = _count_patients(part, coded.codes, len(coded.values))
+            for code, places in self.where.items():
+                counts[code] += sum(int(n_patients[place]) for here, place in places if here is part)
+        return counts
+
+    @property
+    def kind(self) -> str:
+        """Return the name of the readings of the column."""
+        return "flag" if self.column.type == "flag" else self.column.name
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """Return the languages of the header."""
+        return find_languages(self.header, self.column.name)
 
     def list_records(self, codes: Sequence[str]) -> np.ndarray:
-        """Return the records that hold one of some codes."""
-        return np.concatenate([part.records(rows) for code in codes for part, rows in self._find_rows(code)])
+        """Return the records that hold one of some codes, those of excluded rows left aside."""
+        found = [np.zeros(0, dtype=np.int64)]
+        for part in self.parts:
+            places = [place for code in codes for here, place in self.where[code] if here is part]
+            rows = np.isin(part.columns[self.header].codes, places) & (part.excluded < 0)
+            found.append(part.records(rows))
+        return np.concatenate(found)
 
-    def _find_rows(self, code: str) -> Iterator[tuple[Part, np.ndarray]]:
-        for part, place in self.where[code]:
-            yield part, np.flatnonzero((part.columns[self.header].codes == place) & (part.excluded < 0))
-
-    def list_unknown(self) -> list[str]:
+    def list_unknown(self, fewest: int = FEWEST_PATIENTS) -> list[str]:
         """Return the unknown codes that enough patients share."""
         unknown = (code for code, reading in self.read.items() if reading is None)
-        return [code for code in unknown if self.count_patients(code) >= FEWEST_PATIENTS]
+        return [code for code in unknown if self.n_patients[code] >= fewest]
 
     def list_short(self) -> list[str]:
         """Return the short codes that the package reads by itself."""
         return [code for code, reading in self.read.items() if reading is not None and _is_short(code)]
+
+    def list_words(self) -> list[str]:
+        """Return the codes that the package reads by itself and that are spelled out in full."""
+        return [code for code, reading in self.read.items() if reading is not None and not _is_short(code)]
 
 
 def ask_codes(parts: Sequence[Part], problems: Problems) -> None:
     """Ask what the codes of a column mean as soon as one of them is unknown.
 
     The readings that the package has for the same column are doubtful then, unless they are spelled out in
-    full: beside H, M is not male but mujer. A code that fewer than three patients share is a slip of
-    single records, and refused as a cell.
+    full: beside H, M is not male but mujer. Where none is unknown, and the header is of a language in which
+    they have one meaning, they are read so. A code that fewer than three patients share is a slip of single
+    records, and refused as a cell, unless it shows that the others mean something else.
     """
     columns: dict[tuple[str, str, str], _Codes] = {}
     for part in parts:
@@ -79,7 +106,9 @@ def ask_codes(parts: Sequence[Part], problems: Problems) -> None:
             found = columns.setdefault(key, _Codes(column, header, _list_allowed(column)))
             _count_codes(part, column, header, found)
     for found in columns.values():
-        _ask(found, problems)
+        unknown = found.list_unknown() or _find_telling(found)
+        if unknown or not _settle_by_header(found, problems):
+            _ask(found, unknown, problems)
 
 
 def _list_categories(part: Part) -> Iterator[Column]:
@@ -115,24 +144,27 @@ def _count_codes(part: Part, column: Column, header: str, found: _Codes) -> None
     missing = find_missing(coded.values, list_missing_codes(part, column.name), keep_words=words) & ~told
     read = _read(part, column, coded.values)
     used = coded.mark_used()
+    found.parts.append(part)
     found.declared |= {
         simplify_name(text): str(value)
         for text, value in zip(coded.values[told & used], declared[told & used], strict=True)
         if text
     }
-    open_ = used & ~told & ~missing
     found.n_filled += int((coded.rows(used & ~missing) & (part.excluded < 0)).sum())
-    short = np.array([_is_short(simplify_name(text)) for text in coded.values], dtype=bool)
-    for place in np.flatnonzero(open_ & (short | ~is_known(np.array(read, dtype=object)))):
+    for place in np.flatnonzero(used & ~told & ~missing):
         code = simplify_name(coded.values[place])
         found.read[code] = read[place]
         found.spelling.setdefault(code, str(coded.values[place]))
         found.where.setdefault(code, []).append((part, int(place)))
 
 
-def _find_patients(part: Part) -> np.ndarray:
+def _count_patients(part: Part, codes: np.ndarray, n_values: int) -> np.ndarray:
+    """Return how many patients hold each distinct value, those of excluded rows left aside."""
     header = part.spec.columns.get("patient_id") or part.spec.columns.get("episode_id")
-    return part.columns[header].codes if header else np.arange(part.n_rows)
+    patient = part.columns[header].codes if header else np.arange(part.n_rows)
+    here = (codes >= 0) & (part.excluded < 0)
+    pairs = np.unique(codes[here].astype(np.int64) * (int(patient.max(initial=0)) + 2) + patient[here] + 1)
+    return np.bincount(pairs // (int(patient.max(initial=0)) + 2), minlength=n_values)
 
 
 def _is_short(code: str) -> bool:
@@ -140,14 +172,45 @@ def _is_short(code: str) -> bool:
     return code.isascii() and len(code) <= facts["longest"] and code not in facts["words"]
 
 
-def _may_stand(text: str) -> bool:
-    """Whether a code may stand in a message: it is short and does not look like a name or a number."""
+def _may_stand(found: _Codes, code: str) -> bool:
+    """Whether a code may stand in a message: several share it or it is known, and it is no name or number."""
+    text = found.spelling[code]
+    shared = found.n_patients[code] >= FEWEST_PATIENTS or found.read[code] is not None
+    shared = shared or any(code in meaning for meaning, _ in _list_meanings(found.kind))
     plain = len(text) <= _LONGEST_CODE and not _NUMBER_OR_DATE.search(text)
-    return plain and not find_person_names([text]).any()
+    return shared and plain and not find_person_names([text]).any()
 
 
-def _ask(found: _Codes, problems: Problems) -> None:
-    unknown, doubtful = found.list_unknown(), found.list_short()
+def _settle_by_header(found: _Codes, problems: Problems) -> bool:
+    """Read short codes by the language of their header, or ask; False where it says nothing about them."""
+    codes, lines = found.list_short(), _list_readings(found, found.list_short(), found.languages)
+    if len(lines) == 1:
+        ((meaning, says),) = lines.items()
+        _declare(found, dict(meaning), says, problems)
+    elif lines:
+        read = _tell(found, codes, readings=True)
+        what = f"{read} by the package's own list, but the header's language also has another meaning for it"
+        _put(found, "CODES_OF_TWO_MEANINGS", what, codes, problems)
+    return bool(lines)
+
+
+def _declare(found: _Codes, meaning: Mapping[str, str], says: str, problems: Problems) -> None:
+    """Read codes as the header's language means them, as if the source declared it."""
+    name = found.column.name
+    for part in found.parts:
+        spelled = {found.spelling[code]: value for code, value in meaning.items()}
+        codes = {**part.spec.codes, name: {**spelled, **part.spec.codes.get(name, {})}}
+        part.spec = replace(part.spec, codes=codes)
+    other = [code for code, value in meaning.items() if found.read[code] != value]
+    problems.note(
+        "CODES_BY_HEADER", "repair_and_log", f"short codes read by the language of their header ({says})",
+        found.list_records(other), column=found.header,
+        said=f"Codes of {found.column.label or name} are read by the language of their header ({says}).",
+    )  # fmt: skip
+
+
+def _ask(found: _Codes, unknown: list[str], problems: Problems) -> None:
+    doubtful = found.list_short()
     clashing = [
         code
         for code in doubtful
@@ -170,31 +233,55 @@ def _ask(found: _Codes, problems: Problems) -> None:
         read = _tell(found, doubtful, readings=True)
         what = f"{read} by the package's own list, but another language means the opposite"
         rule, asked = "CODES_OF_TWO_LANGUAGES", doubtful
-    elif _fills_column(found, unknown):
-        what = f"the column of {name} holds {_tell(found, unknown)}, of which no meaning is known"
-        rule, asked = "CODES_UNKNOWN", unknown
+    elif asked := _list_unread(found):
+        words = found.list_words()
+        beside = (
+            f", beside those that the package knows ({_tell(found, words, readings=True)})" if words else ""
+        )
+        what = f"the column of {name} holds {_tell(found, asked)}, of which no meaning is known{beside}"
+        rule = "CODES_UNKNOWN"
     else:
         return
-    answers = _list_answers(found, [code for code in asked if _may_stand(found.spelling[code])])
+    _put(found, rule, what, asked, problems)
+
+
+def _put(found: _Codes, rule: str, what: str, asked: Sequence[str], problems: Problems) -> None:
+    answers = _list_answers(found, [code for code in asked if _may_stand(found, code)])
     question = f"{what}; what does each code mean?"
     problems.ask(rule, question, answers, found.list_records(asked), column=found.header)
 
 
-def _fills_column(found: _Codes, unknown: list[str]) -> bool:
-    """Whether at least half of a category's records hold unknown codes (unknown therapies refuse records)."""
-    if found.column.name == "therapy" or not unknown:
-        return False
-    return len(found.list_records(unknown)) >= found.n_filled / 2
+def _find_telling(found: _Codes) -> list[str]:
+    """Return rare unknown codes by which a known reading gives the short ones beside them another meaning."""
+    rare, short = set(found.list_unknown(1)), found.list_short()
+    telling: set[str] = set()
+    for meaning, _ in _list_meanings(found.kind) if short else ():
+        turned = all(code in meaning for code in short)
+        if turned and any(meaning[code] != found.read[code] for code in short):
+            telling |= rare & set(meaning)
+    return sorted(telling)
+
+
+def _list_unread(found: _Codes) -> list[str]:
+    """Return unknown codes that are no slips of single records (unknown therapies refuse their records)."""
+    if found.column.name == "therapy":
+        return []
+    rare = found.list_unknown(1)
+    n = len(found.list_records(rare)) if rare else 0
+    many = sum(found.n_patients[code] for code in rare) >= FEWEST_PATIENTS
+    share = read_facts("checks")["categories"]["unknown"]
+    return rare if many and n > share * found.n_filled else found.list_unknown()
 
 
 def _tell(found: _Codes, codes: Sequence[str], readings: bool = False) -> str:
     """Return codes with their numbers of patients; those that may not stand in a message are counted."""
     labels = found.column.labels or {}
-    shown = [code for code in codes if _may_stand(found.spelling[code])]
+    shown = [code for code in codes if _may_stand(found, code)]
     told = []
     for code in shown:
-        as_read = f" is read as {labels.get(str(found.read[code]), found.read[code])}" if readings else ""
-        n = found.count_patients(code)
+        known = readings and found.read[code] is not None
+        as_read = f" is read as {labels.get(str(found.read[code]), found.read[code])}" if known else ""
+        n = found.n_patients[code]
         count = f" ({n} patients)" if n >= FEWEST_PATIENTS else ""
         told.append(f"{found.spelling[code]!r}{count}{as_read}")
     if len(shown) < len(codes):
@@ -203,27 +290,50 @@ def _tell(found: _Codes, codes: Sequence[str], readings: bool = False) -> str:
 
 
 def _list_answers(found: _Codes, codes: Sequence[str]) -> Mapping[str, str]:
-    """Return a line for each reading that covers all the codes, else one to fill in."""
-    answers = _list_readings(found, codes)
+    """Return a line for each reading that covers all the codes, those of the header's language alone where it
+    has any, else one line to fill in.
+    """
+    readings = _list_readings(found, codes, found.languages) or _list_readings(found, codes)
+    answers = {
+        _write_line(found, {found.spelling[code]: value for code, value in pairs}): says
+        for pairs, says in readings.items()
+    }
     if not answers:
-        blank = {code: f"<{'|'.join(found.allowed)}>" for code in codes}
-        answers[_write_line(found, blank)] = "with the meaning of each"
+        blank = {found.spelling[code]: f"<{'|'.join(found.allowed)}>" for code in codes}
+        answers[_write_line(found, blank or {"<code>": f"<{'|'.join(found.allowed)}>"})] = (
+            "with the meaning of each"
+        )
         answers[f'[file.missing_codes] {found.column.name} = ["<code>"]'] = "where nothing is known"
     return answers
 
 
-def _list_readings(found: _Codes, codes: Sequence[str]) -> dict[str, str]:
-    """Return the lines of the readings that cover all the codes, each with what it says."""
-    kind = "flag" if found.column.type == "flag" else found.column.name
-    lines: dict[str, str] = {}
+def _list_meanings(kind: str) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
+    """Yield the known readings of a kind of column: code to meaning, and all that is said about it."""
     for reading in read_facts("code_readings").get(kind, ()):
-        meaning = {simplify_name(code): value for code, value in reading["codes"].items()}
+        yield {simplify_name(code): value for code, value in reading["codes"].items()}, reading
+
+
+def _list_readings(
+    found: _Codes, codes: Sequence[str], languages: frozenset[str] | None = None
+) -> dict[tuple[tuple[str, str], ...], str]:
+    """Return the readings that cover all the codes, as pairs of code and meaning, each with what it says.
+
+    Where languages are named, only theirs count, and only those that agree with what the source declares.
+    """
+    found_readings: dict[tuple[tuple[str, str], ...], str] = {}
+    declared = {code: value for code, value in found.declared.items() if _is_short(code)}
+    for meaning, reading in _list_meanings(found.kind):
+        if languages is not None:
+            told = languages.intersection(reading.get("languages", ()))
+            if not told or any(meaning.get(code) != value for code, value in declared.items()):
+                continue
         first = next(iter(meaning))
         if codes and all(code in meaning for code in codes) and (first in codes or not first.isdigit()):
-            lines.setdefault(_write_line(found, {code: meaning[code] for code in codes}), reading["says"])
-    return lines
+            pairs = tuple((code, meaning[code]) for code in codes)
+            found_readings.setdefault(pairs, str(reading["says"]))
+    return found_readings
 
 
 def _write_line(found: _Codes, meaning: Mapping[str, str]) -> str:
-    pairs = ", ".join(f'"{found.spelling[code]}" = "{value}"' for code, value in meaning.items())
+    pairs = ", ".join(f'"{spelling}" = "{value}"' for spelling, value in meaning.items())
     return f"[file.codes] {found.column.name} = {{ {pairs} }}"

@@ -32,6 +32,7 @@ from outcomes.records.gate import (
 from outcomes.records.problems import Problems
 from outcomes.records.progress import Progress
 from outcomes.records.quarantine import find_values, keep_refused
+from outcomes.records.rows_read import share_rows
 from outcomes.records.tables import Records
 
 
@@ -90,13 +91,14 @@ def read_records(
         texts = _read_texts(source, files, find_root(source, path))
         progress.say("looking for identifying values")
         suspicions = _gate(source, texts, private)
+        texts, left = share_rows(texts)
         progress.say("typing and repairing")
         problems = Problems()
         parts = [build_part(text, spec, source, problems) for spec, text in texts]
         for part in parts:
             blank_absent(part)
         ask_codes(parts, problems)
-        problems.findings.extend([*suspicions, *_name_unread_blocks(source, files)])
+        problems.findings.extend([*suspicions, *left, *_name_unread_blocks(source, files)])
         sha256 = {text.file: text.sha256 for _, text in texts}
         unmapped = list_unmapped(texts)
         names = {

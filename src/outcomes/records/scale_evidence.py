@@ -118,7 +118,7 @@ def judge_scale(
         return ScaleEvidence(n, tuple(named), holding)
     sample = _Sample(scales[OWN], found, often, instrument, effect)
     weights = {it.name: sample.weigh(it) for it in others}
-    least = read_facts("checks")["scale"]["weight"]
+    least = sample.usual.get("weight", read_facts("checks")["scale"]["weight"])
     needed = least * (2 if named else 1) + margin
     most = max(weights.values())
     # Where the numbers tell little between two scales, the one that the facts name first is the usual one.
@@ -198,6 +198,8 @@ class _Sample:
         weight = self._weigh_range(other) + self._weigh_grid(other) + self._weigh_effect(other)
         if self.n >= self.limits["fewest"]:
             weight += self._weigh_moments(other) + self._weigh_ends(other)
+            if other.by_table and not self.decimals.any():
+                weight -= log(self.usual.get("whole", 1.0))
         return weight
 
     def say(self, other: Scale) -> tuple[str, ...]:

@@ -1,42 +1,38 @@
-"""Absence that may be written as a value: forms all zero, constants after the start, and beside blanks."""
+"""Absence that may be written as a value: forms all zero, zeros beside a status, constants at follow-ups."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import Instrument, read_facts
-from outcomes.records.columns import find_missing, list_missing_codes
+from outcomes.facts import read_facts, tells_answers
+from outcomes.records.checks.blanks import ask_blanks
+from outcomes.records.checks.score_groups import (
+    ScoreGroup,
+    find_column,
+    group_scores,
+    is_confirmed,
+    is_rare,
+    is_settled,
+    note_confirmed,
+)
 from outcomes.records.problems import Problems
 from outcomes.records.scales import rescale
-from outcomes.records.scores import Assessments, Measure, ScoreColumn
+from outcomes.records.scores import Assessments, ScoreColumn
 from outcomes.records.scoring import score_items
 
-
-@dataclass(frozen=True)
-class _Group:
-    """The scores of one measure in one file, with the column (or block of items) that stands for them."""
-
-    measure: Measure
-    columns: Sequence[ScoreColumn]
-    here: np.ndarray = field(repr=False)
-    values: np.ndarray = field(repr=False)
-    place: np.ndarray = field(repr=False)
-
-    def count(self, rows: np.ndarray) -> np.ndarray:
-        """Return how often each value occurs among rows."""
-        return np.bincount(self.place[rows[self.here]], minlength=len(self.values))
-
-    @property
-    def spacing(self) -> float:
-        """Return the usual distance of neighbouring values."""
-        return float(np.median(np.diff(self.values))) if len(self.values) > 1 else np.inf
+#: So many headers are named at most.
+_MOST_HEADERS = 6
 
 
 def ask_absences(
-    scores: Assessments, is_baseline: np.ndarray, is_follow_up: np.ndarray, problems: Problems
+    scores: Assessments,
+    is_baseline: np.ndarray,
+    is_follow_up: np.ndarray,
+    site: np.ndarray,
+    problems: Problems,
 ) -> None:
     """Ask about values that may stand for a form that nobody filled in.
 
@@ -44,23 +40,26 @@ def ask_absences(
     ----------
     scores : Assessments
     is_baseline, is_follow_up : numpy.ndarray of bool
+    site : numpy.ndarray of int
+        The site of each score, 0 for none.
     problems : Problems
     """
     low = np.array([measure.instrument.minimum for measure in scores.measures])
     high = np.array([measure.instrument.maximum for measure in scores.measures])
     possible = (scores.score >= low[scores.measure]) & (scores.score <= high[scores.measure])
     counted = possible & ~_find_excluded(scores)
-    groups = list(_group(scores, counted))
-    for group in groups:
+    for group in list(group_scores(scores, counted)):
         stages = _list_stages(scores, is_baseline, is_follow_up)
-        zero = _find_zero(group)
-        found = zero is not None and next((rows for rows in stages if _is_spike(group, rows, zero)), None)
-        if found is not None and found is not False:
-            _settle_zeros(scores, group, group.here & found & (scores.score == zero), found, problems)
+        zero = _score_zero(group)
+        dealt = zero is not None and _ask_zeros(scores, group, zero, stages, problems)
         value = next((it for rows in stages[1:] for it in _find_constants(group, is_baseline, rows)), None)
-        if value is not None and value != zero:
+        if value is not None and not (dealt and value == zero):
             _settle_constant(scores, group, value, is_baseline, is_follow_up, problems)
-    _ask_blanks(scores, problems)
+            continue
+        for here in _find_constant_sites(scores, group, is_baseline, is_follow_up, site):
+            value = float(scores.score[group.here & is_follow_up & here][0])
+            _settle_constant(scores, group, value, is_baseline & here, is_follow_up & here, problems)
+    ask_blanks(scores, problems)
 
 
 def _find_excluded(scores: Assessments) -> np.ndarray:
@@ -72,19 +71,6 @@ def _find_excluded(scores: Assessments) -> np.ndarray:
     return excluded
 
 
-def _group(scores: Assessments, counted: np.ndarray) -> Iterator[_Group]:
-    files = np.array([column.part.place.start for column in scores.columns])
-    for start in np.unique(files):
-        columns = [column for column in scores.columns if column.part.place.start == start]
-        inside = counted & (files == start)[scores.column]
-        for number, measure in enumerate(scores.measures):
-            own = [column for column in columns if measure in column.measures]
-            here = inside & (scores.measure == number) if own else inside
-            if own and here.any():
-                values, place = np.unique(scores.score[here], return_inverse=True)
-                yield _Group(measure, own, here, values, place)
-
-
 def _list_stages(scores: Assessments, is_baseline: np.ndarray, is_follow_up: np.ndarray) -> list[np.ndarray]:
     """Return the rows of the start, of all that follows, and of each time point after the start."""
     labels = np.unique(scores.timepoint[is_follow_up & (scores.timepoint >= 0)])
@@ -92,18 +78,12 @@ def _list_stages(scores: Assessments, is_baseline: np.ndarray, is_follow_up: np.
     return [is_baseline, is_follow_up, *each]
 
 
-def _find_zero(group: _Group) -> float | None:
-    """Return the score of a form with 0 everywhere, None where it is no form of many items or has no 0."""
-    instrument = group.measure.instrument
-    rule, spec = instrument.scoring_rule, group.columns[0].spec
-    span = instrument.maximum - instrument.minimum
-    limits = read_facts("checks")["absence"]
-    if instrument.kind != "prom" or rule.rule == "single" or group.spacing > limits["fine"] * span:
-        return None
+def _score_zero(group: ScoreGroup) -> float | None:
+    """Return the score of a form with 0 everywhere, None where 0 is no possible score."""
+    instrument, spec = group.measure.instrument, group.columns[0].spec
     if spec is not None and spec.items:
-        found = score_items(instrument, np.zeros((1, len(spec.items))), variant=group.measure.variant).score[
-            0
-        ]
+        blank = np.zeros((1, len(spec.items)))
+        found = score_items(instrument, blank, variant=group.measure.variant).score[0]
     else:
         scales = group.columns[0].part.spec.scales
         scale = spec.scale if spec else scales.get(group.measure.name, scales.get(instrument.id))
@@ -111,7 +91,15 @@ def _find_zero(group: _Group) -> float | None:
     return float(found) if instrument.minimum <= found <= instrument.maximum else None
 
 
-def _is_spike(group: _Group, rows: np.ndarray, value: float) -> bool:
+def _is_form(group: ScoreGroup) -> bool:
+    """Whether scores are those of a form of many items, of which hardly any patient answers all with 0."""
+    instrument, fine = group.measure.instrument, read_facts("checks")["absence"]["fine"]
+    if instrument.kind != "prom" or instrument.scoring_rule.rule == "single":
+        return False
+    return group.spacing <= fine * (instrument.maximum - instrument.minimum)
+
+
+def _is_spike(group: ScoreGroup, rows: np.ndarray, value: float) -> bool:
     """Whether a value is far more frequent than its neighbours allow, by any of the windows."""
     instrument = group.measure.instrument
     count = group.count(rows)
@@ -128,21 +116,12 @@ def _is_spike(group: _Group, rows: np.ndarray, value: float) -> bool:
         reach = max(width * (instrument.maximum - instrument.minimum), 1.5 * group.spacing)
         near = int(count[(distance > 0) & (distance <= reach)].sum())
         most = usual * limits["coarse" if coarse else "clear"]
-        if near <= most * (n + near) and _is_rare(near, n + near, usual):
+        if near <= most * (n + near) and is_rare(near, n + near, usual):
             return True
     return False
 
 
-def _is_rare(few: int, n: int, share: float) -> bool:
-    """Whether so few of n are hardly possible where their share is ``share`` (Chernoff's bound)."""
-    p, rest = few / n, 1 - few / n
-    if p >= share:
-        return False
-    gain = (p * np.log(p / share) if p else 0.0) + (rest * np.log(rest / (1 - share)) if rest else 0.0)
-    return bool(np.exp(-n * gain) < read_facts("checks")["absence"]["chance"])
-
-
-def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) -> Iterator[float]:
+def _find_constants(group: ScoreGroup, is_baseline: np.ndarray, rows: np.ndarray) -> Iterator[float]:
     """Yield values that many follow-ups and hardly any start hold, and that have no neighbours."""
     instrument, facts = group.measure.instrument, read_facts("checks")
     limits = facts["absence"]
@@ -155,7 +134,7 @@ def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) ->
     span = instrument.maximum - instrument.minimum
     often = after >= max(limits["fewest"], limits["constant"] * after.sum())
     code = np.isin(group.values, facts["sentinel_scores"]) & (after >= limits["fewest_sentinels"])
-    reach = max(limits["near"] * span, 1.5 * group.spacing)
+    reach = max(limits["near"] * span, 1.5 * max(group.spacing, instrument.step or 0.0))
     for place in np.flatnonzero(often | code):
         value, n = group.values[place], int(after[place])
         distance = np.abs(group.values - value)
@@ -166,37 +145,131 @@ def _find_constants(group: _Group, is_baseline: np.ndarray, rows: np.ndarray) ->
         well = abs(value - best) <= limits["well"] * span and better <= 0.05 * after.sum()
         if not often[place] or well or value == instrument.censored_at:
             continue
-        near = int(after[(distance > 0) & (distance <= reach)].sum())
+        # As far as the next round number: many patients answer by tens.
+        wide = max(limits["around"] * span * (1 + 1e-9), 1.5 * group.spacing)
+        near = int(after[(distance > 0) & (distance <= wide)].sum())
         absent = before[place] <= n / after.sum() * before.sum() / 10
-        absent = absent and _is_rare(int(before[place]), int(before.sum()), min(n / after.sum(), 0.99))
-        if absent and near <= 0.2 * (n + near) and _is_rare(near, n + near, 0.5):
+        absent = absent and is_rare(int(before[place]), int(before.sum()), min(n / after.sum(), 0.99))
+        alone = near <= 0.2 * (n + near) and is_rare(near, n + near, 0.5)
+        if (absent and alone) or _stands_out(group, before, after, int(place)):
             yield float(value)
 
 
-def _settle_zeros(
-    scores: Assessments, group: _Group, zero: np.ndarray, stage: np.ndarray, problems: Problems
-) -> None:
-    name, n = group.measure.instrument.short_name, int(zero.sum())
-    n_all = int((group.here & stage).sum())
-    column = _find_column(scores, zero)
-    if _is_settled(column):
+def _find_constant_sites(
+    scores: Assessments, group: ScoreGroup, is_baseline: np.ndarray, is_follow_up: np.ndarray,
+    site: np.ndarray,
+) -> Iterator[np.ndarray]:  # fmt: skip
+    """Yield the scores of each site whose follow-ups are all the same, though its starts are not."""
+    instrument, facts = group.measure.instrument, read_facts("checks")
+    if instrument.domain in facts["absence"]["never"] or instrument.direction == "none":
         return
-    if _is_confirmed(group, "zeros"):
+    best = instrument.maximum if instrument.sign > 0 else instrument.minimum
+    near_best = facts["absence"]["well"] * (instrument.maximum - instrument.minimum)
+    after = group.here & is_follow_up
+    low, high = np.full(int(site.max(initial=0)) + 1, np.inf), np.full(int(site.max(initial=0)) + 1, -np.inf)
+    np.minimum.at(low, site[after], scores.score[after])
+    np.maximum.at(high, site[after], scores.score[after])
+    n = np.bincount(site[after], minlength=len(low))
+    enough = n >= facts["constant"]["fewest"]
+    for number in np.flatnonzero((low == high) & enough & (np.abs(low - best) > near_best)):
+        here = site == number
+        start = scores.score[group.here & is_baseline & here]
+        varied = len(np.unique(start)) >= facts["absence"]["fewest_values"]
+        if varied and (start == low[number]).mean() ** int(n[number]) <= facts["constant"]["chance"]:
+            yield here
+
+
+def _stands_out(group: ScoreGroup, before: np.ndarray, after: np.ndarray, place: int) -> bool:
+    """Whether a value among many others is far more frequent after the start than any around it.
+
+    Around it means within a tenth of the range, so that round numbers, which people prefer, are compared with
+    round ones. At the start it is hardly more frequent than those around it: as rare as chance makes it.
+    """
+    instrument, limits = group.measure.instrument, read_facts("checks")["absence"]
+    span = instrument.maximum - instrument.minimum
+    distance = np.abs(group.values - group.values[place])
+    around = (distance > 0) & (distance <= limits["around"] * span * (1 + 1e-9))
+    if group.spacing > limits["fine"] * span or around.sum() < limits["fewest_around"]:
+        return False
+    n, most = int(after[place]), int(after[around].max())
+    share, n_start, n_all = n / after.sum(), int(before[place]), int(before.sum())
+    chance = max(2 * float(before[around].mean()), share * n_all / 10, 2)
+    rare = n_start <= min(chance, share * n_all / limits["stands_out"])
+    return bool(rare and n >= limits["stands_out"] * most and is_rare(most, n + most, 0.5))
+
+
+def _is_heaped(group: ScoreGroup, is_baseline: np.ndarray, rows: np.ndarray, value: float) -> bool:
+    """Whether many follow-ups hold a value that is far rarer at the start."""
+    limits = read_facts("checks")["absence"]
+    if group.measure.instrument.domain in limits["never"]:
+        return False
+    before, after = group.count(is_baseline), group.count(rows)
+    n, n_start = (int(count[group.values == value].sum()) for count in (after, before))
+    if n < max(limits["fewest"], limits["constant"] * after.sum()) or not before.sum():
+        return False
+    share = n / after.sum()
+    more = n_start / before.sum() <= share / limits["beside_status"]
+    return more and is_rare(n_start, int(before.sum()), min(share, 0.99))
+
+
+def _ask_zeros(
+    scores: Assessments, group: ScoreGroup, zero: float, stages: Sequence[np.ndarray], problems: Problems
+) -> bool:
+    """Ask about zeros that hardly any other score comes near, or that stand beside a status; True if so."""
+    headers = _list_status_headers(group)
+    spikes = (rows for rows in stages if _is_form(group) and _is_spike(group, rows, zero))
+    heaps = (rows for rows in stages[1:] if headers and _is_heaped(group, stages[0], rows, zero))
+    spike, heap = next(spikes, None), next(heaps, None)
+    name = group.measure.instrument.short_name
+    if spike is not None:
+        told = f"forms of the {name} are 0 throughout, and hardly any comes near that{_name(headers)}"
         said = f"Forms of the {name} with 0 in every item are read as filled in."
-        _note_confirmed(
-            scores, zero, group, f"forms of the {name} that are all 0 count as answers", said, problems
+        confirmed = f"forms of the {name} that are all 0 count as answers"
+        _settle_zeros(scores, group, zero, spike, ("FORM_ALL_ZERO", told, confirmed, said), problems)
+    elif heap is not None:
+        told = f"scores of the {name} after the start are 0, far more than at the start{_name(headers)}"
+        said = f"Scores of 0 of the {name} at follow-ups are read as measured."
+        confirmed = f"scores of 0 of the {name} count as measured"
+        _settle_zeros(
+            scores, group, zero, heap, ("SCORE_ZERO_BESIDE_STATUS", told, confirmed, said), problems
         )
+    return spike is not None or heap is not None
+
+
+def _list_status_headers(group: ScoreGroup) -> list[str]:
+    """Return the headers that no block reads and that may say who came, or which forms were filled in."""
+    return [header for header in group.columns[0].part.unmapped if tells_answers(header)]
+
+
+def _name(headers: Sequence[str]) -> str:
+    if not headers:
+        return ""
+    named = " and ".join(repr(header) for header in headers[:_MOST_HEADERS])
+    are = "which is not read, may say" if len(headers) == 1 else "which are not read, may say"
+    return f"; {named}, {are} who came or answered"
+
+
+def _settle_zeros(
+    scores: Assessments, group: ScoreGroup, zero: float, stage: np.ndarray,
+    words: tuple[str, str, str, str], problems: Problems,
+) -> None:  # fmt: skip
+    rule, told, confirmed, said = words
+    rows = group.here & stage & (scores.score == zero)
+    column = find_column(scores, rows)
+    if is_settled(column):
         return
-    what = (
-        f"{n} of {n_all} forms of the {name} are 0 throughout, and hardly any comes near that: were they "
-        "filled in, or does 0 stand for a blank?"
-    )
-    problems.ask("FORM_ALL_ZERO", what, _list_zero_answers(column), scores.record[zero], column=column.header)
+    if is_confirmed(group, "zeros"):
+        note_confirmed(scores, rows, group, confirmed, said, problems)
+        return
+    n, n_all = int(rows.sum()), int((group.here & stage).sum())
+    what = f"{n} of {n_all} {told}: were they filled in, or does 0 stand for a blank?"
+    held = [scores.columns[number].header for number in np.unique(scores.column[rows])]
+    answers = _list_zero_answers(column, _list_status_headers(group), held)
+    problems.ask(rule, what, answers, scores.record[rows], column=column.header)
 
 
-def _list_zero_answers(column: ScoreColumn) -> Mapping[str, str]:
+def _list_zero_answers(column: ScoreColumn, headers: Sequence[str], held: Sequence[str]) -> Mapping[str, str]:
     spec = column.spec
-    status = 'answered = { column = "<header of the form\'s status>", values = ["<what says filled in>"] }'
     if spec is None:
         blank = _write_where(column, "0")
     elif spec.items:
@@ -207,10 +280,35 @@ def _list_zero_answers(column: ScoreColumn) -> Mapping[str, str]:
     where = "[[file]]" if spec is None or spec.items else "[[file.scores]]"
     own = "[[file]]" if spec is None else "[[file.scores]]"
     return {
+        **_list_status_answers(column, headers, held),
         blank: f"in {where}: 0 stands for a blank",
-        status: "in [[file]]: another column says which forms were filled in",
         'confirmed = ["zeros"]': f"in {own}: they were filled in",
     }
+
+
+def _list_status_answers(column: ScoreColumn, headers: Sequence[str], held: Sequence[str]) -> dict[str, str]:
+    """Return the lines by which another column says which scores there are.
+
+    A row of a wide file holds the start too, so the lines name the scores that the column is about.
+    """
+    header = headers[0] if headers else "<header of the form's status>"
+    about = ""
+    if column.part.spec.rows == "episode":
+        listed = (
+            ", ".join(f'"{name}"' for name in held) if len(headers) == 1 else '"<the scores it is about>"'
+        )
+        about = f", scores = [{listed}]"
+    elif column.spec is not None and _names_measure(header, column.spec.instrument):
+        about = f', scores = ["{column.spec.instrument}"]'
+    status = f'answered = {{ column = "{header}", values = ["<what says filled in>"]{about} }}'
+    absent = f'missing_where = [{{ column = "{header}", values = ["<what says that nobody came>"]{about} }}]'
+    lines = {status: "in [[file]]: another column says which forms were filled in"}
+    return lines | ({absent: "in [[file]]: it says which were not"} if headers else {})
+
+
+def _names_measure(header: str, instrument: str) -> bool:
+    words = {word.casefold() for word in re.findall(r"[^\W_]+", header)}
+    return bool(words & {instrument.partition("_")[0], *re.findall(r"[^\W\d_]+", instrument)})
 
 
 def _write_where(column: ScoreColumn, value: str) -> str:
@@ -221,131 +319,59 @@ def _write_where(column: ScoreColumn, value: str) -> str:
 
 
 def _settle_constant(
-    scores: Assessments, group: _Group, value: float, is_baseline: np.ndarray, is_follow_up: np.ndarray,
+    scores: Assessments, group: ScoreGroup, value: float, is_baseline: np.ndarray, is_follow_up: np.ndarray,
     problems: Problems,
 ) -> None:  # fmt: skip
     name = group.measure.instrument.short_name
     constant = group.here & (scores.score == value) & is_follow_up
-    column = _find_column(scores, constant)
-    if _is_settled(column):
+    column = find_column(scores, constant)
+    if is_settled(column):
         return
-    if _is_confirmed(group, "constant"):
+    if is_confirmed(group, "constant"):
         said = f"A score of the {name} that many follow-ups and hardly any start hold is read as measured."
-        _note_confirmed(
+        note_confirmed(
             scores, constant, group, f"a frequent score of the {name} counts as measured", said, problems
         )
         return
     n, n_start = int(constant.sum()), int((group.here & (scores.score == value) & is_baseline).sum())
+    n_all, n_all_start = int((group.here & is_follow_up).sum()), int((group.here & is_baseline).sum())
+    headers, site_only = _list_status_headers(group), n == n_all
+    place = " at a site" if site_only and "site" in column.part.spec.columns else ""
     what = (
-        f"one value stands in {n} of {int((group.here & is_follow_up).sum())} scores of the {name} after the "
-        f"start, in {n_start} of {int((group.here & is_baseline).sum())} at the start, and hardly any other "
-        "comes near it: was it measured, or does it stand for a visit that was missed?"
+        f"one value stands in {n} of {n_all} scores of the {name}{place} after the start, in {n_start} of "
+        f"{n_all_start} at the start, and no other near it is so frequent{_name(headers)}: was it measured, "
+        "or does it stand for a visit that was missed?"
     )
     own = "[[file]]" if column.spec is None else "[[file.scores]]"
     missing = 'missing = ["<that value>"]' if column.spec else _write_where(column, "<that value>")
+    held = [scores.columns[number].header for number in np.unique(scores.column[constant])]
     answers = {
+        **_write_at_site(column, site_only),
         missing: f"in {own}: it means missing",
+        **_write_after_start(column, n_start),
+        **(_list_status_answers(column, headers, held) if headers else {}),
         'confirmed = ["constant"]': f"in {own}: it was measured",
     }
     problems.ask("SCORE_CONSTANT_AFTER_START", what, answers, scores.record[constant], column=column.header)
 
 
-def _find_column(scores: Assessments, rows: np.ndarray) -> ScoreColumn:
-    """Return the column that holds most of some scores."""
-    return scores.columns[int(np.bincount(scores.column[rows]).argmax())]
+def _write_at_site(column: ScoreColumn, site_only: bool) -> dict[str, str]:
+    """Return the line by which a value means missing at one site."""
+    site = column.part.spec.columns.get("site")
+    if not site_only or site is None or (column.spec is not None and column.spec.items):
+        return {}
+    about = f', scores = ["{column.header}"]' if column.spec else ""
+    values = '"<the site>", "<that value>"'
+    line = f'missing_where = [{{ column = ["{site}", "{column.header}"], values = [{values}]{about} }}]'
+    return {line: "in [[file]]: it means missing at that site"}
 
 
-def _is_settled(column: ScoreColumn) -> bool:
-    """Whether the source says already which of the scores are missing."""
-    entries = (*column.part.spec.answered, *column.part.spec.missing_where)
-    named = {column.header, *(column.spec.items if column.spec else ())}
-    named |= {column.spec.instrument} if column.spec else set()
-    return any(not entry.scores or named & set(entry.scores) for entry in entries)
-
-
-def _is_confirmed(group: _Group, doubt: str) -> bool:
-    """Whether a doubt is confirmed in one of the blocks of a measure, or for the whole file."""
-    own = [name for column in group.columns if column.spec for name in column.spec.confirmed]
-    return doubt in own or doubt in group.columns[0].part.spec.confirmed
-
-
-def _note_confirmed(
-    scores: Assessments, rows: np.ndarray, group: _Group, what: str, said: str, problems: Problems
-) -> None:
-    problems.note(
-        "SCORE_CONFIRMED", "answered", f"{what}, as the source says", scores.record[rows],
-        column=group.columns[0].header, said=said, measure=group.measure.instrument.id,
-    )  # fmt: skip
-
-
-def _ask_blanks(scores: Assessments, problems: Problems) -> None:
-    """Ask about columns that hold a constant where another of the same visit is blank."""
-    asked = set()
-    for blank, other in _pair(scores.columns):
-        key = (other.part.place.start, other.measures[0].name)
-        if key in asked or _is_settled(other):
-            continue
-        rows = _find_constant_beside(blank, other)
-        if not len(rows):
-            continue
-        asked.add(key)
-        instrument: Instrument = other.measures[0].instrument
-        name, records = instrument.short_name, other.part.records(rows)
-        if "blanks" in (*(other.spec.confirmed if other.spec else ()), *other.part.spec.confirmed):
-            told = "a constant beside a blank counts as measured, as the source says"
-            said = (
-                f"Equal scores of the {name} where another score of the visit is blank are read as measured."
-            )
-            problems.note(
-                "SCORE_CONFIRMED", "answered", told, records,
-                column=other.header, said=said, measure=instrument.id,
-            )  # fmt: skip
-            continue
-        what = (
-            f"where {blank.header!r} is blank, the {name} of the same visit is one and the same value "
-            f"({len(rows)} times), which is rare elsewhere: was it measured, or was the visit missed?"
-        )
-        answers = {
-            f'missing_where = [{{ column = "{blank.header}", values = [""], scores = ["{other.header}"] }}]':
-                "in [[file]]: it is missing there",
-            'confirmed = ["blanks"]': "in [[file.scores]]: it was measured",
-        }  # fmt: skip
-        problems.ask("SCORE_BESIDE_BLANK", what, answers, records, column=other.header)
-
-
-def _pair(columns: Sequence[ScoreColumn]) -> Iterator[tuple[ScoreColumn, ScoreColumn]]:
-    for one in columns:
-        for two in columns:
-            if one is two or one.part is not two.part or one.spec is None or two.spec is None:
-                continue
-            if one.spec.timepoint == two.spec.timepoint and one.measures[0].name != two.measures[0].name:
-                yield one, two
-
-
-def _find_constant_beside(blank: ScoreColumn, other: ScoreColumn) -> np.ndarray:
-    """Return the rows of a constant beside a blank, none where there is no such thing."""
-    limits = read_facts("checks")["absence"]
-    part, spec = other.part, blank.spec
-    none = np.array([], dtype=np.int64)
-    assert spec is not None
-    absent = part.excluded < 0
-    for header in spec.items or (blank.header,):
-        coded = part.columns[header]
-        texts = find_missing(coded.values, list_missing_codes(part, "score", spec.missing))
-        absent &= coded.rows(texts) | (coded.codes < 0)
-    known = ~np.isnan(other.score)
-    rows, score = other.rows[known], other.score[known]
-    beside = absent[rows]
-    if beside.sum() < limits["fewest_blanks"] or (~beside).sum() < limits["fewest"]:
-        return none
-    values, counts = np.unique(score[beside], return_counts=True)
-    value = values[counts.argmax()]
-    off = int(beside.sum() - counts.max())
-    usual = 1 - (score[~beside] == value).mean()
-    if (
-        off > 0.05 * beside.sum()
-        or usual < 0.6
-        or not _is_rare(off, int(beside.sum()), float(min(usual, 0.9)))
-    ):
-        return none
-    return rows[beside & (score == value)]
+def _write_after_start(column: ScoreColumn, n_start: int) -> dict[str, str]:
+    """Return the line by which a value means missing after the start alone, where the start has it too."""
+    spec = column.part.spec
+    if not n_start or "timepoint" not in spec.columns or column.spec is None or column.spec.items:
+        return {}
+    headers = f'"{column.header}", "{spec.columns["timepoint"]}"'
+    values = '"<that value>", "<each label after the start>"'
+    line = f'missing_where = [{{ column = [{headers}], values = [{values}], scores = ["{column.header}"] }}]'
+    return {line: "in [[file]]: it means missing, but not at the start"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from outcomes.facts import OWN, list_scales, read_facts
-from outcomes.records.checks.sites import SiteGroups, group_by_site, note_sites, note_where
+from outcomes.records.checks.sites import SiteGroups, group_by_site, note_sites, tell_doubt
+from outcomes.records.doubts import Doubt
 from outcomes.records.problems import Problems
 from outcomes.records.scores import NO_ITEMS, Assessments, Measure
 
@@ -49,13 +50,13 @@ def _check_open(scores: Assessments, site: np.ndarray, n_sites: int, problems: P
         _refuse_outside(scores, outside, problems)
     given, off = _find_off_grid(scores, ~outside)
     named = note_sites(scores, given, off, groups, problems)
-    note_where(
-        scores,
-        off & ~named,
-        problems,
-        "SCORE_GRID",
-        "a score between the steps of its instrument; kept as recorded",
-    )
+    for number in np.unique(scores.measure[off & ~named]):
+        instrument = scores.measures[number].instrument
+        what = "a score between the steps of its instrument; kept as recorded"
+        said = f"Scores of the {instrument.short_name} between its steps count as recorded."
+        error = (instrument.step or 0.0) / (instrument.maximum - instrument.minimum)
+        doubt = Doubt("SCORE_GRID", instrument, what, said)
+        tell_doubt(doubt, scores, off & ~named & (scores.measure == number), problems, error=error)
     return ~outside
 
 
@@ -121,17 +122,19 @@ def _refuse_wrong_unit(
         here = groups.code == code
         suspect |= here
         scales = ", ".join(f'"{name}"' for name in measure.instrument.scales) or "none known"
-        note_where(
-            scores,
-            here & outside,
-            problems,
-            "SCORE_UNIT_SUSPECT",
+        what = (
             f"most scores lie outside {_describe(measure)}, and all would fit times {factor:g}: "
-            "the unit is not the declared one",
-            outcome="refuse_file",
-            remedy=f"add scale = ... to its [[file.scores]], or to [file.scales] of a long file (known: "
-            f"{scales}), or correct the file",
+            "the unit is not the declared one"
         )
+        remedy = (
+            f"add scale = ... to its [[file.scores]], or to [file.scales] of a long file (known: {scales}), "
+            "or correct the file"
+        )
+        for number, column in enumerate(scores.columns):
+            records = scores.record[here & outside & (scores.column == number)]
+            problems.note(
+                "SCORE_UNIT_SUSPECT", "refuse_file", what, records, column=column.header, remedy=remedy
+            )
     return suspect
 
 

@@ -211,7 +211,7 @@ def _ask(
         answers[line] = f"{own}, as it stands{place}" if name == OWN else f"{meaning}{place}"
         if where and where != "in one column":
             alone = where.removeprefix("at one ").removeprefix("in one ")
-            answers[line] += f"; for all, else give that {alone} a [[file]] of its own"
+            answers[line] += f"; for all, else give that {alone} a [[file]] of its own, by only and without"
     first = columns[0].part.place
     inside = (scores.record[rows] >= first.start) & (scores.record[rows] < first.stop)
     header = headers[0] if len(headers) == 1 else None

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import list_scales, read_facts
+from outcomes.facts import OWN, Instrument, list_scales, read_facts
+from outcomes.records.doubts import Doubt
 from outcomes.records.problems import Problems
-from outcomes.records.scores import Assessments
+from outcomes.records.scores import Assessments, find_scale
 
 #: A mean change counts as a direction when it is this many standard errors from none.
 _CLEAR = 3.0
@@ -49,62 +50,138 @@ def group_by_site(scores: Assessments, site: np.ndarray, n_sites: int) -> SiteGr
     return SiteGroups(code, max(n_sites, 1), np.bincount(code[known], minlength=size), low, high)
 
 
-def note_where(
-    scores: Assessments,
-    chosen: np.ndarray,
-    problems: Problems,
-    rule: str,
-    what: str,
-    outcome: str = "accept_with_warning",
-    remedy: str | None = None,
-) -> None:
-    """Add a finding for each column that holds one of the chosen scores."""
-    if not chosen.any():
-        return
-    for number, column in enumerate(scores.columns):
-        records = scores.record[chosen & (scores.column == number)]
-        problems.note(rule, outcome, what, records, column=column.header, remedy=remedy)
-
-
 def note_sites(
     scores: Assessments, given: np.ndarray, off_grid: np.ndarray, groups: SiteGroups, problems: Problems
 ) -> np.ndarray:
-    """Name sites whose scores look like another scale, or all the same.
+    """Ask about sites whose scores look like another scale, or all the same.
 
     Returns
     -------
     numpy.ndarray of bool
         Assessments of sites that seem to record raw sums.
     """
-    _note_narrow(scores, groups, problems)
-    _note_constant(scores, groups, problems)
-    return _note_raw_sums(scores, given, off_grid, groups, problems)
+    _doubt_narrow(scores, groups, problems)
+    _doubt_constant(scores, groups, problems)
+    return _doubt_raw_sums(scores, given, off_grid, groups, problems)
 
 
-def _note_narrow(scores: Assessments, groups: SiteGroups, problems: Problems) -> None:
-    """Ask about a site whose scores all lie in the lowest tenth of a wide instrument."""
+def tell_doubt(
+    doubt: Doubt,
+    scores: Assessments,
+    chosen: np.ndarray,
+    problems: Problems,
+    *,
+    error: float,
+    names: tuple[str, ...] = (),
+    remedy: str | None = None,
+) -> None:
+    """Tell a doubt about scores of one measure.
+
+    Parameters
+    ----------
+    doubt : Doubt
+    scores : Assessments
+    chosen : numpy.ndarray of bool
+        Scores concerned.
+    problems : Problems
+    error : float
+        The largest that one of them may be wrong, as a share of the range.
+    names : tuple of str
+        What ``confirmed`` of the source names where they are right as they stand.
+    remedy : str, optional
+    """
+    rows = np.flatnonzero(chosen)
+    time = scores.timepoint.astype(np.int64) + 1
+    alike = (scores.measure == scores.measure[rows[0]]) & ~np.isnan(scores.score)
+    share = np.bincount(time[chosen]) / np.bincount(time[alike | chosen])[: time[chosen].max() + 1].clip(1)
+    shift = float(share.max()) * error
+    columns = [scores.columns[place] for place in np.unique(scores.column[rows])]
+    told = {
+        name for it in columns for name in (*it.part.spec.confirmed, *(it.spec.confirmed if it.spec else ()))
+    }
+    confirmed = bool(told & set(names))
+    if doubt.question:
+        header = columns[0].header if len(columns) == 1 else None
+        doubt.tell(problems, scores.record[rows], shift, column=header, confirmed=confirmed, remedy=remedy)
+        return
+    for number, column in enumerate(scores.columns):
+        records = scores.record[chosen & (scores.column == number)]
+        if len(records):
+            doubt.tell(problems, records, shift, column=column.header, remedy=remedy)
+
+
+def _list_answers(name: str, other: str, line: str = "") -> dict[str, str]:
+    """Return the answers to a doubt about one site: what to mend, or that nothing is wrong."""
+    return {
+        line: other,
+        f'confirmed = ["{name}"]': "in its [[file.scores]], or in [[file]]: they are right as they stand",
+    }
+
+
+def _give_scale(name: str, scores: Assessments, chosen: np.ndarray, scale: str = "...") -> dict[str, str]:
+    """Return the answers to a doubt about the scale of one site."""
+    spec = scores.columns[scores.column[chosen][0]].part.spec
+    told = f"scale = {scale} in its [[file.scores]]"
+    header = spec.columns.get("site")
+    if header is None or header.startswith("constants."):
+        return _list_answers(name, f"yes: give that site a file and a [[file]] block of its own, {told}")
+    line = f'only = {{ column = "{header}", values = ["<that site>"] }}'
+    other = f"yes: in a second [[file]] block of that file, {told}; in the first, without = the same"
+    return _list_answers(name, other, line)
+
+
+def _say_site(groups: SiteGroups, instrument: Instrument) -> str:
+    where = " at one site" if groups.n_sites > 2 else ""
+    return f"the {instrument.short_name}{where}"
+
+
+def _doubt_narrow(scores: Assessments, groups: SiteGroups, problems: Problems) -> None:
+    """Doubt the scale of a site whose scores all lie in the lowest tenth of a wide instrument."""
     limits = read_facts("checks")["unit"]
     for code in np.flatnonzero(groups.count >= limits["narrow_fewest"]):
         instrument = scores.measures[groups.measure(code)].instrument
         span = instrument.maximum - instrument.minimum
         if instrument.unit != "points" or span < limits["narrow_range"]:
             continue
-        if instrument.minimum < groups.high[code] <= instrument.minimum + limits["narrow"] * span:
-            what = f"all scores of the {instrument.short_name} at a site lie in the lowest tenth of its range"
-            note_where(
-                scores, groups.code == code, problems, "SCORE_UNIT_SUSPECT", f"{what}; perhaps another scale"
-            )
+        if not instrument.minimum < groups.high[code] <= instrument.minimum + limits["narrow"] * span:
+            continue
+        chosen, name = groups.code == code, _say_site(groups, instrument)
+        if _is_own(scores, chosen):
+            continue
+        what = f"all {groups.count[code]} scores of {name} lie in the lowest tenth of its range"
+        said = f"All scores of {name} lie in the lowest tenth of its range; they count as they stand."
+        enough = groups.count[code] >= read_facts("checks")["scale"]["fewest"]
+        doubt = Doubt(
+            "SCORE_UNIT_SUSPECT", instrument, what, said,
+            "are they recorded on another scale?" if enough else "",
+            _give_scale("unit", scores, chosen),
+        )  # fmt: skip
+        tell_doubt(doubt, scores, chosen, problems, error=1 - limits["narrow"], names=("unit",))
 
 
-def _note_constant(scores: Assessments, groups: SiteGroups, problems: Problems) -> None:
-    fewest = read_facts("checks")["constant"]["fewest"]
-    for code in np.flatnonzero((groups.count >= fewest) & (groups.low == groups.high)):
-        name = scores.measures[groups.measure(code)].instrument.short_name
-        what = f"all scores of the {name} at a site are the same; perhaps copied down"
-        note_where(scores, groups.code == code, problems, "SCORE_CONSTANT", what)
+def _doubt_constant(scores: Assessments, groups: SiteGroups, problems: Problems) -> None:
+    """Doubt the scores of a site that are all the same, but those whose usual answer is one."""
+    limits = read_facts("checks")
+    open_columns = {finding.column for finding in problems.blocking}
+    equal = (groups.count >= limits["constant"]["fewest"]) & (groups.low == groups.high)
+    for code in np.flatnonzero(equal):
+        instrument, chosen = scores.measures[groups.measure(code)].instrument, groups.code == code
+        headers = {scores.columns[place].header for place in np.unique(scores.column[chosen])}
+        if headers <= open_columns:
+            continue
+        name, usual = _say_site(groups, instrument), instrument.domain in limits["absence"]["never"]
+        what = f"all {groups.count[code]} scores of {name} are the same"
+        said = f"All scores of {name} are the same; they count as measured."
+        other = "copied: correct the file, or exclude them ([[file.exclude]])"
+        doubt = Doubt(
+            "SCORE_CONSTANT", instrument, what, said, "" if usual else "were they measured, or copied down?",
+            _list_answers("copied", other),
+        )  # fmt: skip
+        names = ("copied", "constant", "zeros", "blanks")
+        tell_doubt(doubt, scores, chosen, problems, error=0.0 if usual else 1.0, names=names)
 
 
-def _note_raw_sums(
+def _doubt_raw_sums(
     scores: Assessments, given: np.ndarray, off_grid: np.ndarray, groups: SiteGroups, problems: Problems
 ) -> np.ndarray:
     limits = read_facts("checks")["raw"]
@@ -114,19 +191,30 @@ def _note_raw_sums(
     count = np.bincount(groups.code[given], minlength=len(groups.count))
     odd = np.bincount(groups.code[off_grid], minlength=len(groups.count))
     for code in np.flatnonzero((count >= limits["fewest"]) & (odd >= limits["odd"] * count)):
-        instrument = scores.measures[groups.measure(code)].instrument
+        instrument, chosen = scores.measures[groups.measure(code)].instrument, groups.code == code
         factors = [scale.factor for scale in list_scales(instrument).values() if scale.factor > 1]
-        if any(groups.high[code] * factor <= instrument.maximum for factor in factors):
-            raw |= groups.code == code
-    note_where(
-        scores,
-        raw,
-        problems,
-        "SCORE_UNIT_SUSPECT",
-        "scores of a site that look like raw sums of an instrument recorded in percent",
-        remedy="if they are, give the site a [[file]] of its own with scale = ... in its [[file.scores]]",
-    )
+        fitting = [factor for factor in factors if groups.high[code] * factor <= instrument.maximum]
+        if not fitting or _is_own(scores, chosen):
+            continue
+        raw |= chosen
+        name = _say_site(groups, instrument)
+        what = f"{odd[code]} of {count[code]} scores of {name} lie between its steps, as raw sums do"
+        said = f"Scores of {name} that look like raw sums count as they stand."
+        doubt = Doubt(
+            "SCORE_UNIT_SUSPECT", instrument, what, said, "are they raw sums?",
+            _give_scale("unit", scores, chosen),
+        )  # fmt: skip
+        error = float(np.nanmean(scores.score[chosen])) * (min(fitting) - 1)
+        error /= instrument.maximum - instrument.minimum
+        tell_doubt(doubt, scores, chosen, problems, error=error, names=("unit",))
     return raw
+
+
+def _is_own(scores: Assessments, chosen: np.ndarray) -> bool:
+    """Whether the source declares that scores are on the instrument's own scale."""
+    measure = scores.measures[scores.measure[chosen][0]]
+    columns = (scores.columns[place] for place in np.unique(scores.column[chosen]))
+    return all(find_scale(it.part, it.spec, measure) == OWN for it in columns)
 
 
 def note_reversed_sites(
@@ -137,10 +225,10 @@ def note_reversed_sites(
     n_sites: int,
     problems: Problems,
 ) -> None:
-    """Name sites whose mean change of an instrument has the opposite sign of every other site's.
+    """Ask about sites whose mean change of an instrument has the opposite sign of every other site's.
 
     The change is from an episode's first baseline to its mean follow-up score. A site counts with enough
-    pairs and a mean change clearly different from none; of two sites the smaller is named.
+    pairs and a mean change clearly different from none; of two sites the smaller is asked about.
     """
     if n_sites < 2:
         return
@@ -149,13 +237,28 @@ def note_reversed_sites(
         here = (scores.measure == number) & ~np.isnan(scores.score)
         change, home = _measure_change(scores, here & is_baseline, here & is_follow_up, site)
         sign, count = _find_signs(change, home, n_sites, fewest)
-        name = measure.instrument.short_name
-        what = f"the {name} moves at a site against all others; perhaps its scale is reversed"
+        instrument = measure.instrument
+        what = f"{instrument.short_name} moves at one site against all others"
+        turned = [
+            name
+            for name, scale in list_scales(instrument).items()
+            if scale.factor < 0 and (scale.low, scale.high) == (instrument.minimum, instrument.maximum)
+        ]
         for code in np.flatnonzero(sign):
             others = sign[(sign != 0) & (np.arange(n_sites) != code)]
             larger_of_two = len(others) == 1 and count[code] > count.sum() / 2
             if len(others) and not (others == sign[code]).any() and not larger_of_two:
-                note_where(scores, here & (site == code), problems, "SCORE_DIRECTION_SUSPECT", what)
+                chosen = here & (site == code)
+                answers = (
+                    _give_scale("direction", scores, chosen, f'"{turned[0]}"') if turned
+                    else _list_answers("direction", "yes: turn its scores round in the file")
+                )  # fmt: skip
+                said, question = (
+                    f"The {what}; its scores count as they stand.",
+                    "is its scale reversed there?",
+                )
+                doubt = Doubt("SCORE_DIRECTION_SUSPECT", instrument, f"the {what}", said, question, answers)
+                tell_doubt(doubt, scores, chosen, problems, error=1.0, names=("direction",))
 
 
 def _measure_change(

@@ -59,6 +59,8 @@ class Part:
         Header to distinct text as it stands in the file, in the order of the codes.
     excluded : array of int16
         One per row: -1, or the number of the ``[[file.exclude]]`` block that excludes it.
+    unmapped : tuple of str
+        Headers of the file that no block reads, withheld where they may identify a person.
     """
 
     source: Source
@@ -69,6 +71,7 @@ class Part:
     columns: dict[str, Coded] = field(repr=False)
     raw: dict[str, np.ndarray] = field(repr=False)
     excluded: np.ndarray = field(repr=False)
+    unmapped: tuple[str, ...] = ()
 
     @property
     def is_wide(self) -> bool:
@@ -155,6 +158,7 @@ def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Proble
         dict(raw_columns),
         {header: coded.values for header, coded in raw_columns.items()},
         np.full(n_rows, -1, dtype=np.int16),
+        text.unmapped,
     )
     _refuse_bad_cells(part, text)
     for header in part.columns:

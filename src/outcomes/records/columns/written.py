@@ -15,14 +15,15 @@ _PLAIN = r"^[+-]?([0-9]+([.,][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _NUMBER = r"([+-]?\d+(?:[.,]\d+)?)"
 _OF = re.compile(rf"^{_NUMBER} ?(?:/|out of|of|von|sur|de|su|van) ?(\d{{1,3}})$", re.I)
 _WITH_UNIT = re.compile(rf"^{_NUMBER} ?([^\W\d_]+(?: [^\W\d_]+)*\.?|%)$")
-#: Signs of Chinese and Japanese, which stand beside a mark without a blank.
-_SIGNS = "\u3040-\u30ff\u3400-\u9fff"
-#: A number and what it means, as forms list it: ``1) ...``, ``3 - moderate``, ``2. ...``, ``(4) ...``.
+#: A number or a letter and what it means, as forms list it: ``1) ...``, ``3- moderate``, ``2. ...``.
 _LABELLED = re.compile(
-    rf"^\(?(\d{{1,3}})(?:[):、]| ?=| [-\u2013\u2014]| ?[.](?=[ {_SIGNS}]))\s*(?:[(]?[^\W\d].*|[.]{2}.*)?$",
+    r"^\(?(\d{1,3})(?:(?:\)|:|、| ?=| ?[.](?!\d))\s*(?:[(]?[^\W\d].*|[.]{2}.*)?"
+    r"| ?[-\u2013\u2014]\s*[(]?[^\W\d].*)$",
     re.S,
 )
-_LETTERED = re.compile(rf"^\(?([A-Za-z])(?:$|(?:[):、]| ?=| [-\u2013\u2014]|[.])(?:[\s{_SIGNS}].*)?$)", re.S)
+_LETTERED = re.compile(
+    r"^\(?([A-Za-z])(?:$|\).*$|\s?[-\u2013\u2014:=、].*$|[.](?:[\W\u3040-\u30ff\u3400-\u9fff].*)?$)", re.S
+)
 _PROFILE = re.compile(r"^(\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)$")
 _THOUSAND = re.compile(r"^[+-]?\d{1,3}(?:[.,]\d{3})+$")
 

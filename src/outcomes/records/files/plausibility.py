@@ -39,7 +39,7 @@ def rank_encodings(content: bytes) -> list[Candidate]:
     Examples
     --------
     >>> [rank_encodings(word.encode(name))[0].encoding for word, name in
-    ...  (("thérapie à la maison", "cp1252"), ("基準分數", "cp950"), ("治疗方法", "gb18030"))]
+    ...  (("thérapie à la maison", "cp1252"), ("基準的分數", "cp950"), ("治疗方法", "gb18030"))]
     ['cp1252', 'cp950', 'gb18030']
     """
     model = read_facts("encodings")["model"]

@@ -25,6 +25,8 @@ def ask_item_codings(parts: Sequence[Part], problems: Problems) -> None:
     problems : Problems
     """
     for alike, instrument, specs in _list_forms(parts):
+        if _ask_letters(alike, instrument, specs, problems):
+            continue
         shift, seen, n_beyond, n_end = _count_answers(alike, instrument, specs)
         weight = _weigh_shift(shift, seen, n_beyond, n_end)
         if weight < read_facts("checks")["scale"]["weight"]:
@@ -49,6 +51,43 @@ def ask_item_codings(parts: Sequence[Part], problems: Problems) -> None:
         problems.ask(
             "ITEM_CODING", what, _list_answers(instrument, shift), part.records(rows), column=spec.items[0]
         )
+
+
+def _ask_letters(
+    parts: Sequence[Part], instrument: Instrument, specs: Sequence[ScoreSpec], problems: Problems
+) -> bool:
+    """Ask what letters count where most answers are letters and the form has no known printed order."""
+    rule = instrument.scoring_rule
+    if rule.first_answer is not None:
+        return False
+    lows, highs = rule.list_bounds(rule.n_items)
+    low, high = int(min(lows)), int(max(highs))
+    letters = {chr(ord("a") + place): str(low + place) for place in range(min(high - low + 1, 26))}
+    seen = n_lettered = 0
+    for part in parts:
+        for coded in (part.columns[name] for name in dict.fromkeys(h for spec in specs for h in spec.items)):
+            counts = np.bincount(coded.codes[coded.codes >= 0], minlength=len(coded.values))
+            lettered = read_written(coded.values, letters=letters).lettered
+            seen += int(counts[~find_missing(coded.values)].sum())
+            n_lettered += int(counts[lettered].sum())
+    if 2 * n_lettered <= seen:
+        return False
+    names = [letter.upper() for letter in letters]
+    upwards, downwards = (
+        ", ".join(f"{name} = {answer}" for name, answer in zip(names, answers, strict=True))
+        for answers in (letters.values(), reversed(letters.values()))
+    )
+    what = (
+        f"{n_lettered} of {seen} answers to the items of the {instrument.short_name} are letters: is "
+        f"{names[0]} the answer that is coded {low}, or the one that is coded {high}?"
+    )
+    answers = {
+        f"item_codes = {{ {upwards} }}": "A is the lowest; in its [[file.scores]]",
+        f"item_codes = {{ {downwards} }}": "A is the highest",
+    }
+    part = parts[0]
+    problems.ask("ITEM_CODING", what, answers, part.records(np.arange(part.n_rows)), column=specs[0].items[0])
+    return True
 
 
 def _list_forms(parts: Sequence[Part]) -> Iterator[tuple[list[Part], Instrument, list[ScoreSpec]]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from outcomes.errors import FactsError
-from outcomes.facts import Instrument, ScoreSpec, read_facts, read_instrument
+from outcomes.facts import Instrument, ScoreSpec, read_instrument
 from outcomes.records.columns import (
     Coded,
     Part,
@@ -20,7 +20,15 @@ from outcomes.records.columns import (
     read_written,
     refuse_hazards,
 )
-from outcomes.records.scores.recorded import Recorded, convert, count_units, note_written, read_recorded
+from outcomes.records.scores.recorded import (
+    Recorded,
+    convert,
+    count_units,
+    note_written,
+    read_recorded,
+    refuse_unit,
+)
+from outcomes.records.scores.totals import compare_total
 from outcomes.records.scoring import score_items
 
 #: Where a score was computed from no items.
@@ -174,7 +182,8 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
     unusable[problems["row"].to_numpy(dtype=np.int64)] = True
     score = np.where(unusable, np.nan, scores.score)
     if spec.column is not None:
-        score, answered = _compare_total(part, spec, measure, score, answered)
+        total = _read_column(part, spec.column, spec)
+        score, answered = compare_total(total, spec, measure.instrument, score, answered)
     return score, scores.n_missing, answered & ~unusable
 
 
@@ -186,8 +195,9 @@ def _read_item(
     letters = _list_letters(measure, len(spec.items), number)
     if spec.item_codes:
         codes = {code: str(value) for code, value in spec.item_codes.items()}
+        named = {code.lower(): code for code in codes if len(code) == 1 and code.isalpha()}
         told = look_up_codes(codes, coded.values)
-        again = look_up_codes(codes, read_written(coded.values, part.spec.decimal, letters).texts)
+        again = look_up_codes(codes, read_written(coded.values, part.spec.decimal, named).texts)
         told = np.where(is_known(told), told, again)
         part.columns[header] = Coded(coded.codes, np.where(~is_known(told), coded.values, told))
         coded = part.columns[header]
@@ -212,43 +222,12 @@ def _refuse_units(part: Part, recorded: Recorded, measure: Measure, n_items: int
         if n_items == rule.n_items
         else max(rule.list_bounds(rule.n_items)[1])
     )
-    wrong = (recorded.units != "") & (recorded.units != f"/{highest:g}")
-    part.refuse_values(
-        recorded.header, recorded.numbers.rows(wrong), "SCORE_UNIT_UNKNOWN",
-        "an answer written with a unit, or with a denominator that is not the highest answer",
-        whole=not part.is_wide, remedy="write the number of the answer alone",
-    )  # fmt: skip
-    recorded.numbers.values[wrong] = np.nan
-
-
-def _compare_total(
-    part: Part, spec: ScoreSpec, measure: Measure, score: np.ndarray, answered: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Hold a published total against the score of the items; it stands in only where these give none."""
-    assert spec.column is not None
-    recorded = _read_column(part, spec.column, spec)
-    given = convert(
-        recorded, measure.instrument, measure.variant, spec.scale, np.ones(part.n_rows, bool)
-    ).score
-    total = recorded.numbers.type_as(given, np.isnan(given)).spread(np.nan)
-    span = measure.instrument.maximum - measure.instrument.minimum
-    differs = np.abs(total - score) > read_facts("checks")["published"]["tolerance"] * span
-    part.note_values(
-        spec.column,
-        differs,
-        "SCORE_TOTAL_DIFFERS",
-        "accept_with_warning",
-        "the recorded total is not the score of the items; the score of the items is used",
-    )
-    alone = np.isnan(score) & ~np.isnan(total)
-    part.note_values(
-        spec.column,
-        alone,
-        "SCORE_TOTAL_ONLY",
-        "accept_with_warning",
-        "the items give no score but a total is recorded; the total is used",
-    )
-    return np.where(alone, total, score), answered | alone
+    for unit in dict.fromkeys(recorded.units[recorded.units != ""]):
+        wrong = recorded.units == unit
+        if unit != f"/{highest:g}":
+            what, rows = f"not the highest answer, {highest:g}", np.ones(part.n_rows, bool)
+            refuse_unit(recorded, wrong, unit, what, rows)
+            recorded.numbers.values[wrong] = np.nan
 
 
 def _read_long_scores(part: Part) -> ScoreColumn:

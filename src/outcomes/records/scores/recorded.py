@@ -122,7 +122,7 @@ def convert(
         named = find_shown(instrument, unit)
         if not named:
             score[here] = np.nan
-            _refuse_unit(recorded, here, unit, instrument, rows)
+            refuse_unit(recorded, here, unit, f"no known scale of the {instrument.short_name}", rows)
             continue
         chosen = scale if scale in named else OWN if OWN in named else named[0]
         score[here], stated[here] = rescale(instrument, values[here], chosen), True
@@ -153,16 +153,30 @@ def _say(
                        column=recorded.header, said=said, measure=instrument.id)  # fmt: skip
 
 
-def _refuse_unit(
-    recorded: Recorded, distinct: np.ndarray, unit: str, instrument: Instrument, rows: np.ndarray
-) -> None:
-    part = recorded.part
-    part.refuse_values(
-        recorded.header, recorded.numbers.rows(distinct) & rows, "SCORE_UNIT_UNKNOWN",
-        f"written with {unit!r}, which is no known scale of the {instrument.short_name}",
-        whole=not part.is_wide,
-        remedy="write the number alone, on one scale for the whole column",
-    )  # fmt: skip
+def refuse_unit(recorded: Recorded, distinct: np.ndarray, unit: str, what: str, rows: np.ndarray) -> None:
+    """Refuse cells for what stands behind their number: no unit of theirs, or a day and a month.
+
+    A denominator that a measure has makes a written score ("7/10"); any other may be half of a date that a
+    spreadsheet made of a score ("3/5").
+    """
+    part, remedy = recorded.part, "write the number alone, on one scale for the whole column"
+    dates = distinct & _find_days(recorded.numbers.values, unit)
+    cells = {
+        "SCORE_DATE": (dates, f"written with {unit!r}, which is {what}: perhaps a date made of a score"),
+        "SCORE_UNIT_UNKNOWN": (distinct & ~dates, f"written with {unit!r}, which is {what}"),
+    }
+    for rule, (chosen, reason) in cells.items():
+        here = recorded.numbers.rows(chosen) & rows
+        part.refuse_values(recorded.header, here, rule, reason, whole=not part.is_wide, remedy=remedy)
+
+
+def _find_days(values: np.ndarray, unit: str) -> np.ndarray:
+    """Return which numbers are with their denominator a day and a month, in either order."""
+    other = int(unit[1:]) if unit[1:].isdigit() else 0
+    whole = np.floor(values) == values
+    return np.asarray(
+        whole & (values >= 1) & ((values <= 31) & (1 <= other <= 12) | (values <= 12) & (1 <= other <= 31))
+    )
 
 
 def _score_profiles(values: np.ndarray, instrument: Instrument, variant: str | None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Words of a header which say that a column may hold a change, or another measure, and not the score."""
+"""What the words of a header say: a change, another measure, who answered, or a language."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from outcomes.facts.toml import read_facts
+from outcomes.facts.toml import list_facts, read_facts
 
 #: Latin words of at least so many letters are also found within a compound such as ``Schmerzveränderung``.
 _LONG = 8
@@ -39,6 +39,51 @@ def find_header_doubt(header: str, names: Iterable[str] = ()) -> str | None:
         if any(_holds(text, word) and not any(_holds(name, word) for name in own) for word in words):
             return doubt
     return None
+
+
+def tells_answers(header: str) -> bool:
+    """Return whether a header says that its column may tell who came, or which forms were filled in.
+
+    Examples
+    --------
+    >>> [tells_answers(it) for it in ("odi_complete", "Attended?", "Ausgefüllt", "是否填寫", "Work status")]
+    [True, True, True, True, False]
+    """
+    text = _split_words(header)
+    words, others = _list_status_words()
+    return any(_holds(text, word) for word in words) and not any(_holds(text, word) for word in others)
+
+
+@cache
+def _list_status_words() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    facts = read_facts("status_headers")
+    words, others = (tuple(_split_words(word) for word in facts[name]) for name in ("words", "not"))
+    return words, others
+
+
+def find_languages(header: str, column: str) -> frozenset[str]:
+    """Return the languages in which a header names a column of the schema.
+
+    English counts for none: clinics of all languages use its words.
+
+    Examples
+    --------
+    >>> [sorted(find_languages(it, "sex")) for it in ("Geschlecht", "geslacht (m/v)", "sexo", "sex", "性別")]
+    [['de'], ['nl'], ['es', 'pt'], [], ['ja', 'zh']]
+    """
+    text = _split_words(header)
+    named = {language for language, word in _list_names(column) if _holds(text, word)}
+    return frozenset(named)
+
+
+@cache
+def _list_names(column: str) -> tuple[tuple[str, str], ...]:
+    """Return each name of a column in a language other than English, with the language."""
+    facts = {name: read_facts(f"drafting/{name}")["columns"] for name in list_facts("drafting")}
+    english = {_split_words(word) for word in facts.pop("en").get(column, ())}
+    listed = [*facts.items(), *read_facts("code_readings").get("headers", {}).items()]
+    names = [(language, _split_words(word)) for language, found in listed for word in found.get(column, ())]
+    return tuple((language, word) for language, word in names if word and word not in english)
 
 
 @cache
