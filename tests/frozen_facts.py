@@ -75,7 +75,7 @@ def write_value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return " ".join(map(write_value, value))
     try:
-        return f"{float(value):.15g}"
+        return repr(float(value)).removesuffix(".0")
     except ValueError:
         return str(value)
 
