@@ -368,7 +368,7 @@ class TestNumbers:
         )
         question = ask(lambda: read(wide_table(list(start), list(later)), wide_block("odi")))
         assert "in its [[file.scores]]: 'start', 'later'" in question
-        assert re.search(r"all of 80 lie within 0 to 50; \d+ lie between the steps of 2", question)
+        assert re.search(r"all 80 scores lie within 0 to 50; \d+ lie between the steps of 2", question)
 
     def test_one_column_on_another_scale_is_asked_about_alone(self, read):
         start, later = draw_course("odi", np.random.default_rng(2), 60, middle=0.6)

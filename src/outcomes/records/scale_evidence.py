@@ -209,8 +209,8 @@ class _Sample:
         if where:
             clauses.append(f"{where} of {self.n} scores lie outside {own.low:g} to {own.high:g}")
         outside = self._count(_find_outside(other, self.values))
-        held = "all" if not outside else f"all but {outside}"
-        clauses.append(f"{held} of {self.n} lie within {other.low:g} to {other.high:g}")
+        held = f"all {self.n} scores" if not outside else f"all but {outside} of {self.n} scores"
+        clauses.append(f"{held} lie within {other.low:g} to {other.high:g}")
         n_own, n_other = (self._count(self._lie_on(scale)) for scale in (own, other))
         if n_own < n_other:
             clauses.append(f"{self.n - n_own} lie between the steps of {own.step:g}")

@@ -199,7 +199,7 @@ def _ask(
     others = [meaning for name, meaning in evidence.readings.items() if name != OWN]
     name = f"{instrument.short_name}{', ' + where if where else ''}"
     some = "are these" if evidence.mixed else "is it"
-    what = f"{'; '.join(evidence.why)} ({name}): {some} recorded as {', or '.join(others)}, or as {own}?"
+    what = f"{name}: {'; '.join(evidence.why)}; {some} recorded as {', or '.join(others)}, or as {own}?"
     answers = {}
     for name, meaning in evidence.readings.items():
         if columns[0].spec is None:
