@@ -21,6 +21,7 @@ from outcomes.records.scale_evidence import judge_scale
 from outcomes.records.scales import rescale
 from outcomes.records.scoring import score_items
 from outcomes.synthetic import write_clinic
+from written_records import make_block_reader
 
 SHARED = Path(os.environ.get("OUTCOMES_SHARED", ""))
 needs_shared = pytest.mark.skipif("OUTCOMES_SHARED" not in os.environ, reason="OUTCOMES_SHARED is not set")
@@ -44,20 +45,7 @@ PROMS = [
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., Records]:
     """Read a table by one block of a source."""
-
-    def read_table(table: pd.DataFrame, block: dict) -> Records:
-        table.to_csv(tmp_path / "a.csv", index=False)
-        content = {
-            "name": "by-hand",
-            "label": "by hand",
-            "max_refused_share": 1.0,
-            "k_min": 0,
-            "file": [block],
-        }
-        source = build_source(content, "by-hand.toml")
-        return read_records(source, tmp_path, private_folder=tmp_path / "private")
-
-    return read_table
+    return make_block_reader(tmp_path)
 
 
 def wide_block(instrument: str, start: str = "start", later: str = "later", **more: object) -> dict:

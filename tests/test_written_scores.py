@@ -13,10 +13,11 @@ import pytest
 
 from outcomes.errors import RecordsError
 from outcomes.facts import list_instruments, read_instrument
-from outcomes.facts.source import build_source, read_source
+from outcomes.facts.source import read_source
 from outcomes.records import Records, read_records
 from outcomes.records.columns import read_written
 from outcomes.records.scoring import score_items
+from written_records import make_block_reader
 
 SHARED = Path(os.environ.get("OUTCOMES_SHARED", ""))
 needs_shared = pytest.mark.skipif("OUTCOMES_SHARED" not in os.environ, reason="OUTCOMES_SHARED is not set")
@@ -28,20 +29,7 @@ LONG = {
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., Records]:
     """Read a table by one block of a source."""
-
-    def read_table(table: pd.DataFrame, block: dict) -> Records:
-        table.to_csv(tmp_path / "a.csv", index=False)
-        content = {
-            "name": "by-hand",
-            "label": "by hand",
-            "max_refused_share": 1.0,
-            "k_min": 0,
-            "file": [block],
-        }
-        source = build_source(content, "by-hand.toml")
-        return read_records(source, tmp_path, private_folder=tmp_path / "private")
-
-    return read_table
+    return make_block_reader(tmp_path)
 
 
 @pytest.fixture

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from outcomes import read_records
 from outcomes.facts import FileSpec, Source
+from outcomes.facts.source import build_source
 from outcomes.records.tables import Records
 from outcomes.synthetic.tables import complete_columns
 
@@ -92,3 +96,21 @@ def assert_grid(cohort, column: str, expected: str) -> None:
         if column != "status":
             meant = [None if value is None else float(value) for value in meant]
         assert told == meant, f"{column} at {name}"
+
+
+def make_block_reader(folder: Path) -> Callable[..., Records]:
+    """Return what reads a table by one block of a source, from and into a folder."""
+
+    def read_table(table: pd.DataFrame, block: dict) -> Records:
+        table.to_csv(folder / "a.csv", index=False)
+        content = {
+            "name": "by-hand",
+            "label": "by hand",
+            "max_refused_share": 1.0,
+            "k_min": 0,
+            "file": [block],
+        }
+        source = build_source(content, "by-hand.toml")
+        return read_records(source, folder, private_folder=folder / "private")
+
+    return read_table

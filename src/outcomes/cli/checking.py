@@ -33,7 +33,7 @@ from outcomes.views.text import join_words
 _KINDS = {
     "refused records": ("quarantine_row", "quarantine_patient_pair"),
     "refused cells": ("quarantine_cell",),
-    "answered against the evidence": ("answered",),
+    "decided by the source": ("answered",),
     "repaired": ("repair_and_log",),
     "to know": ("accept_with_warning",),
 }

@@ -84,9 +84,12 @@ class Records:
         return tuple(dict.fromkeys(said for said in told if said))
 
     def list_answered(self, *instruments: str) -> tuple[str, ...]:
-        """Return for the team what the source answered against the evidence, for instruments or for all."""
+        """Return for the team what the source decided, for instruments or for all."""
         told = (entry for entry in self._pick(instruments) if entry.outcome == "answered")
-        where = ((f"{entry.column}: " if entry.column else "", entry.what) for entry in told)
+        where = (
+            (f"{entry.column}: " if entry.column and entry.measure is None else "", entry.what)
+            for entry in told
+        )
         return tuple(dict.fromkeys(f"{column}{what}" for column, what in where))
 
     def _pick(self, instruments: tuple[str, ...]) -> Iterator[Finding]:
