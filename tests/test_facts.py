@@ -76,7 +76,7 @@ class TestStrictReading:
             read_words("tlh")
         with pytest.raises(FactsError, match=r"has no text 'no\.such\.key'"):
             read_words().say("no.such.key")
-        with pytest.raises(FactsError, match="needs a value for 'low'"):
+        with pytest.raises(FactsError, match="needs a value: 'low'"):
             read_words().say("instrument_sheet.score.sum", n_items=3)
 
 
@@ -152,7 +152,7 @@ class TestInstruments:
             assert len(set(names)) == len(names)
 
     def test_domains_have_words(self) -> None:
-        domains = read_words().texts["instrument_sheet"]["domain"]
+        domains = read_words().list("instrument_sheet.domain")
         assert {read_instrument(id).domain for id in list_instruments()} <= set(domains)
 
     def test_every_policy_is_used_and_explained(self) -> None:

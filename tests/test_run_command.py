@@ -18,7 +18,7 @@ import pytest
 
 import series_project
 from outcomes.cli import main
-from outcomes.records.lock import hold_lock
+from outcomes.machine.lock import hold_lock
 from outcomes.reports.archive import list_manifests
 from series_project import build_project, declare, list_pages, write_notebook
 

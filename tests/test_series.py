@@ -12,8 +12,8 @@ import pytest
 
 import series_project
 from outcomes.errors import FactsError, ReportError
+from outcomes.machine.lock import hold_lock
 from outcomes.records import read_records
-from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import find_last_release, list_manifests
 from outcomes.reports.series import (
     check_series,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from outcomes.machine.threads import THREADS
 from outcomes.reports import run_report
-from outcomes.threads import THREADS
 from series_project import build_project, write_notebook
 
 #: Notes how many threads each library of linear algebra would use whenever numpy's is called.

@@ -16,7 +16,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from outcomes import threads as threads  # before numpy is loaded
+from outcomes.machine import threads as threads  # before numpy is loaded
 
 __version__ = "0.1.0"
 

@@ -14,6 +14,9 @@ COLUMNS = (
     "outcome", "statistic", "term", "level", "group", "versus", "timepoint", "x", "estimate", "std_error",
     "df", "conf_low", "conf_high", "p_value", "n", "n_versus", "unit", "state",
 )  # fmt: skip
+#: The group of all groups together.
+ALL = "all"
+
 _NUMBERS = ("x", "estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
 _ESTIMATES = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value")
 

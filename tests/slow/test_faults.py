@@ -22,7 +22,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from outcomes.disclosure.ledger import open_ledger
-from outcomes.records.lock import hold_lock
+from outcomes.machine.lock import hold_lock
 from outcomes.reports.archive import list_manifests
 from outcomes.reports.editions import RECORD_NAME, approve_editions, find_place, list_released
 from outcomes.reports.editions.released_pages import find_newest_known, recover_editions
@@ -285,7 +285,7 @@ def test_g08_twenty_parallel_starts_make_one_release(project):
 
 def test_g09_a_lock_ends_with_its_holder(project):
     holder = (
-        "import time\nfrom pathlib import Path\nfrom outcomes.records.lock import hold_lock\n"
+        "import time\nfrom pathlib import Path\nfrom outcomes.machine.lock import hold_lock\n"
         "with hold_lock(Path('.outcomes').absolute(), 'whole'):\n"
         "    print('held', flush=True)\n    time.sleep(99)"
     )
@@ -311,7 +311,7 @@ int fcntl64(int file, int command, ...) { return 0; }
 def test_g10_a_drive_that_keeps_no_locks_is_refused(project):
     Path("generous.c").write_text(GENEROUS, encoding="utf-8")
     subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", "generous.so", "generous.c"], check=True)
-    lock = "from pathlib import Path\nfrom outcomes.records.lock import hold_lock\n"
+    lock = "from pathlib import Path\nfrom outcomes.machine.lock import hold_lock\n"
     lock += "with hold_lock(Path('.outcomes').absolute(), 'whole'):\n    print('held')"
     told = subprocess.run(
         [sys.executable, "-c", lock],

@@ -26,8 +26,8 @@ from outcomes.analyses._rows import Rows
 from outcomes.analyses.comparability import check_comparability, check_follow_up
 from outcomes.cohort import Cohort, list_patients
 from outcomes.facts import read_facts
+from outcomes.machine.threads import in_one_thread
 from outcomes.result import Result, build_result
-from outcomes.threads import in_one_thread
 
 __all__ = ["compare_at_timepoints"]
 

@@ -19,8 +19,8 @@ from outcomes.analyses.ancova import compare_at_timepoints
 from outcomes.analyses.mmrm import MmrmFit
 from outcomes.analyses.over_time import compare_over_time
 from outcomes.cohort import Cohort, list_patients
+from outcomes.machine.threads import in_one_thread
 from outcomes.result import WITH_ESTIMATE, Result, build_result
-from outcomes.threads import in_one_thread
 
 __all__ = ["check_model"]
 

@@ -24,8 +24,8 @@ from outcomes.analyses.mmrm.freedom import METHODS
 from outcomes.cohort import Cohort, list_patients
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
+from outcomes.machine.threads import in_one_thread
 from outcomes.result import WITH_ESTIMATE, Result, build_result
-from outcomes.threads import in_one_thread
 
 __all__ = ["compare_over_time"]
 

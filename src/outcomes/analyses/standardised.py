@@ -26,8 +26,8 @@ from outcomes.analyses._thresholds import choose_threshold, describe_threshold, 
 from outcomes.analyses.comparability import check_comparability
 from outcomes.cohort import Cohort, list_patients
 from outcomes.facts import read_facts
+from outcomes.machine.threads import in_one_thread
 from outcomes.result import Result, build_result
-from outcomes.threads import in_one_thread
 
 __all__ = ["standardise_responders"]
 

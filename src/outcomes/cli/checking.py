@@ -22,9 +22,9 @@ from outcomes.cohort import Cohort, select_cohort
 from outcomes.disclosure import AUDIENCES, choose_detail, read_rules, release
 from outcomes.errors import AnalysisError, Finding, OutcomesError
 from outcomes.facts import read_facts, read_schema, read_words
+from outcomes.machine.private_files import open_private_folder, write_private_file
 from outcomes.records import Records
 from outcomes.records.gate import measure_anonymity
-from outcomes.records.private_files import open_private_folder, write_private_file
 from outcomes.result import Result
 from outcomes.views.glyphs import explain_undrawn, find_undrawn
 from outcomes.views.labels import name_measure

@@ -29,7 +29,7 @@ def keep_traceback(error: BaseException, folder: str | Path = ".outcomes") -> st
     path = Path(folder) / f"bug-{now:%Y%m%dT%H%M%S%f}.txt"
     text = "".join(traceback.format_exception(error))
     with contextlib.suppress(OSError, ImportError):
-        from outcomes.records.private_files import open_private_folder, write_private_file
+        from outcomes.machine.private_files import open_private_folder, write_private_file
 
         write_private_file(open_private_folder(path.parent) / path.name, text.encode("utf-8"))
         return (

@@ -66,7 +66,7 @@ def restore_copy(
 ) -> None:
     """Put the newest good copy of the ledger back; refused where that would forget a release that stands."""
     from outcomes.disclosure.ledger import restore_ledger
-    from outcomes.records.lock import hold_lock
+    from outcomes.machine.lock import hold_lock
     from outcomes.reports.editions.released_pages import EDITIONS_LOCK, list_released
 
     records = sorted(list_released().values(), key=lambda record: record.ledger_sequence)
@@ -90,7 +90,7 @@ def begin_anew(
     From then on nothing guards against what earlier pages and later ones tell together.
     """
     from outcomes.disclosure.ledger import open_ledger
-    from outcomes.records.lock import hold_lock
+    from outcomes.machine.lock import hold_lock
     from outcomes.reports.editions.released_pages import EDITIONS_LOCK, find_newest_known
 
     if not reason.strip():

@@ -16,7 +16,7 @@ from outcomes.cli.screen import note, print_json, shows_progress
 from outcomes.errors import OutcomesError, ReportError
 from outcomes.facts import find_project
 from outcomes.facts.toml import suggest_name
-from outcomes.records.lock import hold_lock
+from outcomes.machine.lock import hold_lock
 from outcomes.reports.archive.retention import prune_runs
 from outcomes.reports.batch import Outcome, WorkerPool, open_cluster
 from outcomes.reports.editions import read_states

@@ -49,11 +49,9 @@ def choose_sentences(texts: Iterable[str], rules: Rules) -> tuple[str, ...]:
 
 def _match_sentence(key: str) -> re.Pattern[str]:
     """Return what matches a sentence of the catalogue, whatever stands in its places."""
-    *sections, name = key.split(".")
-    held: Any = read_words().texts
-    for section in sections:
-        held = held[section]
-    return re.compile(".+".join(re.escape(part) for part in re.split(r"\{\w+\}", held[name])))
+    section, _, name = key.rpartition(".")
+    parts = re.split(r"\{\{ \w+ \}\}", read_words().list(section)[name])
+    return re.compile(".+".join(map(re.escape, parts)))
 
 
 def allow_provenance(provenance: Mapping[str, Any], rules: Rules) -> dict[str, Any]:

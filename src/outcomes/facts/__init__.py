@@ -13,22 +13,27 @@ from outcomes.facts.therapy import Therapy, read_therapies
 from outcomes.facts.threshold import Threshold, parse_rule
 from outcomes.facts.timepoint import Timepoint, read_timepoints
 from outcomes.facts.toml import list_facts, read_facts
-from outcomes.facts.wording import Words, read_words
+from outcomes.facts.wording import Count, Listing, Name, Text, Value, Words, read_words
 
 __all__ = [
     "OWN",
     "AbsenceSpec",
     "Column",
+    "Count",
     "ExcludeSpec",
     "FileSpec",
     "Instrument",
+    "Listing",
+    "Name",
     "RowsSpec",
     "Scale",
     "ScoreSpec",
     "Source",
+    "Text",
     "Therapy",
     "Threshold",
     "Timepoint",
+    "Value",
     "Words",
     "find_header_doubt",
     "find_languages",

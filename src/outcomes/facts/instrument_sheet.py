@@ -70,7 +70,7 @@ def list_instrument_rows() -> tuple[dict[str, str], ...]:
         and ``checked`` (against a public source), as texts; domains in the order of the catalogue of words,
         ids sorted within.
     """
-    domains = list(read_words().texts["instrument_sheet"]["domain"])
+    domains = list(read_words().list("instrument_sheet.domain"))
     instruments = sorted(map(read_instrument, list_instruments()), key=lambda it: domains.index(it.domain))
     return tuple(_make_row(entry) for entry in instruments)
 

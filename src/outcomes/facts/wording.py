@@ -1,30 +1,115 @@
-"""The words of pages: one catalogue a language, so that another language is one file."""
+"""The words of pages: `Text`, a sentence as a value, and `Words`, the catalogue of one language.
+
+A catalogue is a folder of TOML files below ``facts/words/``: jinja2 templates by dotted key, whose first part
+is the file and the rest the place in it. Another language is one more folder with the same keys.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import resources
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from outcomes.errors import FactsError
 from outcomes.facts.toml import list_facts, read_facts
 
+if TYPE_CHECKING:
+    import jinja2
+
+#: What fills a place of a sentence: a text, a name or a number; a tuple is several sentences in a row.
+Value: TypeAlias = "str | int | float | Text | Count | Name | Listing | tuple[Value, ...] | None"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A sentence as a value: which one it is and what fills its places; a `Words` writes it in a language.
+
+    Parameters
+    ----------
+    key : str
+        Dotted key of the catalogue, such as ``methods.change.description``.
+    values : mapping
+        Place of the template to what fills it.
+    """
+
+    key: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def counts(self) -> Iterable[Count]:
+        """Yield the counts of patients in it, those of sentences within it too."""
+        return _find_counts(tuple(self.values.values()))
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number of patients or of their records in a sentence, which `release` judges as it judges a row.
+
+    Parameters
+    ----------
+    n : int
+        The number.
+    patients : array of int or None
+        Private: codes of the patients that it counts; where absent the sentence never leaves.
+    """
+
+    n: int
+    patients: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Name:
+    """What something of the facts, or of a source, is called.
+
+    Parameters
+    ----------
+    kind : str
+        What it is a name of: ``therapies``, ``timepoints``, ``covariates`` or another section of ``names``.
+    id : str
+        Which one.
+    label : str
+        What it is called where the catalogue of a language has no name for it.
+    """
+
+    kind: str
+    id: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Several values in a row, such as "age, sex and region"."""
+
+    entries: tuple[Value, ...]
+
+
+def _find_counts(value: Value) -> Iterable[Count]:
+    match value:
+        case Count():
+            yield value
+        case Text(values=values):
+            yield from _find_counts(tuple(values.values()))
+        case Listing(entries=entries):
+            yield from _find_counts(entries)
+        case tuple():
+            for entry in value:
+                yield from _find_counts(entry)
+
 
 @dataclass(frozen=True)
 class Words:
-    """A catalogue of page texts.
+    """The catalogue of one language.
 
     Parameters
     ----------
     language : str
         Language code, also the ``lang`` of a page.
-    texts : mapping
-        Nested tables of texts with ``{name}`` places.
     """
 
     language: str
-    texts: Mapping[str, Any]
 
     def say(self, key: str, **values: object) -> str:
         """Return a text by its dotted key, with its places filled.
@@ -34,15 +119,66 @@ class Words:
         FactsError
             When the catalogue lacks the key or a value for one of its places.
         """
-        text: Any = self.texts
-        for part in key.split("."):
-            if not isinstance(text, Mapping) or part not in text:
-                raise FactsError(f"words/{self.language}.toml has no text {key!r}.")
-            text = text[part]
+        from jinja2 import UndefinedError  # takes longer to load than most commands run
+
         try:
-            return str(text).format(**values)
-        except KeyError as error:
-            raise FactsError(f"words/{self.language}.toml: {key!r} needs a value for {error}.") from None
+            return self._templates[key].render({name: self.write(value) for name, value in values.items()})
+        except UndefinedError as error:
+            raise FactsError(f"words/{self.language}: {key!r} needs a value: {error.message}.") from None
+
+    def write(self, value: object) -> Any:
+        """Return a value as it is written in this language; numbers stay numbers."""
+        match value:
+            case Text(key=key, values=values):
+                return self.say(key, **values)
+            case Name(kind=kind, id=id, label=label):
+                named = self.list(f"names.{kind}").get(id)
+                return named if isinstance(named, str) else label
+            case Count(n=n):
+                return n
+            case Listing(entries=entries):
+                said = [str(self.write(entry)) for entry in entries]
+                return f" {self.say('methods.and')} ".join(
+                    [*([", ".join(said[:-1])] * (len(said) > 1)), *said[-1:]]
+                )
+            case tuple():
+                return " ".join(str(self.write(entry)) for entry in value)
+        return value
+
+    def list(self, key: str) -> Mapping[str, Any]:
+        """Return a section of the catalogue as it stands in the file; empty where there is none."""
+        file, *path = key.split(".")
+        held: Any = read_facts(f"words/{self.language}/{file}") if file in self._files else {}
+        for part in path:
+            held = held.get(part, {})
+        return held if isinstance(held, Mapping) else {}
+
+    @cached_property
+    def _files(self) -> frozenset[str]:
+        return frozenset(list_facts(f"words/{self.language}"))
+
+    @cached_property
+    def _templates(self) -> _Templates:
+        return _Templates(self)
+
+
+class _Templates(dict[str, "jinja2.Template"]):
+    """Templates of one language by key, compiled when first asked for."""
+
+    def __init__(self, words: Words) -> None:
+        from jinja2 import Environment, StrictUndefined
+
+        super().__init__()
+        self._words = words
+        self._environment = Environment(undefined=StrictUndefined, autoescape=False)
+
+    def __missing__(self, key: str) -> jinja2.Template:
+        section, _, name = key.rpartition(".")
+        text = self._words.list(section).get(name)
+        if not isinstance(text, str):
+            raise FactsError(f"words/{self._words.language} has no text {key!r}.")
+        self[key] = self._environment.from_string(text)
+        return self[key]
 
 
 @cache
@@ -54,7 +190,10 @@ def read_words(language: str = "en") -> Words:
     FactsError
         When there is none; the message lists those that there are.
     """
-    known = list_facts("words")
+    place = resources.files("outcomes.facts").joinpath("words")
+    known = sorted(
+        entry.name for entry in place.iterdir() if entry.is_dir() and not entry.name.startswith("_")
+    )
     if language not in known:
         raise FactsError(f"There are no words in {language!r}; known are {', '.join(known)}.")
-    return Words(language, read_facts(f"words/{language}"))
+    return Words(language)

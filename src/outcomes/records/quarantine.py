@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from outcomes.machine.private_files import open_private_folder, spell_safely, write_private_file
 from outcomes.records.columns import Part
-from outcomes.records.private_files import open_private_folder, spell_safely, write_private_file
 
 
 def keep_refused(

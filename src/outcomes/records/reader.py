@@ -11,6 +11,7 @@ from pathlib import Path
 
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, RefusedShareError
 from outcomes.facts import FileSpec, Source, find_project, read_source
+from outcomes.machine.progress import Progress
 from outcomes.records.checking import Checking
 from outcomes.records.checks import refuse_duplicate_rows
 from outcomes.records.codes import ask_codes
@@ -30,7 +31,6 @@ from outcomes.records.gate import (
     report_anonymity,
 )
 from outcomes.records.problems import Problems
-from outcomes.records.progress import Progress
 from outcomes.records.quarantine import find_values, keep_refused
 from outcomes.records.rows_read import share_rows
 from outcomes.records.tables import Records

@@ -30,7 +30,7 @@ def say_better(labels: Labels, better: bool = True) -> str:
     """Say what a better or worse score means, in the words of its domain: ``less disability``."""
     words = read_words()
     domain = labels.instrument.domain.split("_")[0]
-    known = words.texts["sentences"]["domain"]
+    known = words.list("sentences.domain")
     side = "better" if better else "worse"
     key = domain if domain in known else "other"
     if domain == "function":

@@ -17,7 +17,7 @@ from outcomes.analyses.mmrm.newton import begin_with_moments, minimise_deviance
 from outcomes.analyses.mmrm.passes import lay_out, open_pass, sum_table
 from outcomes.analyses.mmrm.standard_errors import add_inference
 from outcomes.analyses.mmrm.terms import parse_formula
-from outcomes.threads import in_one_thread
+from outcomes.machine.threads import in_one_thread
 
 #: Share of a column's variance left by earlier columns, below which it repeats them.
 _REPEATED = 1e-10

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from outcomes.disclosure.ledger.chain import Head
-from outcomes.records.private_files import open_private_folder
+from outcomes.machine.private_files import open_private_folder
 
 _KEPT = 10
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from outcomes.disclosure.ledger.database import refuse_damage
 from outcomes.disclosure.ledger.key import refuse_open_file, sign
-from outcomes.records.private_files import write_private_file
+from outcomes.machine.private_files import write_private_file
 
 _HEAD = "head.json"
 #: What can happen to an edition, and to the ledger as a whole.

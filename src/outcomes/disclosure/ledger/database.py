@@ -11,7 +11,7 @@ from pathlib import Path
 
 from outcomes.disclosure.ledger.key import refuse_open_file
 from outcomes.errors import DisclosureError, ReportError
-from outcomes.records.private_files import open_private_folder
+from outcomes.machine.private_files import open_private_folder
 
 FORM = "1"
 _WAIT_SECONDS = 60.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from outcomes.errors import DisclosureError
-from outcomes.records.private_files import open_private_folder, write_private_file
+from outcomes.machine.private_files import open_private_folder, write_private_file
 
 #: May name a file that holds the key, such as one on another disk.
 KEY_FILE = "OUTCOMES_LEDGER_KEY_FILE"

@@ -31,7 +31,7 @@ from outcomes.disclosure.ledger.patient_sets import drop_unused
 from outcomes.disclosure.ledger.shelf import hash_cells, keep_cells, read_cells
 from outcomes.disclosure.released import Release
 from outcomes.errors import DisclosureError
-from outcomes.records.lock import hold_lock
+from outcomes.machine.lock import hold_lock
 
 _COLUMNS = tuple(entry.name for entry in dataclasses.fields(Edition))
 _LOCK_SECONDS = 60.0

@@ -18,7 +18,7 @@ from outcomes.disclosure.ledger.ledger import Ledger
 from outcomes.disclosure.ledger.opening import open_as_it_is
 from outcomes.disclosure.ledger.patient_sets import read_numbers
 from outcomes.errors import DisclosureError
-from outcomes.records.private_files import write_private_file
+from outcomes.machine.private_files import write_private_file
 
 #: Set while a report runs: the private folder in which views leave their content.
 RUN_FOLDER = "OUTCOMES_RUN_DIR"

@@ -29,8 +29,8 @@ from outcomes.disclosure.ledger.key import find_key_file, keep_key, new_key, rea
 from outcomes.disclosure.ledger.ledger import Ledger
 from outcomes.disclosure.ledger.verification import check_contents
 from outcomes.errors import DisclosureError
-from outcomes.records.lock import hold_lock
-from outcomes.records.private_files import open_private_folder
+from outcomes.machine.lock import hold_lock
+from outcomes.machine.private_files import open_private_folder
 
 _LOCK_SECONDS = 60.0
 _KEY_CHECK = "the key of this ledger"

@@ -20,7 +20,7 @@ from outcomes.disclosure.ledger.opening import (
     set_aside,
 )
 from outcomes.errors import DisclosureError
-from outcomes.records.lock import hold_lock
+from outcomes.machine.lock import hold_lock
 
 _LOCK_SECONDS = 60.0
 

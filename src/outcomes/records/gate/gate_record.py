@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from outcomes.machine.private_files import open_private_folder, spell_safely, write_private_file
 from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions
-from outcomes.records.private_files import open_private_folder, spell_safely, write_private_file
 
 _LEAD = """\
 # Columns of {source} that the gate refused on {day}. Whoever has looked at the values themselves, and can

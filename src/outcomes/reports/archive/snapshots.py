@@ -16,7 +16,7 @@ from outcomes.cohort import Cohort, Snapshot, take_snapshot
 from outcomes.cohort.snapshot import TABLES
 from outcomes.errors import ReportError
 from outcomes.facts import read_schema
-from outcomes.records.private_files import write_private_file
+from outcomes.machine.private_files import write_private_file
 from outcomes.reports.archive.store import PastRelease, list_manifests, read_previous
 from outcomes.reports.runs import make_private
 from outcomes.views.view import RUN_FOLDER

@@ -11,7 +11,7 @@ from outcomes.disclosure.ledger import Edition, Ledger, open_ledger
 from outcomes.disclosure.ledger.opening import open_as_it_is
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import find_project
-from outcomes.records.lock import hold_lock
+from outcomes.machine.lock import hold_lock
 from outcomes.reports.editions.record import (
     RECORD_NAME,
     ReleaseRecord,

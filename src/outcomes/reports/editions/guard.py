@@ -16,7 +16,7 @@ import outcomes
 from outcomes.disclosure import RELEASE_COLUMNS, Audit, Release
 from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
 from outcomes.facts import find_project
-from outcomes.records.lock import hold_lock
+from outcomes.machine.lock import hold_lock
 from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, encode_record, hash_list
 from outcomes.reports.editions.released_pages import EDITIONS_LOCK, find_newest_known, recover_editions
 from outcomes.reports.job import Job

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from outcomes.machine.threads import THREADS
 from outcomes.reports.engine.limits import TimeLimits
 from outcomes.reports.runs import Run
-from outcomes.threads import THREADS
 
 
 def _say_nothing(index: int) -> None:

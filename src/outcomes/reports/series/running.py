@@ -15,8 +15,8 @@ from pathlib import Path
 import outcomes
 from outcomes.errors import FactsError, PrivacyError, RecordsError, ReportError
 from outcomes.facts import find_project, read_words
+from outcomes.machine.lock import hold_lock
 from outcomes.records import Records
-from outcomes.records.lock import hold_lock
 from outcomes.reports.archive import list_manifests, write_manifest
 from outcomes.reports.batch import Outcome, run_batch
 from outcomes.reports.catalogue import find_notebook

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from outcomes.errors import ReportError
-from outcomes.records.private_files import open_private_folder
+from outcomes.machine.private_files import open_private_folder
 
 
 @contextmanager

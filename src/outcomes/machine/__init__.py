@@ -1,0 +1,1 @@
+"""What the machine gives: private files, locks, a line of progress, one thread for linear algebra."""
