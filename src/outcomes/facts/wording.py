@@ -39,6 +39,21 @@ class Text:
     key: str
     values: Mapping[str, Value] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, key: str, **values: Value) -> Text:
+        """Return the text of a key, its places filled by name.
+
+        Examples
+        --------
+        >>> str(Text.of("cohort.rules.merged", therapies=Listing(("exercise", "advice"))))
+        'Therapies that count as one: exercise and advice.'
+        """
+        return cls(key, values)
+
+    def __str__(self) -> str:
+        """Return it in English, for messages and logs; a page writes it in its own language."""
+        return str(read_words().write(self))
+
     def counts(self) -> Iterable[Count]:
         """Yield the counts of patients in it, those of sentences within it too."""
         return _find_counts(tuple(self.values.values()))
