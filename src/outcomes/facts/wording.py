@@ -168,6 +168,10 @@ class Words:
             held = held.get(part, {})
         return held if isinstance(held, Mapping) else {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle it by its language: compiled templates stay behind."""
+        return read_words, (self.language,)
+
     @cached_property
     def _files(self) -> frozenset[str]:
         return frozenset(list_facts(f"words/{self.language}"))
