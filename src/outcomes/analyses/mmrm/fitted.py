@@ -128,13 +128,9 @@ class FittedModel:
     dropped: tuple[str, ...]
     #: Patients and rows fitted; rows that lack something, patients of whom no row is left; clusters.
     n_patients: int
-    #: Patients and rows fitted; rows that lack something, patients of whom no row is left; clusters.
     n_rows: int
-    #: Patients and rows fitted; rows that lack something, patients of whom no row is left; clusters.
     n_rows_dropped: int
-    #: Patients and rows fitted; rows that lack something, patients of whom no row is left; clusters.
     n_patients_dropped: int
-    #: Patients and rows fitted; rows that lack something, patients of whom no row is left; clusters.
     n_clusters: int
     conf_level: float
     layout: Layout = field(repr=False)

@@ -146,11 +146,7 @@ class Inference:
     #: Shapes (p,), (p, p), (p, p): coefficients, their covariance by the model, and the one that standard
     #: errors come from.
     beta: np.ndarray
-    #: Shapes (p,), (p, p), (p, p): coefficients, their covariance by the model, and the one that standard
-    #: errors come from.
     model: np.ndarray
-    #: Shapes (p,), (p, p), (p, p): coefficients, their covariance by the model, and the one that standard
-    #: errors come from.
     used: np.ndarray
     slopes: Slopes
     #: Shape (R, R): of the covariance parameters.
@@ -159,7 +155,6 @@ class Inference:
     method: str
     #: The score is ``shift + scale *`` its value in the sums.
     scale: float
-    #: The score is ``shift + scale *`` its value in the sums.
     shift: float
     #: Shape (p,): coefficients that make the columns add up to 1.
     constant: np.ndarray

@@ -100,7 +100,6 @@ class Layout:
     terms: Terms
     #: Columns.
     subject: str
-    #: Columns.
     visit: str
     #: Levels of the visit in order.
     visits: tuple[str, ...]
@@ -110,7 +109,6 @@ class Layout:
     held: dict[str, tuple[str, ...]] = field(default_factory=dict)
     #: Of each number and of the score (key ``""``): what is subtracted and divided by before summing.
     centre: dict[str, float] = field(default_factory=dict)
-    #: Of each number and of the score (key ``""``): what is subtracted and divided by before summing.
     spread: dict[str, float] = field(default_factory=dict)
     #: Factors that change within a patient.
     varying: frozenset[str] = frozenset()
@@ -118,7 +116,6 @@ class Layout:
     weights: str | None = None
     #: Columns.
     group: str | None = None
-    #: Columns.
     cluster: str | None = None
 
     @property
@@ -216,7 +213,6 @@ class Wide:
     factors: dict[str, np.ndarray]
     #: Shape (n,), or None.
     group: np.ndarray | None = None
-    #: Shape (n,), or None.
     cluster: np.ndarray | None = None
     #: Shape (n,) or (n, T), or None.
     weights: np.ndarray | None = None

@@ -32,7 +32,6 @@ class PatternSums:
     log_weight: float = 0.0
     #: As in `Wide`.
     n_dropped: int = 0
-    #: As in `Wide`.
     n_empty: int = 0
     #: Factors found to vary within patients; the sums are then of no use.
     differing: set[str] = field(default_factory=set)

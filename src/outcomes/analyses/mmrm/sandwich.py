@@ -24,14 +24,8 @@ class Shares:
     #: Shape (k,): sums of the working variance D of a cluster's share, its square, of z'z and D z'z, where
     #: z is what estimating the coefficients takes from it.
     own: np.ndarray
-    #: Shape (k,): sums of the working variance D of a cluster's share, its square, of z'z and D z'z, where
-    #: z is what estimating the coefficients takes from it.
     own_squared: np.ndarray
-    #: Shape (k,): sums of the working variance D of a cluster's share, its square, of z'z and D z'z, where
-    #: z is what estimating the coefficients takes from it.
     shared: np.ndarray
-    #: Shape (k,): sums of the working variance D of a cluster's share, its square, of z'z and D z'z, where
-    #: z is what estimating the coefficients takes from it.
     mixed: np.ndarray
     #: Shape (k, p, p): sum of z z'.
     outer: np.ndarray
@@ -69,13 +63,9 @@ class JointShares:
 
     #: Shape (k, k): sums of D_st - z_s'z_t, D_st^2, D_ss D_tt, D_st z_s'z_t and D_ss z_t'z_t.
     expected: np.ndarray
-    #: Shape (k, k): sums of D_st - z_s'z_t, D_st^2, D_ss D_tt, D_st z_s'z_t and D_ss z_t'z_t.
     squares: np.ndarray
-    #: Shape (k, k): sums of D_st - z_s'z_t, D_st^2, D_ss D_tt, D_st z_s'z_t and D_ss z_t'z_t.
     products: np.ndarray
-    #: Shape (k, k): sums of D_st - z_s'z_t, D_st^2, D_ss D_tt, D_st z_s'z_t and D_ss z_t'z_t.
     mixed: np.ndarray
-    #: Shape (k, k): sums of D_st - z_s'z_t, D_st^2, D_ss D_tt, D_st z_s'z_t and D_ss z_t'z_t.
     crossed: np.ndarray
     #: Shape (k, k, p, p): sum of z_s z_t'.
     outer: np.ndarray
@@ -128,7 +118,6 @@ class Fitted:
     kept: np.ndarray
     #: Shapes (p,), (p, p).
     beta: np.ndarray
-    #: Shapes (p,), (p, p).
     vcov: np.ndarray
     #: Shape (groups, T, T).
     sigmas: np.ndarray
@@ -166,7 +155,6 @@ class ClusterSums:
     n_clusters: int = 0
     #: By cluster larger than a patient, X'X and X'e of its whitened rows so far.
     grams: dict[int, np.ndarray] = field(default_factory=dict)
-    #: By cluster larger than a patient, X'X and X'e of its whitened rows so far.
     scores: dict[int, np.ndarray] = field(default_factory=dict)
 
     @classmethod
