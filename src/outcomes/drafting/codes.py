@@ -31,21 +31,7 @@ _SEPARATORS = (";", "+", "/", "&", ",", "、", "＋", " and ", " und ", " et ", 
 
 
 def draft_codes(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
-    """Return the codes of a column of the schema that must stand in a source, and how many others there are.
-
-    Parameters
-    ----------
-    name : str
-        Column of the schema.
-    sketch : Sketch
-
-    Returns
-    -------
-    codes : dict
-        Empty where the reader knows all of them by itself.
-    n_others : int
-        Codes that too few patients share.
-    """
+    """Return the codes of a column of the schema that must stand in a source, and how many others there are."""
     if name == "therapy":
         return _draft_therapies(sketch)
     if name in ("instrument", "timepoint"):

@@ -30,16 +30,10 @@ _LETTERS = {letter: letter for letter in "abcdef"}
 
 @dataclass(frozen=True)
 class SheetColumn:
-    """A column of a grid.
-
-    Parameters
-    ----------
-    header : str
-    cells : tuple
-        One per data row, None where blank. Never shown.
-    """
+    """A column of a grid."""
 
     header: str
+    #: One per data row, None where blank. Never shown.
     cells: tuple[Any, ...] = field(repr=False)
 
     @property
@@ -122,8 +116,6 @@ def _read(text: str) -> _Written:
 def read_number(cell: object) -> float | None:
     """Return the number of a cell, alone or as a score is written; None where it holds none.
 
-    Examples
-    --------
     >>> [read_number(cell) for cell in (7, "7/10", "34 %", "5,7 cm", "2) some", "3 - some", "about 5")]
     [7.0, 7.0, 34.0, 5.7, 2.0, 3.0, None]
     """
@@ -141,8 +133,6 @@ def read_number(cell: object) -> float | None:
 def find_letter(cell: object) -> str:
     """Return the letter of an answer, alone or before its text; nothing where a cell holds none.
 
-    Examples
-    --------
     >>> [find_letter(cell) for cell in ("B) some", "（Ｃ）少し", "d", "bad")]
     ['b', 'c', 'd', '']
     """
@@ -166,21 +156,6 @@ def list_codes(
 
     A code may stand there when at least `FEWEST_PATIENTS` patients share it, it is short, and it does
     not look like a name or a number by which someone could be known.
-
-    Parameters
-    ----------
-    column : SheetColumn
-    patients : sequence
-        Key of the patient of each row.
-    known : iterable of str
-        Simplified names that facts know; these never count as a person's name.
-
-    Returns
-    -------
-    codes : dict of str to int
-        Commonest spelling of each code to its number of patients, most frequent first.
-    n_others : int
-        Codes that were left out.
     """
     known = set(known)
     spellings: dict[str, dict[str, set[Hashable]]] = defaultdict(lambda: defaultdict(set))
@@ -211,13 +186,6 @@ def _may_stand(text: str) -> bool:
 def find_date_order(columns: Iterable[SheetColumn]) -> str | None:
     """Return the order that the dates of some columns prove, None where they leave it open.
 
-    Returns
-    -------
-    str or None
-        ``year-first``, ``day-first``, ``month-first``; ``typed`` where no date stands as text.
-
-    Examples
-    --------
     >>> find_date_order([SheetColumn("seen", ("03/11/2025", "30/11/2025"))])
     'day-first'
     >>> find_date_order([SheetColumn("seen", ("03/11/2025",))]) is None
@@ -239,14 +207,6 @@ def find_date_order(columns: Iterable[SheetColumn]) -> str | None:
 def find_calendar(columns: Iterable[SheetColumn]) -> str | None:
     """Return the calendar that the dates of some columns are written in, where it is not the usual one.
 
-    Returns
-    -------
-    str or None
-        ``roc`` where all years count from 1912, as in Taiwan; ``excel1900`` where dates stand as the
-        numbers of a spreadsheet; else None.
-
-    Examples
-    --------
     >>> find_calendar([SheetColumn("初診日", ("115/03/04", "114/12/30"))])
     'roc'
     >>> find_calendar([SheetColumn("seen", ("2025-03-04",))]) is None
@@ -265,8 +225,6 @@ def find_calendar(columns: Iterable[SheetColumn]) -> str | None:
 def uses_decimal_comma(columns: Iterable[SheetColumn]) -> bool:
     """Return whether numbers written as text have decimal commas, and none has a decimal point.
 
-    Examples
-    --------
     >>> [uses_decimal_comma([SheetColumn("cm", cells)]) for cells in (("5,5", "6"), ("5.5", "6"))]
     [True, False]
     """

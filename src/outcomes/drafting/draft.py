@@ -36,30 +36,21 @@ _END, _AFTER = "end_of_therapy", "after_therapy"
 
 @dataclass(frozen=True)
 class Draft:
-    """A drafted source.
+    """A drafted source."""
 
-    Parameters
-    ----------
-    name : str
-        Name of the source, from the file's name.
-    text : str
-        Content of the source TOML. A value that begins with "?" is a question; `read_source` refuses
-        it with the question until it is answered. Of patients' values it holds only codes of
-        categories that at least three patients share.
-    left_out : mapping
-        Why columns are not read (``identifying``, ``free_text``, ``contradicted``, ``unknown``, ...) to
-        their headers.
-    instruments : mapping
-        Id of each measure that is not known yet to the content of its file in ``data/instruments/``, which
-        asks for its range and direction.
-    questions : tuple of Asked
-        All questions, those of the instrument files included, in their order.
-    """
-
+    #: Name of the source, from the file's name.
     name: str
+    #: Content of the source TOML. A value that begins with "?" is a question; `read_source` refuses it with
+    #: the question until it is answered. Of patients' values it holds only codes of categories that at least
+    #: three patients share.
     text: str = field(repr=False)
+    #: Why columns are not read (``identifying``, ``free_text``, ``contradicted``, ``unknown``, ...) to their
+    #: headers.
     left_out: Mapping[str, tuple[str, ...]]
+    #: Id of each measure that is not known yet to the content of its file in ``data/instruments/``, which
+    #: asks for its range and direction.
     instruments: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: All questions, those of the instrument files included, in their order.
     questions: tuple[Asked, ...] = field(default=(), repr=False)
 
     @property

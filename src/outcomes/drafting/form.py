@@ -21,28 +21,18 @@ _N_ROWS = 2000
 
 @dataclass(frozen=True)
 class FormColumn:
-    """A column of the form.
-
-    Parameters
-    ----------
-    header : str
-    hint : str
-        What the form says when a cell of the column is entered; at most 255 characters, as Excel allows.
-    choices : tuple of str
-        List to choose from; empty where a number, date or short text is typed.
-    labels : tuple of str
-        What each choice means, in the same order.
-    kind : str
-        ``list``, ``date``, ``integer``, ``decimal`` or ``any``.
-    minimum, maximum : float or None
-        Of a number.
-    """
+    """A column of the form."""
 
     header: str
+    #: What the form says when a cell of the column is entered; at most 255 characters, as Excel allows.
     hint: str
+    #: List to choose from; empty where a number, date or short text is typed.
     choices: tuple[str, ...] = ()
+    #: What each choice means, in the same order.
     labels: tuple[str, ...] = ()
+    #: ``list``, ``date``, ``integer``, ``decimal`` or ``any``.
     kind: str = "any"
+    #: Of a number.
     minimum: float | None = None
     maximum: float | None = None
 
@@ -83,17 +73,7 @@ def write_form(path: str | Path) -> None:
 
 
 def list_form_columns(spec: FileSpec) -> list[FormColumn]:
-    """Return the columns of the form in their order: the episode's, then date and scores of each visit.
-
-    Parameters
-    ----------
-    spec : FileSpec
-        The one file of the source that reads the form.
-
-    Returns
-    -------
-    list of FormColumn
-    """
+    """Return the columns of the form in their order: the episode's, then date and scores of each visit."""
     hints = read_facts("drafting")["form"]
     columns = [_describe_column(name, header) for name, header in spec.columns.items()]
     for score in spec.scores:

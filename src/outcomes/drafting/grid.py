@@ -19,54 +19,33 @@ MAX_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of one sheet, or of a file that holds one table.
+    """The cells of one sheet, or of a file that holds one table."""
 
-    Parameters
-    ----------
-    file : str
-        Name of the file.
-    kind : str
-        ``csv``, ``xlsx``, ``parquet``, ``sav``, ``dta``, ``xpt``, ...
-    rows : tuple of tuples
-        Cell values as the file types them (text, numbers, dates), None where blank, all of one width;
-        numbers that are shown as per cent as text (``42%``); labels for codes and names where a file of a
-        statistics package has them. At most `MAX_ROWS` rows. Never shown.
-    sheet : str or None
-        Title of the sheet.
-    other_sheets : tuple of str
-        The workbook's other visible sheets.
-    delimiter, encoding : str or None
-        Of a text file, where they are not comma and UTF-8.
-    encoding_certain : bool
-        Whether the encoding leaves no doubt.
-    n_rows : int
-        Rows that hold something, also beyond `MAX_ROWS`.
-    fills : mapping
-        Line and column (from 1) of cells with a colour behind them, to the colour.
-    """
-
+    #: Name of the file.
     file: str
+    #: ``csv``, ``xlsx``, ``parquet``, ``sav``, ``dta``, ``xpt``, ...
     kind: str
+    #: Cell values as the file types them (text, numbers, dates), None where blank, all of one width; numbers
+    #: that are shown as per cent as text (``42%``); labels for codes and names where a file of a statistics
+    #: package has them. At most `MAX_ROWS` rows. Never shown.
     rows: tuple[tuple[Any, ...], ...] = field(repr=False)
+    #: Title of the sheet.
     sheet: str | None = None
+    #: The workbook's other visible sheets.
     other_sheets: tuple[str, ...] = ()
+    #: Of a text file, where they are not comma and UTF-8.
     delimiter: str | None = None
     encoding: str | None = None
+    #: Whether the encoding leaves no doubt.
     encoding_certain: bool = True
+    #: Rows that hold something, also beyond `MAX_ROWS`.
     n_rows: int = 0
+    #: Line and column (from 1) of cells with a colour behind them, to the colour.
     fills: Mapping[tuple[int, int], str] = field(default_factory=dict, repr=False)
 
 
 def read_grids(path: Path, sheet: str | None = None) -> tuple[Grid, ...]:
-    """Read the cells of all tables of a file: the visible sheets of a workbook that hold something, else one.
-
-    Raises
-    ------
-    RecordsError
-        When reading would refuse the file, or it holds no rows.
-    PrivacyError
-        When its name, or what is hidden in it, may identify people.
-    """
+    """Read the cells of all tables of a file: the visible sheets of a workbook that hold something, else one."""
     kind, tables = read_cells(
         path, most=MAX_ROWS, sheet=sheet, check_name=names_person, mark_texts=mark_identifying
     )

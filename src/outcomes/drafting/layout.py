@@ -22,46 +22,22 @@ _MOST_NAMES = 0.6
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things stand in a grid; lines are counted from 1.
+    """Where things stand in a grid; lines are counted from 1."""
 
-    Parameters
-    ----------
-    header_lines : tuple of int
-        Lines of the header, several where it is merged from several.
-    headers : tuple of str
-        One per column; the lines of a merged header joined by a space, a blank upper cell taking the one
-        to its left; empty where a column has none.
-    first_line : int
-        First line of data.
-    summary_lines : tuple of int
-        Lines that hold totals.
-    """
-
+    #: Lines of the header, several where it is merged from several.
     header_lines: tuple[int, ...]
+    #: One per column; the lines of a merged header joined by a space, a blank upper cell taking the one to
+    #: its left; empty where a column has none.
     headers: tuple[str, ...]
+    #: First line of data.
     first_line: int
+    #: Lines that hold totals.
     summary_lines: tuple[int, ...]
 
 
 def find_layout(rows: Sequence[Sequence[Any]]) -> Layout:
     """Find the header of a grid under title rows, also where it is merged from several rows.
 
-    Parameters
-    ----------
-    rows : sequence of sequences
-        Cells, None where blank.
-
-    Returns
-    -------
-    Layout
-
-    Raises
-    ------
-    RecordsError
-        When no row of names stands above rows of data.
-
-    Examples
-    --------
     >>> rows = [["Export", None, None], ["Pt", "Baseline", None], [None, "ODI", "Pain"], ["P1", 40, 6]]
     >>> find_layout(rows).header_lines
     (2, 3)

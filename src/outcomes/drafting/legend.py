@@ -24,8 +24,6 @@ def read_legend(column: SheetColumn) -> Mapping[str, str]:
 
     They count only where they stand for all values: at least two codes, numbers in a row from 0 or 1.
 
-    Examples
-    --------
     >>> dict(read_legend(SheetColumn("性別(1男2女)", (1, 2, 2, 1))))
     {'1': '男', '2': '女'}
     >>> dict(read_legend(SheetColumn("Sex (M = 1, F = 2)", ("1", "2"))))

@@ -18,28 +18,19 @@ _NEAR = 0.09
 
 @dataclass(frozen=True)
 class Moment:
-    """A time point, one of a source's own, or an occasion of which nothing says when it was.
+    """A time point, one of a source's own, or an occasion of which nothing says when it was."""
 
-    Parameters
-    ----------
-    timepoint : str or None
-        Id of the time point; None for an occasion that has to be asked about.
-    label : str
-        In words.
-    day : int or None
-        Day after the start of a time point that is not one of the standard ones.
-    """
-
+    #: Id of the time point; None for an occasion that has to be asked about.
     timepoint: str | None
+    #: In words.
     label: str
+    #: Day after the start of a time point that is not one of the standard ones.
     day: int | None = None
 
 
 def find_moment(text: str) -> Moment | None:
     """Return the moment that a header or cell names, None where it names none.
 
-    Examples
-    --------
     >>> [find_moment(text).timepoint for text in ("6 weeks ODI %", "ODI 3/12", "三個月")]
     ['week_6', 'month_3', 'month_3']
     >>> find_moment("NRS nach 4 Wochen"), find_moment("ODI T1").timepoint, find_moment("ODI")

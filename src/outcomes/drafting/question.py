@@ -8,16 +8,7 @@ from outcomes.facts import read_facts
 
 
 class Asked(str):
-    """A text that begins with "?", and the answers that it allows.
-
-    Parameters
-    ----------
-    text : str
-    answers : iterable of str
-        Texts that may stand in its place; a text of the user's own where there are none.
-    may_go : bool
-        Whether the line may be deleted instead.
-    """
+    """A text that begins with "?", and the answers that it allows."""
 
     __slots__ = ("answers", "may_go")
     answers: tuple[str, ...]

@@ -23,12 +23,6 @@ def find_questionnaires(columns: Sequence[SheetColumn], roles: Sequence[Role]) -
 
     Sections are neighbours that are counted from 1 ("Section 1 - ...", "Q1: ...", "1. ...") and hold answers
     of a few steps. Which questionnaire it is follows from their number and subjects; otherwise it is asked.
-
-    Parameters
-    ----------
-    columns : sequence of SheetColumn
-    roles : sequence of Role
-        What each column seemed to be by itself.
     """
     found = list(roles)
     run: list[int] = []

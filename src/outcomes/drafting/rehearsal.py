@@ -24,30 +24,19 @@ _OF_SCORES = {entry.name for entry in fields(ScoreSpec)} - {entry.name for entry
 
 @dataclass(frozen=True)
 class Doubt:
-    """A question of the reader, as a key of a source.
+    """A question of the reader, as a key of a source."""
 
-    Parameters
-    ----------
-    section : str or None
-        Table of the source that the key belongs to; None for a key of the file's block or of a score's.
-    in_scores : bool
-        Whether it belongs to the block of the column.
-    columns : tuple of str
-        Headers that it is about.
-    key : str
-    asked : Asked
-    listed : bool
-        Whether the key takes a list.
-    to_fill : tuple of str
-        Columns of the schema that would answer it too, where the file has one that holds them.
-    """
-
+    #: Table of the source that the key belongs to; None for a key of the file's block or of a score's.
     section: str | None
+    #: Whether it belongs to the block of the column.
     in_scores: bool
+    #: Headers that it is about.
     columns: tuple[str, ...]
     key: str
     asked: Asked
+    #: Whether the key takes a list.
     listed: bool
+    #: Columns of the schema that would answer it too, where the file has one that holds them.
     to_fill: tuple[str, ...] = ()
 
 
@@ -55,16 +44,6 @@ def find_doubts(text: str, questions: Iterable[Asked], path: Path, own: Iterable
     """Read a file by a draft whose questions are answered, and return what the reader still asks.
 
     Nothing of what is read is kept.
-
-    Parameters
-    ----------
-    text : str
-        The draft.
-    questions : iterable of Asked
-        Its questions; each is answered by the first answer that it allows.
-    path : Path
-    own : iterable of str
-        Measures whose instrument file is not there yet; their blocks are left out.
     """
     content = tomllib.loads(text)
     for block in content.get("file", ()):

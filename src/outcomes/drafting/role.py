@@ -64,39 +64,26 @@ _EXPORT_MARKS = re.compile(r"^redcap_(repeat_|survey_|data_access)")
 
 @dataclass(frozen=True)
 class Role:
-    """What a column is for.
+    """What a column is for."""
 
-    Parameters
-    ----------
-    kind : str
-        ``column`` (of the schema), ``score``, ``score_date``, ``status`` (whether a form was filled in),
-        ``identifying``, ``free_text``, ``contradicted`` (the header says one thing, the values another),
-        ``export_mark`` (what a program adds to an export) or ``unknown``.
-    name : str or None
-        Column of the schema, or id of the instrument; None for a score of an unknown instrument.
-    moment : Moment or None
-        When it was given, as the header says.
-    variant : str or None
-    item : int or None
-        Number of the item, counted from 1.
-    label : str
-        Of a score of an unknown instrument: what the header calls it, without the time.
-    doubt : str
-        Words of a score's header that were not understood.
-    holds : str or None
-        ``change`` or ``improvement`` where the header says that the column holds one.
-    scale : str
-        What the header says of how a score is recorded, such as "/50".
-    """
-
+    #: ``column`` (of the schema), ``score``, ``score_date``, ``status`` (whether a form was filled in),
+    #: ``identifying``, ``free_text``, ``contradicted`` (the header says one thing, the values another),
+    #: ``export_mark`` (what a program adds to an export) or ``unknown``.
     kind: str
+    #: Column of the schema, or id of the instrument; None for a score of an unknown instrument.
     name: str | None = None
+    #: When it was given, as the header says.
     moment: Moment | None = None
     variant: str | None = None
+    #: Number of the item, counted from 1.
     item: int | None = None
+    #: Of a score of an unknown instrument: what the header calls it, without the time.
     label: str = ""
+    #: Words of a score's header that were not understood.
     doubt: str = ""
+    #: ``change`` or ``improvement`` where the header says that the column holds one.
     holds: str | None = None
+    #: What the header says of how a score is recorded, such as "/50".
     scale: str = ""
 
     @property
@@ -106,16 +93,7 @@ class Role:
 
 
 def guess_role(column: SheetColumn) -> Role:
-    """Guess what a column is for.
-
-    Parameters
-    ----------
-    column : SheetColumn
-
-    Returns
-    -------
-    Role
-    """
+    """Guess what a column is for."""
     if _is_identifying(column.header):
         return Role("identifying")
     status = _STATUS.match(column.header.strip().casefold())
@@ -256,8 +234,6 @@ def _guess_schema_columns(header: str) -> tuple[str, ...]:
 def find_asked(column: SheetColumn) -> str | None:
     """Return the column of the schema that a whole question asks for, where its answers prove it.
 
-    Examples
-    --------
     >>> find_asked(SheetColumn("Which treatment do you have now?", ("manual therapy", "pilates") * 9))
     'therapy'
     >>> find_asked(SheetColumn("Did you have treatment before?", ("yes", "no") * 9)) is None

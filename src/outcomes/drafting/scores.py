@@ -26,14 +26,7 @@ class Unknown:
 
 
 def draft_scores(sketch: Sketch) -> tuple[list[dict[str, Any]], list[Unknown]]:
-    """Return one ``[[file.scores]]`` block per score, items of one questionnaire taken together.
-
-    Returns
-    -------
-    blocks : list of dict
-    unknown : list of Unknown
-        The measures among them that get an instrument file.
-    """
+    """Return one ``[[file.scores]]`` block per score, items of one questionnaire taken together."""
     unknown = _name_unknown(sketch)
     alone = _find_lone_variants(sketch)
     groups: dict[tuple[Any, ...], list[tuple[SheetColumn, Role]]] = {}

@@ -27,28 +27,16 @@ _MOST_TITLE_LINES = 40
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of a file.
+    """The tables of a file."""
 
-    Parameters
-    ----------
-    sketches : list of Sketch
-        One per table that holds records.
-    unread : tuple of str
-        Titles of sheets that hold none.
-    """
-
+    #: One per table that holds records.
     sketches: list[Sketch]
+    #: Titles of sheets that hold none.
     unread: tuple[str, ...] = ()
 
 
 def sketch_tables(grids: Sequence[Grid]) -> Tables:
-    """Sketch the tables of a file.
-
-    Raises
-    ------
-    RecordsError
-        When none of its sheets holds records.
-    """
+    """Sketch the tables of a file."""
     cards = _stack_cards(grids)
     if cards is not None:
         return Tables([cards], ())
@@ -78,13 +66,7 @@ def _holds_records(sketch: Sketch) -> bool:
 
 
 def sketch_grid(grid: Grid) -> Sketch:
-    """Sketch the table of one sheet.
-
-    Raises
-    ------
-    RecordsError
-        When it has no header, or nothing in it is recognised.
-    """
+    """Sketch the table of one sheet."""
     layout = find_layout(grid.rows)
     lines = [
         line

@@ -28,38 +28,24 @@ _TOLD_BY_VALUES = 0.7
 
 @dataclass
 class Sketch:
-    """What a table is, as far as it can be told.
-
-    Parameters
-    ----------
-    grid : Grid
-    layout : Layout
-    columns : list of SheetColumn
-    roles : list of Role
-        One per column.
-    mapped : dict of str to SheetColumn
-        Columns of the schema, each with the column of the file that holds it.
-    rivals : dict of str to list of SheetColumn
-        Columns of the schema for which several columns of the file could stand.
-    lines : tuple of int
-        Line of each row of data in its sheet; empty where rows of several sheets stand beneath each other.
-    repeated : tuple of str
-        Headers that stand several times.
-    heading : tuple of str
-        Headers that are labels above the rows.
-    sheets : tuple of str
-        Titles of the sheets whose rows stand beneath each other; empty for one.
-    """
+    """What a table is, as far as it can be told."""
 
     grid: Grid
     layout: Layout
     columns: list[SheetColumn]
+    #: One per column.
     roles: list[Role] = field(default_factory=list)
+    #: Columns of the schema, each with the column of the file that holds it.
     mapped: dict[str, SheetColumn] = field(default_factory=dict)
+    #: Columns of the schema for which several columns of the file could stand.
     rivals: dict[str, list[SheetColumn]] = field(default_factory=dict)
+    #: Line of each row of data in its sheet; empty where rows of several sheets stand beneath each other.
     lines: tuple[int, ...] = ()
+    #: Headers that stand several times.
     repeated: tuple[str, ...] = ()
+    #: Headers that are labels above the rows.
     heading: tuple[str, ...] = ()
+    #: Titles of the sheets whose rows stand beneath each other; empty for one.
     sheets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

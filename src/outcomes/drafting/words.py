@@ -18,13 +18,7 @@ from outcomes.facts import (
 
 @cache
 def words_of(section: str) -> Mapping[str, str]:
-    """Return the words of a section of all languages, in normal form, each with what it stands for.
-
-    Parameters
-    ----------
-    section : str
-        Such as ``columns`` or ``values.region``.
-    """
+    """Return the words of a section of all languages, in normal form, each with what it stands for."""
     words: dict[str, str] = {}
     for language in list_languages():
         part = read_facts(language)
@@ -90,8 +84,6 @@ def _instrument_words(ids: tuple[str, ...]) -> Mapping[str, str]:
 def find_instrument(text: str) -> str | None:
     """Return the id of the instrument that a header or cell names, None where it names none.
 
-    Examples
-    --------
     >>> find_instrument("ODI %"), find_instrument("Pain 0-10"), find_instrument("shoe size")
     ('odi', 'nprs', None)
     """
@@ -119,8 +111,6 @@ def drop_words(text: str, words: Mapping[str, str], name: str) -> str:
 def find_code(name: str, text: str) -> str | None:
     """Return the code of a category that a cell names in words, None where it names none or several.
 
-    Examples
-    --------
     >>> find_code("region", "LWS-Syndrom chronisch"), find_code("region", "neck and shoulder")
     ('low_back', None)
     >>> find_code("sex", "女")

@@ -15,8 +15,6 @@ def list_loinc_codes() -> Mapping[str, str]:
 
     Codes of single items are left out.
 
-    Examples
-    --------
     >>> list_loinc_codes()["97909-6"], list_loinc_codes()["76700-4"]
     ('odi', 'promis_pf_4a:v1_0')
     """

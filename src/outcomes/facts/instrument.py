@@ -14,28 +14,15 @@ from outcomes.facts.toml import build_strictly
 
 @dataclass(frozen=True)
 class Subscale:
-    """A score that is one of several of a form: a subscale, or a version that is not to be mixed with others.
+    """A score that is one of several of a form: a subscale, or a version that is not to be mixed with others."""
 
-    Parameters
-    ----------
-    name : str
-        What it is called.
-    items : tuple of int
-        Numbers of its items in the whole form; all of them where absent.
-    scoring : mapping
-        What differs from the form's ``[scoring]``.
-    minimum, maximum, step, unit, direction, domain, recall, censored_at, verified
-        What differs from the form.
-    loinc : mapping
-        LOINC code to what it codes.
-    thresholds, bands
-        Its own; where the form has no score of its own (``variant_required``), those of the form hold for
-        every subscale that has none.
-    """
-
+    #: What it is called.
     name: str
+    #: Numbers of its items in the whole form; all of them where absent.
     items: tuple[int, ...] = ()
+    #: What differs from the form's ``[scoring]``.
     scoring: Mapping[str, Any] = field(default_factory=dict)
+    #: What differs from the form.
     minimum: float | None = None
     maximum: float | None = None
     step: float | None = None
@@ -45,7 +32,10 @@ class Subscale:
     recall: str | None = None
     censored_at: float | None = None
     verified: bool | None = None
+    #: LOINC code to what it codes.
     loinc: Mapping[str, str] = field(default_factory=dict)
+    #: Its own; where the form has no score of its own (``variant_required``), those of the form hold for
+    #: every subscale that has none.
     thresholds: tuple[Threshold, ...] = ()
     bands: tuple[Mapping[str, Any], ...] = ()
 
@@ -177,8 +167,6 @@ class Instrument:
     def find_class(self, scores: Mapping[str, float]) -> str | None:
         """Return the label of the class that a patient's scores make; None where a score is missing.
 
-        Examples
-        --------
         >>> from outcomes.facts import read_instrument
         >>> read_instrument("start_back").find_class({"total": 6, "psych": 2})
         'medium'
@@ -196,13 +184,7 @@ class Instrument:
         return score == self.censored_at
 
     def threshold(self, id: str) -> Threshold:
-        """Return a threshold by its id.
-
-        Raises
-        ------
-        FactsError
-            When the instrument has none of that name; the message lists those it has.
-        """
+        """Return a threshold by its id."""
         for entry in self.thresholds:
             if entry.id == id:
                 return entry
@@ -245,8 +227,6 @@ class Instrument:
     def name_variant(self, variant: str) -> str:
         """Return how a variant is called: subscales and value sets by their names, others as they are.
 
-        Examples
-        --------
         >>> from outcomes.facts import read_instrument
         >>> read_instrument("eq5d_5l").name_variant("uk"), read_instrument("nprs").name_variant("leg-average")
         ('United Kingdom', 'leg, average')
@@ -257,13 +237,7 @@ class Instrument:
         return ", ".join(names.get(part, part).replace("_", " ") for part in variant.split("-"))
 
     def narrow(self, variant: str | None) -> Instrument:
-        """Return the instrument as a variant sees it: a subscale's own range, direction, rule and thresholds.
-
-        Raises
-        ------
-        FactsError
-            When there is no such variant, or none is given where one is needed.
-        """
+        """Return the instrument as a variant sees it: a subscale's own range, direction, rule and thresholds."""
         self.check_variant(variant)
         chosen = [self.subscales[part] for part in (variant or "").split("-") if part in self.subscales]
         if not chosen:

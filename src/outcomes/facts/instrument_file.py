@@ -61,8 +61,6 @@ def read_instrument(name: str) -> Instrument:
 def match_instruments(name: str) -> list[str]:
     """Return ids of instruments that are meant by a name: the nearest id, else those whose name holds it.
 
-    Examples
-    --------
     >>> match_instruments("odii"), match_instruments("Oswestri"), match_instruments("nothing such")
     (['odi'], ['odi'], [])
     """
@@ -108,20 +106,7 @@ def _read_own(path: Path, changed_ns: int, variant: str) -> Instrument:
 
 
 def build_instrument(content: Mapping[str, Any], where: str) -> Instrument:
-    """Build an instrument from the content of its file, strictly.
-
-    Parameters
-    ----------
-    content : mapping
-        As read from TOML.
-    where : str
-        How an error names the file.
-
-    Raises
-    ------
-    FactsError
-        When a key is unknown or absent, or a value is not one of those allowed.
-    """
+    """Build an instrument from the content of its file, strictly."""
     content = dict(content)
     content["thresholds"] = _build_thresholds(content, where)
     content["subscales"] = {

@@ -11,38 +11,25 @@ from outcomes.facts.toml import build_strictly, read_facts
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table of records.
-
-    Parameters
-    ----------
-    name : str
-    type : str
-        ``id``, ``category``, ``number``, ``integer``, ``date``, ``flag``.
-    meaning : str
-        One sentence.
-    unit : str
-    minimum, maximum : float or None
-        A value outside is refused as a cell.
-    allowed : tuple of str
-        Allowed codes of a category; empty where any short name may stand.
-    aliases : mapping
-        Other spellings to code, compared without case, spaces, hyphens and underscores.
-    required : bool
-    covariate : bool
-        Whether it is known at time zero and may adjust a comparison.
-    """
+    """A column of a table of records."""
 
     name: str
+    #: ``id``, ``category``, ``number``, ``integer``, ``date``, ``flag``.
     type: str
+    #: One sentence.
     meaning: str
     unit: str = ""
+    #: A value outside is refused as a cell.
     minimum: float | None = None
     maximum: float | None = None
+    #: Allowed codes of a category; empty where any short name may stand.
     allowed: tuple[str, ...] = ()
     labels: Mapping[str, str] | None = None
+    #: Other spellings to code, compared without case, spaces, hyphens and underscores.
     aliases: Mapping[str, str] | None = None
     label: str = ""
     required: bool = False
+    #: Whether it is known at time zero and may adjust a comparison.
     covariate: bool = False
 
 

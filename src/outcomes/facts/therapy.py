@@ -11,39 +11,26 @@ from outcomes.facts.toml import build_strictly, read_facts
 
 @dataclass(frozen=True)
 class Therapy:
-    """A kind of therapy.
+    """A kind of therapy."""
 
-    Parameters
-    ----------
-    id : str
-        Such as ``manual_therapy``.
-    label : str
-        Such as "manual therapy (mobilisation, manipulation, soft tissue)".
-    short_label : str
-        What fits a figure, such as "manual therapy".
-    group : str
-        ``exercise``, ``education``, ``manual``, ``control``, ...: where patients are few, therapies of one
-        group count as one on a page for stakeholders. ``other`` groups nothing.
-    colour : str
-        Hexadecimal, from the palette of Okabe and Ito.
-    marker : str
-        A matplotlib marker, so that colour is never the only difference.
-    order : int
-        Order on a page.
-    aliases : tuple of str
-        Other spellings that sources may use, compared without case, spaces, hyphens and underscores.
-    labels : mapping
-        Labels in other languages, by language code.
-    """
-
+    #: Such as ``manual_therapy``.
     id: str
+    #: Such as "manual therapy (mobilisation, manipulation, soft tissue)".
     label: str
+    #: What fits a figure, such as "manual therapy".
     short_label: str
+    #: ``exercise``, ``education``, ``manual``, ``control``, ...: where patients are few, therapies of one
+    #: group count as one on a page for stakeholders. ``other`` groups nothing.
     group: str
+    #: Hexadecimal, from the palette of Okabe and Ito.
     colour: str
+    #: A matplotlib marker, so that colour is never the only difference.
     marker: str
+    #: Order on a page.
     order: int
+    #: Other spellings that sources may use, compared without case, spaces, hyphens and underscores.
     aliases: tuple[str, ...] = ()
+    #: Labels in other languages, by language code.
     labels: Mapping[str, str] | None = None
 
 

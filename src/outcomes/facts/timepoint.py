@@ -11,27 +11,18 @@ from outcomes.facts.toml import build_strictly, read_facts
 
 @dataclass(frozen=True)
 class Timepoint:
-    """A time point.
+    """A time point."""
 
-    Parameters
-    ----------
-    id : str
-        Such as ``month_3``.
-    label : str
-        Such as "3 months".
-    day : int
-        Target day after time zero.
-    first_day, last_day : int or None
-        Window, both days included; absent where a source has labels only.
-    comparable : bool
-        False where reaching it depends on the outcome (end of therapy): described, never compared.
-    """
-
+    #: Such as ``month_3``.
     id: str
+    #: Such as "3 months".
     label: str
+    #: Target day after time zero.
     day: int
+    #: Window, both days included; absent where a source has labels only.
     first_day: int | None = None
     last_day: int | None = None
+    #: False where reaching it depends on the outcome (end of therapy): described, never compared.
     comparable: bool = True
 
 

@@ -18,23 +18,7 @@ T = TypeVar("T")
 
 @cache
 def read_facts(name: str) -> dict[str, Any]:
-    """Read one TOML file of the package, by its path below ``facts/`` without the suffix.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``"disclosure"`` or ``"instruments/odi"``.
-
-    Returns
-    -------
-    dict
-        The file's content; shared between callers, never to be changed.
-
-    Raises
-    ------
-    FactsError
-        When there is no such file.
-    """
+    """Read one TOML file of the package, by its path below ``facts/`` without the suffix."""
     place = resources.files("outcomes.facts").joinpath(f"{name}.toml")
     if not place.is_file():
         raise FactsError(f"There is no file of facts called {name!r}.")
@@ -43,18 +27,7 @@ def read_facts(name: str) -> dict[str, Any]:
 
 @cache
 def read_table(name: str) -> dict[str, tuple[str, ...]]:
-    """Read one CSV file of the package, by its path below ``facts/`` without the suffix.
-
-    Returns
-    -------
-    dict
-        Header to the column's texts. Lines that begin with ``#`` say where the numbers come from.
-
-    Raises
-    ------
-    FactsError
-        When there is no such file.
-    """
+    """Read one CSV file of the package, by its path below ``facts/`` without the suffix."""
     place = resources.files("outcomes.facts").joinpath(f"{name}.csv")
     if not place.is_file():
         raise FactsError(f"There is no table of facts called {name!r}.")
@@ -75,13 +48,7 @@ def list_facts(folder: str) -> list[str]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a user's TOML file.
-
-    Raises
-    ------
-    FactsError
-        When the file is absent, not UTF-8 or not TOML; the message names file and line.
-    """
+    """Read a user's TOML file."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -102,17 +69,7 @@ def suggest_name(name: str, known: Iterable[str]) -> str:
 
 
 def build_strictly(kind: type[T], content: Mapping[str, Any], where: str) -> T:
-    """Build a dataclass from a mapping; unknown and absent keys are errors that name the nearest key.
-
-    Parameters
-    ----------
-    kind : type
-        A dataclass whose fields are the allowed keys.
-    content : mapping
-        The keys and values; lists become tuples.
-    where : str
-        How an error names the place, such as ``"riverside.toml, [[file]] 1"``.
-    """
+    """Build a dataclass from a mapping; unknown and absent keys are errors that name the nearest key."""
     fields = {entry.name: entry for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in content:
         if key not in fields:
@@ -129,12 +86,7 @@ def build_strictly(kind: type[T], content: Mapping[str, Any], where: str) -> T:
 
 
 def refuse_questions(content: Mapping[str, Any], where: str) -> None:
-    """Refuse a draft in which a value still begins with "?", with every question that it asks.
-
-    Raises
-    ------
-    FactsError
-    """
+    """Refuse a draft in which a value still begins with "?", with every question that it asks."""
     findings = [
         Finding("QUESTION_OPEN", "refuse_file", f"{place} = {question}", where)
         for place, question in _find_questions(content, "")

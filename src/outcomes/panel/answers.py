@@ -15,13 +15,7 @@ from outcomes.views.individual import Drawing, draw_individuals
 
 
 class Answer:
-    """The answer to a question; whatever was worked out once is kept.
-
-    Parameters
-    ----------
-    records : Records
-    question : Question
-    """
+    """The answer to a question; whatever was worked out once is kept."""
 
     def __init__(self, records: Records, question: Question) -> None:
         self.records = records
@@ -31,24 +25,12 @@ class Answer:
 
     @cached_property
     def cohort(self) -> Cohort:
-        """The patients that the question is about.
-
-        Raises
-        ------
-        AnalysisError
-            When the records cannot answer it; the message says why.
-        """
+        """The patients that the question is about."""
         cohort = select_cohort(self.records, **self.question.describe_cohort())
         return choose_detail(cohort, self.question.audience)
 
     def release(self, name: str) -> Release:
-        """Return an analysis of the cohort as the question's audience may see it.
-
-        Parameters
-        ----------
-        name : str
-            A key of `outcomes.panel.panes.list_steps`.
-        """
+        """Return an analysis of the cohort as the question's audience may see it."""
         if name not in self._releases:
             step = list_steps(self.question)[name]
             analyse = getattr(outcomes, step.analysis)
@@ -56,13 +38,7 @@ class Answer:
         return self._releases[name]
 
     def show(self, pane: str) -> tuple[View | Drawing, ...]:
-        """Return the views of a pane.
-
-        Raises
-        ------
-        OutcomesError
-            When the records cannot answer; the message says why.
-        """
+        """Return the views of a pane."""
         if pane not in self._panes:
             if pane == INDIVIDUALS:
                 self._panes[pane] = (draw_individuals(self.cohort),)

@@ -14,21 +14,13 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Option:
-    """One of several things to choose from.
-
-    Parameters
-    ----------
-    id : str
-    label : str
-    note : str
-        What stands behind it, such as how many patients there are.
-    empty : bool
-        Whether there is nothing behind it.
-    """
+    """One of several things to choose from."""
 
     id: str
     label: str
+    #: What stands behind it, such as how many patients there are.
     note: str = ""
+    #: Whether there is nothing behind it.
     empty: bool = False
 
 
@@ -37,20 +29,6 @@ class Choice(anywidget.AnyWidget):
 
     JupyterLab's own list of boxes shows no counts, and its folding part is deaf to the keyboard; this one is
     a form's plain ``fieldset``, within ``details`` where it is folded.
-
-    Parameters
-    ----------
-    label : str
-        What is chosen.
-    options : sequence of Option
-    value : sequence of str
-        Ids that are chosen at first.
-    many : bool
-        Whether several may be chosen; none then means all.
-    folded : bool
-        Whether the boxes are hidden behind the label until they are asked for.
-    none : str
-        What the label says while nothing is ticked.
     """
 
     _esm = _HERE / "choice.js"

@@ -8,15 +8,7 @@ from outcomes.records import Records
 
 
 def write_code(records: Records, question: Question, pane: str) -> str:
-    """Write Python that shows the views of a pane; it runs as it stands in a notebook of the project.
-
-    Parameters
-    ----------
-    records : Records
-    question : Question
-    pane : str
-        Id; see `outcomes.panel.panes.list_panes`.
-    """
+    """Write Python that shows the views of a pane; it runs as it stands in a notebook of the project."""
     parts = list_panes(question)[pane]
     steps = list_steps(question)
     needed = list(dict.fromkeys(name for part in parts for name in part.steps))

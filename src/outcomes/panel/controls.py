@@ -29,13 +29,7 @@ _FULL = {"width": "auto"}
 
 
 class Controls:
-    """Widgets for one question.
-
-    Parameters
-    ----------
-    records : Records
-    words : Words
-    """
+    """Widgets for one question."""
 
     def __init__(self, records: Records, words: Words) -> None:
         self._measures = list_measures(records)

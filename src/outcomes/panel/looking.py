@@ -32,13 +32,7 @@ class Looking:
             self._seen.add((question.measure, timepoint, chosen, pair))
 
     def warn(self) -> str:
-        """Say what so many comparisons mean, once one of them is expected to stand out by chance.
-
-        Returns
-        -------
-        str
-            Empty before.
-        """
+        """Say what so many comparisons mean, once one of them is expected to stand out by chance."""
         expected = self.count * (1 - _LEVEL)
         if expected < 1:
             return ""

@@ -44,13 +44,7 @@ def list_parameters(question: Question) -> dict[str, Any]:
 
 
 def check_cuts(records: Records, question: Question, words: Words) -> None:
-    """Refuse a stakeholder's report that is cut by more than the project's declaration allows.
-
-    Raises
-    ------
-    ReportError
-        Naming what it may not be cut by (exit code 2).
-    """
+    """Refuse a stakeholder's report that is cut by more than the project's declaration allows."""
     if question.audience != "stakeholder":
         return
     cut = {column for column, values in question.filters.items() if values}
@@ -62,15 +56,7 @@ def check_cuts(records: Records, question: Question, words: Words) -> None:
 
 
 class Making:
-    """A button that makes the report of a question, how far it is, and where its page lies.
-
-    Parameters
-    ----------
-    records : Records
-    words : Words
-    ask : callable
-        Returns the question as it stands.
-    """
+    """A button that makes the report of a question, how far it is, and where its page lies."""
 
     def __init__(self, records: Records, words: Words, ask: Callable[[], Question]) -> None:
         self._records, self._words, self._ask = records, words, ask

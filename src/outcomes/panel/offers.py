@@ -39,13 +39,7 @@ def count_measured(records: Records, measure: Measure) -> int:
 
 @remember
 def select_widest(records: Records, measure: Measure) -> Cohort:
-    """Select all episodes with a measure, at the source's main time point or else the first that there is.
-
-    Raises
-    ------
-    AnalysisError
-        When the measure was followed up at no time point.
-    """
+    """Select all episodes with a measure, at the source's main time point or else the first that there is."""
     chosen = Question(measure).describe_cohort()
     for timepoint in (None, *list_timepoints(records)):
         try:

@@ -11,36 +11,23 @@ from outcomes.panel.question import Question
 
 @dataclass(frozen=True)
 class Step:
-    """An analysis of the cohort.
+    """An analysis of the cohort."""
 
-    Parameters
-    ----------
-    analysis : str
-        Public function of ``outcomes`` that takes a cohort.
-    options : mapping
-        Its further arguments.
-    """
-
+    #: Public function of ``outcomes`` that takes a cohort.
     analysis: str
+    #: Its further arguments.
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Part:
-    """A view of released analyses.
+    """A view of released analyses."""
 
-    Parameters
-    ----------
-    view : str
-        Public function of ``outcomes`` that takes releases.
-    steps : tuple of str
-        Names of the analyses, in the order of its arguments.
-    options : mapping
-        Its further arguments.
-    """
-
+    #: Public function of ``outcomes`` that takes releases.
     view: str
+    #: Names of the analyses, in the order of its arguments.
     steps: tuple[str, ...]
+    #: Its further arguments.
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

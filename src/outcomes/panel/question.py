@@ -11,15 +11,9 @@ from outcomes.facts import read_instrument
 
 @dataclass(frozen=True, order=True)
 class Measure:
-    """An instrument with its variant, as recorded.
+    """An instrument with its variant, as recorded."""
 
-    Parameters
-    ----------
-    instrument : str
-        Id.
-    variant : str or None
-    """
-
+    #: Id.
     instrument: str
     variant: str | None = None
 
@@ -32,34 +26,22 @@ class Measure:
 
 @dataclass(frozen=True)
 class Question:
-    """What is looked at. None and nothing chosen mean all, or what the source declares.
-
-    Parameters
-    ----------
-    measure : Measure
-    therapies : tuple of str
-        Ids.
-    filters : mapping
-        Column of the episodes to the values that are looked at.
-    timepoints : tuple of str
-        Ids of the follow-ups that are shown.
-    primary : str or None
-        Id of the main time point.
-    adjusted : bool
-        Whether therapies are compared, adjusted for what was recorded at the start.
-    threshold : str or None
-        Id of the threshold by which patients count as improved.
-    audience : str
-        ``team`` or ``stakeholder``.
-    """
+    """What is looked at. None and nothing chosen mean all, or what the source declares."""
 
     measure: Measure
+    #: Ids.
     therapies: tuple[str, ...] = ()
+    #: Column of the episodes to the values that are looked at.
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Ids of the follow-ups that are shown.
     timepoints: tuple[str, ...] = ()
+    #: Id of the main time point.
     primary: str | None = None
+    #: Whether therapies are compared, adjusted for what was recorded at the start.
     adjusted: bool = True
+    #: Id of the threshold by which patients count as improved.
     threshold: str | None = None
+    #: ``team`` or ``stakeholder``.
     audience: str = "team"
 
     def describe_cohort(self) -> dict[str, Any]:

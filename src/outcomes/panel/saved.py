@@ -17,26 +17,7 @@ _NAME = re.compile(r"[\w][\w .,-]{0,59}")
 
 
 def save_question(name: str, question: Question, source: str) -> Path:
-    """Keep a set of choices under a name; one of the same name is replaced.
-
-    Parameters
-    ----------
-    name : str
-        Letters, digits, spaces, dots, commas and hyphens.
-    question : Question
-    source : str
-        Name of the source that it was asked of.
-
-    Returns
-    -------
-    Path
-        A TOML file in ``data/views/``. It holds choices, no records.
-
-    Raises
-    ------
-    ReportError
-        When the name cannot be the name of a file, or the folder cannot be written.
-    """
+    """Keep a set of choices under a name; one of the same name is replaced."""
     name = name.strip()
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise ReportError(read_words().say("panel.bad_name"), exit_code=2)
@@ -67,13 +48,7 @@ def list_saved(source: str) -> tuple[str, ...]:
 
 
 def read_question(name: str) -> Question:
-    """Read a set of choices back.
-
-    Raises
-    ------
-    FactsError
-        When there is none of that name, or the file was changed into something else.
-    """
+    """Read a set of choices back."""
     content = read_toml(_find_folder() / f"{name}.toml")
     content.pop("source", None)
     measure = Measure(str(content.pop("instrument", "")), content.pop("variant", None))

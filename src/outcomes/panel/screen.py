@@ -24,12 +24,7 @@ class Shown(Protocol):
 
 
 class Screen:
-    """Widgets that show an answer.
-
-    Parameters
-    ----------
-    words : Words
-    """
+    """Widgets that show an answer."""
 
     def __init__(self, words: Words) -> None:
         self._words = words

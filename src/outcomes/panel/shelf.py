@@ -16,18 +16,7 @@ _FULL = {"width": "auto"}
 
 
 class Shelf:
-    """A name and a button to keep the choices, and a list of those that were kept.
-
-    Parameters
-    ----------
-    source : str
-        Name of the source.
-    words : Words
-    ask : callable
-        Returns the question as it stands.
-    open_question : callable
-        Takes a question that was kept.
-    """
+    """A name and a button to keep the choices, and a list of those that were kept."""
 
     def __init__(
         self,

@@ -35,17 +35,6 @@ class Panel:
 
     The sentence, the table and the view in front follow a choice at once; the comparison of therapies and the
     other views are worked out one by one while nothing else is asked for.
-
-    Parameters
-    ----------
-    records : Records
-
-    Attributes
-    ----------
-    making : Making
-        Makes the report of what is chosen.
-    shelf : Shelf
-        Keeps what is chosen by name.
     """
 
     def __init__(self, records: Records) -> None:
@@ -75,13 +64,7 @@ class Panel:
 
     @property
     def answer(self) -> Answer:
-        """What is shown: cohort, released analyses and views.
-
-        Raises
-        ------
-        AnalysisError
-            When the question as it stands has no answer; the panel says why.
-        """
+        """What is shown: cohort, released analyses and views."""
         if self._answer is None:
             raise AnalysisError(self._words.say("panel.no_answer"))
         return self._answer
@@ -94,18 +77,7 @@ class Panel:
         view: str | None = None,
         **choices: Any,
     ) -> None:
-        """Choose by code what the controls choose by hand.
-
-        Parameters
-        ----------
-        instrument, variant : str, optional
-            A recorded measure.
-        view : str, optional
-            Id of the view to bring to the front.
-        **choices
-            Other parts of `outcomes.panel.question.Question`, such as ``therapies``, ``filters``,
-            ``primary``, ``adjusted`` or ``audience``.
-        """
+        """Choose by code what the controls choose by hand."""
         measure = Measure(instrument, variant) if instrument else self.question.measure
         self.set(replace(self.question, measure=measure, **choices))
         if view:
@@ -127,13 +99,7 @@ class Panel:
             self._jobs.popleft()()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the numbers that are shown as a pandas frame, one row per estimate.
-
-        Raises
-        ------
-        AnalysisError
-            When the question as it stands has no answer; the panel says why.
-        """
+        """Return the numbers that are shown as a pandas frame, one row per estimate."""
         return self.answer.release("change").to_frame()
 
     def _change_measure(self) -> None:

@@ -15,24 +15,15 @@ from outcomes.synthetic.people import People, count_days
 
 @dataclass(frozen=True)
 class Attendance:
-    """Days and presence, episodes x visits (the start is the first).
+    """Days and presence, episodes x visits (the start is the first)."""
 
-    Parameters
-    ----------
-    day : array of int
-        Day of each visit after time zero.
-    seen : array of bool
-        Whether the visit took place before the records were taken.
-    last_day : array of int
-        Last day on which the patient would come at all, one entry per episode.
-    extra_day : array of int
-        Days of one visit before the start and one between visits, at which only pain is asked; episodes x 2.
-    extra_seen : array of bool
-    """
-
+    #: Day of each visit after time zero.
     day: np.ndarray
+    #: Whether the visit took place before the records were taken.
     seen: np.ndarray
+    #: Last day on which the patient would come at all, one entry per episode.
     last_day: np.ndarray
+    #: Days of one visit before the start and one between visits, at which only pain is asked; episodes x 2.
     extra_day: np.ndarray
     extra_seen: np.ndarray
 
@@ -40,18 +31,7 @@ class Attendance:
 def draw_attendance(
     people: People, scores: Mapping[str, np.ndarray], therapy: np.ndarray, seed: int, drop_out: bool
 ) -> Attendance:
-    """Draw who is seen when.
-
-    Parameters
-    ----------
-    people : People
-    scores : mapping of arrays
-        What would be seen under the chosen therapy, episodes x visits, by instrument.
-    therapy : array of int
-    seed : int
-    drop_out : bool
-        Whether patients leave or skip visits.
-    """
+    """Draw who is seen when."""
     facts = read_facts("made_up_clinic")
     draws = Draws(seed, "attendance")
     day = _draw_days(draws, len(people))

@@ -11,13 +11,7 @@ from outcomes.synthetic.draws import Draws
 
 
 def draw_sessions(attendance: Attendance, therapy: np.ndarray, seed: int) -> pd.DataFrame:
-    """Draw the sessions: about weekly from the start until the plan is done or the patient stays away.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per session in order: ``episode`` (number), ``day``, ``therapy`` (code), ``minutes``.
-    """
+    """Draw the sessions: about weekly from the start until the plan is done or the patient stays away."""
     facts = read_facts("made_up_clinic")
     rule = facts["sessions"]
     draws = Draws(seed, "sessions")
@@ -43,13 +37,7 @@ def draw_sessions(attendance: Attendance, therapy: np.ndarray, seed: int) -> pd.
 def draw_events(
     attendance: Attendance, sessions: pd.DataFrame, therapy: np.ndarray, observable: np.ndarray, seed: int
 ) -> pd.DataFrame:
-    """Draw the events.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per event: ``episode`` (number), ``day``, ``event`` and, of adverse events, ``severity``.
-    """
+    """Draw the events."""
     facts = read_facts("made_up_clinic")
     rule, draws = facts["events"], Draws(seed, "events")
     n = len(therapy)

@@ -15,41 +15,22 @@ from outcomes.synthetic.people import People
 
 @dataclass(frozen=True)
 class Course:
-    """All that decides an episode's scores but the therapy.
-
-    Parameters
-    ----------
-    people : People
-    measures : Measures
-        The noise of rounding into items and levels.
-    baseline : mapping of arrays
-        Observed baseline score by instrument, one entry per episode; missing where it is not taken.
-    residuals, therapist : mapping of arrays
-        Residual by instrument, episodes x follow-ups; the therapist's part, one entry per episode.
-    baseline_latent : mapping of arrays
-        Scores at the start before items and rounding.
-    """
+    """All that decides an episode's scores but the therapy."""
 
     people: People
+    #: The noise of rounding into items and levels.
     measures: Measures
+    #: Observed baseline score by instrument, one entry per episode; missing where it is not taken.
     baseline: Mapping[str, np.ndarray]
+    #: Scores at the start before items and rounding.
     baseline_latent: Mapping[str, np.ndarray]
+    #: Residual by instrument, episodes x follow-ups; the therapist's part, one entry per episode.
     residuals: Mapping[str, np.ndarray]
     therapist: Mapping[str, np.ndarray]
 
 
 def draw_course(people: People, seed: int) -> Course:
-    """Draw the baseline scores and all the noise of the follow-ups.
-
-    Parameters
-    ----------
-    people : People
-    seed : int
-
-    Returns
-    -------
-    Course
-    """
+    """Draw the baseline scores and all the noise of the follow-ups."""
     facts = read_facts("made_up_clinic")
     draws = Draws(seed, "course")
     measures = draw_measures(people, seed)
@@ -100,29 +81,12 @@ def follow_latent(course: Course, therapy: np.ndarray, name: str) -> np.ndarray:
 
 
 def follow_scores(course: Course, therapy: np.ndarray, name: str) -> np.ndarray:
-    """Return the scores of one instrument that would be seen under a therapy, episodes x follow-ups.
-
-    Parameters
-    ----------
-    course : Course
-    therapy : array of int
-        Code of each episode's therapy.
-    name : str
-        Id of the instrument.
-    """
+    """Return the scores of one instrument that would be seen under a therapy, episodes x follow-ups."""
     return observe_score(name, follow_latent(course, therapy, name), course.measures, first=1)
 
 
 def choose_therapy(course: Course, seed: int, confounding: float) -> np.ndarray:
-    """Return each episode's therapy as a code, chosen by the observed baseline score and recorded covariates.
-
-    Parameters
-    ----------
-    course : Course
-    seed : int
-    confounding : float
-        Factor on all slopes; 0 for a choice at random.
-    """
+    """Return each episode's therapy as a code, chosen by the observed baseline score and recorded covariates."""
     facts = read_facts("made_up_clinic")
     choice, people = facts["choice"], course.people
     draws = Draws(seed, "choice")

@@ -12,13 +12,6 @@ class Draws:
 
     Only uniform numbers are taken from the generator (their stream is fixed by PCG64); normal numbers are
     made from them here, because numpy does not promise that its own stay the same in another version.
-
-    Parameters
-    ----------
-    seed : int
-        Of the whole clinic.
-    purpose : str
-        Such as ``"people"``.
     """
 
     def __init__(self, seed: int, purpose: str) -> None:

@@ -14,26 +14,17 @@ from outcomes.synthetic.people import People
 
 @dataclass(frozen=True)
 class Measures:
-    """The noise of writing down, one entry per episode and visit (the start included).
+    """The noise of writing down, one entry per episode and visit (the start included)."""
 
-    Parameters
-    ----------
-    taken : mapping of arrays of bool
-        Which episodes an instrument is taken in, by its id.
-    items : array
-        Noise of the ODI's items, episodes x visits x items.
-    blanks : array of bool
-        Which of those are left blank.
-    levels : array
-        Noise of the EQ-5D's dimensions, episodes x visits x dimensions.
-    impression : array
-        Noise of the global impression, episodes x visits.
-    """
-
+    #: Which episodes an instrument is taken in, by its id.
     taken: dict[str, np.ndarray]
+    #: Noise of the ODI's items, episodes x visits x items.
     items: np.ndarray
+    #: Which of those are left blank.
     blanks: np.ndarray
+    #: Noise of the EQ-5D's dimensions, episodes x visits x dimensions.
     levels: np.ndarray
+    #: Noise of the global impression, episodes x visits.
     impression: np.ndarray
 
 
@@ -58,16 +49,7 @@ def draw_measures(people: People, seed: int) -> Measures:
 
 
 def fill_items(latent: np.ndarray, measures: Measures, first: int = 0) -> np.ndarray:
-    """Return the ODI's items, episodes x visits x items: rounded, clipped to 0-5, NaN where left blank.
-
-    Parameters
-    ----------
-    latent : array
-        Episodes x visits.
-    measures : Measures
-    first : int
-        Number of the first visit of ``latent``; 0 is the start.
-    """
+    """Return the ODI's items, episodes x visits x items: rounded, clipped to 0-5, NaN where left blank."""
     visits = slice(first, first + latent.shape[1])
     items = np.clip(np.rint(latent[:, :, None] / 20 + measures.items[:, visits]), 0, 5)
     items[measures.blanks[:, visits] | ~measures.taken["odi"][:, None, None]] = np.nan
@@ -75,18 +57,7 @@ def fill_items(latent: np.ndarray, measures: Measures, first: int = 0) -> np.nda
 
 
 def observe_score(name: str, latent: np.ndarray, measures: Measures, first: int = 0) -> np.ndarray:
-    """Return the scores that are written down, episodes x visits; NaN where the instrument is not taken.
-
-    Parameters
-    ----------
-    name : str
-        Id of the instrument.
-    latent : array
-        Episodes x visits.
-    measures : Measures
-    first : int
-        Number of the first visit of ``latent``; 0 is the start.
-    """
+    """Return the scores that are written down, episodes x visits; NaN where the instrument is not taken."""
     if name == "odi":
         return score_visits(name, fill_items(latent, measures, first))
     facts = read_facts("made_up_clinic")["scores"][name]

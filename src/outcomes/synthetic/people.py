@@ -16,33 +16,21 @@ CATEGORIES = ("site", "region", "cause", "duration", "sex", "risk_group", "work_
 
 @dataclass(frozen=True)
 class People:
-    """Episodes in the order of their start, as arrays with one entry per episode.
+    """Episodes in the order of their start, as arrays with one entry per episode."""
 
-    Parameters
-    ----------
-    patient : array of int
-        Number of the patient.
-    start : array of int
-        Time zero in days since 1970-01-01.
-    therapist : array of int
-        Number of the therapist; those of a site follow each other.
-    age_years : array of int
-    previous_episodes : array of bool
-    declined : array of bool
-        Whether the patient declined the use of the records.
-    work_recorded : array of bool
-        Whether work was recorded.
-    codes : mapping of arrays
-        For each of `CATEGORIES` the code into its names.
-    """
-
+    #: Number of the patient.
     patient: np.ndarray
+    #: Time zero in days since 1970-01-01.
     start: np.ndarray
+    #: Number of the therapist; those of a site follow each other.
     therapist: np.ndarray
     age_years: np.ndarray
     previous_episodes: np.ndarray
+    #: Whether the patient declined the use of the records.
     declined: np.ndarray
+    #: Whether work was recorded.
     work_recorded: np.ndarray
+    #: For each of `CATEGORIES` the code into its names.
     codes: Mapping[str, np.ndarray]
 
     def __len__(self) -> int:
@@ -86,18 +74,7 @@ def count_days(iso_date: str) -> int:
 
 
 def draw_people(n_episodes: int, seed: int) -> People:
-    """Draw the episodes; a few of the last are second episodes of earlier patients.
-
-    Parameters
-    ----------
-    n_episodes : int
-    seed : int
-
-    Returns
-    -------
-    People
-        In order of the start.
-    """
+    """Draw the episodes; a few of the last are second episodes of earlier patients."""
     facts = read_facts("made_up_clinic")["people"]
     draws = Draws(seed, "people")
     first, last = (
