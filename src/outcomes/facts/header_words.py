@@ -14,7 +14,9 @@ _LONG = 8
 
 
 def find_header_doubt(header: str, names: Iterable[str] = ()) -> str | None:
-    """Return what the words of a header make doubtful: whether its column holds the score of its measure.
+    """Return what a header says its column may hold instead of the score: change, improvement or another.
+
+    What the names of the measure say themselves is no doubt ("global rating of change").
 
     >>> [find_header_doubt(it) for it in ("ODI change", "odi_improvement", "Pain relief", "ODI 6 weeks")]
     ['change', 'improvement', 'another', None]

@@ -14,7 +14,7 @@ from outcomes.facts.toml import build_strictly
 
 @dataclass(frozen=True)
 class Subscale:
-    """A score that is one of several of a form: a subscale, or a version that is not to be mixed with others."""
+    """One of several scores of a form: a subscale, or a version that is not to be mixed with others."""
 
     #: What it is called.
     name: str
@@ -158,33 +158,8 @@ class Instrument:
         """The threshold that reports use when none is named; None where none is verified."""
         return next((entry for entry in self.thresholds if entry.default), None)
 
-    def find_band(self, score: float) -> str | None:
-        """Return the label of the band of a score; None without bands or outside of them."""
-        if not self.bands or score < self.bands[0]["low"]:
-            return None
-        return next((band["label"] for band in self.bands if _lies_within(score, band)), None)
-
-    def find_class(self, scores: Mapping[str, float]) -> str | None:
-        """Return the label of the class that a patient's scores make; None where a score is missing.
-
-        >>> from outcomes.facts import read_instrument
-        >>> read_instrument("start_back").find_class({"total": 6, "psych": 2})
-        'medium'
-        """
-        needed = {name for entry in self.classes for name in entry["at_least"]}
-        if any(name not in scores or scores[name] != scores[name] for name in needed):
-            return None
-        for entry in self.classes:
-            if all(scores[name] >= least for name, least in entry["at_least"].items()):
-                return str(entry["label"])
-        return None
-
-    def is_censored(self, score: Any) -> Any:
-        """Return whether scores stand where the measurement stops, elementwise for arrays."""
-        return score == self.censored_at
-
     def threshold(self, id: str) -> Threshold:
-        """Return a threshold by its id."""
+        """Return a threshold by its id; an unknown one is refused with those that there are."""
         for entry in self.thresholds:
             if entry.id == id:
                 return entry
@@ -237,7 +212,7 @@ class Instrument:
         return ", ".join(names.get(part, part).replace("_", " ") for part in variant.split("-"))
 
     def narrow(self, variant: str | None) -> Instrument:
-        """Return the instrument as a variant sees it: a subscale's own range, direction, rule and thresholds."""
+        """Return the instrument as a variant sees it: a subscale has a range and thresholds of its own."""
         self.check_variant(variant)
         chosen = [self.subscales[part] for part in (variant or "").split("-") if part in self.subscales]
         if not chosen:
@@ -254,10 +229,6 @@ class Instrument:
             variant_required=False,
             scoring=narrow_scoring(self.scoring_rule, subscale),
         )
-
-
-def _lies_within(score: float, band: Mapping[str, Any]) -> bool:
-    return bool(score < band["high"] if band.get("below") else score <= band["high"])
 
 
 def narrow_scoring(rule: ScoringRule, subscale: Subscale) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from outcomes.facts.instrument import Instrument
+from outcomes.facts.instrument import Instrument, Subscale
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.scale import OWN, list_scales
 from outcomes.facts.schema import read_schema
@@ -28,7 +28,7 @@ def write_instrument_sheet(id: str) -> str:
     # Oswestry Disability Index (ODI)
     """
     it = read_instrument(id)
-    parts = {"": it, **it.subscales}
+    parts: dict[str, Instrument | Subscale] = {"": it, **it.subscales}
     views = {name: it.narrow(_complete_variant(it, name)) if name else it for name in parts}
     regions = read_schema()["episodes"]["region"].labels or {}
     value_sets = it.scoring_rule.value_sets

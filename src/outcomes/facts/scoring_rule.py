@@ -10,15 +10,20 @@ from typing import Any
 from outcomes.errors import FactsError
 from outcomes.facts.toml import build_strictly, read_facts, read_table, suggest_name
 
+#: How items become a score; each is written out in ``words/en/instrument_sheet.toml``.
 RULES = (
-    "single", "sum", "count_endorsed", "mean", "percent_of_maximum", "weighted_sum", "lookup", "value_set",
-    "quotient", "difference", "symmetry",
-)  # fmt: skip
-"""``single``: the item is the score. ``count_endorsed``: sum of items that are 0 or 1.
-``percent_of_maximum``: 0 to 100. ``weighted_sum``: with ``weights``. ``lookup``: the sum's entry in
-``table``. ``value_set``: an index from levels. ``quotient``: first item by the second. ``difference``: second
-item less the first. ``symmetry``: smallest item as a percentage of the largest."""
-
+    "single",  # the item is the score
+    "sum",
+    "count_endorsed",  # sum of items that are 0 or 1
+    "mean",
+    "percent_of_maximum",  # 0 to 100
+    "weighted_sum",  # with `weights`
+    "lookup",  # the sum's entry in `table`
+    "value_set",  # an index from levels
+    "quotient",  # first item by the second
+    "difference",  # second item less the first
+    "symmetry",  # smallest item as a percentage of the largest
+)
 _OF_TWO = ("quotient", "difference")
 #: Rules under which a blank item cannot be filled from the others.
 _UNFILLABLE = ("weighted_sum", "lookup", "value_set", "symmetry", *_OF_TWO)
@@ -133,7 +138,7 @@ class ScoringRule:
         return {chr(ord("a") + place): f"{answer:g}" for place, answer in enumerate(ordered)}
 
     def narrow(self, numbers: tuple[int, ...], changes: Mapping[str, Any]) -> ScoringRule:
-        """Return the rule of a subscale: of the items of those numbers, with its own changes."""
+        """Return the rule of a subscale: of the items of those numbers (none: all), with changed fields."""
         numbers = numbers or tuple(range(1, self.n_items + 1))
         place = {number: own for own, number in enumerate(numbers, start=1)}
         low, high = self.list_bounds(self.n_items)
@@ -157,7 +162,7 @@ class ScoringRule:
         return build_strictly(ScoringRule, {**own, **changes}, "scoring of a subscale")
 
     def find_policy(self, name: str | None = None) -> ItemPolicy:
-        """Return a missing-item policy of the instrument, its default where no name is given."""
+        """Return a missing-item policy of the instrument, the default without a name; others are refused."""
         allowed = (self.missing, *self.policies)
         if name is not None and name not in allowed:
             raise FactsError(f"The missing-item policy {name!r} is not one of {', '.join(allowed)}.")

@@ -11,8 +11,14 @@ from typing import Any
 from outcomes.errors import FactsError
 from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, RowsSpec, ScoreSpec
 from outcomes.facts.instrument_file import read_numbers
-from outcomes.facts.project import find_project
-from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml, refuse_questions
+from outcomes.facts.toml import (
+    build_strictly,
+    find_project,
+    list_facts,
+    read_facts,
+    read_toml,
+    refuse_questions,
+)
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,11 @@ class Source:
 
 
 _BY_VALUE: dict[str, type[AbsenceSpec] | type[RowsSpec]] = {
-    "answered": AbsenceSpec, "missing_where": AbsenceSpec, "only": RowsSpec, "without": RowsSpec,
-}  # fmt: skip
+    "answered": AbsenceSpec,
+    "missing_where": AbsenceSpec,
+    "only": RowsSpec,
+    "without": RowsSpec,
+}
 _CHOICES = {
     "design": ("routine", "randomised"),
     "privacy_profile": ("local", "strict", "safe_harbor"),
@@ -105,7 +114,10 @@ def _tidy_answers(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build_source(content: Mapping[str, Any], where: str, folder: Path | None = None) -> Source:
-    """Build a `Source` from the content of a source TOML, refusing unknown keys and values."""
+    """Build a `Source` from the content of a source TOML, whose name is ``where`` in messages.
+
+    Unknown keys and values are refused, and a draft with all its open questions.
+    """
     refuse_questions(content, where)
     content = _tidy_answers(content)
     files = []

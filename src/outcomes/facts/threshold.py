@@ -51,7 +51,7 @@ class Threshold:
 
 
 def parse_rule(text: str) -> Threshold | None:
-    """Return a rule that is written out; None where the text does not begin like one.
+    """Return a rule that is written out (``percent:30``), None where the text does not begin like one.
 
     >>> rule = parse_rule("state:<=1")
     >>> rule.rule, rule.comparison, rule.value, parse_rule("ostelo-2008-absolute")

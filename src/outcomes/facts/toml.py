@@ -15,10 +15,13 @@ from outcomes.errors import FactsError, Finding
 
 T = TypeVar("T")
 
+#: The folder of notebooks, where Jupyter starts the kernel of one that lies there.
+_NOTEBOOKS = "notebooks"
+
 
 @cache
 def read_facts(name: str) -> dict[str, Any]:
-    """Read one TOML file of the package, by its path below ``facts/`` without the suffix."""
+    """Return a TOML file of the package by its path below ``facts/`` without the suffix; never change it."""
     place = resources.files("outcomes.facts").joinpath(f"{name}.toml")
     if not place.is_file():
         raise FactsError(f"There is no file of facts called {name!r}.")
@@ -27,7 +30,7 @@ def read_facts(name: str) -> dict[str, Any]:
 
 @cache
 def read_table(name: str) -> dict[str, tuple[str, ...]]:
-    """Read one CSV file of the package, by its path below ``facts/`` without the suffix."""
+    """Return a CSV file of the package, header to texts; lines with ``#`` say where the numbers come from."""
     place = resources.files("outcomes.facts").joinpath(f"{name}.csv")
     if not place.is_file():
         raise FactsError(f"There is no table of facts called {name!r}.")
@@ -47,8 +50,17 @@ def list_facts(folder: str) -> list[str]:
     return sorted(entry.name[:-5] for entry in place.iterdir() if entry.name.endswith(".toml"))
 
 
+def find_project() -> Path:
+    """Return the user's project: the current folder, or the one above it when that is ``notebooks/``.
+
+    The command line works in the project's folder, Jupyter in the notebook's; both mean the same records.
+    """
+    here = Path.cwd()
+    return here.parent if here.name == _NOTEBOOKS else here
+
+
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a user's TOML file."""
+    """Read a user's TOML file; errors name file and line."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -69,7 +81,7 @@ def suggest_name(name: str, known: Iterable[str]) -> str:
 
 
 def build_strictly(kind: type[T], content: Mapping[str, Any], where: str) -> T:
-    """Build a dataclass from a mapping; unknown and absent keys are errors that name the nearest key."""
+    """Build a dataclass from a mapping; unknown keys are refused with the nearest one, lists are tuples."""
     fields = {entry.name: entry for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in content:
         if key not in fields:
