@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outcomes.drafting.column import SheetColumn, list_numbers
-from outcomes.drafting.legend import split_legend
-from outcomes.drafting.moment import Moment, split_moment
+from outcomes.drafting.column import SheetColumn, list_numbers, split_legend
 from outcomes.drafting.spelling import (
     find_longest,
     fold,
@@ -21,6 +19,7 @@ from outcomes.drafting.spelling import (
     split_scale,
 )
 from outcomes.drafting.words import (
+    Moment,
     doubtful_words,
     drop_words,
     find_code,
@@ -28,6 +27,7 @@ from outcomes.drafting.words import (
     instrument_words,
     names_of,
     single_words,
+    split_moment,
     words_for,
     words_of,
 )
