@@ -10,10 +10,18 @@ import pandas as pd
 
 from outcomes.errors import FactsError
 from outcomes.facts import read_facts
-from outcomes.synthetic.attendance import Attendance, draw_attendance
-from outcomes.synthetic.care import draw_events, draw_sessions
-from outcomes.synthetic.course import Course, choose_therapy, draw_course, follow_latent
-from outcomes.synthetic.measures import fill_items, observe_score, rate_change, rate_levels, score_visits
+from outcomes.synthetic.attendance import Attendance, draw_attendance, draw_events, draw_sessions
+from outcomes.synthetic.course import (
+    Course,
+    choose_therapy,
+    draw_course,
+    fill_items,
+    follow_latent,
+    observe_score,
+    rate_change,
+    rate_levels,
+    score_visits,
+)
 from outcomes.synthetic.people import People, count_days, draw_people
 
 
