@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import anywidget
+import ipywidgets as widgets
 import traitlets
 
 _HERE = Path(__file__).parent
+#: Layout of a widget that is as wide as its column.
+FULL = {"width": "auto"}
 
 
 @dataclass(frozen=True)
@@ -65,3 +69,8 @@ class Choice(anywidget.AnyWidget):
             self.options = held
         known = [option.id for option in options]
         self.value = [id for id in self.value if id in known]
+
+
+def say_notice(place: widgets.HTML, text: str, role: str = "status") -> None:
+    """Show what became of an action, to screen readers as a ``status`` or an ``alert``."""
+    place.value = f'<p role="{role}">{html.escape(text)}</p>'

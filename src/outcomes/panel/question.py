@@ -1,4 +1,4 @@
-"""`Question`: what is chosen in the panel, and what it means for a cohort."""
+"""`PanelQuestion`: what is chosen in the panel, and what it means for a cohort."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from outcomes.facts import read_instrument
 
 
 @dataclass(frozen=True, order=True)
-class Measure:
+class PanelMeasure:
     """An instrument with its variant, as recorded."""
 
     #: Id.
@@ -25,10 +25,10 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Question:
+class PanelQuestion:
     """What is looked at. None and nothing chosen mean all, or what the source declares."""
 
-    measure: Measure
+    measure: PanelMeasure
     #: Ids.
     therapies: tuple[str, ...] = ()
     #: Column of the episodes to the values that are looked at.
@@ -51,16 +51,12 @@ class Question:
             for column, values in self.filters.items()
             if values
         }
-        shown = (
-            list(dict.fromkeys([*self.timepoints, *([self.primary] if self.primary else [])]))
-            if self.timepoints
-            else []
-        )
+        timepoints = (*self.timepoints, self.primary) if self.timepoints else ()
         chosen = {
             "instrument": self.measure.instrument,
             "variant": self.measure.variant,
             "primary": self.primary,
-            "timepoints": shown,
+            "timepoints": [id for id in dict.fromkeys(timepoints) if id],
             "therapies": list(self.therapies),
             "where": where,
         }
