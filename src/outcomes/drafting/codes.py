@@ -74,7 +74,7 @@ def find_separator(sketch: Sketch) -> str | None:
 
 
 def _therapy_keys() -> Mapping[str, str]:
-    """Return the names by which the reader knows therapies, simplified."""
+    """Return the names of therapies that the reader knows, simplified, each with its id."""
     names: dict[str, str] = {}
     for therapy in read_therapies().values():
         labels = (therapy.labels or {}).values()
@@ -173,7 +173,7 @@ def _draft_names(name: str, sketch: Sketch) -> dict[str, str]:
 
 
 def _known_names(name: str, column: SheetColumn) -> list[str]:
-    """Return the codes of a column, simplified, that words say the meaning of; these are nobody's name."""
+    """Return the codes of a column, simplified, whose meaning is known; they are no person's name."""
     find = find_instrument if name == "instrument" else find_moment
     return [simplify_name(text) for text in {str(cell) for cell in column.filled} if find(text)]
 

@@ -27,6 +27,13 @@ _LONGEST_CODE = 40
 _ROC_YEARS = (80, 150)
 #: Letters of answers, as forms list them.
 _LETTERS = {letter: letter for letter in "abcdef"}
+#: How headers explain codes: a number and its word, a word and its number, a letter and its word.
+_WORD = r"[^\W\d_][^\d,;/|()\[\]{}=:]*"
+_EQUALS = re.compile(r"(?<![\d.])(\d{1,2}) ?[=:] ?([^,;/|()=:\[\]]+?)(?= ?\d{1,2} ?[=:]|[,;/|()\]]|$)")
+_NUMBER_FIRST = re.compile(rf"(?<![\d.])(\d{{1,2}}) ?[=:.)–-]? ?({_WORD})")
+_NUMBER_LAST = re.compile(rf"({_WORD}?) ?[=:] ?(\d{{1,2}})(?!\d)")
+_LETTER_FIRST = re.compile(rf"(?<!\w)([^\W\d_]{{1,2}}) ?[=:] ?({_WORD})")
+_EMPTY = re.compile(r"[\s,;/|()\[\]{}=:.–-]+$")
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class SheetColumn:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether nine of ten filled cells are numbers, words for "missing" left aside."""
+        """Return whether nine of ten filled cells are numbers, words for "missing" left aside."""
         values = [cell for cell in self.filled if not is_missing_word(cell)]
         return bool(values) and sum(map(is_number, values)) >= 0.9 * len(values)
 
@@ -63,7 +70,7 @@ class SheetColumn:
 
     @property
     def is_dated(self) -> bool:
-        """Whether nine of ten filled cells are dates."""
+        """Return whether nine of ten filled cells are dates."""
         return self.share(is_date) >= 0.9
 
     @property
@@ -73,7 +80,7 @@ class SheetColumn:
 
     @property
     def is_free_text(self) -> bool:
-        """Whether the cells are sentences, or so varied that they are no codes."""
+        """Return whether the cells are sentences, or so varied that they are no codes."""
         texts = [str(cell) for cell in self.filled if isinstance(cell, str)]
         if not texts or self.is_numeric or self.is_dated:
             return False
@@ -102,9 +109,8 @@ class _Written(NamedTuple):
 @lru_cache(maxsize=100_000)
 def _read(text: str) -> _Written:
     """Return the number, its unit or the letter of a text, as `read_records` reads them."""
-    written = read_written(
-        np.array([unicodedata.normalize("NFKC", text).strip()], dtype=object), ".", _LETTERS
-    )
+    plain = unicodedata.normalize("NFKC", text).strip()
+    written = read_written(np.array([plain], dtype=object), ".", _LETTERS)
     found, unit = str(written.texts[0]), str(written.units[0])
     if written.lettered[0]:
         return _Written(None, "", found)
@@ -120,15 +126,9 @@ def read_number(cell: object) -> float | None:
     >>> [read_number(cell) for cell in (7, "7/10", "34 %", "5,7 cm", "2) some", "3 - some", "about 5")]
     [7.0, 7.0, 34.0, 5.7, 2.0, 3.0, None]
     """
-    if isinstance(cell, bool):
-        return None
-    return (
-        float(cell)
-        if isinstance(cell, int | float)
-        else _read(cell).number
-        if isinstance(cell, str)
-        else None
-    )
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return float(cell)
+    return _read(cell).number if isinstance(cell, str) else None
 
 
 def find_letter(cell: object) -> str:
@@ -156,7 +156,8 @@ def list_codes(
     """Return the codes of a column that may stand in a draft, and how many others it has.
 
     A code may stand there when at least `FEWEST_PATIENTS` patients share it, it is short, and it does
-    not look like a name or a number by which someone could be known.
+    not look like a name or a number by which someone could be known; ``known`` are simplified names that
+    facts know, which are nobody's. Codes are spelt as is commonest, with their number of patients.
     """
     known = set(known)
     spellings: dict[str, dict[str, set[Hashable]]] = defaultdict(lambda: defaultdict(set))
@@ -185,7 +186,7 @@ def _may_stand(text: str) -> bool:
 
 
 def find_date_order(columns: Iterable[SheetColumn]) -> str | None:
-    """Return the order that the dates of some columns prove, None where they leave it open.
+    """Return the order that dates prove, None where they leave it open, ``typed`` where none stands as text.
 
     >>> find_date_order([SheetColumn("seen", ("03/11/2025", "30/11/2025"))])
     'day-first'
@@ -206,7 +207,10 @@ def find_date_order(columns: Iterable[SheetColumn]) -> str | None:
 
 
 def find_calendar(columns: Iterable[SheetColumn]) -> str | None:
-    """Return the calendar that the dates of some columns are written in, where it is not the usual one.
+    """Return the calendar that dates are written in, where it is not the usual one.
+
+    It is ``roc`` where years count from 1912, as in Taiwan, and ``excel1900`` for a spreadsheet's numbers.
+
 
     >>> find_calendar([SheetColumn("初診日", ("115/03/04", "114/12/30"))])
     'roc'
@@ -229,19 +233,9 @@ def uses_decimal_comma(columns: Iterable[SheetColumn]) -> bool:
     >>> [uses_decimal_comma([SheetColumn("cm", cells)]) for cells in (("5,5", "6"), ("5.5", "6"))]
     [True, False]
     """
-    texts = [
-        cell for column in columns for cell in column.filled if isinstance(cell, str) and is_number(cell)
-    ]
+    cells = [cell for column in columns for cell in column.filled]
+    texts = [cell for cell in cells if isinstance(cell, str) and is_number(cell)]
     return any("," in text for text in texts) and not any("." in text for text in texts)
-
-
-_WORD = r"[^\W\d_][^\d,;/|()\[\]{}=:]*"
-#: A number and its word, a word and its number, a letter and its word.
-_EQUALS = re.compile(r"(?<![\d.])(\d{1,2}) ?[=:] ?([^,;/|()=:\[\]]+?)(?= ?\d{1,2} ?[=:]|[,;/|()\]]|$)")
-_NUMBER_FIRST = re.compile(rf"(?<![\d.])(\d{{1,2}}) ?[=:.)–-]? ?({_WORD})")
-_NUMBER_LAST = re.compile(rf"({_WORD}?) ?[=:] ?(\d{{1,2}})(?!\d)")
-_LETTER_FIRST = re.compile(rf"(?<!\w)([^\W\d_]{{1,2}}) ?[=:] ?({_WORD})")
-_EMPTY = re.compile(r"[\s,;/|()\[\]{}=:.–-]+$")
 
 
 def read_legend(column: SheetColumn) -> Mapping[str, str]:
@@ -274,7 +268,7 @@ def split_legend(column: SheetColumn) -> tuple[str, Mapping[str, str]]:
 
 
 def _covers(codes: Sequence[str], column: SheetColumn) -> bool:
-    """Whether codes are numbers in a row, or letters, and all values of a column are among them."""
+    """Return whether codes are numbers in a row, or letters, and all values of a column are among them."""
     if codes[0].isdecimal():
         numbers = [int(code) for code in codes if code.isdecimal()]
         if len(numbers) < len(codes) or numbers[0] > 1 or any(b != a + 1 for a, b in pairwise(numbers)):

@@ -94,7 +94,7 @@ def draft_source(path: str | Path, sheet: str | None = None) -> Draft:
     name = re.sub(r"[^a-z0-9]+", "-", path.stem.casefold()).strip("-") or "own-source"
     writer = _SourceWriter(name, tables.sketches, tables.unread)
     draft = writer.write()
-    if sum(sketch.grid.n_rows for sketch in tables.sketches) > _MOST_REHEARSED:
+    if sum(sketch.grid.cells.n_rows for sketch in tables.sketches) > _MOST_REHEARSED:
         return draft
     for _ in range(_MOST_REHEARSALS):
         asked = find_reader_questions(draft.text, draft.questions, path, draft.instruments)
@@ -162,7 +162,7 @@ class _SourceWriter:
 
     @property
     def _ends_only(self) -> bool:
-        """Whether all follow-ups are at the end of therapy, of which only the clinic knows when that is."""
+        """Return whether all follow-ups are at the end of therapy; only the clinic knows when that is."""
         followed = {moment.timepoint for moment in self._moments if moment.timepoint} - {"baseline"}
         return followed == {_END} and all(moment.timepoint for moment in self._moments)
 
@@ -263,11 +263,11 @@ class _SourceWriter:
             content["heading"] = list(sketch.heading)
         if lines != (1,) and grid.sheet != "*":
             content["header_row"] = lines[0] if len(lines) == 1 else list(lines)
-        if grid.encoding:
-            asked = ask("encoding", (grid.encoding,), encodings=grid.encoding)
-            content["encoding"] = grid.encoding if grid.encoding_certain else asked
-        if grid.delimiter:
-            content["delimiter"] = grid.delimiter
+        if grid.cells.encoding:
+            asked = ask("encoding", (grid.cells.encoding,), encodings=grid.cells.encoding)
+            content["encoding"] = grid.cells.encoding if grid.cells.certain else asked
+        if grid.cells.delimiter:
+            content["delimiter"] = grid.cells.delimiter
         if uses_decimal_comma(list_numeric(sketch)):
             content["decimal"] = ","
         content |= describe_dates(sketch)
@@ -277,7 +277,7 @@ class _SourceWriter:
         self._section("", "[[file]]", content=content)
         if grid.sheet == "*":
             self._list_sheets(sketch)
-        if content.get("encoding") == grid.encoding is not None:
+        if content.get("encoding") == grid.cells.encoding is not None:
             self._remark("encoding")
         for kind, headers in left_out.items():
             self._list(f"left_out.{kind}", headers)

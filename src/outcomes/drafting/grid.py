@@ -1,8 +1,8 @@
-"""`SheetGrid`: the cells of one table as they stand in a file, and where its header and its data lie."""
+"""`SheetGrid`: the cells of one table of a file; `SheetLayout`: where its header and its data are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,25 +31,16 @@ class SheetGrid:
 
     #: Name of the file.
     file: str
-    #: ``csv``, ``xlsx``, ``parquet``, ``sav``, ``dta``, ``xpt``, ...
-    kind: str
     #: Cell values as the file types them (text, numbers, dates), None where blank, all of one width; numbers
     #: that are shown as per cent as text (``42%``); labels for codes and names where a file of a statistics
     #: package has them. At most `MAX_ROWS` rows. Never shown.
     rows: tuple[tuple[Any, ...], ...] = field(repr=False)
-    #: Title of the sheet.
+    #: The cells as they were read, with what the file says of itself.
+    cells: SheetCells = field(repr=False)
+    #: Title of the sheet; ``*`` for all of one header.
     sheet: str | None = None
     #: The workbook's other visible sheets.
     other_sheets: tuple[str, ...] = ()
-    #: Of a text file, where they are not comma and UTF-8.
-    delimiter: str | None = None
-    encoding: str | None = None
-    #: Whether the encoding leaves no doubt.
-    encoding_certain: bool = True
-    #: Rows that hold something, also beyond `MAX_ROWS`.
-    n_rows: int = 0
-    #: Line and column (from 1) of cells with a colour behind them, to the colour.
-    fills: Mapping[tuple[int, int], str] = field(default_factory=dict, repr=False)
 
 
 def read_grids(path: Path, sheet: str | None = None) -> tuple[SheetGrid, ...]:
@@ -57,38 +48,22 @@ def read_grids(path: Path, sheet: str | None = None) -> tuple[SheetGrid, ...]:
 
     Whatever reading would refuse is refused, and a file without rows.
     """
-    kind, tables = read_cells(
+    _, tables = read_cells(
         path, most=MAX_ROWS, sheet=sheet, check_name=names_person, mark_texts=mark_identifying
     )
     filled = [table for table in tables if table.n_rows]
     if not filled:
         raise RecordsError(f"{path.name} holds no rows.")
     titles = [table.title for table in filled if table.title is not None]
-    return tuple(
-        SheetGrid(
-            path.name,
-            kind,
-            _say_labels(_trim(table.rows), table),
-            table.title,
-            tuple(title for title in titles if title != table.title),
-            table.delimiter,
-            table.encoding,
-            table.certain,
-            table.n_rows,
-            table.fills,
-        )
-        for table in filled
-    )
-
-
-def read_grid(path: Path, sheet: str | None = None) -> SheetGrid:
-    """Read the cells of the fullest table of a file; parameters and errors are those of `read_grids`."""
-    grids = read_grids(path, sheet)
-    return max(grids, key=lambda grid: sum(cell is not None for row in grid.rows for cell in row))
+    grids = []
+    for table in filled:
+        others = tuple(title for title in titles if title != table.title)
+        grids.append(SheetGrid(path.name, _say_labels(_trim(table.rows), table), table, table.title, others))
+    return tuple(grids)
 
 
 def _say_labels(rows: tuple[tuple[Any, ...], ...], table: SheetCells) -> tuple[tuple[Any, ...], ...]:
-    """Return the rows of a file of a statistics package with the labels by which they are read too.
+    """Return the rows of a file of a statistics package with labels in place of codes and names.
 
     A variable goes by its label where that says what it is and its name does not; values go by their labels
     but in scores, where the number counts.
@@ -122,7 +97,7 @@ def _trim(rows: Sequence[tuple[Any, ...]]) -> tuple[tuple[Any, ...], ...]:
 
 @dataclass(frozen=True)
 class SheetLayout:
-    """Where things stand in a grid; lines are counted from 1."""
+    """Where the header and the data of a grid are; lines are counted from 1."""
 
     #: Lines of the header, several where it is merged from several.
     header_lines: tuple[int, ...]
@@ -195,7 +170,7 @@ def _is_value(cell: Any) -> bool:
 
 
 def _belongs_below(rows: Sequence[Sequence[Any]], top: int, bottom: int, used: Sequence[int]) -> bool:
-    """Whether the next line belongs to a merged header.
+    """Return whether the next line belongs to a merged header.
 
     It names columns that the lines so far leave without a name, is blank beneath most of those that have
     one, and none of its cells stands again in its column, as a value would.
@@ -211,7 +186,7 @@ def _belongs_below(rows: Sequence[Sequence[Any]], top: int, bottom: int, used: S
 
 
 def _says_the_same(rows: Sequence[Sequence[Any]], bottom: int, used: Sequence[int]) -> bool:
-    """Whether the next line names the columns once more, as in a second language: by words of headers."""
+    """Return whether the next line names the columns once more, as in a second language."""
     if bottom + 2 >= len(rows) or not is_names(rows[bottom + 1]):
         return False
     below = {i: str(rows[bottom + 1][i]) for i in used if rows[bottom + 1][i] is not None}
@@ -221,13 +196,13 @@ def _says_the_same(rows: Sequence[Sequence[Any]], bottom: int, used: Sequence[in
 
 
 def _is_header_word(text: str) -> bool:
-    """Whether a cell is a header rather than a value: a column of the schema, or a measure."""
+    """Return whether a cell is a header rather than a value: a column of the schema, or a measure."""
     bare = normalise(split_scale(text)[0])
     return bare in words_of("columns") or find_instrument_word(bare) is not None
 
 
 def _belongs_above(rows: Sequence[Sequence[Any]], top: int, bottom: int, used: Sequence[int]) -> bool:
-    """Whether the line above groups columns whose names stand twice without it."""
+    """Return whether the line above groups columns whose names stand twice without it."""
     above = rows[top - 1]
     if not 2 <= len(_filled(above)) <= len(used) // 2 or not is_names(above):
         return False

@@ -84,7 +84,7 @@ class ReaderQuestion:
 
     @property
     def listed(self) -> bool:
-        """Whether the key takes a list."""
+        """Return whether the key takes a list."""
         return self.key == _MIXED
 
 
@@ -151,7 +151,7 @@ def _turn(finding: Finding) -> ReaderQuestion | None:
     to_fill = [name for entry in entries if entry.names_column for name in entry.content]
     keys = {key for entry in whole for key in entry.content}
     alike = len({(entry.section, *entry.content) for entry in whole}) == 1 and len(keys) == 1
-    section, key = (whole[0].section, *keys) if alike else (None, _MIXED)
+    section, key = (whole[0].section, next(iter(keys))) if alike else (None, _MIXED)
     answers = {text: entry.meaning for entry in whole for text in entry.list_answers(key)}
     told = f"{finding.what} {'; '.join(f'{answer}: {meaning}' for answer, meaning in answers.items())}"
     rest = [f"{entry.line} ({entry.meaning})" for entry in entries if entry not in whole]
@@ -174,12 +174,12 @@ class _AnswerLine:
 
     @property
     def is_open(self) -> bool:
-        """Whether something has to be filled in."""
+        """Return whether something has to be filled in."""
         return "<" in self.line or "..." in self.line
 
     @property
     def names_column(self) -> bool:
-        """Whether the header of a column has to be filled in."""
+        """Return whether the header of a column has to be filled in."""
         return self.is_open and "[file.columns]" in self.meaning
 
     def list_answers(self, key: str) -> list[str]:

@@ -62,7 +62,7 @@ def describe_colours(sketch: Sketch) -> str | None:
 
     Stripes carry no meaning: whole rows, or a colour and none, that change from each row to the next.
     """
-    fills = sketch.grid.fills
+    fills = sketch.grid.cells.fills
     if not fills or not sketch.lines:
         return None
     for place, header in enumerate(sketch.layout.headers, start=1):
@@ -79,8 +79,8 @@ def describe_colours(sketch: Sketch) -> str | None:
 
 
 def _are_whole_rows(sketch: Sketch, place: int) -> bool:
-    """Whether all columns have the colours of one."""
-    fills, places = sketch.grid.fills, range(1, len(sketch.layout.headers) + 1)
+    """Return whether all columns have the colours of one."""
+    fills, places = sketch.grid.cells.fills, range(1, len(sketch.layout.headers) + 1)
     return all(
         fills.get((line, other)) == fills.get((line, place)) for line in sketch.lines for other in places
     )

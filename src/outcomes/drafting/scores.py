@@ -17,7 +17,7 @@ from outcomes.records.scale_evidence import judge_scale
 
 @dataclass(frozen=True)
 class OwnMeasure:
-    """A measure that nobody knows yet, and whether it was asked at the start; a rating of change is not."""
+    """A measure of the clinic's own, and whether it was asked at the start; a rating of change is not."""
 
     id: str
     label: str
@@ -28,7 +28,7 @@ def draft_scores(sketch: Sketch) -> tuple[list[dict[str, Any]], list[OwnMeasure]
     """Return one ``[[file.scores]]`` block per score, items of one questionnaire taken together."""
     unknown = _name_unknown(sketch)
     named = {role.name for _, role in sketch.scores if role.name and role.variant}
-    alone = named & {role.name for _, role in sketch.scores if not role.variant}
+    alone = named & {role.name for _, role in sketch.scores if role.name and not role.variant}
     groups: dict[tuple[Any, ...], list[tuple[SheetColumn, Role]]] = {}
     for column, role in sketch.scores:
         measure = role.name or unknown.get(role.label) or column.header
@@ -42,7 +42,7 @@ def draft_scores(sketch: Sketch) -> tuple[list[dict[str, Any]], list[OwnMeasure]
 
 
 def _name_unknown(sketch: Sketch) -> dict[str, OwnMeasure]:
-    """Return the measures that a header names and nobody knows, each with an id of its own."""
+    """Return the measures that only a header names, by its words, each with an id of its own."""
     found: dict[str, OwnMeasure] = {}
     long = not any(role.moment for _, role in sketch.scores)
     started = {role.label for _, role in sketch.scores if long or role.timepoint == "baseline"}
@@ -57,7 +57,7 @@ def _name_unknown(sketch: Sketch) -> dict[str, OwnMeasure]:
 
 
 def _describe_block(
-    sketch: Sketch, members: list[tuple[SheetColumn, Role]], own: str | None, alone: set[str | None]
+    sketch: Sketch, members: list[tuple[SheetColumn, Role]], own: str | None, alone: set[str]
 ) -> dict[str, Any]:
     """Return the block of one score; ``alone`` are instruments of which only some scores name a variant."""
     role = members[0][1]
@@ -139,7 +139,7 @@ def _describe_items(items: list[SheetColumn], role: Role) -> dict[str, Any]:
     return {"item_codes": {chr(ord("A") + place): value for place, value in enumerate(values)}}
 
 
-def _describe_variant(role: Role, alone: set[str | None]) -> dict[str, OpenQuestion]:
+def _describe_variant(role: Role, alone: set[str]) -> dict[str, OpenQuestion]:
     """Return a question about the variant where an instrument, or its other scores, need one."""
     if role.name is None:
         return {}
@@ -170,7 +170,7 @@ def _find_date_column(sketch: Sketch, score: Role) -> dict[str, str]:
 
 
 def draft_instrument(measure: OwnMeasure) -> tuple[str, list[OpenQuestion]]:
-    """Return the instrument file of a measure that nobody knows, and what it asks."""
+    """Return the instrument file of a measure of the clinic's own, and what it asks."""
     domain = "function" if measure.at_start else read_facts("cohort")["domains_without_baseline"][0]
     label = measure.label.replace('"', "'").replace("\\", " ")
     asked = {

@@ -53,7 +53,7 @@ def sketch_tables(grids: Sequence[SheetGrid]) -> Tables:
 
 
 def _holds_records(sketch: Sketch) -> bool:
-    """Whether a sheet says whose its rows are, and something of them."""
+    """Return whether a sheet says whose its rows are, and something of them."""
     own = {"patient_id", "episode_id"} & set(sketch.mapped)
     return bool(own) and (bool(sketch.scores) or len(sketch.mapped) > 1)
 
@@ -118,7 +118,7 @@ def _stack(group: Sequence[Sketch]) -> Sketch:
         SheetColumn(column.header, tuple(cell for sketch in group for cell in sketch.columns[place].cells))
         for place, column in enumerate(first.columns)
     ]
-    grid = replace(first.grid, sheet="*", fills={})
+    grid = replace(first.grid, sheet="*")
     sheets = tuple(sketch.grid.sheet or "" for sketch in group)
     return Sketch(grid, first.layout, columns, repeated=first.repeated, sheets=sheets)
 
@@ -145,7 +145,7 @@ def _stack_cards(grids: Sequence[SheetGrid]) -> Sketch | None:
             for place in places:
                 cells[header[place]].append(row[place] if place < len(row) else None)
     columns = [SheetColumn(name, tuple(listed)) for name, listed in cells.items()]
-    grid = replace(grids[0], sheet="*", fills={})
+    grid = replace(grids[0], sheet="*")
     roles = [
         Role("column", "patient_id")
         if column.header == SHEET_TITLE and fits_values("patient_id", column)

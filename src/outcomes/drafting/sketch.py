@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -42,6 +42,13 @@ _FEWEST_ITEMS = 4
 _MOST_ANSWERS = 11
 #: Subjects that must be named for a questionnaire to be told by them.
 _FEWEST_SUBJECTS = 3
+#: Columns that are told by their values where no header names them, each with what tells it by a code.
+_TELLING: dict[str, Callable[[str], bool]] = {
+    "timepoint": lambda code: find_moment(code) is not None and not is_number(code),
+    "sex": lambda code: find_code("sex", code) is not None,
+    "region": lambda code: find_code("region", code) is not None,
+    "therapy": lambda code: normalise(code) in therapy_words(),
+}
 
 
 def find_questionnaires(columns: Sequence[SheetColumn], roles: Sequence[Role]) -> list[Role]:
@@ -77,7 +84,7 @@ def _find_number(column: SheetColumn, role: Role) -> int | None:
 
 
 def _is_answered(column: SheetColumn) -> bool:
-    """Whether nearly all cells are answers of a few steps: letters, numbers, or either before their text."""
+    """Return whether nearly all cells are letters or numbers of a few steps, alone or before a text."""
     answers = [find_letter(cell) or read_number(cell) for cell in column.filled]
     told = [answer for answer in answers if answer not in ("", None)]
     return bool(told) and len(told) >= 0.9 * len(answers) and len(set(told)) <= _MOST_ANSWERS
@@ -241,7 +248,7 @@ class Sketch:
 
 
 def _say_the_same(one: SheetColumn, other: SheetColumn) -> bool:
-    """Whether two columns hold the same, or moments of the same days, as a form's start and end."""
+    """Return whether two columns hold the same, or moments of the same days, as a form's start and end."""
     if one.is_dated and other.is_dated:
         days = [[str(cell).split(" ")[0].split("T")[0] for cell in column.cells] for column in (one, other)]
         return days[0] == days[1]
@@ -249,18 +256,10 @@ def _say_the_same(one: SheetColumn, other: SheetColumn) -> bool:
 
 
 def _counts_rows(column: SheetColumn) -> bool:
-    """Whether a column holds a whole number in each row, none twice, each larger than that before."""
+    """Return whether a column holds a whole number in each row, none twice, each larger than that before."""
     numbers = [cell for cell in column.cells if is_number(cell)]
     whole = [float(str(cell).replace(",", ".").rstrip("%")) for cell in numbers]
     return len(whole) == len(column.cells) and all(a < b for a, b in pairwise(whole))
-
-
-_TELLING = {
-    "timepoint": lambda code: find_moment(code) is not None and not is_number(code),
-    "sex": lambda code: find_code("sex", code) is not None,
-    "region": lambda code: find_code("region", code) is not None,
-    "therapy": lambda code: normalise(code) in therapy_words(),
-}
 
 
 def describe_dates(sketch: Sketch) -> dict[str, str]:
@@ -284,7 +283,7 @@ def list_numeric(sketch: Sketch) -> list[SheetColumn]:
 
 
 def list_missing_words(sketch: Sketch) -> list[str]:
-    """Return words that stand where numbers are expected: known ones for "missing", others as questions."""
+    """Return words in columns of numbers: known ones for "missing", others as questions."""
     usual = {simplify_name(word) for part in ("always", "words") for word in read_facts("missing")[part]}
     found: dict[str, str] = {}
     for column in list_numeric(sketch):

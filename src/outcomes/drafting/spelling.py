@@ -172,7 +172,7 @@ def list_spellings(word: str) -> set[str]:
 
 
 def find_longest(text: str, words: Iterable[str]) -> str | None:
-    """Return the longest of some words that stands in a normalised text as whole words.
+    """Return the longest of some words that a normalised text contains as whole words.
 
     >>> find_longest("baseline pain 0 10", ["pain", "pain 0 10", "in 0"])
     'pain 0 10'

@@ -25,6 +25,11 @@ from outcomes.facts import (
     read_timepoints,
 )
 
+_DAYS = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
+_SINGULAR = {"days": "day", "weeks": "week", "months": "month", "years": "year"}
+#: How far, as a part of its own day, a time may lie from a standard time point and still be called it.
+_NEAR = 0.09
+
 
 @cache
 def words_of(section: str) -> Mapping[str, str]:
@@ -53,7 +58,7 @@ def names_of(section: str, word: str) -> tuple[str, ...]:
 
 @cache
 def words_for(section: str, name: str) -> frozenset[str]:
-    """Return the words of a section that stand for one thing."""
+    """Return all words of a section for one thing."""
     words: set[str] = set()
     for language in list_languages():
         for word in read_facts(language).get(section, {}).get(name, ()):
@@ -111,7 +116,7 @@ def find_instrument_word(text: str) -> str | None:
 
 
 def drop_words(text: str, words: Mapping[str, str], name: str) -> str:
-    """Return a normalised text without any word that stands for one thing, as where two languages name it."""
+    """Return a normalised text without all words for one thing, as where two languages name it."""
     own = [word for word, meaning in words.items() if meaning == name]
     while word := find_longest(text, own):
         text = remove_word(text, word)
@@ -149,15 +154,9 @@ def therapy_words() -> Mapping[str, str]:
     return {**words_of("therapies"), **words}
 
 
-_DAYS = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
-_SINGULAR = {"days": "day", "weeks": "week", "months": "month", "years": "year"}
-#: How far, as a part of its own day, a time may lie from a standard time point and still be called it.
-_NEAR = 0.09
-
-
 @dataclass(frozen=True)
 class Moment:
-    """A time point, one of a source's own, or an occasion of which nothing says when it was."""
+    """A standard time point, one of a source's own, or an occasion whose time is not known."""
 
     #: Id of the time point; None for an occasion that has to be asked about.
     timepoint: str | None
@@ -180,20 +179,18 @@ def find_moment(text: str) -> Moment | None:
 
 def split_moment(text: str) -> tuple[Moment | None, str]:
     """Return the moment that a normalised text names, and the text without its words."""
+    words = words_of("timepoints")
     counted = _find_counted(text)
     if counted is not None:
         moment, said = counted
-        return moment, _drop_times(remove_word(text, said))
-    words = words_of("timepoints")
+        # "post" and "follow-up" say nothing beside a counted time.
+        beside = dict.fromkeys((*words, *words_for("occasions", "later")), "time")
+        return moment, drop_words(remove_word(text, said), beside, "time")
     later = find_longest(text, words_for("occasions", "later"))
     word = find_longest(text, words)
     if word is not None and not (later and words[word] == "baseline" and later not in word):
         moment = Moment(words[word], read_timepoints()[words[word]].label)
-        rest = remove_word(text, word)
-        own = [other for other, name in words.items() if name == words[word]]
-        while other := find_longest(rest, own):
-            rest = remove_word(rest, other)
-        return moment, rest
+        return moment, drop_words(text, words, words[word])
     return _split_occasion(text, later)
 
 
@@ -226,14 +223,6 @@ def _name_moment(number: int, unit: str) -> Moment:
     return Moment(f"{_SINGULAR[unit]}_{number}", label, day)
 
 
-def _drop_times(text: str) -> str:
-    """Return a text without words such as "post" and "follow-up", which say nothing beside a counted time."""
-    words = {*words_of("timepoints"), *words_for("occasions", "later")}
-    while word := find_longest(text, words):
-        text = remove_word(text, word)
-    return text
-
-
 def _split_occasion(text: str, later: str | None) -> tuple[Moment | None, str]:
     """Return the occasion that a text names by a number or as a later one, with all words that say so."""
     names = {*words_for("occasions", "numbered"), *words_for("occasions", "later")}
@@ -242,9 +231,7 @@ def _split_occasion(text: str, later: str | None) -> tuple[Moment | None, str]:
     numbered = rf"(?<!\S)(?:(?:{named}) \d{{1,2}}|\d{{1,2}}(?: (?:{ordinals}))? (?:{named}))(?!\S)"
     if later is None and not re.search(numbered, text):
         return None, text
-    telling = {token for word in {*names, *ordinals.split("|")} for token in word.split()}
-    telling |= {
-        token for word, id in words_of("timepoints").items() if id == "baseline" for token in word.split()
-    }
+    starts = [word for word, id in words_of("timepoints").items() if id == "baseline"]
+    telling = {token for word in (*names, *ordinals.split("|"), *starts) for token in word.split()}
     said = [token for token in text.split() if token in telling or token.isdecimal()]
     return Moment(None, " ".join(said)), " ".join(token for token in text.split() if token not in said)

@@ -119,7 +119,7 @@ class ScoringRule:
         )
 
     def list_reversed(self, n_items: int) -> tuple[int, ...]:
-        """Return the numbers of the items of which the highest answer counts least."""
+        """Return the numbers of the items whose highest answer counts least."""
         return tuple(range(1, n_items + 1)) if self.reverse == "all" else tuple(map(int, self.reverse))
 
     def list_letters(self, number: int) -> dict[str, str]:

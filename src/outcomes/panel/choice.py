@@ -1,4 +1,4 @@
-"""`Choice`: boxes to tick, or of which one is taken, each with a count; a keyboard alone works them."""
+"""`Choice`: boxes to tick, or radio buttons, each with a count; they work by keyboard alone."""
 
 from __future__ import annotations
 
@@ -37,11 +37,16 @@ class Choice(anywidget.AnyWidget):
 
     _esm = _HERE / "choice.js"
     _css = _HERE / "choice.css"
+    #: What is chosen.
     label = traitlets.Unicode().tag(sync=True)
     options = traitlets.List(traitlets.Dict()).tag(sync=True)
+    #: Ids that are chosen.
     value = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    #: Whether several may be chosen; none then means all.
     many = traitlets.Bool(True).tag(sync=True)
+    #: Whether the boxes are hidden behind the label until they are asked for.
     folded = traitlets.Bool(True).tag(sync=True)
+    #: What the label says while nothing is ticked.
     none = traitlets.Unicode().tag(sync=True)
 
     def __init__(
