@@ -101,18 +101,18 @@ DEFAULTS = {
         "order": "after the others",
     }
 }
+#: How the page calls what a field of a source may be, by its annotation without ``None``.
 KEY_TYPES = {
     "str": "text",
-    "str or None": "text",
     "bool": "true or false",
     "int": "whole number",
     "float": "number",
-    "tuple of str": "list of texts",
-    "mapping": "table",
-    "mapping of mappings": "table of tables",
-    "tuple of mappings": "list of tables",
-    "int or tuple of int": "whole number or list of them",
-    "int or None": "whole number",
+    "int | tuple[int, ...]": "whole number or list of them",
+    "tuple[str, ...]": "list of texts",
+    "tuple[Mapping[str, Any], ...]": "list of tables",
+    "tuple[AbsenceSpec, ...]": "tuple of AbsenceSpec",
+    "tuple[RowsSpec, ...]": "tuple of RowsSpec",
+    "Mapping[str, Mapping[str, str]]": "table of tables",
 }
 
 
@@ -245,10 +245,9 @@ def tabulate_timepoints() -> str:
 
 def describe_keys(kind: type, hidden: tuple[str, ...]) -> Iterator[str]:
     """Yield what a part of a source TOML is for, where its docstring says so, and the table of its keys."""
-    docstring = inspect.getdoc(kind) or ""
-    more = docstring.partition("Parameters\n")[0].split("\n\n")[1:]
+    more = (inspect.getdoc(kind) or "").split("\n\n")[1:]
     yield from (clean_markup(text) for text in more if text.strip())
-    meanings = read_parameters(docstring)
+    meanings = read_fields(kind)
     defaults = DEFAULTS.get(kind, {})
     rows = [
         (f"`{entry.name}`", defaults.get(entry.name) or describe_default(entry), *meanings[entry.name])
@@ -258,19 +257,21 @@ def describe_keys(kind: type, hidden: tuple[str, ...]) -> Iterator[str]:
     yield tabulate_rows("key | without it | type | meaning", rows)
 
 
-def read_parameters(docstring: str) -> dict[str, tuple[str, str]]:
-    """Return type and meaning of each parameter that a numpydoc docstring describes."""
+def read_fields(kind: type) -> dict[str, tuple[str, str]]:
+    """Return type and meaning of each field of a dataclass, from its annotation and the ``#:`` above it."""
     found: dict[str, tuple[str, str]] = {}
-    names: list[str] = []
-    for line in docstring.partition("Parameters\n----------\n")[2].splitlines():
-        head = re.match(r"^(\w+(?:, \w+)*) : (.+)$", line)
-        if head:
-            names = head[1].split(", ")
-            found.update({name: (KEY_TYPES.get(head[2], head[2]), "") for name in names})
-        elif line.startswith(" "):
-            for name in names:
-                type_name, meaning = found[name]
-                found[name] = (type_name, f"{meaning} {clean_markup(line.strip())}".strip())
+    meaning: list[str] = []
+    continued = False
+    for line in inspect.getsource(kind).splitlines():
+        told = re.match(r"^    #: (.+)$", line)
+        named = re.match(r"^    (\w+): ([^=]+?)( = .*)?$", line)
+        if told:
+            meaning = [*meaning, told[1]] if continued else [told[1]]
+        elif named:  # a field without a comment of its own shares that of the one before
+            type_name = named[2].removesuffix(" | None")
+            kept = KEY_TYPES.get(type_name, "table" if type_name.startswith("Mapping") else type_name)
+            found[named[1]] = (kept, clean_markup(" ".join(meaning)))
+        continued = told is not None
     return found
 
 

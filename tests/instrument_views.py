@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 
 from outcomes.facts import Instrument, list_instruments, read_instrument
@@ -36,3 +37,24 @@ def write_tables(folder: Path) -> Path:
             lines = ["# made up", "raw_sum,t_score,se", *(f"{entry},{entry + 20}.0,2.5" for entry in sums)]
             (folder / f"{rule.table}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
+
+
+def find_band(instrument: Instrument, score: float) -> str | None:
+    """Return the label of the band of one score; None without bands or outside of them."""
+    if not instrument.bands or score < instrument.bands[0]["low"]:
+        return None
+    for band in instrument.bands:
+        if score < band["high"] if band.get("below") else score <= band["high"]:
+            return str(band["label"])
+    return None
+
+
+def find_class(instrument: Instrument, scores: Mapping[str, float]) -> str | None:
+    """Return the label of the class that a patient's scores make; None where a score is missing."""
+    needed = {name for entry in instrument.classes for name in entry["at_least"]}
+    if any(name not in scores or scores[name] != scores[name] for name in needed):
+        return None
+    for entry in instrument.classes:
+        if all(scores[name] >= least for name, least in entry["at_least"].items()):
+            return str(entry["label"])
+    return None

@@ -13,9 +13,8 @@ from outcomes.cohort import list_groups, reselect_cohort
 from outcomes.disclosure import release
 from outcomes.errors import AnalysisError, DisclosureError
 from outcomes.facts import read_therapies
-from outcomes.panel.answers import Answer
-from outcomes.panel.code import write_code
-from outcomes.panel.question import Measure, Question
+from outcomes.panel.panes import PanelAnswer, write_code
+from outcomes.panel.question import PanelMeasure, PanelQuestion
 from outcomes.views import draw_trajectory, say_answer, say_methods, say_title, tabulate_change
 
 TIMES = ("baseline", "month_3", "month_6", "month_12")
@@ -243,9 +242,9 @@ def test_a_merged_therapy_is_drawn_and_tabulated_by_its_name(coarse):
 
 def test_the_panel_shows_stakeholders_the_same_detail_and_its_code_makes_it(tmp_path):
     records = read_clinic(tmp_path, {"manual_therapy": (15, 15, 11, 9), "usual_care": (14, 12, 10, 9)})
-    question = Question(Measure("odi"), audience="stakeholder")
-    assert list(Answer(records, question).cohort.therapies) == ["all_together"]
-    assert list(Answer(records, Question(Measure("odi"))).cohort.therapies) == [
+    question = PanelQuestion(PanelMeasure("odi"), audience="stakeholder")
+    assert list(PanelAnswer(records, question).cohort.therapies) == ["all_together"]
+    assert list(PanelAnswer(records, PanelQuestion(PanelMeasure("odi"))).cohort.therapies) == [
         "manual_therapy",
         "usual_care",
     ]

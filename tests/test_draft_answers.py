@@ -11,23 +11,23 @@ from openpyxl import Workbook
 
 from clinic_sheets import write_csv, write_xlsx
 from outcomes.drafting import Draft, draft_source
-from outcomes.drafting.question import Asked
+from outcomes.drafting.question import OpenQuestion
 from outcomes.errors import FactsError
 from outcomes.facts import read_source
 from outcomes.records import Records, read_records
 from walking import settle_answer, write_sources
 
 
-def _find(draft: Draft, words: str) -> Asked:
+def _find(draft: Draft, words: str) -> OpenQuestion:
     (asked,) = dict.fromkeys(question for question in draft.questions if words in question)
     return asked
 
 
-def _read(draft: Draft, path: Path, asked: Asked, answer: str) -> Records:
+def _read(draft: Draft, path: Path, asked: OpenQuestion, answer: str) -> Records:
     """Read a file by its draft with one question answered so, the others as usual."""
     assert answer in asked.answers
 
-    def choose(line: str, other: Asked) -> str | None:
+    def choose(line: str, other: OpenQuestion) -> str | None:
         return answer if other == asked else settle_answer(line, other, ())
 
     source, _ = write_sources(draft, choose, path.parent)

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outcomes.drafting.column import SheetColumn
-from outcomes.drafting.moment import find_moment
 from outcomes.drafting.role import guess_role
 from outcomes.drafting.spelling import list_languages, normalise, split_scale
-from outcomes.drafting.words import find_code
+from outcomes.drafting.words import find_code, find_moment
 from outcomes.facts import read_facts
 
 LANGUAGES = list_languages()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outcomes.drafting.grid import read_grid
+from outcomes.drafting.grid import read_grids
 from outcomes.errors import FactsError, PrivacyError, RecordsError
 from outcomes.facts import FileSpec, ScoreSpec
 from outcomes.records.files.file_reader import read_text_table
@@ -232,17 +232,17 @@ def test_a_draft_reads_a_text_in_its_encoding_and_answers_where_there_is_no_doub
     rows = [f"{words.replace(',', ' ')} {i},{i}" for i in range(40)]
     path = tmp_path / "visits.csv"
     path.write_bytes("\n".join(["id,score", *rows]).encode(encoding))
-    grid = read_grid(path)
+    grid = read_grids(path)[0]
     assert grid.rows[1][0] == f"{words.replace(',', ' ')} 0"
-    assert grid.encoding_certain
+    assert grid.cells.certain
     path.write_text("\n".join(["id,score", *rows]), encoding="utf-8-sig")
-    assert (read_grid(path).encoding, read_grid(path).rows[0][0]) == (None, "id")
+    assert (read_grids(path)[0].cells.encoding, read_grids(path)[0].rows[0][0]) == (None, "id")
 
 
 def test_a_single_letter_leaves_the_encoding_in_doubt(tmp_path):
     path = tmp_path / "visits.csv"
     path.write_bytes("id,score\nP1,1\nP2,è\n".encode("cp1252"))
-    assert (read_grid(path).encoding, read_grid(path).encoding_certain) == ("cp1252", False)
+    assert (read_grids(path)[0].cells.encoding, read_grids(path)[0].cells.certain) == ("cp1252", False)
 
 
 def test_an_unknown_encoding_is_a_mistake_of_the_source(read):

@@ -9,10 +9,9 @@ import pytest
 from outcomes import simulate_clinic
 from outcomes.errors import AnalysisError
 from outcomes.panel import open_panel
-from outcomes.panel.code import write_code
 from outcomes.panel.offers import list_measures
-from outcomes.panel.panes import list_in_front, list_panes
-from outcomes.panel.question import Measure, Question
+from outcomes.panel.panes import list_in_front, list_panes, write_code
+from outcomes.panel.question import PanelMeasure, PanelQuestion
 
 FILTERS = ("region", "cause", "duration", "sex", "site", "risk_group")
 
@@ -150,8 +149,8 @@ def test_the_code_of_each_view_makes_the_same_view(tmp_path, audience, adjusted,
     monkeypatch.chdir(tmp_path)
     write_clinic(tmp_path / "clinic", n_episodes=300, seed=5)
     records = read_records("made-up-clinic", tmp_path / "clinic")
-    question = Question(
-        Measure("odi"), ("strengthening", "usual_care"), {"sex": ("female",)}, (), "month_6", adjusted,
+    question = PanelQuestion(
+        PanelMeasure("odi"), ("strengthening", "usual_care"), {"sex": ("female",)}, (), "month_6", adjusted,
         "copay-2008-absolute", audience,
     )  # fmt: skip
     panel = open_panel(records)
@@ -186,11 +185,11 @@ def test_many_looks_are_warned_of_with_what_chance_does(panel):
     for column in FILTERS[:3]:
         for level in count(panel._controls.filters[column]):
             panel.choose(filters={column: (level,)})
-    looked = panel._looking.count
+    looked = len(panel._comparisons)
     assert looked >= 20
     assert f"looked at {looked} comparisons" in read(panel, "warning")
     panel.choose(filters={column: (level,)})
-    assert panel._looking.count == looked, "what was seen before is not counted again"
+    assert len(panel._comparisons) == looked, "what was seen before is not counted again"
 
 
 def test_an_unknown_choice_is_explained_in_words(panel):

@@ -10,11 +10,12 @@ import pytest
 
 from outcomes import read_records, simulate_clinic
 from outcomes.errors import AnalysisError, FactsError, ReportError
+from outcomes.facts import read_words
 from outcomes.panel import open_panel
 from outcomes.panel.making import check_cuts, list_parameters
 from outcomes.panel.offers import list_measures
 from outcomes.panel.panes import list_in_front
-from outcomes.panel.question import Measure, Question
+from outcomes.panel.question import PanelMeasure, PanelQuestion
 from outcomes.panel.saved import list_saved, read_question, save_question
 
 
@@ -106,23 +107,29 @@ def test_real_sources_are_explored_without_a_change_of_code(shared, source, fold
 
 def test_a_view_is_kept_as_choices_without_records(records, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    question = Question(
-        Measure("nprs", "average"), ("usual_care",), {"sex": ("female",), "region": ("low_back", "neck")},
-        ("month_3",), "month_6", False, None, "stakeholder",
-    )  # fmt: skip
-    path = save_question("Women, low back", question, "made-up-clinic")
+    question = PanelQuestion(
+        PanelMeasure("nprs", "average"),
+        ("usual_care",),
+        {"sex": ("female",), "region": ("low_back", "neck")},
+        ("month_3",),
+        "month_6",
+        False,
+        None,
+        "stakeholder",
+    )
+    path = save_question("Women, low back", question, "made-up-clinic", read_words())
     assert path.parent == tmp_path / "data" / "views"
     assert tomllib.loads(path.read_text(encoding="utf-8"))["source"] == "made-up-clinic"
     assert list_saved("made-up-clinic") == ("Women, low back",) and not list_saved("another")
     assert read_question("Women, low back") == question
     for name in ("", "../x", "a/b", "x" * 61, "con:1", "."):
         with pytest.raises(ReportError, match="Name the view"):
-            save_question(name, question, "made-up-clinic")
+            save_question(name, question, "made-up-clinic", read_words())
 
 
 def test_a_question_becomes_the_parameters_of_its_report():
-    question = Question(
-        Measure("nprs", "average"), ("usual_care", "strengthening"),
+    question = PanelQuestion(
+        PanelMeasure("nprs", "average"), ("usual_care", "strengthening"),
         {"site": ("meadow",), "region": ("low_back", "neck"), "sex": ("female",)}, (), "month_6", True, None,
         "team",
     )  # fmt: skip
@@ -144,11 +151,9 @@ parameters = { only = ["region=low_back"] }
 
 
 def test_a_stakeholders_report_is_cut_only_as_the_declaration_is(records, tmp_path, monkeypatch):
-    from outcomes.facts import read_words
-
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reports").mkdir()
-    whole = Question(Measure("odi"), audience="stakeholder")
+    whole = PanelQuestion(PanelMeasure("odi"), audience="stakeholder")
     by_site = dataclasses.replace(whole, filters={"site": ("meadow",)})
     by_sex = dataclasses.replace(whole, filters={"site": ("meadow",), "sex": ("female",)})
     check_cuts(records, whole, read_words())

@@ -13,8 +13,7 @@ from outcomes.errors import FactsError, ReportError
 from outcomes.facts import read_facts, read_instrument, read_schema, read_source
 from outcomes.synthetic import simulate_clinic, true_effects, write_clinic
 from outcomes.synthetic.course import choose_therapy, draw_course, follow_scores
-from outcomes.synthetic.draws import Draws
-from outcomes.synthetic.people import draw_people
+from outcomes.synthetic.people import Draws, draw_people
 
 FACTS = read_facts("made_up_clinic")
 TABLES = ("episodes", "assessments", "sessions", "events")

@@ -13,7 +13,7 @@ import pytest
 
 from outcomes.cli import main
 from outcomes.drafting import Draft, draft_source
-from outcomes.drafting.question import Asked
+from outcomes.drafting.question import OpenQuestion
 from outcomes.errors import RecordsError, RefusedShareError
 from outcomes.records import Records, read_records
 from outcomes.reports import run_report
@@ -59,7 +59,7 @@ class Walk:
         return wide
 
 
-def settle_answer(line: str, asked: Asked, answers: Sequence[tuple[str, str | None]]) -> str | None:
+def settle_answer(line: str, asked: OpenQuestion, answers: Sequence[tuple[str, str | None]]) -> str | None:
     """Return the answer to a question: by its line, else the first that it allows; "" deletes the line."""
     for pattern, answer in (*answers, *USUAL):
         if re.search(pattern, line):
@@ -69,7 +69,7 @@ def settle_answer(line: str, asked: Asked, answers: Sequence[tuple[str, str | No
 
 
 def fill_answers(
-    text: str, questions: Sequence[Asked], choose: Callable[[str, Asked], str | None]
+    text: str, questions: Sequence[OpenQuestion], choose: Callable[[str, OpenQuestion], str | None]
 ) -> tuple[str, int]:
     """Put an answer in the place of every question; returns the lines that were written by hand, too."""
     lines, n = text.splitlines(), 0
@@ -84,7 +84,9 @@ def fill_answers(
     return "\n".join(lines) + "\n", n
 
 
-def write_sources(draft: Draft, choose: Callable[[str, Asked], str | None], folder: Path) -> tuple[Path, int]:
+def write_sources(
+    draft: Draft, choose: Callable[[str, OpenQuestion], str | None], folder: Path
+) -> tuple[Path, int]:
     source = folder / "data" / "sources" / f"{draft.name}.toml"
     files = {source: draft.text}
     files |= {folder / "data" / "instruments" / f"{id}.toml": text for id, text in draft.instruments.items()}
@@ -129,7 +131,9 @@ def try_every_answer(
         choices = [*asked.answers[:most], *([""] if asked.may_go else [])]
         for choice in choices if len(choices) > 1 else ():
 
-            def choose(line: str, other: Asked, asked: Asked = asked, choice: str = choice) -> str | None:
+            def choose(
+                line: str, other: OpenQuestion, asked: OpenQuestion = asked, choice: str = choice
+            ) -> str | None:
                 told = choice if other == asked else settle_answer(line, other, answers)
                 return told
 

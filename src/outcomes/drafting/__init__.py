@@ -1,4 +1,4 @@
-"""Drafting a source from a file nobody prepared, and the form that needs no source."""
+"""A source drafted from any file of records, and the Excel form that needs no source."""
 
 from outcomes.drafting.draft import Draft, draft_source
 from outcomes.drafting.form import write_form

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from outcomes.drafting.column import SheetColumn, is_missing_word, list_codes
-from outcomes.drafting.legend import find_meaning, read_legend
-from outcomes.drafting.moment import find_moment
-from outcomes.drafting.question import Asked, ask
+from outcomes.drafting.column import SheetColumn, find_meaning, is_missing_word, read_legend
+from outcomes.drafting.question import OpenQuestion, ask
 from outcomes.drafting.sketch import Sketch
 from outcomes.drafting.spelling import normalise
-from outcomes.drafting.words import find_code, find_instrument, therapy_words
+from outcomes.drafting.words import find_code, find_instrument, find_moment, therapy_words
 from outcomes.facts import (
     Instrument,
     list_instruments,
@@ -20,7 +18,6 @@ from outcomes.facts import (
     read_facts,
     read_schema,
     read_therapies,
-    read_timepoints,
 )
 from outcomes.records.columns import parse_flags
 from outcomes.records.files import simplify_name
@@ -30,21 +27,10 @@ _SHORTEST_WORD = 2
 _SEPARATORS = (";", "+", "/", "&", ",", "、", "＋", " and ", " und ", " et ", " y ")
 
 
-def draft_codes(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
-    """Return the codes of a column of the schema that must stand in a source, and how many others there are.
+def draft_codes(name: str, sketch: Sketch) -> tuple[dict[str, str], int]:
+    """Return the codes of a column of the schema that must stand in a source, and how many are too rare.
 
-    Parameters
-    ----------
-    name : str
-        Column of the schema.
-    sketch : Sketch
-
-    Returns
-    -------
-    codes : dict
-        Empty where the reader knows all of them by itself.
-    n_others : int
-        Codes that too few patients share.
+    They are none where the reader knows all of them by itself.
     """
     if name == "therapy":
         return _draft_therapies(sketch)
@@ -56,14 +42,14 @@ def draft_codes(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked], int]
     return _draft_categories(name, sketch) if column is not None and column.allowed else ({}, 0)
 
 
-def _draft_flags(column: SheetColumn, sketch: Sketch) -> dict[str, str | Asked]:
+def _draft_flags(column: SheetColumn, sketch: Sketch) -> dict[str, str]:
     """Return the codes of a yes or no that the reader does not know, as questions."""
-    codes, _ = list_codes(column, sketch.patients)
+    codes, _ = sketch.list_codes(column)
     legend = read_legend(column)
     told = [code for code in codes if not is_missing_word(code)]
     words = [find_meaning(legend, code) or code for code in told]
     read, unclear = parse_flags(np.array(words, dtype=object), np.ones(len(words), dtype=bool))
-    drafted: dict[str, str | Asked] = {}
+    drafted: dict[str, str] = {}
     for code, flag, is_unclear in zip(told, read, unclear, strict=True):
         if is_unclear:
             drafted[code] = ask("category", ("yes", "no"), n=codes[code])
@@ -77,7 +63,7 @@ def find_separator(sketch: Sketch) -> str | None:
     column = sketch.mapped.get("therapy")
     if column is None:
         return None
-    codes, _ = list_codes(column, sketch.patients, _therapy_keys())
+    codes, _ = sketch.list_codes(column, _therapy_keys())
     keys = {simplify_name(code) for code in codes} | set(_therapy_keys())
     for separator in _SEPARATORS:
         for code in codes:
@@ -88,7 +74,7 @@ def find_separator(sketch: Sketch) -> str | None:
 
 
 def _therapy_keys() -> Mapping[str, str]:
-    """Return the names by which the reader knows therapies, simplified."""
+    """Return the names of therapies that the reader knows, simplified, each with its id."""
     names: dict[str, str] = {}
     for therapy in read_therapies().values():
         labels = (therapy.labels or {}).values()
@@ -97,22 +83,21 @@ def _therapy_keys() -> Mapping[str, str]:
     return names
 
 
-def _missing_everywhere() -> set[str]:
-    return {simplify_name(word) for word in read_facts("missing")["always"]}
+def _is_missing(code: str) -> bool:
+    return simplify_name(code) in {simplify_name(word) for word in read_facts("missing")["always"]}
 
 
-def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
+def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str], int]:
     keys, separator = _therapy_keys(), find_separator(sketch)
     column = sketch.mapped["therapy"]
     legend = read_legend(column)
-    named = [
-        simplify_name(text) for text in set(map(str, column.filled)) if normalise(text) in therapy_words()
-    ]
-    codes, n_others = list_codes(column, sketch.patients, [*keys, *named])
+    texts = set(map(str, column.filled))
+    named = [simplify_name(text) for text in texts if normalise(text) in therapy_words()]
+    codes, n_others = sketch.list_codes(column, [*keys, *named])
     ids, planned = tuple(read_therapies()), read_facts("drafting")["planned_combination"]
-    drafted: dict[str, str | Asked] = {}
+    drafted: dict[str, str] = {}
     for code, n in codes.items():
-        if simplify_name(code) in _missing_everywhere():
+        if _is_missing(code):
             continue
         if separator and separator in code:
             parts = [
@@ -127,7 +112,7 @@ def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
     return drafted, n_others
 
 
-def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked], int]:
+def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str], int]:
     """Return the codes of a category, all where one is asked: what is unknown doubts what is known."""
     column = read_schema()["episodes"][name]
     aliases, labels = column.aliases or {}, column.labels or {}
@@ -136,19 +121,19 @@ def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str | Asked]
     built_in |= {simplify_name(code): code for code in column.allowed}
     texts = set(map(str, sketch.mapped[name].filled))
     named = [simplify_name(text) for text in texts if find_code(name, text)]
-    codes, n_others = list_codes(sketch.mapped[name], sketch.patients, [*built_in, *named])
+    codes, n_others = sketch.list_codes(sketch.mapped[name], [*built_in, *named])
     codes = {code: n for code, n in codes.items() if not is_missing_word(code) or find_code(name, code)}
     told = {code: built_in.get(simplify_name(code)) or find_code(name, code) for code in codes}
     legend = read_legend(sketch.mapped[name])
     if legend:
         words = {code: find_meaning(legend, code) or code for code in codes}
         meanings = _find_meanings(name, list(words.values()))
-        answered: dict[str, str | Asked] = {
+        answered: dict[str, str] = {
             code: meanings.get(word) or ask("category", column.allowed, n=codes[code])
             for code, word in words.items()
         }
         return answered, n_others
-    drafted: dict[str, str | Asked] = {}
+    drafted: dict[str, str] = {}
     for code, n in codes.items():
         if all(told.values()):
             if simplify_name(code) not in built_in:
@@ -169,15 +154,13 @@ def _find_meanings(name: str, words: Sequence[str]) -> dict[str, str]:
     return {word: code for word in words if (code := find_code(name, word))}
 
 
-def _draft_names(name: str, sketch: Sketch) -> dict[str, str | Asked]:
+def _draft_names(name: str, sketch: Sketch) -> dict[str, str]:
     """Return the codes of a long file's instruments or time points, each with its id or a question."""
     legend = read_legend(sketch.mapped[name])
-    codes, _ = list_codes(
-        sketch.mapped[name], sketch.patients, _known_names(name, sketch.mapped[name], sketch.patients)
-    )
-    drafted: dict[str, str | Asked] = {}
+    codes, _ = sketch.list_codes(sketch.mapped[name], _known_names(name, sketch.mapped[name]))
+    drafted: dict[str, str] = {}
     for code, n in codes.items():
-        if simplify_name(code) in _missing_everywhere():
+        if _is_missing(code):
             continue
         if name == "instrument":
             known = list_loinc_codes().get(code) or find_instrument(find_meaning(legend, code) or code)
@@ -185,31 +168,23 @@ def _draft_names(name: str, sketch: Sketch) -> dict[str, str | Asked]:
         else:
             moment = find_moment(find_meaning(legend, code) or code)
             known = moment.timepoint if moment else None
-            drafted[code] = known or ask("timepoint", _timepoint_choices(sketch), n=n)
+            drafted[code] = known or ask("timepoint", sketch.timepoint_choices, n=n)
     return drafted
 
 
-def _known_names(name: str, column: SheetColumn, patients: object) -> list[str]:
-    """Return the codes of a column, simplified, that words say the meaning of; these are nobody's name."""
-    texts = {str(cell) for cell in column.filled}
-    known = find_instrument if name == "instrument" else lambda text: (find_moment(text) or None) and text
-    return [simplify_name(text) for text in texts if known(text)]
+def _known_names(name: str, column: SheetColumn) -> list[str]:
+    """Return the codes of a column, simplified, whose meaning is known; they are no person's name."""
+    find = find_instrument if name == "instrument" else find_moment
+    return [simplify_name(text) for text in {str(cell) for cell in column.filled} if find(text)]
 
 
-def _timepoint_choices(sketch: Sketch) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*read_timepoints(), *sketch.timepoints)))
-
-
-def list_therapies(codes: Mapping[str, str | Asked]) -> list[str]:
+def list_therapies(codes: Mapping[str, str]) -> list[str]:
     """Return the therapies that the codes of a file are known to mean."""
-    return list(dict.fromkeys(code for code in codes.values() if not isinstance(code, Asked)))
+    return list(dict.fromkeys(code for code in codes.values() if not isinstance(code, OpenQuestion)))
 
 
-def has_other_regions(sketch: Sketch, codes: Mapping[str, str | Asked], instrument: Instrument) -> bool:
+def has_other_regions(sketch: Sketch, codes: Mapping[str, str], instrument: Instrument) -> bool:
     """Return whether patients may have complaints of a region that an instrument is not made for."""
-    own = {*instrument.regions, "other"}
-    told = {
-        str(cell): codes.get(str(cell)) or find_code("region", str(cell))
-        for cell in sketch.mapped["region"].filled
-    }
-    return any(isinstance(code, Asked) or (code is not None and code not in own) for code in told.values())
+    cells = {str(cell) for cell in sketch.mapped["region"].filled}
+    told = {codes.get(cell) or find_code("region", cell) for cell in cells}
+    return bool(told - {*instrument.regions, "other", None})

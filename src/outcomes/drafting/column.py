@@ -1,4 +1,4 @@
-"""`SheetColumn`: what the cells of one column look like; the cells themselves stay here."""
+"""`SheetColumn`: what the cells of one column look like, and what its header says of its codes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import datetime
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,20 +27,21 @@ _LONGEST_CODE = 40
 _ROC_YEARS = (80, 150)
 #: Letters of answers, as forms list them.
 _LETTERS = {letter: letter for letter in "abcdef"}
+#: How headers explain codes: a number and its word, a word and its number, a letter and its word.
+_WORD = r"[^\W\d_][^\d,;/|()\[\]{}=:]*"
+_EQUALS = re.compile(r"(?<![\d.])(\d{1,2}) ?[=:] ?([^,;/|()=:\[\]]+?)(?= ?\d{1,2} ?[=:]|[,;/|()\]]|$)")
+_NUMBER_FIRST = re.compile(rf"(?<![\d.])(\d{{1,2}}) ?[=:.)–-]? ?({_WORD})")
+_NUMBER_LAST = re.compile(rf"({_WORD}?) ?[=:] ?(\d{{1,2}})(?!\d)")
+_LETTER_FIRST = re.compile(rf"(?<!\w)([^\W\d_]{{1,2}}) ?[=:] ?({_WORD})")
+_EMPTY = re.compile(r"[\s,;/|()\[\]{}=:.–-]+$")
 
 
 @dataclass(frozen=True)
 class SheetColumn:
-    """A column of a grid.
-
-    Parameters
-    ----------
-    header : str
-    cells : tuple
-        One per data row, None where blank. Never shown.
-    """
+    """A column of a grid."""
 
     header: str
+    #: One per data row, None where blank. Never shown.
     cells: tuple[Any, ...] = field(repr=False)
 
     @property
@@ -54,7 +56,7 @@ class SheetColumn:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether nine of ten filled cells are numbers, words for "missing" left aside."""
+        """Return whether nine of ten filled cells are numbers, words for "missing" left aside."""
         values = [cell for cell in self.filled if not is_missing_word(cell)]
         return bool(values) and sum(map(is_number, values)) >= 0.9 * len(values)
 
@@ -68,7 +70,7 @@ class SheetColumn:
 
     @property
     def is_dated(self) -> bool:
-        """Whether nine of ten filled cells are dates."""
+        """Return whether nine of ten filled cells are dates."""
         return self.share(is_date) >= 0.9
 
     @property
@@ -78,7 +80,7 @@ class SheetColumn:
 
     @property
     def is_free_text(self) -> bool:
-        """Whether the cells are sentences, or so varied that they are no codes."""
+        """Return whether the cells are sentences, or so varied that they are no codes."""
         texts = [str(cell) for cell in self.filled if isinstance(cell, str)]
         if not texts or self.is_numeric or self.is_dated:
             return False
@@ -107,9 +109,8 @@ class _Written(NamedTuple):
 @lru_cache(maxsize=100_000)
 def _read(text: str) -> _Written:
     """Return the number, its unit or the letter of a text, as `read_records` reads them."""
-    written = read_written(
-        np.array([unicodedata.normalize("NFKC", text).strip()], dtype=object), ".", _LETTERS
-    )
+    plain = unicodedata.normalize("NFKC", text).strip()
+    written = read_written(np.array([plain], dtype=object), ".", _LETTERS)
     found, unit = str(written.texts[0]), str(written.units[0])
     if written.lettered[0]:
         return _Written(None, "", found)
@@ -122,27 +123,17 @@ def _read(text: str) -> _Written:
 def read_number(cell: object) -> float | None:
     """Return the number of a cell, alone or as a score is written; None where it holds none.
 
-    Examples
-    --------
     >>> [read_number(cell) for cell in (7, "7/10", "34 %", "5,7 cm", "2) some", "3 - some", "about 5")]
     [7.0, 7.0, 34.0, 5.7, 2.0, 3.0, None]
     """
-    if isinstance(cell, bool):
-        return None
-    return (
-        float(cell)
-        if isinstance(cell, int | float)
-        else _read(cell).number
-        if isinstance(cell, str)
-        else None
-    )
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return float(cell)
+    return _read(cell).number if isinstance(cell, str) else None
 
 
 def find_letter(cell: object) -> str:
     """Return the letter of an answer, alone or before its text; nothing where a cell holds none.
 
-    Examples
-    --------
     >>> [find_letter(cell) for cell in ("B) some", "（Ｃ）少し", "d", "bad")]
     ['b', 'c', 'd', '']
     """
@@ -165,22 +156,8 @@ def list_codes(
     """Return the codes of a column that may stand in a draft, and how many others it has.
 
     A code may stand there when at least `FEWEST_PATIENTS` patients share it, it is short, and it does
-    not look like a name or a number by which someone could be known.
-
-    Parameters
-    ----------
-    column : SheetColumn
-    patients : sequence
-        Key of the patient of each row.
-    known : iterable of str
-        Simplified names that facts know; these never count as a person's name.
-
-    Returns
-    -------
-    codes : dict of str to int
-        Commonest spelling of each code to its number of patients, most frequent first.
-    n_others : int
-        Codes that were left out.
+    not look like a name or a number by which someone could be known; ``known`` are simplified names that
+    facts know, which are nobody's. Codes are spelt as is commonest, with their number of patients.
     """
     known = set(known)
     spellings: dict[str, dict[str, set[Hashable]]] = defaultdict(lambda: defaultdict(set))
@@ -209,15 +186,8 @@ def _may_stand(text: str) -> bool:
 
 
 def find_date_order(columns: Iterable[SheetColumn]) -> str | None:
-    """Return the order that the dates of some columns prove, None where they leave it open.
+    """Return the order that dates prove, None where they leave it open, ``typed`` where none stands as text.
 
-    Returns
-    -------
-    str or None
-        ``year-first``, ``day-first``, ``month-first``; ``typed`` where no date stands as text.
-
-    Examples
-    --------
     >>> find_date_order([SheetColumn("seen", ("03/11/2025", "30/11/2025"))])
     'day-first'
     >>> find_date_order([SheetColumn("seen", ("03/11/2025",))]) is None
@@ -237,16 +207,11 @@ def find_date_order(columns: Iterable[SheetColumn]) -> str | None:
 
 
 def find_calendar(columns: Iterable[SheetColumn]) -> str | None:
-    """Return the calendar that the dates of some columns are written in, where it is not the usual one.
+    """Return the calendar that dates are written in, where it is not the usual one.
 
-    Returns
-    -------
-    str or None
-        ``roc`` where all years count from 1912, as in Taiwan; ``excel1900`` where dates stand as the
-        numbers of a spreadsheet; else None.
+    It is ``roc`` where years count from 1912, as in Taiwan, and ``excel1900`` for a spreadsheet's numbers.
 
-    Examples
-    --------
+
     >>> find_calendar([SheetColumn("初診日", ("115/03/04", "114/12/30"))])
     'roc'
     >>> find_calendar([SheetColumn("seen", ("2025-03-04",))]) is None
@@ -265,12 +230,57 @@ def find_calendar(columns: Iterable[SheetColumn]) -> str | None:
 def uses_decimal_comma(columns: Iterable[SheetColumn]) -> bool:
     """Return whether numbers written as text have decimal commas, and none has a decimal point.
 
-    Examples
-    --------
     >>> [uses_decimal_comma([SheetColumn("cm", cells)]) for cells in (("5,5", "6"), ("5.5", "6"))]
     [True, False]
     """
-    texts = [
-        cell for column in columns for cell in column.filled if isinstance(cell, str) and is_number(cell)
-    ]
+    cells = [cell for column in columns for cell in column.filled]
+    texts = [cell for cell in cells if isinstance(cell, str) and is_number(cell)]
     return any("," in text for text in texts) and not any("." in text for text in texts)
+
+
+def read_legend(column: SheetColumn) -> Mapping[str, str]:
+    """Return the codes of a column that its header explains, simplified, each with its word; else nothing.
+
+    They count only where they stand for all values: at least two codes, numbers in a row from 0 or 1.
+
+    >>> dict(read_legend(SheetColumn("性別(1男2女)", (1, 2, 2, 1))))
+    {'1': '男', '2': '女'}
+    >>> dict(read_legend(SheetColumn("Sex (M = 1, F = 2)", ("1", "2"))))
+    {'1': 'M', '2': 'F'}
+    >>> dict(read_legend(SheetColumn("ODI 6 weeks", (10, 20))))
+    {}
+    """
+    return split_legend(column)[1]
+
+
+def split_legend(column: SheetColumn) -> tuple[str, Mapping[str, str]]:
+    """Return a header without what it says about codes, and that."""
+    text = unicodedata.normalize("NFKC", column.header)
+    for pattern, code in ((_EQUALS, 1), (_NUMBER_FIRST, 1), (_NUMBER_LAST, 2), (_LETTER_FIRST, 1)):
+        found = list(pattern.finditer(text))
+        legend = {match[code].casefold(): match[3 - code].strip(" .-–") for match in found}
+        if len(found) == len(legend) >= 2 and _covers(list(legend), column):
+            bare = _EMPTY.sub("", text[: found[0].start()])
+            if not bare and code == 2:  # "sexo H=1 M=2"
+                bare, _, legend[found[0][2]] = found[0][1].rpartition(" ")
+            return bare or column.header, legend
+    return column.header, {}
+
+
+def _covers(codes: Sequence[str], column: SheetColumn) -> bool:
+    """Return whether codes are numbers in a row, or letters, and all values of a column are among them."""
+    if codes[0].isdecimal():
+        numbers = [int(code) for code in codes if code.isdecimal()]
+        if len(numbers) < len(codes) or numbers[0] > 1 or any(b != a + 1 for a, b in pairwise(numbers)):
+            return False
+    values = {_spell(cell) for cell in column.filled if not is_missing_word(cell)}
+    return bool(values) and values <= set(codes)
+
+
+def find_meaning(legend: Mapping[str, str], code: str) -> str | None:
+    """Return the word of a code, as it stands in a file."""
+    return legend.get(_spell(code))
+
+
+def _spell(cell: object) -> str:
+    return re.sub(r"\.0+$", "", simplify_name(str(cell)))

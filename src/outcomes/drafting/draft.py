@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from outcomes.drafting.codes import draft_codes, find_separator, has_other_regions, list_therapies
-from outcomes.drafting.colours import describe_colours
 from outcomes.drafting.column import FEWEST_PATIENTS, uses_decimal_comma
 from outcomes.drafting.grid import read_grids
-from outcomes.drafting.left_out import describe_answered, list_left_out
-from outcomes.drafting.moment import Moment
-from outcomes.drafting.question import Asked, ask
-from outcomes.drafting.rehearsal import Doubt, find_doubts
+from outcomes.drafting.question import (
+    OpenQuestion,
+    ReaderQuestion,
+    ask,
+    find_reader_questions,
+    quote_key,
+    quote_value,
+    say,
+)
+from outcomes.drafting.remarks import describe_answered, describe_colours, list_left_out
 from outcomes.drafting.role import fits_values, order_moments
 from outcomes.drafting.scores import draft_instrument, draft_scores
 from outcomes.drafting.sheets import sketch_tables
 from outcomes.drafting.sketch import Sketch, describe_dates, list_missing_words, list_numeric, needs_rekey
 from outcomes.drafting.spelling import split_date
-from outcomes.facts import read_facts, read_instrument, read_therapies
+from outcomes.drafting.words import Moment
+from outcomes.facts import Value, read_instrument, read_therapies
 from outcomes.records.gate import names_person
 
 #: Rows up to which a draft is read once to see what reading asks, and how often that is done.
@@ -30,37 +35,29 @@ _MOST_REHEARSED = 200_000
 _MOST_REHEARSALS = 5
 #: Sheets of one header that are listed by name; more are cards of patients.
 _MOST_LISTED = 12
+#: Codes up to which a column that nothing else is known of may name time points.
+_MOST_TIMEPOINTS = 12
 #: The end of therapy, and the time point that it becomes where there is no other follow-up to compare.
 _END, _AFTER = "end_of_therapy", "after_therapy"
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A drafted source.
+    """A drafted source."""
 
-    Parameters
-    ----------
-    name : str
-        Name of the source, from the file's name.
-    text : str
-        Content of the source TOML. A value that begins with "?" is a question; `read_source` refuses
-        it with the question until it is answered. Of patients' values it holds only codes of
-        categories that at least three patients share.
-    left_out : mapping
-        Why columns are not read (``identifying``, ``free_text``, ``contradicted``, ``unknown``, ...) to
-        their headers.
-    instruments : mapping
-        Id of each measure that is not known yet to the content of its file in ``data/instruments/``, which
-        asks for its range and direction.
-    questions : tuple of Asked
-        All questions, those of the instrument files included, in their order.
-    """
-
+    #: Name of the source, from the file's name.
     name: str
+    #: Content of the source TOML. A value that begins with "?" is a question; `read_source` refuses it with
+    #: the question until it is answered. Of patients' values it holds only codes of categories that at least
+    #: three patients share.
     text: str = field(repr=False)
+    #: Why columns are not read (``identifying``, ``free_text``, ``unknown``, ...) to their headers.
     left_out: Mapping[str, tuple[str, ...]]
+    #: Id of each measure that is not known yet to the content of its file in ``data/instruments/``, which
+    #: asks for its range and direction.
     instruments: Mapping[str, str] = field(default_factory=dict, repr=False)
-    questions: tuple[Asked, ...] = field(default=(), repr=False)
+    #: All questions, those of the instrument files included, in their order.
+    questions: tuple[OpenQuestion, ...] = field(default=(), repr=False)
 
     @property
     def n_questions(self) -> int:
@@ -79,7 +76,7 @@ def draft_source(path: str | Path, sheet: str | None = None) -> Draft:
     Parameters
     ----------
     path : str or Path
-        A CSV, Excel or Parquet file.
+        A file of any format that `read_records` reads.
     sheet : str, optional
         The only sheet of a workbook to draft from; all visible ones that hold records where absent.
 
@@ -95,41 +92,22 @@ def draft_source(path: str | Path, sheet: str | None = None) -> Draft:
     path = Path(path)
     tables = sketch_tables(read_grids(path, sheet))
     name = re.sub(r"[^a-z0-9]+", "-", path.stem.casefold()).strip("-") or "own-source"
-    return _ask_all(_Writing(name, tables.sketches, tables.unread), path)
-
-
-def _ask_all(writing: _Writing, path: Path) -> Draft:
-    """Write the draft, and ask what reading by it would ask, until it asks nothing more."""
-    draft = writing.finish()
-    if sum(sketch.grid.n_rows for sketch in writing.sketches) > _MOST_REHEARSED:
+    writer = _SourceWriter(name, tables.sketches, tables.unread)
+    draft = writer.write()
+    if sum(sketch.grid.cells.n_rows for sketch in tables.sketches) > _MOST_REHEARSED:
         return draft
     for _ in range(_MOST_REHEARSALS):
-        doubts = find_doubts(draft.text, draft.questions, path, draft.instruments)
-        new = [doubt for doubt in doubts if doubt not in writing.doubts]
+        asked = find_reader_questions(draft.text, draft.questions, path, draft.instruments)
+        new = [question for question in asked if question not in writer.asked]
         if not new:
             break
-        writing.doubts += new
-        draft = writing.finish()
+        writer.asked += new
+        draft = writer.write()
     return draft
 
 
-def _quote(value: Any) -> str:
-    """Return a value as TOML; a JSON string is a TOML string too."""
-    if isinstance(value, str):
-        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_quote, value))}]"
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_name(key)} = {_quote(entry)}" for key, entry in value.items()) + " }"
-    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-
-
-def _name(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _quote(key)
-
-
-def _find_questions(value: Any) -> Iterator[Asked]:
-    if isinstance(value, Asked):
+def _find_questions(value: Any) -> Iterator[OpenQuestion]:
+    if isinstance(value, OpenQuestion):
         yield value
     elif isinstance(value, Mapping):
         for entry in value.values():
@@ -139,47 +117,44 @@ def _find_questions(value: Any) -> Iterator[Asked]:
             yield from _find_questions(entry)
 
 
-class _Writing:
+class _SourceWriter:
     """A draft while it is written: its lines, and the questions that stand in them."""
 
     def __init__(self, name: str, sketches: list[Sketch], unread: tuple[str, ...]) -> None:
         self.name, self.sketches, self.unread = name, sketches, unread
-        self.say = read_facts("drafting")["sentences"]
-        self.lines: list[str] = []
-        self.questions: list[Asked] = []
-        self.left_out: dict[str, list[str]] = {}
-        self.doubts: list[Doubt] = []
+        self.asked: list[ReaderQuestion] = []
         self.codes = [{name: draft_codes(name, sketch) for name in sketch.mapped} for sketch in sketches]
 
-    def finish(self) -> Draft:
+    def write(self) -> Draft:
         """Write all parts and return the draft."""
-        self.lines, self.questions, self.left_out = [], [], {}
+        self.lines: list[str] = []
+        self.questions: list[OpenQuestion] = []
+        all_left_out: dict[str, list[str]] = {}
+        instruments: dict[str, str] = {}
         self._write_head()
         self._write_primary()
         self._write_timepoints()
         self._write_other_regions()
         if self.unread:
-            self.lines += ["", f"# {self.say['unread_sheets']}: {', '.join(map(_quote, self.unread))}"]
-        instruments: dict[str, str] = {}
-        for number, sketch in enumerate(self.sketches):
+            self.lines.append("")
+            self._list("remarks.unread_sheets", self.unread)
+        for sketch, codes in zip(self.sketches, self.codes, strict=True):
             left_out = list_left_out(sketch)
             self._write_file(sketch, left_out)
             self._write_columns(sketch)
-            self._write_codes(sketch, number)
-            blocks, unknown = draft_scores(sketch)
+            self._write_codes(codes)
+            blocks, own_measures = draft_scores(sketch)
             for block in blocks:
-                block |= self._find_answers(sketch, block)
-                self._section("", "[[file.scores]]", content=block)
-            for measure in unknown:
+                self._section("", "[[file.scores]]", content=block | self._find_answers(sketch, block))
+            for measure in own_measures:
                 instruments[measure.id], asked = draft_instrument(measure)
                 self.questions += asked
-                self.lines.append(f"# {self.say['own_instrument'].format(id=measure.id)}")
+                self._remark("own_instrument", id=measure.id)
             for kind, headers in left_out.items():
-                self.left_out.setdefault(kind, []).extend(headers)
-        left_out_of_all = {kind: tuple(dict.fromkeys(headers)) for kind, headers in self.left_out.items()}
-        return Draft(
-            self.name, "\n".join(self.lines) + "\n", left_out_of_all, instruments, tuple(self.questions)
-        )
+                all_left_out.setdefault(kind, []).extend(headers)
+        text = "\n".join(self.lines) + "\n"
+        once = {kind: tuple(dict.fromkeys(headers)) for kind, headers in all_left_out.items()}
+        return Draft(self.name, text, once, instruments, tuple(self.questions))
 
     @property
     def _moments(self) -> list[Moment]:
@@ -187,7 +162,7 @@ class _Writing:
 
     @property
     def _ends_only(self) -> bool:
-        """Whether all follow-ups are at the end of therapy, of which only the clinic knows when that is."""
+        """Return whether all follow-ups are at the end of therapy; only the clinic knows when that is."""
         followed = {moment.timepoint for moment in self._moments if moment.timepoint} - {"baseline"}
         return followed == {_END} and all(moment.timepoint for moment in self._moments)
 
@@ -195,26 +170,30 @@ class _Writing:
         if self._ends_only:
             content = {key: _AFTER if value == _END else value for key, value in content.items()}
         self.questions += _find_questions(content)
-        self.lines += [*heads, *(f"{_name(key)} = {_quote(value)}" for key, value in content.items())]
+        self.lines += [
+            *heads,
+            *(f"{quote_key(key)} = {quote_value(value)}" for key, value in content.items()),
+        ]
+
+    def _remark(self, key: str, before: str = "", **values: Value) -> None:
+        self.lines.append(f"{before}# {say(f'remarks.{key}', **values)}")
+
+    def _list(self, key: str, names: tuple[str, ...]) -> None:
+        self.lines.append(f"# {say(key)}: {', '.join(map(quote_value, names))}")
 
     def _write_head(self) -> None:
-        say, first = self.say, self.sketches[0]
-        self.lines += [
-            f"# {say['about'].format(file=first.grid.file, fewest=FEWEST_PATIENTS)}",
-            f"# {say['questions']}",
-            f"# {say['next'].format(name=self.name)}",
-            "",
-        ]
-        self._section(content={"name": self.name, "label": ask("label")})
+        first = self.sketches[0]
+        self._remark("about", file=first.grid.file, fewest=FEWEST_PATIENTS)
+        self._remark("questions")
+        self._remark("next", name=self.name)
+        self._section("", content={"name": self.name, "label": ask("label")})
         if any(map(needs_rekey, self.sketches)):
-            self.lines.append(f"rekey = true  # {say['rekey']}")
+            self._remark("rekey", "rekey = true  ")
         printed = _find_printed_day(first)
-        if printed:
-            self.lines.append(f'extracted_on = "{printed}"  # {say["extracted_on"]}')
-        else:
-            self.lines.append(f'# extracted_on = "2026-01-31"  # {say["extracted_on"]}')
-        self.lines.append(f'# design = "randomised"  # {say["design"]}')
-        self.lines.append(f'# disclosure_profile = "standard"  # {say["disclosure_profile"]}')
+        day = f'extracted_on = "{printed}"  ' if printed else '# extracted_on = "2026-01-31"  '
+        self._remark("extracted_on", day)
+        self._remark("design", '# design = "randomised"  ')
+        self._remark("disclosure_profile", '# disclosure_profile = "standard"  ')
 
     def _write_primary(self) -> None:
         content: dict[str, Any] = {}
@@ -222,20 +201,16 @@ class _Writing:
         followed = [id for id in order_moments(self._moments) if id not in ("baseline", _END)]
         followed = followed or ([_AFTER] if self._ends_only else [])
         for key, choices in (("instrument", list(measures)), ("timepoint", followed)):
-            if len(choices) == 1:
-                content[key] = choices[0]
-            elif choices:
-                content[key] = ask(f"primary_{key}", choices)
+            if choices:
+                content[key] = choices[0] if len(choices) == 1 else ask(f"primary_{key}", choices)
         therapies = [codes["therapy"][0] for codes in self.codes if "therapy" in codes]
         if sum(map(len, therapies)) > 1:
             known = list(dict.fromkeys(name for codes in therapies for name in list_therapies(codes)))
-            asked = any(isinstance(code, Asked) for codes in therapies for code in codes.values())
-            told = [*known, *(["a therapy that you name below"] if asked else [])]
+            asked = any(isinstance(code, OpenQuestion) for codes in therapies for code in codes.values())
+            told = [*known, *([say("answers.new_therapy")] if asked else [])]
             content["reference"] = ask("reference", known, told=", ".join(told))
-        content["covariates"] = list(
-            dict.fromkeys(name for sketch in self.sketches for name in sketch.covariates)
-        )
-        self._section("", "[primary]", content=content)
+        covariates = dict.fromkeys(name for sketch in self.sketches for name in sketch.covariates)
+        self._section("", "[primary]", content={**content, "covariates": list(covariates)})
 
     def _write_timepoints(self) -> None:
         for moment in self._moments:
@@ -243,7 +218,7 @@ class _Writing:
                 content = {"label": moment.label, "day": moment.day}
                 self._section("", f"[timepoints.{moment.timepoint}]", content=content)
         if self._ends_only:
-            content = {"label": self.say["after_therapy"], "day": ask("after_therapy", ("42",))}
+            content = {"label": say("labels.after_therapy"), "day": ask("after_therapy", ("42",))}
             self._section("", f"[timepoints.{_AFTER}]", content=content)
 
     def _write_other_regions(self) -> None:
@@ -262,38 +237,37 @@ class _Writing:
     def _find_answers(self, sketch: Sketch, block: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the reader's own questions about a score's block, or about the file where none is given."""
         column = block.get("column") if block else None
-        rivals = column.answers if isinstance(column, Asked) else (column,)
+        rivals = column.answers if isinstance(column, OpenQuestion) else (column,)
         headers = {*rivals, *(block.get("items", ()) if block else ())}
         columns = {column.header for column in sketch.columns}
         found: dict[str, Any] = {}
-        for doubt in self.doubts:
-            about = headers if doubt.in_scores else columns if block is None else set()
-            if not about & set(doubt.columns):
+        for question in self.asked:
+            about = headers if question.in_scores else columns if block is None else set()
+            if not about & set(question.columns):
                 continue
-            asked = _offer_columns(doubt, sketch)
-            if doubt.section is None:
-                found[doubt.key] = [*found.get(doubt.key, []), asked] if doubt.listed else asked
-            elif doubt.section == "file.scales":
-                found["scales"] = {**found.get("scales", {}), doubt.key: asked}
+            key, asked = question.key, _offer_columns(question, sketch)
+            if question.section is None:
+                found[key] = [*found.get(key, []), asked] if question.listed else asked
+            elif question.section == "file.scales":
+                found["scales"] = {**found.get("scales", {}), key: asked}
         return found
 
-    def _write_file(self, sketch: Sketch, left_out: Mapping[str, Iterable[str]]) -> None:
+    def _write_file(self, sketch: Sketch, left_out: Mapping[str, tuple[str, ...]]) -> None:
         grid, lines = sketch.grid, sketch.layout.header_lines
         content: dict[str, Any] = {"path": grid.file, "rows": sketch.rows}
         if grid.sheet and (grid.other_sheets or grid.sheet == "*"):
             content["sheet"] = grid.sheet
-        told = {"patient_id", "episode_id"} & set(sketch.mapped)
-        if not told and not _list_candidates(sketch, len(sketch.patients)):
+        if not {"patient_id", "episode_id"} & set(sketch.mapped) and not _list_candidates(sketch):
             content["patient"] = ask("one_per_row", ("one per row",))
         if sketch.heading:
             content["heading"] = list(sketch.heading)
         if lines != (1,) and grid.sheet != "*":
             content["header_row"] = lines[0] if len(lines) == 1 else list(lines)
-        if grid.encoding:
-            asked = ask("encoding", (grid.encoding,), encodings=grid.encoding)
-            content["encoding"] = grid.encoding if grid.encoding_certain else asked
-        if grid.delimiter:
-            content["delimiter"] = grid.delimiter
+        if grid.cells.encoding:
+            asked = ask("encoding", (grid.cells.encoding,), encodings=grid.cells.encoding)
+            content["encoding"] = grid.cells.encoding if grid.cells.certain else asked
+        if grid.cells.delimiter:
+            content["delimiter"] = grid.cells.delimiter
         if uses_decimal_comma(list_numeric(sketch)):
             content["decimal"] = ","
         content |= describe_dates(sketch)
@@ -302,50 +276,48 @@ class _Writing:
         content |= self._find_answers(sketch, None)
         self._section("", "[[file]]", content=content)
         if grid.sheet == "*":
-            self.lines.append(f"# {self._describe_sheets(sketch)}")
-        if content.get("encoding") == grid.encoding is not None:
-            self.lines.append(f"# {self.say['encoding']}")
+            self._list_sheets(sketch)
+        if content.get("encoding") == grid.cells.encoding is not None:
+            self._remark("encoding")
         for kind, headers in left_out.items():
-            self.lines.append(f"# {self.say[kind]}: {', '.join(map(_quote, headers))}")
+            self._list(f"left_out.{kind}", headers)
         if sketch.layout.summary_lines:
-            self.lines.append(f"# {self.say['summary_rows'].format(n=len(sketch.layout.summary_lines))}")
+            self._remark("summary_rows", n=len(sketch.layout.summary_lines))
 
-    def _describe_sheets(self, sketch: Sketch) -> str:
-        """Return how many sheets are read together, and their names where none looks like a person's."""
-        read, n_all = sketch.sheets, len(sketch.grid.other_sheets) + 1
-        told = self.say["all_sheets"].format(n=len(read), all=n_all)
-        listed = (
-            "" if len(read) > _MOST_LISTED or any(map(names_person, read)) else ", ".join(map(_quote, read))
-        )
-        return f"{told}: {listed}" if listed else told
+    def _list_sheets(self, sketch: Sketch) -> None:
+        """Say how many sheets are read together, and their names where none looks like a person's."""
+        read = sketch.sheets
+        told = say("remarks.all_sheets", n=len(read), all=len(sketch.grid.other_sheets) + 1)
+        if read and len(read) <= _MOST_LISTED and not any(map(names_person, read)):
+            told = f"{told}: {', '.join(map(quote_value, read))}"
+        self.lines.append(f"# {told}")
 
     def _write_columns(self, sketch: Sketch) -> None:
         headers: dict[str, Any] = {name: column.header for name, column in sketch.mapped.items()}
         for name, rivals in sketch.rivals.items():
             if name in headers:
-                headers[name] = ask(
-                    "rival_columns", [column.header for column in rivals], n=len(rivals), name=name
-                )
-        candidates = _list_candidates(sketch, len(sketch.patients))
+                choices = [column.header for column in rivals]
+                headers[name] = ask("rival_columns", choices, n=len(rivals), name=name)
+        candidates = _list_candidates(sketch)
         if not {"patient_id", "episode_id"} & set(headers) and candidates:
             headers["patient_id"] = ask("patient_id", candidates)
-        colours = describe_colours(sketch)
         if sketch.rows == "assessment" and not {"date", "day", "timepoint"} & set(headers):
-            headers["timepoint"] = ask("timepoint_column", _list_candidates(sketch, 12))
+            headers["timepoint"] = ask("timepoint_column", _list_candidates(sketch, _MOST_TIMEPOINTS))
         self._section("", "[file.columns]", content=headers)
+        colours = describe_colours(sketch)
         if not any("therapy" in other.mapped for other in self.sketches):
             kind = "therapy_colour" if colours else "therapy_column"
             asked = ask(kind, ("other", *read_therapies()), colours=colours)
             self._section("", "[file.constants]", content={"therapy": asked})
         elif colours:
-            self.lines.append(f"# {self.say['colours'].format(colours=colours)}")
+            self._remark("colours", colours=colours)
 
-    def _write_codes(self, sketch: Sketch, number: int) -> None:
-        for name, (codes, n_others) in self.codes[number].items():
+    def _write_codes(self, drafted: Mapping[str, tuple[dict[str, str], int]]) -> None:
+        for name, (codes, n_others) in drafted.items():
             if codes:
                 self._section("", f"[file.codes.{name}]", content=codes)
                 if n_others:
-                    self.lines.append(f"# {self.say['others'].format(n=n_others, fewest=FEWEST_PATIENTS)}")
+                    self._remark("others", n=n_others, fewest=FEWEST_PATIENTS)
 
 
 def _list_measures(sketch: Sketch) -> list[str]:
@@ -353,29 +325,30 @@ def _list_measures(sketch: Sketch) -> list[str]:
     return list(dict.fromkeys([*sketch.measures, *(measure.id for measure in draft_scores(sketch)[1])]))
 
 
-def _list_candidates(sketch: Sketch, most: int) -> list[str]:
+def _list_candidates(sketch: Sketch, most: int | None = None) -> list[str]:
     """Return the headers of columns that nothing else is known of, and that hold at most so many codes."""
-    pairs = zip(sketch.columns, sketch.roles, strict=True)
+    most = len(sketch.patients) if most is None else most
     return [
-        column.header for column, role in pairs if role.kind == "unknown" and 1 < column.n_distinct <= most
+        column.header
+        for column, role in sketch.pairs
+        if role.kind == "unknown" and 1 < column.n_distinct <= most
     ]
 
 
-def _offer_columns(doubt: Doubt, sketch: Sketch) -> Asked:
+def _offer_columns(question: ReaderQuestion, sketch: Sketch) -> OpenQuestion:
     """Return a question with the columns that could answer it among its answers."""
-    pairs = zip(sketch.columns, sketch.roles, strict=True)
-    free = [column for column, role in pairs if role.kind == "unknown" and "'" not in column.header]
+    free = [column for column, role in sketch.pairs if role.kind == "unknown" and "'" not in column.header]
     lines = [
         f"columns.{name} = '{column.header}'"
-        for name in doubt.to_fill
+        for name in question.to_fill
         for column in free
         if column.n_distinct > 1 and fits_values(name, column)
     ]
+    asked = question.asked
     if not lines:
-        return doubt.asked
-    return Asked(
-        f"{doubt.asked.removeprefix('? ')}; or one of: {', '.join(lines)}", [*doubt.asked.answers, *lines]
-    )
+        return asked
+    told = say("answers.columns", question=asked.removeprefix("? "), lines=", ".join(lines))
+    return OpenQuestion(told, [*asked.answers, *lines])
 
 
 def _find_printed_day(sketch: Sketch) -> str | None:

@@ -10,8 +10,17 @@ from typing import Any
 
 import xlsxwriter
 
+from outcomes.drafting.question import say
 from outcomes.errors import RecordsError
-from outcomes.facts import FileSpec, read_facts, read_instrument, read_schema, read_source, read_therapies
+from outcomes.facts import (
+    FileSpec,
+    read_facts,
+    read_instrument,
+    read_schema,
+    read_source,
+    read_therapies,
+    read_words,
+)
 
 _SOURCE = "template"
 _CODES_SHEET = "codes"
@@ -21,28 +30,18 @@ _N_ROWS = 2000
 
 @dataclass(frozen=True)
 class FormColumn:
-    """A column of the form.
-
-    Parameters
-    ----------
-    header : str
-    hint : str
-        What the form says when a cell of the column is entered; at most 255 characters, as Excel allows.
-    choices : tuple of str
-        List to choose from; empty where a number, date or short text is typed.
-    labels : tuple of str
-        What each choice means, in the same order.
-    kind : str
-        ``list``, ``date``, ``integer``, ``decimal`` or ``any``.
-    minimum, maximum : float or None
-        Of a number.
-    """
+    """A column of the form."""
 
     header: str
+    #: What the form says when a cell of the column is entered; at most 255 characters, as Excel allows.
     hint: str
+    #: List to choose from; empty where a number, date or short text is typed.
     choices: tuple[str, ...] = ()
+    #: What each choice means, in the same order.
     labels: tuple[str, ...] = ()
+    #: ``list``, ``date``, ``integer``, ``decimal`` or ``any``.
     kind: str = "any"
+    #: Of a number.
     minimum: float | None = None
     maximum: float | None = None
 
@@ -83,56 +82,34 @@ def write_form(path: str | Path) -> None:
 
 
 def list_form_columns(spec: FileSpec) -> list[FormColumn]:
-    """Return the columns of the form in their order: the episode's, then date and scores of each visit.
-
-    Parameters
-    ----------
-    spec : FileSpec
-        The one file of the source that reads the form.
-
-    Returns
-    -------
-    list of FormColumn
-    """
-    hints = read_facts("drafting")["form"]
+    """Return the columns of the form in their order: the episode's, then date and scores of each visit."""
     columns = [_describe_column(name, header) for name, header in spec.columns.items()]
     for score in spec.scores:
         if score.date_column and all(column.header != score.date_column for column in columns):
-            columns.append(FormColumn(score.date_column, hints["visit_date"], kind="date"))
+            columns.append(FormColumn(score.date_column, say("form.visit_date"), kind="date"))
         instrument = read_instrument(f"{score.instrument}:{score.variant or ''}")
         # A sum or percentage of items is no whole number once an item is blank; a single item is.
         whole = instrument.scoring["rule"] == "single" and instrument.scoring.get("item_step") == 1
-        columns.append(
-            FormColumn(
-                score.column or "",
-                hints["score"].format(name=instrument.name, low=instrument.minimum, high=instrument.maximum),
-                kind="integer" if whole else "decimal",
-                minimum=instrument.minimum,
-                maximum=instrument.maximum,
-            )
-        )
+        low, high = instrument.minimum, instrument.maximum
+        hint = say("form.score", name=instrument.name, low=f"{low:g}", high=f"{high:g}")
+        kind = "integer" if whole else "decimal"
+        columns.append(FormColumn(score.column or "", hint, kind=kind, minimum=low, maximum=high))
     return columns
 
 
 def _describe_column(name: str, header: str) -> FormColumn:
     """Return a column of the form for a column of the schema, with its choices, range and hint."""
-    column, hints = read_schema()["episodes"][name], read_facts("drafting")["form"]
-    hint = hints.get(name, column.meaning)[:255]
+    column = read_schema()["episodes"][name]
+    hint = say(f"form.{name}") if name in read_words().list("draft.form") else column.meaning[:255]
+    labels = {code: (column.labels or {}).get(code, "") for code in column.allowed}
     if name == "therapy":
-        therapies = read_therapies().values()
-        return FormColumn(
-            header, hint, _plain(entry.id for entry in therapies), tuple(t.label for t in therapies), "list"
-        )
-    if column.allowed:
-        labels = tuple((column.labels or {}).get(code, "") for code in column.allowed)
-        return FormColumn(header, hint, _plain(column.allowed), labels, "list")
+        labels = {id: therapy.label for id, therapy in read_therapies().items()}
+    if labels:
+        # The reader takes blanks and underscores for the same.
+        choices = tuple(code.replace("_", " ") for code in labels)
+        return FormColumn(header, hint, choices, tuple(labels.values()), "list")
     kind = {"date": "date", "integer": "integer", "number": "decimal"}.get(column.type, "any")
     return FormColumn(header, hint, kind=kind, minimum=column.minimum, maximum=column.maximum)
-
-
-def _plain(ids: Any) -> tuple[str, ...]:
-    """Return ids as words; the reader takes blanks and underscores for the same."""
-    return tuple(id.replace("_", " ") for id in ids)
 
 
 def _write_codes(book: Any, columns: Sequence[FormColumn]) -> dict[str, str]:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outcomes.drafting.column import SheetColumn, list_numbers
-from outcomes.drafting.legend import split_legend
-from outcomes.drafting.moment import Moment, split_moment
+from outcomes.drafting.column import SheetColumn, list_numbers, split_legend
 from outcomes.drafting.spelling import (
     find_longest,
     fold,
@@ -21,6 +19,7 @@ from outcomes.drafting.spelling import (
     split_scale,
 )
 from outcomes.drafting.words import (
+    Moment,
     doubtful_words,
     drop_words,
     find_code,
@@ -28,6 +27,7 @@ from outcomes.drafting.words import (
     instrument_words,
     names_of,
     single_words,
+    split_moment,
     words_for,
     words_of,
 )
@@ -36,18 +36,14 @@ from outcomes.records.columns import parse_flags
 from outcomes.records.gate import find_person_names, match_header
 
 #: Columns of the schema, and of a long file, by what their values must look like.
-NUMERIC = {
-    "age_years",
-    "bmi",
-    "episode_number",
-    "duration_weeks",
-    "n_sessions",
-    "discharge_day",
-    "day",
-    "score",
-}
+NUMERIC = {"age_years", "bmi", "episode_number", "duration_weeks", "n_sessions", "discharge_day"}
+NUMERIC |= {"day", "score"}
 _DATES = {"start_date", "date"}
 _MOST_CATEGORIES = 30
+#: Different numbers that may be codes of visits; scores have more.
+_MOST_VISITS = 12
+#: Numbers above it may be a spreadsheet's numbers of days.
+_FIRST_SERIAL = 10_000
 #: A column of an unknown instrument is asked about when its header is short and its values are many.
 _LONGEST_UNKNOWN = 5
 _FEWEST_SCORES = 6
@@ -64,40 +60,25 @@ _EXPORT_MARKS = re.compile(r"^redcap_(repeat_|survey_|data_access)")
 
 @dataclass(frozen=True)
 class Role:
-    """What a column is for.
+    """What a column is for."""
 
-    Parameters
-    ----------
-    kind : str
-        ``column`` (of the schema), ``score``, ``score_date``, ``status`` (whether a form was filled in),
-        ``identifying``, ``free_text``, ``contradicted`` (the header says one thing, the values another),
-        ``export_mark`` (what a program adds to an export) or ``unknown``.
-    name : str or None
-        Column of the schema, or id of the instrument; None for a score of an unknown instrument.
-    moment : Moment or None
-        When it was given, as the header says.
-    variant : str or None
-    item : int or None
-        Number of the item, counted from 1.
-    label : str
-        Of a score of an unknown instrument: what the header calls it, without the time.
-    doubt : str
-        Words of a score's header that were not understood.
-    holds : str or None
-        ``change`` or ``improvement`` where the header says that the column holds one.
-    scale : str
-        What the header says of how a score is recorded, such as "/50".
-    """
-
+    #: ``column`` (of the schema), ``score``, ``score_date``, ``status`` (whether a form was filled in),
+    #: ``identifying``, ``free_text``, ``contradicted`` (the header says one thing, the values another),
+    #: ``export_mark`` (what a program adds to an export) or ``unknown``.
     kind: str
+    #: Column of the schema, or id of the instrument; None for a score of an unknown instrument.
     name: str | None = None
+    #: When it was given, as the header says.
     moment: Moment | None = None
     variant: str | None = None
+    #: Number of the item, counted from 1.
     item: int | None = None
+    #: Of a score of an unknown instrument: what the header calls it, without the time.
     label: str = ""
+    #: Words of a score's header that were not understood.
     doubt: str = ""
+    #: ``change`` or ``improvement`` where the header says that the column holds one.
     holds: str | None = None
-    scale: str = ""
 
     @property
     def timepoint(self) -> str | None:
@@ -106,16 +87,7 @@ class Role:
 
 
 def guess_role(column: SheetColumn) -> Role:
-    """Guess what a column is for.
-
-    Parameters
-    ----------
-    column : SheetColumn
-
-    Returns
-    -------
-    Role
-    """
+    """Guess what a column is for, from its header, and hold that against its values."""
     if _is_identifying(column.header):
         return Role("identifying")
     status = _STATUS.match(column.header.strip().casefold())
@@ -123,12 +95,11 @@ def guess_role(column: SheetColumn) -> Role:
         return Role("status", label=normalise(status[1]))
     if _EXPORT_MARKS.match(column.header.strip().casefold()):
         return Role("export_mark")
-    bare, scale = split_scale(split_legend(column)[0])
-    header = normalise(bare)
+    header = normalise(split_scale(split_legend(column)[0])[0])
     names = [*names_of("columns", normalise(column.header)), *names_of("columns", header)]
     exact = next((name for name in names if fits_values(name, column)), names[0] if names else None)
     if exact is None or not fits_values(exact, column):
-        score = _guess_score(column, header, scale)
+        score = _guess_score(column, header)
         if score is not None:
             return score
     named = [exact] if exact else _guess_schema_columns(header)
@@ -139,52 +110,50 @@ def guess_role(column: SheetColumn) -> Role:
 
 
 def _is_identifying(header: str) -> bool:
-    """Whether the gate would refuse the header; a record number may be the key, for it is re-keyed."""
+    """Return whether the gate would refuse the header; a record number may be the key, for it is re-keyed."""
     rule = match_header(header)
     keyed = bool({"patient_id", "episode_id"} & set(_guess_schema_columns(normalise(header))))
     return rule is not None and not (rule.rekeyed and keyed)
 
 
-def _guess_score(column: SheetColumn, header: str, scale: str) -> Role | None:
+def _guess_score(column: SheetColumn, header: str) -> Role | None:
     word = find_instrument_word(header)
     if word is None:
-        return _guess_unknown(column, header, scale)
+        return _guess_unknown(column, header)
     id, _, variant = instrument_words()[word].partition(":")
     instrument = read_instrument(id)
     alike = {other: name for other, name in instrument_words().items() if other not in words_of("timepoints")}
     rest = drop_words(remove_word(header, word), alike, instrument_words()[word])
     holds, rest = _split_holds(rest)
-    if holds is None and find_longest(rest, _list_other_words()):
-        return _guess_unknown(column, header, scale)
+    if holds is None and find_longest(rest, doubtful_words("another") | words_for("beside", "another")):
+        return _guess_unknown(column, header)
     named, rest = _split_variant(rest, instrument)
     moment, rest = split_moment(rest)
     if column.is_dated and set(rest.split()) & single_words("beside", "date"):
         return Role("score_date", id, moment)
-    item = _find_item(rest, instrument) if not moment or moment.timepoint else None
-    item = None if item and _exceeds_item(column, instrument) else item
+    item = _find_item(rest, instrument, column) if not moment or moment.timepoint else None
     if item is None and moment is None and (number := re.search(r"(?<!\S)\d{1,2}$", rest)):
         moment, rest = Moment(None, column.header), remove_word(rest, number[0])
     left = [] if item else [part for part in rest.split() if part not in single_words("beside", "score")]
-    role = Role("score", id, moment, named or variant or None, item, "", " ".join(left), holds, scale)
+    role = Role("score", id, moment, named or variant or None, item, "", " ".join(left), holds)
     if not column.holds_scores(item is not None):
         in_doubt = bool(left) or column.is_free_text or column.is_dated
         return None if in_doubt else Role("contradicted", id, moment)
     return role if not left or _may_be_score(column, left) else None
 
 
-def _guess_unknown(column: SheetColumn, header: str, scale: str) -> Role | None:
+def _guess_unknown(column: SheetColumn, header: str) -> Role | None:
     """Return a score of an unknown instrument, where the header names a time and the values are many."""
     holds, rest = _split_holds(header)
     moment, rest = split_moment(rest if holds and rest else header)
     if moment is None:
         return None
     if column.is_dated:
-        return (
-            Role("score_date", None, moment) if set(rest.split()) & single_words("beside", "date") else None
-        )
+        names_date = bool(set(rest.split()) & single_words("beside", "date"))
+        return Role("score_date", None, moment) if names_date else None
     if not _may_be_score(column, rest.split()):
         return None
-    return Role("score", None, moment, label=rest, holds=holds, scale=scale)
+    return Role("score", None, moment, label=rest, holds=holds)
 
 
 def _split_holds(rest: str) -> tuple[str | None, str]:
@@ -195,39 +164,26 @@ def _split_holds(rest: str) -> tuple[str | None, str]:
     return None, rest
 
 
-def _list_other_words() -> frozenset[str]:
-    """Return the words beside a measure's name that make another thing of it."""
-    return doubtful_words("another") | words_for("beside", "another")
-
-
 def _may_be_score(column: SheetColumn, words: Sequence[str]) -> bool:
     few_words = len(words) <= _LONGEST_UNKNOWN
     return few_words and column.is_numeric and column.n_distinct >= _FEWEST_SCORES
 
 
-def _find_item(rest: str, instrument: Instrument) -> int | None:
-    named = _find_named_item(rest, instrument)
-    if named is not None:
-        return named
+def _find_item(rest: str, instrument: Instrument, column: SheetColumn) -> int | None:
+    """Return the number of the item that the rest of a header names, by a word for it or by a number.
+
+    Where numbers are larger than an answer can be, the header counts visits, not items.
+    """
+    labels = [{normalise(label), *words_for("items", label)} for label in instrument.scoring_rule.items]
+    item = next((number for number, names in enumerate(labels, start=1) if rest in names), 0)
     words = "|".join(sorted(words_for("beside", "item"), key=len, reverse=True))
     match = re.fullmatch(rf"(?:(?:{words}) ?)?(\d{{1,2}})(?: (?:{words}))?", rest)
-    n_items = int(instrument.scoring.get("n_items", 1))
-    return int(match[1]) if match and 1 < n_items >= int(match[1]) >= 1 else None
-
-
-def _exceeds_item(column: SheetColumn, instrument: Instrument) -> bool:
-    """Whether numbers are larger than an answer can be, so that the header counts visits, not items."""
+    if not item and match and 1 < int(instrument.scoring.get("n_items", 1)) >= int(match[1]):
+        item = int(match[1])
     highest = instrument.scoring.get("item_maximum")
-    numbers = list_numbers(column.filled)
-    return bool(numbers) and isinstance(highest, int | float) and max(numbers) > highest + 1
-
-
-def _find_named_item(rest: str, instrument: Instrument) -> int | None:
-    """Return the number of the item whose name, or a word for it, is all that is left of a header."""
-    for number, label in enumerate(instrument.scoring_rule.items, start=1):
-        if rest in {normalise(label), *words_for("items", label)}:
-            return number
-    return None
+    if item and isinstance(highest, int | float):
+        return item if max(list_numbers(column.filled), default=0) <= highest + 1 else None
+    return item or None
 
 
 def _split_variant(rest: str, instrument: Instrument) -> tuple[str | None, str]:
@@ -256,8 +212,6 @@ def _guess_schema_columns(header: str) -> tuple[str, ...]:
 def find_asked(column: SheetColumn) -> str | None:
     """Return the column of the schema that a whole question asks for, where its answers prove it.
 
-    Examples
-    --------
     >>> find_asked(SheetColumn("Which treatment do you have now?", ("manual therapy", "pilates") * 9))
     'therapy'
     >>> find_asked(SheetColumn("Did you have treatment before?", ("yes", "no") * 9)) is None
@@ -277,25 +231,22 @@ def find_asked(column: SheetColumn) -> str | None:
 
 
 def _are_answers(name: str, column: SheetColumn, tokens: set[str]) -> bool:
-    """Whether answers show by themselves, or nearly, what they were asked for."""
+    """Return whether answers show by themselves, or nearly, what they were asked for."""
+    episodes = read_schema()["episodes"]
     if name == "therapy":
+        texts = np.array([str(cell) for cell in column.filled], dtype=object)
+        holds_flags = not parse_flags(texts, np.ones(len(texts), dtype=bool))[1].any()
         earlier = tokens & single_words("beside", "earlier")
-        return not earlier and column.n_distinct > 1 and not column.is_numeric and not _holds_flags(column)
+        return not earlier and column.n_distinct > 1 and not column.is_numeric and not holds_flags
     if name == "timepoint":
         return column.share(lambda cell: split_moment(normalise(cell))[0] is not None) >= _MOST_ANSWERS
     if name == "age_years":
         return all(_YOUNGEST <= age <= _OLDEST for age in list_numbers(column.filled))
-    if name in read_schema()["episodes"] and read_schema()["episodes"][name].allowed:
+    if name in episodes and episodes[name].allowed:
         return column.share(lambda cell: find_code(name, str(cell)) is not None) >= _MOST_ANSWERS
     if name == "patient_id":
         return column.n_distinct >= _FEWEST_SCORES and not column.is_free_text
     return name in {"date", "start_date", "site", "therapist"}
-
-
-def _holds_flags(column: SheetColumn) -> bool:
-    texts = np.array([str(cell) for cell in column.filled], dtype=object)
-    _, unclear = parse_flags(texts, np.ones(len(texts), dtype=bool))
-    return not unclear.any()
 
 
 def fits_values(name: str, column: SheetColumn) -> bool:
@@ -305,30 +256,21 @@ def fits_values(name: str, column: SheetColumn) -> bool:
     if name in NUMERIC:
         return column.is_numeric
     if name in _DATES:
-        return column.is_dated or (column.share(is_number) >= 0.9 and _are_serials(column))
+        serials = list_numbers(column.filled) if column.share(is_number) >= 0.9 else []
+        return column.is_dated or min(serials, default=0) > _FIRST_SERIAL
     if name in {"patient_id", "episode_id"}:
         return column.n_distinct > 1 and not column.share(is_date) >= 0.5 and not _holds_names(column)
     if name in {"site", "therapist"}:
         return not column.is_free_text and not _holds_names(column)
     if name == "therapy":
         return not column.is_numeric or column.n_distinct <= _MOST_CATEGORIES
+    schema = read_schema()["episodes"].get(name)
+    most = 2 * len(schema.allowed) if schema and schema.allowed else _MOST_CATEGORIES
     if name in {"timepoint", "instrument"}:
-        return column.n_distinct <= _MOST_CATEGORIES and not column.is_dated and not is_score_like(column)
-    allowed = read_schema()["episodes"][name].allowed if name in read_schema()["episodes"] else ()
-    if allowed and column.is_numeric and column.n_distinct > 2 * len(allowed):
+        most = _MOST_VISITS
+    if column.is_numeric and column.n_distinct > most:
         return False
     return column.n_distinct <= _MOST_CATEGORIES and not column.is_dated
-
-
-def is_score_like(column: SheetColumn) -> bool:
-    """Return whether a column holds many different numbers, as scores do and codes of visits do not."""
-    return column.is_numeric and column.n_distinct > 12
-
-
-def _are_serials(column: SheetColumn) -> bool:
-    """Whether numbers are as large as a spreadsheet's numbers of days."""
-    numbers = list_numbers(column.filled)
-    return bool(numbers) and min(numbers) > 10_000
 
 
 def _holds_names(column: SheetColumn) -> bool:
@@ -344,10 +286,7 @@ def covariates_among(names: Sequence[str]) -> list[str]:
 
 def order_moments(moments: Sequence[Moment]) -> list[str]:
     """Return the ids of time points once each, in the order of their days."""
-    days = {id: float(timepoint.day) for id, timepoint in read_timepoints().items()}
-    days |= {
-        moment.timepoint: float(moment.day)
-        for moment in moments
-        if moment.timepoint and moment.day is not None
-    }
-    return sorted({moment.timepoint for moment in moments if moment.timepoint}, key=lambda id: days[id])
+    days = {id: timepoint.day for id, timepoint in read_timepoints().items()}
+    named = [moment for moment in moments if moment.timepoint]
+    days |= {str(moment.timepoint): moment.day for moment in named if moment.day is not None}
+    return sorted({str(moment.timepoint) for moment in named}, key=lambda id: days[id])

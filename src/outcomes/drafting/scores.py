@@ -4,53 +4,46 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from outcomes.drafting.column import SheetColumn, find_letter, find_unit, list_numbers
-from outcomes.drafting.question import Asked, ask
+from outcomes.drafting.question import OpenQuestion, ask, quote_value, say
 from outcomes.drafting.role import Role
 from outcomes.drafting.sketch import Sketch
-from outcomes.facts import list_instruments, read_facts, read_instrument, read_timepoints
+from outcomes.facts import list_instruments, read_facts, read_instrument
 from outcomes.records.scale_evidence import judge_scale
 
 
 @dataclass(frozen=True)
-class Unknown:
-    """A measure that nobody knows yet, and whether it was asked at the start; a rating of change is not."""
+class OwnMeasure:
+    """A measure of the clinic's own, and whether it was asked at the start; a rating of change is not."""
 
     id: str
     label: str
     at_start: bool
 
 
-def draft_scores(sketch: Sketch) -> tuple[list[dict[str, Any]], list[Unknown]]:
-    """Return one ``[[file.scores]]`` block per score, items of one questionnaire taken together.
-
-    Returns
-    -------
-    blocks : list of dict
-    unknown : list of Unknown
-        The measures among them that get an instrument file.
-    """
+def draft_scores(sketch: Sketch) -> tuple[list[dict[str, Any]], list[OwnMeasure]]:
+    """Return one ``[[file.scores]]`` block per score, items of one questionnaire taken together."""
     unknown = _name_unknown(sketch)
-    alone = _find_lone_variants(sketch)
+    named = {role.name for _, role in sketch.scores if role.name and role.variant}
+    alone = named & {role.name for _, role in sketch.scores if role.name and not role.variant}
     groups: dict[tuple[Any, ...], list[tuple[SheetColumn, Role]]] = {}
     for column, role in sketch.scores:
         measure = role.name or unknown.get(role.label) or column.header
         when = (role.moment.timepoint or role.moment.label) if role.moment else None
         groups.setdefault((measure, when, role.variant, role.doubt), []).append((column, role))
-    blocks = []
-    for (measure, *_), members in groups.items():
-        id = measure.id if isinstance(measure, Unknown) else None
-        blocks.append(_describe_block(sketch, members, id, alone))
+    blocks = [
+        _describe_block(sketch, members, measure.id if isinstance(measure, OwnMeasure) else None, alone)
+        for (measure, *_), members in groups.items()
+    ]
     return blocks, list(dict.fromkeys(unknown.values()))
 
 
-def _name_unknown(sketch: Sketch) -> dict[str, Unknown]:
-    """Return the measures that a header names and nobody knows, each with an id of its own."""
-    found: dict[str, Unknown] = {}
+def _name_unknown(sketch: Sketch) -> dict[str, OwnMeasure]:
+    """Return the measures that only a header names, by its words, each with an id of its own."""
+    found: dict[str, OwnMeasure] = {}
     long = not any(role.moment for _, role in sketch.scores)
     started = {role.label for _, role in sketch.scores if long or role.timepoint == "baseline"}
     for _, role in sketch.scores:
@@ -58,22 +51,15 @@ def _name_unknown(sketch: Sketch) -> dict[str, Unknown]:
             slug = "_".join(re.findall(r"[a-z0-9]+", role.label)) or f"own_measure_{len(found) + 1}"
             slug = slug if slug[0].isalpha() else f"m_{slug}"
             taken = {*list_instruments(), *(measure.id for measure in found.values())}
-            found[role.label] = Unknown(
-                f"own_{slug}" if slug in taken else slug, role.label, role.label in started
-            )
+            slug = f"own_{slug}" if slug in taken else slug
+            found[role.label] = OwnMeasure(slug, role.label, role.label in started)
     return found
-
-
-def _find_lone_variants(sketch: Sketch) -> set[str]:
-    """Return the instruments of which some scores name their variant and others do not."""
-    named = {role.name for _, role in sketch.scores if role.name and role.variant}
-    plain = {role.name for _, role in sketch.scores if role.name and not role.variant}
-    return named & plain
 
 
 def _describe_block(
     sketch: Sketch, members: list[tuple[SheetColumn, Role]], own: str | None, alone: set[str]
 ) -> dict[str, Any]:
+    """Return the block of one score; ``alone`` are instruments of which only some scores name a variant."""
     role = members[0][1]
     block: dict[str, Any] = {"instrument": own or _name_instrument(role)}
     block |= {"variant": role.variant} if role.variant else _describe_variant(role, alone)
@@ -95,7 +81,7 @@ def _describe_block(
     return block
 
 
-def _name_instrument(role: Role) -> str | Asked:
+def _name_instrument(role: Role) -> str:
     if role.name is None:
         return ask("instrument", list_instruments(), may_go=True)
     if role.doubt:
@@ -104,25 +90,22 @@ def _name_instrument(role: Role) -> str | Asked:
     return role.name
 
 
-def _ask_timepoint(sketch: Sketch, role: Role) -> Asked:
-    choices = tuple(dict.fromkeys((*read_timepoints(), *sketch.timepoints)))
-    return (
-        ask("timepoint_named", choices, said=role.moment.label)
-        if role.moment
-        else ask("timepoint_open", choices)
-    )
+def _ask_timepoint(sketch: Sketch, role: Role) -> OpenQuestion:
+    choices = sketch.timepoint_choices
+    if role.moment:
+        return ask("timepoint_named", choices, said=role.moment.label)
+    return ask("timepoint_open", choices)
 
 
-def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
+def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str]:
     """Return how a measure is recorded, where headers or values leave no doubt, else a question in counts."""
     if role.name is None or role.holds:
         return {}
     instrument = read_instrument(f"{role.name}:{role.variant or ''}")
+    name = instrument.short_name
     if instrument.scale_required:
-        told = "; ".join(f"{name} ({it['meaning']})" for name, it in instrument.scales.items())
-        return {
-            "scale": ask("scale_required", instrument.scales, instrument=instrument.short_name, told=told)
-        }
+        told = "; ".join(f"{scale} ({it['meaning']})" for scale, it in instrument.scales.items())
+        return {"scale": ask("scale_required", instrument.scales, instrument=name, told=told)}
     alike = [
         column
         for column, other in sketch.scores
@@ -134,20 +117,15 @@ def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
     evidence = judge_scale(instrument, list(values), list(values.values()), headers=headers, units=units)
     outside = sum(n for value, n in values.items() if not instrument.minimum <= value <= instrument.maximum)
     if evidence.suspected is None and 2 * outside > sum(values.values()):
-        answers = (*instrument.scales, "own")
-        low, high = instrument.minimum, instrument.maximum
-        return {"scale": ask("scale_outside", answers, minimum=low, maximum=high)}
+        low, high = f"{instrument.minimum:g}", f"{instrument.maximum:g}"
+        return {"scale": ask("scale_outside", (*instrument.scales, "own"), minimum=low, maximum=high)}
     if evidence.suspected is None or "per" in instrument.scales.get(evidence.suspected, {}):
         return {}
     if evidence.certain:
         return {"scale": evidence.suspected}
-    told = "; ".join(f"{name} ({meaning})" for name, meaning in evidence.readings.items())
-    answers = tuple(evidence.readings)
-    return {
-        "scale": ask(
-            "scale", answers, instrument=instrument.short_name, why="; ".join(evidence.why), told=told
-        )
-    }
+    told = "; ".join(f"{scale} ({meaning})" for scale, meaning in evidence.readings.items())
+    why = "; ".join(evidence.why)
+    return {"scale": ask("scale", evidence.readings, instrument=name, why=why, told=told)}
 
 
 def _describe_items(items: list[SheetColumn], role: Role) -> dict[str, Any]:
@@ -161,7 +139,7 @@ def _describe_items(items: list[SheetColumn], role: Role) -> dict[str, Any]:
     return {"item_codes": {chr(ord("A") + place): value for place, value in enumerate(values)}}
 
 
-def _describe_variant(role: Role, alone: set[str]) -> dict[str, Asked]:
+def _describe_variant(role: Role, alone: set[str]) -> dict[str, OpenQuestion]:
     """Return a question about the variant where an instrument, or its other scores, need one."""
     if role.name is None:
         return {}
@@ -169,45 +147,49 @@ def _describe_variant(role: Role, alone: set[str]) -> dict[str, Asked]:
     if not instrument.variant_required and role.name not in alone:
         return {}
     names = list(instrument.variants.values())
-    told = " and of ".join(", ".join(group) for group in names)
-    answers = (
-        [name for group in names for name in group] if not instrument.variant_required else _first(names)
-    )
+    told = say("answers.variants").join(", ".join(group) for group in names)
+    if not instrument.variant_required:
+        answers = [name for group in names for name in group]
+    elif len(names) == 1:
+        answers = list(names[0])
+    else:  # one of each group
+        answers = ["-".join(group[0] for group in names)]
     kind = "value_set" if instrument.scoring_rule.value_sets else "variant"
     return {"variant": ask(kind, answers, instrument=instrument.short_name, told=told)}
-
-
-def _first(names: list[tuple[str, ...]]) -> list[str]:
-    """Return the variants of an instrument that needs one of each group."""
-    return list(names[0]) if len(names) == 1 else ["-".join(group[0] for group in names)]
 
 
 def _find_date_column(sketch: Sketch, score: Role) -> dict[str, str]:
     """Return the date column of a score's time point, the one that names its instrument before others."""
     dates = [
         (column, role)
-        for column, role in zip(sketch.columns, sketch.roles, strict=True)
+        for column, role in sketch.pairs
         if role.kind == "score_date" and role.moment == score.moment and role.name in (None, score.name)
     ]
     dates.sort(key=lambda pair: pair[1].name is None)
     return {"date_column": dates[0][0].header} if dates and sketch.rows == "episode" else {}
 
 
-def draft_instrument(measure: Unknown) -> tuple[str, list[Asked]]:
-    """Return the instrument file of a measure that nobody knows, and what it asks."""
+def draft_instrument(measure: OwnMeasure) -> tuple[str, list[OpenQuestion]]:
+    """Return the instrument file of a measure of the clinic's own, and what it asks."""
     domain = "function" if measure.at_start else read_facts("cohort")["domains_without_baseline"][0]
     label = measure.label.replace('"', "'").replace("\\", " ")
-    content: Mapping[str, Any] = {
-        "id": measure.id, "name": label, "short_name": label, "version": "as recorded in this clinic",
-        "kind": "prom", "domain": domain, "unit": "points",
-        "minimum": ask("own_minimum"), "maximum": ask("own_maximum"),
+    asked = {
+        "minimum": ask("own_minimum"),
+        "maximum": ask("own_maximum"),
         "direction": ask("own_direction", ("higher_worse", "higher_better")),
-        "licence": "unknown", "source": "recorded in this clinic", "verified": False,
-    }  # fmt: skip
-    text = "\n".join([*_write_pairs(content), "", "[scoring]", 'rule = "single"', ""])
-    return text, [value for value in content.values() if isinstance(value, Asked)]
-
-
-def _write_pairs(content: Mapping[str, Any]) -> Iterable[str]:
-    for key, value in content.items():
-        yield f"{key} = {str(value).lower()}" if isinstance(value, bool) else f'{key} = "{value}"'
+    }
+    content = {
+        "id": measure.id,
+        "name": label,
+        "short_name": label,
+        "version": say("labels.as_recorded"),
+        "kind": "prom",
+        "domain": domain,
+        "unit": "points",
+        **asked,
+        "licence": "unknown",
+        "source": say("labels.recorded_here"),
+    }
+    lines = [f"{key} = {quote_value(value)}" for key, value in content.items()]
+    text = "\n".join([*lines, "verified = false", "", "[scoring]", 'rule = "single"', ""])
+    return text, list(asked.values())

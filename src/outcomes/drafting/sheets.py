@@ -8,50 +8,34 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from outcomes.drafting.column import SheetColumn
-from outcomes.drafting.grid import Grid
-from outcomes.drafting.layout import Layout, find_layout
-from outcomes.drafting.moment import find_moment
-from outcomes.drafting.questionnaire import find_questionnaires
+from outcomes.drafting.grid import MAX_TITLE_LINES, SheetGrid, SheetLayout, find_layout, is_names
 from outcomes.drafting.role import Role, fits_values, guess_role
-from outcomes.drafting.sketch import Sketch
-from outcomes.drafting.spelling import is_number_or_date, normalise
-from outcomes.drafting.words import words_of
+from outcomes.drafting.sketch import Sketch, find_questionnaires
+from outcomes.drafting.spelling import normalise
+from outcomes.drafting.words import find_moment, words_of
 from outcomes.errors import RecordsError
 from outcomes.records.files import SHEET_TITLE
 
 #: Proportion of sheets that must share a line for it to be the header, or a label, of all of them.
 _MOST_SHEETS = 0.8
 _FEWEST_CARDS = 3
-_MOST_TITLE_LINES = 40
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of a file.
+    """The tables of a file."""
 
-    Parameters
-    ----------
-    sketches : list of Sketch
-        One per table that holds records.
-    unread : tuple of str
-        Titles of sheets that hold none.
-    """
-
+    #: One per table that holds records.
     sketches: list[Sketch]
+    #: Titles of sheets that hold none.
     unread: tuple[str, ...] = ()
 
 
-def sketch_tables(grids: Sequence[Grid]) -> Tables:
-    """Sketch the tables of a file.
-
-    Raises
-    ------
-    RecordsError
-        When none of its sheets holds records.
-    """
+def sketch_tables(grids: Sequence[SheetGrid]) -> Tables:
+    """Sketch the tables of a file."""
     cards = _stack_cards(grids)
     if cards is not None:
-        return Tables([cards], ())
+        return Tables([cards])
     sketches, unread, errors = [], [], []
     for grid in grids:
         try:
@@ -62,36 +46,25 @@ def sketch_tables(grids: Sequence[Grid]) -> Tables:
     if not sketches:
         raise max(errors, key=lambda error: "recognised" in str(error))
     timed = _take_titles_as_times(sketches)
-    kept = [sketch for sketch in sketches if _holds_records(sketch)] or [max(sketches, key=_count_cells)]
+    kept = [sketch for sketch in sketches if _holds_records(sketch)]
+    kept = kept or [max(sketches, key=lambda sketch: sum(len(column.filled) for column in sketch.columns))]
     unread += [sketch.grid.sheet or "" for sketch in sketches if sketch not in kept]
     return Tables(_join_alike(kept, timed), tuple(unread))
 
 
-def _count_cells(sketch: Sketch) -> int:
-    return sum(len(column.filled) for column in sketch.columns)
-
-
 def _holds_records(sketch: Sketch) -> bool:
-    """Whether a sheet says whose its rows are, and something of them."""
+    """Return whether a sheet says whose its rows are, and something of them."""
     own = {"patient_id", "episode_id"} & set(sketch.mapped)
     return bool(own) and (bool(sketch.scores) or len(sketch.mapped) > 1)
 
 
-def sketch_grid(grid: Grid) -> Sketch:
-    """Sketch the table of one sheet.
-
-    Raises
-    ------
-    RecordsError
-        When it has no header, or nothing in it is recognised.
-    """
+def sketch_grid(grid: SheetGrid) -> Sketch:
+    """Sketch the table of one sheet; one without a header, or of which nothing is recognised, is refused."""
     layout = find_layout(grid.rows)
     lines = [
         line
-        for line, row in enumerate(grid.rows, start=1)
-        if line >= layout.first_line
-        and line not in layout.summary_lines
-        and any(cell is not None for cell in row)
+        for line, row in enumerate(grid.rows[layout.first_line - 1 :], start=layout.first_line)
+        if line not in layout.summary_lines and any(cell is not None for cell in row)
     ]
     repeated = {header for header, n in Counter(layout.headers).items() if header and n > 1}
     columns = [
@@ -123,10 +96,9 @@ def _take_titles_as_times(sketches: Sequence[Sketch]) -> set[str]:
     if len(named) < 2 or len(set(named.values())) < len(named):
         return set()
     for place, moment in named.items():
-        sketch = sketches[place]
-        sketch.roles = [
-            replace(role, moment=moment) if role.kind == "score" else role for role in sketch.roles
-        ]
+        for number, role in enumerate(sketches[place].roles):
+            if role.kind == "score":
+                sketches[place].roles[number] = replace(role, moment=moment)
     return {sketches[place].grid.sheet or "" for place in named}
 
 
@@ -146,54 +118,49 @@ def _stack(group: Sequence[Sketch]) -> Sketch:
         SheetColumn(column.header, tuple(cell for sketch in group for cell in sketch.columns[place].cells))
         for place, column in enumerate(first.columns)
     ]
-    grid = replace(first.grid, sheet="*", fills={})
+    grid = replace(first.grid, sheet="*")
     sheets = tuple(sketch.grid.sheet or "" for sketch in group)
     return Sketch(grid, first.layout, columns, repeated=first.repeated, sheets=sheets)
 
 
-def _stack_cards(grids: Sequence[Grid]) -> Sketch | None:
+def _stack_cards(grids: Sequence[SheetGrid]) -> Sketch | None:
     """Return the table that cards of patients make, one sheet each, visits beneath labels; else None."""
     if len(grids) < _FEWEST_CARDS:
         return None
-    header = _find_common_header(grids)
-    if header is None or any(
-        guess_role(SheetColumn(name, ("P1", "P2"))).name == "patient_id" for name in header
-    ):
+    header = _find_common_header(grids) or ()
+    roles = [guess_role(SheetColumn(name, ("P1", "P2"))) for name in header]
+    if not header or any(role.name == "patient_id" for role in roles):
         return None
-    cards = [card for grid in grids if (card := _split_card(grid, header)) is not None]
-    labels = _find_labels([above for above, _ in cards])
-    known = [label for label in labels if normalise(label) in words_of("columns")]
-    if not any(words_of("columns")[normalise(label)] == "patient_id" for label in known):
+    cards = [(grid.sheet or "", *card) for grid in grids if (card := _split_card(grid, header))]
+    labels = _find_labels([above for _, above, _ in cards])
+    if not any(words_of("columns").get(normalise(label)) == "patient_id" for label in labels):
         labels = [SHEET_TITLE, *labels]
     places = [place for place, name in enumerate(header) if name]
     cells: dict[str, list[Any]] = {name: [] for name in (*labels, *(header[place] for place in places))}
-    for (above, rows), grid in zip(cards, [grid for grid in grids if _split_card(grid, header)], strict=True):
-        values = {label: grid.sheet if label == SHEET_TITLE else above.get(label) for label in labels}
+    for title, above, rows in cards:
+        values = {label: title if label == SHEET_TITLE else above.get(label) for label in labels}
         for row in rows:
             for label in labels:
                 cells[label].append(values[label])
             for place in places:
                 cells[header[place]].append(row[place] if place < len(row) else None)
     columns = [SheetColumn(name, tuple(listed)) for name, listed in cells.items()]
-    grid = replace(grids[0], sheet="*", fills={})
+    grid = replace(grids[0], sheet="*")
     roles = [
         Role("column", "patient_id")
         if column.header == SHEET_TITLE and fits_values("patient_id", column)
         else guess_role(column)
         for column in columns
     ]
-    layout = Layout((1,), tuple(cells), 2, ())
-    sheets = tuple(grid.sheet or "" for grid in grids if _split_card(grid, header) is not None)
-    sketch = Sketch(
-        grid, layout, columns, find_questionnaires(columns, roles), heading=tuple(labels), sheets=sheets
-    )
+    roles = find_questionnaires(columns, roles)
+    layout, sheets = SheetLayout((1,), tuple(cells), 2, ()), tuple(title for title, _, _ in cards)
+    sketch = Sketch(grid, layout, columns, roles, heading=tuple(labels), sheets=sheets)
     return sketch if sketch.scores else None
 
 
 def _names(row: Sequence[Any]) -> tuple[str, ...]:
     """Return the cells of a line that holds nothing but names, as text; else nothing."""
-    filled = [cell for cell in row if cell is not None]
-    if len(filled) < 2 or not all(isinstance(cell, str) and not is_number_or_date(cell) for cell in filled):
+    if sum(cell is not None for cell in row) < 2 or not is_names(row):
         return ()
     cells = ["" if cell is None else " ".join(str(cell).split()) for cell in row]
     while cells and not cells[-1]:
@@ -201,17 +168,17 @@ def _names(row: Sequence[Any]) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _find_common_header(grids: Sequence[Grid]) -> tuple[str, ...] | None:
+def _find_common_header(grids: Sequence[SheetGrid]) -> tuple[str, ...] | None:
     """Return the line of names that nearly all sheets share, the longest."""
     counts: Counter[tuple[str, ...]] = Counter()
     for grid in grids:
-        counts.update({names for row in grid.rows[:_MOST_TITLE_LINES] if (names := _names(row))})
+        counts.update({names for row in grid.rows[:MAX_TITLE_LINES] if (names := _names(row))})
     common = [names for names, n in counts.items() if n >= _MOST_SHEETS * len(grids)]
     return max(common, key=len, default=None)
 
 
 def _split_card(
-    grid: Grid, header: tuple[str, ...]
+    grid: SheetGrid, header: tuple[str, ...]
 ) -> tuple[Mapping[str, Any], list[tuple[Any, ...]]] | None:
     """Return the labels above the header with their values, and the rows beneath it."""
     line = next((i for i, row in enumerate(grid.rows) if _names(row) == header), None)

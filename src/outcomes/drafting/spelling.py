@@ -55,8 +55,6 @@ def _read_signs() -> dict[int, str]:
 def fold(text: object) -> str:
     """Return a text in lower case and one width, without accents, its signs and numerals in one form.
 
-    Examples
-    --------
     >>> fold("Évaluation"), fold("六周后"), fold("第三次疼痛")
     ('evaluation', '6週後', '3次 疼痛')
     """
@@ -78,8 +76,6 @@ def _count(numeral: str) -> int:
 def split_scale(text: str) -> tuple[str, str]:
     """Return a header without what says how a score is recorded, and that part of it.
 
-    Examples
-    --------
     >>> split_scale("ODI /50 start"), split_scale("Pain 0-10"), split_scale("Pain 6/52")
     (('ODI   start', '/50'), ('Pain  ', '0-10'), ('Pain 6 weeks ', ''))
     """
@@ -91,8 +87,6 @@ def split_scale(text: str) -> tuple[str, str]:
 def normalise(text: object) -> str:
     """Return a text cut into words and numbers by single spaces, spellings of one word made one.
 
-    Examples
-    --------
     >>> normalise("  Pt. No "), normalise("Pain 0-10"), normalise("ODI_6weeks"), normalise("六週後疼痛")
     ('pt no', 'pain 0 10', 'odi 6 weeks', '6 週後 疼痛')
     >>> normalise("Schmerzskala Behandlungsbeginn")
@@ -171,8 +165,6 @@ def _spell_out(word: str) -> tuple[str, str]:
 def list_spellings(word: str) -> set[str]:
     """Return a word in normal form, with its umlauts as one letter and as two.
 
-    Examples
-    --------
     >>> sorted(list_spellings("Rücken")), sorted(list_spellings("ODI 初診"))
     (['rucken', 'ruecken'], ['odi 初診'])
     """
@@ -180,10 +172,8 @@ def list_spellings(word: str) -> set[str]:
 
 
 def find_longest(text: str, words: Iterable[str]) -> str | None:
-    """Return the longest of some words that stands in a normalised text as whole words.
+    """Return the longest of some words that a normalised text contains as whole words.
 
-    Examples
-    --------
     >>> find_longest("baseline pain 0 10", ["pain", "pain 0 10", "in 0"])
     'pain 0 10'
     """
@@ -200,8 +190,6 @@ def remove_word(text: str, word: str | None) -> str:
 def split_date(cell: object) -> tuple[int, int, int] | None:
     """Return the three numbers of a date written as text, in the order in which they stand.
 
-    Examples
-    --------
     >>> split_date("30/11/2025"), split_date("2025-11-30"), split_date("40")
     ((30, 11, 2025), (2025, 11, 30), None)
     """

@@ -1,18 +1,14 @@
 """What the field knows, as cited data: instruments, therapies, time points, sources, rules and words."""
 
-from outcomes.facts.coding import list_loinc_codes
 from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, RowsSpec, ScoreSpec
 from outcomes.facts.header_words import find_header_doubt, find_languages, tells_answers
 from outcomes.facts.instrument import Instrument
-from outcomes.facts.instrument_file import list_instruments, read_instrument
-from outcomes.facts.project import find_project
+from outcomes.facts.instrument_file import list_instruments, list_loinc_codes, read_instrument
 from outcomes.facts.scale import OWN, Scale, find_shown, list_scales
-from outcomes.facts.schema import Column, read_schema
+from outcomes.facts.schema import Column, Therapy, Timepoint, read_schema, read_therapies, read_timepoints
 from outcomes.facts.source import Source, list_sources, read_source
-from outcomes.facts.therapy import Therapy, read_therapies
 from outcomes.facts.threshold import Threshold, parse_rule
-from outcomes.facts.timepoint import Timepoint, read_timepoints
-from outcomes.facts.toml import list_facts, read_facts
+from outcomes.facts.toml import find_project, list_facts, read_facts
 from outcomes.facts.wording import Count, Listing, Name, Text, Value, Words, read_words
 
 __all__ = [

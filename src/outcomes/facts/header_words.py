@@ -14,21 +14,10 @@ _LONG = 8
 
 
 def find_header_doubt(header: str, names: Iterable[str] = ()) -> str | None:
-    """Return what the words of a header make doubtful: whether its column holds the score of its measure.
+    """Return what a header says its column may hold instead of the score: change, improvement or another.
 
-    Parameters
-    ----------
-    header : str
-    names : iterable of str
-        Names of the measure; what they say themselves is no doubt ("global rating of change").
+    What the names of the measure say themselves is no doubt ("global rating of change").
 
-    Returns
-    -------
-    str or None
-        ``change``, ``improvement``, ``another`` (another measure) or None.
-
-    Examples
-    --------
     >>> [find_header_doubt(it) for it in ("ODI change", "odi_improvement", "Pain relief", "ODI 6 weeks")]
     ['change', 'improvement', 'another', None]
     >>> find_header_doubt("Schmerzveränderung"), find_header_doubt("NDI變化"), find_header_doubt("ΔVAS")
@@ -44,8 +33,6 @@ def find_header_doubt(header: str, names: Iterable[str] = ()) -> str | None:
 def tells_answers(header: str) -> bool:
     """Return whether a header says that its column may tell who came, or which forms were filled in.
 
-    Examples
-    --------
     >>> [tells_answers(it) for it in ("odi_complete", "Attended?", "Ausgefüllt", "是否填寫", "Work status")]
     [True, True, True, True, False]
     """
@@ -66,8 +53,6 @@ def find_languages(header: str, column: str) -> frozenset[str]:
 
     English counts for none: clinics of all languages use its words.
 
-    Examples
-    --------
     >>> [sorted(find_languages(it, "sex")) for it in ("Geschlecht", "geslacht (m/v)", "sexo", "sex", "性別")]
     [['de'], ['nl'], ['es', 'pt'], [], ['ja', 'zh']]
     """

@@ -14,28 +14,15 @@ from outcomes.facts.toml import build_strictly
 
 @dataclass(frozen=True)
 class Subscale:
-    """A score that is one of several of a form: a subscale, or a version that is not to be mixed with others.
+    """One of several scores of a form: a subscale, or a version that is not to be mixed with others."""
 
-    Parameters
-    ----------
-    name : str
-        What it is called.
-    items : tuple of int
-        Numbers of its items in the whole form; all of them where absent.
-    scoring : mapping
-        What differs from the form's ``[scoring]``.
-    minimum, maximum, step, unit, direction, domain, recall, censored_at, verified
-        What differs from the form.
-    loinc : mapping
-        LOINC code to what it codes.
-    thresholds, bands
-        Its own; where the form has no score of its own (``variant_required``), those of the form hold for
-        every subscale that has none.
-    """
-
+    #: What it is called.
     name: str
+    #: Numbers of its items in the whole form; all of them where absent.
     items: tuple[int, ...] = ()
+    #: What differs from the form's ``[scoring]``.
     scoring: Mapping[str, Any] = field(default_factory=dict)
+    #: What differs from the form.
     minimum: float | None = None
     maximum: float | None = None
     step: float | None = None
@@ -45,7 +32,10 @@ class Subscale:
     recall: str | None = None
     censored_at: float | None = None
     verified: bool | None = None
+    #: LOINC code to what it codes.
     loinc: Mapping[str, str] = field(default_factory=dict)
+    #: Its own; where the form has no score of its own (``variant_required``), those of the form hold for
+    #: every subscale that has none.
     thresholds: tuple[Threshold, ...] = ()
     bands: tuple[Mapping[str, Any], ...] = ()
 
@@ -168,41 +158,8 @@ class Instrument:
         """The threshold that reports use when none is named; None where none is verified."""
         return next((entry for entry in self.thresholds if entry.default), None)
 
-    def find_band(self, score: float) -> str | None:
-        """Return the label of the band of a score; None without bands or outside of them."""
-        if not self.bands or score < self.bands[0]["low"]:
-            return None
-        return next((band["label"] for band in self.bands if _lies_within(score, band)), None)
-
-    def find_class(self, scores: Mapping[str, float]) -> str | None:
-        """Return the label of the class that a patient's scores make; None where a score is missing.
-
-        Examples
-        --------
-        >>> from outcomes.facts import read_instrument
-        >>> read_instrument("start_back").find_class({"total": 6, "psych": 2})
-        'medium'
-        """
-        needed = {name for entry in self.classes for name in entry["at_least"]}
-        if any(name not in scores or scores[name] != scores[name] for name in needed):
-            return None
-        for entry in self.classes:
-            if all(scores[name] >= least for name, least in entry["at_least"].items()):
-                return str(entry["label"])
-        return None
-
-    def is_censored(self, score: Any) -> Any:
-        """Return whether scores stand where the measurement stops, elementwise for arrays."""
-        return score == self.censored_at
-
     def threshold(self, id: str) -> Threshold:
-        """Return a threshold by its id.
-
-        Raises
-        ------
-        FactsError
-            When the instrument has none of that name; the message lists those it has.
-        """
+        """Return a threshold by its id; an unknown one is refused with those that there are."""
         for entry in self.thresholds:
             if entry.id == id:
                 return entry
@@ -245,8 +202,6 @@ class Instrument:
     def name_variant(self, variant: str) -> str:
         """Return how a variant is called: subscales and value sets by their names, others as they are.
 
-        Examples
-        --------
         >>> from outcomes.facts import read_instrument
         >>> read_instrument("eq5d_5l").name_variant("uk"), read_instrument("nprs").name_variant("leg-average")
         ('United Kingdom', 'leg, average')
@@ -257,13 +212,7 @@ class Instrument:
         return ", ".join(names.get(part, part).replace("_", " ") for part in variant.split("-"))
 
     def narrow(self, variant: str | None) -> Instrument:
-        """Return the instrument as a variant sees it: a subscale's own range, direction, rule and thresholds.
-
-        Raises
-        ------
-        FactsError
-            When there is no such variant, or none is given where one is needed.
-        """
+        """Return the instrument as a variant sees it: a subscale has a range and thresholds of its own."""
         self.check_variant(variant)
         chosen = [self.subscales[part] for part in (variant or "").split("-") if part in self.subscales]
         if not chosen:
@@ -280,10 +229,6 @@ class Instrument:
             variant_required=False,
             scoring=narrow_scoring(self.scoring_rule, subscale),
         )
-
-
-def _lies_within(score: float, band: Mapping[str, Any]) -> bool:
-    return bool(score < band["high"] if band.get("below") else score <= band["high"])
 
 
 def narrow_scoring(rule: ScoringRule, subscale: Subscale) -> Mapping[str, Any]:

@@ -10,10 +10,16 @@ from typing import Any
 
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument, Subscale, narrow_scoring
-from outcomes.facts.project import find_project
 from outcomes.facts.schema import read_schema
 from outcomes.facts.threshold import COMPARISONS, MATTERING, RULES, Threshold
-from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml, refuse_questions
+from outcomes.facts.toml import (
+    build_strictly,
+    find_project,
+    list_facts,
+    read_facts,
+    read_toml,
+    refuse_questions,
+)
 
 _CHOICES = {
     "kind": ("MIC", "SCB", "MDC", "PASS"),
@@ -22,6 +28,8 @@ _CHOICES = {
     "comparison": COMPARISONS,
     "direction": ("higher_worse", "higher_better", "none"),
 }
+#: What the meaning of a single item's LOINC code says: an item is no score.
+_ITEM = " item "
 #: Instruments that a message suggests at most.
 _SUGGESTED = 3
 
@@ -61,8 +69,6 @@ def read_instrument(name: str) -> Instrument:
 def match_instruments(name: str) -> list[str]:
     """Return ids of instruments that are meant by a name: the nearest id, else those whose name holds it.
 
-    Examples
-    --------
     >>> match_instruments("odii"), match_instruments("Oswestri"), match_instruments("nothing such")
     (['odi'], ['odi'], [])
     """
@@ -108,20 +114,7 @@ def _read_own(path: Path, changed_ns: int, variant: str) -> Instrument:
 
 
 def build_instrument(content: Mapping[str, Any], where: str) -> Instrument:
-    """Build an instrument from the content of its file, strictly.
-
-    Parameters
-    ----------
-    content : mapping
-        As read from TOML.
-    where : str
-        How an error names the file.
-
-    Raises
-    ------
-    FactsError
-        When a key is unknown or absent, or a value is not one of those allowed.
-    """
+    """Build an instrument from the content of its file, strictly."""
     content = dict(content)
     content["thresholds"] = _build_thresholds(content, where)
     content["subscales"] = {
@@ -214,3 +207,20 @@ def read_numbers(content: Mapping[str, Any], keys: Iterable[str] = ("minimum", "
 def _list_own() -> dict[str, Path]:
     folder = find_project() / "data" / "instruments"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def list_loinc_codes() -> Mapping[str, str]:
+    """Return the LOINC codes of all instruments and what each stands for, ``id`` or ``id:variant``.
+
+    Codes of single items are left out.
+
+    >>> list_loinc_codes()["97909-6"], list_loinc_codes()["76700-4"]
+    ('odi', 'promis_pf_4a:v1_0')
+    """
+    codes: dict[str, str] = {}
+    for id in list_instruments():
+        instrument = read_instrument(id)
+        codes |= {code: id for code, meaning in instrument.loinc.items() if _ITEM not in meaning}
+        for variant, subscale in instrument.subscales.items():
+            codes |= dict.fromkeys(subscale.loinc, f"{id}:{variant}")
+    return codes

@@ -25,35 +25,23 @@ _WORD = re.compile(r"%|[^\W\d_]+")
 
 @dataclass(frozen=True)
 class Scale:
-    """A scale: score = factor * recorded + offset.
+    """A scale: score = factor * recorded + offset."""
 
-    Parameters
-    ----------
-    name : str
-        ``own``, or one of the instrument's ``scales``.
-    factor, offset : float
-    low, high : float
-        Range of what is recorded.
-    step : float or None
-        Grid of what is recorded where every item was answered; None where any value is possible.
-    meaning : str
-    shown : tuple of str
-        Words, simplified, by which a header or a cell shows it.
-    per : str or None
-        The measured length by which the recorded value is first divided.
-    by_table : bool
-        Whether the recorded value is a sum of items that the instrument's table turns into the score.
-    """
-
+    #: ``own``, or one of the instrument's ``scales``.
     name: str
     factor: float
     offset: float
+    #: Range of what is recorded.
     low: float
     high: float
+    #: Grid of what is recorded where every item was answered; None where any value is possible.
     step: float | None
     meaning: str
+    #: Words, simplified, by which a header or a cell shows it.
     shown: tuple[str, ...] = field(default=(), repr=False)
+    #: The measured length by which the recorded value is first divided.
     per: str | None = None
+    #: Whether the recorded value is a sum of items that the instrument's table turns into the score.
     by_table: bool = False
 
 
@@ -74,8 +62,6 @@ class _Declared:
 def list_scales(instrument: Instrument) -> dict[str, Scale]:
     """Return the scales of an instrument by name, its own first.
 
-    Examples
-    --------
     >>> from outcomes.facts import read_instrument
     >>> scale = list_scales(read_instrument("ohs"))["legacy_12_60"]
     >>> scale.low, scale.high, scale.step
@@ -99,8 +85,6 @@ def list_scales(instrument: Instrument) -> dict[str, Scale]:
 def find_shown(instrument: Instrument, text: str) -> tuple[str, ...]:
     """Return the names of the scales that a header or the unit of a cell shows.
 
-    Examples
-    --------
     >>> from outcomes.facts import read_instrument
     >>> find_shown(read_instrument("ndi"), "NDI % start"), find_shown(read_instrument("odi"), "ODI /50")
     (('percent',), ('raw_0_50',))

@@ -10,15 +10,20 @@ from typing import Any
 from outcomes.errors import FactsError
 from outcomes.facts.toml import build_strictly, read_facts, read_table, suggest_name
 
+#: How items become a score; each is written out in ``words/en/instrument_sheet.toml``.
 RULES = (
-    "single", "sum", "count_endorsed", "mean", "percent_of_maximum", "weighted_sum", "lookup", "value_set",
-    "quotient", "difference", "symmetry",
-)  # fmt: skip
-"""``single``: the item is the score. ``count_endorsed``: sum of items that are 0 or 1.
-``percent_of_maximum``: 0 to 100. ``weighted_sum``: with ``weights``. ``lookup``: the sum's entry in
-``table``. ``value_set``: an index from levels. ``quotient``: first item by the second. ``difference``: second
-item less the first. ``symmetry``: smallest item as a percentage of the largest."""
-
+    "single",  # the item is the score
+    "sum",
+    "count_endorsed",  # sum of items that are 0 or 1
+    "mean",
+    "percent_of_maximum",  # 0 to 100
+    "weighted_sum",  # with `weights`
+    "lookup",  # the sum's entry in `table`
+    "value_set",  # an index from levels
+    "quotient",  # first item by the second
+    "difference",  # second item less the first
+    "symmetry",  # smallest item as a percentage of the largest
+)
 _OF_TWO = ("quotient", "difference")
 #: Rules under which a blank item cannot be filled from the others.
 _UNFILLABLE = ("weighted_sum", "lookup", "value_set", "symmetry", *_OF_TWO)
@@ -26,76 +31,52 @@ _UNFILLABLE = ("weighted_sum", "lookup", "value_set", "symmetry", *_OF_TWO)
 
 @dataclass(frozen=True)
 class ScoringRule:
-    """The ``[scoring]`` table of an instrument. Items are numbered from 1.
+    """The ``[scoring]`` table of an instrument. Items are numbered from 1."""
 
-    Parameters
-    ----------
-    rule : str
-        One of `RULES`.
-    item_minimum, item_maximum : float or tuple of float
-        Range of one item: of all alike, or one entry for each.
-    missing : str
-        Name of the missing-item policy that is used by default.
-    n_items : int
-        Number of items; with ``n_items_maximum`` the smallest number.
-    n_items_maximum : int or None
-        Largest number of items, where patients may name several.
-    item_step : float or None
-        Grid of the items; None where any value is possible.
-    items : tuple of str
-        Neutral labels of the items; ``item1``, ``item2``, ... where absent.
-    policies : tuple of str
-        Other missing-item policies that may be asked for.
-    decimals : int or None
-        Decimals to which a score is rounded; None keeps it as computed.
-    value_sets : str or None
-        For ``value_set``: the file of facts with the coefficients, by variant.
-    recodes : tuple of mappings
-        ``{items, values}``: what the answers of some items count, from the lowest answer on.
-    reverse : tuple of int or ``"all"``
-        Items of which the highest answer counts least: minimum + maximum - answer.
-    first_answer : str or None
-        Whether the answer that is printed first counts ``lowest`` or ``highest``: what A stands for where
-        answers are recorded as letters; None where letters or numbers in printed order are not in use.
-    highest_of : tuple of tuples of int
-        Groups of items of which the highest alone counts, in the place of the first.
-    weights : tuple of float
-        For ``weighted_sum``: one for each item that counts.
-    table : str or None
-        For ``lookup``: name of the table that turns the sum into the score. One that is not among the
-        package's ``conversions/`` is the user's own.
-    factor, offset : float
-        For ``quotient``: (first + offset) / second * factor.
-    flags : tuple of mappings
-        What a reader must see beside the score: ``{meaning}`` with ``at_least``, ``above`` or ``below``, of
-        the ``item`` of that number, of the score where none is named.
-    form_items : tuple of int
-        For a subscale: its items' numbers in the whole form.
-    n_form_items : int
-        For a subscale: number of items of the whole form.
-    """
-
+    #: One of `RULES`.
     rule: str
+    #: Range of one item: of all alike, or one entry for each.
     item_minimum: float | tuple[float, ...]
     item_maximum: float | tuple[float, ...]
+    #: Name of the missing-item policy that is used by default.
     missing: str
+    #: Number of items; with ``n_items_maximum`` the smallest number.
     n_items: int = 1
+    #: Largest number of items, where patients may name several.
     n_items_maximum: int | None = None
+    #: Grid of the items; None where any value is possible.
     item_step: float | None = None
+    #: Neutral labels of the items; ``item1``, ``item2``, ... where absent.
     items: tuple[str, ...] = ()
+    #: Other missing-item policies that may be asked for.
     policies: tuple[str, ...] = ()
+    #: Decimals to which a score is rounded; None keeps it as computed.
     decimals: int | None = None
+    #: For ``value_set``: the file of facts with the coefficients, by variant.
     value_sets: str | None = None
+    #: ``{items, values}``: what the answers of some items count, from the lowest answer on.
     recodes: tuple[Mapping[str, Any], ...] = ()
+    #: Items of which the highest answer counts least: minimum + maximum - answer.
     reverse: tuple[int, ...] | str = ()
+    #: Whether the answer that is printed first counts ``lowest`` or ``highest``: what A stands for where
+    #: answers are recorded as letters; None where letters or numbers in printed order are not in use.
     first_answer: str | None = None
+    #: Groups of items of which the highest alone counts, in the place of the first.
     highest_of: tuple[tuple[int, ...], ...] = ()
+    #: For ``weighted_sum``: one for each item that counts.
     weights: tuple[float, ...] = ()
+    #: For ``lookup``: name of the table that turns the sum into the score. One that is not among the
+    #: package's ``conversions/`` is the user's own.
     table: str | None = None
+    #: For ``quotient``: (first + offset) / second * factor.
     factor: float = 1.0
     offset: float = 0.0
+    #: What a reader must see beside the score: ``{meaning}`` with ``at_least``, ``above`` or ``below``, of
+    #: the ``item`` of that number, of the score where none is named.
     flags: tuple[Mapping[str, Any], ...] = ()
+    #: For a subscale: its items' numbers in the whole form.
     form_items: tuple[int, ...] = ()
+    #: For a subscale: number of items of the whole form.
     n_form_items: int = 0
 
     def __post_init__(self) -> None:
@@ -138,14 +119,12 @@ class ScoringRule:
         )
 
     def list_reversed(self, n_items: int) -> tuple[int, ...]:
-        """Return the numbers of the items of which the highest answer counts least."""
+        """Return the numbers of the items whose highest answer counts least."""
         return tuple(range(1, n_items + 1)) if self.reverse == "all" else tuple(map(int, self.reverse))
 
     def list_letters(self, number: int) -> dict[str, str]:
         """Return what the letters of an item's answers stand for, from ``a`` on; none where not in use.
 
-        Examples
-        --------
         >>> from outcomes.facts import read_instrument
         >>> read_instrument("ndi").scoring_rule.list_letters(1)["f"]
         '5'
@@ -159,15 +138,7 @@ class ScoringRule:
         return {chr(ord("a") + place): f"{answer:g}" for place, answer in enumerate(ordered)}
 
     def narrow(self, numbers: tuple[int, ...], changes: Mapping[str, Any]) -> ScoringRule:
-        """Return the rule of a subscale: of the items of those numbers, with its own changes.
-
-        Parameters
-        ----------
-        numbers : tuple of int
-            Items of the whole form; none means all of them.
-        changes : mapping
-            Other values of the rule's own fields.
-        """
+        """Return the rule of a subscale: of the items of those numbers (none: all), with changed fields."""
         numbers = numbers or tuple(range(1, self.n_items + 1))
         place = {number: own for own, number in enumerate(numbers, start=1)}
         low, high = self.list_bounds(self.n_items)
@@ -191,13 +162,7 @@ class ScoringRule:
         return build_strictly(ScoringRule, {**own, **changes}, "scoring of a subscale")
 
     def find_policy(self, name: str | None = None) -> ItemPolicy:
-        """Return a missing-item policy of the instrument, its default where no name is given.
-
-        Raises
-        ------
-        FactsError
-            When the instrument does not list the policy.
-        """
+        """Return a missing-item policy of the instrument, the default without a name; others are refused."""
         allowed = (self.missing, *self.policies)
         if name is not None and name not in allowed:
             raise FactsError(f"The missing-item policy {name!r} is not one of {', '.join(allowed)}.")
@@ -220,26 +185,17 @@ def _renumber_recodes(
 
 @dataclass(frozen=True)
 class ItemPolicy:
-    """A missing-item policy of ``item_policies.toml``.
-
-    Parameters
-    ----------
-    id, meaning : str
-    blank : str
-        What a blank item counts as: ``person_mean`` or ``zero``.
-    most_missing : int or None
-        Largest number of blank items with which there still is a score.
-    least_answered : int
-        Smallest number of answered items with which there is a score.
-    least_share : float
-        Smallest share of the items that must be answered, a proportion.
-    """
+    """A missing-item policy of ``item_policies.toml``."""
 
     id: str
     meaning: str
+    #: What a blank item counts as: ``person_mean`` or ``zero``.
     blank: str
+    #: Largest number of blank items with which there still is a score.
     most_missing: int | None = None
+    #: Smallest number of answered items with which there is a score.
     least_answered: int = 1
+    #: Smallest share of the items that must be answered, a proportion.
     least_share: float = 0.0
 
 
@@ -254,34 +210,24 @@ def read_policies() -> Mapping[str, ItemPolicy]:
 
 @dataclass(frozen=True)
 class ValueSet:
-    """The coefficients with which levels become an index.
-
-    Parameters
-    ----------
-    id, label, source : str
-    start : float
-        Value of the state with every item at level 1, before any term.
-    levels : mapping
-        Item label to what each of its levels adds, from level 1 on.
-    terms : tuple of mappings
-        What states add beside their levels, each with a ``coefficient``: ``any_at_least`` (once, when any
-        item is at ``level`` or worse), ``count_beyond_first`` (the number of items at one of ``levels``,
-        less one, to ``power``) or ``product`` (of the two ``items``, each counted from level 1 as 0).
-    table, column : str or None
-        Instead of start, levels and terms: a file of facts with one value for each state, the states in the
-        order in which counting makes them (11111, 11112, ...), and the column of it.
-    note : str
-        What to know before using it.
-    """
+    """The coefficients with which levels become an index."""
 
     id: str
     label: str
     source: str
+    #: Value of the state with every item at level 1, before any term.
     start: float = 1.0
+    #: Item label to what each of its levels adds, from level 1 on.
     levels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    #: What states add beside their levels, each with a ``coefficient``: ``any_at_least`` (once, when any item
+    #: is at ``level`` or worse), ``count_beyond_first`` (the number of items at one of ``levels``, less one,
+    #: to ``power``) or ``product`` (of the two ``items``, each counted from level 1 as 0).
     terms: tuple[Mapping[str, Any], ...] = ()
+    #: Instead of start, levels and terms: a file of facts with one value for each state, the states in the
+    #: order in which counting makes them (11111, 11112, ...), and the column of it.
     table: str | None = None
     column: str | None = None
+    #: What to know before using it.
     note: str = ""
 
 

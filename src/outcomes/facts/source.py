@@ -11,103 +11,83 @@ from typing import Any
 from outcomes.errors import FactsError
 from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, RowsSpec, ScoreSpec
 from outcomes.facts.instrument_file import read_numbers
-from outcomes.facts.project import find_project
-from outcomes.facts.toml import build_strictly, list_facts, read_facts, read_toml, refuse_questions
+from outcomes.facts.toml import (
+    build_strictly,
+    find_project,
+    list_facts,
+    read_facts,
+    read_toml,
+    refuse_questions,
+)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source of treatment records: its files, its own names, and what it says of itself.
+    """A source of treatment records: its files, its own names, and what it says of itself."""
 
-    Parameters
-    ----------
-    name : str
-        Short name without blanks, such as ``verwoerd-2024``.
-    label : str
-        Such as "Verwoerd 2024, neck pain in Dutch physiotherapy practices".
-    files : tuple of FileSpec
-        ``[[file]]``
-    design : str
-        ``routine`` or ``randomised``; wording follows.
-    made_up : bool
-        Whether the records are invented, which every page then says.
-    rekey : bool
-        Whether patient ids are record numbers, replaced at the door by a keyed hash.
-    privacy_profile : str
-        What may be read: ``local`` (dates may be read, never leave), ``strict`` (the same, and refused where
-        too few patients share their traits) or ``safe_harbor`` (only days and years).
-    disclosure_profile : str
-        What may leave: ``standard``, ``nhs``, ``opensafely`` or ``safe_harbor``, the rules by which pages
-        for stakeholders are made; see ``facts/disclosure.toml``.
-    max_refused_share : float
-        Proportion of refused records, and of refused scores, above which nothing is made.
-    extracted_on : str
-        Date (ISO) the records were taken; where absent, the newest date in them.
-    time_zone : str
-        Name of the clinic's zone, for timestamps.
-    primary : mapping
-        ``instrument, variant, timepoint, reference, covariates, threshold, thresholds``: what reports ask
-        by default; ``threshold`` and ``thresholds`` are used beside the instrument's own default.
-    timepoints : mapping
-        Time points of its own, ``[timepoints.ID]``.
-    therapies : mapping
-        Therapies of its own, ``[therapies.ID]``.
-    reference_scores : tuple of mappings
-        ``{instrument, mean, sd, retest_correlation, citation}``: needed to bound regression to the mean.
-    other_regions : mapping
-        Id of an instrument to what becomes of its scores of patients whose region it is not made for:
-        ``keep`` or ``leave_out``.
-    caveats : tuple of str
-        Sentences for a page's "What this cannot show".
-    citation : str
-        How to cite the records.
-    licence : str
-        Under which terms they may be used.
-    period : str
-        Words for page headers, such as "2018/19".
-    clinic : str
-        An alias of the clinic for page headers.
-    privacy_exceptions : str
-        File of reviewed exceptions beside the source TOML.
-    quasi_identifiers : tuple of str
-        Columns of the episodes by which the k report counts who is alike; ``start_year`` is the year of
-        ``start_date``.
-    k_min : int
-        Number of patients below which the k report warns; 0 asks for no warning.
-    folder : Path or None
-        Where its files lie unless the caller says otherwise.
-    """
-
+    #: Short name without blanks, such as ``verwoerd-2024``.
     name: str
+    #: Such as "Verwoerd 2024, neck pain in Dutch physiotherapy practices".
     label: str
+    #: ``[[file]]``
     files: tuple[FileSpec, ...]
+    #: ``routine`` or ``randomised``; wording follows.
     design: str = "routine"
+    #: Whether the records are invented, which every page then says.
     made_up: bool = False
+    #: Whether patient ids are record numbers, replaced at the door by a keyed hash.
     rekey: bool = False
+    #: What may be read: ``local`` (dates may be read, never leave), ``strict`` (the same, and refused where
+    #: too few patients share their traits) or ``safe_harbor`` (only days and years).
     privacy_profile: str = "local"
+    #: What may leave: ``standard``, ``nhs``, ``opensafely`` or ``safe_harbor``, the rules by which pages for
+    #: stakeholders are made; see ``facts/disclosure.toml``.
     disclosure_profile: str = "standard"
+    #: Proportion of refused records, and of refused scores, above which nothing is made.
     max_refused_share: float = 0.05
+    #: Date (ISO) the records were taken; where absent, the newest date in them.
     extracted_on: str | None = None
+    #: Name of the clinic's zone, for timestamps.
     time_zone: str | None = None
+    #: ``instrument, variant, timepoint, reference, covariates, threshold, thresholds``: what reports ask by
+    #: default; ``threshold`` and ``thresholds`` are used beside the instrument's own default.
     primary: Mapping[str, Any] = field(default_factory=dict)
+    #: Time points of its own, ``[timepoints.ID]``.
     timepoints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Therapies of its own, ``[therapies.ID]``.
     therapies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: ``{instrument, mean, sd, retest_correlation, citation}``: needed to bound regression to the mean.
     reference_scores: tuple[Mapping[str, Any], ...] = ()
+    #: Id of an instrument to what becomes of its scores of patients whose region it is not made for: ``keep``
+    #: or ``leave_out``.
     other_regions: Mapping[str, str] = field(default_factory=dict)
+    #: Sentences for a page's "What this cannot show".
     caveats: tuple[str, ...] = ()
+    #: How to cite the records.
     citation: str = ""
+    #: Under which terms they may be used.
     licence: str = ""
+    #: Words for page headers, such as "2018/19".
     period: str = ""
+    #: An alias of the clinic for page headers.
     clinic: str = ""
+    #: File of reviewed exceptions beside the source TOML.
     privacy_exceptions: str | None = None
+    #: Columns of the episodes by which the k report counts who is alike; ``start_year`` is the year of
+    #: ``start_date``.
     quasi_identifiers: tuple[str, ...] = ("age_band", "sex", "site", "therapy", "start_year")
+    #: Number of patients below which the k report warns; 0 asks for no warning.
     k_min: int = 11
+    #: Where its files lie unless the caller says otherwise.
     folder: Path | None = None
 
 
 _BY_VALUE: dict[str, type[AbsenceSpec] | type[RowsSpec]] = {
-    "answered": AbsenceSpec, "missing_where": AbsenceSpec, "only": RowsSpec, "without": RowsSpec,
-}  # fmt: skip
+    "answered": AbsenceSpec,
+    "missing_where": AbsenceSpec,
+    "only": RowsSpec,
+    "without": RowsSpec,
+}
 _CHOICES = {
     "design": ("routine", "randomised"),
     "privacy_profile": ("local", "strict", "safe_harbor"),
@@ -134,21 +114,9 @@ def _tidy_answers(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build_source(content: Mapping[str, Any], where: str, folder: Path | None = None) -> Source:
-    """Build a `Source` from the content of a source TOML, refusing unknown keys and values.
+    """Build a `Source` from the content of a source TOML, whose name is ``where`` in messages.
 
-    Parameters
-    ----------
-    content : mapping
-        As read from TOML; ``[[file]]`` blocks under the key ``file``.
-    where : str
-        File name for messages.
-    folder : Path, optional
-        Where the source's files lie by default.
-
-    Raises
-    ------
-    FactsError
-        Naming the block, the key and what is allowed; for a draft, all its open questions.
+    Unknown keys and values are refused, and a draft with all its open questions.
     """
     refuse_questions(content, where)
     content = _tidy_answers(content)

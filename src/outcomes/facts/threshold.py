@@ -15,48 +15,33 @@ MATTERING = ("MIC", "SCB", "PASS")
 
 @dataclass(frozen=True)
 class Threshold:
-    """A cited cut-off for a change or a state.
+    """A cited cut-off for a change or a state."""
 
-    Parameters
-    ----------
-    id : str
-        Name by which a user chooses it, such as ``ostelo-2008-absolute``.
-    kind : str
-        ``MIC`` (minimal important change), ``SCB`` (substantial clinical benefit), ``MDC`` (minimal
-        detectable change) or ``PASS`` (patient acceptable symptom state).
-    rule : str
-        ``absolute`` (points of improvement), ``percent`` (of the baseline score), ``percent_of_possible``
-        (of what lies between the baseline score and the best one) or ``state`` (a score at follow-up).
-    value : float
-        In points or percent.
-    level : str
-        ``individual``, ``group`` or ``between-group``: what the threshold may be laid over.
-    population, anchor, source : str
-        For whom, against what, and where it was published.
-    verified : bool
-        Whether a public source was read.
-    comparison : str
-        ``<=``, ``<``, ``>=`` or ``>`` for a state; ``>=`` otherwise.
-    default : bool
-        Whether reports use it when none is named.
-    note : str
-        What to know before using it.
-    regions : tuple of str
-        Parts of the body of that population, codes of ``schema.toml``; not told where absent.
-    """
-
+    #: Name by which a user chooses it, such as ``ostelo-2008-absolute``.
     id: str
+    #: ``MIC`` (minimal important change), ``SCB`` (substantial clinical benefit), ``MDC`` (minimal detectable
+    #: change) or ``PASS`` (patient acceptable symptom state).
     kind: str
+    #: ``absolute`` (points of improvement), ``percent`` (of the baseline score), ``percent_of_possible`` (of
+    #: what lies between the baseline score and the best one) or ``state`` (a score at follow-up).
     rule: str
+    #: In points or percent.
     value: float
+    #: ``individual``, ``group`` or ``between-group``: what the threshold may be laid over.
     level: str
+    #: For whom, against what, and where it was published.
     population: str
     source: str
+    #: Whether a public source was read.
     verified: bool
     anchor: str = ""
+    #: ``<=``, ``<``, ``>=`` or ``>`` for a state; ``>=`` otherwise.
     comparison: str = ">="
+    #: Whether reports use it when none is named.
     default: bool = False
+    #: What to know before using it.
     note: str = ""
+    #: Parts of the body of that population, codes of ``schema.toml``; not told where absent.
     regions: tuple[str, ...] = ()
 
     @property
@@ -66,20 +51,8 @@ class Threshold:
 
 
 def parse_rule(text: str) -> Threshold | None:
-    """Return a rule that is written out; None where the text does not begin like one.
+    """Return a rule that is written out (``percent:30``), None where the text does not begin like one.
 
-    Parameters
-    ----------
-    text : str
-        ``absolute:2``, ``percent:30``, ``percent_of_possible:42`` or ``state:<=1``.
-
-    Raises
-    ------
-    FactsError
-        When it begins like one and cannot be right.
-
-    Examples
-    --------
     >>> rule = parse_rule("state:<=1")
     >>> rule.rule, rule.comparison, rule.value, parse_rule("ostelo-2008-absolute")
     ('state', '<=', 1.0, None)

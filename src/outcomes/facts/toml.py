@@ -15,26 +15,13 @@ from outcomes.errors import FactsError, Finding
 
 T = TypeVar("T")
 
+#: The folder of notebooks, where Jupyter starts the kernel of one that lies there.
+_NOTEBOOKS = "notebooks"
+
 
 @cache
 def read_facts(name: str) -> dict[str, Any]:
-    """Read one TOML file of the package, by its path below ``facts/`` without the suffix.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``"disclosure"`` or ``"instruments/odi"``.
-
-    Returns
-    -------
-    dict
-        The file's content; shared between callers, never to be changed.
-
-    Raises
-    ------
-    FactsError
-        When there is no such file.
-    """
+    """Return a TOML file of the package by its path below ``facts/`` without the suffix; never change it."""
     place = resources.files("outcomes.facts").joinpath(f"{name}.toml")
     if not place.is_file():
         raise FactsError(f"There is no file of facts called {name!r}.")
@@ -43,18 +30,7 @@ def read_facts(name: str) -> dict[str, Any]:
 
 @cache
 def read_table(name: str) -> dict[str, tuple[str, ...]]:
-    """Read one CSV file of the package, by its path below ``facts/`` without the suffix.
-
-    Returns
-    -------
-    dict
-        Header to the column's texts. Lines that begin with ``#`` say where the numbers come from.
-
-    Raises
-    ------
-    FactsError
-        When there is no such file.
-    """
+    """Return a CSV file of the package, header to texts; lines with ``#`` say where the numbers come from."""
     place = resources.files("outcomes.facts").joinpath(f"{name}.csv")
     if not place.is_file():
         raise FactsError(f"There is no table of facts called {name!r}.")
@@ -74,14 +50,17 @@ def list_facts(folder: str) -> list[str]:
     return sorted(entry.name[:-5] for entry in place.iterdir() if entry.name.endswith(".toml"))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a user's TOML file.
+def find_project() -> Path:
+    """Return the user's project: the current folder, or the one above it when that is ``notebooks/``.
 
-    Raises
-    ------
-    FactsError
-        When the file is absent, not UTF-8 or not TOML; the message names file and line.
+    The command line works in the project's folder, Jupyter in the notebook's; both mean the same records.
     """
+    here = Path.cwd()
+    return here.parent if here.name == _NOTEBOOKS else here
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a user's TOML file; errors name file and line."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -102,17 +81,7 @@ def suggest_name(name: str, known: Iterable[str]) -> str:
 
 
 def build_strictly(kind: type[T], content: Mapping[str, Any], where: str) -> T:
-    """Build a dataclass from a mapping; unknown and absent keys are errors that name the nearest key.
-
-    Parameters
-    ----------
-    kind : type
-        A dataclass whose fields are the allowed keys.
-    content : mapping
-        The keys and values; lists become tuples.
-    where : str
-        How an error names the place, such as ``"riverside.toml, [[file]] 1"``.
-    """
+    """Build a dataclass from a mapping; unknown keys are refused with the nearest one, lists are tuples."""
     fields = {entry.name: entry for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in content:
         if key not in fields:
@@ -129,12 +98,7 @@ def build_strictly(kind: type[T], content: Mapping[str, Any], where: str) -> T:
 
 
 def refuse_questions(content: Mapping[str, Any], where: str) -> None:
-    """Refuse a draft in which a value still begins with "?", with every question that it asks.
-
-    Raises
-    ------
-    FactsError
-    """
+    """Refuse a draft in which a value still begins with "?", with every question that it asks."""
     findings = [
         Finding("QUESTION_OPEN", "refuse_file", f"{place} = {question}", where)
         for place, question in _find_questions(content, "")

@@ -1,34 +1,30 @@
-"""`Choice`: boxes to tick, or of which one is taken, each with a count; a keyboard alone works them."""
+"""`Choice`: boxes to tick, or radio buttons, each with a count; they work by keyboard alone."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import anywidget
+import ipywidgets as widgets
 import traitlets
 
 _HERE = Path(__file__).parent
+#: Layout of a widget that is as wide as its column.
+FULL = {"width": "auto"}
 
 
 @dataclass(frozen=True)
 class Option:
-    """One of several things to choose from.
-
-    Parameters
-    ----------
-    id : str
-    label : str
-    note : str
-        What stands behind it, such as how many patients there are.
-    empty : bool
-        Whether there is nothing behind it.
-    """
+    """One of several things to choose from."""
 
     id: str
     label: str
+    #: What stands behind it, such as how many patients there are.
     note: str = ""
+    #: Whether there is nothing behind it.
     empty: bool = False
 
 
@@ -37,29 +33,20 @@ class Choice(anywidget.AnyWidget):
 
     JupyterLab's own list of boxes shows no counts, and its folding part is deaf to the keyboard; this one is
     a form's plain ``fieldset``, within ``details`` where it is folded.
-
-    Parameters
-    ----------
-    label : str
-        What is chosen.
-    options : sequence of Option
-    value : sequence of str
-        Ids that are chosen at first.
-    many : bool
-        Whether several may be chosen; none then means all.
-    folded : bool
-        Whether the boxes are hidden behind the label until they are asked for.
-    none : str
-        What the label says while nothing is ticked.
     """
 
     _esm = _HERE / "choice.js"
     _css = _HERE / "choice.css"
+    #: What is chosen.
     label = traitlets.Unicode().tag(sync=True)
     options = traitlets.List(traitlets.Dict()).tag(sync=True)
+    #: Ids that are chosen.
     value = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    #: Whether several may be chosen; none then means all.
     many = traitlets.Bool(True).tag(sync=True)
+    #: Whether the boxes are hidden behind the label until they are asked for.
     folded = traitlets.Bool(True).tag(sync=True)
+    #: What the label says while nothing is ticked.
     none = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -87,3 +74,8 @@ class Choice(anywidget.AnyWidget):
             self.options = held
         known = [option.id for option in options]
         self.value = [id for id in self.value if id in known]
+
+
+def say_notice(place: widgets.HTML, text: str, role: str = "status") -> None:
+    """Show what became of an action, to screen readers as a ``status`` or an ``alert``."""
+    place.value = f'<p role="{role}">{html.escape(text)}</p>'

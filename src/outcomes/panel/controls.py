@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from outcomes.cohort import Cohort
 from outcomes.facts import Words
-from outcomes.panel.choice import Choice, Option
+from outcomes.panel.choice import FULL, Choice, Option
 from outcomes.panel.offers import (
     describe_count,
     label_filter,
@@ -22,20 +22,12 @@ from outcomes.panel.offers import (
     offer_therapies,
     offer_thresholds,
 )
-from outcomes.panel.question import Question
+from outcomes.panel.question import PanelQuestion
 from outcomes.records import Records
-
-_FULL = {"width": "auto"}
 
 
 class Controls:
-    """Widgets for one question.
-
-    Parameters
-    ----------
-    records : Records
-    words : Words
-    """
+    """Widgets for one question."""
 
     def __init__(self, records: Records, words: Words) -> None:
         self._measures = list_measures(records)
@@ -43,30 +35,24 @@ class Controls:
         self._heard: Callable[[], None] | None = None
         self._measured: Callable[[], None] | None = None
         self._silent = False
-        self.measure = self._list(
-            "measure", [_name(option) for option in offer_measures(records)], self._tell_measure
-        )
+        self.measure = self._list("measure", self._name(offer_measures(records)), self._tell_measure)
         self.primary, self.threshold = (self._list(name, [], self._tell) for name in ("primary", "threshold"))
-        self._places = {"primary": widgets.Box(layout=_FULL), "threshold": widgets.Box(layout=_FULL)}
+        self._places = {name: widgets.Box(layout=FULL) for name in ("primary", "threshold")}
         all_of_them = words.say("panel.all")
         self.therapies = Choice(words.say("panel.therapies"), none=all_of_them)
         self.timepoints = Choice(words.say("panel.timepoints"), none=all_of_them)
         self.filters = {column: Choice(label_filter(column), none=all_of_them) for column in list_filters()}
         self.compared = self._row("compared", ("adjusted", "raw"))
         self.audience = self._row("audience", ("team", "stakeholder"))
-        for choice in (self.therapies, self.timepoints, *self.filters.values(), self.compared, self.audience):
+        choices = [self.audience, self.compared, self.therapies, *self.filters.values(), self.timepoints]
+        for choice in choices:
             choice.observe(lambda _: self._tell(), "value")
-        self.box = widgets.VBox(
-            [
-                self.measure, self._places["primary"], self.audience, self.compared, self.therapies,
-                *self.filters.values(), self.timepoints, self._places["threshold"],
-            ]
-        )  # fmt: skip
+        self.box = widgets.VBox([self.measure, self._places["primary"], *choices, self._places["threshold"]])
 
     @property
-    def question(self) -> Question:
+    def question(self) -> PanelQuestion:
         """The question as it stands."""
-        return Question(
+        return PanelQuestion(
             measure=self._measures[int(self.measure.value)],
             therapies=self.therapies.taken,
             filters={column: choice.taken for column, choice in self.filters.items() if choice.taken},
@@ -77,7 +63,7 @@ class Controls:
             audience=self.audience.taken[0],
         )
 
-    def set(self, question: Question) -> None:
+    def set(self, question: PanelQuestion) -> None:
         """Set the controls that do not depend on the measure's records as a question has them."""
         if question.measure in self._measures:
             self.measure.value = str(self._measures.index(question.measure))
@@ -93,9 +79,9 @@ class Controls:
 
     def offer(self, widest: Cohort) -> None:
         """Offer what a measure's records hold; what is chosen and still there stays chosen."""
-        follow_ups = offer_follow_ups(widest, Question(self.question.measure))
+        follow_ups = offer_follow_ups(widest, PanelQuestion(self.question.measure))
         held = self.primary.value if self.primary.value in widest.timepoints else widest.primary
-        self._replace("primary", [_name(option) for option in follow_ups], held)
+        self._replace("primary", self._name(follow_ups), held)
         usual = (self._words.say("panel.usual_threshold"), "")
         cited = [(option.label, option.id) for option in offer_thresholds(widest)]
         self._replace("threshold", [usual, *cited], self.threshold.value)
@@ -125,9 +111,8 @@ class Controls:
             self._silent = False
 
     def _list(self, name: str, options: list[tuple[str, str]], told: Callable[[], None]) -> widgets.Dropdown:
-        control = widgets.Dropdown(
-            description=self._words.say(f"panel.{name}"), options=options, layout=_FULL
-        )
+        description = self._words.say(f"panel.{name}")
+        control = widgets.Dropdown(description=description, options=options, layout=FULL)
         control.observe(lambda _: told(), "value")
         return control
 
@@ -142,6 +127,10 @@ class Controls:
             setattr(self, name, control)
             self._places[name].children = [control]
 
+    def _name(self, options: Iterable[Option]) -> list[tuple[str, str]]:
+        """Return options as a list shows them, with their counts in one text."""
+        return [(describe_count(option, self._words), option.id) for option in options]
+
     def _row(self, name: str, ids: tuple[str, ...]) -> Choice:
         options = [Option(id, self._words.say(f"panel.{name}_{id}")) for id in ids]
         return Choice(self._words.say(f"panel.{name}"), options, ids[:1], many=False, folded=False)
@@ -153,7 +142,3 @@ class Controls:
     def _tell_measure(self) -> None:
         if self._measured and not self._silent:
             self._measured()
-
-
-def _name(option: Option) -> tuple[str, str]:
-    return describe_count(option), option.id

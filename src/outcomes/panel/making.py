@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -12,16 +11,17 @@ import ipywidgets as widgets
 from outcomes.cohort import write_filters
 from outcomes.errors import OutcomesError, ReportError
 from outcomes.facts import Words, find_project
+from outcomes.panel.choice import FULL, say_notice
 from outcomes.panel.offers import label_filter
-from outcomes.panel.question import Question
+from outcomes.panel.question import PanelQuestion
 from outcomes.records import Records
-from outcomes.reports import Job, Report, count_cells, find_refused_cuts, make_page
+from outcomes.reports import Job, count_cells, find_refused_cuts, make_page
 
 REPORT = "therapy_comparison"
 _SHARED = ("site", "region")
 
 
-def list_parameters(question: Question) -> dict[str, Any]:
+def list_parameters(question: PanelQuestion) -> dict[str, Any]:
     """Return a question as parameters of the report; what is not chosen is absent."""
     alone = {
         column: values[0]
@@ -43,14 +43,8 @@ def list_parameters(question: Question) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if value}
 
 
-def check_cuts(records: Records, question: Question, words: Words) -> None:
-    """Refuse a stakeholder's report that is cut by more than the project's declaration allows.
-
-    Raises
-    ------
-    ReportError
-        Naming what it may not be cut by (exit code 2).
-    """
+def check_cuts(records: Records, question: PanelQuestion, words: Words) -> None:
+    """Refuse a stakeholder's report that is cut by more than the project's declaration allows."""
     if question.audience != "stakeholder":
         return
     cut = {column for column, values in question.filters.items() if values}
@@ -61,20 +55,12 @@ def check_cuts(records: Records, question: Question, words: Words) -> None:
         raise ReportError(words.say("panel.cut_refused", cuts=names), exit_code=2)
 
 
-class Making:
-    """A button that makes the report of a question, how far it is, and where its page lies.
+class ReportButton:
+    """A button that makes the report of a question, how far it is, and where its page lies."""
 
-    Parameters
-    ----------
-    records : Records
-    words : Words
-    ask : callable
-        Returns the question as it stands.
-    """
-
-    def __init__(self, records: Records, words: Words, ask: Callable[[], Question]) -> None:
+    def __init__(self, records: Records, words: Words, ask: Callable[[], PanelQuestion]) -> None:
         self._records, self._words, self._ask = records, words, ask
-        self.button = widgets.Button(description=words.say("panel.as_report"), layout={"width": "auto"})
+        self.button = widgets.Button(description=words.say("panel.as_report"), layout=FULL)
         self.progress = widgets.IntProgress(layout={"width": "100%", "display": "none"})
         self.said = widgets.HTML()
         self.button.on_click(lambda _: self.start())
@@ -87,12 +73,12 @@ class Making:
         try:
             check_cuts(self._records, question, self._words)
         except OutcomesError as error:
-            self._say(str(error), "alert")
+            say_notice(self.said, str(error), "alert")
             return
         self.button.disabled = True
         self.progress.layout.display = ""
         self.progress.value, self.progress.max = 0, count_cells(REPORT)
-        self._say(self._words.say("panel.making"))
+        say_notice(self.said, self._words.say("panel.making"))
         self._thread = threading.Thread(target=self._make, args=(question,), daemon=True)
         self._thread.start()
 
@@ -101,7 +87,7 @@ class Making:
         if self._thread is not None:
             self._thread.join()
 
-    def _make(self, question: Question) -> None:
+    def _make(self, question: PanelQuestion) -> None:
         records = self._records
         job = Job(
             REPORT,
@@ -112,24 +98,15 @@ class Making:
             n_read=records.n_read,
         )
         try:
-            report = make_page(job, self._show_cell)
+            page, project = make_page(job, self._show_cell).page.resolve(), find_project().resolve()
         except OutcomesError as error:
-            self._say(str(error), "alert")
+            say_notice(self.said, str(error), "alert")
         else:
-            self._show_report(report)
+            place = page.relative_to(project) if page.is_relative_to(project) else page
+            say_notice(self.said, self._words.say("panel.made", page=place.as_posix()))
         finally:
             self.button.disabled = False
             self.progress.layout.display = "none"
 
     def _show_cell(self, index: int) -> None:
         self.progress.value = index
-
-    def _show_report(self, report: Report) -> None:
-        page = report.page.resolve()
-        project = find_project().resolve()
-        place = page.relative_to(project).as_posix() if page.is_relative_to(project) else page.as_posix()
-        said = html.escape(self._words.say("panel.made", page=place))
-        self.said.value = f'<p role="status">{said}</p>'
-
-    def _say(self, text: str, role: str = "status") -> None:
-        self.said.value = f'<p role="{role}">{html.escape(text)}</p>'

@@ -11,24 +11,24 @@ from outcomes.cohort.question import list_recorded, list_timepoints
 from outcomes.cohort.remembering import remember
 from outcomes.cohort.types import STATUSES
 from outcomes.errors import AnalysisError
-from outcomes.facts import read_facts, read_schema, read_words
+from outcomes.facts import Words, read_facts, read_schema
 from outcomes.panel.choice import Option
-from outcomes.panel.question import Measure, Question
+from outcomes.panel.question import PanelMeasure, PanelQuestion
 from outcomes.records import Records
 from outcomes.views.individual import label_cohort
 from outcomes.views.rules import name_rule
 
 
 @remember
-def list_measures(records: Records) -> tuple[Measure, ...]:
+def list_measures(records: Records) -> tuple[PanelMeasure, ...]:
     """Return the recorded measures, the source's main one first, then by name."""
-    found = {Measure(instrument, variant) for instrument, variant in list_recorded(records)}
+    found = {PanelMeasure(instrument, variant) for instrument, variant in list_recorded(records)}
     primary = records.source.primary.get("instrument")
     return tuple(sorted(found, key=lambda measure: (measure.instrument != primary, measure.label)))
 
 
 @remember
-def count_measured(records: Records, measure: Measure) -> int:
+def count_measured(records: Records, measure: PanelMeasure) -> int:
     """Return how many patients have a score of a measure."""
     held = records.assessments
     own = (held["instrument"] == measure.instrument) & held["score"].notna()
@@ -38,15 +38,9 @@ def count_measured(records: Records, measure: Measure) -> int:
 
 
 @remember
-def select_widest(records: Records, measure: Measure) -> Cohort:
-    """Select all episodes with a measure, at the source's main time point or else the first that there is.
-
-    Raises
-    ------
-    AnalysisError
-        When the measure was followed up at no time point.
-    """
-    chosen = Question(measure).describe_cohort()
+def select_widest(records: Records, measure: PanelMeasure) -> Cohort:
+    """Select all episodes with a measure, at the source's main time point or else the first that there is."""
+    chosen = PanelQuestion(measure).describe_cohort()
     for timepoint in (None, *list_timepoints(records)):
         try:
             return select_cohort(records, **chosen, primary=timepoint, episodes="all")
@@ -63,13 +57,13 @@ def offer_measures(records: Records) -> tuple[Option, ...]:
     )
 
 
-def offer_therapies(widest: Cohort, question: Question) -> tuple[Option, ...]:
+def offer_therapies(widest: Cohort, question: PanelQuestion) -> tuple[Option, ...]:
     """Offer the therapies with the patients who fit the other choices."""
     counts = _count_levels(widest, question, "therapy")
     return tuple(_offer(id, therapy.label, counts.get(id, 0)) for id, therapy in widest.therapies.items())
 
 
-def offer_levels(widest: Cohort, question: Question, column: str) -> tuple[Option, ...]:
+def offer_levels(widest: Cohort, question: PanelQuestion, column: str) -> tuple[Option, ...]:
     """Offer the recorded values of a column with the patients who fit the other choices."""
     schema = read_schema()["episodes"][column]
     held = sorted(str(value) for value in widest.episodes[column].dropna().unique())
@@ -81,7 +75,7 @@ def offer_levels(widest: Cohort, question: Question, column: str) -> tuple[Optio
     )
 
 
-def offer_follow_ups(widest: Cohort, question: Question) -> tuple[Option, ...]:
+def offer_follow_ups(widest: Cohort, question: PanelQuestion) -> tuple[Option, ...]:
     """Offer the time points after the start with the patients seen then who fit the choices."""
     width = len(widest.timepoints)
     status = widest.table["status"].cat.codes.to_numpy().reshape(-1, width)
@@ -120,7 +114,7 @@ def label_filter(column: str) -> str:
     return label[:1].upper() + label[1:]
 
 
-def _fit(widest: Cohort, question: Question, *, but: str = "") -> np.ndarray:
+def _fit(widest: Cohort, question: PanelQuestion, *, but: str = "") -> np.ndarray:
     """Return which episodes fit the choices, but for those of one column."""
     chosen: Mapping[str, Iterable[str]] = {**question.filters, "therapy": question.therapies}
     fits = np.ones(len(widest.episodes), dtype=bool)
@@ -130,15 +124,15 @@ def _fit(widest: Cohort, question: Question, *, but: str = "") -> np.ndarray:
     return fits
 
 
-def _count_levels(widest: Cohort, question: Question, column: str) -> dict[str, int]:
+def _count_levels(widest: Cohort, question: PanelQuestion, column: str) -> dict[str, int]:
     """Return the distinct patients of each value among those who fit the other choices."""
     fits = _fit(widest, question, but=column)
     held = widest.episodes.loc[fits, ["patient", column]].dropna().drop_duplicates()
     return {str(value): int(count) for value, count in held[column].value_counts().items()}
 
 
-def describe_count(option: Option) -> str:
+def describe_count(option: Option, words: Words) -> str:
     """Return an option with its count in one text, for a list that shows nothing else."""
     if not option.note:
         return option.label
-    return read_words().say("panel.counted", label=option.label, count=option.note)
+    return words.say("panel.counted", label=option.label, count=option.note)

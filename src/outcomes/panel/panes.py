@@ -1,46 +1,40 @@
-"""`Pane`: which analyses and views make each part of the panel, said once for showing it and for its code."""
+"""Which analyses and views make each pane, said once for showing it and for its code."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from outcomes.panel.question import Question
+import outcomes
+from outcomes.cohort import Cohort, select_cohort
+from outcomes.disclosure import Release, choose_detail, release
+from outcomes.panel.question import PanelQuestion
+from outcomes.records import Records
+from outcomes.views import View
+from outcomes.views.individual import Drawing, draw_individuals
 
 
 @dataclass(frozen=True)
-class Step:
-    """An analysis of the cohort.
+class AnalysisStep:
+    """An analysis of the cohort."""
 
-    Parameters
-    ----------
-    analysis : str
-        Public function of ``outcomes`` that takes a cohort.
-    options : mapping
-        Its further arguments.
-    """
-
+    #: Public function of ``outcomes`` that takes a cohort.
     analysis: str
+    #: Its further arguments.
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Part:
-    """A view of released analyses.
+class ViewStep:
+    """A view of released analyses."""
 
-    Parameters
-    ----------
-    view : str
-        Public function of ``outcomes`` that takes releases.
-    steps : tuple of str
-        Names of the analyses, in the order of its arguments.
-    options : mapping
-        Its further arguments.
-    """
-
+    #: Public function of ``outcomes`` that takes releases.
     view: str
+    #: Names of the analyses, in the order of its arguments.
     steps: tuple[str, ...]
+    #: Its further arguments.
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -52,53 +46,53 @@ DESCRIPTION = "description"
 INDIVIDUALS = "individuals"
 
 
-def list_steps(question: Question) -> dict[str, Step]:
+def list_steps(question: PanelQuestion) -> dict[str, AnalysisStep]:
     """Return the analyses that a question may need, by the name that its code gives to their release."""
     by_threshold = {"thresholds": question.threshold} if question.threshold else {}
     one_threshold = {"threshold": question.threshold} if question.threshold else {}
     return {
-        "flow": Step("count_flow"),
-        "baseline": Step("describe_baseline"),
-        "completeness": Step("count_completeness"),
-        "change": Step("summarise_change"),
-        "responders": Step("count_responders", by_threshold),
-        "distribution": Step("trace_cumulative"),
-        "checks": Step("check_comparability"),
-        "contrasts": Step("compare_over_time"),
-        "shares": Step("standardise_responders", one_threshold),
-        "domains": Step("summarise_domains"),
+        "flow": AnalysisStep("count_flow"),
+        "baseline": AnalysisStep("describe_baseline"),
+        "completeness": AnalysisStep("count_completeness"),
+        "change": AnalysisStep("summarise_change"),
+        "responders": AnalysisStep("count_responders", by_threshold),
+        "distribution": AnalysisStep("trace_cumulative"),
+        "checks": AnalysisStep("check_comparability"),
+        "contrasts": AnalysisStep("compare_over_time"),
+        "shares": AnalysisStep("standardise_responders", one_threshold),
+        "domains": AnalysisStep("summarise_domains"),
     }
 
 
-def list_panes(question: Question) -> dict[str, tuple[Part, ...]]:
+def list_panes(question: PanelQuestion) -> dict[str, tuple[ViewStep, ...]]:
     """Return the parts of each pane by its id; those that can be brought to the front in their order."""
     marked = {"threshold": question.threshold} if question.threshold else {}
     compared = tuple(
-        Part(view, ("contrasts",))
+        ViewStep(view, ("contrasts",))
         for view in ("draw_forest", "draw_marginal_means", "tabulate_contrasts", "say_comparison")
     )
     panes = {
-        DESCRIPTION: (Part("say_answer", ("change",)),),
-        NUMBERS: (Part("tabulate_change", ("change",)),),
-        "course": (Part("draw_trajectory", ("change",)),),
+        DESCRIPTION: (ViewStep("say_answer", ("change",)),),
+        NUMBERS: (ViewStep("tabulate_change", ("change",)),),
+        "course": (ViewStep("draw_trajectory", ("change",)),),
         "comparison": (
-            Part("tabulate_comparability", ("checks",)),
+            ViewStep("tabulate_comparability", ("checks",)),
             *(compared if question.adjusted else ()),
         ),
-        "responders": (Part("tabulate_responders", ("responders",)),),
-        "amounts": (Part("draw_cumulative", ("distribution",), marked),),
-        "followed": (Part("draw_completeness", ("completeness",)),),
+        "responders": (ViewStep("tabulate_responders", ("responders",)),),
+        "amounts": (ViewStep("draw_cumulative", ("distribution",), marked),),
+        "followed": (ViewStep("draw_completeness", ("completeness",)),),
         "domains": (
-            Part("draw_domains", ("domains",)),
-            Part("tabulate_domains", ("domains",)),
+            ViewStep("draw_domains", ("domains",)),
+            ViewStep("tabulate_domains", ("domains",)),
         ),
         "included": (
-            Part("draw_flow", ("flow",)),
-            Part("tabulate_baseline", ("baseline", "completeness")),
+            ViewStep("draw_flow", ("flow",)),
+            ViewStep("tabulate_baseline", ("baseline", "completeness")),
         ),
     }
     if question.adjusted:
-        panes[ANSWER] = (Part("say_answer", ("change", "contrasts", "shares", "checks")),)
+        panes[ANSWER] = (ViewStep("say_answer", ("change", "contrasts", "shares", "checks")),)
     else:
         panes[ANSWER] = panes[DESCRIPTION]
     if question.audience == "team":
@@ -106,6 +100,74 @@ def list_panes(question: Question) -> dict[str, tuple[Part, ...]]:
     return panes
 
 
-def list_in_front(question: Question) -> tuple[str, ...]:
+def list_in_front(question: PanelQuestion) -> tuple[str, ...]:
     """Return the ids of the panes that can be brought to the front."""
     return tuple(id for id in list_panes(question) if id not in (ANSWER, DESCRIPTION, NUMBERS))
+
+
+class PanelAnswer:
+    """The answer to a question; whatever was worked out once is kept."""
+
+    def __init__(self, records: Records, question: PanelQuestion) -> None:
+        self.records = records
+        self.question = question
+        self._releases: dict[str, Release] = {}
+        self._panes: dict[str, tuple[View | Drawing, ...]] = {}
+
+    @cached_property
+    def cohort(self) -> Cohort:
+        """The patients that the question is about."""
+        cohort = select_cohort(self.records, **self.question.describe_cohort())
+        return choose_detail(cohort, self.question.audience)
+
+    def release(self, name: str) -> Release:
+        """Return an analysis of the cohort as the question's audience may see it."""
+        if name not in self._releases:
+            step = list_steps(self.question)[name]
+            analyse = getattr(outcomes, step.analysis)
+            self._releases[name] = release(analyse(self.cohort, **step.options), self.question.audience)
+        return self._releases[name]
+
+    def show(self, pane: str) -> tuple[View | Drawing, ...]:
+        """Return the views of a pane."""
+        if pane not in self._panes:
+            views: list[View | Drawing] = [draw_individuals(self.cohort)] if pane == INDIVIDUALS else []
+            for part in list_panes(self.question)[pane]:
+                releases = [self.release(name) for name in part.steps]
+                views.append(getattr(outcomes, part.view)(*releases, **part.options))
+            self._panes[pane] = tuple(views)
+        return self._panes[pane]
+
+    def is_ready(self, pane: str) -> bool:
+        """Return whether a pane was worked out already."""
+        return pane in self._panes
+
+
+def write_code(records: Records, question: PanelQuestion, pane: str) -> str:
+    """Write Python that shows the views of a pane; it runs as it stands in a notebook of the project."""
+    parts = list_panes(question)[pane]
+    steps = list_steps(question)
+    needed = list(dict.fromkeys(name for part in parts for name in part.steps))
+    names = {"read_records", "select_cohort", *(part.view for part in parts)}
+    names |= {"choose_detail"} if question.audience != "team" else set()
+    names |= {"release", *(steps[name].analysis for name in needed)} if needed else set()
+    place = [repr(part) for part in (records.place, records.path.as_posix() if records.path else "") if part]
+    lines = ["from IPython.display import display"] if len(parts) > 1 else []
+    lines.append(f"from outcomes import {', '.join(sorted(names))}")
+    if pane == INDIVIDUALS:
+        lines.append("from outcomes.views.individual import draw_individuals")
+    lines += ["", f"records = {_write_call('read_records', place)}"]
+    lines.append(f"cohort = {_write_call('select_cohort', ['records'], question.describe_cohort())}")
+    if question.audience != "team":
+        lines.append(f"cohort = choose_detail(cohort, {question.audience!r})")
+    for name in needed:
+        made = _write_call(steps[name].analysis, ["cohort"], steps[name].options)
+        lines.append(f"{name} = release({made}, {question.audience!r})")
+    views = ["draw_individuals(cohort)"] if pane == INDIVIDUALS else []
+    views += [_write_call(part.view, part.steps, part.options) for part in parts]
+    return "\n".join([*lines, views[0] if len(views) == 1 else _write_call("display", views)])
+
+
+def _write_call(name: str, arguments: Sequence[str], options: Mapping[str, Any] | None = None) -> str:
+    named = [f"{key}={value!r}" for key, value in (options or {}).items()]
+    return f"{name}({', '.join([*arguments, *named])})"

@@ -1,4 +1,4 @@
-"""`Question`: what is chosen in the panel, and what it means for a cohort."""
+"""`PanelQuestion`: what is chosen in the panel, and what it means for a cohort."""
 
 from __future__ import annotations
 
@@ -10,16 +10,10 @@ from outcomes.facts import read_instrument
 
 
 @dataclass(frozen=True, order=True)
-class Measure:
-    """An instrument with its variant, as recorded.
+class PanelMeasure:
+    """An instrument with its variant, as recorded."""
 
-    Parameters
-    ----------
-    instrument : str
-        Id.
-    variant : str or None
-    """
-
+    #: Id.
     instrument: str
     variant: str | None = None
 
@@ -31,35 +25,23 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is looked at. None and nothing chosen mean all, or what the source declares.
+class PanelQuestion:
+    """What is looked at. None and nothing chosen mean all, or what the source declares."""
 
-    Parameters
-    ----------
-    measure : Measure
-    therapies : tuple of str
-        Ids.
-    filters : mapping
-        Column of the episodes to the values that are looked at.
-    timepoints : tuple of str
-        Ids of the follow-ups that are shown.
-    primary : str or None
-        Id of the main time point.
-    adjusted : bool
-        Whether therapies are compared, adjusted for what was recorded at the start.
-    threshold : str or None
-        Id of the threshold by which patients count as improved.
-    audience : str
-        ``team`` or ``stakeholder``.
-    """
-
-    measure: Measure
+    measure: PanelMeasure
+    #: Ids.
     therapies: tuple[str, ...] = ()
+    #: Column of the episodes to the values that are looked at.
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Ids of the follow-ups that are shown.
     timepoints: tuple[str, ...] = ()
+    #: Id of the main time point.
     primary: str | None = None
+    #: Whether therapies are compared, adjusted for what was recorded at the start.
     adjusted: bool = True
+    #: Id of the threshold by which patients count as improved.
     threshold: str | None = None
+    #: ``team`` or ``stakeholder``.
     audience: str = "team"
 
     def describe_cohort(self) -> dict[str, Any]:
@@ -69,16 +51,12 @@ class Question:
             for column, values in self.filters.items()
             if values
         }
-        shown = (
-            list(dict.fromkeys([*self.timepoints, *([self.primary] if self.primary else [])]))
-            if self.timepoints
-            else []
-        )
+        timepoints = (*self.timepoints, self.primary) if self.timepoints else ()
         chosen = {
             "instrument": self.measure.instrument,
             "variant": self.measure.variant,
             "primary": self.primary,
-            "timepoints": shown,
+            "timepoints": [id for id in dict.fromkeys(timepoints) if id],
             "therapies": list(self.therapies),
             "where": where,
         }

@@ -10,9 +10,7 @@ from typing import Protocol
 import ipywidgets as widgets
 
 from outcomes.facts import Words
-from outcomes.panel.choice import Choice, Option
-
-_FULL = {"width": "auto"}
+from outcomes.panel.choice import FULL, Choice, Option
 
 
 class Shown(Protocol):
@@ -24,29 +22,19 @@ class Shown(Protocol):
 
 
 class Screen:
-    """Widgets that show an answer.
-
-    Parameters
-    ----------
-    words : Words
-    """
+    """Widgets that show an answer."""
 
     def __init__(self, words: Words) -> None:
         self._words = words
         self.style = widgets.HTML(f"<style>{_read_style()}</style>", layout={"display": "none"})
-        self.sentence, self.warning, self.front, self.numbers = (widgets.HTML(layout=_FULL) for _ in range(4))
-        self.front_code, self.numbers_code, self.sentence_code = (
-            widgets.HTML(layout=_FULL) for _ in range(3)
-        )
+        self.sentence, self.warning, self.front, self.numbers = (widgets.HTML(layout=FULL) for _ in range(4))
+        self.front_code, self.numbers_code, self.sentence_code = (widgets.HTML(layout=FULL) for _ in range(3))
         self.tabs = Choice(words.say("panel.view"), many=False, folded=False)
         self.tabs.add_class("outcomes-tabs")
-        self.box = widgets.VBox(
-            [
-                self.style, self.sentence, self.sentence_code, self.warning, self.tabs, self.front,
-                self.front_code, self.numbers, self.numbers_code,
-            ],
-            layout={"flex": "1 1 0%", "min_width": "0", "padding": "0 0 0 1rem"},
-        )  # fmt: skip
+        answer = [self.sentence, self.sentence_code, self.warning]
+        panes = [self.tabs, self.front, self.front_code, self.numbers, self.numbers_code]
+        layout = {"flex": "1 1 0%", "min_width": "0", "padding": "0 0 0 1rem"}
+        self.box = widgets.VBox([self.style, *answer, *panes], layout=layout)
 
     @property
     def pane(self) -> str:
@@ -98,10 +86,8 @@ class Screen:
 
     def read_texts(self) -> Mapping[str, str]:
         """Return what stands in each place, as HTML."""
-        return {
-            "sentence": self.sentence.value, "warning": self.warning.value, "front": self.front.value,
-            "numbers": self.numbers.value,
-        }  # fmt: skip
+        places = ("sentence", "warning", "front", "numbers")
+        return {place: getattr(self, place).value for place in places}
 
     def _write_code(self, code: str) -> str:
         title = html.escape(self._words.say("panel.code"))

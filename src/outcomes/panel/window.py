@@ -7,27 +7,55 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
 
 from outcomes.errors import AnalysisError, OutcomesError
-from outcomes.facts import read_words
-from outcomes.panel.answers import Answer
-from outcomes.panel.code import write_code
+from outcomes.facts import Words, read_words
 from outcomes.panel.controls import Controls
-from outcomes.panel.looking import Looking
-from outcomes.panel.making import Making
+from outcomes.panel.making import ReportButton
 from outcomes.panel.offers import list_measures, select_widest
-from outcomes.panel.panes import ANSWER, DESCRIPTION, NUMBERS, list_in_front
-from outcomes.panel.question import Measure, Question
+from outcomes.panel.panes import ANSWER, DESCRIPTION, NUMBERS, PanelAnswer, list_in_front, write_code
+from outcomes.panel.question import PanelMeasure, PanelQuestion
+from outcomes.panel.saved import SavedChoices
 from outcomes.panel.screen import Screen
-from outcomes.panel.shelf import Shelf
 from outcomes.records import Records
 
 #: Between two parts that are worked out in the background, so that a choice made meanwhile is heard at once.
 _PAUSE_SECONDS = 0.03
+#: Two-sided level of the intervals that are shown.
+_LEVEL = 0.95
+
+
+class ComparisonCount:
+    """The comparisons between therapies that were looked at since the panel was opened.
+
+    One is a pair of therapies, with a measure, a time point and a choice of patients.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[object, ...]] = set()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def add(self, question: PanelQuestion, therapies: tuple[str, ...], timepoint: str) -> None:
+        """Count what a question shows; what was shown before is not counted again."""
+        chosen = tuple(sorted((column, values) for column, values in question.filters.items() if values))
+        for pair in combinations(sorted(therapies), 2):
+            self._seen.add((question.measure, timepoint, chosen, pair))
+
+    def warn(self, words: Words) -> str:
+        """Say what so many comparisons mean, once one of them is expected to stand out by chance."""
+        count = len(self)
+        expected = count * (1 - _LEVEL)
+        if expected < 1:
+            return ""
+        level = f"{_LEVEL:.0%}".replace("%", " %")
+        return words.say("panel.chance", count=count, level=level, expected=round(expected))
 
 
 class Panel:
@@ -35,17 +63,6 @@ class Panel:
 
     The sentence, the table and the view in front follow a choice at once; the comparison of therapies and the
     other views are worked out one by one while nothing else is asked for.
-
-    Parameters
-    ----------
-    records : Records
-
-    Attributes
-    ----------
-    making : Making
-        Makes the report of what is chosen.
-    shelf : Shelf
-        Keeps what is chosen by name.
     """
 
     def __init__(self, records: Records) -> None:
@@ -53,11 +70,11 @@ class Panel:
         self._words = read_words()
         self._controls = Controls(records, self._words)
         self._screen = Screen(self._words)
-        self._looking = Looking()
-        self._answer: Answer | None = None
+        self._comparisons = ComparisonCount()
+        self._answer: PanelAnswer | None = None
         self._jobs: deque[Callable[[], None]] = deque()
-        self.making = Making(records, self._words, lambda: self.question)
-        self.shelf = Shelf(records.source.name, self._words, lambda: self.question, self.set)
+        self.making = ReportButton(records, self._words, lambda: self.question)
+        self.shelf = SavedChoices(records.source.name, self._words, lambda: self.question, self.set)
         beside = widgets.VBox(
             [self._controls.box, self.making.box, self.shelf.box],
             layout={"flex": "0 0 19rem", "width": "19rem", "overflow": "visible"},
@@ -69,49 +86,30 @@ class Panel:
         self._change_measure()
 
     @property
-    def question(self) -> Question:
+    def question(self) -> PanelQuestion:
         """What is chosen."""
         return self._controls.question
 
     @property
-    def answer(self) -> Answer:
-        """What is shown: cohort, released analyses and views.
-
-        Raises
-        ------
-        AnalysisError
-            When the question as it stands has no answer; the panel says why.
-        """
+    def answer(self) -> PanelAnswer:
+        """What is shown: cohort, released analyses and views; refused where the panel says why not."""
         if self._answer is None:
             raise AnalysisError(self._words.say("panel.no_answer"))
         return self._answer
 
     def choose(
-        self,
-        *,
-        instrument: str | None = None,
-        variant: str | None = None,
-        view: str | None = None,
-        **choices: Any,
+        self, *, instrument: str = "", variant: str | None = None, view: str = "", **choices: Any
     ) -> None:
-        """Choose by code what the controls choose by hand.
+        """Choose by code what the controls choose by hand: a measure, the view in front, any other choice.
 
-        Parameters
-        ----------
-        instrument, variant : str, optional
-            A recorded measure.
-        view : str, optional
-            Id of the view to bring to the front.
-        **choices
-            Other parts of `outcomes.panel.question.Question`, such as ``therapies``, ``filters``,
-            ``primary``, ``adjusted`` or ``audience``.
+        Other choices are parts of `PanelQuestion`, such as ``therapies`` or ``audience``.
         """
-        measure = Measure(instrument, variant) if instrument else self.question.measure
+        measure = PanelMeasure(instrument, variant) if instrument else self.question.measure
         self.set(replace(self.question, measure=measure, **choices))
         if view:
             self._screen.tabs.value = [view]
 
-    def set(self, question: Question) -> None:
+    def set(self, question: PanelQuestion) -> None:
         """Set all controls to a question; what these records do not hold is left out."""
         with self._controls.silence():
             before = self.question.measure
@@ -127,13 +125,7 @@ class Panel:
             self._jobs.popleft()()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the numbers that are shown as a pandas frame, one row per estimate.
-
-        Raises
-        ------
-        AnalysisError
-            When the question as it stands has no answer; the panel says why.
-        """
+        """Return the numbers that are shown as a pandas frame, one row per estimate."""
         return self.answer.release("change").to_frame()
 
     def _change_measure(self) -> None:
@@ -150,7 +142,7 @@ class Panel:
 
     def _refresh(self) -> None:
         question = self.question
-        answer = Answer(self.records, question)
+        answer = PanelAnswer(self.records, question)
         try:
             cohort = answer.cohort
         except OutcomesError as error:
@@ -164,8 +156,8 @@ class Panel:
             DESCRIPTION if waiting else ANSWER, self._words.say("panel.comparing") if waiting else ""
         )
         self._show_numbers()
-        self._looking.add(question, tuple(cohort.therapies), cohort.primary)
-        self._screen.warn(*self._list_answered(), self._looking.warn())
+        self._comparisons.add(question, tuple(cohort.therapies), cohort.primary)
+        self._screen.warn(*self._list_answered(), self._comparisons.warn(self._words))
         front = self._screen.pane
         slow = waiting and front == "comparison"
         if slow:

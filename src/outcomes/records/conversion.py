@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
-from outcomes.facts.project import find_project
-from outcomes.facts.toml import has_table, read_table
+from outcomes.facts.toml import find_project, has_table, read_table
 
 #: Columns of a table; the standard error may be absent.
 _SUM, _SCORES, _ERROR = "raw_sum", ("score", "t_score"), "se"

@@ -9,12 +9,12 @@ import pandas as pd
 from outcomes.facts import read_source
 from outcomes.records.tables import Records
 from outcomes.synthetic.clinic import draw_clinic
-from outcomes.synthetic.files import write_clinic
 from outcomes.synthetic.tables import (
     tabulate_assessments,
     tabulate_episodes,
     tabulate_events,
     tabulate_sessions,
+    write_clinic,
 )
 from outcomes.synthetic.truth import true_effects
 

@@ -1,4 +1,4 @@
-"""Who is seen when: days of visits, drop-out that depends on earlier scores, visits that are not yet due."""
+"""Who is seen when, with drop-out that depends on earlier scores; sessions and events."""
 
 from __future__ import annotations
 
@@ -6,33 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from outcomes.facts import read_facts, read_timepoints
 from outcomes.synthetic.course import lead_severity
-from outcomes.synthetic.draws import Draws
-from outcomes.synthetic.people import People, count_days
+from outcomes.synthetic.people import Draws, People, count_days, list_by_therapy
 
 
 @dataclass(frozen=True)
 class Attendance:
-    """Days and presence, episodes x visits (the start is the first).
+    """Days and presence, episodes x visits (the start is the first)."""
 
-    Parameters
-    ----------
-    day : array of int
-        Day of each visit after time zero.
-    seen : array of bool
-        Whether the visit took place before the records were taken.
-    last_day : array of int
-        Last day on which the patient would come at all, one entry per episode.
-    extra_day : array of int
-        Days of one visit before the start and one between visits, at which only pain is asked; episodes x 2.
-    extra_seen : array of bool
-    """
-
+    #: Day of each visit after time zero.
     day: np.ndarray
+    #: Whether the visit took place before the records were taken.
     seen: np.ndarray
+    #: Last day on which the patient would come at all, one entry per episode.
     last_day: np.ndarray
+    #: Days of one visit before the start and one between visits, at which only pain is asked; episodes x 2.
     extra_day: np.ndarray
     extra_seen: np.ndarray
 
@@ -40,18 +31,7 @@ class Attendance:
 def draw_attendance(
     people: People, scores: Mapping[str, np.ndarray], therapy: np.ndarray, seed: int, drop_out: bool
 ) -> Attendance:
-    """Draw who is seen when.
-
-    Parameters
-    ----------
-    people : People
-    scores : mapping of arrays
-        What would be seen under the chosen therapy, episodes x visits, by instrument.
-    therapy : array of int
-    seed : int
-    drop_out : bool
-        Whether patients leave or skip visits.
-    """
+    """Draw who is seen when."""
     facts = read_facts("made_up_clinic")
     draws = Draws(seed, "attendance")
     day = _draw_days(draws, len(people))
@@ -94,7 +74,7 @@ def _draw_leaving(
     """Return who has left by each visit and who skips only that one, episodes x visits."""
     facts = read_facts("made_up_clinic")
     rule, n_visits = facts["drop_out"], len(facts["timepoints"])
-    slopes = np.array([rule["slope"][id] for id in facts["therapies"]])[therapy]
+    slopes = list_by_therapy(rule["slope"])[therapy]
     left = np.zeros((len(therapy), n_visits + 1), dtype=bool)
     chance = draws.uniform(len(therapy), n_visits)
     for visit in range(1, n_visits + 1):
@@ -104,3 +84,58 @@ def _draw_leaving(
     skipped = draws.uniform(*left.shape) < rule["skipped_share"]
     skipped[:, 0] = False
     return left, skipped
+
+
+def draw_sessions(attendance: Attendance, therapy: np.ndarray, seed: int) -> pd.DataFrame:
+    """Draw the sessions: about weekly from the start until the plan is done or the patient stays away.
+
+    One row per session in order: ``episode`` (number), ``day``, ``therapy`` (code) and ``minutes``.
+    """
+    rule, draws = read_facts("made_up_clinic")["sessions"], Draws(seed, "sessions")
+    n, most = len(therapy), rule["maximum"]
+    planned = list_by_therapy(rule["planned"])[therapy]
+    planned = np.clip(planned + draws.whole_days(rule["planned_spread"], n), 1, most)
+    gaps = np.rint(rule["interval_days"] + rule["interval_sd"] * draws.normal(n, most))
+    gaps = np.clip(gaps, rule["interval_minimum"], None)
+    gaps[:, 0] = np.maximum(attendance.day[:, 0], 0) + draws.whole_days(rule["first_session_days"], n)
+    day = np.cumsum(gaps, axis=1).astype(np.int64)
+    stayed = day <= np.maximum(attendance.last_day, day[:, 0])[:, None]
+    episode, number = np.nonzero((np.arange(most) < planned[:, None]) & stayed)
+    longer = draws.whole_days((-1, 1), n * most).reshape(n, most)[episode, number]
+    columns = {
+        "episode": episode,
+        "day": day[episode, number],
+        "therapy": therapy[episode],
+        "minutes": list_by_therapy(rule["minutes"])[therapy][episode] + rule["minutes_step"] * longer,
+    }
+    return pd.DataFrame(columns)
+
+
+def draw_events(
+    attendance: Attendance, sessions: pd.DataFrame, therapy: np.ndarray, observable: np.ndarray, seed: int
+) -> pd.DataFrame:
+    """Draw the events, one row each: ``episode`` (number), ``day``, ``event`` and a ``severity`` of harms."""
+    rule, draws = read_facts("made_up_clinic")["events"], Draws(seed, "events")
+    n = len(therapy)
+    parts = [_draw_adverse(sessions, draws)]
+    for name, earliest in rule["earliest_day"].items():
+        share = rule[name]
+        if isinstance(share, dict):
+            share = list_by_therapy(share)[therapy]
+        day = draws.whole_days((earliest, earliest + rule["span_days"]), n)
+        seen = (draws.uniform(n) < share) & (day <= observable)
+        parts.append(pd.DataFrame({"episode": np.flatnonzero(seen), "day": day[seen], "event": name}))
+    day = attendance.last_day + rule["withdrawal_after_days"]
+    gone = (draws.uniform(n) < rule["withdrawal"]) & (attendance.last_day < observable) & (day <= observable)
+    parts.append(pd.DataFrame({"episode": np.flatnonzero(gone), "day": day[gone], "event": "withdrawal"}))
+    events = pd.concat(parts, ignore_index=True)
+    return events.sort_values(["episode", "day", "event"], kind="stable", ignore_index=True)
+
+
+def _draw_adverse(sessions: pd.DataFrame, draws: Draws) -> pd.DataFrame:
+    rule = read_facts("made_up_clinic")["events"]
+    chance = list_by_therapy(rule["adverse_event"])[sessions["therapy"].to_numpy()]
+    happened = draws.uniform(len(sessions)) < chance
+    severity = np.array(list(rule["severity"]))[draws.category(rule["severity"], len(sessions))]
+    adverse = sessions.loc[happened, ["episode", "day"]].reset_index(drop=True)
+    return adverse.assign(event="adverse_event", severity=severity[happened])

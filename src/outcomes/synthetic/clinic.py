@@ -10,33 +10,31 @@ import pandas as pd
 
 from outcomes.errors import FactsError
 from outcomes.facts import read_facts
-from outcomes.synthetic.attendance import Attendance, draw_attendance
-from outcomes.synthetic.care import draw_events, draw_sessions
-from outcomes.synthetic.course import Course, choose_therapy, draw_course, follow_latent
-from outcomes.synthetic.measures import fill_items, observe_score, rate_change, rate_levels, score_visits
+from outcomes.synthetic.attendance import Attendance, draw_attendance, draw_events, draw_sessions
+from outcomes.synthetic.course import (
+    Course,
+    choose_therapy,
+    draw_course,
+    fill_items,
+    follow_latent,
+    observe_score,
+    rate_change,
+    rate_levels,
+    score_visits,
+)
 from outcomes.synthetic.people import People, count_days, draw_people
 
 
 @dataclass(frozen=True)
 class Clinic:
-    """A made-up clinic.
-
-    Parameters
-    ----------
-    people : People
-    therapy : array of int
-        Code of each episode's therapy.
-    scores : mapping of arrays
-        By instrument, episodes x visits (the start is the first); NaN where the instrument is not taken.
-    items : mapping of arrays
-        The same for instruments with items, episodes x visits x items.
-    attendance : Attendance
-    sessions, events : pandas.DataFrame
-    """
+    """A made-up clinic."""
 
     people: People
+    #: Code of each episode's therapy.
     therapy: np.ndarray
+    #: By instrument, episodes x visits (the start is the first); NaN where the instrument is not taken.
     scores: Mapping[str, np.ndarray]
+    #: The same for instruments with items, episodes x visits x items.
     items: Mapping[str, np.ndarray]
     attendance: Attendance
     sessions: pd.DataFrame
@@ -44,13 +42,7 @@ class Clinic:
 
 
 def draw_clinic(n_episodes: int, seed: int, confounding: str, drop_out: bool) -> Clinic:
-    """Draw a clinic.
-
-    Raises
-    ------
-    FactsError
-        When ``confounding`` is not one of those in ``made_up_clinic.toml`` or there are no episodes.
-    """
+    """Draw a clinic."""
     facts = read_facts("made_up_clinic")
     if confounding not in facts["confounding"]:
         raise FactsError(f"confounding is one of {', '.join(facts['confounding'])}, not {confounding!r}.")

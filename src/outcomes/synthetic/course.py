@@ -1,4 +1,4 @@
-"""How scores begin and go on: potential scores under every therapy from the same noise."""
+"""How scores begin, go on and are written down: potential scores under every therapy from the same noise."""
 
 from __future__ import annotations
 
@@ -8,48 +8,109 @@ from dataclasses import dataclass
 import numpy as np
 
 from outcomes.facts import read_facts
-from outcomes.synthetic.draws import Draws
-from outcomes.synthetic.measures import Measures, draw_measures, observe_score
-from outcomes.synthetic.people import People
+from outcomes.records.scoring import score_items
+from outcomes.synthetic.people import Draws, People, list_by_therapy
+
+
+@dataclass(frozen=True)
+class Measures:
+    """The noise of writing down, one entry per episode and visit (the start included)."""
+
+    #: Which episodes an instrument is taken in, by its id.
+    taken: dict[str, np.ndarray]
+    #: Noise of the ODI's items, episodes x visits x items.
+    items: np.ndarray
+    #: Which of those are left blank.
+    blanks: np.ndarray
+    #: Noise of the EQ-5D's dimensions, episodes x visits x dimensions.
+    levels: np.ndarray
+    #: Noise of the global impression, episodes x visits.
+    impression: np.ndarray
+
+
+def draw_measures(people: People, seed: int) -> Measures:
+    """Draw the noise of writing down."""
+    facts = read_facts("made_up_clinic")
+    draws = Draws(seed, "measures")
+    n, n_visits, items = len(people), len(facts["timepoints"]) + 1, facts["items"]
+    own = items["patient_sd"] * draws.normal(n, 1, 10) + items["visit_sd"] * draws.normal(n, n_visits, 10)
+    blank_share = np.full(10, items["blank_share"])
+    blank_share[7] = items["blank_share_item_8"]  # the section that may be left blank
+    return Measures(
+        taken={
+            name: people.is_in("region", *score["regions"]) if "regions" in score else np.ones(n, dtype=bool)
+            for name, score in facts["scores"].items()
+        },
+        items=own + np.asarray(items["offsets"]),
+        blanks=draws.uniform(n, n_visits, 10) < blank_share,
+        levels=facts["eq5d_5l"]["noise_sd"] * draws.normal(n, n_visits, 5),
+        impression=facts["pgic7"]["noise_sd"] * draws.normal(n, n_visits),
+    )
+
+
+def fill_items(latent: np.ndarray, measures: Measures, first: int = 0) -> np.ndarray:
+    """Return the ODI's items, episodes x visits x items: rounded, clipped to 0-5, NaN where left blank.
+
+    ``latent`` is episodes x visits, the first of which has the number ``first`` (0 is the start).
+    """
+    visits = slice(first, first + latent.shape[1])
+    items = np.clip(np.rint(latent[:, :, None] / 20 + measures.items[:, visits]), 0, 5)
+    items[measures.blanks[:, visits] | ~measures.taken["odi"][:, None, None]] = np.nan
+    return items
+
+
+def observe_score(name: str, latent: np.ndarray, measures: Measures, first: int = 0) -> np.ndarray:
+    """Return the scores that are written down, as `fill_items`; NaN where the instrument is not taken."""
+    if name == "odi":
+        return score_visits(name, fill_items(latent, measures, first))
+    facts = read_facts("made_up_clinic")["scores"][name]
+    written = np.clip(np.round(latent, facts["decimals"]), 0, facts["maximum"])
+    return np.where(measures.taken[name][:, None], written, np.nan)
+
+
+def score_visits(name: str, items: np.ndarray, variant: str | None = None) -> np.ndarray:
+    """Return the scores of items that stand as episodes x visits x items."""
+    scores = score_items(name, items.reshape(-1, items.shape[2]), variant=variant).score
+    return scores.reshape(items.shape[:2])
+
+
+def rate_levels(odi: np.ndarray, nprs: np.ndarray, measures: Measures) -> np.ndarray:
+    """Return the levels (1-5) of the EQ-5D from what is felt, episodes x visits x dimensions."""
+    facts = read_facts("made_up_clinic")["eq5d_5l"]
+    pain = np.clip(nprs, 0, 10) / 10
+    function = np.where(measures.taken["odi"][:, None], np.clip(odi, 0, 100) / 100, pain)
+    weight_odi, weight_nprs = np.asarray(facts["weight_odi"]), np.asarray(facts["weight_nprs"])
+    burden = function[:, :, None] * weight_odi + pain[:, :, None] * weight_nprs + measures.levels
+    return 1.0 + (burden[:, :, :, None] > np.asarray(facts["cuts"])).sum(axis=3)
+
+
+def rate_change(pain: np.ndarray, measures: Measures) -> np.ndarray:
+    """Return the global impression of change (1 very much improved ... 7) from pain, episodes x visits."""
+    facts = read_facts("made_up_clinic")["pgic7"]
+    answer = facts["intercept"] - facts["slope"] * (pain[:, :1] - pain) + measures.impression
+    answer = np.clip(np.rint(answer), 1, 7)
+    answer[:, 0] = np.nan
+    return answer
 
 
 @dataclass(frozen=True)
 class Course:
-    """All that decides an episode's scores but the therapy.
-
-    Parameters
-    ----------
-    people : People
-    measures : Measures
-        The noise of rounding into items and levels.
-    baseline : mapping of arrays
-        Observed baseline score by instrument, one entry per episode; missing where it is not taken.
-    residuals, therapist : mapping of arrays
-        Residual by instrument, episodes x follow-ups; the therapist's part, one entry per episode.
-    baseline_latent : mapping of arrays
-        Scores at the start before items and rounding.
-    """
+    """All that decides an episode's scores but the therapy."""
 
     people: People
+    #: The noise of rounding into items and levels.
     measures: Measures
+    #: Observed baseline score by instrument, one entry per episode; missing where it is not taken.
     baseline: Mapping[str, np.ndarray]
+    #: Scores at the start before items and rounding.
     baseline_latent: Mapping[str, np.ndarray]
+    #: Residual by instrument, episodes x follow-ups; the therapist's part, one entry per episode.
     residuals: Mapping[str, np.ndarray]
     therapist: Mapping[str, np.ndarray]
 
 
 def draw_course(people: People, seed: int) -> Course:
-    """Draw the baseline scores and all the noise of the follow-ups.
-
-    Parameters
-    ----------
-    people : People
-    seed : int
-
-    Returns
-    -------
-    Course
-    """
+    """Draw the baseline scores and all the noise of the follow-ups."""
     facts = read_facts("made_up_clinic")
     draws = Draws(seed, "course")
     measures = draw_measures(people, seed)
@@ -100,28 +161,14 @@ def follow_latent(course: Course, therapy: np.ndarray, name: str) -> np.ndarray:
 
 
 def follow_scores(course: Course, therapy: np.ndarray, name: str) -> np.ndarray:
-    """Return the scores of one instrument that would be seen under a therapy, episodes x follow-ups.
-
-    Parameters
-    ----------
-    course : Course
-    therapy : array of int
-        Code of each episode's therapy.
-    name : str
-        Id of the instrument.
-    """
+    """Return the scores of one instrument that would be seen under a therapy, episodes x follow-ups."""
     return observe_score(name, follow_latent(course, therapy, name), course.measures, first=1)
 
 
 def choose_therapy(course: Course, seed: int, confounding: float) -> np.ndarray:
     """Return each episode's therapy as a code, chosen by the observed baseline score and recorded covariates.
 
-    Parameters
-    ----------
-    course : Course
-    seed : int
-    confounding : float
-        Factor on all slopes; 0 for a choice at random.
+    ``confounding`` is a factor on all slopes; 0 is a choice at random.
     """
     facts = read_facts("made_up_clinic")
     choice, people = facts["choice"], course.people
@@ -133,9 +180,9 @@ def choose_therapy(course: Course, seed: int, confounding: float) -> np.ndarray:
         "chronic": people.is_in("duration", "chronic"),
         "high_risk": people.is_in("risk_group", "high"),
     }
-    odds = np.array([choice["intercept"][id] for id in facts["therapies"]]) + liking[people.therapist]
+    odds = list_by_therapy(choice["intercept"]) + liking[people.therapist]
     for name, values in known.items():
-        slopes = confounding * np.array([choice[name][id] for id in facts["therapies"]])
+        slopes = confounding * list_by_therapy(choice[name])
         odds = odds + np.asarray(values, dtype=float)[:, None] * slopes
     edges = np.cumsum(np.exp(odds - odds.max(axis=1, keepdims=True)), axis=1)
     return (draws.uniform(len(people), 1) * edges[:, -1:] >= edges).sum(axis=1)

@@ -1,48 +1,73 @@
-"""The people of the made-up clinic: who comes when, to whom, with what."""
+"""The people of the made-up clinic: who comes when, to whom, with what; and the random numbers for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from outcomes.facts import read_facts
-from outcomes.synthetic.draws import Draws
+
+
+class Draws:
+    """One stream of random numbers for one purpose, so that a new purpose changes no other stream.
+
+    Only uniform numbers are taken from the generator (their stream is fixed by PCG64); normal numbers are
+    made from them here, because numpy does not promise that its own stay the same in another version.
+    """
+
+    def __init__(self, seed: int, purpose: str) -> None:
+        key = [int(seed), *purpose.encode("ascii")]
+        self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+
+    def uniform(self, *shape: int) -> np.ndarray:
+        """Return numbers in [0, 1)."""
+        return self._generator.random(shape)
+
+    def normal(self, *shape: int) -> np.ndarray:
+        """Return standard normal numbers, by Box and Muller (1958, doi 10.1214/aoms/1177706645)."""
+        size = int(np.prod(shape, dtype=np.int64))
+        half = (size + 1) // 2
+        radius = np.sqrt(-2.0 * np.log1p(-self._generator.random(half)))
+        angle = 2.0 * np.pi * self._generator.random(half)
+        return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:size].reshape(shape)
+
+    def category(self, shares: Mapping[str, float], size: int) -> np.ndarray:
+        """Return codes into the names of ``shares``, drawn with those shares."""
+        edges = np.cumsum(list(shares.values()))
+        codes = np.searchsorted(edges, self.uniform(size) * edges[-1], side="right")
+        return np.minimum(codes, len(edges) - 1).astype(np.int8)
+
+    def whole_days(self, bounds: Sequence[int], size: int) -> np.ndarray:
+        """Return whole days from the first to the last of ``bounds``, both included, each as likely."""
+        first, last = bounds
+        return first + np.floor(self.uniform(size) * (last - first + 1)).astype(np.int64)
+
 
 CATEGORIES = ("site", "region", "cause", "duration", "sex", "risk_group", "work_status")
 
 
 @dataclass(frozen=True)
 class People:
-    """Episodes in the order of their start, as arrays with one entry per episode.
+    """Episodes in the order of their start, as arrays with one entry per episode."""
 
-    Parameters
-    ----------
-    patient : array of int
-        Number of the patient.
-    start : array of int
-        Time zero in days since 1970-01-01.
-    therapist : array of int
-        Number of the therapist; those of a site follow each other.
-    age_years : array of int
-    previous_episodes : array of bool
-    declined : array of bool
-        Whether the patient declined the use of the records.
-    work_recorded : array of bool
-        Whether work was recorded.
-    codes : mapping of arrays
-        For each of `CATEGORIES` the code into its names.
-    """
-
+    #: Number of the patient.
     patient: np.ndarray
+    #: Time zero in days since 1970-01-01.
     start: np.ndarray
+    #: Number of the therapist; those of a site follow each other.
     therapist: np.ndarray
     age_years: np.ndarray
     previous_episodes: np.ndarray
+    #: Whether the patient declined the use of the records.
     declined: np.ndarray
+    #: Whether work was recorded.
     work_recorded: np.ndarray
+    #: For each of `CATEGORIES` the code into its names.
     codes: Mapping[str, np.ndarray]
 
     def __len__(self) -> int:
@@ -80,30 +105,22 @@ def name_categories() -> dict[str, list[str]]:
     return {name: list(shares) for name, shares in read_facts("made_up_clinic")["people"]["shares"].items()}
 
 
+def list_by_therapy(values: Mapping[str, Any]) -> np.ndarray:
+    """Return values by therapy in the order of the therapies' codes."""
+    return np.array([values[id] for id in read_facts("made_up_clinic")["therapies"]])
+
+
 def count_days(iso_date: str) -> int:
     """Return the days from 1970-01-01 to an ISO date."""
     return (date.fromisoformat(iso_date) - date(1970, 1, 1)).days
 
 
 def draw_people(n_episodes: int, seed: int) -> People:
-    """Draw the episodes; a few of the last are second episodes of earlier patients.
-
-    Parameters
-    ----------
-    n_episodes : int
-    seed : int
-
-    Returns
-    -------
-    People
-        In order of the start.
-    """
-    facts = read_facts("made_up_clinic")["people"]
+    """Draw the episodes in the order of their start; a few are second episodes of earlier patients."""
+    facts, calendar = read_facts("made_up_clinic")["people"], read_facts("made_up_clinic")["calendar"]
     draws = Draws(seed, "people")
-    first, last = (
-        count_days(read_facts("made_up_clinic")["calendar"][key]) for key in ("first_start", "last_start")
-    )
-    start = draws.whole_days((first, last), n_episodes)
+    days = [count_days(calendar[key]) for key in ("first_start", "last_start")]
+    start = draws.whole_days(days, n_episodes)
     codes = {name: draws.category(facts["shares"][name], n_episodes) for name in CATEGORIES}
     therapists = facts["therapists_per_site"]
     ages = np.rint(facts["age_mean"] + facts["age_sd"] * draws.normal(n_episodes))
@@ -128,38 +145,29 @@ def _add_second_episodes(people: People, draws: Draws) -> People:
     firsts = np.flatnonzero(people.start[: len(people) - n_second] + gap <= last)[:n_second]
     seconds = len(people) - 1 - np.arange(len(firsts))
     earliest = people.start[firsts] + gap
-    start = people.start.copy()
+    start, age, previous = people.start.copy(), people.age_years.copy(), people.previous_episodes.copy()
     start[seconds] = earliest + np.floor(draws.uniform(len(firsts)) * (last - earliest + 1)).astype(np.int64)
-    age = people.age_years.copy()
-    age[seconds] = np.minimum(
-        age[firsts] + (start[seconds] - start[firsts]) // 365, facts["people"]["age_maximum"]
-    )
-    previous = people.previous_episodes.copy()
+    older = age[firsts] + (start[seconds] - start[firsts]) // 365
+    age[seconds] = np.minimum(older, facts["people"]["age_maximum"])
     previous[seconds] = True
-    kept = {name: _copy_entries(people.codes[name], firsts, seconds) for name in ("site", "sex", "region")}
+    whose = np.arange(len(people))
+    whose[seconds] = firsts
+    kept = {name: people.codes[name][whose] for name in ("site", "sex", "region")}
     return People(
-        patient=_copy_entries(people.patient, firsts, seconds),
+        patient=people.patient[whose],
         start=start,
-        therapist=_copy_entries(people.therapist, firsts, seconds),
+        therapist=people.therapist[whose],
         age_years=age,
         previous_episodes=previous,
-        declined=_copy_entries(people.declined, firsts, seconds),
+        declined=people.declined[whose],
         work_recorded=people.work_recorded,
         codes={**people.codes, **kept},
     )
 
 
-def _copy_entries(values: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    values = values.copy()
-    values[target] = values[source]
-    return values
-
-
 def _order_by_start(people: People) -> People:
+    """Return the episodes in the order of their start, patients numbered by their first one."""
     order = np.argsort(people.start, kind="stable")
-    numbers = np.unique(people.patient[order], return_index=True, return_inverse=True)
-    rank = np.empty(len(numbers[0]), dtype=np.int64)
-    rank[np.argsort(numbers[1])] = np.arange(len(numbers[0]))
-    fields = {name: getattr(people, name)[order] for name in People.__dataclass_fields__ if name != "codes"}
-    fields["patient"] = rank[numbers[2]]
-    return People(**fields, codes={name: codes[order] for name, codes in people.codes.items()})
+    columns = {name: getattr(people, name)[order] for name in People.__dataclass_fields__ if name != "codes"}
+    columns["patient"] = pd.factorize(columns["patient"])[0]
+    return People(**columns, codes={name: codes[order] for name, codes in people.codes.items()})
