@@ -146,7 +146,7 @@ def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Proble
     problems.findings.extend(text.findings)
     n_rows = len(text.lines)
     for number, refusal in enumerate(text.refused):
-        problems.refuse_silently(place.start + n_rows + number, refusal.rule, refusal.reason, refusal.column)
+        problems.refuse_silently(place.start + n_rows + number, refusal.rule, refusal.what, refusal.column)
     raw_columns = {header: encode_text(text.table.column(header)) for header in text.table.column_names}
     spec = _add_constants(spec, raw_columns, n_rows)
     part = Part(
@@ -183,9 +183,7 @@ def _refuse_bad_cells(part: Part, text: TextTable) -> None:
     row_of = {int(line): row for row, line in enumerate(text.lines)} if text.bad_cells else {}
     alike: dict[tuple[str, str, str | None], list[int]] = {}
     for cell in text.bad_cells:
-        alike.setdefault((cell.rule, cell.reason, cell.column), []).append(
-            part.place.start + row_of[cell.line]
-        )
+        alike.setdefault((cell.rule, cell.what, cell.column), []).append(part.place.start + row_of[cell.line])
     for (rule, reason, column), records in alike.items():
         if part.is_wide and column is not None and column not in essential:
             part.problems.refuse_cells(np.array(records), rule, reason, column=column)
