@@ -1,4 +1,4 @@
-"""What is read of a file: `RawColumns`, `TextTable` once its cells are tidied, and `SheetCells` for drafts."""
+"""What is read of a file: `RawColumns`, `TextTable` (its cells tidied), and `SheetCells` for a draft."""
 
 from __future__ import annotations
 
