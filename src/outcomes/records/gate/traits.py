@@ -66,8 +66,8 @@ def _find_values(episodes: pd.DataFrame, name: str) -> pd.Series | None:
 def count_alike(traits: Sequence[Trait], patient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the group of each episode, and how many patients are in that of each patient.
 
-    Episodes with the same traits are one group; ``patient`` is the patient of each, numbered from 0 on. A patient
-    counts herself; where she is in several groups, the smallest one counts.
+    Episodes with the same traits are one group; ``patient`` is the patient of each, numbered from 0 on. A
+    patient counts herself; where she is in several groups, the smallest one counts.
     """
     group = np.zeros(len(patient), dtype=np.int64)
     for trait in traits:
