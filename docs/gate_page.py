@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from outcomes.facts import read_facts
+from outcomes.facts import read_facts, read_words
 from outcomes.facts.instrument_sheet import tabulate_rows
 
 LEAD = """\
@@ -143,7 +143,8 @@ def tabulate_headers(facts: dict[str, Any]) -> str:
     for family in facts["headers"]:
         marks = [f"under `{family['profile']}`"] if "profile" in family else []
         marks += ["in an id column accepted with `rekey = true`"] if family.get("rekeyed") else []
-        what = f"{family['what']}{' (' + '; '.join(marks) + ')' if marks else ''}"
+        kind = read_words().say(f"findings_files.gate.kinds.{family['kind']}")
+        what = f"{kind}{' (' + '; '.join(marks) + ')' if marks else ''}"
         words = dict.fromkeys([*family["words"], *family["whole"], *family["parts"]])
         rows.append((what, f"`{family['rule']}`", ", ".join(words), ", ".join(family["not_beside"])))
     return tabulate_rows("what it names | rule | words | harmless beside", rows)
@@ -160,8 +161,9 @@ def tabulate_values(facts: dict[str, Any]) -> str:
             by = "phonenumbers"
         elif check:
             by = "its check, here" if check in checks else f"its check, python-stdnum `{check}`"
-        kind = {"strong": "certain", "weak": "weak"}[entry["strength"]]
-        rows[entry["what"], f"`{entry['rule']}`", f"{kind}, by {by}"] = None
+        what = read_words().say(f"findings_files.gate.kinds.{entry['kind']}")
+        strength = {"strong": "certain", "weak": "weak"}[entry["strength"]]
+        rows[what, f"`{entry['rule']}`", f"{strength}, by {by}"] = None
     regions = sorted(
         {
             part

@@ -1,6 +1,5 @@
 """Text to columns: coded once per distinct value, then typed, dated and named."""
 
-from outcomes.records.columns.absence import blank_absent
 from outcomes.records.columns.coded import (
     Coded,
     is_known,
@@ -10,7 +9,6 @@ from outcomes.records.columns.coded import (
     sort_rows,
 )
 from outcomes.records.columns.dates import NO_DATE, DateForm, find_zone, parse_dates, to_day_number
-from outcomes.records.columns.ids import map_ids
 from outcomes.records.columns.mapping import (
     list_missing_codes,
     list_spellings,
@@ -18,6 +16,7 @@ from outcomes.records.columns.mapping import (
     map_category,
     map_dates,
     map_flags,
+    map_ids,
     map_numbers,
     read_category,
     read_dates,
@@ -32,9 +31,8 @@ from outcomes.records.columns.names import (
     map_timepoints,
     read_labels,
 )
-from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
-from outcomes.records.columns.part import Part, build_part, refuse_hazards
-from outcomes.records.columns.written import read_written
+from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers, read_written
+from outcomes.records.columns.part import Part, blank_absent, build_part, refuse_hazards
 
 __all__ = [
     "NO_DATE",

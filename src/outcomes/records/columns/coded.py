@@ -15,18 +15,12 @@ _ODD_BLANKS = r"^\s|\s$|\s\s|[\t\n\r\f\v]|[^\x00-\x7F]"
 
 @dataclass(frozen=True)
 class Coded:
-    """A column of a file.
+    """A column of a file."""
 
-    Parameters
-    ----------
-    codes : numpy.ndarray of int32
-        One per row, an index into ``values``; -1 is missing.
-    values : numpy.ndarray
-        Distinct values of the file (text, as object), or what they were typed to (several distinct
-        spellings may then hold the same value).
-    """
-
+    #: int32, one per row, an index into ``values``; -1 is missing.
     codes: np.ndarray
+    #: Distinct values of the file (text, as object), or what they were typed to (several distinct spellings
+    #: may then hold the same value).
     values: np.ndarray
 
     def __len__(self) -> int:
@@ -37,11 +31,11 @@ class Coded:
         """Return which rows hold one of the distinct values marked in ``distinct`` (a mask of values)."""
         if not distinct.any():
             return np.zeros(len(self.codes), dtype=bool)
-        return np.append(distinct, False)[self.codes]
+        return np.take(np.append(distinct, False), self.codes)
 
     def spread(self, fill: object) -> np.ndarray:
         """Return the values, one per row, with ``fill`` where missing."""
-        return np.append(self.values, np.array([fill], dtype=self.values.dtype))[self.codes]
+        return np.take(np.append(self.values, np.array([fill], dtype=self.values.dtype)), self.codes)
 
     def mark_used(self) -> np.ndarray:
         """Return which of the values any row holds, as a mask."""
@@ -61,18 +55,7 @@ class Coded:
 
 
 def encode_text(column: pa.ChunkedArray | pa.Array) -> Coded:
-    """Encode a column of text.
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray or pyarrow.Array
-        Text, one per row; null is missing.
-
-    Returns
-    -------
-    Coded
-        With text as it stands in the file.
-    """
+    """Return a column of text, one per row and null where missing, coded as it stands in the file."""
     encoded = column.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()
@@ -124,7 +107,7 @@ def number_texts(columns: Sequence[Coded]) -> tuple[np.ndarray, list[np.ndarray]
 def match_texts(texts: np.ndarray | pa.Array, pattern: str) -> np.ndarray:
     """Return which texts a regular expression (RE2) matches anywhere, as a mask."""
     array = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
-    return pc.match_substring_regex(array, pattern).to_numpy(zero_copy_only=False).astype(bool)
+    return np.asarray(pc.match_substring_regex(array, pattern).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def tidy_blanks(texts: np.ndarray) -> np.ndarray:

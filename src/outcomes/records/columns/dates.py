@@ -1,4 +1,7 @@
-"""From text to days: dates by the declared order and calendar; what is ambiguous is asked, never guessed."""
+"""From text to days: dates by the declared order and calendar; what is ambiguous is asked, never guessed.
+
+A column of dates also says something of itself: swapped by a spreadsheet, or not in the declared order.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,15 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 from outcomes.errors import FactsError
-from outcomes.facts import read_facts
+from outcomes.facts import Text, Value, read_facts
+from outcomes.records.columns.coded import match_texts
 
 #: Day number of a missing date.
 NO_DATE = np.iinfo(np.int32).min
@@ -35,49 +39,55 @@ _TIMESTAMP = re.compile(
 _MONTH_SIGN = re.compile(r"(\d{1,2})月")
 _TOKEN = re.compile(r"\d+|m\d{1,2}\b|[^\W\d_]+")
 _CENTURY = 2000
+_SHORT = 2  # digits of a year
 _MONTHS = 12
 _ROC_OFFSET = 1911
 _EXCEL_EPOCHS = {"excel1900": dt.date(1899, 12, 30), "excel1904": dt.date(1904, 1, 1)}
+_TYPED = re.compile(r"^(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?$")
+_LAST = re.compile(r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?:[ ,].*)?$")
+#: Shares of the days of a month up to the twelfth, and after it.
+_EARLY, _LATE = 12 / 31, 19 / 31
+#: How many of a kind may be otherwise: cells that somebody typed later.
+_STRAY = 0.05
+#: Rules about dates in the order in which they are told; what they say stands in the catalogue.
+DATE_RULES = (
+    "DATE_AMBIGUOUS",
+    "DATE_ROC_SUSPECT",
+    "DATE_EXCEL_SERIAL",
+    "DATE_TWO_DIGIT_YEAR",
+    "DATE_INVALID",
+    "DATE_SENTINEL",
+    "DATE_SHORT_YEAR",
+    "DATE_TIMEZONE",
+    "DATE_DST",
+)
+#: Rules about the form of a whole column, not about single cells, and the proportion above which it is one.
+FORM_RULES = {
+    "DATE_AMBIGUOUS": "date_form",
+    "DATE_ROC_SUSPECT": "date_form",
+    "DATE_EXCEL_SERIAL": "date_form",
+    "DATE_TWO_DIGIT_YEAR": "short_year",
+}
+REPAIRED_RULES = ("DATE_TIMEZONE", "DATE_DST", "DATE_SHORT_YEAR")
 
 
 @dataclass(frozen=True)
 class DateForm:
-    """How a file writes its dates: declared order, calendar and the clinic's zone.
-
-    Parameters
-    ----------
-    order, calendar, zone : str
-        As in `FileSpec` and `Source`.
-    swapped : bool
-        Whether a spreadsheet has swapped day and month of the dates that it took for dates.
-    """
+    """How a file writes its dates: order, calendar and zone as in `FileSpec` and `Source`."""
 
     order: str = "year-first"
     calendar: str = "gregorian"
     zone: str | None = None
+    #: Whether a spreadsheet has swapped day and month of the dates that it took for dates.
     swapped: bool = False
 
 
 def parse_dates(
     texts: np.ndarray, present: np.ndarray, form: DateForm
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Parse texts as dates.
+    """Return distinct texts as days since 1970-01-01 (int32), and a mask per rule that they met.
 
-    Parameters
-    ----------
-    texts : array of str
-        Distinct repaired texts.
-    present : array of bool
-        Which of them are not missing.
-    form : DateForm
-        What the source declares.
-
-    Returns
-    -------
-    days : array of int32
-        Days since 1970-01-01, `NO_DATE` where missing or refused.
-    rules : dict
-        Mask per rule. ``DATE_TIMEZONE``, ``DATE_DST`` and ``DATE_SHORT_YEAR`` were repaired, others refuse.
+    `NO_DATE` stands where a text is not present or refused; `REPAIRED_RULES` were repaired, others refuse.
 
     Examples
     --------
@@ -104,19 +114,13 @@ def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
         return _parse_timestamp(date_text, clock, offset, form)
     if match := (_YEAR_FIRST.match(text) or _COMPACT.match(text)):
         year, month, day = map(int, match.groups())
-        return (
-            _make_date(year, day, month) if form.swapped and day <= _MONTHS else _make_date(year, month, day)
-        )
+        if form.swapped and day <= _MONTHS:
+            month, day = day, month
+        return _make_date(year, month, day)
     if match := _YEAR_LAST.match(text):
         if form.order == "year-first":
             return None, "DATE_AMBIGUOUS"
-        first, second, year = map(int, match.groups())
-        day, month = (first, second) if form.order == "day-first" else (second, first)
-        return _make_date(year, month, day)
-    return _parse_other_form(text, form)
-
-
-def _parse_other_form(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
+        return _make_ordered(match, form)
     if match := (_ROC.match(text) or _ROC_COMPACT.match(text)):
         year, month, day = map(int, match.groups())
         if form.calendar == "roc":
@@ -128,16 +132,15 @@ def _parse_other_form(text: str, form: DateForm) -> tuple[dt.date | None, str | 
     if match := _SHORT_YEAR.match(text):
         if form.order == "year-first":
             return None, "DATE_TWO_DIGIT_YEAR"
-        first, second, year = map(int, match.groups())
-        day, month = (first, second) if form.order == "day-first" else (second, first)
-        return _make_short(year, month, day)
+        return _make_ordered(match, form)
     return _parse_written(text, form)
 
 
-def _make_short(year: int, month: int, day: int) -> tuple[dt.date | None, str | None]:
-    """Return a date whose year has two digits: of this century."""
-    date, rule = _make_date(_CENTURY + year, month, day)
-    return date, rule or "DATE_SHORT_YEAR"
+def _make_ordered(match: re.Match[str], form: DateForm) -> tuple[dt.date | None, str | None]:
+    """Return a date with the year last, its day and month in the declared order."""
+    first, second, year = map(int, match.groups())
+    day, month = (first, second) if form.order == "day-first" else (second, first)
+    return _make_date(year, month, day, short=len(match[3]) == _SHORT)
 
 
 def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
@@ -159,11 +162,10 @@ def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | Non
         if form.swapped and day <= _MONTHS:
             month, day = day, month
         return _make_date(year, month, day)
-    if max(sizes) > 2 or sizes[1] != 2:
+    if max(sizes) > _SHORT or sizes[1] != _SHORT:
         return None, "DATE_INVALID"
-    return _make_short(
-        int(numbers[1]), month, int(numbers[0])
-    )  # the day stands first, as spreadsheets write it
+    day, year = map(int, numbers)  # the day stands first, as spreadsheets write it
+    return _make_date(year, month, day, short=True)
 
 
 @cache
@@ -182,15 +184,18 @@ def _parse_serial(serial: int, form: DateForm) -> tuple[dt.date | None, str | No
     return _EXCEL_EPOCHS[form.calendar] + dt.timedelta(days=serial), None
 
 
-def _make_date(year: int, month: int, day: int) -> tuple[dt.date | None, str | None]:
+def _make_date(year: int, month: int, day: int, *, short: bool = False) -> tuple[dt.date | None, str | None]:
+    """Return a date of the calendar; a short year has two digits and is of this century."""
     limits = read_facts("checks")
     try:
-        date = dt.date(year, month, day)
+        date = dt.date(_CENTURY + year if short else year, month, day)
     except ValueError:
         return None, "DATE_INVALID"
     if date.isoformat() in limits["sentinel_dates"]:
         return None, "DATE_SENTINEL"
-    return (date, None) if date.year >= limits["earliest_year"] else (None, "DATE_INVALID")
+    if date.year < limits["earliest_year"]:
+        return None, "DATE_INVALID"
+    return date, "DATE_SHORT_YEAR" if short else None
 
 
 def _parse_timestamp(
@@ -210,33 +215,20 @@ def _parse_timestamp(
             f"{date.isoformat()}T{time.isoformat()}{offset.replace('Z', '+00:00')}"
         )
         return (moment.astimezone(zone).date() if zone else date), "DATE_TIMEZONE"
-    if zone and _falls_on_clock_change(dt.datetime.combine(date, time), zone):
-        return date, "DATE_DST"
-    return date, rule
-
-
-def _falls_on_clock_change(moment: dt.datetime, zone: ZoneInfo) -> bool:
-    early, late = (moment.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
-    return early != late
+    early, late = (dt.datetime.combine(date, time, zone).replace(fold=fold) for fold in (0, 1))
+    changes = zone is not None and early.utcoffset() != late.utcoffset()
+    return date, "DATE_DST" if changes else rule
 
 
 @cache
 def find_zone(name: str | None) -> ZoneInfo | None:
-    """Return a time zone by its name, None for None.
-
-    Raises
-    ------
-    FactsError
-        When there is no zone of that name.
-    """
+    """Return a time zone by its name, None for None."""
     if name is None:
         return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise FactsError(
-            f'There is no time zone {name!r}; write it like time_zone = "Asia/Taipei".'
-        ) from None
+        raise FactsError(str(Text.of("findings_files.errors.no_zone", name=repr(name)))) from None
 
 
 def to_day_number(date: dt.date) -> int:
@@ -244,38 +236,94 @@ def to_day_number(date: dt.date) -> int:
     return date.toordinal() - _EPOCH
 
 
-#: What each rule says, and what the source can declare; `{column}` is the header.
-DATE_RULES: Mapping[str, tuple[str, str | None]] = {
-    "DATE_AMBIGUOUS": (
-        "dates with the year last, and their order is not declared",
-        'add to [[file]]: date_order = "day-first"  (or "month-first")',
-    ),
-    "DATE_ROC_SUSPECT": (
-        "dates that look like years of the Republic of China",
-        'add to [[file]]: date_calendar = "roc"',
-    ),
-    "DATE_EXCEL_SERIAL": (
-        "dates that look like Excel serial numbers; the 1900 and 1904 systems differ by 1462 days",
-        'add to [[file]]: date_calendar = "excel1900"  (or "excel1904"), or correct the cells',
-    ),
-    "DATE_TWO_DIGIT_YEAR": (
-        "dates with a two-digit year, and their order is not declared",
-        'add to [[file]]: date_order = "day-first"  (or "month-first"); years then begin with 20',
-    ),
-    "DATE_INVALID": ("not a date of the calendar", None),
-    "DATE_SENTINEL": (
-        "a placeholder date",
-        "if it means missing, add its spelling to [[file]]: missing = [...]",
-    ),
-    "DATE_SHORT_YEAR": ("years of two digits, read as 2000 and later", None),
-    "DATE_TIMEZONE": ("timestamps with an offset, read as days in the clinic's time zone", None),
-    "DATE_DST": ("timestamps in an hour that the clock change skips or repeats; their day is kept", None),
-}
-#: Rules about the form of a whole column, not about single cells, and the proportion above which it is one.
-FORM_RULES = {
-    "DATE_AMBIGUOUS": "date_form",
-    "DATE_ROC_SUSPECT": "date_form",
-    "DATE_EXCEL_SERIAL": "date_form",
-    "DATE_TWO_DIGIT_YEAR": "short_year",
-}
-REPAIRED_RULES = ("DATE_TIMEZONE", "DATE_DST", "DATE_SHORT_YEAR")
+@dataclass(frozen=True)
+class DateDoubt:
+    """A doubt about a whole column of dates, worded by the catalogue under its rule."""
+
+    rule: str
+    #: What fills the places of its sentences.
+    values: Mapping[str, Value]
+    #: Line of the source that answers it, to the answer's name in the catalogue.
+    answers: Mapping[str, str]
+    #: Which distinct texts it is about.
+    rows: np.ndarray
+
+
+def find_date_doubts(texts: np.ndarray, n_rows: np.ndarray, form: DateForm) -> list[DateDoubt]:
+    """Return what is doubtful about a column as a whole: its distinct texts, each in so many rows."""
+    typed = _read_pairs(texts, _TYPED, 2, 3)
+    last = _read_pairs(texts, _LAST, 1, 2)
+    written = typed + _read_written(texts, last, form)
+    doubts = [
+        _find_swap(written, last, n_rows),
+        _find_order(last, n_rows, form),
+        _find_year_day(typed, n_rows),
+    ]
+    return [doubt for doubt in doubts if doubt is not None]
+
+
+def _read_pairs(texts: np.ndarray, form: re.Pattern[str], *groups: int) -> np.ndarray:
+    """Return two numbers of each text of that form, 0 for others."""
+    pairs = np.zeros((len(texts), 2), dtype=np.int16)
+    for i, text in enumerate(texts):
+        if match := form.match(text):
+            pairs[i] = [int(match[group]) for group in groups]
+    return pairs
+
+
+def _read_written(texts: np.ndarray, last: np.ndarray, form: DateForm) -> np.ndarray:
+    """Return month and day of dates with the month in words, which a spreadsheet writes too, 0 for others."""
+    pairs = np.zeros((len(texts), 2), dtype=np.int16)
+    if last.any() and (named := match_texts(texts, r"[A-Za-z\p{L}]{3}|月")).any():
+        days, _ = parse_dates(texts, named & ~(last[:, 0] > 0), replace(form, swapped=False))
+        for i in np.flatnonzero(days != NO_DATE):
+            date = dt.date(1970, 1, 1) + dt.timedelta(days=int(days[i]))
+            pairs[i] = date.month, date.day
+    return pairs
+
+
+def _find_swap(typed: np.ndarray, last: np.ndarray, n_rows: np.ndarray) -> DateDoubt | None:
+    """Find what a spreadsheet does to day-first texts: those up to the twelfth become month-first dates."""
+    is_typed, is_last = typed[:, 1] > 0, last[:, 0] > 0
+    early = is_typed & (typed[:, 1] <= _MONTHS)
+    late = is_last & (last.max(axis=1) > _MONTHS)
+    n_early, n_late = int(early.sum()), int(late.sum())
+    strays = (is_typed & ~early).sum() > _STRAY * is_typed.sum() or (
+        is_last & ~late
+    ).sum() > _STRAY * is_last.sum()
+    if n_early < 2 or n_late < 2 or strays:
+        return None
+    if _EARLY**n_early * _LATE**n_late > read_facts("checks")["share"]["date_chance"]:
+        return None
+    values = {"early": int(n_rows[early].sum()), "late": int(n_rows[late].sum())}
+    answers = {f'confirmed = ["{name}"]': name for name in ("swapped_dates", "typed_dates")}
+    return DateDoubt("DATE_SWAPPED", values, answers, early)
+
+
+def _find_order(last: np.ndarray, n_rows: np.ndarray, form: DateForm) -> DateDoubt | None:
+    """Find dates that cannot be in the declared order, and can in the other."""
+    if form.order not in ("day-first", "month-first") or form.swapped:
+        return None
+    month, day = (1, 0) if form.order == "day-first" else (0, 1)
+    against = (last[:, month] > _MONTHS) & (last[:, day] <= _MONTHS) & (last[:, day] > 0)
+    n_against, n_all = int(n_rows[against].sum()), int(n_rows[last[:, 0] > 0].sum())
+    if n_against < 2 or n_against <= read_facts("checks")["share"]["date_form"] * n_all:
+        return None
+    n_for = int(n_rows[last[:, day] > _MONTHS].sum())
+    other = "month-first" if form.order == "day-first" else "day-first"
+    values: dict[str, Value] = {"against": n_against, "all": n_all, "declared": n_for}
+    values |= {"order": form.order, "other": other}
+    answers = {f'date_order = "{other}"': "other", 'confirmed = ["date_order"]': "date_order"}
+    return DateDoubt("DATE_ORDER_DECLARED", values, answers, against)
+
+
+def _find_year_day(typed: np.ndarray, n_rows: np.ndarray) -> DateDoubt | None:
+    """Find dates with the year first and then the day."""
+    against = (typed[:, 0] > _MONTHS) & (typed[:, 1] <= _MONTHS)
+    n_against, n_all = int(n_rows[against].sum()), int(n_rows[typed[:, 1] > 0].sum())
+    if n_against < 2 or n_against <= read_facts("checks")["share"]["date_form"] * n_all:
+        return None
+    values = {"against": n_against, "all": n_all}
+    write = str(Text.of("findings_files.columns.DATE_YEAR_DAY.write"))
+    answers = {write: "file", 'confirmed = ["date_order"]': "date_order"}
+    return DateDoubt("DATE_YEAR_DAY", values, answers, against)

@@ -1,4 +1,7 @@
-"""From a file's text to typed columns of the schema: ids, categories, numbers, flags and dates."""
+"""From a file's text to typed columns of the schema: categories, numbers, flags, dates and ids.
+
+Ids are text: put together from their columns, told apart within a site, mended after a spreadsheet.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from outcomes.facts import Column, read_facts, read_schema
-from outcomes.records.columns.coded import Coded, is_known
-from outcomes.records.columns.date_evidence import find_date_doubts
+from outcomes.facts import Column, Name, Text, read_facts, read_schema
+from outcomes.records.columns.coded import Coded, is_known, join_coded, match_texts
 from outcomes.records.columns.dates import (
     DATE_RULES,
     FORM_RULES,
     NO_DATE,
     REPAIRED_RULES,
     DateForm,
+    find_date_doubts,
     parse_dates,
 )
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
 from outcomes.records.columns.part import Part, refuse_hazards
-from outcomes.records.files import simplify_name
+from outcomes.records.files import describe, simplify_name
 
-_NUMBER_RULES = {
-    "SCORE_NOT_NUMERIC": "not a number",
-    "SCORE_NOT_FINITE": "not a finite number",
-}
+_DAMAGED_KEY = r"^\d\.\d+[eE]\+?\d+$"
+_NUMERIC_KEY = r"^(0\d+|\d{16,}|\d+[eE]\d+)$"
+_FRACTION = r"^\d+\.\d+$"
+_NO_FRACTION = r"^\d+\.0+$"
 
 
 def list_missing_codes(part: Part, name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -50,20 +53,18 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     A category without a list of allowed codes takes any short name.
     """
     coded = part.columns[header]
-    whole = not part.is_wide
-    hazard = refuse_hazards(part, header, whole)
+    hazard = refuse_hazards(part, header, not part.is_wide)
     target, missing = _translate(part, name, coded.values, column)
     target[hazard] = None
     unknown = ~hazard & ~missing & ~is_known(target)
-    rows = coded.rows(unknown)
-    part.refuse_values(
-        header,
-        rows,
-        "CATEGORY_UNKNOWN",
-        f"not a known {column.label or name}",
-        whole=False,
-        remedy=f'add to [file.codes.{name}]: "<what stands in that cell>" = "{"|".join(column.allowed)}"',
-    )
+    label = Name("columns", name, column.label or name)
+    worded = describe("columns.CATEGORY_UNKNOWN", label=label, name=name, codes="|".join(column.allowed))
+    part.refuse_values(header, coded.rows(unknown), whole=False, **worded)
+    return _type_known(coded, target)
+
+
+def _type_known(coded: Coded, target: np.ndarray) -> Coded:
+    """Return a column as what its texts mean; those that mean nothing known are missing."""
     lost = ~is_known(target)
     target[lost] = ""
     return coded.type_as(target, lost)
@@ -86,9 +87,7 @@ def read_category(part: Part, name: str) -> Coded:
     """Return a category of the episodes without a word about what is unknown in it, which is missing."""
     coded = part.columns[part.spec.columns[name]]
     target, _ = _translate(part, name, coded.values, read_schema()["episodes"][name])
-    lost = ~is_known(target)
-    target[lost] = ""
-    return coded.type_as(target, lost)
+    return _type_known(coded, target)
 
 
 def list_spellings(column: Column) -> dict[str, str]:
@@ -107,45 +106,25 @@ def map_numbers(
     high: float | None = None,
     whole_number: bool = False,
     whole: bool = False,
-    rule: str = "NUMBER_RANGE",
-    what: str = "outside the possible range",
+    rule: str = "",
+    what: str = "",
     texts: np.ndarray | None = None,
 ) -> Coded:
-    """Return a column as numbers, refusing what is none or lies outside ``low`` to ``high``.
+    """Return a column as numbers, refusing what is none or lies outside ``low`` to ``high``, both possible.
 
-    Parameters
-    ----------
-    part : Part
-    header : str
-    missing : tuple of str
-        The source's codes for missing here.
-    low, high : float, optional
-        Both are possible values.
-    whole_number : bool
-        Whether fractions are refused.
-    whole : bool
-        Whether a bad cell refuses its record.
-    rule, what : str
-        How the range is named in findings.
-    texts : array of str, optional
-        What stands for the column's distinct texts.
+    With ``whole_number`` fractions are refused, with ``whole`` a bad cell refuses its record. ``rule`` and
+    ``what`` name the range in findings; ``texts`` stand for the column's distinct texts, where given.
     """
     coded = part.columns[header]
     texts = coded.values if texts is None else texts
     absent = find_missing(texts, missing)
     values, rules = parse_numbers(texts, ~absent, part.spec.decimal)
-    remedy = "if it means missing, add its spelling to [[file]]: missing = [...]"
-    for name, reason in _NUMBER_RULES.items():
+    for name in ("SCORE_NOT_NUMERIC", "SCORE_NOT_FINITE"):
         rows = coded.rows(rules[name])
         if rows.any():
-            part.refuse_values(header, rows, name, reason, whole=whole, remedy=remedy)
-    part.note_values(
-        header,
-        coded.rows(rules["DECIMAL_COMMA"]),
-        "DECIMAL_COMMA",
-        "repair_and_log",
-        "decimal commas read as declared",
-    )
+            part.refuse_values(header, rows, whole=whole, **describe(f"columns.{name}"))
+    commas = coded.rows(rules["DECIMAL_COMMA"])
+    part.note_values(header, commas, outcome="repair_and_log", **describe("columns.DECIMAL_COMMA"))
     bad = np.zeros(len(values), dtype=bool)
     if low is not None:
         bad |= values < low
@@ -155,6 +134,7 @@ def map_numbers(
         bad |= ~np.isnan(values) & (values != np.floor(values))
     rows = coded.rows(bad)
     if rows.any():
+        remedy = describe("columns.SCORE_NOT_NUMERIC")["remedy"]
         part.refuse_values(header, rows, rule, what, whole=whole, remedy=remedy)
     return coded.type_as(values, np.isnan(values) | bad)
 
@@ -167,14 +147,8 @@ def map_flags(part: Part, name: str, header: str) -> Coded:
     texts = np.where(~is_known(told), texts, told)
     absent = find_missing(texts, list_missing_codes(part, name)) & ~is_known(told)
     values, unclear = parse_flags(texts, ~absent)
-    part.refuse_values(
-        header,
-        coded.rows(unclear),
-        "FLAG_UNKNOWN",
-        "neither yes nor no",
-        whole=False,
-        remedy=f'add to [file.codes.{name}]: "<what stands in that cell>" = "yes" or "no"',
-    )
+    worded = describe("columns.FLAG_UNKNOWN", name=name)
+    part.refuse_values(header, coded.rows(unclear), whole=False, **worded)
     return coded.type_as(values, np.isnan(values))
 
 
@@ -190,17 +164,15 @@ def map_dates(part: Part, header: str, *, whole: bool) -> Coded:
     days, rules = parse_dates(coded.values, ~absent, form)
     _ask_about_dates(part, header, form)
     n_present = int(coded.rows(~absent).sum())
-    for rule, (what, remedy) in DATE_RULES.items():
-        rows = coded.rows(rules[rule]) if rule in rules else np.zeros(0, dtype=bool)
-        if not rows.any():
-            continue
+    for rule in (rule for rule in DATE_RULES if rule in rules):
+        rows, worded = coded.rows(rules[rule]), describe(f"columns.{rule}")
         share = read_facts("checks")["share"][FORM_RULES.get(rule, "date_form")]
         if rule in REPAIRED_RULES:
-            part.note_values(header, rows, rule, "repair_and_log", what)
+            part.note_values(header, rows, outcome="repair_and_log", **worded)
         elif rule in FORM_RULES and rows.sum() > share * n_present:
-            part.note_values(header, rows, rule, "refuse_file", what, remedy)
+            part.note_values(header, rows, outcome="refuse_file", **worded)
         else:
-            part.refuse_values(header, rows, rule, what, whole=whole, remedy=remedy)
+            part.refuse_values(header, rows, whole=whole, **worded)
     return coded.type_as(days, days == NO_DATE)
 
 
@@ -208,14 +180,15 @@ def _ask_about_dates(part: Part, header: str, form: DateForm) -> None:
     coded = part.columns[header]
     n_rows = np.bincount(coded.codes + 1, minlength=len(coded.values) + 1)[1:]
     for doubt in find_date_doubts(coded.values, n_rows, form):
-        records = part.records(coded.rows(doubt.rows))
-        told = [said for name, said in doubt.confirmed.items() if name in part.spec.confirmed]
+        records, key = part.records(coded.rows(doubt.rows)), f"findings_files.columns.{doubt.rule}"
+        worded = describe(f"columns.{doubt.rule}", **doubt.values)
+        told = [name for name in doubt.answers.values() if name in part.spec.confirmed]
         if told:
-            part.problems.note(
-                doubt.rule, "answered", doubt.what, records, column=header, said=" ".join(told)
-            )
+            said = " ".join(str(Text.of(f"{key}.confirmed.{name}", **doubt.values)) for name in told)
+            part.problems.note(outcome="answered", records=records, column=header, said=said, **worded)
         else:
-            part.problems.ask(doubt.rule, doubt.what, doubt.answers, records, column=header)
+            answers = {line: str(Text.of(f"{key}.answers.{name}")) for line, name in doubt.answers.items()}
+            part.problems.ask(answers=answers, records=records, column=header, **worded)
 
 
 def read_dates(part: Part, header: str, order: str | None = None) -> Coded:
@@ -230,3 +203,46 @@ def _find_form(part: Part) -> DateForm:
     spec = part.spec
     swapped = "swapped_dates" in spec.confirmed
     return DateForm(spec.date_order, spec.date_calendar, part.source.time_zone, swapped)
+
+
+def map_ids(part: Part, name: str) -> Coded:
+    """Return ids as text, refusing rows without one.
+
+    A key is never a number: ``0007`` is not ``7``. What Excel has already turned into one (``1.23457E+11``)
+    cannot be mended, so the file is refused; ``1001.0`` in a column without other fractions is ``1001``. An
+    id made of several columns, or told apart within a site, is their cells together.
+    """
+    headers = part.spec.joined.get(name, (part.spec.columns[name],))
+    pieces = [_read_id(part, header) for header in headers]
+    if part.spec.within is None:
+        return join_coded(pieces)
+    site, worded = read_category(part, "site"), describe("columns.KEY_EMPTY.site")
+    part.refuse_values(part.spec.columns["site"], site.codes < 0, whole=True, **worded)
+    return join_coded([site, *pieces])
+
+
+def _read_id(part: Part, header: str) -> Coded:
+    coded = _mend_fractions(part, header)
+    missing = find_missing(coded.values, part.spec.missing) | match_texts(coded.values, r"^\s*$")
+    rows = coded.rows(missing) | (coded.codes < 0)
+    part.refuse_values(header, rows, whole=True, **describe("columns.KEY_EMPTY.id"))
+    damaged = coded.rows(match_texts(coded.values, _DAMAGED_KEY))
+    part.note_values(header, damaged, outcome="refuse_file", **describe("columns.KEY_EXCEL_DAMAGED"))
+    numeric = coded.rows(match_texts(coded.values, _NUMERIC_KEY) & ~missing)
+    part.note_values(header, numeric, outcome="accept", **describe("columns.KEY_AS_TEXT"))
+    refuse_hazards(part, header, whole=True)
+    return coded.type_as(coded.values, missing)
+
+
+def _mend_fractions(part: Part, header: str) -> Coded:
+    """Read ``1001.0`` as ``1001``, unless other ids of the column have a fraction that says something."""
+    coded = part.columns[header]
+    mended = match_texts(coded.values, _NO_FRACTION)
+    if not mended.any() or (match_texts(coded.values, _FRACTION) & ~mended).any():
+        return coded
+    values = coded.values.copy()
+    values[mended] = [text.partition(".")[0] for text in values[mended]]
+    part.columns[header] = Coded(coded.codes, values)
+    rows = coded.rows(mended)
+    part.note_values(header, rows, outcome="repair_and_log", **describe("columns.KEY_FRACTION"))
+    return part.columns[header]

@@ -20,11 +20,13 @@ from outcomes.records.columns.coded import Coded, is_known
 from outcomes.records.columns.mapping import list_missing_codes, look_up_codes
 from outcomes.records.columns.numbers import find_missing
 from outcomes.records.columns.part import Part, refuse_hazards
-from outcomes.records.files import simplify_name
+from outcomes.records.files import describe, simplify_name
 
 _SEPARATORS = re.compile(r"[;+/&,|、，；]|\band\b|\bplus\b")
 #: Where a word such as "None" names an arm that nobody has described yet.
 _UNNAMED_THERAPY = "other"
+#: Signs of a shortened name of a therapy.
+_SHORTEST = 4
 
 
 def list_therapy_spellings(source: Source) -> dict[str, str]:
@@ -74,52 +76,17 @@ def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
     several = open_ & ~is_known(target)
     several[several] = [_names_several(part, codes, spellings, text) for text in texts[several]]
     unknown = open_ & ~is_known(target) & ~several
-    _report_therapies(part, header, coded, word, open_ & ~exact & is_known(target), several, unknown, needed)
+    worded = describe("columns.MISSING_TOKEN_IN_CATEGORY")
+    part.note_values(header, coded.rows(word), outcome="accept_with_warning", **worded)
+    alias = coded.rows(open_ & ~exact & is_known(target))
+    part.note_values(header, alias, outcome="repair_and_log", **describe("columns.THERAPY_ALIAS"))
+    for rule, texts_refused in (("THERAPY_MULTI", several), ("THERAPY_UNKNOWN", unknown)):
+        rows = coded.rows(texts_refused) & needed
+        part.refuse_values(header, rows, whole=True, **describe(f"columns.{rule}"))
     blank = (coded.rows(missing) | (coded.codes < 0)) & needed
     lost = ~is_known(target)
     target[lost] = ""
     return coded.type_as(target, lost), blank
-
-
-def _report_therapies(
-    part: Part,
-    header: str,
-    coded: Coded,
-    word: np.ndarray,
-    alias: np.ndarray,
-    several: np.ndarray,
-    unknown: np.ndarray,
-    needed: np.ndarray,
-) -> None:
-    cell = '"<what stands in that cell>"'
-    part.note_values(
-        header,
-        coded.rows(word),
-        "MISSING_TOKEN_IN_CATEGORY",
-        "accept_with_warning",
-        "a therapy called by a word that often means missing; it is kept as therapy 'other'",
-        f'add to [file.codes.therapy]: {cell} = "usual_care", or to [file.missing_codes]: therapy = [{cell}]',
-        said="A therapy that is called by a word for a missing one counts as another therapy.",
-    )
-    part.note_values(
-        header, coded.rows(alias), "THERAPY_ALIAS", "repair_and_log", "another spelling of a known therapy"
-    )
-    part.refuse_values(
-        header,
-        coded.rows(several) & needed,
-        "THERAPY_MULTI",
-        "several therapies in one cell",
-        whole=True,
-        remedy=f'if they were planned together, add to [file.codes.therapy]: {cell} = "combined_pt"',
-    )
-    part.refuse_values(
-        header,
-        coded.rows(unknown) & needed,
-        "THERAPY_UNKNOWN",
-        "not a known therapy",
-        whole=True,
-        remedy=f'add to [file.codes.therapy]: {cell} = "<id of a therapy>", or a block [therapies.<id>]',
-    )
 
 
 def _find_joined(part: Part, codes: Mapping[str, str], texts: np.ndarray, target: np.ndarray) -> None:
@@ -142,13 +109,12 @@ def _names_several(part: Part, codes: Mapping[str, str], spellings: dict[str, st
     pieces = text.split(separator) if separator and separator in text else _SEPARATORS.split(text)
     pieces = [simplify_name(piece) for piece in pieces if piece.strip()]
     known = spellings.keys() | {simplify_name(code) for code in codes}
-    return len(pieces) > 1 and (
-        bool(separator and separator in text) or all(p in known or _begins(p, known) for p in pieces)
-    )
 
+    def is_therapy(piece: str) -> bool:
+        shortened = len(piece) >= _SHORTEST and any(name.startswith(piece) for name in known)
+        return piece in known or shortened
 
-def _begins(piece: str, known: set[str]) -> bool:
-    return len(piece) >= 4 and any(name.startswith(piece) for name in known)
+    return len(pieces) > 1 and (bool(separator and separator in text) or all(map(is_therapy, pieces)))
 
 
 def map_timepoints(part: Part, header: str) -> Coded:
@@ -156,15 +122,8 @@ def map_timepoints(part: Part, header: str) -> Coded:
     coded = part.columns[header]
     labels = read_labels(part, header)
     missing = find_missing(coded.values, list_missing_codes(part, "timepoint"))
-    part.refuse_values(
-        header,
-        coded.rows((labels.values == "") & ~missing),
-        "TIMEPOINT_UNKNOWN",
-        "not a known time point",
-        whole=True,
-        remedy='add to [file.codes.timepoint]: "<what stands in that cell>" = "month_3", '
-        "or a block [timepoints.<id>]",
-    )
+    unknown = coded.rows((labels.values == "") & ~missing)
+    part.refuse_values(header, unknown, whole=True, **describe("columns.TIMEPOINT_UNKNOWN"))
     return labels.type_as(labels.values, labels.values == "")
 
 
@@ -199,14 +158,8 @@ def map_instruments(part: Part, header: str) -> Coded:
     open_ = ~is_known(target)
     target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
     lost = ~is_known(target)
-    part.refuse_values(
-        header,
-        coded.rows(lost) | (coded.codes < 0),
-        "INSTRUMENT_UNKNOWN",
-        "not a known instrument",
-        whole=True,
-        remedy='add to [file.codes.instrument]: "<what stands in that cell>" = "odi" (or "nprs:average")',
-    )
+    unknown = coded.rows(lost) | (coded.codes < 0)
+    part.refuse_values(header, unknown, whole=True, **describe("columns.INSTRUMENT_UNKNOWN"))
     target[lost] = ""
     return coded.type_as(target, lost)
 
@@ -214,4 +167,4 @@ def map_instruments(part: Part, header: str) -> Coded:
 def limit_categories(name: str) -> int:
     """Return how many distinct values a category may have before it is taken for free text."""
     limits = read_facts("checks")["categories"]
-    return limits["most_therapists"] if name == "therapist" else limits["most"]
+    return int(limits["most_therapists" if name == "therapist" else "most"])

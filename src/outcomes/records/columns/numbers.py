@@ -1,8 +1,14 @@
-"""From text to numbers, whole numbers and flags, once per distinct value; nothing is guessed."""
+"""From text to numbers, whole numbers and flags, once per distinct value; nothing is guessed.
+
+Scores are read as people write them: with a unit, a denominator or a label behind the number, or as a letter.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +18,7 @@ from outcomes.facts import read_facts
 from outcomes.records.columns.coded import match_texts
 from outcomes.records.files import simplify_name
 
-_NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+_PLAIN_NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
 _THOUSANDS_DOT = r"^[+-]?[0-9]{1,3}([.][0-9]{3})+$"
 _ENDLESS = r"^[+-]?(inf|infinity|∞)$"
@@ -20,18 +26,28 @@ _LARGEST = 1e300
 _TRUE = frozenset({"1", "y", "yes", "true", "t", "是", "ja", "si", "oui"})
 _FALSE = frozenset({"0", "n", "no", "false", "f", "否", "nein", "nee", "non"})
 
+_PLAIN = r"^[+-]?([0-9]+([.,][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+_NUMBER = r"([+-]?\d+(?:[.,]\d+)?)"
+_OF = re.compile(rf"^{_NUMBER} ?(?:/|out of|of|von|sur|de|su|van) ?(\d{{1,3}})$", re.I)
+_WITH_UNIT = re.compile(rf"^{_NUMBER} ?([^\W\d_]+(?: [^\W\d_]+)*\.?|%)$")
+#: A number or a letter and what it means, as forms list it: ``1) ...``, ``3- moderate``, ``2. ...``.
+_LABELLED = re.compile(
+    r"^\(?(\d{1,3})(?:(?:\)|:|、| ?=| ?[.](?!\d))\s*(?:[(]?[^\W\d].*|[.]{2}.*)?"
+    r"| ?[-\u2013\u2014]\s*[(]?[^\W\d].*)$",
+    re.S,
+)
+_LETTERED = re.compile(
+    r"^\(?([A-Za-z])(?:$|\).*$|\s?[-\u2013\u2014:=、].*$|[.](?:[\W\u3040-\u30ff\u3400-\u9fff].*)?$)", re.S
+)
+_PROFILE = re.compile(r"^(\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)[-\u2013 .,/;](\d)$")
+_THOUSAND = re.compile(r"^[+-]?\d{1,3}(?:[.,]\d{3})+$")
+
 
 def find_missing(texts: np.ndarray, codes: Iterable[str] = (), *, keep_words: bool = False) -> np.ndarray:
-    """Return which texts mean missing.
+    """Return which distinct texts mean missing, by words or by the source's own codes.
 
-    Parameters
-    ----------
-    texts : array of str
-        Distinct repaired texts.
-    codes : iterable of str
-        The source's own codes; a number is compared as a number (``999`` is ``999.0``).
-    keep_words : bool
-        Whether words such as ``None`` may be a name here, so that only the source's codes make them missing.
+    A number is compared as a number (``999`` is ``999.0``). With ``keep_words`` words such as ``None`` may be
+    a name, so that only the source's codes make them missing.
 
     Examples
     --------
@@ -42,38 +58,21 @@ def find_missing(texts: np.ndarray, codes: Iterable[str] = (), *, keep_words: bo
     tokens = [*spellings["always"], *([] if keep_words else spellings["words"]), *codes]
     plain = pc.utf8_lower(pa.array(texts, pa.string()))
     missing = pc.is_in(plain, value_set=pa.array(sorted({token.casefold() for token in tokens}), pa.string()))
-    found = missing.to_numpy(zero_copy_only=False).astype(bool)
-    own = {simplify_name(code) for code in codes if _is_plain_number(code)}
+    found = np.array(missing.to_numpy(zero_copy_only=False), dtype=bool)
+    own = {simplify_name(code) for code in codes if code.strip().lstrip("-").replace(".", "", 1).isdigit()}
     if own:
         numeric = np.flatnonzero(match_texts(texts, r"^-?[0-9]+\.0$"))
         found[numeric] |= np.array([simplify_name(text) in own for text in texts[numeric]], dtype=bool)
     return found
 
 
-def _is_plain_number(text: str) -> bool:
-    return text.strip().lstrip("-").replace(".", "", 1).isdigit()
-
-
 def parse_numbers(
     texts: np.ndarray, present: np.ndarray, decimal: str = "."
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Parse texts as numbers.
+    """Return distinct texts as numbers, NaN where not present or refused, and a mask per rule that they met.
 
-    Parameters
-    ----------
-    texts : array of str
-        Distinct repaired texts.
-    present : array of bool
-        Which of them are not missing.
-    decimal : str
-        The declared decimal mark, ``.`` or ``,``.
-
-    Returns
-    -------
-    values : array of float
-        NaN where missing or refused.
-    rules : dict
-        Mask per rule: ``SCORE_NOT_NUMERIC`` and ``SCORE_NOT_FINITE`` refuse, ``DECIMAL_COMMA`` repairs.
+    ``SCORE_NOT_NUMERIC`` and ``SCORE_NOT_FINITE`` refuse, ``DECIMAL_COMMA`` repairs; ``decimal`` is the
+    declared decimal mark, ``.`` or ``,``.
 
     Examples
     --------
@@ -89,7 +88,7 @@ def parse_numbers(
         comma = match_texts(text, _DECIMAL_COMMA)
         grouped = match_texts(text, _THOUSANDS_DOT)
         text = pc.replace_substring(text, ",", ".")
-    numeric = (match_texts(text, _NUMBER) & ~grouped & (comma | ~with_comma)) & present
+    numeric = (match_texts(text, _PLAIN_NUMBER) & ~grouped & (comma | ~with_comma)) & present
     values = np.full(len(texts), np.nan)
     if numeric.any():
         values[numeric] = pc.cast(text.filter(pa.array(numeric)), pa.float64()).to_numpy()
@@ -110,3 +109,74 @@ def parse_flags(texts: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.
     )
     values[~present] = np.nan
     return values, present & np.isnan(values)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Distinct texts as numbers can be read from them."""
+
+    #: The number alone where a text is one of the written forms, with the declared decimal mark; else the
+    #: text.
+    texts: np.ndarray
+    #: Unit (``%``, ``cm``) or denominator (``/50``) of each; ``""`` for none.
+    units: np.ndarray
+    #: Which had a label behind the number, or are written as text.
+    labelled: np.ndarray
+    #: Which are a letter.
+    lettered: np.ndarray
+
+    @property
+    def changed(self) -> np.ndarray:
+        """Return which texts were a number with something behind it."""
+        return np.asarray((self.units != "") | self.labelled)
+
+
+def read_written(texts: np.ndarray, decimal: str = ".", letters: dict[str, str] | None = None) -> Written:
+    """Read numbers that are written with something behind them; what is no such form stays as it is.
+
+    Behind a comma with one or two decimals a unit tells that it is no mark of thousands, so that it is read
+    whatever decimal mark is declared. ``letters`` says what the letters of an item's answers stand for.
+
+    Examples
+    --------
+    >>> written = read_written(np.array(["7 / 10", "5,7 cm", "1) ...", "5 (left)", "b)"], dtype=object))
+    >>> written.texts.tolist(), written.units.tolist()
+    (['7', '5.7', '1', '5 (left)', 'b)'], ['/10', 'cm', '', '', ''])
+    >>> read_written(np.array(["b)"], dtype=object), letters={"a": "0", "b": "1"}).texts.tolist()
+    ['1']
+    """
+    none = np.zeros(len(texts), dtype=bool)
+    result = Written(texts.copy(), np.full(len(texts), "", dtype=object), none, none.copy())
+    for i in np.flatnonzero(~match_texts(texts, _PLAIN)):
+        text = str(texts[i]).strip().lstrip("'\u2019").strip()
+        if found := _PROFILE.match(text):
+            result.texts[i], result.labelled[i] = "".join(found.groups()), True
+        elif found := _OF.match(text):
+            result.texts[i], result.units[i] = _spell(found[1], decimal, texts[i]), f"/{found[2]}"
+        elif (found := _WITH_UNIT.match(text)) and found[2].casefold().rstrip(".") in _list_units():
+            result.texts[i], result.units[i] = _spell(found[1], decimal, texts[i]), _name_unit(found[2])
+            result.labelled[i] = not result.units[i]
+        elif found := _LABELLED.match(text):
+            result.texts[i], result.labelled[i] = found[1], True
+        elif letters and (found := _LETTERED.match(text)) and found[1].lower() in letters:
+            result.texts[i], result.lettered[i] = letters[found[1].lower()], True
+        elif text != texts[i] and re.match(_PLAIN, text):
+            result.texts[i], result.labelled[i] = text, True
+    return result
+
+
+def _spell(number: str, decimal: str, text: str) -> str:
+    """Return a number with the declared decimal mark; the whole text where it may be one of thousands."""
+    if _THOUSAND.match(number) and not number.startswith("0"):
+        return number if number[-4] == decimal else text
+    return number.replace(",", decimal).replace(".", decimal)
+
+
+@cache
+def _list_units() -> frozenset[str]:
+    return frozenset(word for words in read_facts("scale_words").values() for word in words)
+
+
+def _name_unit(text: str) -> str:
+    plain = text.casefold().rstrip(".")
+    return "" if plain in read_facts("scale_words")["points"] else plain

@@ -1,4 +1,7 @@
-"""`Part`: the mapped columns of one file of a source, coded, with the ledger its refusals go to."""
+"""`Part`: the mapped columns of one file of a source, coded, with the ledger its refusals go to.
+
+What another column of a row says is done here too: that the row is excluded, or that it has no score.
+"""
 
 from __future__ import annotations
 
@@ -8,69 +11,49 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from outcomes.facts import FileSpec, Source
+from outcomes.facts import AbsenceSpec, FileSpec, Source
 from outcomes.records.columns.coded import Coded, encode_text, match_texts, tidy_blanks
-from outcomes.records.files import TextTable, simplify_name
+from outcomes.records.columns.numbers import find_missing
+from outcomes.records.files import TextTable, describe, simplify_name
 from outcomes.records.problems import Place, Problems
 
 #: Columns without which a row means nothing: a bad cell in them refuses the row of a wide file too.
-ESSENTIAL = frozenset(
+_ESSENTIAL = frozenset(
     {"episode_id", "patient_id", "therapy", "timepoint", "date", "day", "start_date", "event"}
 )
 _IDS = ("episode_id", "patient_id")
 
+#: Rule to what it refuses: characters that turn the direction of text, markup or template code, what a
+#: spreadsheet would run as a formula, and what looks like a path.
 _HAZARDS = {
-    "BIDI_CONTROL": (
-        re.compile(r"[\u202a-\u202e\u2066-\u2069]"),
-        "text with characters that turn its direction round",
+    "BIDI_CONTROL": re.compile(r"[\u202a-\u202e\u2066-\u2069]"),
+    "TEXT_MARKUP": re.compile(
+        r"<[a-zA-Z/!?]|&#?\w+;|\{\{|\{%|\$\(|\$\{|\]\s*\(\s*\w+:|javascript:|\\(?:input|write|def)\b", re.I
     ),
-    "TEXT_MARKUP": (
-        re.compile(
-            r"<[a-zA-Z/!?]|&#?\w+;|\{\{|\{%|\$\(|\$\{|\]\s*\(\s*\w+:|javascript:|\\(?:input|write|def)\b",
-            re.I,
-        ),
-        "text with markup or template code",
-    ),
-    "TEXT_FORMULA": (
-        re.compile(r"^\s*(?:[=@|]|[+-](?![\d.,\s]*$))\S"),
-        "text that a spreadsheet would run as a formula",
-    ),
-    "TEXT_PATHLIKE": (re.compile(r"\.\.[\\/]|^[\\/]|^[A-Za-z]:[\\/]|^~[\\/]"), "text that looks like a path"),
+    "TEXT_FORMULA": re.compile(r"^\s*(?:[=@|]|[+-](?![\d.,\s]*$))\S"),
+    "TEXT_PATHLIKE": re.compile(r"\.\.[\\/]|^[\\/]|^[A-Za-z]:[\\/]|^~[\\/]"),
 }
 
 
 @dataclass
 class Part:
-    """One file, its columns coded once per distinct text.
-
-    Parameters
-    ----------
-    source, spec : Source, FileSpec
-        What declares it.
-    problems : Problems
-        Ledger of the whole source.
-    place : Place
-        Where its records stand in the ledger.
-    n_rows : int
-        Records of the right shape; those refused by shape come after them in the ledger.
-    columns : dict
-        Header to text, its blanks tidied.
-    raw : dict
-        Header to distinct text as it stands in the file, in the order of the codes.
-    excluded : array of int16
-        One per row: -1, or the number of the ``[[file.exclude]]`` block that excludes it.
-    unmapped : tuple of str
-        Headers of the file that no block reads, withheld where they may identify a person.
-    """
+    """One file, its columns coded once per distinct text."""
 
     source: Source
     spec: FileSpec
+    #: Ledger of the whole source.
     problems: Problems
+    #: Where its records stand in the ledger.
     place: Place
+    #: Records of the right shape; those refused by shape come after them in the ledger.
     n_rows: int
+    #: Header to text, its blanks tidied.
     columns: dict[str, Coded] = field(repr=False)
+    #: Header to distinct text as it stands in the file, in the order of the codes.
     raw: dict[str, np.ndarray] = field(repr=False)
+    #: int16, one per row: -1, or the number of the ``[[file.exclude]]`` block that excludes it.
     excluded: np.ndarray = field(repr=False)
+    #: Headers of the file that no block reads, withheld where they may identify a person.
     unmapped: tuple[str, ...] = ()
 
     @property
@@ -94,12 +77,16 @@ class Part:
 
     def accepted(self) -> np.ndarray:
         """Return which rows are not refused so far."""
-        return ~self.problems.is_refused(slice(self.place.start, self.place.start + self.n_rows))
+        return np.logical_not(self.problems.is_refused(self._rows))
 
     def accepted_once(self) -> np.ndarray:
         """Return which rows are neither refused so far nor told before by another file."""
-        rows = slice(self.place.start, self.place.start + self.n_rows)
-        return ~self.problems.is_refused(rows) & ~self.problems.is_repeated(rows)
+        repeated: np.ndarray = self.problems.is_repeated(self._rows)
+        return np.logical_and(self.accepted(), ~repeated)
+
+    @property
+    def _rows(self) -> slice:
+        return slice(self.place.start, self.place.start + self.n_rows)
 
     def refuse_values(
         self,
@@ -112,57 +99,42 @@ class Part:
         remedy: str | None = None,
     ) -> None:
         """Refuse the rows (``whole``) or only their cell in a column."""
-        records = self.records(rows)
-        if whole:
-            self.problems.refuse(records, rule, what, column=header, remedy=remedy)
-        else:
-            self.problems.refuse_cells(records, rule, what, column=header, remedy=remedy)
+        refuse = self.problems.refuse if whole else self.problems.refuse_cells
+        refuse(self.records(rows), rule, what, column=header, remedy=remedy)
 
     def note_values(
-        self, header: str, rows: np.ndarray, rule: str, outcome: str, what: str, remedy: str | None = None,
+        self,
+        header: str,
+        rows: np.ndarray,
+        rule: str,
+        outcome: str,
+        what: str,
+        remedy: str | None = None,
         said: str = "",
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add a finding about cells of a column."""
         self.problems.note(rule, outcome, what, self.records(rows), column=header, remedy=remedy, said=said)
 
 
 def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Problems) -> Part:
-    """Take over a file's text: code and tidy its columns, refuse what its shape or its characters refuse.
-
-    Parameters
-    ----------
-    text : TextTable
-        One row per record of the right shape.
-    spec, source : FileSpec, Source
-    problems : Problems
-        Receives the file's findings and refusals.
-
-    Returns
-    -------
-    Part
-    """
+    """Take over a file's text and findings: code and tidy its columns, refuse cells that were not read."""
     lines = np.append(text.lines, np.array([refusal.line for refusal in text.refused], dtype=np.int32))
     place = problems.add_file(text.file, lines.astype(np.int32))
     problems.findings.extend(text.findings)
     n_rows = len(text.lines)
     for number, refusal in enumerate(text.refused):
-        problems.refuse_silently(place.start + n_rows + number, refusal.rule, refusal.reason, refusal.column)
-    raw_columns = {header: encode_text(text.table.column(header)) for header in text.table.column_names}
-    spec = _add_constants(spec, raw_columns, n_rows)
-    part = Part(
-        source,
-        spec,
-        problems,
-        place,
-        n_rows,
-        dict(raw_columns),
-        {header: coded.values for header, coded in raw_columns.items()},
-        np.full(n_rows, -1, dtype=np.int16),
-        text.unmapped,
-    )
+        problems.refuse_silently(place.start + n_rows + number, refusal.rule, refusal.what, refusal.column)
+    columns = {header: encode_text(text.table.column(header)) for header in text.table.column_names}
+    spec = _add_constants(spec, columns, n_rows)
+    raw = {header: coded.values for header, coded in columns.items()}
+    excluded = np.full(n_rows, -1, dtype=np.int16)
+    part = Part(source, spec, problems, place, n_rows, columns, raw, excluded, text.unmapped)
     _refuse_bad_cells(part, text)
-    for header in part.columns:
-        _tidy_column(part, header)
+    ids = _list_ids(spec)
+    for header, coded in columns.items():
+        # Ids keep blanks and case unless the source says so.
+        values = _normalise_keys(coded.values, spec) if header in ids else tidy_blanks(coded.values)
+        columns[header] = Coded(coded.codes, values)
     _mark_excluded(part)
     return part
 
@@ -177,28 +149,17 @@ def _add_constants(spec: FileSpec, columns: dict[str, Coded], n_rows: int) -> Fi
 
 def _refuse_bad_cells(part: Part, text: TextTable) -> None:
     """Refuse the cells that could not be read, or their records where a row means nothing without them."""
-    essential = {part.spec.columns[name] for name in ESSENTIAL & set(part.spec.columns)} | _list_ids(
-        part.spec
-    )
+    essential = {part.spec.columns[name] for name in _ESSENTIAL & set(part.spec.columns)}
+    essential |= _list_ids(part.spec)
     row_of = {int(line): row for row, line in enumerate(text.lines)} if text.bad_cells else {}
     alike: dict[tuple[str, str, str | None], list[int]] = {}
     for cell in text.bad_cells:
-        alike.setdefault((cell.rule, cell.reason, cell.column), []).append(
-            part.place.start + row_of[cell.line]
-        )
-    for (rule, reason, column), records in alike.items():
+        alike.setdefault((cell.rule, cell.what, cell.column), []).append(part.place.start + row_of[cell.line])
+    for (rule, what, column), records in alike.items():
         if part.is_wide and column is not None and column not in essential:
-            part.problems.refuse_cells(np.array(records), rule, reason, column=column)
+            part.problems.refuse_cells(np.array(records), rule, what, column=column)
         else:
-            part.problems.refuse(np.array(records), rule, reason, column=column)
-
-
-def _tidy_column(part: Part, header: str) -> None:
-    """Bring blanks to one spelling; ids keep blanks and case unless the source says so."""
-    coded = part.columns[header]
-    is_id = header in _list_ids(part.spec)
-    values = _normalise_keys(coded.values, part.spec.key_normalise) if is_id else tidy_blanks(coded.values)
-    part.columns[header] = Coded(coded.codes, values)
+            part.problems.refuse(np.array(records), rule, what, column=column)
 
 
 def _list_ids(spec: FileSpec) -> set[str]:
@@ -207,8 +168,8 @@ def _list_ids(spec: FileSpec) -> set[str]:
     return several | {spec.columns[name] for name in _IDS if name in spec.columns}
 
 
-def _normalise_keys(values: np.ndarray, how: tuple[str, ...]) -> np.ndarray:
-    for step in how:
+def _normalise_keys(values: np.ndarray, spec: FileSpec) -> np.ndarray:
+    for step in spec.key_normalise:
         values = np.array([_KEY_STEPS[step](text) for text in values], dtype=object)
     return values
 
@@ -226,22 +187,16 @@ _KEY_STEPS: Mapping[str, Callable[[str], str]] = {
 
 
 def refuse_hazards(part: Part, header: str, whole: bool) -> np.ndarray:
-    """Refuse texts that could do harm where they are shown, opened or used as a name.
-
-    Returns
-    -------
-    numpy.ndarray of bool
-        Which distinct texts are refused.
-    """
+    """Refuse texts that could do harm where shown, opened or used as a name; return which distinct ones."""
     coded = part.columns[header]
     refused = np.zeros(len(coded.values), dtype=bool)
     suspects = np.flatnonzero(match_texts(coded.values, r"[^A-Za-z0-9 _.]|\.\."))
-    for rule, (pattern, what) in _HAZARDS.items() if len(suspects) else ():
+    for rule, pattern in _HAZARDS.items() if len(suspects) else ():
         found = np.zeros(len(coded.values), dtype=bool)
         found[suspects] = [bool(pattern.search(text)) for text in coded.values[suspects]]
         rows = coded.rows(found & ~refused)
         if rows.any():
-            part.refuse_values(header, rows, rule, what, whole=whole)
+            part.refuse_values(header, rows, whole=whole, **describe(f"columns.{rule}"))
         refused |= found
     return refused
 
@@ -253,3 +208,72 @@ def _mark_excluded(part: Part) -> None:
         found = np.array([simplify_name(text) in wanted for text in coded.values], dtype=bool)
         rows = coded.rows(found) & (part.excluded < 0)
         part.excluded[rows] = number
+
+
+def blank_absent(part: Part) -> None:
+    """Blank the scores that the source declares missing by ``answered`` and ``missing_where``.
+
+    What a column says is read before any is blanked, so that the order of declarations does not matter.
+    """
+    spec = part.spec
+    unanswered = [(entry, ~_find_rows(part, entry)) for entry in spec.answered]
+    said = [(entry, _find_rows(part, entry)) for entry in spec.missing_where]
+    for entry, rows in unanswered:
+        if part.n_rows and rows.all():
+            worded = describe("columns.FORM_NEVER_ANSWERED")
+            part.problems.note(outcome="refuse_file", column=entry.columns[0], place=part.place, **worded)
+        _blank(part, entry, rows, "FORM_UNANSWERED")
+    for entry, rows in said:
+        _blank(part, entry, rows, "SCORE_ABSENT")
+
+
+def _list_concerned(spec: FileSpec, entry: AbsenceSpec) -> list[str]:
+    """Return the headers of scores that a declaration is about."""
+    blocks = [
+        (score.instrument, [*([score.column] if score.column else []), *score.items]) for score in spec.scores
+    ]
+    if "score" in spec.columns:
+        blocks.append(("", [spec.columns["score"]]))
+    named = [
+        header
+        for instrument, headers in blocks
+        for header in headers
+        if not entry.scores or instrument in entry.scores or header in entry.scores
+    ]
+    return list(dict.fromkeys(named))
+
+
+def _find_rows(part: Part, entry: AbsenceSpec) -> np.ndarray:
+    """Return the rows in which every column of a declaration holds one of its values."""
+    held = np.ones(part.n_rows, dtype=bool)
+    wanted = {_spell(value) for value in entry.values}
+    for header in entry.columns:
+        coded = part.columns[header]
+        holds = np.array([_spell(text) in wanted for text in coded.values], dtype=bool)
+        rows = coded.rows(holds)
+        if "" in wanted:
+            rows |= coded.rows(find_missing(coded.values, part.spec.missing) & ~holds) | (coded.codes < 0)
+        held &= rows
+    return held
+
+
+def _spell(text: str) -> str:
+    """Return one spelling of a value, whatever its case, its blanks and the way its number is written."""
+    try:
+        return f"{float(text.strip().replace(',', '.')):g}"
+    except ValueError:
+        return simplify_name(text)
+
+
+def _blank(part: Part, entry: AbsenceSpec, rows: np.ndarray, rule: str) -> None:
+    filled = np.zeros(part.n_rows, dtype=bool)
+    for header in _list_concerned(part.spec, entry):
+        coded = part.columns[header]
+        filled |= rows & (coded.codes >= 0) & ~coded.rows(find_missing(coded.values, part.spec.missing))
+        blank = len(coded.values)
+        part.columns[header] = Coded(
+            np.where(rows, blank, coded.codes).astype(np.int32), np.append(coded.values, "")
+        )
+        part.raw[header] = np.append(part.raw[header], "")
+    worded, records = describe(f"columns.{rule}"), part.records(filled)
+    part.problems.note(outcome="accept", records=records, column=entry.columns[0], **worded)

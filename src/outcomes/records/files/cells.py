@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outcomes.facts import FileSpec, read_facts, read_schema
-from outcomes.records.files.encoding import find_mojibake
-from outcomes.records.files.findings import FileFindings
-from outcomes.records.files.spelling import compose_text, narrow_text, simplify_name
-from outcomes.records.files.text_table import Refusal
+from outcomes.facts import FileSpec, read_facts
+from outcomes.records.files.findings import FileFindings, Refusal, describe
+from outcomes.records.files.headers import list_numeric_headers
+from outcomes.records.files.spelling import compose_text, find_mojibake, narrow_text, simplify_name
+from outcomes.records.files.text_table import RawColumns
 
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")
@@ -25,65 +24,21 @@ _DECIMAL_COMMA = r"^\s*[-+]?[0-9]+,[0-9]+\s*$"
 _THOUSANDS_POINT = r"^\s*[-+]?[0-9]{1,3}(\.[0-9]{3})+\s*$"
 
 
-@dataclass(frozen=True)
-class RawColumns:
-    """The mapped columns of a file before their cells are tidied.
-
-    Parameters
-    ----------
-    columns : dict
-        Mapped header to its cells as text, one per record; null where the cell is in ``bad_cells``.
-    lines : numpy.ndarray
-        int32, one per record.
-    headers : tuple of str
-        All headers, mapped ones as the source TOML spells them.
-    refused, bad_cells : list of Refusal
-        As in `TextTable`.
-    typed : bool
-        Whether the file held numbers as numbers, which were spelt with a decimal point.
-    """
-
-    columns: dict[str, pa.ChunkedArray]
-    lines: np.ndarray
-    headers: tuple[str, ...]
-    refused: list[Refusal] = field(default_factory=list)
-    bad_cells: list[Refusal] = field(default_factory=list)
-    typed: bool = False
-
-
-def list_numeric_headers(spec: FileSpec) -> set[str]:
-    """Return the mapped headers whose cells are numbers."""
-    schema = read_schema()
-    numeric = {
-        name
-        for columns in schema.values()
-        for name, column in columns.items()
-        if column.type in ("number", "integer")
-    }
-    headers = {header for name, header in spec.columns.items() if name in numeric}
-    for score in spec.scores:
-        headers |= {name for name in (score.column, score.day_column, *score.items) if name}
-    return headers
-
-
 def tidy_columns(raw: RawColumns, spec: FileSpec, findings: FileFindings) -> tuple[pa.Table, list[Refusal]]:
-    """Tidy the cells of every mapped column.
+    """Return the mapped columns, tidied, as dictionary-encoded text of one chunk each, and all bad cells.
 
     Repaired and noted: spelling by composed characters (NFC), full-width and half-width forms, the minus
     sign, invisible characters, spaces other than the plain one, line breaks, blank cells of columns with
     ``fill_down``, decimal commas where declared. Cells with bidirectional or control characters are bad
     cells, and dates and times where numbers stand; text decoded with a wrong encoding refuses the file, and
     so does a column of numbers that holds dates.
-
-    Returns
-    -------
-    table : pyarrow.Table
-        Dictionary-encoded text, one chunk a column.
-    bad_cells : list of Refusal
-        Those given and those found, in the order of columns and lines.
     """
-    numeric, missing = list_numeric_headers(spec), _list_missing_codes(spec)
-    columns, bad = {}, list(raw.bad_cells)
+    codes = [*spec.missing, *(code for codes in spec.missing_codes.values() for code in codes)]
+    codes += [code for score in spec.scores for code in score.missing]
+    missing = {simplify_name(code) for code in codes}
+    numeric = list_numeric_headers(spec)
+    columns: dict[str, pa.DictionaryArray] = {}
+    bad = list(raw.bad_cells)
     for header in list(raw.columns):
         cells = _Cells(header, raw.lines, findings, raw.columns.pop(header))
         cells.repair_text()
@@ -124,40 +79,32 @@ class _Cells:
         indices = pa.array(self.codes, pa.int32(), mask=mask if mask.any() else None)
         return pa.DictionaryArray.from_arrays(indices, self.texts)
 
-    def find_lines(self, places) -> np.ndarray:
+    def find_lines(self, places: Iterable[int]) -> np.ndarray:
         """Return the lines of the records that hold one of the distinct texts at these places."""
-        return self.lines[np.isin(self.codes, places)]
+        return self.lines[np.isin(self.codes, list(places))]
 
     def repair_text(self) -> None:
         """Repair or refuse the texts that hold anything but printable ASCII."""
         odd = {place: self.texts[place].as_py() for place in _find_odd(self.texts)}
         if not odd:
             return
-        self._check_decoding(odd)
-        for pattern, rule, reason in _REFUSED:
+        if find_mojibake("".join(odd.values())):
+            self.findings.refuse("ENC_MOJIBAKE", lines=self.find_lines(odd), column=self.header)
+        for rule, pattern in _REFUSED.items():
             places = [place for place, text in odd.items() if pattern.search(text)]
-            self._refuse(places, rule, reason)
+            self._refuse(places, rule)
             odd = {place: text for place, text in odd.items() if place not in places}
-        for rule, what, repair in _REPAIRS:
+        for key, repair in _REPAIRS.items():
             changed = {place: repair(text) for place, text in odd.items() if repair(text) != text}
             if changed:
-                self.findings.repair(rule, what, lines=self.find_lines(list(changed)), column=self.header)
+                self.findings.repair(key, lines=self.find_lines(changed), column=self.header)
             odd |= changed
         self._replace(odd)
 
-    def _check_decoding(self, odd: dict[int, str]) -> None:
-        if find_mojibake("".join(odd.values())):
-            self.findings.refuse(
-                "ENC_MOJIBAKE",
-                "the text was decoded with a wrong encoding, here or before it was saved",
-                lines=self.find_lines(list(odd)),
-                column=self.header,
-                remedy="declare the encoding the file was saved with: encoding = ...",
-            )
-
-    def _refuse(self, places: list[int], rule: str, reason: str) -> None:
+    def _refuse(self, places: list[int], key: str) -> None:
         if places:
-            self.bad += [Refusal(int(line), self.header, rule, reason) for line in self.find_lines(places)]
+            worded = describe(f"files.{key}")
+            self.bad += [Refusal(int(line), self.header, **worded) for line in self.find_lines(places)]
             self.codes = np.where(np.isin(self.codes, places), np.int32(-1), self.codes)
 
     def _replace(self, changed: dict[int, str]) -> None:
@@ -174,15 +121,14 @@ class _Cells:
         fillable = blank & (above >= 0)
         if fillable.any():
             self.codes = np.where(fillable, self.codes[above], self.codes)
-            what = "blank cells took the value above them, as fill_down says"
-            self.findings.repair("FILLED_DOWN", what, column=self.header, count=int(fillable.sum()))
+            self.findings.repair("FILLED_DOWN", column=self.header, count=int(fillable.sum()))
 
     def refuse_dates(self, missing: set[str]) -> None:
         """Refuse the cells of which a spreadsheet made dates or times; a column of dates refuses the file."""
         limits = read_facts("limits")["score_dates"]
         places = [
             place
-            for place in find_date_like(self.texts)
+            for place in _find_date_like(self.texts)
             if simplify_name(self.texts[place].as_py()) not in missing
         ]
         if not places:
@@ -191,54 +137,31 @@ class _Cells:
         blank = _match(self.texts, r"^\s*$")
         n_filled = int((self.codes >= 0).sum()) - len(self.find_lines(blank))
         if len(lines) >= limits["fewest"] and len(lines) > limits["share"] * n_filled:
-            what = "most cells are dates or times, so this is no column of numbers"
-            remedy = (
-                "map the column that holds the scores; should a spreadsheet have made dates of them all, "
-                "format the column as text and type them again"
-            )
-            self.findings.refuse_privately("SCORE_DATE", what, lines=lines, column=self.header, remedy=remedy)
+            self.findings.refuse_privately("SCORE_DATE.column", lines=lines, column=self.header)
         else:
-            self._refuse(places, "SCORE_DATE", _SCORE_DATE_REASON)
+            self._refuse(places, "SCORE_DATE.cell")
 
     def repair_decimals(self, decimal: str, typed: bool) -> None:
         """Turn decimal commas into points where declared; where not, say that they stand there."""
         if decimal == "," and not typed:
-            self._refuse(_match(self.texts, _THOUSANDS_POINT), "DECIMAL_POINT", _THOUSANDS_REASON)
+            self._refuse(_match(self.texts, _THOUSANDS_POINT), "DECIMAL_POINT")
         places = _match(self.texts, _DECIMAL_COMMA)
         if not places:
             return
         lines = self.find_lines(places)
         if decimal == ",":
-            self.findings.repair(
-                "DECIMAL_COMMA", "decimal commas were read as points", lines=lines, column=self.header
-            )
+            self.findings.repair("DECIMAL_COMMA.declared", lines=lines, column=self.header)
             self._replace({place: self.texts[place].as_py().replace(",", ".") for place in places})
         else:
-            what, remedy = "numbers seem to have decimal commas", 'add decimal = "," if that is so'
-            self.findings.warn("DECIMAL_COMMA", what, lines=lines, column=self.header, remedy=remedy)
+            self.findings.warn("DECIMAL_COMMA.undeclared", lines=lines, column=self.header)
 
 
-_SCORE_DATE_REASON = (
-    "the spreadsheet made a date or a time of this score; format the column as text and type it again"
-)
-_THOUSANDS_REASON = (
-    "a point stands where thousands are parted, though the decimal sign is declared to be a comma"
-)
-
-
-def _list_missing_codes(spec: FileSpec) -> set[str]:
-    """Return the codes, simplified, that mean missing in any column of numbers."""
-    codes = [*spec.missing, *(code for codes in spec.missing_codes.values() for code in codes)]
-    codes += [code for score in spec.scores for code in score.missing]
-    return {simplify_name(code) for code in codes}
-
-
-def find_date_like(texts: pa.StringArray) -> list[int]:
+def _find_date_like(texts: pa.StringArray) -> list[int]:
     """Return the places of the texts that are dates or times.
 
     Examples
     --------
-    >>> find_date_like(pa.array(["7", "3/5", "7-10", "2026-05-03", "3-May", "07:10:00", "5,7 cm", "Mar 12"]))
+    >>> _find_date_like(pa.array(["7", "3/5", "7-10", "2026-05-03", "3-May", "07:10:00", "5,7 cm", "Mar 12"]))
     [3, 4, 5, 7]
     """
     facts = read_facts("limits")["score_dates"]
@@ -263,25 +186,11 @@ def _match(texts: pa.StringArray, pattern: str) -> list[int]:
     return np.flatnonzero(pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)).tolist()
 
 
-_REFUSED = (
-    (_BIDI, "BIDI_CONTROL", "a character that turns the direction of text"),
-    (_CONTROL, "CONTROL_CHAR", "a control character"),
-)
-_REPAIRS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
-    ("NEWLINE_IN_FIELD", "a line break in a cell was read as a space", lambda text: _BREAKS.sub(" ", text)),
-    (
-        "INVISIBLE_CHAR",
-        "invisible characters were ignored",
-        lambda text: _INVISIBLE.sub("", _SPACES.sub(" ", text)),
-    ),
-    (
-        "UNICODE_NFKC",
-        "full-width or half-width characters, or the minus sign U+2212, were read as ordinary ones",
-        narrow_text,
-    ),
-    (
-        "UNICODE_NFC",
-        "letters written in several parts were composed",
-        compose_text,
-    ),
-)
+#: Keys of what makes a bad cell, and of what is repaired, in this order.
+_REFUSED = {"BIDI_CONTROL": _BIDI, "CONTROL_CHAR": _CONTROL}
+_REPAIRS: dict[str, Callable[[str], str]] = {
+    "NEWLINE_IN_FIELD": lambda text: _BREAKS.sub(" ", text),
+    "INVISIBLE_CHAR.cell": lambda text: _INVISIBLE.sub("", _SPACES.sub(" ", text)),
+    "UNICODE_NFKC": narrow_text,
+    "UNICODE_NFC": compose_text,
+}

@@ -1,4 +1,4 @@
-"""The strict read of delimited text: mapped columns only, as text, each record at its line."""
+"""Delimited text: where its header is and what delimits fields, read strictly, each record at its line."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import pyarrow as pa
 import pyarrow.csv
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.cells import RawColumns, list_numeric_headers
-from outcomes.records.files.csv_layout import (
-    drop_blank_records,
-    find_layout,
-    find_repeated_headers,
-    find_total_records,
+from outcomes.records.files.encoding import find_encoding, recode_as_utf8
+from outcomes.records.files.findings import FileFindings, Refusal, describe
+from outcomes.records.files.headers import (
+    check_header_place,
+    check_width,
+    count_matches,
+    join_header_rows,
+    list_header_lines,
+    list_numeric_headers,
+    match_headers,
+    name_headers,
 )
-from outcomes.records.files.encoding import recode_as_utf8
-from outcomes.records.files.findings import FileFindings
-from outcomes.records.files.headers import check_width, join_header_rows, match_headers, name_headers
 from outcomes.records.files.lines import (
     RecordLines,
     check_lengths,
@@ -27,9 +29,13 @@ from outcomes.records.files.lines import (
     locate_records,
     split_fields,
 )
-from outcomes.records.files.text_table import Refusal
+from outcomes.records.files.spelling import is_total
+from outcomes.records.files.text_table import RawColumns, SheetCells
 
 _BLOCK = 4 << 20
+_SEARCHED = 1 << 16
+#: Records at the end of a text that may sum up others.
+_LAST = 3
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,10 @@ class _CsvText:
 
     content: bytes
     delimiter: str
-    head: tuple[str, ...]
-    headers: list[str]
-    positions: list[int]
     records: RecordLines
+    head: tuple[str, ...] = ()
+    headers: Sequence[str] = ()
+    positions: Sequence[int] = ()
 
     def get_record(self, index: int) -> str:
         return self.content[self.records.starts[index] : self.records.ends[index]].decode("utf-8")
@@ -55,33 +61,57 @@ class _CsvText:
         lines = np.array([refusal.line for refusal in refused])
         return replace(self, records=self.records.keep(~np.isin(self.records.lines, lines)))
 
+    def allows(self, n_misshapen: int) -> bool:
+        """Return whether so few records are misshapen that the text may be what it is taken for."""
+        return bool(
+            n_misshapen <= read_facts("limits")["text"]["max_misshapen_share"] * len(self.records.lines)
+        )
+
 
 def read_csv_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
-    """Read the mapped columns of delimited text.
-
-    Parameters
-    ----------
-    content : bytes
-        The file's content, as it lies on the disk.
-    spec : FileSpec
-        What is mapped; encoding, delimiter and header line where declared.
-    findings : FileFindings
-        Takes repairs and refusals.
-
-    Raises
-    ------
-    RecordsError
-        With all findings, when the file is refused.
-    """
+    """Read the mapped columns of delimited text; encoding, delimiter and header line as far as declared."""
     text = _lay_out(recode_as_utf8(content, spec.encoding, findings), spec, findings)
     refused = _refuse_lines(text, findings)
     text = text.without(refused)
     table, misshapen = _parse(text)
-    padded = _judge_shapes(text, misshapen, spec, refused, findings)
+    padded = _judge_shapes(text, misshapen, spec, refused, findings) if misshapen else {}
     findings.stop()
     columns, lines = _assemble(text, table, misshapen, padded, spec)
     headers = name_headers(text.headers, spec.mapped, text.positions)
     return RawColumns(columns, lines, headers, refused)
+
+
+def list_csv_cells(content: bytes, findings: FileFindings, most: int) -> list[SheetCells]:
+    """Return the cells of delimited text; its encoding and its delimiter are told from what it holds.
+
+    Records whose quotes do not enclose whole fields are blank rows: reading refuses them.
+    """
+    encoding, certain = find_encoding(content)
+    text = recode_as_utf8(content, encoding, findings)
+    delimiter = _find_delimiter(text[:_SEARCHED].decode("utf-8", errors="ignore"))
+    records = locate_records(text, delimiter, findings)
+    records = records.keep((records.ends > records.starts) & ~np.isin(records.lines, records.stray))
+    rows: list[tuple[str, ...]] = []
+    for start, end, line in zip(records.starts, records.ends, records.lines, strict=True):
+        if line > most:
+            break
+        rows += [()] * (int(line) - len(rows) - 1)
+        rows.append(tuple(split_fields(text[start:end].decode("utf-8"), delimiter)))
+    shown = None if delimiter == "," else delimiter
+    return [SheetCells(rows, len(records.lines), delimiter=shown, encoding=encoding, certain=certain)]
+
+
+def _find_delimiter(start: str) -> str:
+    """Return the delimiter that cuts most lines into the same number of fields, more than one."""
+    limits = read_facts("limits")["text"]
+    lines = [line for line in start.splitlines() if line.strip()][: limits["header_search_lines"]]
+
+    def regularity(delimiter: str) -> tuple[int, int]:
+        widths = [len(split_fields(line, delimiter)) for line in lines if delimiter in line]
+        usual = max(set(widths), key=widths.count) if widths else 1
+        return (widths.count(usual) if usual > 1 else 0, usual)
+
+    return str(max(limits["delimiters"], key=regularity))
 
 
 def _lay_out(content: bytes, spec: FileSpec, findings: FileFindings) -> _CsvText:
@@ -89,56 +119,116 @@ def _lay_out(content: bytes, spec: FileSpec, findings: FileFindings) -> _CsvText
     marked = b"\x1a" in content[-64:]
     content = content.rstrip(b"\n \x1a") + b"\n" if marked else content
     if not content or content.isspace():
-        findings.refuse("FILE_EMPTY", "the file is empty", remedy="export it again")
-        findings.stop()
-    header_lines, delimiter = find_layout(content, spec, findings)
-    records = locate_records(content, delimiter, findings, _find_offset(content, header_lines[0]))
-    is_head = np.isin(records.lines, header_lines)
-    text = _CsvText(content, delimiter, (), [], [], records.keep(is_head))
-    rows = [text.split_record(index) for index in range(len(text.records.lines))]
-    head = tuple(text.get_record(index) for index in range(len(rows)))
-    headers = join_header_rows(rows)
+        findings.refuse_now("FILE_EMPTY")
+    header_lines, delimiter = _find_layout(content, spec, findings)
+    offset = 0
+    for _ in range(header_lines[0] - 1):
+        offset = content.index(b"\n", offset) + 1
+    records = locate_records(content, delimiter, findings, offset)
+    text = _CsvText(content, delimiter, records.keep(np.isin(records.lines, header_lines)))
+    head = tuple(text.get_record(index) for index in range(len(text.records.lines)))
+    headers = join_header_rows([split_fields(record, delimiter) for record in head])
     check_width(headers, header_lines[0], findings)
     positions = match_headers(headers, spec.mapped, header_lines[0], findings)
     records = records.keep(records.lines > header_lines[-1])
-    records = drop_blank_records(content, records, delimiter, marked, findings)
+    records = _drop_blank_records(content, records, delimiter, marked, findings)
     if not len(records.lines):
-        findings.refuse("FILE_NO_ROWS", "the file has a header and no records", remedy="export it again")
+        findings.refuse("FILE_NO_ROWS.text")
     check_lengths(content, records, delimiter, headers, findings)
     findings.stop()
-    return _CsvText(content, delimiter, head, headers, positions, records)
+    return _CsvText(content, delimiter, records, head, headers, positions)
 
 
-def _find_offset(content: bytes, line: int) -> int:
-    offset = 0
-    for _ in range(line - 1):
-        offset = content.index(b"\n", offset) + 1
-    return offset
+def _find_layout(content: bytes, spec: FileSpec, findings: FileFindings) -> tuple[tuple[int, ...], str]:
+    """Return the header's lines, from 1 on, and the delimiter; refuse a header elsewhere than declared."""
+    limits = read_facts("limits")["text"]
+    wanted = list_header_lines(spec)
+    top = content.split(b"\n", limits["header_search_lines"] + wanted[-1])
+    # A line too long for a header is not searched for one, unless it is declared to be it.
+    texts = [
+        line.decode("utf-8") if len(line) < limits["max_field_chars"] or number in wanted else ""
+        for number, line in enumerate(top[: limits["header_search_lines"] + wanted[-1]], 1)
+    ]
+    if wanted == (1,) and any(text.strip() for text in texts):
+        wanted = (1 + next(place for place, text in enumerate(texts) if text.strip()),)
+    signs = list(dict.fromkeys([spec.delimiter or ",", *limits["delimiters"]]))
+    readings = {sign: [split_fields(text, sign) for text in texts] for sign in signs}
+    matches = {sign: _count_at(readings[sign], wanted, spec.mapped) for sign in signs}
+    delimiter = max(signs, key=lambda sign: matches[sign])
+    if not matches[delimiter][0]:
+        delimiter = spec.delimiter or delimiter
+    others = [readings[sign] for sign in signs if sign != delimiter]
+    check_header_place([readings[delimiter], *others], wanted, spec.mapped, findings)
+    if spec.delimiter and delimiter != spec.delimiter:
+        findings.refuse_now(
+            "DELIM_DECLARED", declared=repr(spec.delimiter), sign=delimiter, spelt=repr(delimiter)
+        )
+    elif not spec.delimiter and delimiter != ",":
+        findings.repair("DELIM_DETECTED", sign=delimiter)
+    return wanted, delimiter
+
+
+def _count_at(rows: Sequence[Sequence[str]], lines: Sequence[int], mapped: Sequence[str]) -> tuple[int, int]:
+    """Return how many mapped headers stand on the header's lines, and how many fields there are."""
+    if lines[-1] > len(rows):
+        return 0, 0
+    headers = join_header_rows([rows[line - 1] for line in lines])
+    return count_matches(headers, mapped), len(headers)
+
+
+def _drop_blank_records(
+    content: bytes, records: RecordLines, delimiter: str, ended_by_mark: bool, findings: FileFindings
+) -> RecordLines:
+    """Leave out lines that hold nothing, or nothing but delimiters; they are no records."""
+    filled = records.ends > records.starts
+    signs = f" \t{delimiter}".encode()
+    first = np.frombuffer(content, np.uint8)[np.minimum(records.starts, len(content) - 1)]
+    hollow = np.isin(first, np.frombuffer(signs, np.uint8)) & filled
+    for index in np.flatnonzero(hollow):
+        filled[index] = bool(content[records.starts[index] : records.ends[index]].strip(signs))
+    lines = records.lines[~filled]
+    if len(lines) or ended_by_mark:
+        findings.repair("BLANK_LINES", lines=lines, mark=ended_by_mark)
+    return records.keep(filled)
 
 
 def _refuse_lines(text: _CsvText, findings: FileFindings) -> list[Refusal]:
     """Return the records that are none by their bytes: stray quotes, repeated headers, totals."""
-    reason = "a quote stands inside a field, so the fields cannot be told apart"
+    worded = describe("files.QUOTE_STRAY.record")
     stray = []
     for index in np.flatnonzero(np.isin(text.records.lines, text.records.stray)).tolist():
         place = count_whole_fields(text.get_record(index), text.delimiter)
         header = text.headers[place] if place in text.positions else None
-        stray.append(Refusal(int(text.records.lines[index]), header, "QUOTE_STRAY", reason))
-    if len(stray) > read_facts("limits")["text"]["max_misshapen_share"] * len(text.records.lines):
-        what, remedy = "quotes stand inside the fields of most records", "export without blanks beside quotes"
-        findings.refuse("QUOTE_STRAY", what, lines=text.records.stray, remedy=remedy)
-        findings.stop()
+        stray.append(Refusal(int(text.records.lines[index]), header, **worded))
+    if not text.allows(len(stray)):
+        findings.refuse_now("QUOTE_STRAY.file", lines=text.records.stray)
     rest = text.without(stray)
-    repeated = find_repeated_headers(text.content, rest.records, [head.encode("utf-8") for head in text.head])
+    repeated = _find_repeated_headers(rest)
     rest = rest.without(repeated)
-    return [*stray, *repeated, *find_total_records(text.content, rest.records, text.delimiter)]
+    totals = []
+    for index in range(max(len(rest.records.lines) - _LAST, 0), len(rest.records.lines)):
+        if is_total(next((cell for cell in rest.split_record(index) if cell.strip()), "")):
+            totals.append(Refusal(int(rest.records.lines[index]), None, **describe("files.TOTAL_ROW")))
+    return [*stray, *repeated, *totals]
+
+
+def _find_repeated_headers(text: _CsvText) -> list[Refusal]:
+    """Return the records that repeat a line of the header (two exports joined)."""
+    worded = describe("files.HEADER_REPEATED")
+    sizes = text.records.ends - text.records.starts
+    return [
+        Refusal(int(text.records.lines[index]), None, **worded)
+        for header in (head.encode("utf-8") for head in text.head)
+        for index in np.flatnonzero(sizes == len(header))
+        if text.content.startswith(header, text.records.starts[index])
+    ]
 
 
 def _parse(text: _CsvText) -> tuple[pa.Table, dict[int, int]]:
     """Read the mapped columns; also return the number of fields of misshapen records, by index."""
     misshapen: dict[int, int] = {}
 
-    def skip(row) -> str:
+    def skip(row: pa.csv.InvalidRow) -> str:
         misshapen[row.number - 1] = row.actual_columns
         return "skip"
 
@@ -182,39 +272,25 @@ def _judge_shapes(
 ) -> dict[int, list[str]]:
     """Refuse records with a wrong number of fields, or the file; return those lacking unmapped ones only."""
     width = len(text.headers)
-    if not misshapen:
-        return {}
     last = len(text.records.lines) - 1
     if misshapen.get(last, width) < width and not text.content.endswith(b"\n"):
-        findings.refuse(
-            "TRUNCATED",
-            f"the last line has no end and {misshapen[last]} of {width} fields; the file was cut off",
-            lines=[text.records.lines[last]],
-            remedy="export it again",
-        )
+        place = [text.records.lines[last]]
+        findings.refuse("TRUNCATED.text", lines=place, fields=misshapen[last], width=width)
     needed = max(text.positions)
     padded = {index: text.split_record(index) for index, count in misshapen.items() if needed < count < width}
     wrong = {index: count for index, count in misshapen.items() if index not in padded}
     if padded:
-        places = text.records.lines[list(padded)]
-        findings.repair("FIELDS_ABSENT", "the last fields are absent; none of them is mapped", lines=places)
+        findings.repair("FIELDS_ABSENT", lines=text.records.lines[list(padded)])
     _refuse_split_decimals(text, wrong, spec, findings)
-    if len(wrong) > read_facts("limits")["text"]["max_misshapen_share"] * len(text.records.lines):
-        counts = sorted(set(wrong.values()))
-        findings.refuse(
-            "FIELD_COUNT",
-            f"the header has {width} fields and most records have {_name_counts(counts)}",
-            lines=text.records.lines[list(wrong)],
-            remedy="add the missing header to the file, or declare delimiter = ...",
-        )
-    for index, count in wrong.items():
-        reason = f"{count} fields where the header has {width}"
-        refused.append(Refusal(int(text.records.lines[index]), None, "FIELD_COUNT", reason))
+    if not text.allows(len(wrong)):
+        places = text.records.lines[list(wrong)]
+        fewest, most = min(wrong.values()), max(wrong.values())
+        findings.refuse("FIELD_COUNT.file", lines=places, width=width, fewest=fewest, most=most)
+    for fields in set(wrong.values()):
+        worded = describe("files.FIELD_COUNT.record", fields=fields, width=width)
+        lines = text.records.lines[[index for index, count in wrong.items() if count == fields]]
+        refused += [Refusal(int(line), None, **worded) for line in lines]
     return padded
-
-
-def _name_counts(counts: Sequence[int]) -> str:
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _refuse_split_decimals(
@@ -236,12 +312,7 @@ def _refuse_split_decimals(
         if any(cells[place].strip().isdigit() and cells[place + 1].strip() in decimals for place in places):
             lines.append(int(text.records.lines[index]))
     if lines:
-        findings.refuse(
-            "DELIM_AMBIGUOUS",
-            "the comma seems to be both delimiter and decimal sign",
-            lines=lines,
-            remedy='export with semicolons and add decimal = ",", or export with decimal points',
-        )
+        findings.refuse("DELIM_AMBIGUOUS", lines=lines)
 
 
 def _assemble(

@@ -17,11 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.cells import RawColumns, list_numeric_headers
 from outcomes.records.files.findings import FileFindings
-from outcomes.records.files.headers import check_width, match_headers, name_headers, simplify_header
-from outcomes.records.files.sheet_cells import SheetCells
-from outcomes.records.files.spelling import simplify_name
+from outcomes.records.files.headers import check_width, list_numeric_headers, match_headers, name_headers
+from outcomes.records.files.spelling import simplify_header, simplify_name
+from outcomes.records.files.text_table import RawColumns, SheetCells
 
 #: Kinds of files that are read here, as in ``limits.toml``.
 DATASETS = ("sav", "por", "dta", "xpt", "sas7bdat")
@@ -50,35 +49,26 @@ def read_dataset_columns(kind: str, content: bytes, spec: FileSpec, findings: Fi
     text of a cell is the label, unless the source names the number itself among its codes; in columns of
     numbers, ids and dates it is the number, unless the source names the label. A variable is mapped by its
     name or by its label.
-
-    Raises
-    ------
-    RecordsError
-        With all findings, when the file is refused.
     """
     about = _run(kind, content, findings, encoding=spec.encoding, columns=[])
     names = about.table.column_names
     check_width(names, 1, findings)
-    positions = match_headers(_name_by_labels(about, spec), spec.mapped, 1, findings)
+    lacking = {simplify_header(name) for name in spec.mapped} - {simplify_header(name) for name in names}
+    by_label = {name: label for name, label in about.labels.items() if simplify_header(label) in lacking}
+    named = [by_label.get(name, name) for name in names]
+    positions = match_headers(named, spec.mapped, 1, findings)
     wanted = [names[place] for place in positions if place >= 0]
     _check_size(about, wanted, len(content), findings)
     findings.stop()
     found = _run(kind, content, findings, encoding=spec.encoding, columns=list(dict.fromkeys(wanted)))
     _check_whole(kind, content, about, found, findings)
     findings.stop()
-    columns = {}
-    for mapped, name in zip(spec.mapped, wanted, strict=True):
-        columns[mapped] = _label(found, name, mapped, spec, findings)
+    columns = {
+        mapped: _label(found, name, mapped, spec, findings)
+        for mapped, name in zip(spec.mapped, wanted, strict=True)
+    }
     lines = np.arange(1, found.table.num_rows + 1, dtype=np.int32)
     return RawColumns(columns, lines, name_headers(names, spec.mapped, positions), typed=True)
-
-
-def _name_by_labels(about: _Dataset, spec: FileSpec) -> list[str]:
-    """Return the variables' names, or the label of one that the source maps by it."""
-    names = about.table.column_names
-    lacking = {simplify_header(name) for name in spec.mapped} - {simplify_header(name) for name in names}
-    labels = {name: label for name, label in about.labels.items() if simplify_header(label) in lacking}
-    return [labels.get(name, name) for name in names]
 
 
 def list_dataset_cells(kind: str, content: bytes, findings: FileFindings, most: int) -> list[SheetCells]:
@@ -99,22 +89,20 @@ def list_dataset_cells(kind: str, content: bytes, findings: FileFindings, most: 
         for name in names
     ]
     rows: list[tuple[Any, ...]] = [tuple(names), *zip(*columns, strict=True)]
-    labels = dict(zip(found.labels, findings.drop_identifying(list(found.labels.values())), strict=True))
+    labels = _drop_identifying(found.labels, findings)
     value_labels = {
-        name: dict(zip(codes, findings.drop_identifying(list(codes.values()), one_column=True), strict=True))
+        name: _drop_identifying(codes, findings, one_column=True)
         for name, codes in found.value_labels.items()
     }
-    return [
-        SheetCells(
-            rows,
-            (about.n_rows or found.table.num_rows) + 1,
-            labels={name: text for name, text in labels.items() if text},
-            value_labels={
-                name: {code: text for code, text in codes.items() if text}
-                for name, codes in value_labels.items()
-            },
-        )
-    ]
+    n_rows = (about.n_rows or found.table.num_rows) + 1
+    return [SheetCells(rows, n_rows, labels=labels, value_labels=value_labels)]
+
+
+def _drop_identifying(
+    labels: Mapping[str, str], findings: FileFindings, *, one_column: bool = False
+) -> dict[str, str]:
+    kept = findings.drop_identifying(list(labels.values()), one_column=one_column)
+    return {name: text for name, text in zip(labels, kept, strict=True) if text}
 
 
 def _run(
@@ -144,14 +132,8 @@ def _run(
     except (subprocess.TimeoutExpired, pa.ArrowException):
         pass
     if done is not None and done.returncode == _NOT_INSTALLED:
-        what = "files of SPSS, Stata and SAS are read with pyreadstat, which is not installed"
-        findings.refuse("FORMAT_EXTRA", what, remedy="pip install 'outcomes[formats]', or export as CSV")
-    else:
-        what = "the file is damaged, cut off, or in another encoding than it says"
-        remedy = "export it again; should only its texts be wrong, add encoding = ..."
-        findings.refuse("DATASET_CORRUPT", what, remedy=remedy)
-    findings.stop()
-    raise AssertionError("a refused file stops")
+        findings.refuse_now("FORMAT_EXTRA")
+    findings.refuse_now("DATASET_CORRUPT")
 
 
 def _check_size(about: _Dataset, names: Sequence[str], packed: int, findings: FileFindings) -> None:
@@ -160,8 +142,7 @@ def _check_size(about: _Dataset, names: Sequence[str], packed: int, findings: Fi
     size = n_rows * sum(max(about.widths.get(name, 8), 8) for name in names)
     inflated = size > limits["ratio_from_bytes"] and size > limits["max_ratio"] * packed
     if n_rows > limits["max_rows"] or size > limits["max_bytes"] or inflated:
-        what = f"in memory, the file's {n_rows} records would take {size} bytes or more"
-        findings.refuse("DATASET_BOMB", what, remedy="export the needed variables only, or split the export")
+        findings.refuse("DATASET_BOMB", records=n_rows, size=size)
 
 
 def _check_whole(kind: str, content: bytes, about: _Dataset, found: _Dataset, findings: FileFindings) -> None:
@@ -169,15 +150,13 @@ def _check_whole(kind: str, content: bytes, about: _Dataset, found: _Dataset, fi
     n_rows = found.table.num_rows
     cut = about.n_rows is not None and about.n_rows >= 0 and n_rows != about.n_rows
     if cut or (kind == "xpt" and _is_cut(content, about, n_rows)):
-        findings.refuse(
-            "TRUNCATED", "the file was cut off: its last records are absent", remedy="export it again"
-        )
+        findings.refuse("TRUNCATED.dataset")
     elif not n_rows:
-        findings.refuse("FILE_NO_ROWS", "the file has variables and no records", remedy="export it again")
+        findings.refuse("FILE_NO_ROWS.variables")
 
 
 def _is_cut(content: bytes, about: _Dataset, n_rows: int) -> bool:
-    """Whether a SAS transport file ends within a record, or before the number of records that it states."""
+    """Return whether a SAS transport file ends within a record, or before as many records as it states."""
     start = re.search(rb"HEADER RECORD\*{7}OBS(?:V8)? +HEADER RECORD!{7}\s*(\d*)", content)
     if start is None or len(content) % _TRANSPORT_LINE:
         return True
@@ -203,21 +182,20 @@ def _label(
 ) -> pa.ChunkedArray:
     """Return a variable as text with its labels where they count."""
     column = pc.fill_null(found.table.column(name), "")
-    named, plain = _list_named_codes(header, spec), header in _list_plain_headers(spec)
+    named = _list_named_codes(header, spec)
     labels = {
         code: label
         for code, label in found.value_labels.get(name, {}).items()
         if label.strip() and simplify_name(code) not in named
     }
-    if plain:
+    if header in _list_plain_headers(spec):
         labels = {code: label for code, label in labels.items() if simplify_name(label) in named}
     encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
     texts = encoded.dictionary.to_pylist() if labels else []
     n_labelled = sum(text in labels for text in texts)
     if not n_labelled:
         return column
-    what = "codes were read as the labels that the file gives them"
-    findings.accept("VALUE_LABELS", what, column=header, count=n_labelled)
+    findings.accept("VALUE_LABELS", column=header, count=n_labelled)
     return pa.chunked_array([pa.array([labels.get(text, text) for text in texts]).take(encoded.indices)])
 
 

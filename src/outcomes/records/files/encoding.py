@@ -1,48 +1,50 @@
-"""From bytes to UTF-8 with one kind of line end; an encoding is declared or proved, never guessed."""
+"""From bytes to UTF-8 with one kind of line end; an encoding is declared or proved, never guessed.
+
+What is proposed to whoever declares it is ranked by how plausible a text reads in each.
+"""
 
 from __future__ import annotations
 
 import codecs
+import math
 import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from outcomes.errors import FactsError
-from outcomes.facts import read_facts
+from outcomes.facts import Text, read_facts
 from outcomes.records.files.findings import FileFindings
-from outcomes.records.files.plausibility import is_certain, rank_encodings
 
 _BLOCK = 4 << 20
 _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _UTF32_MARKS = {codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be"}
+_ACCENTED, _GREEK_CYRILLIC = "\u00c0-\u024f", "\u0370-\u052f"
+_ODD_NEIGHBOURS = re.compile(
+    f"(?<=[A-Za-z{_ACCENTED}])[{_GREEK_CYRILLIC}]|(?<=[{_GREEK_CYRILLIC}])[A-Za-z{_ACCENTED}]"
+    "|(?<=[a-z])[À-ÖØ-Þ\u0391-\u03ab\u0410-\u042f]"
+    "|(?<=[\u03b1-\u03c9\u0430-\u044f])[\u0391-\u03ab\u0410-\u042f]"
+    f"|(?<=[{_ACCENTED}])[{_ACCENTED}]"
+)
 
 
 def recode_as_utf8(content: bytes, declared: str | None, findings: FileFindings) -> bytes:
     """Return the bytes as UTF-8 with line feeds only, noting every repair.
 
-    Parameters
-    ----------
-    content : bytes
-        The file's content.
-    declared : str or None
-        Encoding that the source TOML declares; UTF-8 where it says nothing.
-    findings : FileFindings
-        Takes what is noticed; a refused encoding is raised at once, for nothing after it can be read.
-
-    Raises
-    ------
-    RecordsError
-        When bytes do not fit the encoding, or hold NUL.
-    FactsError
-        When the declared encoding is unknown.
+    A text that is not in the declared encoding (UTF-8 where the source says nothing), or holds NUL, is
+    refused at once, for nothing after it can be read.
     """
     content, declared = _strip_marks(content, declared, findings)
     if declared is None or _normalise(declared) in ("utf-8", "ascii"):
         _check_utf8(content, findings)
     else:
         content = _decode_declared(content, declared, findings)
-    _check_nul(content, findings)
-    findings.stop()
+    if b"\0" in content:
+        lines = [number for number, line in enumerate(content.split(b"\n"), 1) if b"\0" in line]
+        findings.refuse_now("NUL_BYTE", lines=lines)
     return _unify_line_ends(content, findings)
 
 
@@ -50,7 +52,8 @@ def _normalise(encoding: str) -> str:
     try:
         name = codecs.lookup(encoding).name
     except LookupError:
-        raise FactsError(f"encoding = {encoding!r} is not the name of a text encoding.") from None
+        unknown = Text.of("findings_files.errors.no_encoding", encoding=repr(encoding))
+        raise FactsError(str(unknown)) from None
     return "utf-8" if name == "utf-8-sig" else name
 
 
@@ -59,13 +62,13 @@ def _strip_marks(content: bytes, declared: str | None, findings: FileFindings) -
     for marks in (_UTF32_MARKS, _UTF16_MARKS):
         for mark, encoding in marks.items():
             if content.startswith(mark):
-                findings.repair("ENC_UTF16", f"the text is {encoding.upper()} by its byte order mark")
+                findings.repair("ENC_UTF16", encoding=encoding.upper())
                 return content[len(mark) :], encoding
     number = 0
     while content.startswith(codecs.BOM_UTF8, number * len(codecs.BOM_UTF8)):
         number += 1
     if number:
-        findings.repair("ENC_BOM", "a byte order mark before the header was skipped", count=number)
+        findings.repair("ENC_BOM", count=number)
     return content[number * len(codecs.BOM_UTF8) :], declared
 
 
@@ -74,15 +77,10 @@ def _decode_declared(content: bytes, declared: str, findings: FileFindings) -> b
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        findings.refuse(
-            "ENC_INVALID_BYTE",
-            f"byte {error.start} does not fit the declared encoding {declared}",
-            lines=[_find_line(content, error.start)],
-            remedy="declare the encoding the file was saved with: encoding = ...",
-        )
-        findings.stop()
+        line = content.count(b"\n", 0, error.start) + 1
+        findings.refuse_now("ENC_INVALID_BYTE.declared", lines=[line], offset=error.start, encoding=declared)
     if not encoding.startswith("utf-"):
-        findings.accept("ENC_DECLARED", f"read as {declared}, as the source declares")
+        findings.accept("ENC_DECLARED", encoding=declared)
     return text.encode("utf-8")
 
 
@@ -95,23 +93,16 @@ def _check_utf8(content: bytes, findings: FileFindings) -> None:
     sound = any(not line.isascii() and _is_utf8(line) for line in lines)
     offset = _first_invalid(content)
     wrong_bytes = sum(_count_invalid(lines[number - 1], limit=2) for number in broken[:2])
-    named = f"first at byte {offset}"
     if wrong_bytes == 1:
-        what = f"one byte is not UTF-8, {named}; the file may be damaged"
-        remedy = f"export it again; should it be in another encoding, say so: {_name_candidates(content)}"
-        findings.refuse("ENC_INVALID_BYTE", what, lines=broken, remedy=remedy)
-    elif sound:
-        what = f"some lines are UTF-8 and others are not, {named}; exports were joined"
-        remedy = "save each export in one encoding and join them again"
-        findings.refuse("ENC_MIXED", what, lines=broken, remedy=remedy)
-    else:
-        what = f"the text is not UTF-8, {named}, and no encoding is declared"
-        findings.refuse("ENC_UNDECIDED", what, lines=broken, remedy=f"add {_name_candidates(content)}")
-    findings.stop()
+        candidates = _name_candidates(content)
+        findings.refuse_now("ENC_INVALID_BYTE.damaged", lines=broken, offset=offset, candidates=candidates)
+    if sound:
+        findings.refuse_now("ENC_MIXED", lines=broken, offset=offset)
+    findings.refuse_now("ENC_UNDECIDED", lines=broken, offset=offset, candidates=_name_candidates(content))
 
 
 def _is_utf8(content: bytes) -> bool:
-    """Whether the bytes are valid UTF-8, checked without a decoded copy."""
+    """Return whether the bytes are valid UTF-8, checked without a decoded copy."""
     offsets = pa.array([0, len(content)], pa.int64()).buffers()[1]
     text = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(content))
     try:
@@ -145,20 +136,16 @@ def _count_invalid(line: bytes, limit: int) -> int:
     return number
 
 
-def _name_candidates(content: bytes) -> str:
+def _name_candidates(content: bytes) -> Text:
     shown = read_facts("encodings")["model"]["shown"]
-    fitting = [f'encoding = "{found.encoding}"' for found in rank_encodings(content)[:shown]]
-    return " or ".join(fitting) or "none of the usual encodings fits all of it"
+    fitting = " ".join(found.encoding for found in rank_encodings(content)[:shown])
+    return Text.of("findings_files.errors.encodings", encodings=fitting)
 
 
 def find_encoding(content: bytes) -> tuple[str | None, bool]:
     """Return the encoding that a text was probably saved in, and whether there is no other reading.
 
-    Returns
-    -------
-    encoding : str or None
-        None for UTF-8, for a text whose mark says what it is, and where `recode_as_utf8` refuses it.
-    certain : bool
+    None for UTF-8, for a text whose mark says what it is, and where `recode_as_utf8` refuses it.
     """
     marks = (*_UTF32_MARKS, *_UTF16_MARKS, codecs.BOM_UTF8)
     if content.isascii() or content.startswith(marks) or b"\0" in content or _is_utf8(content):
@@ -166,23 +153,10 @@ def find_encoding(content: bytes) -> tuple[str | None, bool]:
     if any(not line.isascii() and _is_utf8(line) for line in content.split(b"\n")):
         return None, False
     candidates = rank_encodings(content)
-    return (candidates[0].encoding if candidates else None), is_certain(candidates)
-
-
-def _find_line(content: bytes, offset: int) -> int:
-    return content.count(b"\n", 0, offset) + 1
-
-
-def _check_nul(content: bytes, findings: FileFindings) -> None:
-    if b"\0" not in content:
-        return
-    lines = [number for number, line in enumerate(content.split(b"\n"), 1) if b"\0" in line]
-    findings.refuse(
-        "NUL_BYTE",
-        "NUL bytes stand in the text",
-        lines=lines,
-        remedy='export the file again; if it is UTF-16 without a mark, add encoding = "utf-16-le"',
-    )
+    if len(candidates) < 2:
+        return (candidates[0].encoding if candidates else None), bool(candidates)
+    lead = candidates[0].likelihood - candidates[1].likelihood
+    return candidates[0].encoding, lead >= read_facts("encodings")["model"]["certain"]
 
 
 def _unify_line_ends(content: bytes, findings: FileFindings) -> bytes:
@@ -190,35 +164,104 @@ def _unify_line_ends(content: bytes, findings: FileFindings) -> bytes:
         return content
     feeds, returns, pairs = content.count(b"\n"), content.count(b"\r"), content.count(b"\r\n")
     if not feeds:
-        findings.repair("EOL_CR", "lines end in a carriage return only")
+        findings.repair("EOL_CR")
     elif pairs != returns or pairs != feeds:
-        findings.repair("EOL_MIXED", "line ends are mixed")
+        findings.repair("EOL_MIXED")
     content = content.replace(b"\r\n", b"\n")
     return content.replace(b"\r", b"\n") if pairs != returns else content
 
 
-def find_mojibake(text: str) -> bool:
-    """Whether a text looks as if it had been decoded with a wrong encoding.
+class Candidate(NamedTuple):
+    """An encoding in which all bytes can be read.
 
-    Control characters of the range U+0080 to U+009F never stand in records; UTF-8 read as Latin-1 can be
-    turned back; and other wrongly decoded text is full of symbols that records hardly hold.
+    ``likelihood`` is the natural logarithm of how likely the text is in it; ``text`` what of it was weighed.
+    """
+
+    encoding: str
+    likelihood: float
+    text: str
+
+
+def rank_encodings(content: bytes) -> list[Candidate]:
+    """Return the encodings in which bytes can be read, the most plausible first, no reading twice.
+
+    A text is likely where its characters beyond ASCII are those that one language has in daily use; each
+    character counts by itself. Words that a draft knows add to it.
 
     Examples
     --------
-    >>> find_mojibake("thérapie manuelle")
-    False
-    >>> find_mojibake("thÃ©rapie manuelle")
-    True
+    >>> [rank_encodings(word.encode(name))[0].encoding for word, name in
+    ...  (("thérapie à la maison", "cp1252"), ("基準的分數", "cp950"), ("治疗方法", "gb18030"))]
+    ['cp1252', 'cp950', 'gb18030']
     """
-    high = re.findall(r"[^\x00-\x7f]", text)
-    if any("\x80" <= sign <= "\x9f" for sign in high):
-        return True
-    for run in re.findall(r"[\u00a1-\u00ff]{2,}", text):
+    model = read_facts("encodings")["model"]
+    sample = _sample_lines(content, model["most_bytes"])
+    found: dict[str, Candidate] = {}
+    for facts in read_facts("encodings")["encoding"]:
         try:
-            run.encode("latin-1").decode("utf-8")
-            return True
+            content.decode(facts["name"])
+            text = sample.decode(facts["name"])
         except UnicodeDecodeError:
             continue
-    limits = read_facts("limits")["text"]
-    symbols = sum(sign in limits["rare_symbols"] for sign in high)
-    return symbols >= 2 and symbols / len(high) > limits["max_symbol_share"]
+        candidate = Candidate(facts["name"], _weigh(text, facts, model), text)
+        found[text] = max(found.get(text, candidate), candidate, key=lambda entry: entry.likelihood)
+    return sorted(found.values(), key=lambda candidate: -candidate.likelihood)
+
+
+def _sample_lines(content: bytes, most: int) -> bytes:
+    """Return the distinct lines that hold more than ASCII, up to a number of bytes."""
+    lines = dict.fromkeys(line for line in content.splitlines() if not line.isascii())
+    kept: list[bytes] = []
+    size = 0
+    for line in lines:
+        size += len(line)
+        if kept and size > most:
+            break
+        kept.append(line)
+    return b"\n".join(kept)
+
+
+def _weigh(text: str, facts: dict[str, Any], model: dict[str, Any]) -> float:
+    signs = Counter(sign for sign in text if sign > "\x7f")
+    rare = math.log((1 - model["common"]) / model["rare"])
+    if "lead" in facts:
+        daily = math.log(model["common"] / facts["number"])
+        beyond = sum(number * (daily if _is_daily(sign, facts) else rare) for sign, number in signs.items())
+    else:
+        beyond = max(_weigh_letters(signs, letters, model["common"], rare) for letters in facts["letters"])
+    return float(
+        beyond
+        - facts.get("unusual", 0.0)
+        - (len(text) - signs.total()) * math.log(model["ascii"])
+        - len(_ODD_NEIGHBOURS.findall(text)) * model["odd_neighbour"]
+        + sum(word in text for word in _list_known_words()) * model["known_word"]
+    )
+
+
+def _weigh_letters(signs: Counter[str], letters: str, common: float, rare: float) -> float:
+    total = sum(1 / place for place in range(1, len(letters) + 1))
+    weights = {letter: math.log(common / (place * total)) for place, letter in enumerate(letters, start=1)}
+    return sum(number * weights.get(sign, weights.get(sign.lower(), rare)) for sign, number in signs.items())
+
+
+def _is_daily(sign: str, facts: dict[str, Any]) -> bool:
+    code = sign.encode(facts["name"])
+    return len(code) == 2 and any(low <= code[0] <= high for low, high in facts["lead"])
+
+
+@cache
+def _list_known_words() -> tuple[str, ...]:
+    """Return the words beyond ASCII by which drafts know headers, of two characters or more."""
+    words = dict.fromkeys(_walk(read_facts("drafting")))
+    return tuple(word for word in words if len(word) > 1 and not word.isascii())
+
+
+def _walk(facts: Any) -> Iterator[str]:
+    if isinstance(facts, str):
+        yield facts
+    elif isinstance(facts, dict):
+        for key, value in facts.items():
+            yield from (key, *_walk(value))
+    elif isinstance(facts, list | tuple):
+        for value in facts:
+            yield from _walk(value)

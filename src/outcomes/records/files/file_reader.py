@@ -1,4 +1,4 @@
-"""From a path to a `TextTable`: the mapped columns of a file, by the reader of its kind."""
+"""From a path to what a file holds: the mapped columns as a `TextTable`, or the cells of all its tables."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from outcomes.errors import FactsError
-from outcomes.facts import FileSpec
-from outcomes.records.files.cells import RawColumns, tidy_columns
-from outcomes.records.files.csv_text import read_csv_columns
-from outcomes.records.files.dataset import DATASETS, read_dataset_columns
-from outcomes.records.files.excel import read_excel_columns, refuse_macro_workbook
+from outcomes.facts import FileSpec, Text
+from outcomes.records.files.cells import tidy_columns
+from outcomes.records.files.csv_text import list_csv_cells, read_csv_columns
+from outcomes.records.files.dataset import DATASETS, list_dataset_cells, read_dataset_columns
+from outcomes.records.files.excel import list_excel_cells, read_excel_columns
 from outcomes.records.files.findings import FileFindings, MarksTexts
 from outcomes.records.files.opening import open_file
-from outcomes.records.files.parquet import read_parquet_columns
-from outcomes.records.files.text_table import Refusal, TextTable
+from outcomes.records.files.parquet import list_parquet_cells, read_parquet_columns
+from outcomes.records.files.text_table import RawColumns, SheetCells, TextTable
 
 
 def read_text_table(
@@ -26,54 +26,32 @@ def read_text_table(
     mark_texts: MarksTexts | None = None,
     name_sheet: bool = False,
 ) -> TextTable:
-    """Read the mapped columns of one file as text.
+    """Read the mapped columns of one file as text; columns that are not mapped are never loaded.
 
-    Parameters
-    ----------
-    path : Path or str
-        A CSV file (plain, or compressed as ``.csv.gz`` or ``.csv.zip``), an Excel workbook (``.xlsx``), a
-        Parquet file, or a file of SPSS, Stata or SAS (``.sav, .zsav, .por, .dta, .xpt, .sas7bdat``).
-    spec : FileSpec
-        What is mapped and how the file is written; columns that are not mapped are never loaded.
-    root : Path or str, optional
-        Folder that the file may not lie outside of, links resolved.
-    check_name : callable, optional
-        Takes the file's name and says whether it may identify a person, beside the patterns of
-        ``limits.toml``.
-    mark_texts : callable, optional
-        Says which texts may identify a person: headers that no message then shows, and what is hidden in a
-        workbook, which is then refused.
-    name_sheet : bool
-        Whether messages name the sheet beside the file, of which several sheets are read.
+    A file is CSV (plain, or compressed as ``.csv.gz`` or ``.csv.zip``), an Excel workbook (``.xlsx``),
+    Parquet, or of SPSS, Stata or SAS (``.sav, .zsav, .por, .dta, .xpt, .sas7bdat``). One that is refused
+    raises all problems found, each with rule, line, column and remedy: a `PrivacyError` where it may identify
+    people.
 
-    Raises
-    ------
-    RecordsError
-        When the file is refused; it holds all problems found, each with rule, line, column and remedy.
-    PrivacyError
-        When one of the problems is that the file may identify people.
-    FactsError
-        When the source TOML maps no column, or names an encoding that does not exist.
+    ``root`` is the folder that the file may not lie outside of, links resolved. ``check_name`` says whether
+    the file's name may identify a person, beside the patterns of ``limits.toml``; ``mark_texts`` which texts
+    may: headers that no message then shows, and what is hidden in a workbook, which is then refused. With
+    ``name_sheet`` messages name the sheet beside the file, of which several sheets are read.
     """
     path = Path(path)
     if not spec.mapped:
-        raise FactsError(
-            f"[[file]] path = {spec.path!r} maps no column; add [file.columns] or [[file.scores]]."
-        )
+        raise FactsError(str(Text.of("findings_files.errors.maps_nothing", path=repr(spec.path))))
     opened = open_file(path, root=root, check_name=check_name, mark_texts=mark_texts)
     findings = opened.findings
     if name_sheet and spec.sheet:
         findings.file = f"{findings.file} [{spec.sheet}]"
-    if opened.kind in DATASETS:
-        raw = read_dataset_columns(opened.kind, opened.content, spec, findings)
-    else:
-        raw = _READERS[opened.kind](opened.content, spec, findings)
+    raw = _read_columns(opened.kind, opened.content, spec, findings)
     opened.content = b""
     table, bad_cells = tidy_columns(raw, spec, findings)
     opened.check_unchanged()
     findings.stop()
     refused = sorted(raw.refused, key=lambda refusal: (refusal.line, refusal.rule))
-    _report_refused(refused, findings)
+    findings.report_refused(refused)
     return TextTable(
         file=str(findings.file),
         table=table,
@@ -87,17 +65,42 @@ def read_text_table(
     )
 
 
-def _report_refused(refused: list[Refusal], findings: FileFindings) -> None:
-    """Add one finding per rule and column for the refused records."""
-    for rule, column in dict.fromkeys((refusal.rule, refusal.column) for refusal in refused):
-        same = [refusal for refusal in refused if (refusal.rule, refusal.column) == (rule, column)]
-        lines = [refusal.line for refusal in same]
-        findings.add("quarantine_row", rule, same[0].reason, lines=lines, column=column)
+def _read_columns(kind: str, content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
+    if kind == "csv":
+        return read_csv_columns(content, spec, findings)
+    if kind == "parquet":
+        return read_parquet_columns(content, spec, findings)
+    if kind in DATASETS:
+        return read_dataset_columns(kind, content, spec, findings)
+    if kind == "xlsm":
+        findings.refuse_now("XLSX_ACTIVE_CONTENT.macros")
+    return read_excel_columns(content, spec, findings)
 
 
-_READERS: dict[str, Callable[[bytes, FileSpec, FileFindings], RawColumns]] = {
-    "csv": read_csv_columns,
-    "xlsx": read_excel_columns,
-    "xlsm": lambda content, spec, findings: refuse_macro_workbook(findings),
-    "parquet": read_parquet_columns,
-}
+def read_cells(
+    path: Path,
+    *,
+    most: int,
+    sheet: str | None = None,
+    check_name: Callable[[str], bool] | None = None,
+    mark_texts: MarksTexts | None = None,
+) -> tuple[str, list[SheetCells]]:
+    """Return what a file is and the cells of its tables: the visible sheets of a workbook (or one), else one.
+
+    At most ``most`` rows of each are kept. What reading would refuse, whatever is mapped, is refused here.
+    """
+    opened = open_file(path, check_name=check_name, mark_texts=mark_texts)
+    kind, content, findings = opened.kind, opened.content, opened.findings
+    if kind == "csv":
+        tables = list_csv_cells(content, findings, most)
+    elif kind == "parquet":
+        tables = list_parquet_cells(content, findings, most)
+    elif kind in DATASETS:
+        tables = list_dataset_cells(kind, content, findings, most)
+    elif kind == "xlsm":
+        findings.refuse_now("XLSX_ACTIVE_CONTENT.macros")
+    else:
+        tables = list_excel_cells(content, findings, most, sheet)
+    opened.check_unchanged()
+    findings.stop()
+    return kind, tables

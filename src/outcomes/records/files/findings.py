@@ -1,13 +1,42 @@
-"""`FileFindings`: what is noticed in one file, gathered so that all its problems are told at once."""
+"""What is noticed in one file, worded by the catalogue and gathered so that all problems are told at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from outcomes.errors import Finding, PrivacyError, RecordsError
+from outcomes.facts import Text, Value, read_words
 
 _LINES_SHOWN = 10
+
+
+def describe(key: str, **values: Value) -> dict[str, Any]:
+    """Return ``rule, what, remedy`` and ``said`` of a finding, as far as the catalogue has them.
+
+    A key is a room, a rule and, where a rule has several cases, the case.
+
+    Examples
+    --------
+    >>> describe("files.FILE_EMPTY")
+    {'rule': 'FILE_EMPTY', 'what': 'the file is empty', 'remedy': 'export it again'}
+    """
+    key = f"findings_files.{key}"
+    worded = read_words().list(key)
+    parts = ["what", *(part for part in ("remedy", "said") if part in worded)]
+    return {"rule": key.split(".")[2], **{part: str(Text.of(f"{key}.{part}", **values)) for part in parts}}
+
+
+class Refusal(NamedTuple):
+    """A record or a cell that cannot be read; holds no value.
+
+    ``line`` is the record's first physical line (in a workbook its row), ``column`` a header or None.
+    """
+
+    line: int
+    column: str | None
+    rule: str
+    what: str
 
 
 class MarksTexts(Protocol):
@@ -18,22 +47,17 @@ class MarksTexts(Protocol):
 
 
 class FileFindings:
-    """The findings of one file, in the order in which they were made.
+    """The findings of one file, in the order in which they are made; texts that ``marks`` marks are withheld.
 
-    Parameters
-    ----------
-    file : str
-        Name of the file as messages may show it.
-    marks : callable, optional
-        Takes texts, and whether they are cells of one column, and says which may identify a person; such
-        texts are withheld from messages.
+    A finding is added by its key in the catalogue; ``lines``, ``column`` and ``count`` say where it is, and
+    further values fill the places of its sentences.
 
     Examples
     --------
     >>> findings = FileFindings("clinic.csv")
-    >>> findings.repair("ENC_BOM", "a byte order mark was skipped")
+    >>> findings.repair("ENC_BOM")
     >>> [str(finding) for finding in findings.all]
-    ['clinic.csv: ENC_BOM: a byte order mark was skipped']
+    ['clinic.csv: ENC_BOM: a byte order mark before the header was skipped']
     """
 
     def __init__(self, file: str | None, marks: MarksTexts | None = None) -> None:
@@ -47,63 +71,79 @@ class FileFindings:
         """All findings so far."""
         return tuple(self._findings)
 
-    @property
-    def refused(self) -> bool:
-        """Whether the file is refused."""
-        return any(finding.outcome == "refuse_file" for finding in self._findings)
-
-    def add(
+    def _add(
         self,
         outcome: str,
-        rule: str,
-        what: str,
+        worded: Mapping[str, Any],
         lines: Iterable[int] = (),
         column: str | None = None,
         count: int | None = None,
-        remedy: str | None = None,
     ) -> None:
-        """Add a finding; its first ten lines are shown, and all are counted unless a count is given."""
         places = [int(line) for line in lines]
         shown = tuple(sorted(set(places))[:_LINES_SHOWN])
         number = count if count is not None else max(1, len(places))
-        self._findings.append(Finding(rule, outcome, what, self.file, shown, column, number, remedy))
+        self._findings.append(
+            Finding(outcome=outcome, file=self.file, lines=shown, column=column, count=number, **worded)
+        )
 
-    def refuse(self, rule: str, what: str, **where) -> None:
+    def _note(
+        self,
+        outcome: str,
+        key: str,
+        lines: Iterable[int] = (),
+        column: str | None = None,
+        count: int | None = None,
+        **values: Value,
+    ) -> None:
+        self._add(outcome, describe(f"files.{key}", **values), lines, column, count)
+
+    def refuse(self, key: str, **where: Any) -> None:
         """Add a reason to refuse the file; `stop` raises it together with all others."""
-        self.add("refuse_file", rule, what, **where)
+        self._note("refuse_file", key, **where)
 
-    def refuse_privately(self, rule: str, what: str, **where) -> None:
+    def refuse_privately(self, key: str, **where: Any) -> None:
         """Add a reason to refuse the file because it may identify people."""
         self._identifying = True
-        self.refuse(rule, what, **where)
+        self.refuse(key, **where)
 
-    def repair(self, rule: str, what: str, **where) -> None:
+    def refuse_now(self, key: str, **where: Any) -> NoReturn:
+        """Refuse the file without looking any further."""
+        self.refuse(key, **where)
+        self.stop()
+        raise AssertionError("a refused file stops")
+
+    def repair(self, key: str, **where: Any) -> None:
         """Add a repair that changed no meaning."""
-        self.add("repair_and_log", rule, what, **where)
+        self._note("repair_and_log", key, **where)
 
-    def warn(self, rule: str, what: str, **where) -> None:
+    def warn(self, key: str, **where: Any) -> None:
         """Add something that was accepted but should be looked at."""
-        self.add("accept_with_warning", rule, what, **where)
+        self._note("accept_with_warning", key, **where)
+
+    def accept(self, key: str, **where: Any) -> None:
+        """Add something unusual that is allowed."""
+        self._note("accept", key, **where)
+
+    def report_refused(self, refused: Sequence[Refusal]) -> None:
+        """Add one finding per rule and column for records that are refused."""
+        alike: dict[tuple[str, str | None], list[Refusal]] = {}
+        for refusal in refused:
+            alike.setdefault((refusal.rule, refusal.column), []).append(refusal)
+        for (rule, column), same in alike.items():
+            lines = [refusal.line for refusal in same]
+            self._add("quarantine_row", {"rule": rule, "what": same[0].what}, lines, column)
 
     def count_identifying(self, texts: Sequence[str]) -> int:
         """Return how many cells of one column may identify a person; 0 where nobody says so."""
         return int(sum(self._marks(texts, one_column=True))) if self._marks and texts else 0
 
     def veil(self, headers: Sequence[str], shown: Sequence[str] = ()) -> list[str]:
-        """Return headers as messages may show them: those that may be a person's data are withheld.
-
-        Parameters
-        ----------
-        headers : sequence of str
-        shown : sequence of str
-            Headers that the source TOML names, which are no secret.
-        """
-        if self._marks is None:
-            return list(headers)
-        marked = self._marks(headers)
+        """Return headers as messages may show them; those that the source names are no secret (``shown``)."""
         return [
-            f"(header {place}, withheld)" if mark and header not in shown else header
-            for place, (header, mark) in enumerate(zip(headers, marked, strict=True), start=1)
+            header if kept is not None or header in shown else str(_withhold(place))
+            for place, (header, kept) in enumerate(
+                zip(headers, self.drop_identifying(headers), strict=True), 1
+            )
         ]
 
     def drop_identifying(self, texts: Sequence[str], *, one_column: bool = False) -> list[str | None]:
@@ -111,24 +151,14 @@ class FileFindings:
         marked = self._marks(texts, one_column=one_column) if self._marks and texts else [False] * len(texts)
         return [None if mark else text for text, mark in zip(texts, marked, strict=True)]
 
-    def accept(self, rule: str, what: str, **where) -> None:
-        """Add something unusual that is allowed."""
-        self.add("accept", rule, what, **where)
-
     def stop(self) -> None:
-        """Raise all findings when any of them refuses the file.
-
-        Raises
-        ------
-        PrivacyError
-            When one of the reasons is that the file may identify people.
-        RecordsError
-            When it is refused for other reasons.
-        """
-        if not self.refused:
-            return
-        kind = PrivacyError if self._identifying else RecordsError
+        """Raise all findings where one refuses the file: a `PrivacyError` if it may identify people."""
         number = sum(finding.outcome == "refuse_file" for finding in self._findings)
-        problems = "one problem" if number == 1 else f"{number} problems"
-        name = self.file or "A file"
-        raise kind(f"{name} was not read: {problems} to solve first.", self._findings)
+        if number:
+            kind = PrivacyError if self._identifying else RecordsError
+            message = Text.of("findings_files.errors.not_read", file=self.file, number=number)
+            raise kind(str(message), self._findings)
+
+
+def _withhold(place: int) -> Text:
+    return Text.of("findings_files.errors.header_withheld", place=place)

@@ -1,4 +1,4 @@
-"""Headers: joining the rows of a merged one, and matching what a file has to what its source TOML maps."""
+"""Headers: where they stand, joining the rows of merged ones, and matching them to what a source maps."""
 
 from __future__ import annotations
 
@@ -6,11 +6,32 @@ import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from outcomes.facts import read_facts
+from outcomes.facts import FileSpec, Text, read_facts, read_schema
 from outcomes.records.files.findings import FileFindings
-from outcomes.records.files.spelling import compose_text, narrow_text
+from outcomes.records.files.spelling import INVISIBLE, simplify_header
 
-_INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_LOOKS_LIKE_DATA = re.compile(r"[-+]?\d[\d.,/:-]*\Z")
+_MOST_SHOWN = 40
+
+
+def list_header_lines(spec: FileSpec) -> tuple[int, ...]:
+    """Return the lines of the header in their order, counted from 1."""
+    rows = spec.header_row
+    return (rows,) if isinstance(rows, int) else tuple(sorted(rows))
+
+
+def list_numeric_headers(spec: FileSpec) -> set[str]:
+    """Return the mapped headers whose cells are numbers."""
+    numeric = {
+        name
+        for columns in read_schema().values()
+        for name, column in columns.items()
+        if column.type in ("number", "integer")
+    }
+    headers = {header for name, header in spec.columns.items() if name in numeric}
+    for score in spec.scores:
+        headers |= {name for name in (score.column, score.day_column, *score.items) if name}
+    return headers
 
 
 def join_header_rows(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -32,43 +53,60 @@ def join_header_rows(rows: Sequence[Sequence[str]]) -> list[str]:
     return [" ".join(row[place] for row in cells if row[place]) for place in range(width)]
 
 
-def simplify_header(header: str) -> str:
-    """Return a header without case, outer and repeated spaces, invisible characters and width variants.
-
-    Examples
-    --------
-    >>> simplify_header(" Score\\u200b ")
-    'score'
-    """
-    visible = _INVISIBLE.sub("", compose_text(narrow_text(header)))
-    return " ".join(visible.split()).casefold()
-
-
 def count_matches(headers: Sequence[str], mapped: Sequence[str]) -> int:
     """Return how many mapped headers a row of headers has, spelling variants included."""
     present = {simplify_header(header) for header in headers}
     return sum(simplify_header(name) in present for name in mapped)
 
 
+def check_header_place(
+    readings: Sequence[Sequence[Sequence[str]]],
+    wanted: Sequence[int],
+    mapped: Sequence[str],
+    findings: FileFindings,
+) -> None:
+    """Refuse a file whose header stands on another line than declared, or that has none; raised at once.
+
+    ``readings`` are the first lines as rows of cells, once for every delimiter that may be meant; the first
+    reading is the one in use. ``wanted`` are the lines of the header, counted from 1.
+    """
+    if not mapped:
+        return
+    if wanted[-1] > len(readings[0]):
+        findings.refuse_now("PREAMBLE.short", count=1, line=wanted[-1])
+    rows = [readings[0][line - 1] for line in wanted]
+    found = count_matches(join_header_rows(rows), mapped)
+    if found == len(mapped):
+        return
+    places = _list_places(readings, mapped)
+    best = max(places, key=lambda lines: places[lines])
+    if places[best] > max(found, 1):
+        value = best[0] if len(best) == 1 else list(best)
+        key = "PREAMBLE.one_line" if len(best) == 1 else "PREAMBLE.two_lines"
+        findings.refuse_now(key, lines=best, count=1, first=best[0], last=best[-1], value=str(value))
+    if not found and any(_LOOKS_LIKE_DATA.match(cell.strip()) for row in rows for cell in row):
+        findings.refuse_now("HEADER_MISSING", lines=wanted[:1], headers=", ".join(map(repr, mapped)))
+
+
+def _list_places(
+    readings: Sequence[Sequence[Sequence[str]]], mapped: Sequence[str]
+) -> dict[tuple[int, ...], int]:
+    """Return how many mapped headers stand on each line, and on each two lines read as a merged header."""
+    places: dict[tuple[int, ...], int] = {}
+    for line in range(1, len(readings[0]) + 1):
+        places[(line,)] = max(count_matches(rows[line - 1], mapped) for rows in readings)
+    for line in range(1, len(readings[0])):
+        pairs = (join_header_rows(rows[line - 1 : line + 1]) for rows in readings)
+        places[line, line + 1] = max(count_matches(pair, mapped) for pair in pairs)
+    return places
+
+
 def match_headers(
     headers: Sequence[str], mapped: Sequence[str], line: int, findings: FileFindings
 ) -> list[int]:
-    """Return the position of every mapped header; those that are absent or stand twice refuse the file.
+    """Return the position of every mapped header, -1 for none; absent and repeated ones refuse the file.
 
-    Parameters
-    ----------
-    headers : sequence of str
-        As they stand in the file.
-    mapped : sequence of str
-        As the source TOML spells them.
-    line : int
-        Line of the header, for messages.
-    findings : FileFindings
-
-    Returns
-    -------
-    list of int
-        One per mapped header; -1 where there is none.
+    ``headers`` stand as in the file, ``mapped`` as the source TOML spells them; ``line`` is for messages.
     """
     simple = [simplify_header(header) for header in headers]
     positions: list[int] = []
@@ -77,56 +115,32 @@ def match_headers(
     listed = _list_headers(shown) if count_matches(headers, mapped) else ""
     for name in mapped:
         exact = [place for place, header in enumerate(headers) if header == name]
-        similar = [place for place, header in enumerate(simple) if header == simplify_header(name)]
-        places = exact or similar
+        places = exact or [place for place, header in enumerate(simple) if header == simplify_header(name)]
         positions.append(places[0] if places else -1)
         if len(places) > 1:
-            findings.refuse(
-                "HEADER_DUPLICATE",
-                f"the header stands {len(places)} times",
-                lines=[line],
-                column=name,
-                count=1,
-                remedy="give each column a name of its own",
-            )
+            findings.refuse("HEADER_DUPLICATE", lines=[line], column=name, count=1, number=len(places))
         elif not places:
-            _report_missing(name, shown if listed else [], mapped, listed, line, findings)
-            listed = listed and "see above"
+            near = _find_near(name, shown, mapped) if listed else None
+            findings.refuse("COLUMN_MISSING.header", lines=[line], column=name, near=near, listed=listed)
+            listed = listed and str(Text.of("findings_files.errors.see_above"))
         elif not exact:
-            _report_variant(headers[places[0]], name, line, findings)
+            found = headers[places[0]]
+            hidden = INVISIBLE.search(found) or "\u00a0" in found
+            findings.repair("INVISIBLE_CHAR.header" if hidden else "HEADER_ALIAS", lines=[line], column=name)
     return positions
 
 
-def _report_variant(found: str, name: str, line: int, findings: FileFindings) -> None:
-    if _INVISIBLE.search(found) or "\u00a0" in found:
-        findings.repair(
-            "INVISIBLE_CHAR", "an invisible character in the header was ignored", lines=[line], column=name
-        )
-    else:
-        what = "the header differs in case, spaces or width and was taken for it"
-        findings.repair("HEADER_ALIAS", what, lines=[line], column=name)
-
-
-def _report_missing(
-    name: str,
-    headers: Sequence[str],
-    mapped: Sequence[str],
-    listed: str,
-    line: int,
-    findings: FileFindings,
-) -> None:
+def _find_near(name: str, headers: Sequence[str], mapped: Sequence[str]) -> str | None:
+    """Return the free header most like one that is absent, quoted."""
     free = {simplify_header(header): header for header in headers if header and header not in mapped}
     near = get_close_matches(simplify_header(name), free, n=1, cutoff=0.5)
-    hint = f"write {free[near[0]]!r} in the source TOML if that is it; " if near else ""
-    what = "the source TOML maps this header, and the file has no such column"
-    remedy = f"{hint}the file's headers: {listed}" if listed else "check header_row and the file's headers"
-    findings.refuse("COLUMN_MISSING", what, lines=[line], column=name, remedy=remedy)
+    return repr(free[near[0]]) if near else None
 
 
-def _list_headers(headers: Sequence[str], shown: int = 40) -> str:
+def _list_headers(headers: Sequence[str]) -> str:
     named = [repr(header) for header in headers if header]
-    more = f" and {len(named) - shown} more" if len(named) > shown else ""
-    return ", ".join(named[:shown]) + more
+    more = max(len(named) - _MOST_SHOWN, 0)
+    return str(Text.of("findings_files.errors.headers", headers=", ".join(named[:_MOST_SHOWN]), more=more))
 
 
 def name_headers(headers: Sequence[str], mapped: Sequence[str], positions: Sequence[int]) -> tuple[str, ...]:
@@ -142,6 +156,4 @@ def check_width(headers: Sequence[str], line: int, findings: FileFindings) -> No
     """Refuse a file with more columns than records can have; raised at once."""
     limit = read_facts("limits")["text"]["max_columns"]
     if len(headers) > limit:
-        what = f"the header has {len(headers)} columns, more than {limit}"
-        findings.refuse("TOO_MANY_COLUMNS", what, lines=[line], remedy="export the needed columns only")
-        findings.stop()
+        findings.refuse_now("TOO_MANY_COLUMNS", lines=[line], number=len(headers), most=limit)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from outcomes.errors import FactsError
-from outcomes.facts import FileSpec, Source, find_project, read_facts
+from outcomes.facts import FileSpec, Source, Text, find_project, read_facts
 
 _DEFAULT_FOLDER = Path("data") / "raw"
 
@@ -60,7 +60,7 @@ def _match_specs(source: Source, path: Path) -> list[tuple[FileSpec, Path]]:
         found = list(source.files)  # a path that leads nowhere is told by what reads it
     if not found:
         names = ", ".join(dict.fromkeys(spec.path for spec in source.files))
-        raise FactsError(f"{source.name} has several files ({names}); give the folder that holds them.")
+        raise FactsError(str(Text.of("findings_files.errors.several_files", source=source.name, names=names)))
     return [(spec, path) for spec in found if path.exists() or spec is found[0]]
 
 

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import os
 import re
 import stat
 import time
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
-from outcomes.facts import read_facts
-from outcomes.records.files.compressed import unpack_gzip, unpack_zip
+from outcomes.facts import Text, read_facts
 from outcomes.records.files.findings import FileFindings, MarksTexts
 
 _ZIP, _OLE, _GZIP, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"PAR1"
+#: First bytes to what a file is that begins with them.
 _SIGNATURES = {
-    _ZIP: "a zip container, perhaps an Excel workbook",
-    _OLE: "an old or encrypted Office file",
-    _PARQUET: "a Parquet file",
-    _GZIP: "a gzip file",
-    b"%pdf": "a PDF",
-    b"\x80\x04\x95": "a pickle",
-    b"<html": "an HTML page",
-    b"<!doctype": "an HTML page",
-    b"<?xml": "an XML file",
+    _ZIP: "zip",
+    _OLE: "ole",
+    _PARQUET: "parquet",
+    _GZIP: "gzip",
+    b"%pdf": "pdf",
+    b"\x80\x04\x95": "pickle",
+    b"<html": "html",
+    b"<!doctype": "html",
+    b"<?xml": "xml",
 }
 #: First bytes of each kind; those of Stata before version 13 are its version and the order of bytes.
 _EXPECTED: dict[str, tuple[bytes, ...]] = {
@@ -39,36 +44,37 @@ _EXPECTED: dict[str, tuple[bytes, ...]] = {
     "xpt": (b"HEADER RECORD*******",),
     "sas7bdat": (bytes(12) + b"\xc2\xea\x81\x60",),
 }
-_UNPACKING = {"gzip": unpack_gzip, "zip": unpack_zip}
 _BLOCK = 4 << 20
+_UNPACKED_BLOCK = 1 << 20
 
 
 @dataclass
 class OpenedFile:
-    """The bytes of a file that may be read.
+    """The bytes of a file that may be read."""
 
-    Parameters
-    ----------
-    kind : str
-        What it holds: ``csv``, ``xlsx``, ``xlsm``, ``parquet``, or a format of statistics packages.
-    content : bytes
-        Unpacked, where it is a compressed text file.
-    sha256 : str
-        Of the bytes as they lie on the disk.
-    findings : FileFindings
-        What was noticed so far; takes what its reader notices.
-    """
-
+    #: What it holds: ``csv``, ``xlsx``, ``xlsm``, ``parquet``, or a format of statistics packages.
     kind: str
+    #: Unpacked, where it is a compressed text file.
     content: bytes = field(repr=False)
+    #: Of the bytes as they lie on the disk.
     sha256: str
+    #: What was noticed so far; takes what its reader notices.
     findings: FileFindings = field(repr=False)
     _path: Path = field(repr=False)
     _before: os.stat_result = field(repr=False)
 
     def check_unchanged(self) -> None:
         """Refuse a file that changed while it was read."""
-        _check_unchanged(self._path, self._before, self.sha256, self.findings)
+        try:
+            after = self._path.stat()
+            same = (self._before.st_size, self._before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+            if same and time.time() - after.st_mtime < read_facts("limits")["file"]["checked_again_seconds"]:
+                with self._path.open("rb") as file:
+                    same = hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
+        except OSError:
+            same = False
+        if not same:
+            self.findings.refuse("SOURCE_CHANGED")
 
 
 def open_file(
@@ -80,15 +86,16 @@ def open_file(
 ) -> OpenedFile:
     """Read a file's bytes after checking its name, its place, its size and its first bytes.
 
-    Parameters are those of `read_text_table`.
+    The options are those of `read_text_table`.
     """
     findings = _check_name(path.name, check_name, mark_texts)
     kind = _check_place(path, root, findings)
     before = path.stat()
     content = _read_bytes(path, kind, findings)
     digest = hashlib.sha256(content).hexdigest()
-    if kind in _UNPACKING:
-        kind, content = "csv", _UNPACKING[kind](content, findings)
+    if kind in ("gzip", "zip"):
+        content = _unpack_gzip(content, findings) if kind == "gzip" else _unpack_zip(content, findings)
+        kind = "csv"
     return OpenedFile(kind, content, digest, findings, path, before)
 
 
@@ -115,59 +122,49 @@ def _check_name(
     if found or (check_name is not None and check_name(name)):
         findings = FileFindings(None)
         digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-        what = f"the name of a file may identify a person (SHA-256 of the name starts with {digest})"
-        findings.refuse_privately("FILENAME_IDENTIFIER", what, remedy="rename the file")
+        findings.refuse_privately("FILENAME_IDENTIFIER", digest=digest)
         findings.stop()
     findings = FileFindings(escape_name(name), mark_texts)
     if findings.file != name:
-        findings.repair("FILENAME_UNSAFE", "the name holds unusual characters and is shown escaped")
+        findings.repair("FILENAME_UNSAFE")
     return findings
 
 
 def _check_place(path: Path, root: Path | str | None, findings: FileFindings) -> str:
     """Return the kind of a file after checking where it lies, what it is and how large; nothing is opened."""
     limits = read_facts("limits")["file"]
-    remedy = "check the path that was given, or the one in the source TOML"
     try:
         status = path.stat()
         resolved = path.resolve(strict=True)
     except (FileNotFoundError, NotADirectoryError):
-        _refuse(findings, "FILE_NOT_FOUND", "there is no such file or folder", remedy)
+        findings.refuse_now("FILE_NOT_FOUND")
     except OSError as error:
-        _refuse(findings, "FILE_UNREADABLE", f"the file cannot be reached ({error.strerror})")
+        findings.refuse_now("FILE_UNREADABLE.place", error=error.strerror)
     if root is not None and not resolved.is_relative_to(Path(root).resolve()):
-        what = "the file lies outside the folder of the records"
-        _refuse(findings, "PATH_OUTSIDE_ROOT", what, "copy the file into the folder instead of linking to it")
+        findings.refuse_now("PATH_OUTSIDE_ROOT")
     if not stat.S_ISREG(status.st_mode):
-        _refuse(findings, "FILE_NOT_REGULAR", "this is not a file but a folder, a pipe or a device")
+        findings.refuse_now("FILE_NOT_REGULAR")
     if status.st_size > limits["max_bytes"]:
-        what = f"the file has {status.st_size} bytes, more than {limits['max_bytes']}"
-        _refuse(findings, "FILE_TOO_LARGE", what, "split the export, for instance by year")
-    return _find_kind(path.name, findings)
-
-
-def _refuse(findings: FileFindings, rule: str, what: str, remedy: str | None = None) -> None:
-    findings.refuse(rule, what, remedy=remedy)
-    findings.stop()
+        findings.refuse_now("FILE_TOO_LARGE", size=status.st_size, most=limits["max_bytes"])
+    return _find_kind(path.name.casefold(), findings)
 
 
 def _find_kind(name: str, findings: FileFindings) -> str:
     limits = read_facts("limits")["file"]
     suffixes = limits["suffixes"]
     for suffix in sorted(suffixes, key=len, reverse=True):
-        if name.casefold().endswith(suffix):
-            return suffixes[suffix]
-    known = any(name.casefold().endswith(suffix) for suffix in limits["refused_suffixes"])
-    what = "files of this format are never opened" if known else "this is not a format of records"
+        if name.endswith(suffix):
+            return str(suffixes[suffix])
     readable = ", ".join(suffix for suffix, kind in suffixes.items() if kind != "xlsm")
-    _refuse(findings, "FORMAT_NOT_ALLOWED", what, f"export as one of {readable}")
-    raise AssertionError("refusing raises")
+    known = any(name.endswith(suffix) for suffix in limits["refused_suffixes"])
+    findings.refuse_now(f"FORMAT_NOT_ALLOWED.{'known' if known else 'unknown'}", readable=readable)
 
 
 def _read_bytes(path: Path, kind: str, findings: FileFindings) -> bytes:
     """Read the whole file once, so that all that follows sees the same bytes; stop at a line without end."""
     limit = read_facts("limits")["text"]["max_line_bytes"]
-    blocks, size, last_end = [], 0, 0
+    blocks: list[bytes] = []
+    size = last_end = 0
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
@@ -178,17 +175,11 @@ def _read_bytes(path: Path, kind: str, findings: FileFindings) -> bytes:
                 last_end = size + feed if feed >= 0 else last_end
                 size += len(block)
                 if kind == "csv" and size - last_end > limit:
-                    what = f"a line is longer than {limit} bytes"
-                    _refuse(findings, "LINE_TOO_LONG", what, "export again with one record a line")
+                    findings.refuse_now("LINE_TOO_LONG", most=limit)
     except OSError as error:
-        _refuse(
-            findings,
-            "FILE_UNREADABLE",
-            f"the file cannot be read ({error.strerror})",
-            "ask for the right to read it",
-        )
+        findings.refuse_now("FILE_UNREADABLE.content", error=error.strerror)
     if not size:
-        _refuse(findings, "FILE_EMPTY", "the file is empty", "export it again")
+        findings.refuse_now("FILE_EMPTY")
     return b"".join(blocks)
 
 
@@ -196,28 +187,46 @@ def _check_signature(block: bytes, kind: str, findings: FileFindings) -> None:
     """Refuse a file whose first bytes contradict its name."""
     start = block[:512].removeprefix(b"\xef\xbb\xbf").lstrip()[:16]
     if kind in ("xlsx", "xlsm") and block.startswith(_OLE):
-        what = "the workbook is protected by a password or in the format before 2007"
-        _refuse(findings, "XLSX_ENCRYPTED", what, "save it as .xlsx without a password")
+        findings.refuse_now("XLSX_ENCRYPTED.workbook")
     expected = _EXPECTED.get(kind)
     if expected is not None and block.startswith(expected):
         return
     found = next((what for sign, what in _SIGNATURES.items() if start.lower().startswith(sign.lower())), None)
     if expected is not None or found is not None:
-        what = f"the name says {kind} and the content is {found or 'something else'}"
-        _refuse(findings, "TYPE_MISMATCH", what, "export the file in the format that its name says")
+        content = Text.of(f"findings_files.signatures.{found or 'unknown'}")
+        findings.refuse_now("TYPE_MISMATCH", kind=kind, content=content)
 
 
-def _check_unchanged(path: Path, before: os.stat_result, digest: str, findings: FileFindings) -> None:
-    """Refuse a file that changed while it was read."""
+def _unpack_gzip(content: bytes, findings: FileFindings) -> bytes:
+    with gzip.open(io.BytesIO(content)) as stream:
+        return _read_bounded(stream, len(content), findings)
+
+
+def _unpack_zip(content: bytes, findings: FileFindings) -> bytes:
+    """Return the only member of a zip file."""
     try:
-        after = path.stat()
-        same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-        if same and time.time() - after.st_mtime < read_facts("limits")["file"]["checked_again_seconds"]:
-            with path.open("rb") as file:
-                same = hashlib.file_digest(file, "sha256").hexdigest() == digest
-    except OSError:
-        same = False
-    if not same:
-        findings.refuse(
-            "SOURCE_CHANGED", "the file changed while it was read", remedy="read it again when it rests"
-        )
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if len(members) == 1 and not members[0].flag_bits & 1:
+                with archive.open(members[0]) as stream:
+                    return _read_bounded(stream, len(content), findings)
+    except (zipfile.BadZipFile, NotImplementedError):
+        findings.refuse_now("FILE_CORRUPT.zip")
+    findings.refuse_now("ZIP_MEMBERS")
+
+
+def _read_bounded(stream: IO[bytes] | gzip.GzipFile, packed: int, findings: FileFindings) -> bytes:
+    """Return what a compressed file holds; one that expands beyond what records do is refused before that."""
+    limits = read_facts("limits")["file"]
+    allowed = min(limits["max_bytes"], max(packed * limits["max_decompression_ratio"], _UNPACKED_BLOCK))
+    blocks: list[bytes] = []
+    size = 0
+    try:
+        while block := stream.read(_UNPACKED_BLOCK):
+            blocks.append(block)
+            size += len(block)
+            if size > allowed:
+                findings.refuse_now("DECOMPRESSION_RATIO", ratio=limits["max_decompression_ratio"])
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile):
+        findings.refuse_now("FILE_CORRUPT.compressed")
+    return b"".join(blocks)

@@ -13,10 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.cells import RawColumns
 from outcomes.records.files.findings import FileFindings
 from outcomes.records.files.headers import check_width, match_headers, name_headers
-from outcomes.records.files.sheet_cells import SheetCells
+from outcomes.records.files.text_table import RawColumns, SheetCells
 
 _EXTENSION_KEY = b"ARROW:extension:name"
 
@@ -26,23 +25,11 @@ def read_parquet_columns(content: bytes, spec: FileSpec, findings: FileFindings)
 
     Texts, numbers, decimals, booleans, dates and timestamps are read, dictionary-encoded or not; nested and
     binary columns cannot be mapped, and extension types refuse the file. Null is a blank cell.
-
-    Parameters
-    ----------
-    content : bytes
-        The file.
-    spec : FileSpec
-    findings : FileFindings
-
-    Raises
-    ------
-    RecordsError
-        With all findings, when the file is refused.
     """
     with _refuse_damaged(findings):
         footer, schema = _open(content, findings)
         positions = _check_columns(schema, footer, spec, findings)
-        _check_size(footer, schema, positions, len(content), findings)
+        _check_size(footer, len(positions), len(content), findings)
         findings.stop()
         names = [schema.names[place] for place in positions]
         table = pq.ParquetFile(pa.BufferReader(content)).read(
@@ -60,7 +47,7 @@ def list_parquet_cells(content: bytes, findings: FileFindings, most: int) -> lis
         footer, schema = _open(content, findings)
         check_width(schema.names, 1, findings)
         readable = [place for place, kind in enumerate(schema.types) if _is_readable(_get_value_type(kind))]
-        _check_size(footer, schema, readable, len(content), findings)
+        _check_size(footer, len(readable), len(content), findings)
         findings.stop()
         file = pq.ParquetFile(pa.BufferReader(content))
         names = list(dict.fromkeys(schema.names[place] for place in readable))
@@ -76,44 +63,36 @@ def _refuse_damaged(findings: FileFindings) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError):
-        findings.refuse("PARQUET_CORRUPT", "the file is damaged or cut off", remedy="export it again")
-        findings.stop()
+        findings.refuse_now("PARQUET_CORRUPT")
 
 
 def _open(content: bytes, findings: FileFindings) -> tuple[pq.FileMetaData, pa.Schema]:
-    footer = pq.read_metadata(pa.BufferReader(content))
-    _check_extensions(footer, findings)
-    findings.stop()
-    return footer, footer.schema.to_arrow_schema()
-
-
-def _check_extensions(footer, findings: FileFindings) -> None:
     """Refuse extension types by the raw metadata, before any of it is turned into types."""
+    footer = pq.read_metadata(pa.BufferReader(content))
     metadata = footer.metadata or {}
     try:
         stored = base64.b64decode(metadata.get(b"ARROW:schema", b""), validate=True)
     except binascii.Error:
         stored = _EXTENSION_KEY
     if _EXTENSION_KEY in stored:
-        what = "a column has an extension type, which may carry code"
-        findings.refuse("PARQUET_EXTENSION", what, remedy="export plain texts, numbers and dates")
+        findings.refuse_now("PARQUET_EXTENSION")
+    return footer, footer.schema.to_arrow_schema()
 
 
-def _check_columns(schema: pa.Schema, footer, spec: FileSpec, findings: FileFindings) -> list[int]:
+def _check_columns(
+    schema: pa.Schema, footer: pq.FileMetaData, spec: FileSpec, findings: FileFindings
+) -> list[int]:
     """Match the mapped headers and refuse what cannot be text; note types that were converted."""
     check_width(schema.names, 1, findings)
     if not footer.num_rows:
-        findings.refuse("FILE_NO_ROWS", "the file has columns and no records", remedy="export it again")
+        findings.refuse("FILE_NO_ROWS.columns")
     positions = match_headers(schema.names, spec.mapped, 1, findings)
     for name, place in zip(spec.mapped, positions, strict=True):
         kind = _get_value_type(schema.field(place).type) if place >= 0 else pa.string()
         if not _is_readable(kind):
-            what = f"cells of type {kind} are no records"
-            findings.refuse(
-                "PARQUET_TYPES", what, column=name, remedy="export plain texts, numbers and dates"
-            )
+            findings.refuse("PARQUET_TYPES.unreadable", column=name, type=str(kind))
         elif not pa.types.is_string(schema.field(place).type):
-            findings.accept("PARQUET_TYPES", f"{schema.field(place).type} was read as text", column=name)
+            findings.accept("PARQUET_TYPES.read", column=name, type=str(schema.field(place).type))
     return positions
 
 
@@ -137,7 +116,7 @@ def _is_readable(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _check_size(footer, schema: pa.Schema, positions: list[int], packed: int, findings: FileFindings) -> None:
+def _check_size(footer: pq.FileMetaData, n_columns: int, packed: int, findings: FileFindings) -> None:
     """Refuse what would grow too far in memory, judged by the footer alone.
 
     Encodings can hide a size, so the plain width of fixed columns counts beside the sizes that are stated.
@@ -145,12 +124,11 @@ def _check_size(footer, schema: pa.Schema, positions: list[int], packed: int, fi
     limits = read_facts("limits")["parquet"]
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     stated = sum(group.total_byte_size for group in groups)
-    plain = footer.num_rows * 8 * len(positions)
+    plain = footer.num_rows * 8 * n_columns
     size = max(stated, plain)
     inflated = stated > limits["ratio_from_bytes"] and stated > limits["max_ratio"] * packed
     if footer.num_rows > limits["max_rows"] or size > limits["max_bytes"] or inflated:
-        what = f"in memory, the file's {footer.num_rows} records would take {size} bytes or more"
-        findings.refuse("PARQUET_BOMB", what, remedy="export the needed columns only, or split the export")
+        findings.refuse("PARQUET_BOMB", records=footer.num_rows, size=size)
 
 
 def _spell(column: pa.ChunkedArray) -> pa.ChunkedArray:

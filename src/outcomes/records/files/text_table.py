@@ -1,69 +1,62 @@
-"""`TextTable`: the mapped columns of one file as text, each record with its place in the file."""
+"""What is read of a file: `RawColumns`, `TextTable` (its cells tidied), and `SheetCells` for a draft."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.errors import Finding
+from outcomes.records.files.findings import Refusal
 
 
-class Refusal(NamedTuple):
-    """A record or a cell that cannot be read; holds no value.
+@dataclass(frozen=True)
+class RawColumns:
+    """The mapped columns of a file before their cells are tidied."""
 
-    ``line`` is the record's first physical line (in a workbook its row), ``column`` a header or None.
-    """
-
-    line: int
-    column: str | None
-    rule: str
-    reason: str
+    #: Mapped header to its cells as text, one per record; null where the cell is in ``bad_cells``.
+    columns: dict[str, pa.ChunkedArray]
+    #: int32, one per record.
+    lines: np.ndarray
+    #: All headers, mapped ones as the source TOML spells them.
+    headers: tuple[str, ...]
+    refused: list[Refusal] = field(default_factory=list)
+    bad_cells: list[Refusal] = field(default_factory=list)
+    #: Whether the file held numbers as numbers, which were spelt with a decimal point.
+    typed: bool = False
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """The mapped columns of one file as text; nothing is typed yet and no other column was loaded.
+    """The mapped columns of one file as text; nothing is typed yet and no other column was loaded."""
 
-    Parameters
-    ----------
-    file : str
-        Name of the file, unusual characters escaped, with the sheet where several are read; never its folder.
-    table : pyarrow.Table
-        One row per record that has the right shape, in the file's order; one column per mapped header,
-        named as the source TOML spells it. Every column is dictionary-encoded text in a single chunk.
-        Blank cells are ``""``; null stands only where the cell is in ``bad_cells``.
-    lines : numpy.ndarray
-        int32, one per row of ``table``: first physical line of the record, counted from 1 over the whole
-        file (blank lines, preamble and line breaks inside quotes included); in a workbook the row, in a
-        Parquet file the record's number.
-    headers : tuple of str
-        All headers of the file; mapped ones as the source TOML spells them.
-    findings : tuple of Finding
-        What was refused, repaired or accepted with a warning; refused records too, one finding per rule
-        and column. Bad cells have none: whether one refuses its record depends on what a row is.
-    refused : tuple of Refusal
-        Records refused by their shape; they are not in ``table``.
-    bad_cells : tuple of Refusal
-        Cells that cannot be read (a formula without a value, an error, a control character); null in
-        ``table``. A long file refuses their record, a wide one the cell where the schema allows it.
-    n_read : int
-        Records of the file: ``len(lines) + len(refused)``.
-    sha256 : str
-        Of the file's bytes.
-    """
-
+    #: Name of the file, unusual characters escaped, with the sheet where several are read; never its folder.
     file: str
+    #: One row per record that has the right shape, in the file's order; one column per mapped header, named
+    #: as the source TOML spells it. Every column is dictionary-encoded text in a single chunk. Blank cells
+    #: are ``""``; null stands only where the cell is in ``bad_cells``.
     table: pa.Table = field(repr=False)
+    #: int32, one per row of ``table``: first physical line of the record, counted from 1 over the whole file
+    #: (blank lines, preamble and line breaks inside quotes included); in a workbook the row, in a Parquet
+    #: file the record's number.
     lines: np.ndarray = field(repr=False)
+    #: All headers of the file; mapped ones as the source TOML spells them.
     headers: tuple[str, ...]
+    #: What was refused, repaired or accepted with a warning; refused records too, one finding per rule and
+    #: column. Bad cells have none: whether one refuses its record depends on what a row is.
     findings: tuple[Finding, ...] = field(repr=False)
+    #: Records refused by their shape; they are not in ``table``.
     refused: tuple[Refusal, ...] = field(repr=False)
+    #: Records of the file: ``len(lines) + len(refused)``.
     n_read: int
+    #: Of the file's bytes.
     sha256: str
+    #: Cells that cannot be read (a formula without a value, an error, a control character); null in
+    #: ``table``. A long file refuses their record, a wide one the cell where the schema allows it.
     bad_cells: tuple[Refusal, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -78,19 +71,7 @@ class TextTable:
         return tuple(header for header in self.headers if header not in mapped)
 
     def split(self, header: str) -> tuple[np.ndarray, pa.Array]:
-        """Return a column as codes and distinct texts.
-
-        Parameters
-        ----------
-        header : str
-            A mapped header.
-
-        Returns
-        -------
-        codes : numpy.ndarray
-            int32, one per row; -1 for a bad cell.
-        texts : pyarrow.Array
-            The distinct texts; ``texts[codes[i]]`` is the cell of row i.
+        """Return a column as codes (int32, one per row, -1 for a bad cell) and the distinct texts they count.
 
         Examples
         --------
@@ -104,3 +85,26 @@ class TextTable:
         if column is None:
             return np.empty(0, np.int32), pa.array([], pa.string())
         return pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False), column.dictionary
+
+
+@dataclass(frozen=True)
+class SheetCells:
+    """The cells of a sheet, or of a file that holds one table, before anything is known about them."""
+
+    #: Cells as the file types them (text, numbers, dates), None where blank; row i stands in line i + 1.
+    rows: list[tuple[Any, ...]] = field(repr=False)
+    #: How many rows hold something, also beyond those that were kept.
+    n_rows: int
+    #: Of a sheet.
+    title: str | None = None
+    #: Of a text file, where they are not comma and UTF-8.
+    delimiter: str | None = None
+    encoding: str | None = None
+    #: Whether the encoding leaves no doubt.
+    certain: bool = True
+    #: Line and column (from 1) of cells with a colour behind them, to the colour.
+    fills: Mapping[tuple[int, int], str] = field(default_factory=dict, repr=False)
+    #: Variable to what the file says that it is.
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: Variable to its codes and what each stands for.
+    value_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)

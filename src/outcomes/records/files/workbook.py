@@ -1,5 +1,5 @@
-"""What an Excel container is and holds, checked before its cells are read: sizes, entities, active content,
-hidden parts, merged cells, comments, formulas without a value.
+"""What an Excel container is and holds beside cells, checked before these are read: sizes, entities, active
+content, hidden parts, merged cells, comments, formulas without a value, and who may be named in them.
 """
 
 from __future__ import annotations
@@ -7,9 +7,13 @@ from __future__ import annotations
 import io
 import posixpath
 import re
+import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 from xml.etree import ElementTree
 
 from outcomes.facts import read_facts
@@ -19,6 +23,11 @@ _RATIO_FROM_BYTES = 1 << 20
 _PROLOG_BYTES = 1 << 16
 _BLOCK = 1 << 20
 _TAG_BYTES = 4096
+#: Properties that say who works with the workbook, not whom it is about; they are never read.
+_AUTHORS = frozenset({"creator", "lastModifiedBy"})
+#: What Excel writes into headers and footers beside text: places, fonts, sizes, fields.
+_CODES = re.compile(r'&(?:"[^"]*"|\d+|[A-Z])')
+_PAGE_MARGINS = ("oddHeader", "oddFooter", "evenHeader", "evenFooter", "firstHeader", "firstFooter")
 
 
 @dataclass(frozen=True)
@@ -32,42 +41,29 @@ class Sheet:
 
 @dataclass
 class SheetStructure:
-    """What a sheet holds beside values; rows and columns are counted from 1.
+    """What a sheet holds beside values; rows and columns are counted from 1."""
 
-    Parameters
-    ----------
-    last_row : int
-        Number of the last row with a cell.
-    hidden_rows, hidden_columns : set of int
-    merged : list of tuple
-        First row, first column, last row, last column of each merged range.
-    unvalued : set of tuple
-        Row and column of formulas whose value was not saved.
-    comments : set of tuple
-        Row and column of cells with a comment.
-    """
-
+    #: Number of the last row with a cell.
     last_row: int = 0
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
+    #: First row, first column, last row, last column of each merged range.
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    #: Row and column of formulas whose value was not saved.
     unvalued: set[tuple[int, int]] = field(default_factory=set)
+    #: Row and column of cells with a comment.
     comments: set[tuple[int, int]] = field(default_factory=set)
 
 
 def open_container(content: bytes, findings: FileFindings) -> zipfile.ZipFile:
     """Open a workbook's zip container after checking its directory; nothing is unpacked before.
 
-    Raises
-    ------
-    RecordsError
-        When it is damaged, too large when unpacked, or holds macros, links, entities or a password.
+    One that is damaged, too large when unpacked, or holds macros, links, entities or a password is refused.
     """
     try:
         container = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile:
-        findings.refuse("XLSX_CORRUPT", "the workbook is damaged", remedy="save it again")
-        findings.stop()
+        findings.refuse_now("XLSX_CORRUPT.workbook")
     _check_sizes(container, findings)
     findings.stop()
     _check_active(container, findings)
@@ -86,18 +82,15 @@ def _check_sizes(container: zipfile.ZipFile, findings: FileFindings) -> None:
         for member in members
     )
     if total > limits["max_bytes"] or len(members) > limits["max_members"] or inflated:
-        what = f"unpacked, the workbook has {total} bytes in {len(members)} parts, more than records have"
-        findings.refuse("XLSX_BOMB", what, remedy="save the sheet with the records as a workbook of its own")
+        findings.refuse("XLSX_BOMB", size=total, parts=len(members))
     if any(member.flag_bits & 1 for member in members):
-        findings.refuse("XLSX_ENCRYPTED", "parts of the workbook are encrypted", remedy="save it without")
+        findings.refuse("XLSX_ENCRYPTED.parts")
 
 
 def _check_active(container: zipfile.ZipFile, findings: FileFindings) -> None:
     active = tuple(read_facts("limits")["excel"]["active_members"])
     if any(name.casefold().startswith(active) for name in container.namelist()):
-        what = "the workbook holds macros, embedded objects or links to other workbooks"
-        remedy = "save the sheet with the records as .xlsx, values only"
-        findings.refuse("XLSX_ACTIVE_CONTENT", what, remedy=remedy)
+        findings.refuse("XLSX_ACTIVE_CONTENT.parts")
 
 
 def _check_entities(container: zipfile.ZipFile, findings: FileFindings) -> None:
@@ -109,22 +102,22 @@ def _check_entities(container: zipfile.ZipFile, findings: FileFindings) -> None:
             with container.open(name) as part:
                 prolog = part.read(_PROLOG_BYTES)
         except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError):
-            findings.refuse("XLSX_CORRUPT", "a part of the workbook is damaged", remedy="save it again")
+            findings.refuse("XLSX_CORRUPT.part")
             return
         if re.search(rb"<!(DOCTYPE|ENTITY)", prolog, re.IGNORECASE) or b"\0" in prolog:
-            what = "a part of the workbook declares a document type or entities"
-            findings.refuse("XLSX_ENTITY", what, remedy="save the workbook again in Excel or LibreOffice")
+            findings.refuse("XLSX_ENTITY")
             return
 
 
 def list_sheets(container: zipfile.ZipFile) -> list[Sheet]:
     """Return the worksheets in their order; charts are left out."""
-    book = _find_part(container, "", "/officeDocument") or "xl/workbook.xml"
-    parts = {id: part for id, kind, part in list_relations(container, book) if kind.endswith("/worksheet")}
+    roots = [part for _, kind, part in _list_relations(container, "") if kind.endswith("/officeDocument")]
+    book = roots[0] if roots else "xl/workbook.xml"
+    parts = {id: part for id, kind, part in _list_relations(container, book) if kind.endswith("/worksheet")}
     sheets = []
     for element in ElementTree.fromstring(container.read(book)).iter():
-        if local_name(element.tag) == "sheet":
-            id = next((value for key, value in element.attrib.items() if local_name(key) == "id"), "")
+        if _local_name(element.tag) == "sheet":
+            id = next((value for key, value in element.attrib.items() if _local_name(key) == "id"), "")
             if id in parts:
                 hidden = element.get("state", "visible") != "visible"
                 sheets.append(Sheet(element.get("name", ""), hidden, parts[id]))
@@ -155,7 +148,7 @@ def read_structure(container: zipfile.ZipFile, sheet: Sheet) -> SheetStructure:
     with container.open(sheet.part) as part:
         rows: ElementTree.Element | None = None
         for event, element in ElementTree.iterparse(part, events=("start", "end")):
-            name = local_name(element.tag)
+            name = _local_name(element.tag)
             if event == "start":
                 rows = element if name == "sheetData" else rows
             elif name == "row":
@@ -167,8 +160,11 @@ def read_structure(container: zipfile.ZipFile, sheet: Sheet) -> SheetStructure:
                 structure.hidden_columns |= set(range(first, min(last, 16_384) + 1))
             elif name == "mergeCell":
                 structure.merged.append(_read_range(element.get("ref", "")))
-    comments = (place for place in _list_comments(container, sheet))
-    structure.comments |= {(row, column) for row, column, *_ in comments}
+    for _, kind, comments in _list_relations(container, sheet.part):
+        if kind.casefold().endswith(("/comments", "/threadedcomment")) and comments in container.namelist():
+            for element in ElementTree.fromstring(container.read(comments)).iter():
+                if _local_name(element.tag) in ("comment", "threadedComment") and element.get("ref"):
+                    structure.comments.add(_read_range(element.get("ref", ""))[:2])
     return structure
 
 
@@ -181,7 +177,7 @@ def _note_row(element: ElementTree.Element, structure: SheetStructure) -> None:
     for cell in element:
         place = cell.get("r")
         column = _read_range(place)[1] if place else column + 1
-        inner = {local_name(child.tag): child for child in cell}
+        inner = {_local_name(child.tag): child for child in cell}
         value = inner.get("v")
         if "f" in inner and (value is None or not value.text) and cell.get("t") != "str":
             structure.unvalued.add((number, column))
@@ -191,22 +187,14 @@ def _is_hidden(element: ElementTree.Element, size: str) -> bool:
     return element.get("hidden") in ("1", "true") or element.get(size) == "0"
 
 
-def _list_comments(container: zipfile.ZipFile, sheet: Sheet) -> Iterator[tuple[int, int, int, int]]:
-    for _, kind, part in list_relations(container, sheet.part):
-        if kind.casefold().endswith(("/comments", "/threadedcomment")) and part in container.namelist():
-            for element in ElementTree.fromstring(container.read(part)).iter():
-                if local_name(element.tag) in ("comment", "threadedComment") and element.get("ref"):
-                    yield _read_range(element.get("ref", ""))
-
-
-def list_relations(container: zipfile.ZipFile, part: str) -> Iterator[tuple[str, str, str]]:
+def _list_relations(container: zipfile.ZipFile, part: str) -> Iterator[tuple[str, str, str]]:
     """Yield id, kind and target of what a part of the container refers to."""
     folder, name = posixpath.split(part)
     relations = posixpath.join(folder, "_rels", f"{name}.rels")
     if relations not in container.namelist():
         return
     for element in ElementTree.fromstring(container.read(relations)).iter():
-        if local_name(element.tag) == "Relationship" and element.get("TargetMode") != "External":
+        if _local_name(element.tag) == "Relationship" and element.get("TargetMode") != "External":
             target = element.get("Target", "")
             path = (
                 target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
@@ -214,24 +202,126 @@ def list_relations(container: zipfile.ZipFile, part: str) -> Iterator[tuple[str,
             yield element.get("Id", ""), element.get("Type", ""), path
 
 
-def _find_part(container: zipfile.ZipFile, part: str, kind: str) -> str | None:
-    return next((path for _, found, path in list_relations(container, part) if found.endswith(kind)), None)
-
-
 def _read_range(reference: str) -> tuple[int, int, int, int]:
     """Return first row, first column, last row, last column of a reference such as ``B2:C5``."""
     ends = re.findall(r"([A-Z]{1,3})(\d{1,7})", reference.upper().replace("$", ""))
-    places = [(int(digits), _count_column(letters)) for letters, digits in ends] or [(0, 0)]
+    places = []
+    for letters, digits in ends:
+        column = 0
+        for letter in letters:
+            column = column * 26 + ord(letter) - ord("A") + 1
+        places.append((int(digits), column))
+    places = places or [(0, 0)]
     return (*places[0], *places[-1])
 
 
-def _count_column(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number
-
-
-def local_name(tag: str) -> str:
+def _local_name(tag: str) -> str:
     """Return the name of an XML element without its namespace."""
     return tag.rpartition("}")[2]
+
+
+@contextmanager
+def open_book(content: bytes) -> Iterator[Any]:
+    """Open a workbook for reading its values row by row."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about styles and extensions that hold no values
+        import openpyxl
+
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+        try:
+            yield book
+        finally:
+            book.close()
+
+
+def check_hidden_content(
+    content: bytes,
+    container: zipfile.ZipFile,
+    sheets: Sequence[Sheet],
+    sheet: Sheet,
+    structure: SheetStructure,
+    findings: FileFindings,
+) -> None:
+    """Refuse a workbook in which something hidden may identify people, for nobody meant to pass it on.
+
+    Hidden sheets, comments of the sheet that is read, its page headers, texts in drawings, and the document's
+    properties. None of them is ever taken along; a workbook whose hidden parts are harmless is read. A hidden
+    column that is not mapped is as unread as one that shows, and only pointed out. ``sheet`` is the one that
+    is read.
+    """
+    places: dict[str, Iterator[list[str]]] = {
+        "sheet": _list_columns(content, [other for other in sheets if other.hidden], None),
+        "comment": _list_related(container, sheet, "/comments", ("t",)),
+        "drawing": _list_related(container, sheet, "/drawing", ("t",)),
+        "page": _list_part(container, sheet.part, _PAGE_MARGINS),
+        "property": _list_properties(container),
+    }
+    for place, columns in places.items():
+        number = sum(findings.count_identifying(texts) for texts in columns)
+        if number:
+            findings.refuse_privately(f"XLSX_HIDDEN.identifying_{place}", count=number)
+    columns = _list_columns(content, [sheet], structure.hidden_columns)
+    number = sum(findings.count_identifying(texts) for texts in columns)
+    if number:
+        findings.warn("XLSX_HIDDEN.identifying_column", count=number)
+    if findings.count_identifying([sheet.title]):
+        findings.refuse_privately("XLSX_HIDDEN.identifying_title")
+
+
+def _list_columns(content: bytes, sheets: Sequence[Sheet], columns: set[int] | None) -> Iterator[list[str]]:
+    """Yield the distinct texts of sheets' columns, all of them or those counted from 1."""
+    if not sheets or columns == set():
+        return
+    most = read_facts("limits")["excel"]["max_hidden_rows"]
+    with open_book(content) as book:
+        for sheet in sheets:
+            if sheet.title not in book.sheetnames:
+                continue
+            found: dict[int, dict[str, None]] = {}
+            for row in islice(book[sheet.title].iter_rows(values_only=True), most):
+                for place, value in enumerate(row, start=1):
+                    if value is not None and (columns is None or place in columns):
+                        found.setdefault(place, {})[str(value)] = None
+            yield from (list(texts) for texts in found.values())
+
+
+def _list_related(
+    container: zipfile.ZipFile, sheet: Sheet, kind: str, names: tuple[str, ...]
+) -> Iterator[list[str]]:
+    for _, found, part in _list_relations(container, sheet.part):
+        if found.casefold().endswith((kind, "/threadedcomment" if kind == "/comments" else kind)):
+            names_here = (*names, "text") if "threaded" in found.casefold() else names
+            yield from _list_part(container, part, names_here)
+
+
+def _list_part(container: zipfile.ZipFile, part: str, names: tuple[str, ...]) -> Iterator[list[str]]:
+    """Yield the texts of some elements of a part, whole and in windows of two and three words."""
+    if part not in container.namelist():
+        return
+    texts: list[str] = []
+    with container.open(part) as stream:
+        for _, element in ElementTree.iterparse(stream):
+            if _local_name(element.tag) in names and element.text:
+                texts += _cut_windows(element.text)
+            if _local_name(element.tag) == "row":
+                element.clear()
+    yield texts
+
+
+def _cut_windows(text: str) -> list[str]:
+    """Return a text and its two and three words in a row, among which a name may be."""
+    words = [word.strip(",;:.!?()") for word in _CODES.sub(" ", text).split()]
+    windows = [
+        " ".join(words[place : place + size]) for size in (2, 3) for place in range(len(words) - size + 1)
+    ]
+    return [" ".join(words), *windows] if len(words) > 2 else [" ".join(words)]
+
+
+def _list_properties(container: zipfile.ZipFile) -> Iterator[list[str]]:
+    for part in ("docProps/core.xml", "docProps/custom.xml", "docProps/app.xml"):
+        if part in container.namelist():
+            for element in ElementTree.fromstring(container.read(part)).iter():
+                name = _local_name(element.tag)
+                wanted = part != "docProps/app.xml" or name == "Manager"
+                if wanted and element.text and element.text.strip() and name not in _AUTHORS:
+                    yield _cut_windows(element.text)

@@ -11,46 +11,33 @@ import numpy as np
 import pandas as pd
 
 from outcomes.errors import Finding, PrivacyError
-from outcomes.facts import Source, read_facts
-from outcomes.records.gate.outcome_categories import sort_outcomes
-from outcomes.records.gate.traits import Trait, coarsen, count_alike, list_traits
+from outcomes.facts import Source, Text, read_facts
+from outcomes.records.files import describe
+from outcomes.records.gate.traits import Trait, coarsen, count_alike, list_traits, sort_outcomes
 
 
 @dataclass(frozen=True)
 class Anonymity:
-    """How many patients share the traits by which they might be recognised.
+    """How many patients share the traits by which they might be recognised."""
 
-    Parameters
-    ----------
-    traits : tuple of str
-        The declared traits that are recorded.
-    n_patients : int
-    k_min : int
-        Size of a group below which patients are counted as in a small one.
-    smallest : int
-        Patients in the smallest group.
-    below : mapping
-        Size to the number of patients in groups smaller than that; below 2 they are alone.
-    average_risk, largest_risk : float
-        Of being recognised by who knows all traits: one over the size of the group, proportions.
-    n_alike_outcome : int or None
-        Patients in groups of two or more in which all with a known outcome share its category, so that the
-        group tells it; None where the source has no primary outcome whose change can be sorted.
-    least_diversity : int or None
-        The smallest number of outcome categories in a group of two or more (l-diversity).
-    advice : tuple of mappings
-        ``what`` is done, and how many patients are then in groups below ``k_min`` (``left``); the best first.
-    """
-
+    #: The declared traits that are recorded.
     traits: tuple[str, ...]
     n_patients: int
+    #: Size of a group below which patients are counted as in a small one.
     k_min: int
+    #: Patients in the smallest group.
     smallest: int
+    #: Size to the number of patients in groups smaller than that; below 2 they are alone.
     below: Mapping[int, int]
+    #: Of being recognised by who knows all traits: one over the size of the group, proportions.
     average_risk: float
     largest_risk: float
+    #: Patients in groups of two or more in which all with a known outcome share its category, so that the
+    #: group tells it; None where the source has no primary outcome whose change can be sorted.
     n_alike_outcome: int | None
+    #: The smallest number of outcome categories in a group of two or more (l-diversity).
     least_diversity: int | None
+    #: ``what`` is done, and how many patients are then in groups below ``k_min`` (``left``); the best first.
     advice: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -74,24 +61,9 @@ class Anonymity:
 
 
 def measure_anonymity(episodes: pd.DataFrame, assessments: pd.DataFrame, source: Source) -> Anonymity | None:
-    """Count how many patients share their traits.
+    """Count how many patients share their traits; None where no patient or no declared trait is recorded.
 
     A patient with several episodes counts with the most telling of them. A missing value is a value.
-
-    Parameters
-    ----------
-    episodes, assessments : pandas.DataFrame
-        As in `Records`.
-    source : Source
-        Its ``quasi_identifiers``, ``k_min`` and ``primary`` outcome.
-
-    Returns
-    -------
-    Anonymity or None
-        None where there is no patient or no declared trait is recorded.
-
-    Notes
-    -----
     k-anonymity: Sweeney 2002, doi:10.1142/S0218488502001648; l-diversity: Machanavajjhala 2007,
     doi:10.1145/1217299.1217302.
     """
@@ -157,9 +129,10 @@ def _list_changes(
         before, after = traits[:place], traits[place + 1 :]
         merged = coarsen(trait, patient, k_min)
         if merged is not None:
-            yield trait.name, merged[0], [*before, merged[1], *after]
+            yield trait.name, str(merged[0]), [*before, merged[1], *after]
         if leave_out and len(traits) > 1:
-            yield trait.name, f"without {trait.name}", [*before, *after]
+            without = Text.of("findings_files.gate.coarser.without", trait=trait.name)
+            yield trait.name, str(without), [*before, *after]
 
 
 def _change_step_by_step(
@@ -187,59 +160,49 @@ def _change_step_by_step(
         best, name, what, traits = step
         done[name] = what
         counts[name] += 1
-    return {"what": " and ".join(done.values()), "left": best[0]}
+    together = Text.of("findings_files.gate.coarser.together", changes="\n".join(done.values()))
+    return {"what": str(together), "left": best[0]}
 
 
 def report_anonymity(found: Anonymity | None, source: Source, file: str | None) -> Finding | None:
     """Warn where patients share their traits with too few others; refuse that where the profile is strict.
 
-    Parameters
-    ----------
-    found : Anonymity or None
-    source : Source
-        ``k_min`` of 0 asks for no warning; its privacy profile may refuse whatever ``k_min`` is.
-    file : str or None
-        What the finding names.
-
-    Raises
-    ------
-    PrivacyError
-        Under a profile that refuses (`gate.toml`), when the smallest group is too small or too many patients
-        are in small ones.
+    A ``k_min`` of 0 asks for no warning; a profile may refuse whatever it is (``gate.toml``): a smallest
+    group that is too small, or too many patients in small ones.
     """
     if found is None:
         return None
-    strict = _breaks_profile(found, source)
-    if not strict and (source.k_min < 1 or found.smallest >= source.k_min):
+    broken = _find_broken_limit(found, source)
+    if broken is None and (source.k_min < 1 or found.smallest >= source.k_min):
         return None
-    what = (
-        f"{found.n_small} of {found.n_patients} patients have fewer than {found.k_min - 1} others who are "
-        f"like them in {', '.join(found.traits)}; the smallest group has {found.smallest}{strict}"
+    best = found.advice[0] if found.advice else {"what": None, "left": None}
+    worded = describe(
+        "gate.K_ANONYMITY",
+        small=found.n_small,
+        patients=found.n_patients,
+        others=found.k_min - 1,
+        traits=", ".join(found.traits),
+        smallest=found.smallest,
+        broken=broken,
+        best=best["what"],
+        left=best["left"],
     )
-    best = f"{found.advice[0]['what']} would leave {found.advice[0]['left']}; " if found.advice else ""
-    remedy = f"{best}the records stay personal data either way"
-    outcome = "refuse_file" if strict else "accept_with_warning"
-    finding = Finding("K_ANONYMITY", outcome, what, file, remedy=remedy)
-    if strict:
-        raise PrivacyError(
-            f"{source.name} was not read: too few patients share their traits for the privacy profile "
-            f"{source.privacy_profile!r}. Merge values by codes, or leave a column out.",
-            [finding],
-        )
-    return finding
+    if broken is None:
+        return Finding(outcome="accept_with_warning", file=file, **worded)
+    message = Text.of(
+        "findings_files.errors.few_alike", source=source.name, profile=repr(source.privacy_profile)
+    )
+    raise PrivacyError(str(message), [Finding(outcome="refuse_file", file=file, **worded)])
 
 
-def _breaks_profile(found: Anonymity, source: Source) -> str:
-    """Return which limit of the source's privacy profile is broken, in words; nothing where none is."""
+def _find_broken_limit(found: Anonymity, source: Source) -> Text | None:
+    """Return which limit of the source's privacy profile is broken."""
     limits = read_facts("gate")["profiles"][source.privacy_profile]
     if found.smallest < limits.get("fewest", 0):
-        return f"; this profile refuses groups below {limits['fewest']}"
+        return Text.of("findings_files.gate.profile.fewest", fewest=limits["fewest"])
     if "small" not in limits:
-        return ""
-    share = found.below[limits["small"]] / found.n_patients
-    most = limits["most_in_small"]
-    return (
-        f"; this profile refuses more than {most:.0%} in groups below {limits['small']}"
-        if share > most
-        else ""
-    )
+        return None
+    small, most = limits["small"], limits["most_in_small"]
+    if found.below[small] / found.n_patients <= most:
+        return None
+    return Text.of("findings_files.gate.profile.small", most=f"{most:.0%}", small=small)

@@ -9,19 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from outcomes.errors import Finding
-from outcomes.facts import FileSpec, Source, read_facts
-from outcomes.records.columns import DateForm, parse_dates, parse_numbers
+from outcomes.facts import FileSpec, Source, Text, Value, read_facts
+from outcomes.records.columns import NO_DATE, DateForm, limit_categories, parse_dates, parse_numbers
 from outcomes.records.files import TextTable
-from outcomes.records.gate.column_names import match_header
-from outcomes.records.gate.column_values import ValueRule, search_values
 from outcomes.records.gate.folding import fold_text
-from outcomes.records.gate.gated_column import GatedColumn, list_gated_columns
+from outcomes.records.gate.gated_column import GatedColumn, find_open, judge_texts, list_gated_columns
 from outcomes.records.gate.identifiers import is_taiwan_number
-from outcomes.records.gate.open_texts import find_open, judge_texts
+from outcomes.records.gate.patterns import ValueRule, match_header, search_values
 from outcomes.records.gate.person_names import find_known_names, find_person_names, has_title, is_han_name
 from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions, fingerprint_values
 
-_WITHHELD = "(its header is withheld)"
 _BAND = re.compile(
     r"(\d{1,3}) ?(?:-|to|bis|~|a|à) ?(\d{1,3})|(\d{1,3}) ?\+|(?:>=?|≥|over) ?(\d{1,3})|(\d{1,3})"
 )
@@ -30,56 +27,47 @@ _BAND = re.compile(
 def find_identifying(
     text: TextTable, spec: FileSpec, source: Source, exceptions: ReviewedExceptions | None = None
 ) -> list[Finding]:
-    """Return what the gate finds in the mapped columns of a file.
+    """Return what the gate finds in the mapped columns of a file; no message holds a value.
 
-    Parameters
-    ----------
-    text : TextTable
-    spec : FileSpec
-    source : Source
-        Its privacy profile, and whether it re-keys ids.
-    exceptions : ReviewedExceptions, optional
-        What a person vouched for, which notes what each exception came to; those of the source where absent.
-
-    Returns
-    -------
-    list of Finding
-        ``refuse_file`` refuses the source with exit code 4; messages hold counts and lines, no values.
+    ``exceptions`` are what a person vouched for, and note what each came to; those of the source where
+    absent.
     """
     exceptions = exceptions or ReviewedExceptions(source)
-    findings = []
-    for column in list_gated_columns(text, spec):
-        for rule in _judge_column(column, spec, source):
-            findings.append(_report(column, rule, text.file, exceptions, source))
-    return findings
+    return [
+        _report(column, rule, text.file, exceptions, source)
+        for column in list_gated_columns(text, spec)
+        for rule in _judge_column(column, spec, source)
+    ]
 
 
 def _report(
     column: GatedColumn, rule: ValueRule, file: str, exceptions: ReviewedExceptions, source: Source
 ) -> Finding:
     count, lines = column.count(rule.hits)
-    shown = _WITHHELD if _is_value(column.header) else column.header
+    shown = str(_word("found.withheld")) if _is_value(column.header) else column.header
     place = (file, lines, shown, max(count, 1))
+    most, profile = limit_categories(column.name), source.privacy_profile
+    found = _word(f"found.{rule.said_by}", kind=_word(f"kinds.{rule.kind}", most=most, profile=profile))
     if not rule.certain:
-        what = f"{rule.what}; no more than chance explains"
-        return Finding(rule.rule, "accept_with_warning", what, *place)
+        return Finding(rule.rule, "accept_with_warning", str(_word("found.by_chance", found=found)), *place)
     fingerprint = fingerprint_values(column.texts.to_pylist())
     verdict = exceptions.judge(column.header, rule.rule, fingerprint)
-    if verdict.lifted:
-        what = f"{rule.what}; accepted by a reviewed exception{verdict.why}"
-        return Finding(rule.rule, "accept_with_warning", what, *place)
-    remedy = (
-        "map another column or none. If the values identify nobody, have a person review them, complete the "
-        f"entry that stands ready in the private folder (gate/{source.name}.toml) and put it into "
-        f'{exceptions.file}, named in the source: privacy_exceptions = "{exceptions.file}"'
-    )
+    if verdict is not None:
+        entry, key = verdict.entry, "found.excepted" if verdict.lifts else "found.not_excepted"
+        state, expires = verdict.word(), str(entry.expires)
+        found = _word(key, found=found, reviewer=entry.reviewer, expires=expires, state=state)
+        if verdict.lifts:
+            return Finding(rule.rule, "accept_with_warning", str(found), *place)
+    remedy = _word("remedies.review", source=source.name, file=exceptions.file)
     if rule.rule == "PHI_AGE_OVER_89":
-        remedy = (
-            'map bands to age_band, the oldest being "90+", or add to [[file]]: top_code = { age_years = 89 }'
-        )
-    if rule.what.startswith("a record number"):
-        remedy = "add to the source: rekey = true"
-    return Finding(rule.rule, "refuse_file", f"{rule.what}{verdict.why}", *place, remedy)
+        remedy = _word("remedies.band")
+    if rule.said_by == "record_header":
+        remedy = _word("remedies.rekey")
+    return Finding(rule.rule, "refuse_file", str(found), *place, str(remedy))
+
+
+def _word(key: str, **values: Value) -> Text:
+    return Text.of(f"findings_files.gate.{key}", **values)
 
 
 def _judge_column(column: GatedColumn, spec: FileSpec, source: Source) -> list[ValueRule]:
@@ -93,7 +81,7 @@ def _judge_column(column: GatedColumn, spec: FileSpec, source: Source) -> list[V
         rekeyed=source.rekey and is_id,
     )
     if column.kind == "date" and not read_facts("gate")["profiles"][source.privacy_profile]["full_dates"]:
-        rules += _search_full_dates(column, spec, source)
+        rules += _search_full_dates(column, spec)
     if column.name == "age_years" and "age_years" not in spec.top_code:
         rules += _search_old_ages(column, spec)
     if column.name == "age_band":
@@ -109,11 +97,10 @@ def _judge_header(column: GatedColumn, source: Source) -> list[ValueRule]:
     rules = []
     named = match_header(column.header, source.privacy_profile)
     if named is not None and not (named.rekeyed and source.rekey and column.kind == "id"):
-        what = f"the header says {named.what}" if not named.rekeyed else f"{named.what}, by its header"
-        rules.append(ValueRule(named.rule, what, everything, True))
+        said_by = "record_header" if named.rekeyed else "header"
+        rules.append(ValueRule(named.rule, named.kind, everything, said_by=said_by))
     if _is_value(column.header):
-        what = "the header itself may identify a person"
-        rules.append(ValueRule("PHI_COLUMN_NAME", what, everything, True))
+        rules.append(ValueRule("PHI_COLUMN_NAME", "header", everything))
     return rules
 
 
@@ -128,16 +115,8 @@ def _search_alone(texts: Sequence[str]) -> list[ValueRule]:
 def mark_identifying(texts: Sequence[str], *, one_column: bool = False) -> np.ndarray:
     """Return which texts may identify a person, wherever they stand: headers, comments, hidden cells.
 
-    Parameters
-    ----------
-    texts : sequence of str
-    one_column : bool
-        Whether they are cells of one column, where many that look like names are names.
-
-    Returns
-    -------
-    numpy.ndarray
-        A mask. Dates do not count: they may be those of an export.
+    Among cells of one column many that look like names are names. Dates do not count: they may be those of an
+    export.
 
     Examples
     --------
@@ -156,16 +135,12 @@ def mark_identifying(texts: Sequence[str], *, one_column: bool = False) -> np.nd
     return marked
 
 
-def _search_full_dates(column: GatedColumn, spec: FileSpec, source: Source) -> list[ValueRule]:
+def _search_full_dates(column: GatedColumn, spec: FileSpec) -> list[ValueRule]:
     texts = np.array(column.texts.to_pylist(), dtype=object)
     present = np.array([bool(text.strip()) for text in texts], dtype=bool)
     days, rules = parse_dates(texts, present, DateForm(spec.date_order, spec.date_calendar))
-    hits = (days > np.iinfo(np.int32).min) | np.logical_or.reduce(
-        list(rules.values()) or [np.zeros(len(texts), bool)]
-    )
-    profile = source.privacy_profile
-    what = f"full dates, which this privacy profile ({profile}) forbids; record days after time zero"
-    return [ValueRule("PHI_FULL_DATE", what, hits, True)] if hits.any() else []
+    hits = np.logical_or.reduce([days != NO_DATE, *rules.values()])
+    return [ValueRule("PHI_FULL_DATE", "forbidden_dates", hits)] if hits.any() else []
 
 
 def _search_old_ages(column: GatedColumn, spec: FileSpec) -> list[ValueRule]:
@@ -174,7 +149,7 @@ def _search_old_ages(column: GatedColumn, spec: FileSpec) -> list[ValueRule]:
     present = np.array([bool(text) and text not in missing for text in texts], dtype=bool)
     ages, _ = parse_numbers(texts, present, spec.decimal)
     hits = ages > read_facts("gate")["oldest_age"]
-    return [ValueRule("PHI_AGE_OVER_89", "exact ages over 89", hits, True)] if hits.any() else []
+    return [ValueRule("PHI_AGE_OVER_89", "old_age", hits)] if hits.any() else []
 
 
 def _search_old_bands(column: GatedColumn, spec: FileSpec, source: Source) -> list[ValueRule]:
@@ -190,7 +165,7 @@ def _search_old_bands(column: GatedColumn, spec: FileSpec, source: Source) -> li
         )
         first = low or exact or 0
         hits[place] = text not in missing and (first > oldest or max(over or 0, above or 0) > oldest + 1)
-    return [ValueRule("PHI_AGE_OVER_89", "ages over 89", hits, True)] if hits.any() else []
+    return [ValueRule("PHI_AGE_OVER_89", "old_band", hits)] if hits.any() else []
 
 
 def names_person(file_name: str) -> bool:

@@ -18,23 +18,12 @@ _SHOWN = 16  # hexadecimal digits: 64 bits, so that two of a million ids meet wi
 
 
 def rekey_links(links: Links, source: Source, private_folder: Path) -> Links:
-    """Replace the ids of episodes and patients by keyed hashes.
+    """Replace the ids of episodes and patients, after every check of them, by keyed hashes.
 
-    Parameters
-    ----------
-    links : Links
-        After every check of the ids as they stand in the files.
-    source : Source
-        With ``rekey = true``.
-    private_folder : Path
-        Holds the key, made on first use; with another key the same patient gets another id.
-
-    Returns
-    -------
-    Links
-        In the order of the new ids, so that the order tells nothing of the old ones.
+    The private folder holds the key: with another one the same patient gets another id. Episodes stand in the
+    order of their new ids, so that the order tells nothing of the old ones.
     """
-    key = read_key(source.name, private_folder)
+    key = _read_key(source.name, private_folder)
     episodes = np.array([_hide(name, key) for name in links.episodes], dtype=object)
     patients = np.array([_hide(name, key) for name in links.patients], dtype=object)
     order = np.argsort(episodes.astype(str), kind="stable")
@@ -48,7 +37,7 @@ def _hide(name: str, key: bytes) -> str:
     return hmac.new(key, name.encode("utf-8"), hashlib.sha256).hexdigest()[:_SHOWN]
 
 
-def read_key(source_name: str, private_folder: Path) -> bytes:
+def _read_key(source_name: str, private_folder: Path) -> bytes:
     """Return the key of a source, made from the system's random numbers on first use."""
     folder = open_private_folder(open_private_folder(private_folder) / "keys")
     path = folder / f"{spell_safely(source_name)}.key"

@@ -94,11 +94,7 @@ def _looks_like_name(text: str) -> bool:
 def find_known_names(texts: Sequence[str], *, full: bool = False) -> np.ndarray:
     """Return which texts hold a title or a frequent name, so that one of them says enough.
 
-    Parameters
-    ----------
-    texts : sequence of str
-    full : bool
-        Whether only full names count: places and things may be called like one half of a name.
+    With ``full`` only full names count: places and things may be called like one half of a name.
 
     Examples
     --------

@@ -1,82 +1,86 @@
-"""Reviewed exceptions to the gate: a person looked at the very values of a column and vouched for them."""
+"""Reviewed exceptions to the gate: a person looked at the very values of a column and vouched for them.
+
+The gate's private record of a source says which were used, and holds entries to complete for new ones.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from outcomes.errors import Finding
-from outcomes.facts import Source, read_facts
+from outcomes.facts import Source, Text, read_facts
 from outcomes.facts.toml import build_strictly, read_toml
+from outcomes.machine.private_files import open_private_folder, spell_safely, write_private_file
+from outcomes.records.files import describe
 
 _USUAL_FILE = "privacy-exceptions.toml"
+_LEAD = """\
+# Columns of {source} that the gate refused on {day}. Whoever has looked at the values themselves, and can
+# vouch that they identify nobody, completes an entry and moves it to {file}. It is void as soon as the values
+# change.
+"""
 
 
 @dataclass(frozen=True)
 class ReviewedException:
-    """An ``[[exception]]`` of a file of reviewed exceptions: a rule, a column, its values of a day.
+    """An ``[[exception]]`` of a file of reviewed exceptions: a rule, a column, its values of a day."""
 
-    Parameters
-    ----------
-    column : str
-        Header of the column.
-    rule : str
-        The gate's rule that it lifts.
-    sha256 : str
-        Fingerprint of the column's sorted distinct values; other values void the exception.
-    reason : str
-        Why the values identify nobody.
-    reviewer : str
-        Who looked at them.
-    reviewed : str
-        The day of the review (ISO).
-    expires : str
-        Last day on which it holds (ISO), at most a year after the review.
-    """
-
+    #: Header of the column.
     column: str
+    #: The gate's rule that it lifts.
     rule: str
+    #: Fingerprint of the column's sorted distinct values; other values void the exception.
     sha256: str
+    #: Why the values identify nobody.
     reason: str
+    #: Who looked at them.
     reviewer: str
+    #: The day of the review (ISO).
     reviewed: str
+    #: Last day on which it holds (ISO), at most a year after the review.
     expires: str
 
     def find_fault(self, today: dt.date) -> str | None:
-        """Return why it does not hold on a day, whatever the values; None where it does."""
+        """Return the state in which it does not hold on a day, whatever the values; None where it does."""
         if not (self.reason.strip() and self.reviewer.strip()):
-            return "it names no reason or no reviewer"
+            return "unsigned"
         try:
             first, last = (dt.date.fromisoformat(str(day)) for day in (self.reviewed, self.expires))
         except ValueError:
-            return 'its days are not written like "2026-11-26"'
-        longest = read_facts("gate")["exceptions"]["longest_days"]
+            return "misdated"
         if first > today:
-            return "its review lies in the future"
-        if last > first + dt.timedelta(days=longest):
-            return f"it would hold for more than {longest} days after its review"
-        return f"it expired on {self.expires}" if last < today else None
+            return "future"
+        if last > first + dt.timedelta(days=read_facts("gate")["exceptions"]["longest_days"]):
+            return "too_long"
+        return "expired" if last < today else None
 
 
 class Verdict(NamedTuple):
-    """Whether a rule is lifted, and what a message says of the exception, if there is one."""
+    """An exception, and what it came to: ``in_force``, ``void``, ``not_needed`` or a fault of its own."""
 
-    lifted: bool
-    why: str = ""
+    entry: ReviewedException
+    state: str
+
+    @property
+    def lifts(self) -> bool:
+        """Whether it lifts its rule."""
+        return self.state == "in_force"
+
+    def word(self) -> Text:
+        """Return its state as a sentence."""
+        longest = read_facts("gate")["exceptions"]["longest_days"]
+        expires = str(self.entry.expires)
+        return Text.of(f"findings_files.gate.exceptions.{self.state}", expires=expires, longest=longest)
 
 
 class ReviewedExceptions:
-    """The exceptions of a source on one day, and what each of them came to while files were inspected.
-
-    Parameters
-    ----------
-    source : Source
-    today : datetime.date, optional
-    """
+    """The exceptions of a source on one day, and what each of them came to while files were inspected."""
 
     def __init__(self, source: Source, today: dt.date | None = None) -> None:
         self.source = source
@@ -87,29 +91,25 @@ class ReviewedExceptions:
         #: Columns, rules and fingerprints of what was refused.
         self.refused: dict[tuple[str, str, str], None] = {}
 
-    def judge(self, column: str, rule: str, fingerprint: str) -> Verdict:
-        """Return whether an exception lifts a rule for a column with these values, and note it."""
-        why = ""
+    def judge(self, column: str, rule: str, fingerprint: str) -> Verdict | None:
+        """Return what the exception to a rule for a column with these values came to, and note it."""
+        verdict = None
         for number, entry in enumerate(self.entries):
             if (entry.column, entry.rule) != (column, rule):
                 continue
             fault = entry.find_fault(self.today)
             if fault is None and entry.sha256 == fingerprint:
-                self._states[number] = f"in force until {entry.expires}"
-                return Verdict(True, f" ({entry.reviewer}, until {entry.expires})")
-            state = fault or "it is void, because the values changed since the review"
-            why = f"; the exception of {entry.reviewer or 'nobody'} does not hold: {state}"
-            self._states.setdefault(number, state)
+                self._states[number] = "in_force"
+                return Verdict(entry, "in_force")
+            verdict = Verdict(entry, fault or "void")
+            self._states.setdefault(number, verdict.state)
         self.refused[column, rule, fingerprint] = None
-        return Verdict(False, why)
+        return verdict
 
-    def list_states(self) -> list[tuple[ReviewedException, str]]:
-        """Return each exception with what it came to, in words."""
+    def list_verdicts(self) -> list[Verdict]:
+        """Return each exception with what it came to."""
         return [
-            (
-                entry,
-                self._states.get(number) or entry.find_fault(self.today) or "not needed: no column trips it",
-            )
+            Verdict(entry, self._states.get(number) or entry.find_fault(self.today) or "not_needed")
             for number, entry in enumerate(self.entries)
         ]
 
@@ -117,18 +117,22 @@ class ReviewedExceptions:
         """Return one finding per exception: who vouched for what, why, until when, and if it holds."""
         findings = []
         soon = self.today + dt.timedelta(days=read_facts("gate")["exceptions"]["soon_days"])
-        for entry, state in self.list_states():
-            holds = state.startswith("in force")
-            ends = holds and dt.date.fromisoformat(entry.expires) <= soon
-            what = (
-                f"exception to {entry.rule}, reviewed by {entry.reviewer or 'nobody'} on {entry.reviewed} "
-                f"({entry.reason or 'no reason given'}): {state}{', which is soon' if ends else ''}"
+        for verdict in self.list_verdicts():
+            entry = verdict.entry
+            case = "not_needed" if verdict.state == "not_needed" else "faulty"
+            if verdict.lifts:
+                case = "ends" if dt.date.fromisoformat(entry.expires) <= soon else "holds"
+            worded = describe(
+                f"gate.GATE_EXCEPTION.{case}",
+                lifted=entry.rule,
+                reviewer=entry.reviewer,
+                reviewed=str(entry.reviewed),
+                reason=entry.reason,
+                state=verdict.word(),
+                file=self.file,
             )
-            remedy = "have it reviewed again" if ends or not holds else None
-            if state.startswith("not needed"):
-                remedy = f"remove it from {self.file}"
             findings.append(
-                Finding("GATE_EXCEPTION", "accept_with_warning", what, self.file, (), entry.column, 1, remedy)
+                Finding(outcome="accept_with_warning", file=self.file, column=entry.column, **worded)
             )
         return findings
 
@@ -150,3 +154,46 @@ def _read_exceptions(source: Source) -> list[ReviewedException]:
 def fingerprint_values(values: Iterable[str]) -> str:
     """Return the SHA-256 of sorted distinct texts, one a line."""
     return hashlib.sha256("\n".join(sorted(set(values))).encode("utf-8")).hexdigest()
+
+
+def keep_gate_record(exceptions: ReviewedExceptions, sha256: Mapping[str, str], private_folder: Path) -> None:
+    """Write what the gate did with the exceptions of a source, and entries for what it refused.
+
+    Fingerprints stand here and in no message: those of a few short values can be guessed. ``sha256`` are
+    those of the files' bytes. The private folder gets ``gate/<source>.json``, and ``gate/<source>.toml``
+    where a column was refused.
+    """
+    folder = open_private_folder(open_private_folder(private_folder) / "gate")
+    name = spell_safely(exceptions.source.name)
+    record = {
+        "source": exceptions.source.name,
+        "day": exceptions.today.isoformat(),
+        "files": dict(sha256),
+        "exceptions": [
+            asdict(verdict.entry) | {"state": str(verdict.word())} for verdict in exceptions.list_verdicts()
+        ],
+        "refused": [{"column": column, "rule": rule} for column, rule, _ in exceptions.refused],
+    }
+    text = json.dumps(record, ensure_ascii=False, indent=1)
+    write_private_file(folder / f"{name}.json", text.encode("utf-8"))
+    entries = folder / f"{name}.toml"
+    if not exceptions.refused:
+        entries.unlink(missing_ok=True)
+        return
+    lead = _LEAD.format(source=exceptions.source.name, day=exceptions.today, file=exceptions.file)
+    blocks = [
+        "\n".join(
+            [
+                "[[exception]]",
+                f"column = {json.dumps(column, ensure_ascii=False)}",
+                f"rule = {json.dumps(rule)}",
+                f'sha256 = "{fingerprint}"',
+                'reason = ""    # why these values identify nobody',
+                'reviewer = ""  # who looked at them',
+                f'reviewed = "{exceptions.today}"',
+                'expires = ""   # a day within a year of the review',
+            ]
+        )
+        for column, rule, fingerprint in exceptions.refused
+    ]
+    write_private_file(entries, "\n\n".join([lead.rstrip(), *blocks, ""]).encode("utf-8"))

@@ -1,4 +1,4 @@
-"""What an outsider may know of a patient: traits as codes, how many patients share them, coarser ones."""
+"""What an outsider may know of a patient: traits as codes, who shares them, coarser ones, what they tell."""
 
 from __future__ import annotations
 
@@ -9,46 +9,29 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from outcomes.facts import read_facts
+from outcomes.facts import Source, Text, read_facts, read_instrument, read_timepoints
 
 _BAND = re.compile(r"^\D?(\d{1,4})(?: ?(?:-|–|to) ?\d{1,3}|\+)?$")
 #: The year of the start, which stands for the date.
-START_YEAR = "start_year"
+_START_YEAR = "start_year"
 
 
 @dataclass(frozen=True)
 class Trait:
-    """One trait of every episode.
-
-    Parameters
-    ----------
-    name : str
-    codes : numpy.ndarray of int
-        One per episode; a missing value has a code of its own.
-    labels : tuple of str
-        One per code; None for the missing value.
-    """
+    """One trait of every episode."""
 
     name: str
+    #: One per episode; a missing value has a code of its own.
     codes: np.ndarray
+    #: One per code; None for the missing value.
     labels: tuple[str | None, ...]
 
 
 def list_traits(episodes: pd.DataFrame, names: Sequence[str]) -> list[Trait]:
-    """Return the declared traits that are recorded: ages and other numbers by ten, dates by year.
+    """Return the declared traits that have any value: ages and other numbers by ten, dates by year.
 
-    Parameters
-    ----------
-    episodes : pandas.DataFrame
-        One row per episode.
-    names : sequence of str
-        Columns of the episodes, or ``start_year``; where a source has ages and no bands, ``age_band`` is
-        made from them.
-
-    Returns
-    -------
-    list of Trait
-        Those with any value.
+    ``names`` are columns of the episodes, or ``start_year``; where a source has ages and no bands,
+    ``age_band`` is made from them.
     """
     traits = []
     for name in dict.fromkeys(names):
@@ -65,7 +48,7 @@ def _encode(values: pd.Series | np.ndarray) -> tuple[np.ndarray, tuple[str | Non
 
 
 def _find_values(episodes: pd.DataFrame, name: str) -> pd.Series | None:
-    if name in (START_YEAR, "start_date"):
+    if name in (_START_YEAR, "start_date"):
         dates = pd.to_datetime(episodes["start_date"]) if "start_date" in episodes else None
         return None if dates is None else dates.dt.year.astype("Int64").astype("str")
     if name == "age_band" and not ("age_band" in episodes and episodes["age_band"].notna().any()):
@@ -81,20 +64,10 @@ def _find_values(episodes: pd.DataFrame, name: str) -> pd.Series | None:
 
 
 def count_alike(traits: Sequence[Trait], patient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the group of each episode, and for each patient how many share the traits.
+    """Return the group of each episode, and how many patients are in that of each patient.
 
-    Parameters
-    ----------
-    traits : sequence of Trait
-    patient : numpy.ndarray of int
-        One per episode, 0 to the number of patients less 1.
-
-    Returns
-    -------
-    group : numpy.ndarray of int
-        One per episode: episodes with the same traits are one group.
-    alike : numpy.ndarray of int
-        One per patient: patients in the group, the patient included; the smallest where she has several.
+    Episodes with the same traits are one group; ``patient`` is the patient of each, numbered from 0 on. A
+    patient counts herself; where she is in several groups, the smallest one counts.
     """
     group = np.zeros(len(patient), dtype=np.int64)
     for trait in traits:
@@ -107,7 +80,7 @@ def count_alike(traits: Sequence[Trait], patient: np.ndarray) -> tuple[np.ndarra
     return group, alike
 
 
-def coarsen(trait: Trait, patient: np.ndarray, fewest: int) -> tuple[str, Trait] | None:
+def coarsen(trait: Trait, patient: np.ndarray, fewest: int) -> tuple[Text, Trait] | None:
     """Return a trait with values merged, and how in words; None where it cannot be merged further.
 
     Bands of ages, numbers and years become twice as wide; of other traits the values of fewer than ``fewest``
@@ -123,11 +96,11 @@ def coarsen(trait: Trait, patient: np.ndarray, fewest: int) -> tuple[str, Trait]
     if rare.sum() < 2:
         return None
     place = np.where(rare, len(trait.labels), np.arange(len(trait.labels)))
-    what = f"the {int(rare.sum())} rare values of {trait.name} as one"
+    what = Text.of("findings_files.gate.coarser.rare", number=int(rare.sum()), trait=trait.name)
     return what, Trait(trait.name, place[trait.codes], (*trait.labels, "other"))
 
 
-def _widen(trait: Trait) -> tuple[str, Trait] | None:
+def _widen(trait: Trait) -> tuple[Text, Trait] | None:
     """Return bands twice as wide; None where all would be in one."""
     matches = [None if label is None else _BAND.match(label) for label in trait.labels]
     lows = [-1 if match is None else int(match[1]) for match in matches]
@@ -139,4 +112,36 @@ def _widen(trait: Trait) -> tuple[str, Trait] | None:
     if len({band for band in wide if band is not None}) < 2:
         return None
     codes, labels = _encode(np.array(wide, dtype=object))
-    return f"{trait.name} in steps of {width}", Trait(trait.name, codes[trait.codes], labels)
+    what = Text.of("findings_files.gate.coarser.steps", trait=trait.name, width=width)
+    return what, Trait(trait.name, codes[trait.codes], labels)
+
+
+def sort_outcomes(episodes: pd.DataFrame, assessments: pd.DataFrame, source: Source) -> np.ndarray | None:
+    """Return the category of each episode's last change of the primary outcome, -1 without two scores.
+
+    Better (2), much the same (1) and worse (0) are by the instrument's default threshold where that is an
+    amount of points, otherwise by any change; None where the source names no primary outcome, or one without
+    direction.
+    """
+    name = source.primary.get("instrument")
+    if name is None:
+        return None
+    instrument = read_instrument(name)
+    if instrument.direction == "none":
+        return None
+    mine = (assessments["instrument"].astype("str") == name) & assessments["score"].notna()
+    if source.primary.get("variant"):
+        mine &= (assessments["variant"].astype("str") == source.primary["variant"]).fillna(False)
+    rows = assessments.loc[mine, ["episode_id", "timepoint", "day", "score"]]
+    days = {id: entry.day for id, entry in read_timepoints().items()}
+    days |= {id: entry["day"] for id, entry in source.timepoints.items()}
+    labelled = rows["timepoint"].astype("object").map(days).astype("float64")
+    order = rows["day"].astype("Float64").fillna(labelled.astype("Float64")).astype("float64")
+    rows = rows.assign(order=order).dropna(subset=["order"]).sort_values("order", kind="stable")
+    ends = rows.groupby("episode_id", observed=True)["score"].agg(["first", "last", "size"])
+    ends = ends.loc[ends["size"] > 1]
+    better = instrument.sign * (ends["last"] - ends["first"])
+    threshold = instrument.default_threshold
+    amount = threshold.value if threshold is not None and threshold.rule == "absolute" else np.nextafter(0, 1)
+    category = 1 + (better >= amount).astype(int) - (better <= -amount).astype(int)
+    return episodes["episode_id"].astype("object").map(category.to_dict()).fillna(-1).to_numpy(np.int64)

@@ -1,10 +1,13 @@
-"""Values that identify people, searched among the distinct texts of a column."""
+"""Headers and values that identify people, searched by the words and the patterns of ``gate.toml``."""
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
+from collections.abc import Mapping
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +16,12 @@ import pyarrow.compute as pc
 
 from outcomes.facts import read_facts
 from outcomes.records.columns import match_texts
-from outcomes.records.gate.folding import fold_texts
+from outcomes.records.gate.folding import fold_text, fold_texts, strip_accents
 from outcomes.records.gate.identifiers import find_check
 
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_MARKS = re.compile(r"[^\w]+|_+")
+_NUMBER_AT_END = re.compile(r"(?<=\D)\d+$")
 #: Short plain numbers are scores, ages and counts; nothing is searched in them.
 _PLAIN_NUMBER = r"^\s*[+-]?\d{0,7}([.,]\d*)?\s*$"
 #: Digits alone that may be a day, with a time or not, or the number of a day.
@@ -28,16 +34,85 @@ _LIMITS = {
 }
 
 
-class ValueRule(NamedTuple):
-    """What some values of a column look like.
+class HeaderRule(NamedTuple):
+    """What a header says: the gate's rule, the kind of content, and whether re-keyed ids may carry it."""
 
-    ``hits`` marks the distinct texts, ``certain`` says whether they refuse the column or only warn.
+    rule: str
+    kind: str
+    rekeyed: bool
+
+
+def match_header(header: str, profile: str = "local") -> HeaderRule | None:
+    """Return the rule that a header breaks under a source's privacy profile, None where it is harmless.
+
+    Examples
+    --------
+    >>> match_header("Patient_Name").kind, match_header("姓名").rule, match_header("Provider Name")
+    ('name', 'PHI_COLUMN_NAME', None)
+    >>> match_header("Date of birth").rule, match_header("birth weight"), match_header("téléphone2").kind
+    ('PHI_DOB', None, 'contact')
+    """
+    plain = fold_text(header)
+    words = [_simplify(word) for word in _MARKS.split(_CAMEL.sub(" ", plain)) if word]
+    whole = [_simplify(word) for word in _MARKS.split(plain) if word]
+    joined = "".join(whole)
+    present = {*words, *whole, *(first + second for first, second in pairwise(whole)), joined}
+    persons, families = _read_families()
+    for family in families:
+        if family.get("profile", profile) != profile:
+            continue
+        named = present & family["words"] or joined in family["whole"]
+        named = named or any(part in joined for part in family["parts"])
+        if named and not _is_harmless(present, joined, family, persons):
+            return HeaderRule(family["rule"], family["kind"], family.get("rekeyed", False))
+    return None
+
+
+def _simplify(word: str) -> str:
+    """Return a word without case, accents and a number at its end, so that ``Phone2`` is a phone."""
+    return _NUMBER_AT_END.sub("", strip_accents(word).casefold())
+
+
+def _is_harmless(present: set[str], joined: str, family: Mapping[str, Any], persons: set[str]) -> bool:
+    """Return whether a word beside it makes a header harmless, as a clinic makes a name."""
+    if joined in family["words"] or present & persons:
+        return False
+    return bool(present & family["not_beside"]) or any(sign in joined for sign in family["signs"])
+
+
+@cache
+def _read_families() -> tuple[set[str], tuple[dict[str, Any], ...]]:
+    """Return the words for persons, and the families with their lists as sets, in the form of headers."""
+    facts = read_facts("gate")
+    families = []
+    for family in facts["headers"]:
+        beside = family["not_beside"]
+        lists = {key: {_simplify(word) for word in family[key]} for key in ("words", "whole")}
+        families.append(
+            {
+                **family,
+                **lists,
+                "parts": [unicodedata.normalize("NFKC", part) for part in family["parts"]],
+                "not_beside": {word for word in beside if word.isascii()},
+                "signs": [word for word in beside if not word.isascii()],
+            }
+        )
+    return set(facts["persons"]["header_words"]), tuple(families)
+
+
+class ValueRule(NamedTuple):
+    """What some values of a column look like: the gate's rule, and the kind of content.
+
+    ``hits`` marks the distinct texts, ``certain`` says whether they refuse the column or only warn,
+    ``said_by`` whether a value says so, a header, or the header of record numbers (the key of how it is
+    told).
     """
 
     rule: str
-    what: str
+    kind: str
     hits: np.ndarray
-    certain: bool
+    certain: bool = True
+    said_by: str = "value"
 
 
 class _Entry(NamedTuple):
@@ -50,25 +125,11 @@ class _Entry(NamedTuple):
 def search_values(
     texts: pa.Array, header: str, *, is_id: bool, holds_dates: bool, rekeyed: bool
 ) -> list[ValueRule]:
-    """Search distinct texts for identifying values.
+    """Search the distinct texts of a column for identifying values; one rule for each kind that is found.
 
-    Parameters
-    ----------
-    texts : pyarrow.Array of str
-        Distinct texts of a column.
-    header : str
-        A word in it may confirm a weak pattern.
-    is_id : bool
-        Whether the column is declared as ids, where numbers may pass a weak check by chance.
-    holds_dates : bool
-        Whether full dates are declared here.
-    rekeyed : bool
-        Whether its ids are replaced at the door; numbers are then no reason to refuse.
-
-    Returns
-    -------
-    list of ValueRule
-        One per rule and meaning.
+    A word in the header may confirm a weak pattern. Among ids numbers may pass a weak check by chance; where
+    ids are replaced at the door (``rekeyed``) they are no reason to refuse. ``holds_dates`` says that full
+    dates are declared here.
     """
     odd = np.flatnonzero(~match_texts(texts, _PLAIN_NUMBER))
     if not len(odd):
@@ -77,7 +138,7 @@ def search_values(
     if holds_dates:
         others = ~_match(candidates, _match_dates()) & ~_match(candidates, _DAY_DIGITS)
         odd, candidates = odd[others], candidates.filter(pa.array(others))
-    found: list[ValueRule] = []
+    found: dict[tuple[str, str], ValueRule] = {}
     for entry in _list_entries():
         weak = entry.facts["strength"] == "weak"
         if (entry.facts.get("dates") and holds_dates) or (weak and is_id and rekeyed):
@@ -89,8 +150,11 @@ def search_values(
                 hits, _ = _search_entry(entry, candidates, sampled=False)
             mask = np.zeros(len(texts), dtype=bool)
             mask[odd[hits]] = True
-            found.append(ValueRule(entry.facts["rule"], entry.facts["what"], mask, certain))
-    return _merge_rules(found)
+            key = (entry.facts["rule"], entry.facts["kind"])
+            if known := found.get(key):
+                mask, certain = known.hits | mask, known.certain or certain
+            found[key] = ValueRule(*key, mask, certain)
+    return list(found.values())
 
 
 def _match(texts: pa.Array, pattern: str) -> np.ndarray:
@@ -134,7 +198,9 @@ def _thin_out(texts: pa.Array, formed: np.ndarray) -> tuple[np.ndarray, dict[int
     return chosen, weights
 
 
-def _confirms(facts: dict, header: str, ids: pa.Array, hits: np.ndarray, weights: dict[int, float]) -> bool:
+def _confirms(
+    facts: Mapping[str, Any], header: str, ids: pa.Array, hits: np.ndarray, weights: dict[int, float]
+) -> bool:
     """Return whether matches of a weak pattern among ids are more than ids that look so by chance.
 
     They are where they are exceptions - most ids are of other lengths, or have other kinds of signs at their
@@ -171,19 +237,6 @@ def _sort_signs(texts: list[str]) -> np.ndarray:
     return np.where(np.char.isdigit(signs), 0, np.where(np.char.isalpha(signs), 1, 2))
 
 
-def _merge_rules(rules: list[ValueRule]) -> list[ValueRule]:
-    """Return one rule where several patterns of one meaning matched."""
-    merged: dict[tuple[str, str], ValueRule] = {}
-    for rule in rules:
-        known = merged.get(rule[:2])
-        merged[rule[:2]] = (
-            rule
-            if known is None
-            else rule._replace(hits=known.hits | rule.hits, certain=known.certain or rule.certain)
-        )
-    return list(merged.values())
-
-
 @cache
 def _list_entries() -> tuple[_Entry, ...]:
     entries = []
@@ -216,4 +269,4 @@ def exceeds_chance(hits: int, tries: int, share: float) -> bool:
     distance = found * math.log(found / share)
     if found < 1:
         distance += (1 - found) * math.log((1 - found) / (1 - share))
-    return math.exp(-tries * distance) <= read_facts("gate")["chance_level"] * (1 + 1e-9)
+    return bool(math.exp(-tries * distance) <= read_facts("gate")["chance_level"] * (1 + 1e-9))
