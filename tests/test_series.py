@@ -20,11 +20,11 @@ from outcomes.reports.series import (
     find_latest_slot,
     find_next_slot,
     find_slots,
-    find_standing,
+    list_statuses,
     read_history,
     read_series,
 )
-from outcomes.reports.series.periods import find_period
+from outcomes.reports.series.cadence import find_period
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
 
 UTC = dt.UTC
@@ -365,10 +365,10 @@ def test_the_archive_hands_the_last_release_to_the_next(project):
 def test_how_things_stand(project):
     declared = read_series()
     archive = Path(".outcomes/archive")
-    (before,) = find_standing(declared, archive, NOW)
+    (before,) = list_statuses(declared, archive, NOW)
     assert (before.state, before.due, before.is_well) == ("never", "now", True)
     run()
-    (after,) = find_standing(declared, archive, NOW)
+    (after,) = list_statuses(declared, archive, NOW)
     assert (after.state, after.last, after.due[:10]) == ("released", "2026-Q3", "2027-01-01")
 
 

@@ -14,13 +14,6 @@ def write_snippet(scheduler: str, project: Path | None = None) -> str:
     """Return a snippet for a scheduler that runs what is due every hour.
 
     Calling more often does no harm: what is not due is not made, and nothing is made twice.
-
-    Parameters
-    ----------
-    scheduler : str
-        One of `SCHEDULERS`.
-    project : Path, optional
-        The project's folder; the current one when absent.
     """
     folder, program = (project or Path.cwd()).absolute(), Path(sys.executable).parent / "outcomes"
     return {"cron": _cron, "systemd": _systemd, "windows": _windows, "airflow": _airflow}[scheduler](

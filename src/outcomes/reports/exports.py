@@ -23,17 +23,7 @@ _LONGEST_SHEET_NAME = 31
 
 
 def build_exports(views: Sequence[View]) -> dict[str, bytes]:
-    """Return the files beside a page by name, from released views only.
-
-    Parameters
-    ----------
-    views : sequence of View
-
-    Returns
-    -------
-    dict of bytes
-        ``results.csv`` and ``results.xlsx`` where a view has a table, ``<id>.png`` for each figure.
-    """
+    """Return the files beside a page by name, from released views only."""
     tables = {view.id: view for view in views if view.table is not None and len(view.table)}
     files = {f"{view.id}.png": strip_png(view.png) for view in views if view.png is not None}
     if tables:
@@ -79,13 +69,7 @@ def write_workbook(views: Sequence[View]) -> bytes:
 
 
 def strip_png(content: bytes) -> bytes:
-    """Return a PNG with nothing but the picture in it.
-
-    Raises
-    ------
-    ReportError
-        When it is not a PNG (exit code 6).
-    """
+    """Return a PNG with nothing but the picture in it."""
     if not content.startswith(_PNG):
         raise ReportError("A figure of the notebook is not a PNG; nothing was published.")
     kept, place = [_PNG], len(_PNG)

@@ -42,41 +42,27 @@ _REORDERING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 class Parameter:
     """One parameter of a report.
 
-    Parameters
-    ----------
-    name : str
-    default : str, int, float, bool, list of these, or None
-        Empty text stands for "the source's default", None for "not given".
-    meaning : str
-        The comment beside it: unit, meaning, and what is allowed.
-    allowed : tuple of str
-        Allowed texts where the comment says ``one of: a, b``; empty text is allowed where it is the default.
-    minimum, maximum : float or None
-        Where the comment says ``from 5 to 100``.
-    kind : type
-        ``str``, ``int``, ``float`` or ``bool``; of a list, that of its values.
-    several : bool
-        Whether the value is a list.
-    optional : bool
-        Whether None is allowed.
-    is_date : bool
-        Whether a text is a day such as ``2026-01-31``: where the comment says ``a date``.
-
-    Examples
-    --------
     >>> Parameter("k", 11, "patients, from 5 to 100", minimum=5, maximum=100, kind=int).describe_kind()
     'a whole number from 5 to 100'
     """
 
     name: str
+    #: Empty text stands for "the source's default", None for "not given".
     default: Value
+    #: The comment beside it: unit, meaning, and what is allowed.
     meaning: str = ""
+    #: Allowed texts where the comment says ``one of: a, b``; empty text is allowed where it is the default.
     allowed: tuple[str, ...] = ()
+    #: Where the comment says ``from 5 to 100``.
     minimum: float | None = None
     maximum: float | None = None
+    #: ``str``, ``int``, ``float`` or ``bool``; of a list, that of its values.
     kind: type = str
+    #: Whether the value is a list.
     several: bool = False
+    #: Whether None is allowed.
     optional: bool = False
+    #: Whether a text is a day such as ``2026-01-31``: where the comment says ``a date``.
     is_date: bool = False
 
     def describe_kind(self) -> str:
@@ -91,25 +77,7 @@ class Parameter:
 
 
 def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
-    """Read the schema of a report's parameters from its notebook.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        With exactly one cell tagged ``parameters``, which holds lines ``name = value  # comment`` only. A
-        default that does not say its type has it beside its name: ``share: float | None = None``,
-        ``ages: list[int] = []``; a list without a type holds texts.
-
-    Returns
-    -------
-    dict of Parameter by name
-        In the order of the cell.
-
-    Raises
-    ------
-    ReportError
-        When the cell is absent or holds anything else (exit code 2).
-    """
+    """Read the schema of a report's parameters from its notebook."""
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
     if len(cells) != 1:
         raise ReportError(
@@ -129,27 +97,7 @@ def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
 
 
 def check_parameters(schema: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Value]:
-    """Return all parameters of a run: those given, checked, and the defaults of the others.
-
-    Parameters
-    ----------
-    schema : mapping of Parameter
-        As `read_parameters` returns it.
-    given : mapping
-        Values by name, of the declared types; paths, dates, tuples and numpy's integers and floats become
-        plain ones.
-
-    Returns
-    -------
-    dict
-        Plain values (``str``, ``int``, ``float``, ``bool``, lists of them, None), one for each parameter of
-        the schema. They are what JSON has, and are passed on as JSON text: ``007`` stays a text.
-
-    Raises
-    ------
-    ReportError
-        Listing every unknown, ill-typed or out-of-range parameter at once (exit code 2).
-    """
+    """Return all parameters of a run: those given, checked, and the defaults of the others."""
     findings: list[Finding] = []
     values = {name: parameter.default for name, parameter in schema.items()}
     for name, value in given.items():
@@ -173,8 +121,6 @@ def parse_texts(schema: Mapping[str, Parameter], texts: Mapping[str, str]) -> di
     ``007`` stays text where the parameter is text. Lists are separated by commas; ``none`` is none where
     that is allowed.
 
-    Examples
-    --------
     >>> schema = {"k": Parameter("k", 11, kind=int), "period": Parameter("period", "")}
     >>> parse_texts(schema, {"k": "8", "period": "2018"})
     {'k': 8, 'period': '2018'}

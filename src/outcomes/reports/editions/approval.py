@@ -12,19 +12,17 @@ from outcomes.disclosure.ledger.opening import open_as_it_is
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock
-from outcomes.reports.editions.record import (
+from outcomes.reports.editions.released_pages import (
+    EDITIONS_LOCK,
     RECORD_NAME,
+    RELEASED,
     ReleaseRecord,
-    encode_record,
+    encode_release,
+    find_newest_known,
+    find_place,
     hash_file,
     hash_list,
     read_record,
-)
-from outcomes.reports.editions.released_pages import (
-    EDITIONS_LOCK,
-    RELEASED,
-    find_newest_known,
-    find_place,
     recover_editions,
 )
 from outcomes.reports.publication import prepare_folder, publish
@@ -35,7 +33,8 @@ _BY_HAND = "by-hand"
 def list_waiting(private: Path) -> list[Edition]:
     """Return the editions that wait for approval, in the order in which they fell due."""
     with open_ledger(private, newest_known=find_newest_known()) as ledger:
-        return _pick_waiting(ledger)
+        waiting = [edition for edition in ledger.list_editions() if edition.state == "made"]
+    return sorted(waiting, key=lambda edition: (edition.series, edition.due, edition.page))
 
 
 def read_states(private: Path) -> dict[str, str]:
@@ -47,26 +46,8 @@ def read_states(private: Path) -> dict[str, str]:
         return {}
 
 
-def _pick_waiting(ledger: Ledger) -> list[Edition]:
-    waiting = [edition for edition in ledger.list_editions() if edition.state == "made"]
-    return sorted(waiting, key=lambda edition: (edition.series, edition.due, edition.page))
-
-
 def find_waiting(private: Path, what: Sequence[str]) -> list[Edition]:
-    """Return the waiting editions that are meant by some words.
-
-    Parameters
-    ----------
-    private : Path
-        The private folder.
-    what : sequence of str
-        Ids of series, of which the latest slot that waits is meant, or places of pages.
-
-    Raises
-    ------
-    ReportError
-        When nothing waits under one of them (exit code 2).
-    """
+    """Return the waiting editions that are named: by ids of series (the latest slot), or places of pages."""
     waiting, found = list_waiting(private), list[Edition]()
     for word in what:
         of_series = [edition for edition in waiting if edition.series == word]
@@ -91,30 +72,6 @@ def approve_editions(
     The ledger notes that an edition is about to be released, the page and the files beside it are put in
     place, and the ledger notes that it is. Whatever is stopped in between is carried on by the next command
     where the page stands, and undone where it does not.
-
-    Parameters
-    ----------
-    editions : sequence of Edition
-        Which wait.
-    by : str
-        Who approves; stands in the release record beside the page.
-    private : Path
-        The private folder.
-    now : datetime
-        The moment from which the day follows.
-
-    Returns
-    -------
-    dict of Path
-        Id of each edition to its page.
-
-    Raises
-    ------
-    DisclosureError
-        When the ledger refuses (exit code 7): it is damaged, a page was changed since it was made, a later
-        one was released already, or it no longer may stand beside what was released meanwhile.
-    ReportError
-        When nobody is named (2), or a folder cannot be written (9).
     """
     if not by.strip():
         raise ReportError("Say who approves: outcomes approve ... --by NAME", exit_code=2)
@@ -138,7 +95,7 @@ def approve_editions(
             )
             team = find_place(edition)
             content = {name: (team.with_suffix("") / name).read_bytes() for name in record.files}
-            content[RECORD_NAME] = encode_record(released)
+            content[RECORD_NAME] = encode_release(released)
             placed[edition.id] = publish(folder, place.stem, team.read_bytes(), content)
             ledger.settle(edition.id)
     return placed
