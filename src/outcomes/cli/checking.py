@@ -171,18 +171,12 @@ def _foresee(cohort: Cohort) -> dict[str, Any]:
 
 
 def _count_shown(result: Result, audience: str) -> dict[str, Any]:
-    released = release(result, audience)
-    n_rows = len(result.table)
-    return {
-        "audience": audience,
-        "part": result.name,
-        "rows": n_rows,
-        "shown": int(released.table["shown"].sum()),
-        "withheld": n_rows - int(released.table["shown"].sum()),
-    }
+    n_rows, n_shown = len(result.table), int(release(result, audience).table["shown"].sum())
+    counts = {"rows": n_rows, "shown": n_shown, "withheld": n_rows - n_shown}
+    return {"audience": audience, "part": result.name, **counts}
 
 
-def _list_overdue(cohort: Cohort, folder: Path = Path(".outcomes")) -> dict[str, Any]:
+def _list_overdue(cohort: Cohort) -> dict[str, Any]:
     """Write the episodes whose latest due follow-up was not seen to a private file, and count them."""
     grid = cohort.table.loc[cohort.table["timepoint"] != next(iter(cohort.timepoints))]
     due = grid.loc[grid["status"].isin(["seen", "missing", "lost"])]
@@ -190,9 +184,8 @@ def _list_overdue(cohort: Cohort, folder: Path = Path(".outcomes")) -> dict[str,
     overdue = latest.loc[latest["status"] != "seen", ["episode_id", "timepoint"]]
     if overdue.empty:
         return {"n": 0, "file": None}
-    path = (
-        open_private_folder(folder) / f"overdue-{cohort.source.name}-{datetime.date.today().isoformat()}.csv"
-    )
+    name = f"overdue-{cohort.source.name}-{datetime.date.today().isoformat()}.csv"
+    path = open_private_folder(Path(".outcomes")) / name
     text = overdue.assign(outcome=cohort.outcome).to_csv(index=False, lineterminator="\n")
     write_private_file(path, text.encode("utf-8"))
     return {"n": len(overdue), "file": path.as_posix()}
@@ -288,12 +281,16 @@ def _print_outlook(description: Mapping[str, Any]) -> None:
 
 
 def describe_pace(cohort: Cohort, k: int = 11) -> dict[str, Any]:
-    """Describe how often each therapy's mean improvement could have been brought up to date."""
+    """Describe how often each therapy's mean improvement could have been brought up to date at this pace.
+
+    ``numbers`` gives per therapy and time point the patients who joined and the updates held back at each
+    cadence, ``held`` the share of all updates (0-1) by cadence. Without dates both are empty, and ``because``
+    says why.
+    """
     read_rules(k)
     grid = cohort.table
-    starts = cohort.records.episodes.set_index(cohort.records.episodes["episode_id"].astype("str"))[
-        "start_date"
-    ]
+    episodes = cohort.records.episodes
+    starts = episodes.set_index(episodes["episode_id"].astype("str"))["start_date"]
     start = starts.reindex(grid["episode_id"].astype("str")).reset_index(drop=True)
     improved = grid["improvement"].notna() if grid["improvement"].notna().any() else grid["score"].notna()
     seen = ((grid["status"] == "seen") & improved & (grid["timepoint"] != "baseline")).to_numpy()
@@ -314,7 +311,7 @@ def describe_pace(cohort: Cohort, k: int = 11) -> dict[str, Any]:
 
 
 def _list_paced(cohort: Cohort) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield each number of a page: therapy, time point, and which rows of the grid are its."""
+    """Yield therapy, time point and rows of the grid of each number of a page."""
     grid = cohort.table
     for therapy in [*(name for name in cohort.therapies if (grid["therapy"] == name).any()), ALL]:
         group = np.ones(len(grid), dtype=bool) if therapy == ALL else (grid["therapy"] == therapy).to_numpy()
@@ -340,13 +337,10 @@ def print_pace(pace: Mapping[str, Any], outcome: str) -> None:
     """Print what `describe_pace` found, and what to do about it."""
     say("")
     if pace["because"]:
-        say(
-            f"How many updates of a stakeholder's page would be held back cannot be said: {pace['because']}.",
-        )
+        say(f"How many updates of a stakeholder's page would be held back cannot be said: {pace['because']}.")
         return
-    title = (
-        f"Updates of the mean improvement in {outcome} that would have been held back in the last 24 months"
-    )
+    updates = f"Updates of the mean improvement in {outcome}"
+    title = f"{updates} that would have been held back in the last 24 months"
     print_table(pace["numbers"], list(pace["numbers"][0]) if pace["numbers"] else [], title=title)
     told = [f"{cadence} {share:.0%}" for cadence, share in pace["held"].items() if share is not None]
     if not told:

@@ -117,16 +117,15 @@ def _describe(job: Job, future: Future[Report]) -> Outcome:
         return Outcome(job, report.state, report.page)
     if isinstance(error, OutcomesError):
         return Outcome(job, "failed", None, error.exit_code, name_reason(error), str(error), error)
+    code, reason = 1, "bug"
+    said = f"a bug of outcomes ({type(error).__name__}); nothing was published."
     if isinstance(error, BrokenExecutor | CancelledError) or type(error).__name__ == "KilledWorker":
-        message = (
-            f"{job.report}: the process that made it was killed, again and again; nothing was published."
-        )
-        return Outcome(job, "failed", None, 6, "killed", message, error)
-    if isinstance(error, OSError):
-        message = f"{job.report}: a file could not be read or written ({error.strerror})."
-        return Outcome(job, "failed", None, 9, "output", message, error)
-    message = f"{job.report}: a bug of outcomes ({type(error).__name__}); nothing was published."
-    return Outcome(job, "failed", None, 1, "bug", message, error)
+        code, reason = 6, "killed"
+        said = "the process that made it was killed, again and again; nothing was published."
+    elif isinstance(error, OSError):
+        code, reason = 9, "output"
+        said = f"a file could not be read or written ({error.strerror})."
+    return Outcome(job, "failed", None, code, reason, f"{job.report}: {said}", error)
 
 
 class WorkerPool(Executor):
@@ -242,7 +241,7 @@ def _pass_on(sent: Future[T], asked: Future[T]) -> None:
 
 @contextmanager
 def open_cluster(address: str) -> Iterator[Executor]:
-    """Connect to a Dask scheduler and give its executor.
+    """Connect to a Dask scheduler at an address such as ``tcp://10.0.0.5:8786``, and give its executor.
 
     Its workers need this version of the package, and the project's folder at the same place: pages are
     written by whichever worker makes them. A worker that is lost has its pages made again by another.

@@ -14,12 +14,12 @@ import pandas as pd
 
 from outcomes.cohort import Cohort, Snapshot, take_snapshot
 from outcomes.cohort.snapshot import TABLES
+from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.errors import ReportError
 from outcomes.facts import read_schema
 from outcomes.machine.private_files import write_private_file
 from outcomes.reports.archive.store import PastRelease, list_manifests, read_previous
 from outcomes.reports.runs import make_private
-from outcomes.views.view import RUN_FOLDER
 
 _NAME, _ABOUT, _HEADLINE = "snapshot.zip", "about.json", "headline"
 #: Folder of a run in which its notebook may leave what is kept; absent where nothing is.

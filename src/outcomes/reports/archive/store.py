@@ -22,12 +22,12 @@ from typing import Any
 
 import pandas as pd
 
+from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.disclosure.released import RELEASE_COLUMNS
 from outcomes.reports.archive.manifest import Manifest, name_reason, read_manifest, write_manifest
 from outcomes.reports.publication import remove_drafts, replace_file
 from outcomes.reports.released import read_releases
 from outcomes.reports.runs import Run, make_private
-from outcomes.views.view import RUN_FOLDER
 
 _PREVIOUS, _RESULTS = "previous", "results.json"
 _SERIES = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")

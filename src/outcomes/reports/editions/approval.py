@@ -27,8 +27,6 @@ from outcomes.reports.editions.released_pages import (
 )
 from outcomes.reports.publication import prepare_folder, publish
 
-_BY_HAND = "by-hand"
-
 
 def list_waiting(private: Path) -> list[Edition]:
     """Return the editions that wait for approval, in the order in which they fell due."""
@@ -69,9 +67,12 @@ def approve_editions(
 ) -> dict[str, Path]:
     """Release editions for stakeholders, each in one transaction with the ledger.
 
-    The ledger notes that an edition is about to be released, the page and the files beside it are put in
-    place, and the ledger notes that it is. Whatever is stopped in between is carried on by the next command
-    where the page stands, and undone where it does not.
+    The ledger notes that an edition is about to be released, page and files are put in place, and the ledger
+    notes that it is released. After a stop in between, the next command completes it where the page stands,
+    and undoes it where it does not. Returns the page of each edition by its id.
+
+    The ledger refuses an edition (exit code 7) when it is damaged, a page was changed, a later one was
+    released already, or it may no longer stand beside what was released meanwhile.
     """
     if not by.strip():
         raise ReportError("Say who approves: outcomes approve ... --by NAME", exit_code=2)
@@ -112,23 +113,18 @@ def refuse_editions(editions: Sequence[Edition], *, private: Path) -> None:
 
 
 def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
-    """Check once more what was checked when the edition was made; the world may have moved."""
+    """Check again what was checked when the edition was made; files and ledger may have changed since."""
     page = find_place(edition)
     record = read_record(page) if page.is_file() else None
-    files = {} if record is None else record.files
     beside = page.with_suffix("")
-    # what the ledger knows of them nobody can change together with the record
-    whole = (
-        record is not None
-        and hash_list(files) == edition.files_sha256
-        and hash_file(page) == edition.page_sha256 == record.page_sha256
-    )
+    # the ledger's hashes cannot be changed together with the record
     if (
         record is None
-        or not whole
+        or hash_list(record.files) != edition.files_sha256
+        or not hash_file(page) == edition.page_sha256 == record.page_sha256
         or any(
             Path(name).name != name or not (beside / name).is_file() or hash_file(beside / name) != sha
-            for name, sha in files.items()
+            for name, sha in record.files.items()
         )
     ):
         raise DisclosureError(
@@ -153,7 +149,7 @@ def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
 def _choose_place(edition: Edition, day: dt.date) -> Path:
     """Return where an edition is put; one that was released once is never written over."""
     team = Path(edition.page)
-    folder = RELEASED / edition.series / edition.slot if edition.series else RELEASED / _BY_HAND / f"{day}"
+    folder = RELEASED / edition.series / edition.slot if edition.series else RELEASED / "by-hand" / f"{day}"
     places = [folder, *(folder.with_name(f"{folder.name}-r{number}") for number in range(2, 100))]
     free = (place for place in places if not (find_project() / place / team.name).exists())
     return next(free) / team.name

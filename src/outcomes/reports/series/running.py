@@ -156,39 +156,54 @@ def _make_slot(
     """Make one slot and note how it ended; a failure concerns this series only."""
     archive = request.private / "archive"
     history = read_history(archive, series.id)
-    before = next((record for record in history if record.slot == slot.id), None)
+    outcomes, message = list[Outcome](), ""
     try:
-        record, result = _try_slot(series, slot, history, executor, request)
+        record, outcomes = _try_slot(series, slot, history, executor, request)
     except (FactsError, RecordsError, PrivacyError, ReportError) as error:
-        question = "\n".join(map(str, error.questions))
+        message, question = str(error), "\n".join(map(str, error.questions))
         failure: dict[str, Any] = {"exit_code": error.exit_code, "reason": name_reason(error)}
         record = _record(request, slot, "failed", **failure, question=question)
-        message = str(error)
         if question and (last := find_last(history, "released")):
             message += (
                 f"\nThe page of {last.slot} stays as it is. Its records were read without asking; since "
                 "then they or this version of outcomes raised the doubt, and to guess could change every "
                 "number of a measure."
             )
-        result = _build_result(series, record, message=message)
     missed = [_record(request, earlier, "missed") for earlier in due.missed if record.state != "failed"]
     note_slots(archive, series.id, [*missed, record])
+    before = next((earlier for earlier in history if earlier.slot == slot.id), None)
     told = ("state", "reason", "question")
-    is_news = before is None or any(getattr(before, name) != getattr(record, name) for name in told)
-    return dataclasses.replace(result, missed=tuple(one.slot for one in missed), is_news=is_news)
+    return SeriesResult(
+        series=series.id,
+        state=record.state,
+        slot=record.slot,
+        exit_code=record.exit_code,
+        reason=record.reason,
+        message=message,
+        outcomes=tuple(outcomes),
+        missed=tuple(one.slot for one in missed),
+        is_news=before is None or any(getattr(before, name) != getattr(record, name) for name in told),
+        waits=series.audience != "team" and record.state == "released",
+        question=record.question,
+        language=series.language,
+    )
+
+
+def _record(request: RunRequest, slot: Slot, state: str, **further: Any) -> SlotRecord:
+    due = slot.due.isoformat(timespec="seconds")
+    return SlotRecord(slot.id, due, state, request.tell_time(), **further)
 
 
 def _try_slot(
     series: Series, slot: Slot, history: Sequence[SlotRecord], executor: Executor, request: RunRequest
-) -> tuple[SlotRecord, SeriesResult]:
+) -> tuple[SlotRecord, list[Outcome]]:
     prepare_folder(Path(series.out) / series.id)  # before the records are read
     definition = _hash_definition(series)
     last = find_last(history, "released", "nothing_new")
     digest = digest_records(request.read(series))
     unchanged = last and (last.records_sha256, last.definition_sha256) == (digest.sha256, definition)
     if unchanged and not request.asked:
-        record = _record(request, slot, "nothing_new", digest, definition)
-        return record, _build_result(series, record)
+        return _record(request, slot, "nothing_new", **_describe_made(digest, definition)), []
     if last and not request.accepted:
         _refuse_regression(series, digest, last)
     outcomes = _make_pages(series, slot, digest, executor, request)
@@ -203,15 +218,24 @@ def _try_slot(
         request,
         slot,
         "failed" if failed else "released",
-        digest,
-        definition,
+        **_describe_made(digest, definition),
         n_pages=len(outcomes) - len(failed),
         n_failed=len(failed),
         exit_code=worst.exit_code if worst else 0,
         reason=worst.reason if worst else "",
         accepted=request.accepted,
     )
-    return record, _build_result(series, record, outcomes)
+    return record, outcomes
+
+
+def _describe_made(digest: RecordsDigest, definition: str) -> dict[str, Any]:
+    """Return what a slot's record says of its records, and of what the pages are made by."""
+    return {
+        "records_sha256": digest.sha256,
+        "definition_sha256": definition,
+        "n_read": digest.n_read,
+        "newest": digest.newest,
+    }
 
 
 def _make_pages(
@@ -285,36 +309,3 @@ def _refuse_regression(series: Series, digest: RecordsDigest, last: SlotRecord) 
             f"{series.id}: SOURCE_REGRESSION: {problem}; nothing was made. If that is right: "
             f'outcomes run {series.id} --accept-shrunk "why it is right".'
         )
-
-
-def _record(
-    request: RunRequest,
-    slot: Slot,
-    state: str,
-    digest: RecordsDigest | None = None,
-    definition: str = "",
-    **further: object,
-) -> SlotRecord:
-    read = (
-        {"records_sha256": digest.sha256, "n_read": digest.n_read, "newest": digest.newest} if digest else {}
-    )
-    due = slot.due.isoformat(timespec="seconds")
-    content: dict[str, Any] = {"definition_sha256": definition, **read, **further}
-    return SlotRecord(slot.id, due, state, request.tell_time(), **content)
-
-
-def _build_result(
-    series: Series, record: SlotRecord, outcomes: Sequence[Outcome] = (), message: str = ""
-) -> SeriesResult:
-    return SeriesResult(
-        series=series.id,
-        state=record.state,
-        slot=record.slot,
-        exit_code=record.exit_code,
-        reason=record.reason,
-        message=message,
-        outcomes=tuple(outcomes),
-        waits=series.audience != "team" and record.state == "released",
-        question=record.question,
-        language=series.language,
-    )
