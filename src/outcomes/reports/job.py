@@ -14,10 +14,10 @@ from typing import Any
 
 import outcomes
 from outcomes.facts import find_project
+from outcomes.machine.private_files import replace_file
 from outcomes.reports.catalogue import find_notebook
 from outcomes.reports.engine import TimeLimits
 from outcomes.reports.parameters import Value
-from outcomes.reports.publication import replace_file
 from outcomes.reports.runs import make_private
 
 

@@ -17,10 +17,13 @@ from markupsafe import Markup
 
 import outcomes
 from outcomes.facts import Words, find_project, read_instrument, read_schema, read_therapies, read_words
+from outcomes.machine.private_files import replace_file
 from outcomes.reports.archive import Manifest, list_manifests
 from outcomes.reports.editions import RELEASED, ReleaseRecord, list_released
-from outcomes.reports.publication import prepare_folder, replace_file
-from outcomes.reports.series import Series, SlotRecord, find_next_slot, read_history
+from outcomes.reports.publication import prepare_folder
+from outcomes.reports.series.cadence import find_next_slot
+from outcomes.reports.series.declaration import Series
+from outcomes.reports.series.slots import SlotRecord, read_history
 
 _NAME = "index.html"
 

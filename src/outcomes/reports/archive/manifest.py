@@ -9,7 +9,7 @@ from typing import Any
 
 from outcomes.errors import OutcomesError
 from outcomes.machine.json_record import encode_record, load_record
-from outcomes.reports.publication import replace_file
+from outcomes.machine.private_files import replace_file
 
 _NAME = "manifest.json"
 #: Exit code to class of reasons; the words of an index have these names.

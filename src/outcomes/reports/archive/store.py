@@ -24,8 +24,8 @@ import pandas as pd
 
 from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.disclosure.released import RELEASE_COLUMNS
+from outcomes.machine.private_files import remove_drafts, replace_file
 from outcomes.reports.archive.manifest import Manifest, name_reason, read_manifest, write_manifest
-from outcomes.reports.publication import remove_drafts, replace_file
 from outcomes.reports.released import read_releases
 from outcomes.reports.runs import Run, make_private
 

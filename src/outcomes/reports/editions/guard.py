@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -26,8 +26,10 @@ from outcomes.reports.editions.released_pages import (
     hash_list,
     recover_editions,
 )
-from outcomes.reports.job import Job
-from outcomes.reports.runs import Run
+
+if TYPE_CHECKING:
+    from outcomes.reports.job import Job
+    from outcomes.reports.runs import Run
 
 # how long a page waits until those before it have been compared with the ledger
 _WAIT_SECONDS = 3600.0

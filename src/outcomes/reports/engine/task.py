@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import outcomes.errors
 from outcomes.errors import OutcomesError, PrivacyError, RecordsError, ReportError
 from outcomes.machine.threads import THREADS
-from outcomes.reports.runs import Run
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+    from outcomes.reports.runs import Run
 
 #: Where records were refused; a log that repeats this learns nothing of them.
 _CHECK = (

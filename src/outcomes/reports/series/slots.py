@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outcomes.errors import ReportError
-from outcomes.reports.publication import replace_file
+from outcomes.machine.private_files import replace_file
 from outcomes.reports.runs import make_private
 from outcomes.reports.series.cadence import Slot, find_latest_slot, find_next_slot, find_slots
 from outcomes.reports.series.declaration import Series
