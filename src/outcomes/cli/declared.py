@@ -14,7 +14,7 @@ from textwrap import indent
 from outcomes.cli.screen import note, print_json, print_table, say, shorten_place
 from outcomes.disclosure.ledger import Edition
 from outcomes.errors import ReportError
-from outcomes.facts import find_project, read_words
+from outcomes.facts import find_project
 from outcomes.records import Records, read_records
 from outcomes.reports.editions import (
     approve_editions,
@@ -103,7 +103,7 @@ def print_status(declaration: Path | None, max_age: str | None, as_json: bool) -
 def _print_statuses(statuses: Sequence[SeriesStatus], declared: Mapping[str, Series]) -> None:
     rows = []
     for one in statuses:
-        words = read_words(declared[one.series].language)
+        words = declared[one.series].words
         rows.append(
             {
                 "series": one.series,
@@ -118,7 +118,7 @@ def _print_statuses(statuses: Sequence[SeriesStatus], declared: Mapping[str, Ser
     print_table(rows, ["series", "state", "reason", "last release", "pages", "made", "next due"])
     for one in statuses:
         if one.question:
-            words = read_words(declared[one.series].language)
+            words = declared[one.series].words
             say("", words.say("series.status.question", series=one.series), indent(one.question, "  "))
 
 

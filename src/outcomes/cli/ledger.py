@@ -79,7 +79,7 @@ def restore_copy(
 
     records = sorted(list_released().values(), key=lambda record: record.ledger_sequence)
     released = {record.page: record.ledger_sequence for record in records}
-    # nobody makes or releases a page meanwhile
+    # no page is made or released meanwhile
     with (
         hold_lock(_place(private), EDITIONS_LOCK, _WAIT_SECONDS),
         restore_ledger(_place(private), released, withdrawn or ()) as ledger,

@@ -133,7 +133,7 @@ def _run_one(series: Series, executor: Executor, request: RunRequest) -> list[Se
                 reason=name_reason(error),
                 message=str(error),
                 is_news=error.exit_code != _LOCKED,  # the run that holds the lock tells of its own end
-                language=series.language,
+                language=series.words.language,
             )
         ]
 

@@ -184,7 +184,7 @@ class WorkerPool(Executor):
             pool = self._pool = self._pool or self._open(self._workers)
             try:
                 sent = pool.submit(fn, *args, **kwargs)
-            except BrokenProcessPool:  # found out before what was running has told
+            except BrokenProcessPool:  # noticed before the running jobs have failed
                 self._pool = self._open(self._workers)
                 return self._send(asked, fn, args, kwargs)
 

@@ -1,4 +1,4 @@
-"""Names among a report's parameters that must stand in the facts or in the source."""
+"""Names among a report's parameters that the facts or the source must know."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _SEVERAL = {str: "texts", int: "whole numbers", float: "numbers", bool: "true or
 _LONGEST_TEXT = 400
 _LONGEST_LIST = 200
 _DATE = re.compile(r"\ba date\b")
-# without these nobody could say what a page may show
+# without these it is not known what a page may show
 _NEEDED = ("audience", "k")
 # controls, and lone halves of characters
 _HIDDEN = ("Cc", "Cs", "Zl", "Zp")
@@ -47,7 +47,7 @@ class Parameter:
     """
 
     name: str
-    #: Empty text stands for "the source's default", None for "not given".
+    #: Empty text means "the source's default", None "not given".
     default: Value
     #: The comment beside it: unit, meaning, and what is allowed.
     meaning: str = ""

@@ -23,7 +23,7 @@ _ID = re.compile(r"[a-z][a-z0-9_-]{0,99}")
 
 
 def find_view_ids(cell: NotebookNode) -> Iterator[str]:
-    """Yield the ids that a code cell's outputs carry; whatever else an output holds is left alone."""
+    """Yield the ids that a code cell's outputs carry; everything else in an output is ignored."""
     for output in cell.outputs:
         carried = output.get("data", {}).get(MEDIA_TYPE)
         id = carried.get("id") if isinstance(carried, dict) else None
@@ -48,7 +48,7 @@ def collect_views(notebook: NotebookNode, folder: Path, audience: str, k: int) -
 
 
 def read_releases(run_folder: Path) -> list[Release]:
-    """Return the releases behind all views that a run showed, each with who stands behind its rows.
+    """Return the releases behind all views that a run showed, each with the patients behind its rows.
 
     They are in the order of their names and without warnings and notes; several may hold the same rows.
     """

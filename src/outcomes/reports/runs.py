@@ -61,7 +61,7 @@ def open_run(private_folder: str | Path = ".outcomes") -> Run:
 
 
 def make_private(*folders: Path) -> None:
-    """Make folders that only their owner may enter, whatever the umask says."""
+    """Make folders that only their owner may enter, under any umask."""
     for folder in folders:
         if not folder.is_dir():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

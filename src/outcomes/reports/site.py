@@ -16,13 +16,13 @@ from pathlib import Path
 from markupsafe import Markup
 
 import outcomes
-from outcomes.facts import Words, find_project, read_instrument, read_schema, read_therapies, read_words
+from outcomes.facts import Words, find_project, read_instrument, read_schema, read_therapies
 from outcomes.machine.private_files import replace_file
 from outcomes.reports.archive import Manifest, list_manifests
 from outcomes.reports.editions import RELEASED, ReleaseRecord, list_released
 from outcomes.reports.publication import prepare_folder
 from outcomes.reports.series.cadence import find_next_slot
-from outcomes.reports.series.declaration import Series
+from outcomes.reports.series.declaration import Series, read_known_words
 from outcomes.reports.series.slots import SlotRecord, read_history
 
 _NAME = "index.html"
@@ -74,7 +74,7 @@ def write_site(
     one file with links to the pages beside it and one script, which it allows by its hash; without the script
     everything is shown, and nothing can be chosen.
     """
-    words = _choose_words(series.language for series in declared)
+    words = _choose_words(series.words for series in declared)
     archive, folder = private / "archive", find_project() / out
     known = {series.id: series for series in declared}
     # series of the past are listed as long as they have pages
@@ -93,7 +93,8 @@ def write_released_site(now: dt.datetime) -> Path:
     It tells nothing of what failed or waits.
     """
     records, folder = list_released(), find_project() / RELEASED
-    words = _choose_words(str(record.about.get("language", "en")) for record in records.values())
+    languages = (str(record.about.get("language", "en")) for record in records.values())
+    words = _choose_words(map(read_known_words, languages))
     found: dict[str, dict[Path, ReleaseRecord]] = {}
     for page, record in records.items():
         found.setdefault(record.series, {})[page] = record
@@ -106,10 +107,10 @@ def write_released_site(now: dt.datetime) -> Path:
     return _write_index(prepare_folder(RELEASED), groups, "stakeholder", now, words)
 
 
-def _choose_words(languages: Iterable[str]) -> Words:
+def _choose_words(of_series: Iterable[Words]) -> Words:
     """Return the words of the language that all series of an index share; English where they differ."""
-    found = set(languages)
-    return read_words(found.pop() if len(found) == 1 else "en")
+    found = set(of_series)
+    return found.pop() if len(found) == 1 else read_known_words("en")
 
 
 def _list_released(pages: Mapping[Path, ReleaseRecord], folder: Path, words: Words) -> Iterator[Entry]:
@@ -208,7 +209,7 @@ def _key(manifest: Manifest) -> str:
 
 
 def _build_entry(asked: Mapping[str, object], words: Words, *, about: str = "", **said: str) -> Entry:
-    """Return a line about a page; what the page is about follows from what was asked, unless it is given."""
+    """Return a line about a page; unless given, its subject follows from the parameters of the page."""
     therapy = str(asked.get("therapy") or "")
     known = read_therapies()
     label = known[therapy].label if therapy in known else therapy

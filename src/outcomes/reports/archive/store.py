@@ -43,7 +43,7 @@ class PastRelease:
     """A release of a page that was published."""
 
     manifest: Manifest
-    #: Private: its manifest and results, and whatever else is kept of it.
+    #: Private: its manifest and results, and what else is kept of it.
     folder: Path
 
     def results(self) -> pd.DataFrame:
@@ -54,7 +54,7 @@ class PastRelease:
 
 @contextmanager
 def keep_manifest(begun: Manifest, run: Run) -> Iterator[Callable[..., None]]:
-    """Keep a run's manifest, and for a series also in the archive, from its begin to whatever end it has.
+    """Keep a run's manifest from its start to its end, for a series also in the archive.
 
     Yields a function that adds to it. A run that is killed leaves ``running`` behind, which the next one
     reads as ``interrupted``.

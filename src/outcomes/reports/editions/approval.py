@@ -113,7 +113,7 @@ def refuse_editions(editions: Sequence[Edition], *, private: Path) -> None:
 
 
 def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
-    """Check again what was checked when the edition was made; files and ledger may have changed since."""
+    """Check an edition once more; its files and the ledger may have changed since it was made."""
     page = find_place(edition)
     record = read_record(page) if page.is_file() else None
     beside = page.with_suffix("")

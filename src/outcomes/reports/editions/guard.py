@@ -99,7 +99,7 @@ def _list_merged(provenance: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _list_numbers(releases: Sequence[Release]) -> pd.DataFrame:
-    """Return every row that the page shows once, with what became of it; several views may show the same."""
+    """Return every row of the page once with its fate; several views may show the same rows."""
     frames = [
         release.table.assign(analysis=release.name, fate=list(release.backing.fates))
         for release in releases

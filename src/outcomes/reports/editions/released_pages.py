@@ -81,7 +81,7 @@ def read_record(page: Path) -> ReleaseRecord | None:
 
 
 def hash_list(files: Mapping[str, str]) -> str:
-    """Return the SHA-256 of a list of files with their own hashes, whatever their order."""
+    """Return the SHA-256 of a list of files with their own hashes, in any order."""
     listed = "".join(f"{sha}  {name}\n" for name, sha in sorted(files.items()))
     return hashlib.sha256(listed.encode("utf-8")).hexdigest()
 
@@ -92,7 +92,7 @@ def hash_file(path: Path) -> str:
 
 
 def list_released() -> dict[Path, ReleaseRecord]:
-    """Return the record of every released page that stands as it was released, by its place."""
+    """Return the record of every released page that was not changed since, by its place."""
     found = {}
     for path in sorted((find_project() / RELEASED).rglob(RECORD_NAME)):
         page = path.parent.with_suffix(".html")

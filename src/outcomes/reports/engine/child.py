@@ -113,7 +113,7 @@ def _run_papermill(task: Mapping[str, Any], reported: int) -> None:
     def on_cell(index: int) -> None:
         os.write(reported, json.dumps({"cell": index}).encode() + b"\n")
 
-    with contextlib.suppress(PapermillExecutionError):  # what failed stands in the executed notebook
+    with contextlib.suppress(PapermillExecutionError):  # the executed notebook holds the failure
         papermill.execute_notebook(
             task["notebook"],
             task["executed"],

@@ -18,7 +18,7 @@ def die_with_parent() -> None:
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of whatever its children leave behind."""
+    """Make this process the parent of processes that its children leave behind."""
     _call_prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 

@@ -70,7 +70,7 @@ def execute_in_kernel(task: Task) -> NotebookNode:
     from papermill.exceptions import PapermillExecutionError
 
     try:
-        # what failed stands in the executed notebook
+        # the executed notebook holds the failure
         with _quiet("papermill", "traitlets"), suppress(PapermillExecutionError):
             _run_papermill(task)
     except TimeoutError:

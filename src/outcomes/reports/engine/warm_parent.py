@@ -78,7 +78,7 @@ def _run_task(channel: socket.socket, task: Mapping[str, Any]) -> bool:
         run_task(task, reported)
     os.close(reported)
     with contextlib.suppress(OSError):
-        os.setpgid(child, child)  # on both sides: whoever is first, the group is the child's own
+        os.setpgid(child, child)  # parent and child both set it: either may be first
     watched = os.pidfd_open(child)
     try:
         ended, status = _watch(channel, task, child, watched, events)

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from outcomes.cohort import read_filters
 from outcomes.disclosure.rules import AUDIENCES
-from outcomes.errors import Finding, ReportError
-from outcomes.facts import find_project
+from outcomes.errors import FactsError, Finding, ReportError
+from outcomes.facts import Words, find_project, read_words
 from outcomes.facts.toml import read_toml, suggest_name
 from outcomes.reports.engine import ENGINES, TimeLimits
 from outcomes.reports.series.cadence import PERIODS, is_cadence
@@ -81,14 +81,22 @@ class Series:
     engine: str = "auto"
 
     @property
-    def language(self) -> str:
-        """Language of its pages and of what is said about it."""
-        return str(self.parameters.get("language", "en"))
+    def words(self) -> Words:
+        """Words in which the series is spoken of: in the language of its pages."""
+        return read_known_words(str(self.parameters.get("language", "en")))
 
     @property
     def limits(self) -> TimeLimits:
         """Time limits of a page."""
         return TimeLimits(self.cell_seconds, self.report_seconds)
+
+
+def read_known_words(language: str) -> Words:
+    """Return the words of a language; English where there are none, since only the page itself must fail."""
+    try:
+        return read_words(language)
+    except FactsError:
+        return read_words()
 
 
 #: For a key that takes a few words: which; for one that takes a number: from where to where.

@@ -1,4 +1,4 @@
-"""`run_series`: what is due of one series is made, once, whoever else tries at the same time."""
+"""`run_series`: make what is due of one series, once, even if several processes try at the same time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import outcomes
 from outcomes.errors import FactsError, PrivacyError, RecordsError, ReportError
-from outcomes.facts import find_project, read_words
+from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock
 from outcomes.machine.private_files import remove_drafts
 from outcomes.records import Records
@@ -72,7 +72,7 @@ class RunRequest:
     private: Path
     #: Reads the records of a series.
     read: Callable[[Series], Records]
-    #: Whether a person asks for it: the latest slot is then made whatever its state.
+    #: Whether a person asks for it: the latest slot is then made in any state.
     asked: bool = False
     #: How long to wait for another run of the series to end.
     wait_seconds: float = 0.0
@@ -137,7 +137,7 @@ def _find_due(series: Series, request: RunRequest) -> DueSlots:
 
 def _describe_idle(series: Series, due: DueSlots) -> SeriesResult:
     if due.waits is None:
-        return SeriesResult(series.id, "not_due", language=series.language)
+        return SeriesResult(series.id, "not_due", language=series.words.language)
     # the failure lasts: the exit code tells of it until it is mended
     last = due.waits
     return SeriesResult(
@@ -147,7 +147,7 @@ def _describe_idle(series: Series, due: DueSlots) -> SeriesResult:
         exit_code=last.exit_code,
         reason=last.reason,
         is_news=False,
-        language=series.language,
+        language=series.words.language,
     )
 
 
@@ -186,7 +186,7 @@ def _make_slot(
         is_news=before is None or any(getattr(before, name) != getattr(record, name) for name in told),
         waits=series.audience != "team" and record.state == "released",
         question=record.question,
-        language=series.language,
+        language=series.words.language,
     )
 
 
@@ -244,7 +244,7 @@ def _make_pages(
 ) -> list[Outcome]:
     schema = read_parameters(read_notebook(find_notebook(series.notebook)))
     period = find_period(series.period, slot.day, series.rolling_months)
-    said = period.describe(read_words(series.language))
+    said = period.describe(series.words)
     jobs = [
         Job(
             series.notebook,

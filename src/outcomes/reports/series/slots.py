@@ -106,7 +106,7 @@ class DueSlots:
 def find_due(
     series: Series, history: Sequence[SlotRecord], now: dt.datetime, *, asked: bool = False
 ) -> DueSlots:
-    """Return what is to be made of a series at a moment; with ``asked`` the latest slot whatever its state.
+    """Return what is to be made of a series at a moment; with ``asked`` the latest slot in any state.
 
     Everything follows from the moment and the series' zone. A slot older than the last settled one is never
     made, so that a clock that was set back makes nothing twice; a settled slot in the future means that the
