@@ -19,7 +19,7 @@ from outcomes.errors import RecordsError
 from outcomes.facts import Source, find_project, read_source, read_words
 from outcomes.reports import archive
 from outcomes.reports.catalogue import find_notebook
-from outcomes.reports.editions import guard_edition
+from outcomes.reports.editions import Guard, guard_edition
 from outcomes.reports.engine import Task, TimeLimits, choose_engine, execute_notebook, settle_engine
 from outcomes.reports.exports import build_exports
 from outcomes.reports.heading import build_page, name_page
@@ -144,11 +144,8 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
     notebook_path = find_notebook(job.report)
     choose_engine(job.engine)  # an unknown name is refused before anything else
     values, source = _check_values(job, notebook_path)
-    audience, k, words = (
-        str(values["audience"]),
-        int(str(values["k"])),
-        read_words(str(values.get("language", "en"))),
-    )
+    audience, k = str(values["audience"]), int(str(values["k"]))
+    words = read_words(str(values.get("language", "en")))
     inputs = hash_inputs(job, values)
     if job.records_sha256 and (made := find_finished(job, inputs)):
         page_path, manifest_path = made
@@ -158,28 +155,20 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
     engine = settle_engine(job.engine)
     run = open_run(job.private_folder)
     name = name_page(job.report, values, source)
-    about = {name: value for name, value in values.items() if name in _RECORDED}
+    about = {key: value for key, value in values.items() if key in _RECORDED}
     begun = _begin_manifest(job, audience, about, inputs, engine, run)
     with contextlib.ExitStack() as held:
         record = held.enter_context(archive.keep_manifest(begun, run))
         guard = None
         if audience != "team":
             guard = held.enter_context(guard_edition(job, run, out / f"{name}.html", k))
-
-        # what the notebook may look back at: for stakeholders the last release that was approved
-        releases_folder, last = run.private / "archive", None
-        if job.series and guard is None:
-            last = archive.find_last_release(releases_folder, job.series, job.slice, before=job.due)
-            archive.ask_to_keep(run.folder)
-        elif job.series and guard is not None:
-            approved = guard.ledger.find_last_released(job.series, job.slice)
-            last = archive.find_release(releases_folder, job.series, approved.id) if approved else None
+        last = _find_last(job, run, guard)
         archive.hand_over(last, run.folder)
+        if job.series and guard is None:
+            archive.ask_to_keep(run.folder)
 
-        task = Task(
-            notebook_path, values, run, job.limit_time(), inputs.seed, on_cell or (lambda index: None)
-        )
-        notebook = execute_notebook(task, engine)
+        limits, on_cell = job.limit_time(), on_cell or (lambda index: None)
+        notebook = execute_notebook(Task(notebook_path, values, run, limits, inputs.seed, on_cell), engine)
         views = collect_views(notebook, run.views, audience, k)
         audit = audit_run(run.folder, audience)
         fingerprints = (str(view.provenance.get("fingerprint", "")) for view in views.values())
@@ -200,7 +189,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         if guard is not None and audit is not None:
             exports = guard.enter(page.title, html, exports, read_releases(run.folder), audit, about)
         elif job.series:
-            archive.keep_snapshot(run.folder, releases_folder / job.series / run.id)
+            archive.keep_snapshot(run.folder, run.archive / job.series / run.id)
         page_path = publish(out, name, html, exports)
         record(
             page=page_path.relative_to(find_project() / job.out).as_posix(),
@@ -210,7 +199,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
             n_dropped=count_dropped(notebook, views),
             state="published",
         )
-        archive.forget_snapshots(releases_folder, job.series, job.slice, last)
+        archive.forget_snapshots(run.archive, job.series, job.slice, last)
     if job.records_sha256:
         note_finished(job, inputs, page_path, run.id)
     folder, manifest_path = page_path.with_suffix(""), run.folder / "manifest.json"
@@ -243,20 +232,26 @@ def _begin_manifest(
         slice=dict(job.slice),
         slot=job.slot,
         started=run.started.isoformat(timespec="seconds"),
-        key=inputs.key,
+        **dataclasses.asdict(inputs),
         records_sha256=job.records_sha256,
-        notebook_sha256=inputs.notebook_sha256,
-        packages_sha256=inputs.packages_sha256,
-        lock_sha256=inputs.lock_sha256,
         outcomes=outcomes.__version__,
         python=platform.python_version(),
         engine=engine,
         parameters=about,
-        seed=inputs.seed,
         n_read=job.n_read,
         newest=job.newest,
         due=job.due,
     )
+
+
+def _find_last(job: Job, run: Run, guard: Guard | None) -> archive.PastRelease | None:
+    """Return the previous release to compare with; for stakeholders the last that was approved."""
+    if not job.series:
+        return None
+    if guard is None:
+        return archive.find_last_release(run.archive, job.series, job.slice, before=job.due)
+    approved = guard.ledger.find_last_released(job.series, job.slice)
+    return archive.find_release(run.archive, job.series, approved.id) if approved else None
 
 
 @contextmanager

@@ -28,6 +28,11 @@ class Run:
         return self.folder.parent.parent
 
     @property
+    def archive(self) -> Path:
+        """Folder of the releases of series."""
+        return self.private / "archive"
+
+    @property
     def views(self) -> Path:
         """Folder in which released views are kept during the run."""
         return self.folder / "views"

@@ -61,7 +61,7 @@ def keep_manifest(begun: Manifest, run: Run) -> Iterator[Callable[..., None]]:
     """
     entry = None
     if begun.series:
-        entry = open_entry(run.private / "archive", begun.series, run.id)
+        entry = open_entry(run.archive, begun.series, run.id)
         write_manifest(entry, begun)
     added: dict[str, Any] = {}
     try:
