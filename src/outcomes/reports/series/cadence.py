@@ -147,7 +147,9 @@ class Period:
 
 
 def find_period(kind: str, day: dt.date, rolling_months: int = 12) -> Period:
-    """Return the period of a release that falls due on a day.
+    """Return the period of a release that falls due on a day, ending before it.
+
+    It is the last whole month, quarter or year, or for ``rolling`` the months up to the day.
 
     >>> find_period("quarter", dt.date(2026, 11, 26))
     Period(since=datetime.date(2026, 7, 1), until=datetime.date(2026, 9, 30))
