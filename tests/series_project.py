@@ -12,8 +12,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from outcomes.records import read_records
-from outcomes.reports.series import Ending, read_series, run_series
-from outcomes.reports.series.running import Asking
+from outcomes.reports.series import RunRequest, SeriesResult, read_series, run_series
 from outcomes.synthetic import write_clinic
 
 PARAMETERS = """\
@@ -62,16 +61,16 @@ def open_threads() -> Iterator[Executor]:
         yield executor
 
 
-def run(id: str = "whole", now: dt.datetime = NOW, **further: object) -> Ending:
+def run(id: str = "whole", now: dt.datetime = NOW, **further: object) -> SeriesResult:
     """Run one declared series in the current folder and return how it ended."""
     (ending,) = run_all(id, now, **further)
     return ending
 
 
-def run_all(id: str = "whole", now: dt.datetime = NOW, **further: object) -> list[Ending]:
+def run_all(id: str = "whole", now: dt.datetime = NOW, **further: object) -> list[SeriesResult]:
     series = read_series()[id]
     with open_threads() as executor:
-        return run_series(series, executor, Asking(now, Path.cwd() / ".outcomes", _read, **further))
+        return run_series(series, executor, RunRequest(now, Path.cwd() / ".outcomes", _read, **further))
 
 
 def _read(series):

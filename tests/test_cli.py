@@ -15,7 +15,7 @@ import pytest
 
 from outcomes.analyses import list_analyses, summarise_change
 from outcomes.cli import main
-from outcomes.cli.failure import keep_traceback
+from outcomes.cli.screen import keep_traceback
 from outcomes.cohort import select_cohort
 from outcomes.facts import list_instruments
 from outcomes.records import read_records

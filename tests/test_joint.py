@@ -24,7 +24,7 @@ from outcomes.analyses import (
 from outcomes.disclosure import audit_page, release, suppress_table
 from outcomes.disclosure.joint import audit as audits
 from outcomes.errors import DisclosureError
-from outcomes.reports.auditing import audit_run
+from outcomes.reports.released import audit_run
 from outcomes.result import Patients, build_result
 from outcomes.views.view import build_view, write_view
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outcomes.cli.pace import describe_pace, print_pace
+from outcomes.cli.checking import describe_pace, print_pace
 from outcomes.cohort import select_cohort
 from outcomes.disclosure.ledger.pace import expect_held, follow_pace
 from outcomes.synthetic import simulate_clinic

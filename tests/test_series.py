@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import series_project
+from outcomes.cli.declared import print_status
 from outcomes.errors import FactsError, ReportError
+from outcomes.facts import Words, read_words
 from outcomes.machine.lock import hold_lock
 from outcomes.records import read_records
 from outcomes.reports.archive import find_last_release, list_manifests
@@ -20,11 +22,12 @@ from outcomes.reports.series import (
     find_latest_slot,
     find_next_slot,
     find_slots,
-    find_standing,
+    list_statuses,
     read_history,
     read_series,
 )
-from outcomes.reports.series.periods import find_period
+from outcomes.reports.series.cadence import find_period
+from outcomes.reports.site import write_site
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
 
 UTC = dt.UTC
@@ -365,10 +368,10 @@ def test_the_archive_hands_the_last_release_to_the_next(project):
 def test_how_things_stand(project):
     declared = read_series()
     archive = Path(".outcomes/archive")
-    (before,) = find_standing(declared, archive, NOW)
+    (before,) = list_statuses(declared, archive, NOW)
     assert (before.state, before.due, before.is_well) == ("never", "now", True)
     run()
-    (after,) = find_standing(declared, archive, NOW)
+    (after,) = list_statuses(declared, archive, NOW)
     assert (after.state, after.last, after.due[:10]) == ("released", "2026-Q3", "2027-01-01")
 
 
@@ -443,6 +446,39 @@ def test_a_series_says_what_changed_since_its_last_release(project):
     assert len(kept) == 2, "those of the last two releases"
     assert all(path.stat().st_mode & 0o077 == 0 for path in kept)
     assert not list(Path(".outcomes/runs").glob("*/kept"))
+
+
+class Shouted(Words):
+    """A second language: English in capital letters."""
+
+    def say(self, key, **values):
+        return read_words().say(key, **values).upper()
+
+
+def index() -> str:
+    place = write_site("reports/html", list(read_series().values()), Path(".outcomes"), NOW, {})
+    return place.read_text(encoding="utf-8")
+
+
+def test_a_series_is_spoken_of_in_the_language_of_its_pages(project, monkeypatch, capsys):
+    shouted = Shouted("loud")
+    for module in ("declaration", "notification"):
+        place = f"outcomes.reports.series.{module}.read_words"
+        monkeypatch.setattr(place, lambda language="en": shouted if language == "loud" else read_words())
+    defaults = series_project.DECLARED.partition("[report")[0]
+    loud = '[report.loud]\nparameters = { language = "loud" }\n'
+    declare(project, defaults + loud)
+    assert print_status(None, None, as_json=False) == 0
+    assert "NEVER RUN" in capsys.readouterr().out
+    assert "NO RELEASE YET" in index() and 'lang="loud"' in index()
+    declare(project, f"{defaults}{loud}[report.quiet]\n")
+    assert "No release yet" in index() and "NO RELEASE YET" not in index(), "English where languages differ"
+
+
+def test_a_language_that_there_is_not_fails_its_page_alone(project):
+    declare(project, series_project.DECLARED + 'parameters = { language = "xx" }\n')
+    assert run(now=NOW).reason == "configuration"
+    assert 'lang="en"' in index() and "the declaration or a parameter is wrong" in index()
 
 
 def test_a_snapshot_that_cannot_be_read_makes_no_page_and_says_what_to_do(project):

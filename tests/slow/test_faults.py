@@ -23,10 +23,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from outcomes.disclosure.ledger import open_ledger
 from outcomes.machine.lock import hold_lock
+from outcomes.machine.private_files import replace_file
 from outcomes.reports.archive import list_manifests
 from outcomes.reports.editions import RECORD_NAME, approve_editions, find_place, list_released
 from outcomes.reports.editions.released_pages import find_newest_known, recover_editions
-from outcomes.reports.publication import publish, replace_file
+from outcomes.reports.publication import publish
 from outcomes.reports.series import read_history
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
 

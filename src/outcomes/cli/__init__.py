@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from outcomes.cli.commands import app
-from outcomes.cli.failure import keep_traceback
+from outcomes.cli.screen import keep_traceback
 from outcomes.errors import OutcomesError
 
 __all__ = ["main"]
@@ -20,19 +20,11 @@ _BUG, _OUTPUT, _INTERRUPTED = 1, 9, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its code.
+    """Run the command line with these arguments, else those of the process, and exit with its code.
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Those after the program's name; of the process when absent.
-
-    Raises
-    ------
-    SystemExit
-        Always. 0 ok, 1 bug, 2 usage or configuration, 3 input unreadable or wrong, 4 privacy gate, 5 too
-        many records refused, 6 analysis or notebook, 7 disclosure, 8 another run holds the lock, 9 output
-        cannot be written, 10 time limit, 130 interrupted.
+    0 ok, 1 bug, 2 usage or configuration, 3 input unreadable or wrong, 4 privacy gate, 5 too many records
+    refused, 6 analysis or notebook, 7 disclosure, 8 another run holds the lock, 9 output cannot be written,
+    10 time limit, 130 interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
         # A terminal of another encoding shows a question mark instead of ending the command.

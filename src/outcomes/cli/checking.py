@@ -9,6 +9,8 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+import numpy as np
+
 from outcomes.analyses import (
     check_comparability,
     count_completeness,
@@ -16,16 +18,16 @@ from outcomes.analyses import (
     describe_baseline,
     summarise_change,
 )
-from outcomes.cli.pace import describe_pace, print_pace
 from outcomes.cli.screen import print_table, say
 from outcomes.cohort import Cohort, select_cohort
 from outcomes.disclosure import AUDIENCES, choose_detail, read_rules, release
+from outcomes.disclosure.ledger.pace import CADENCES, Pace, follow_pace, read_days
 from outcomes.errors import AnalysisError, Finding, OutcomesError
 from outcomes.facts import read_facts, read_schema, read_words
 from outcomes.machine.private_files import open_private_folder, write_private_file
 from outcomes.records import Records
 from outcomes.records.gate import measure_anonymity
-from outcomes.result import Result
+from outcomes.result import ALL, Result
 from outcomes.views.glyphs import explain_undrawn, find_undrawn
 from outcomes.views.labels import name_measure
 from outcomes.views.text import join_words
@@ -37,7 +39,6 @@ _KINDS = {
     "repaired": ("repair_and_log",),
     "to know": ("accept_with_warning",),
 }
-_GROUP_ALL = "all"
 #: Findings that have a part of their own.
 _EXCEPTION, _ALIKE = "GATE_EXCEPTION", "K_ANONYMITY"
 #: Ways of merging traits that are printed.
@@ -48,20 +49,7 @@ _FORESEEN = (describe_baseline, count_completeness, summarise_change, count_resp
 
 
 def describe_records(records: Records) -> dict[str, Any]:
-    """Describe what was read of a source, without any patient's value.
-
-    Parameters
-    ----------
-    records : Records
-
-    Returns
-    -------
-    dict
-        Counts, findings by kind, columns not read, completeness per outcome, what each audience will see
-        of the primary outcome, how many updates of it would be held back at this pace, and how many
-        follow-ups are overdue (their list is written privately); reviewed exceptions to the gate, and how
-        many patients share their traits.
-    """
+    """Describe what was read of a source, without any patient's value."""
     cohorts, problems = _select_cohorts(records)
     description: dict[str, Any] = {
         "source": records.source.name,
@@ -147,7 +135,7 @@ def _list_drawn(records: Records, cohorts: list[Cohort]) -> Iterator[str]:
 
 def _count_seen(cohort: Cohort) -> list[dict[str, Any]]:
     """Count those due and seen of all therapies together, one row per time point."""
-    table = count_completeness(cohort).where(group=_GROUP_ALL).table
+    table = count_completeness(cohort).where(group=ALL).table
     wide = table.pivot(index="timepoint", columns="statistic", values="estimate")
     skips_baseline = cohort.instrument.domain in read_facts("cohort")["domains_without_baseline"]
     return [
@@ -183,18 +171,12 @@ def _foresee(cohort: Cohort) -> dict[str, Any]:
 
 
 def _count_shown(result: Result, audience: str) -> dict[str, Any]:
-    released = release(result, audience)
-    n_rows = len(result.table)
-    return {
-        "audience": audience,
-        "part": result.name,
-        "rows": n_rows,
-        "shown": int(released.table["shown"].sum()),
-        "withheld": n_rows - int(released.table["shown"].sum()),
-    }
+    n_rows, n_shown = len(result.table), int(release(result, audience).table["shown"].sum())
+    counts = {"rows": n_rows, "shown": n_shown, "withheld": n_rows - n_shown}
+    return {"audience": audience, "part": result.name, **counts}
 
 
-def _list_overdue(cohort: Cohort, folder: Path = Path(".outcomes")) -> dict[str, Any]:
+def _list_overdue(cohort: Cohort) -> dict[str, Any]:
     """Write the episodes whose latest due follow-up was not seen to a private file, and count them."""
     grid = cohort.table.loc[cohort.table["timepoint"] != next(iter(cohort.timepoints))]
     due = grid.loc[grid["status"].isin(["seen", "missing", "lost"])]
@@ -202,9 +184,8 @@ def _list_overdue(cohort: Cohort, folder: Path = Path(".outcomes")) -> dict[str,
     overdue = latest.loc[latest["status"] != "seen", ["episode_id", "timepoint"]]
     if overdue.empty:
         return {"n": 0, "file": None}
-    path = (
-        open_private_folder(folder) / f"overdue-{cohort.source.name}-{datetime.date.today().isoformat()}.csv"
-    )
+    name = f"overdue-{cohort.source.name}-{datetime.date.today().isoformat()}.csv"
+    path = open_private_folder(Path(".outcomes")) / name
     text = overdue.assign(outcome=cohort.outcome).to_csv(index=False, lineterminator="\n")
     write_private_file(path, text.encode("utf-8"))
     return {"n": len(overdue), "file": path.as_posix()}
@@ -297,3 +278,77 @@ def _print_outlook(description: Mapping[str, Any]) -> None:
     say("", f"Overdue follow-ups: {overdue['n']}")
     if overdue["file"]:
         say(f"  which episodes: {overdue['file']} (private; it holds their ids)")
+
+
+def describe_pace(cohort: Cohort, k: int = 11) -> dict[str, Any]:
+    """Describe how often each therapy's mean improvement could have been brought up to date at this pace.
+
+    ``numbers`` gives per therapy and time point the patients who joined and the updates held back at each
+    cadence, ``held`` the share of all updates (0-1) by cadence. Without dates both are empty, and ``because``
+    says why.
+    """
+    read_rules(k)
+    grid = cohort.table
+    episodes = cohort.records.episodes
+    starts = episodes.set_index(episodes["episode_id"].astype("str"))["start_date"]
+    start = starts.reindex(grid["episode_id"].astype("str")).reset_index(drop=True)
+    improved = grid["improvement"].notna() if grid["improvement"].notna().any() else grid["score"].notna()
+    seen = ((grid["status"] == "seen") & improved & (grid["timepoint"] != "baseline")).to_numpy()
+    joined = read_days(start[seen], grid.loc[seen, "day"])
+    if not joined.size:
+        what = "on which an episode began" if start.isna().all() else "of follow-ups"
+        return {"k": k, "numbers": [], "held": {}, "because": f"the records hold no dates {what}"}
+    until = read_days(start, grid["day"]).max()
+    numbers, paces = [], []
+    for therapy, timepoint, members in _list_paced(cohort):
+        chosen = members & seen
+        days = read_days(start[chosen], grid.loc[chosen, "day"])
+        found = [follow_pace(days, until, k, cadence) for cadence in CADENCES]
+        paces += found
+        numbers.append({"therapy": therapy, "timepoint": timepoint, **_write_paces(found)})
+    held = {cadence: _share([pace for pace in paces if pace.cadence == cadence]) for cadence in CADENCES}
+    return {"k": k, "numbers": numbers, "held": held, "because": ""}
+
+
+def _list_paced(cohort: Cohort) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield therapy, time point and rows of the grid of each number of a page."""
+    grid = cohort.table
+    for therapy in [*(name for name in cohort.therapies if (grid["therapy"] == name).any()), ALL]:
+        group = np.ones(len(grid), dtype=bool) if therapy == ALL else (grid["therapy"] == therapy).to_numpy()
+        for timepoint in cohort.timepoints:
+            if timepoint != "baseline":
+                yield therapy, timepoint, group & (grid["timepoint"] == timepoint).to_numpy()
+
+
+def _write_paces(paces: list[Pace]) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for pace in paces:
+        rows[f"new {pace.cadence}"] = None if np.isnan(pace.n_new) else pace.n_new
+        rows[f"held {pace.cadence}"] = f"{pace.n_held} of {pace.n_updates}"
+    return rows
+
+
+def _share(paces: list[Pace]) -> float | None:
+    updates = sum(pace.n_updates for pace in paces)
+    return sum(pace.n_held for pace in paces) / updates if updates else None
+
+
+def print_pace(pace: Mapping[str, Any], outcome: str) -> None:
+    """Print what `describe_pace` found, and what to do about it."""
+    say("")
+    if pace["because"]:
+        say(f"How many updates of a stakeholder's page would be held back cannot be said: {pace['because']}.")
+        return
+    updates = f"Updates of the mean improvement in {outcome}"
+    title = f"{updates} that would have been held back in the last 24 months"
+    print_table(pace["numbers"], list(pace["numbers"][0]) if pace["numbers"] else [], title=title)
+    told = [f"{cadence} {share:.0%}" for cadence, share in pace["held"].items() if share is not None]
+    if not told:
+        say("No number had k patients early enough to be released twice in that time.")
+        return
+    say(f"Held back, because fewer than {pace['k']} patients had joined: {', '.join(told)} of all updates.")
+    quarterly = pace["held"].get("quarterly")
+    if quarterly is not None and quarterly > 0.5:
+        say('  A page for stakeholders is better made once or twice a year here (cadence = "yearly").')
+    elif (pace["held"].get("monthly") or 0) > 0.5:
+        say("  Quarterly, the default cadence, suits this clinic better than monthly.")

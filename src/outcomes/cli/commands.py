@@ -204,9 +204,16 @@ def run_reports(
     from outcomes.cli.running import run_declared
 
     exit_code = run_declared(
-        ids or [], due, declaration=declaration, wait_seconds=wait, workers=workers, cluster=cluster,
-        accepted=accepted, quiet=quiet, as_json=as_json,
-    )  # fmt: skip
+        ids or [],
+        due,
+        declaration=declaration,
+        wait_seconds=wait,
+        workers=workers,
+        cluster=cluster,
+        accepted=accepted,
+        quiet=quiet,
+        as_json=as_json,
+    )
     raise typer.Exit(exit_code)
 
 
@@ -223,7 +230,7 @@ def approve_pages(
 
     Each page is compared once more with all that was released, and put into reports/released.
     """
-    from outcomes.cli.approving import print_waiting, settle_waiting
+    from outcomes.cli.declared import print_waiting, settle_waiting
 
     if what:
         settle_waiting(what, by, refuse, as_json)
@@ -255,9 +262,9 @@ def show_status(
 
     Ends with 1 where one failed, or where the last run without a failure is longer ago than --max-age.
     """
-    from outcomes.cli.standing import print_standing
+    from outcomes.cli.declared import print_status
 
-    raise typer.Exit(print_standing(declaration, max_age, as_json))
+    raise typer.Exit(print_status(declaration, max_age, as_json))
 
 
 @app.command("analyse")

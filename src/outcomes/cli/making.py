@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from outcomes.cli.screen import note, print_json, print_table, say, shows_progress
+from outcomes.cli.screen import note, print_json, print_table, say, shorten_place, shows_progress
 from outcomes.errors import OutcomesError
 from outcomes.reports import describe_parameters, find_notebook, parse_texts, read_parameters, run_report
 from outcomes.reports.notebook_file import read_notebook
@@ -29,38 +30,23 @@ def make_pages(
     engine: str,
     as_json: bool,
 ) -> int:
-    """Make the pages one after the other; a page that fails does not keep the others from being made.
+    """Make the pages one after the other, and return 0 or the highest exit code of those that failed.
 
-    Parameters
-    ----------
-    name : str
-        Name of the report.
-    wanted : sequence of mappings
-        Instrument, variant and audience of each page, what was not typed absent.
-    pairs : mapping
-        Further parameters, as typed.
-    source, path, out, engine, as_json
-        As on the command line.
-
-    Returns
-    -------
-    int
-        0, or the highest exit code of the pages that failed.
+    ``wanted`` gives what was typed of instrument, variant and audience of each page, ``pairs`` further
+    parameters. A page that fails does not keep the others from being made.
     """
     schema = read_parameters(read_notebook(find_notebook(name)))
     made, noted, exit_code = [], set[str](), 0
     for choice in wanted:
         parameters = parse_texts(schema, {**pairs, **choice})
         try:
-            report = run_report(
-                name, parameters, source=source, path=path, out=out, engine=engine,
-                show_progress=shows_progress(),
-            )  # fmt: skip
+            place: dict[str, Any] = {"source": source, "path": path, "out": out}
+            report = run_report(name, parameters, **place, engine=engine, show_progress=shows_progress())
         except OutcomesError as error:
             note(f"Not made ({', '.join(choice.values()) or name}): {error}")
             exit_code = max(exit_code, error.exit_code)
             continue
-        page = _shorten(report.page)
+        page = shorten_place(report.page, Path.cwd())
         made.append({**choice, "audience": report.audience, "page": page})
         if not as_json:
             say(page)
@@ -69,9 +55,3 @@ def make_pages(
     if as_json:
         print_json(made)
     return exit_code
-
-
-def _shorten(page: Path) -> str:
-    """Return the place of a page from here, where it lies below."""
-    here = Path.cwd()
-    return (page.relative_to(here) if page.is_relative_to(here) else page).as_posix()

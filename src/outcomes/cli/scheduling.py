@@ -10,22 +10,13 @@ from pathlib import Path
 SCHEDULERS = ("cron", "systemd", "windows", "airflow")
 
 
-def write_snippet(scheduler: str, project: Path | None = None) -> str:
-    """Return a snippet for a scheduler that runs what is due every hour.
+def write_snippet(scheduler: str) -> str:
+    """Return a snippet for a scheduler (see `SCHEDULERS`) that runs what is due here every hour.
 
     Calling more often does no harm: what is not due is not made, and nothing is made twice.
-
-    Parameters
-    ----------
-    scheduler : str
-        One of `SCHEDULERS`.
-    project : Path, optional
-        The project's folder; the current one when absent.
     """
-    folder, program = (project or Path.cwd()).absolute(), Path(sys.executable).parent / "outcomes"
-    return {"cron": _cron, "systemd": _systemd, "windows": _windows, "airflow": _airflow}[scheduler](
-        str(folder), str(program)
-    )
+    write = {"cron": _cron, "systemd": _systemd, "windows": _windows, "airflow": _airflow}[scheduler]
+    return write(str(Path.cwd()), str(Path(sys.executable).parent / "outcomes"))
 
 
 def _cron(folder: str, program: str) -> str:

@@ -1,13 +1,17 @@
-"""What commands print: tables for people, CSV and JSON for machines."""
+"""What commands print: tables for people, CSV and JSON for machines, one line for a bug."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import datetime
 import json
 import math
 import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any
 
 
 def say(*lines: str) -> None:
@@ -25,6 +29,11 @@ def note(*lines: str) -> None:
 def shows_progress() -> bool:
     """Return whether progress may be shown: only on a terminal."""
     return sys.stderr.isatty()
+
+
+def shorten_place(place: Path, folder: Path) -> str:
+    """Return a place as seen from a folder where it lies below, else whole."""
+    return (place.relative_to(folder) if place.is_relative_to(folder) else place).as_posix()
 
 
 def print_json(content: Any) -> None:
@@ -45,9 +54,9 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def print_csv(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str], file: TextIO | None = None) -> None:
+def print_csv(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> None:
     """Print rows as CSV with a header; missing values are empty."""
-    writer = csv.writer(file or sys.stdout, lineterminator="\n")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
         plain = (_plain(row.get(column)) for column in columns)
@@ -57,8 +66,6 @@ def print_csv(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str], file: T
 def print_table(rows: Sequence[Mapping[Any, Any]], columns: Sequence[str], title: str = "") -> None:
     """Print rows in aligned columns, numbers to the right; columns without any value are left out.
 
-    Examples
-    --------
     >>> print_table([{"group": "all", "n": 12.0, "x": None}], ["group", "n", "x"])
     group   n
     all    12
@@ -91,3 +98,23 @@ def _format(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def keep_traceback(error: BaseException, folder: str | Path = ".outcomes") -> str:
+    """Write a traceback to the private folder and return the line to show.
+
+    A traceback may hold a patient's value, so it is readable by its owner only and never shown.
+    """
+    kind = type(error).__name__
+    now = datetime.datetime.now(tz=datetime.UTC)
+    path = Path(folder) / f"bug-{now:%Y%m%dT%H%M%S%f}.txt"
+    text = "".join(traceback.format_exception(error))
+    with contextlib.suppress(OSError, ImportError):
+        from outcomes.machine.private_files import open_private_folder, write_private_file
+
+        write_private_file(open_private_folder(path.parent) / path.name, text.encode("utf-8"))
+        return (
+            f"This is a bug of outcomes ({kind}), not a mistake of yours. What happened stands in "
+            f"{path.as_posix()}; read it before you pass it on, it may hold values of the records."
+        )
+    return f"This is a bug of outcomes ({kind}), and {folder} could not be written to keep what happened."

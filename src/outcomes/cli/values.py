@@ -15,13 +15,6 @@ _TUPLES = {"timepoints", "therapies", "covariates"}
 def split_pairs(texts: Iterable[str]) -> dict[str, str]:
     """Split ``key=value`` texts.
 
-    Raises
-    ------
-    FactsError
-        When a text has no ``=`` or a key stands twice.
-
-    Examples
-    --------
     >>> split_pairs(["k=8", "where=site == 'A'"])
     {'k': '8', 'where': "site == 'A'"}
     """
@@ -39,8 +32,6 @@ def split_pairs(texts: Iterable[str]) -> dict[str, str]:
 def split_instrument(text: str | None) -> dict[str, str]:
     """Split ``nprs:average`` into instrument and variant.
 
-    Examples
-    --------
     >>> split_instrument("nprs:average"), split_instrument("odi"), split_instrument(None)
     ({'instrument': 'nprs', 'variant': 'average'}, {'instrument': 'odi'}, {})
     """
@@ -53,8 +44,6 @@ def split_instrument(text: str | None) -> dict[str, str]:
 def read_value(text: str) -> Any:
     """Read a text as true or false, a number, none, or text.
 
-    Examples
-    --------
     >>> read_value("true"), read_value("0.9"), read_value("3"), read_value("odi"), read_value("none")
     (True, 0.9, 3, 'odi', None)
     """
@@ -70,25 +59,7 @@ def read_value(text: str) -> Any:
 
 
 def share_options(name: str, pairs: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Share out options between the choice of the cohort and the analysis.
-
-    Parameters
-    ----------
-    name : str
-        Name of the analysis.
-    pairs : mapping
-        As typed; lists are separated by commas.
-
-    Returns
-    -------
-    tuple of dict
-        Arguments of `select_cohort`, arguments of the analysis.
-
-    Raises
-    ------
-    AnalysisError
-        When neither takes an option; the message lists all that there are.
-    """
+    """Share out options between the choice of the cohort and the analysis."""
     from outcomes.analyses import read_analysis
     from outcomes.cohort import select_cohort
 

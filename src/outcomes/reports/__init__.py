@@ -13,7 +13,7 @@ from outcomes.reports.engine import TimeLimits
 from outcomes.reports.job import Job
 from outcomes.reports.parameters import Parameter, describe_parameters, parse_texts, read_parameters
 from outcomes.reports.report import Report, make_page, run_report
-from outcomes.reports.series.cuts import find_refused_cuts
+from outcomes.reports.series import find_refused_cuts
 
 __all__ = [
     "Job",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from difflib import get_close_matches
 from pathlib import Path
 
 from outcomes.errors import ReportError
 from outcomes.facts import find_project
+from outcomes.facts.toml import suggest_name
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
@@ -24,41 +24,17 @@ def list_reports() -> tuple[str, ...]:
 
 
 def find_notebook(name: str) -> Path:
-    """Return the notebook of a report; one's own goes before a shipped one.
-
-    Parameters
-    ----------
-    name : str
-        Name without folder and suffix, such as ``"therapy_comparison"``.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ReportError
-        When there is none of that name (exit code 2); the message lists those there are.
-    """
+    """Return the notebook of a report by its name without suffix; one's own goes before a shipped one."""
     if _NAME.fullmatch(name):
         for folder in _list_folders():
             path = folder / f"{name}.ipynb"
             if path.is_file() and _is_report(path):
                 return path
-    known = list_reports()
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}."
-    raise ReportError(f"There is no report of that name; {hint}", exit_code=2)
+    raise ReportError(f"There is no report of that name; {suggest_name(name, list_reports())}", exit_code=2)
 
 
 def count_cells(name: str) -> int:
-    """Return how many cells the notebook of a report has.
-
-    Raises
-    ------
-    ReportError
-        As `find_notebook`.
-    """
+    """Return how many cells the notebook of a report has."""
     return len(json.loads(find_notebook(name).read_text(encoding="utf-8"))["cells"])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -25,14 +25,7 @@ _LONGEST_SHEET_NAME = 31
 def build_exports(views: Sequence[View]) -> dict[str, bytes]:
     """Return the files beside a page by name, from released views only.
 
-    Parameters
-    ----------
-    views : sequence of View
-
-    Returns
-    -------
-    dict of bytes
-        ``results.csv`` and ``results.xlsx`` where a view has a table, ``<id>.png`` for each figure.
+    ``results.csv`` and ``results.xlsx`` where a view has a table, ``<id>.png`` for each figure.
     """
     tables = {view.id: view for view in views if view.table is not None and len(view.table)}
     files = {f"{view.id}.png": strip_png(view.png) for view in views if view.png is not None}
@@ -67,7 +60,7 @@ def write_workbook(views: Sequence[View]) -> bytes:
     options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
     book = xlsxwriter.Workbook(buffer, options)
     book.set_properties({"created": datetime(2000, 1, 1)})
-    names = dict(_name_sheets(views))
+    names = _name_sheets(views)
     listed = pd.DataFrame(
         {"sheet": list(names.values()), "shows": [view.caption or view.alt for view in views]}
     )
@@ -79,13 +72,7 @@ def write_workbook(views: Sequence[View]) -> bytes:
 
 
 def strip_png(content: bytes) -> bytes:
-    """Return a PNG with nothing but the picture in it.
-
-    Raises
-    ------
-    ReportError
-        When it is not a PNG (exit code 6).
-    """
+    """Return a PNG with nothing but the picture in it; anything that is no PNG is refused (exit code 6)."""
     if not content.startswith(_PNG):
         raise ReportError("A figure of the notebook is not a PNG; nothing was published.")
     kept, place = [_PNG], len(_PNG)
@@ -111,14 +98,16 @@ def _make_safe(value: object) -> object:
     return f"'{value}" if _FORMULA.match(value) else value
 
 
-def _name_sheets(views: Sequence[View]) -> Iterator[tuple[str, str]]:
-    taken = {"contents"}
+def _name_sheets(views: Sequence[View]) -> dict[str, str]:
+    """Return a name for the sheet of each view by its id, no two alike and none too long."""
+    names, taken = dict[str, str](), {"contents"}
     for number, view in enumerate(views, start=1):
         name = view.id[:_LONGEST_SHEET_NAME]
         if name.lower() in taken:
             name = f"{view.id[: _LONGEST_SHEET_NAME - 4]}-{number}"
         taken.add(name.lower())
-        yield view.id, name
+        names[view.id] = name
+    return names
 
 
 def _fill_sheet(book: object, name: str, table: pd.DataFrame) -> None:

@@ -1,9 +1,10 @@
-"""`Job`: one page to be made, written so that another process or machine can make it."""
+"""`Job`: one page to be made by any process or machine, what it is made from, and whether it was made."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,9 +14,11 @@ from typing import Any
 
 import outcomes
 from outcomes.facts import find_project
+from outcomes.machine.private_files import replace_file
 from outcomes.reports.catalogue import find_notebook
 from outcomes.reports.engine import TimeLimits
 from outcomes.reports.parameters import Value
+from outcomes.reports.runs import make_private
 
 
 @dataclass(frozen=True)
@@ -77,52 +80,71 @@ class Job:
     due: str = ""
     ends_by: float | None = None
 
+    def limit_time(self) -> TimeLimits:
+        """Return the page's time limits; what is left of its batch may be less."""
+        if self.ends_by is None:
+            return self.limits
+        left = max(0.0, self.ends_by - time.time())
+        return TimeLimits(min(self.limits.cell, left), min(self.limits.report, left))
+
 
 @dataclass(frozen=True)
-class Making:
-    """What a page is made from, as hashes.
+class RunInputs:
+    """What a page is made from, as hashes; ``notebook``, ``packages`` and ``lock`` as in a `Manifest`."""
 
-    Parameters
-    ----------
-    key : str
-        Of all of them, the parameters included: two runs with one key make one page.
-    notebook_sha256, packages_sha256, lock_sha256 : str
-        As in a `Manifest`.
-    seed : int
-        Of random numbers: the same for the same notebook, parameters and records.
-    """
-
+    #: Of all of them, the parameters included: two runs with one key make one page.
     key: str
     notebook_sha256: str
     packages_sha256: str
     lock_sha256: str
+    #: Of random numbers: the same for the same notebook, parameters and records.
     seed: int
 
 
-def describe_making(job: Job, values: Mapping[str, Value]) -> Making:
-    """Return the hashes of what a job's page is made from.
-
-    Parameters
-    ----------
-    job : Job
-    values : mapping
-        All parameters, checked.
-    """
+def hash_inputs(job: Job, values: Mapping[str, Value]) -> RunInputs:
+    """Return the hashes of what a job's page is made from; ``values`` are all parameters, checked."""
     notebook = hashlib.sha256(find_notebook(job.report).read_bytes()).hexdigest()
     lock = find_project() / "requirements.lock"
     locked = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
     content = [notebook, json.dumps(dict(values), sort_keys=True), job.records_sha256]
     place = [str(job.out), job.folder, job.series, json.dumps(dict(job.slice), sort_keys=True), job.slot]
     key = _hash(*content, outcomes.__version__, hash_packages(), *place)
-    return Making(key, notebook, hash_packages(), locked, int(_hash(*content)[:8], 16))
+    return RunInputs(key, notebook, hash_packages(), locked, int(_hash(*content)[:8], 16))
+
+
+@cache
+def hash_packages() -> str:
+    """Return a hash over the names and versions of all installed packages."""
+    return _hash(*sorted({f"{one.metadata['Name']}=={one.version}" for one in distributions()}))
 
 
 def _hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
 
-@cache
-def hash_packages() -> str:
-    """Return a hash over the names and versions of all installed packages."""
-    found = sorted({f"{one.metadata['Name']}=={one.version}" for one in distributions()})
-    return _hash(*found)
+def find_finished(job: Job, inputs: RunInputs) -> tuple[Path, Path] | None:
+    """Return page and manifest of an earlier run with the same inputs, if the page was not touched since."""
+    try:
+        note = json.loads(_find_note(job, inputs).read_text(encoding="utf-8"))
+        page = find_project() / job.out / note["page"]
+        stands = hashlib.sha256(page.read_bytes()).hexdigest() == note["sha256"]
+    except (OSError, ValueError, KeyError):
+        return None
+    manifest = find_project() / job.private_folder / "runs" / str(note["run"]) / "manifest.json"
+    return (page, manifest) if stands else None
+
+
+def note_finished(job: Job, inputs: RunInputs, page: Path, run_id: str) -> None:
+    """Note that a job is done, so that a batch goes on with the rest; written after page and manifest."""
+    note = _find_note(job, inputs)
+    make_private(note.parent)
+    content = {
+        "page": page.relative_to(find_project() / job.out).as_posix(),
+        "sha256": hashlib.sha256(page.read_bytes()).hexdigest(),
+        "run": run_id,
+    }
+    replace_file(note, json.dumps(content).encode("utf-8"), mode=0o600)
+
+
+def _find_note(job: Job, inputs: RunInputs) -> Path:
+    return find_project() / job.private_folder / "finished" / f"{inputs.key}.json"

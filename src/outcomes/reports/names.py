@@ -1,10 +1,8 @@
-"""Names among a report's parameters that must stand in the facts or in the source."""
+"""Names among a report's parameters that the facts or the source must know."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
-from functools import partial
 
 from outcomes.cohort import read_filters
 from outcomes.disclosure.rules import AUDIENCES
@@ -25,19 +23,9 @@ from outcomes.reports.parameters import Value, raise_findings
 
 
 def check_names(values: Mapping[str, Value], source: Source | None) -> None:
-    """Refuse instruments, time points, therapies and thresholds that nobody knows, before anything runs.
+    """Refuse unknown instruments, time points, therapies, thresholds and filters, all at once (exit code 2).
 
-    Parameters
-    ----------
-    values : mapping
-        Checked parameters; empty text stands for the source's default.
-    source : Source or None
-        Whose own time points and therapies count too.
-
-    Raises
-    ------
-    ReportError
-        Listing every unknown name with the nearest known one (exit code 2).
+    Empty text means the source's default; the source's own time points and therapies count too.
     """
     known = {
         "audience": AUDIENCES,
@@ -56,16 +44,13 @@ def check_names(values: Mapping[str, Value], source: Source | None) -> None:
 def _find_unknown(values: Mapping[str, Value], known: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
     for name, names in known.items():
         value = values.get(name)
-        if not value or value in names:
-            continue
-        remedy = (suggest_instrument if name == "instrument" else partial(suggest_name, known=names))(
-            str(value)
-        )
-        yield Finding("PARAMETER_VALUE", "refuse_file", f"{name} is not a known one", remedy=remedy)
+        if value and value not in names:
+            near = suggest_name(str(value), names) if name != "instrument" else suggest_instrument(str(value))
+            yield Finding("PARAMETER_VALUE", "refuse_file", f"{name} is not a known one", remedy=near)
 
 
 def _find_wrong_filters(values: Mapping[str, Value]) -> Iterator[Finding]:
-    """Find filters that are not written as such, or are about columns that nobody can be chosen by."""
+    """Find filters that are not written as such, or are about columns that cannot be filtered by."""
     only = values.get("only")
     columns = read_schema()["episodes"]
     allowed = [name for name, column in columns.items() if column.covariate] + read_facts("cohort")["filters"]
@@ -76,10 +61,8 @@ def _find_wrong_filters(values: Mapping[str, Value]) -> Iterator[Finding]:
         yield Finding("PARAMETER_VALUE", "refuse_file", what, remedy=str(error))
         return
     for name in (name for name in named if name not in allowed):
-        near = get_close_matches(name, allowed, n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(allowed)}."
         what = f"only names a column that is not known: {name!r}"
-        yield Finding("PARAMETER_VALUE", "refuse_file", what, remedy=remedy)
+        yield Finding("PARAMETER_VALUE", "refuse_file", what, remedy=suggest_name(name, allowed))
 
 
 def _find_wrong_threshold(values: Mapping[str, Value], source: Source | None) -> Iterator[Finding]:

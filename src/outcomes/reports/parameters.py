@@ -10,14 +10,14 @@ import math
 import re
 import tokenize
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from numbers import Integral, Real
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from outcomes.errors import Finding, ReportError
+from outcomes.facts.toml import suggest_name
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -30,7 +30,7 @@ _SEVERAL = {str: "texts", int: "whole numbers", float: "numbers", bool: "true or
 _LONGEST_TEXT = 400
 _LONGEST_LIST = 200
 _DATE = re.compile(r"\ba date\b")
-# without these nobody could say what a page may show
+# without these it is not known what a page may show
 _NEEDED = ("audience", "k")
 # controls, and lone halves of characters
 _HIDDEN = ("Cc", "Cs", "Zl", "Zp")
@@ -42,41 +42,27 @@ _REORDERING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 class Parameter:
     """One parameter of a report.
 
-    Parameters
-    ----------
-    name : str
-    default : str, int, float, bool, list of these, or None
-        Empty text stands for "the source's default", None for "not given".
-    meaning : str
-        The comment beside it: unit, meaning, and what is allowed.
-    allowed : tuple of str
-        Allowed texts where the comment says ``one of: a, b``; empty text is allowed where it is the default.
-    minimum, maximum : float or None
-        Where the comment says ``from 5 to 100``.
-    kind : type
-        ``str``, ``int``, ``float`` or ``bool``; of a list, that of its values.
-    several : bool
-        Whether the value is a list.
-    optional : bool
-        Whether None is allowed.
-    is_date : bool
-        Whether a text is a day such as ``2026-01-31``: where the comment says ``a date``.
-
-    Examples
-    --------
     >>> Parameter("k", 11, "patients, from 5 to 100", minimum=5, maximum=100, kind=int).describe_kind()
     'a whole number from 5 to 100'
     """
 
     name: str
+    #: Empty text means "the source's default", None "not given".
     default: Value
+    #: The comment beside it: unit, meaning, and what is allowed.
     meaning: str = ""
+    #: Allowed texts where the comment says ``one of: a, b``; empty text is allowed where it is the default.
     allowed: tuple[str, ...] = ()
+    #: Where the comment says ``from 5 to 100``.
     minimum: float | None = None
     maximum: float | None = None
+    #: ``str``, ``int``, ``float`` or ``bool``; of a list, that of its values.
     kind: type = str
+    #: Whether the value is a list.
     several: bool = False
+    #: Whether None is allowed.
     optional: bool = False
+    #: Whether a text is a day such as ``2026-01-31``: where the comment says ``a date``.
     is_date: bool = False
 
     def describe_kind(self) -> str:
@@ -91,24 +77,11 @@ class Parameter:
 
 
 def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
-    """Read the schema of a report's parameters from its notebook.
+    """Read the schema of a report's parameters from its notebook, in the order of the cell.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-        With exactly one cell tagged ``parameters``, which holds lines ``name = value  # comment`` only. A
-        default that does not say its type has it beside its name: ``share: float | None = None``,
-        ``ages: list[int] = []``; a list without a type holds texts.
-
-    Returns
-    -------
-    dict of Parameter by name
-        In the order of the cell.
-
-    Raises
-    ------
-    ReportError
-        When the cell is absent or holds anything else (exit code 2).
+    Exactly one cell is tagged ``parameters`` and holds lines ``name = value  # comment`` only. A default that
+    does not say its type has it beside its name: ``share: float | None = None``, ``ages: list[int] = []``; a
+    list without a type holds texts. Anything else is refused (exit code 2).
     """
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
     if len(cells) != 1:
@@ -116,7 +89,8 @@ def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
             f"A report needs exactly one cell tagged 'parameters'; this notebook has {len(cells)}.",
             exit_code=2,
         )
-    comments = _read_comments(cells[0].source)
+    tokens = tokenize.generate_tokens(io.StringIO(cells[0].source).readline)
+    comments = {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
     schema = {}
     for node in ast.parse(cells[0].source).body:
         name, default, type_ = _read_assignment(node)
@@ -131,30 +105,16 @@ def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
 def check_parameters(schema: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Value]:
     """Return all parameters of a run: those given, checked, and the defaults of the others.
 
-    Parameters
-    ----------
-    schema : mapping of Parameter
-        As `read_parameters` returns it.
-    given : mapping
-        Values by name, of the declared types; paths, dates, tuples and numpy's integers and floats become
-        plain ones.
-
-    Returns
-    -------
-    dict
-        Plain values (``str``, ``int``, ``float``, ``bool``, lists of them, None), one for each parameter of
-        the schema. They are what JSON has, and are passed on as JSON text: ``007`` stays a text.
-
-    Raises
-    ------
-    ReportError
-        Listing every unknown, ill-typed or out-of-range parameter at once (exit code 2).
+    Paths, dates, tuples and numpy's numbers become plain values, as JSON has them; ``007`` stays a text.
+    `ReportError` lists every unknown, ill-typed or out-of-range parameter at once (exit code 2).
     """
     findings: list[Finding] = []
     values = {name: parameter.default for name, parameter in schema.items()}
     for name, value in given.items():
         if name not in schema:
-            findings.append(_report_unknown(name, list(schema)))
+            what = f"there is no parameter {str(name)[:40]!r}"
+            remedy = suggest_name(str(name), schema)
+            findings.append(Finding("PARAMETER_UNKNOWN", "refuse_file", what, remedy=remedy))
             continue
         plain = _make_plain(value, schema[name])
         problem = _find_problem(schema[name], plain)
@@ -173,8 +133,6 @@ def parse_texts(schema: Mapping[str, Parameter], texts: Mapping[str, str]) -> di
     ``007`` stays text where the parameter is text. Lists are separated by commas; ``none`` is none where
     that is allowed.
 
-    Examples
-    --------
     >>> schema = {"k": Parameter("k", 11, kind=int), "period": Parameter("period", "")}
     >>> parse_texts(schema, {"k": "8", "period": "2018"})
     {'k': 8, 'period': '2018'}
@@ -199,11 +157,6 @@ def raise_findings(findings: Sequence[Finding]) -> None:
     """Raise all findings about parameters at once, if there are any (exit code 2)."""
     if findings:
         raise ReportError("The report was not started; its parameters are wrong:", findings, exit_code=2)
-
-
-def _read_comments(source: str) -> dict[int, str]:
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
 
 
 def _read_assignment(node: ast.stmt) -> tuple[str, Any, tuple[type, bool, bool]]:
@@ -268,14 +221,6 @@ def _build_parameter(name: str, default: Any, type_: tuple[type, bool, bool], co
     )
 
 
-def _report_unknown(name: str, known: list[str]) -> Finding:
-    near = get_close_matches(str(name), known, n=1)
-    remedy = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}."
-    return Finding(
-        "PARAMETER_UNKNOWN", "refuse_file", f"there is no parameter {str(name)[:40]!r}", remedy=remedy
-    )
-
-
 def _make_plain(value: Any, parameter: Parameter) -> Any:
     """Return the value as plain ones of its parameter's type, ``...`` where it is not of that type."""
     if value is None:
@@ -314,22 +259,18 @@ def _find_problem(parameter: Parameter, value: Any) -> Finding | None:
         found = (_find_problem(parameter, one) for one in value)
         return next((problem for problem in found if problem), None)
     if isinstance(value, str):
-        return _find_problem_of_text(parameter, value, refuse)
+        if len(value) > _LONGEST_TEXT:
+            return refuse("PARAMETER_RANGE", f"is longer than {_LONGEST_TEXT} characters")
+        if any(unicodedata.category(sign) in _HIDDEN or sign in _REORDERING for sign in value):
+            return refuse("PARAMETER_VALUE", "holds control characters")
+        if parameter.allowed and value not in parameter.allowed and value != parameter.default:
+            return refuse("PARAMETER_VALUE", f"must be one of: {', '.join(parameter.allowed)}")
+        if parameter.is_date and value != parameter.default and not _is_day(value):
+            return refuse("PARAMETER_VALUE", "must be a date of the calendar, written like 2026-01-31")
+        return None
     low, high = parameter.minimum, parameter.maximum
     if value is not None and low is not None and high is not None and not low <= value <= high:
         return refuse("PARAMETER_RANGE", f"must lie from {low:g} to {high:g}")
-    return None
-
-
-def _find_problem_of_text(parameter: Parameter, value: str, refuse: Callable[..., Finding]) -> Finding | None:
-    if len(value) > _LONGEST_TEXT:
-        return refuse("PARAMETER_RANGE", f"is longer than {_LONGEST_TEXT} characters")
-    if any(unicodedata.category(sign) in _HIDDEN or sign in _REORDERING for sign in value):
-        return refuse("PARAMETER_VALUE", "holds control characters")
-    if parameter.allowed and value not in parameter.allowed and value != parameter.default:
-        return refuse("PARAMETER_VALUE", f"must be one of: {', '.join(parameter.allowed)}")
-    if parameter.is_date and value != parameter.default and not _is_day(value):
-        return refuse("PARAMETER_VALUE", "must be a date of the calendar, written like 2026-01-31")
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a run released: views found by their ids in its folder, and the numbers behind them."""
+"""What a run released: its views, the numbers behind them, and the audit of them before publication."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from outcomes.disclosure import Release
+from outcomes.disclosure import Audit, Release, audit_page
 from outcomes.disclosure.backing import read_backing
 from outcomes.errors import DisclosureError
 from outcomes.views.view import MEDIA_TYPE, View, read_view
@@ -23,7 +23,7 @@ _ID = re.compile(r"[a-z][a-z0-9_-]{0,99}")
 
 
 def find_view_ids(cell: NotebookNode) -> Iterator[str]:
-    """Yield the ids that a code cell's outputs carry; whatever else an output holds is left alone."""
+    """Yield the ids that a code cell's outputs carry; everything else in an output is ignored."""
     for output in cell.outputs:
         carried = output.get("data", {}).get(MEDIA_TYPE)
         id = carried.get("id") if isinstance(carried, dict) else None
@@ -32,27 +32,10 @@ def find_view_ids(cell: NotebookNode) -> Iterator[str]:
 
 
 def collect_views(notebook: NotebookNode, folder: Path, audience: str, k: int) -> dict[str, View]:
-    """Return the views that an executed notebook shows, each once, in order.
+    """Return the views that an executed notebook shows by their ids, each once, in order.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-        Executed.
-    folder : Path
-        Where the run kept its views; an id without a view there is dropped.
-    audience : str
-        Of the page.
-    k : int
-        Smallest number of patients that the page may show.
-
-    Returns
-    -------
-    dict of View by id
-
-    Raises
-    ------
-    DisclosureError
-        When a view was released for another audience or with another k.
+    An id without a view in the folder is dropped; a view that was released for another audience or with
+    another k is refused.
     """
     views: dict[str, View] = {}
     for cell in notebook.cells:
@@ -65,18 +48,9 @@ def collect_views(notebook: NotebookNode, folder: Path, audience: str, k: int) -
 
 
 def read_releases(run_folder: Path) -> list[Release]:
-    """Return the releases behind all views that a run showed, each with who stands behind its rows.
+    """Return the releases behind all views that a run showed, each with the patients behind its rows.
 
-    Parameters
-    ----------
-    run_folder : Path
-        Private folder of the run.
-
-    Returns
-    -------
-    list of Release
-        In the order of their names; several may hold the same rows, where several views show them. Without
-        warnings and notes.
+    They are in the order of their names and without warnings and notes; several may hold the same rows.
     """
     found = []
     for path in sorted((run_folder / "releases").glob("*.json")):
@@ -85,12 +59,56 @@ def read_releases(run_folder: Path) -> list[Release]:
         backed = (run_folder / "backing" / f"{path.stem}.parquet").is_file()
         backing = read_backing(run_folder / "backing", path.stem) if backed else None
         n_withheld = int((~table["shown"]).sum())
-        release = Release(
-            content["analysis"], table, content["method"], (), "", content["provenance"], None,
-            content["audience"], content["k"], n_withheld, backing=backing,
-        )  # fmt: skip
-        found.append(release)
+        found.append(
+            Release(
+                name=content["analysis"],
+                table=table,
+                method=content["method"],
+                warnings=(),
+                estimand="",
+                provenance=content["provenance"],
+                comparable=None,
+                audience=content["audience"],
+                k=content["k"],
+                n_withheld=n_withheld,
+                backing=backing,
+            )
+        )
     return found
+
+
+def audit_run(run_folder: Path, audience: str) -> Audit | None:
+    """Audit all numbers behind the views of a run; a page for the team is not audited.
+
+    `DisclosureError` says that the page gives a small group away, or that it could not be checked; in
+    either case nothing may be published.
+    """
+    if audience != "stakeholder":
+        return None
+    try:
+        releases = read_releases(run_folder)
+        for release in releases:
+            if release.backing is None:
+                raise DisclosureError(
+                    f"Who stands behind the numbers of the table {release.name!r} is not known, so the page "
+                    "cannot be checked; nothing was published. Show only what `release` returns."
+                )
+        audit = audit_page(releases)
+    except DisclosureError:
+        raise
+    except Exception as error:
+        raise DisclosureError(
+            "The numbers of the page could not be checked against each other "
+            f"({type(error).__name__}), so nothing was published. Please report this."
+        ) from error
+    if not audit.passed:
+        tables = " and ".join(f"'{name}'" for name in audit.tables)
+        raise DisclosureError(
+            f"Nothing was published: taken together, the tables {tables} would tell of a group of patients "
+            "too small to be shown. Merge therapies or time points in them, show fewer of them on one page, "
+            "or leave one of them out."
+        )
+    return audit
 
 
 def count_dropped(notebook: NotebookNode, views: dict[str, View]) -> int:

@@ -13,21 +13,24 @@ from outcomes.facts import find_project
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a report.
+    """One run of a report."""
 
-    Parameters
-    ----------
-    id : str
-        Moment (UTC) and a random part; says nothing about the parameters.
-    folder : Path
-        Private, readable by its owner only: the executed notebook, released views, what went wrong.
-    started : datetime
-        In UTC.
-    """
-
+    #: Moment (UTC) and a random part; says nothing about the parameters.
     id: str
+    #: Private, readable by its owner only: the executed notebook, released views, what went wrong.
     folder: Path
+    #: In UTC.
     started: datetime
+
+    @property
+    def private(self) -> Path:
+        """The private folder, in which the run's own folder lies."""
+        return self.folder.parent.parent
+
+    @property
+    def archive(self) -> Path:
+        """Folder of the releases of series."""
+        return self.private / "archive"
 
     @property
     def views(self) -> Path:
@@ -48,22 +51,7 @@ class Run:
 
 
 def open_run(private_folder: str | Path = ".outcomes") -> Run:
-    """Make the private folder of a new run.
-
-    Parameters
-    ----------
-    private_folder : str or Path
-        The folder ``.outcomes`` of the project; made where it is absent.
-
-    Returns
-    -------
-    Run
-
-    Raises
-    ------
-    ReportError
-        When the folder cannot be written (exit code 9).
-    """
+    """Make the private folder of a new run, below the folder ``.outcomes`` of the project."""
     started = datetime.now(UTC)
     id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     home = find_project() / private_folder
@@ -78,7 +66,7 @@ def open_run(private_folder: str | Path = ".outcomes") -> Run:
 
 
 def make_private(*folders: Path) -> None:
-    """Make folders that only their owner may enter, whatever the umask says."""
+    """Make folders that only their owner may enter, under any umask."""
     for folder in folders:
         if not folder.is_dir():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

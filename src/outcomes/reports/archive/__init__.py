@@ -13,8 +13,7 @@ gives those of its last release back.
 """
 
 from outcomes.reports.archive.last_edition import set_beside_last
-from outcomes.reports.archive.manifest import STATES, Manifest, read_manifest, write_manifest
-from outcomes.reports.archive.results import collect_results, keep_results, read_results
+from outcomes.reports.archive.manifest import Manifest, name_reason, read_manifest, write_manifest
 from outcomes.reports.archive.snapshots import (
     ask_to_keep,
     forget_snapshots,
@@ -27,29 +26,28 @@ from outcomes.reports.archive.store import (
     find_last_release,
     find_release,
     hand_over,
+    keep_manifest,
     list_manifests,
-    open_entry,
+    prune_runs,
     read_previous,
 )
 
 __all__ = [
-    "STATES",
     "Manifest",
     "PastRelease",
     "ask_to_keep",
-    "collect_results",
     "find_last_release",
     "find_release",
     "forget_snapshots",
     "hand_over",
+    "keep_manifest",
     "keep_release",
-    "keep_results",
     "keep_snapshot",
     "list_manifests",
-    "open_entry",
+    "name_reason",
+    "prune_runs",
     "read_manifest",
     "read_previous",
-    "read_results",
     "recall_release",
     "set_beside_last",
     "write_manifest",

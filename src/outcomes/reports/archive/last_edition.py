@@ -53,7 +53,7 @@ def set_beside_last(since_last: Release, *shown: Release) -> Release:
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
     table = table.astype({name: since_last.table[name].dtype for name in RELEASE_COLUMNS})
     provenance = {**since_last.provenance, "earlier": label}
-    # the rows stand elsewhere on the page, with whoever stands behind them
+    # the page shows these rows elsewhere, with the patients behind them
     backing = Backing(("shown",) * len(rows), tuple({} for _ in rows), None)
     return replace(
         since_last, table=table, warnings=(), provenance=provenance, n_withheld=0, notes=(), backing=backing

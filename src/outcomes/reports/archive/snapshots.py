@@ -14,12 +14,12 @@ import pandas as pd
 
 from outcomes.cohort import Cohort, Snapshot, take_snapshot
 from outcomes.cohort.snapshot import TABLES
+from outcomes.disclosure.ledger.memory import RUN_FOLDER
 from outcomes.errors import ReportError
 from outcomes.facts import read_schema
 from outcomes.machine.private_files import write_private_file
 from outcomes.reports.archive.store import PastRelease, list_manifests, read_previous
 from outcomes.reports.runs import make_private
-from outcomes.views.view import RUN_FOLDER
 
 _NAME, _ABOUT, _HEADLINE = "snapshot.zip", "about.json", "headline"
 #: Folder of a run in which its notebook may leave what is kept; absent where nothing is.
@@ -84,19 +84,15 @@ def forget_snapshots(archive: Path, series: str, slice: Mapping[str, str], last:
 
 
 def write_snapshot(snapshot: Snapshot, path: Path) -> Path:
-    """Write a snapshot as one file, whole or not at all, for its owner only.
-
-    Raises
-    ------
-    ReportError
-        When it cannot be written (exit code 9).
-    """
+    """Write a snapshot as one file, whole or not at all, for its owner only."""
     held = io.BytesIO()
     about = {"definitions": dict(snapshot.definitions), "files": dict(snapshot.files)}
     with zipfile.ZipFile(held, "w") as archive:
         archive.writestr(_ABOUT, json.dumps(about, ensure_ascii=False))
         for name, table in {**snapshot.tables, _HEADLINE: snapshot.headline}.items():
-            archive.writestr(f"{name}.parquet", _to_bytes(table))
+            content = io.BytesIO()
+            table.to_parquet(content, index=False, compression="zstd")
+            archive.writestr(f"{name}.parquet", content.getvalue())
     try:
         write_private_file(path, held.getvalue())
     except OSError as error:
@@ -106,32 +102,17 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> Path:
     return path
 
 
-def _to_bytes(table: pd.DataFrame) -> bytes:
-    held = io.BytesIO()
-    table.to_parquet(held, index=False, compression="zstd")
-    return held.getvalue()
-
-
 def read_snapshot(path: Path, label: str = "") -> Snapshot | None:
-    """Read a snapshot back; None where there is none.
-
-    Parameters
-    ----------
-    path : Path
-    label : str
-        What its release was called.
-
-    Raises
-    ------
-    ReportError
-        When there is one that cannot be read (exit code 9): without it nobody could say what changed.
-    """
+    """Read a snapshot back; None where there is none."""
     if not path.is_file():
         return None
     try:
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read(_ABOUT))
-            held = {name: _from_bytes(archive.read(f"{name}.parquet")) for name in (*TABLES, _HEADLINE)}
+            held = {
+                name: pd.read_parquet(io.BytesIO(archive.read(f"{name}.parquet")))
+                for name in (*TABLES, _HEADLINE)
+            }
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         raise ReportError(
             f"What the last release kept ({path.name} in the private folder) cannot be read; restore it from "
@@ -141,10 +122,6 @@ def read_snapshot(path: Path, label: str = "") -> Snapshot | None:
     headline = held.pop(_HEADLINE)
     tables = {name: _hold_as_records(table, name) for name, table in held.items()}
     return Snapshot(tables, headline, about["definitions"], about["files"], label)
-
-
-def _from_bytes(content: bytes) -> pd.DataFrame:
-    return pd.read_parquet(io.BytesIO(content))
 
 
 def _hold_as_records(table: pd.DataFrame, name: str) -> pd.DataFrame:

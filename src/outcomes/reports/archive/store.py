@@ -1,61 +1,101 @@
-"""Where the archive keeps its runs, and how the last release of a page is found in it.
+"""Where the archive keeps its runs, how the last release of a page is found in it, and what is removed.
 
 Layout, below the private folder: ``archive/<series>/<run id>/manifest.json`` and, for a run that published,
 ``results.json``, and ``snapshot.zip`` where the page says what changed (its last two releases only). Runs
-are only added; retention removes the run folders of notebooks, never these.
+are only added; `prune_runs` removes the run folders of notebooks, never these.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from outcomes.reports.archive.manifest import Manifest, read_manifest
-from outcomes.reports.archive.results import read_results
-from outcomes.reports.runs import make_private
-from outcomes.views.view import RUN_FOLDER
+from outcomes.disclosure.ledger.memory import RUN_FOLDER
+from outcomes.disclosure.released import RELEASE_COLUMNS
+from outcomes.machine.private_files import remove_drafts, replace_file
+from outcomes.reports.archive.manifest import Manifest, name_reason, read_manifest, write_manifest
+from outcomes.reports.released import read_releases
+from outcomes.reports.runs import Run, make_private
 
-_PREVIOUS = "previous"
+_PREVIOUS, _RESULTS = "previous", "results.json"
 _SERIES = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+#: Days that the folder of a run by hand is kept.
+_USUAL_DAYS = 30
+# a file that is being written is whole within seconds
+_DRAFT_DAYS = 1
+_MOMENT = "%Y%m%dT%H%M%S"
 
 
 @dataclass(frozen=True)
 class PastRelease:
-    """A release of a page that was published.
-
-    Parameters
-    ----------
-    manifest : Manifest
-    folder : Path
-        Private: its manifest and results, and whatever else is kept of it.
-    """
+    """A release of a page that was published."""
 
     manifest: Manifest
+    #: Private: its manifest and results, and what else is kept of it.
     folder: Path
 
     def results(self) -> pd.DataFrame:
-        """Return its released numbers, one row per estimate (see `collect_results`)."""
-        return read_results(self.folder)
+        """Return its released numbers, one row per estimate: ``analysis`` and the columns of a `Release`."""
+        text = (self.folder / _RESULTS).read_text(encoding="utf-8")
+        return pd.read_json(StringIO(text), orient="table", precise_float=True)
+
+
+@contextmanager
+def keep_manifest(begun: Manifest, run: Run) -> Iterator[Callable[..., None]]:
+    """Keep a run's manifest from its start to its end, for a series also in the archive.
+
+    Yields a function that adds to it. A run that is killed leaves ``running`` behind, which the next one
+    reads as ``interrupted``.
+    """
+    entry = None
+    if begun.series:
+        entry = open_entry(run.archive, begun.series, run.id)
+        write_manifest(entry, begun)
+    added: dict[str, Any] = {}
+    try:
+        yield added.update
+    finally:
+        error = sys.exc_info()[1]
+        if error is not None:
+            added["state"] = "failed" if isinstance(error, Exception) else "interrupted"
+            added["reason"] = name_reason(error)
+            added["exit_code"] = getattr(error, "exit_code", 1)
+        added["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
+        manifest = dataclasses.replace(begun, **added)
+        run.close_to_others()
+        write_manifest(run.folder, manifest)
+        if entry:
+            if manifest.state == "published":
+                _keep_results(entry, run.folder)
+            write_manifest(entry, manifest)
+
+
+def _keep_results(entry: Path, run_folder: Path) -> None:
+    """Keep all released numbers behind the views that a run showed, so that the next release has them."""
+    columns = ["analysis", *RELEASE_COLUMNS]
+    results = pd.DataFrame(columns=columns)
+    frames = [release.table.assign(analysis=release.name) for release in read_releases(run_folder)]
+    if frames:
+        # several views may show parts of one release, and write it several times
+        results = pd.concat(frames, ignore_index=True)[columns].drop_duplicates(ignore_index=True)
+    text = results.to_json(orient="table", index=False, double_precision=15)
+    replace_file(entry / _RESULTS, str(text).encode("utf-8"), mode=0o600)
 
 
 def open_entry(archive: Path, series: str, run: str) -> Path:
-    """Make the archive's folder for a run of a series, for its owner only.
-
-    Parameters
-    ----------
-    archive : Path
-        The folder ``.outcomes/archive``.
-    series : str
-        Id of the series.
-    run : str
-        Id of the run.
-    """
+    """Make the archive's folder for a run of a series, for its owner only."""
     if not _SERIES.fullmatch(series):
         raise ValueError("a series id is made of small letters, digits, - and _")
     folder = archive / series / run
@@ -76,20 +116,8 @@ def find_last_release(
 ) -> PastRelease | None:
     """Return the last published release of a page of a series.
 
-    Parameters
-    ----------
-    archive : Path
-        The folder ``.outcomes/archive``.
-    series : str
-        Id of the series.
-    slice : mapping, optional
-        Which page of it: ``{"site": "meadow"}``.
-    before : str, optional
-        Only releases that fell due earlier than this moment (UTC, ISO) count.
-
-    Returns
-    -------
-    PastRelease or None
+    ``slice`` says which page of it, such as ``{"site": "meadow"}``; with ``before`` (UTC, ISO) only releases
+    that fell due earlier count.
     """
     found = [
         manifest
@@ -123,10 +151,7 @@ def hand_over(release: PastRelease | None, run_folder: Path) -> None:
 def read_previous() -> PastRelease | None:
     """Return the last published release of the page that is being made.
 
-    Returns
-    -------
-    PastRelease or None
-        None where there is none yet, and wherever no page of a series is being made.
+    None where there is none yet, and wherever no page of a series is being made.
     """
     run_folder = os.environ.get(RUN_FOLDER)
     if not run_folder:
@@ -134,3 +159,26 @@ def read_previous() -> PastRelease | None:
     folder = Path(run_folder) / _PREVIOUS
     manifest = read_manifest(folder)
     return PastRelease(manifest, folder) if manifest else None
+
+
+def prune_runs(private: Path, now: datetime, days: Mapping[str, int]) -> int:
+    """Remove the private folders of runs that are old enough, and return how many; ``days`` is by series.
+
+    Executed notebooks and texts of failed cells may hold values of patients, and serve only to find out what
+    went wrong. The last run of each series is kept; so are manifests and released numbers.
+    """
+    seen, removed = set[str](), 0
+    for folder in sorted((private / "runs").glob("*"), reverse=True):
+        try:
+            begun = datetime.strptime(folder.name.split("-")[0], _MOMENT).replace(tzinfo=now.tzinfo)
+        except ValueError:
+            continue
+        manifest = read_manifest(folder)
+        series = manifest.series if manifest else ""
+        is_last = bool(series) and series not in seen
+        seen.add(series)
+        if not is_last and now - begun > timedelta(days=days.get(series, _USUAL_DAYS)):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    remove_drafts(private, older_than=now - timedelta(days=_DRAFT_DAYS))
+    return removed

@@ -8,19 +8,28 @@ from outcomes.reports.editions.approval import (
     refuse_editions,
 )
 from outcomes.reports.editions.guard import Guard, guard_edition
-from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, list_records, read_record
-from outcomes.reports.editions.released_pages import RELEASED, find_place, list_released
+from outcomes.reports.editions.released_pages import (
+    EDITIONS_LOCK,
+    RECORD_NAME,
+    RELEASED,
+    ReleaseRecord,
+    find_newest_known,
+    find_place,
+    list_released,
+    read_record,
+)
 
 __all__ = [
+    "EDITIONS_LOCK",
     "RECORD_NAME",
     "RELEASED",
     "Guard",
     "ReleaseRecord",
     "approve_editions",
+    "find_newest_known",
     "find_place",
     "find_waiting",
     "guard_edition",
-    "list_records",
     "list_released",
     "list_waiting",
     "read_record",

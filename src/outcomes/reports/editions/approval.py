@@ -12,30 +12,27 @@ from outcomes.disclosure.ledger.opening import open_as_it_is
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock
-from outcomes.reports.editions.record import (
+from outcomes.reports.editions.released_pages import (
+    EDITIONS_LOCK,
     RECORD_NAME,
+    RELEASED,
     ReleaseRecord,
-    encode_record,
+    encode_release,
+    find_newest_known,
+    find_place,
     hash_file,
     hash_list,
     read_record,
-)
-from outcomes.reports.editions.released_pages import (
-    EDITIONS_LOCK,
-    RELEASED,
-    find_newest_known,
-    find_place,
     recover_editions,
 )
 from outcomes.reports.publication import prepare_folder, publish
-
-_BY_HAND = "by-hand"
 
 
 def list_waiting(private: Path) -> list[Edition]:
     """Return the editions that wait for approval, in the order in which they fell due."""
     with open_ledger(private, newest_known=find_newest_known()) as ledger:
-        return _pick_waiting(ledger)
+        waiting = [edition for edition in ledger.list_editions() if edition.state == "made"]
+    return sorted(waiting, key=lambda edition: (edition.series, edition.due, edition.page))
 
 
 def read_states(private: Path) -> dict[str, str]:
@@ -47,26 +44,8 @@ def read_states(private: Path) -> dict[str, str]:
         return {}
 
 
-def _pick_waiting(ledger: Ledger) -> list[Edition]:
-    waiting = [edition for edition in ledger.list_editions() if edition.state == "made"]
-    return sorted(waiting, key=lambda edition: (edition.series, edition.due, edition.page))
-
-
 def find_waiting(private: Path, what: Sequence[str]) -> list[Edition]:
-    """Return the waiting editions that are meant by some words.
-
-    Parameters
-    ----------
-    private : Path
-        The private folder.
-    what : sequence of str
-        Ids of series, of which the latest slot that waits is meant, or places of pages.
-
-    Raises
-    ------
-    ReportError
-        When nothing waits under one of them (exit code 2).
-    """
+    """Return the waiting editions that are named: by ids of series (the latest slot), or places of pages."""
     waiting, found = list_waiting(private), list[Edition]()
     for word in what:
         of_series = [edition for edition in waiting if edition.series == word]
@@ -88,33 +67,12 @@ def approve_editions(
 ) -> dict[str, Path]:
     """Release editions for stakeholders, each in one transaction with the ledger.
 
-    The ledger notes that an edition is about to be released, the page and the files beside it are put in
-    place, and the ledger notes that it is. Whatever is stopped in between is carried on by the next command
-    where the page stands, and undone where it does not.
+    The ledger notes that an edition is about to be released, page and files are put in place, and the ledger
+    notes that it is released. After a stop in between, the next command completes it where the page stands,
+    and undoes it where it does not. Returns the page of each edition by its id.
 
-    Parameters
-    ----------
-    editions : sequence of Edition
-        Which wait.
-    by : str
-        Who approves; stands in the release record beside the page.
-    private : Path
-        The private folder.
-    now : datetime
-        The moment from which the day follows.
-
-    Returns
-    -------
-    dict of Path
-        Id of each edition to its page.
-
-    Raises
-    ------
-    DisclosureError
-        When the ledger refuses (exit code 7): it is damaged, a page was changed since it was made, a later
-        one was released already, or it no longer may stand beside what was released meanwhile.
-    ReportError
-        When nobody is named (2), or a folder cannot be written (9).
+    The ledger refuses an edition (exit code 7) when it is damaged, a page was changed, a later one was
+    released already, or it may no longer stand beside what was released meanwhile.
     """
     if not by.strip():
         raise ReportError("Say who approves: outcomes approve ... --by NAME", exit_code=2)
@@ -138,7 +96,7 @@ def approve_editions(
             )
             team = find_place(edition)
             content = {name: (team.with_suffix("") / name).read_bytes() for name in record.files}
-            content[RECORD_NAME] = encode_record(released)
+            content[RECORD_NAME] = encode_release(released)
             placed[edition.id] = publish(folder, place.stem, team.read_bytes(), content)
             ledger.settle(edition.id)
     return placed
@@ -155,23 +113,18 @@ def refuse_editions(editions: Sequence[Edition], *, private: Path) -> None:
 
 
 def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
-    """Check once more what was checked when the edition was made; the world may have moved."""
+    """Check an edition once more; its files and the ledger may have changed since it was made."""
     page = find_place(edition)
     record = read_record(page) if page.is_file() else None
-    files = {} if record is None else record.files
     beside = page.with_suffix("")
-    # what the ledger knows of them nobody can change together with the record
-    whole = (
-        record is not None
-        and hash_list(files) == edition.files_sha256
-        and hash_file(page) == edition.page_sha256 == record.page_sha256
-    )
+    # the ledger's hashes cannot be changed together with the record
     if (
         record is None
-        or not whole
+        or hash_list(record.files) != edition.files_sha256
+        or not hash_file(page) == edition.page_sha256 == record.page_sha256
         or any(
             Path(name).name != name or not (beside / name).is_file() or hash_file(beside / name) != sha
-            for name, sha in files.items()
+            for name, sha in record.files.items()
         )
     ):
         raise DisclosureError(
@@ -196,7 +149,7 @@ def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
 def _choose_place(edition: Edition, day: dt.date) -> Path:
     """Return where an edition is put; one that was released once is never written over."""
     team = Path(edition.page)
-    folder = RELEASED / edition.series / edition.slot if edition.series else RELEASED / _BY_HAND / f"{day}"
+    folder = RELEASED / edition.series / edition.slot if edition.series else RELEASED / "by-hand" / f"{day}"
     places = [folder, *(folder.with_name(f"{folder.name}-r{number}") for number in range(2, 100))]
     free = (place for place in places if not (find_project() / place / team.name).exists())
     return next(free) / team.name

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,10 +17,19 @@ from outcomes.disclosure import RELEASE_COLUMNS, Audit, Release
 from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
 from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock
-from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, encode_record, hash_list
-from outcomes.reports.editions.released_pages import EDITIONS_LOCK, find_newest_known, recover_editions
-from outcomes.reports.job import Job
-from outcomes.reports.runs import Run
+from outcomes.reports.editions.released_pages import (
+    EDITIONS_LOCK,
+    RECORD_NAME,
+    ReleaseRecord,
+    encode_release,
+    find_newest_known,
+    hash_list,
+    recover_editions,
+)
+
+if TYPE_CHECKING:
+    from outcomes.reports.job import Job
+    from outcomes.reports.runs import Run
 
 # how long a page waits until those before it have been compared with the ledger
 _WAIT_SECONDS = 3600.0
@@ -28,16 +37,10 @@ _WAIT_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class Guard:
-    """Holds the ledger while a page for stakeholders is made.
-
-    Parameters
-    ----------
-    ledger : Ledger
-    edition : Edition
-        What is known of the page before it is made.
-    """
+    """Holds the ledger while a page for stakeholders is made."""
 
     ledger: Ledger
+    #: What is known of the page before it is made.
     edition: Edition
 
     def enter(
@@ -49,21 +52,7 @@ class Guard:
         audit: Audit,
         about: Mapping[str, Any],
     ) -> dict[str, bytes]:
-        """Enter the page in the ledger, and return the files beside it with the release record among them.
-
-        Parameters
-        ----------
-        title : str
-        html : bytes
-        exports : mapping
-            The files beside the page.
-        releases : sequence of Release
-            Everything that the page shows.
-        audit : Audit
-            Of the whole page.
-        about : mapping
-            Parameters that may be repeated.
-        """
+        """Enter the page in the ledger, and return the files beside it with the release record among them."""
         provenances = [release.provenance for release in releases]
         files = {name: hashlib.sha256(content).hexdigest() for name, content in exports.items()}
         edition = dataclasses.replace(
@@ -95,7 +84,7 @@ class Guard:
             made_on=edition.made,
             outcomes=outcomes.__version__,
         )
-        return {**exports, RECORD_NAME: encode_record(record)}
+        return {**exports, RECORD_NAME: encode_release(record)}
 
 
 def _name_page(page: Path) -> str:
@@ -110,7 +99,7 @@ def _list_merged(provenance: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _list_numbers(releases: Sequence[Release]) -> pd.DataFrame:
-    """Return every row that the page shows once, with what became of it; several views may show the same."""
+    """Return every row of the page once with its fate; several views may show the same rows."""
     frames = [
         release.table.assign(analysis=release.name, fate=list(release.backing.fates))
         for release in releases
@@ -125,24 +114,8 @@ def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
     """Hold the ledger while a page for stakeholders is made, and let its notebook look into it.
 
     Pages for stakeholders are made one at a time: each is compared with those before it.
-
-    Parameters
-    ----------
-    job : Job
-    run : Run
-    page : Path
-        Where the page will stand.
-    k : int
-        Smallest number of patients behind a shown number.
-
-    Raises
-    ------
-    DisclosureError
-        When the ledger is missing, damaged or older than what was released (exit code 7).
-    ReportError
-        When it is held for too long (8).
     """
-    private = run.folder.parent.parent
+    private = run.private
     with (
         hold_lock(private, EDITIONS_LOCK, _WAIT_SECONDS),
         open_ledger(private, newest_known=find_newest_known()) as ledger,

@@ -6,12 +6,14 @@ import contextlib
 import errno
 import json
 import os
+import random
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from papermill.engines import Engine, papermill_engines
 
 from outcomes.reports.engine.processes import die_with_parent
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from papermill.engines import NotebookExecutionManager
 
 _NAME = "outcomes-in-process"
-#: Exit codes of the child; a cell that fails is no failure of the child.
-FAILED, CANNOT_WRITE = 1, 9
+# exit codes of the child; a cell that fails is no failure of the child
+_FAILED, _CANNOT_WRITE = 1, 9
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS})
 
 
@@ -38,32 +40,23 @@ class InProcessEngine(Engine):
         on_cell: Callable[[int], None],
         **kw: Any,
     ) -> None:
-        """Run the cells in order; stop at the first that fails."""
-        run_cells(nb_man, seed, on_cell)
-
-
-def run_cells(nb_man: NotebookExecutionManager, seed: int, on_cell: Callable[[int], None]) -> None:
-    """Run the code cells of a notebook in a fresh shell, filling in their outputs."""
-    import random
-
-    import numpy as np
-
-    shell = build_shell()
-    random.seed(seed)
-    np.random.seed(seed)
-    for index, cell in enumerate(nb_man.nb.cells):
-        if cell.cell_type != "code" or not cell.source.strip():
-            continue
-        if "skip-execution" in cell.metadata.get("tags", ()):
-            continue
-        nb_man.cell_start(cell, index)
-        on_cell(index)
-        cell.outputs, error = shell.run(cell.source)
-        cell.execution_count = shell.execution_count - 1
-        if error is not None:
-            nb_man.cell_exception(cell, index, exception=error)
-            break
-        nb_man.cell_complete(cell, index)
+        """Run the code cells in a fresh shell, filling in their outputs; stop at the first that fails."""
+        shell = build_shell()
+        random.seed(seed)
+        np.random.seed(seed)
+        for index, cell in enumerate(nb_man.nb.cells):
+            if cell.cell_type != "code" or not cell.source.strip():
+                continue
+            if "skip-execution" in cell.metadata.get("tags", ()):
+                continue
+            nb_man.cell_start(cell, index)
+            on_cell(index)
+            cell.outputs, error = shell.run(cell.source)
+            cell.execution_count = shell.execution_count - 1
+            if error is not None:
+                nb_man.cell_exception(cell, index, exception=error)
+                break
+            nb_man.cell_complete(cell, index)
 
 
 # in code, not by an entry point: papermill would import this module while it is being imported itself
@@ -71,23 +64,18 @@ papermill_engines.register(_NAME, InProcessEngine)
 
 
 def run_task(task: Mapping[str, Any], reported: int) -> None:
-    """Run a task in this forked process and end it.
+    """Run a task in this forked process and end it; ``reported`` is a pipe to the warm parent.
 
-    Parameters
-    ----------
-    task : mapping
-        ``notebook``, ``executed``, ``values``, ``folder``, ``environment``, ``working_folder``, ``seed``.
-    reported : int
-        Pipe to the warm parent: a line for each cell that begins, and one when all is written.
+    The pipe gets a line for each cell that begins, and one when everything is written.
     """
-    code = FAILED
+    code = _FAILED
     try:
         _settle(task)
         _run_papermill(task, reported)
         os.write(reported, b'{"done": true}\n')
         code = 0
     except OSError as error:
-        code = CANNOT_WRITE if error.errno in _FULL else FAILED
+        code = _CANNOT_WRITE if error.errno in _FULL else _FAILED
         _keep_traceback()
     except Exception:
         _keep_traceback()
@@ -125,7 +113,7 @@ def _run_papermill(task: Mapping[str, Any], reported: int) -> None:
     def on_cell(index: int) -> None:
         os.write(reported, json.dumps({"cell": index}).encode() + b"\n")
 
-    with contextlib.suppress(PapermillExecutionError):  # what failed stands in the executed notebook
+    with contextlib.suppress(PapermillExecutionError):  # the executed notebook holds the failure
         papermill.execute_notebook(
             task["notebook"],
             task["executed"],

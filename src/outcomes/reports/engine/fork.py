@@ -17,8 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outcomes.errors import ReportError
-from outcomes.reports.engine.task import Task, build_environment
-from outcomes.reports.engine.verdict import blame_death, blame_disk, blame_time, refuse_failures
+from outcomes.reports.engine.task import (
+    Task,
+    build_environment,
+    describe_death,
+    describe_full_disk,
+    describe_time_out,
+    refuse_failures,
+)
 from outcomes.reports.engine.warm_parent import LARGEST_MESSAGE
 from outcomes.reports.notebook_file import read_notebook
 
@@ -42,13 +48,7 @@ class WarmParentError(Exception):
 
 
 class WarmParent:
-    """A process that forks a child for each report; the only one that talks to it is this object.
-
-    Parameters
-    ----------
-    threads : int
-        How many threads it had once it was warm; it serves only with one.
-    """
+    """A process that forks a child for each report; the only one that talks to it is this object."""
 
     def __init__(self) -> None:
         self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -78,10 +78,7 @@ class WarmParent:
     def run(self, task: dict[str, Any], seconds: float, on_cell: Callable[[int], None]) -> tuple[str, int]:
         """Have a task run; return ``done``, ``died`` or ``time``, and the child's exit code.
 
-        Raises
-        ------
-        WarmParentError
-            When the warm parent itself ended or fell silent.
+        `WarmParentError` says that the warm parent itself ended or fell silent.
         """
         deadline = time.monotonic() + seconds + _SLACK_SECONDS
         try:
@@ -112,8 +109,8 @@ class WarmParent:
         return dict(json.loads(message))
 
 
-class _Stable:
-    """The warm parents of this process that are free: one for each report that is made at the same time."""
+class _WarmParents:
+    """The free warm parents of this process: one for each report that is made at the same time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -121,25 +118,25 @@ class _Stable:
         self._owner = os.getpid()
 
     @contextmanager
-    def lend(self) -> Iterator[WarmParent]:
-        """Lend a free one, or a new one; one that is not given back in order is ended."""
+    def take(self) -> Iterator[WarmParent]:
+        """Give a free one, or a new one; afterwards it is free again, or ended where anything went wrong."""
         with self._lock:
-            if self._owner != os.getpid():  # forked: those of the parent are none of ours
+            if self._owner != os.getpid():  # after a fork, inherited warm parents belong to the parent
                 self._free, self._owner = [], os.getpid()
-            lent = self._free.pop() if self._free else None
-        if lent is not None and not lent.is_serving():
-            lent.close()
-            lent = None
-        lent, in_order = lent or WarmParent(), False
+            taken = self._free.pop() if self._free else None
+        if taken is not None and not taken.is_serving():
+            taken.close()
+            taken = None
+        taken, in_order = taken or WarmParent(), False
         try:
-            yield lent
-            in_order = lent.threads == 1
+            yield taken
+            in_order = taken.threads == 1
         finally:
             if in_order:
                 with self._lock:
-                    self._free.append(lent)
+                    self._free.append(taken)
             else:
-                lent.close()
+                taken.close()
 
     def close(self) -> None:
         """End all that are free."""
@@ -148,30 +145,14 @@ class _Stable:
                 self._free.pop().close()
 
 
-_STABLE = _Stable()
-atexit.register(_STABLE.close)
-
-
-def end_warm_parents() -> None:
-    """End the warm parents of this process; the next report starts a new one."""
-    _STABLE.close()
+_WARM_PARENTS = _WarmParents()
+atexit.register(_WARM_PARENTS.close)
 
 
 def may_fork(*, required: bool = False) -> bool:
-    """Return whether a warm parent can be had that is safe to fork: one that has a single thread.
-
-    Parameters
-    ----------
-    required : bool
-        Whether to raise where it is not.
-
-    Raises
-    ------
-    ReportError
-        When forking was required and is not safe here.
-    """
+    """Return whether a warm parent has a single thread, which forking needs; raise if not and required."""
     try:
-        with _STABLE.lend() as parent:
+        with _WARM_PARENTS.take() as parent:
             threads = parent.threads
     except WarmParentError:
         threads = 0
@@ -182,39 +163,11 @@ def may_fork(*, required: bool = False) -> bool:
 
 
 def execute_in_fork(task: Task) -> NotebookNode:
-    """Run a notebook in a child of a warm parent and return it with its outputs.
+    """Run a notebook in a child of a warm parent; see `execute_notebook`.
 
-    Parameters
-    ----------
-    task : Task
-
-    Returns
-    -------
-    NotebookNode
-
-    Raises
-    ------
-    ReportError
-        As the stock engine does; also when the warm parent itself was killed (6): the next report starts a
-        new one.
+    Where the warm parent itself is killed, the next report starts a new one.
     """
-    try:
-        with _STABLE.lend() as parent:
-            ended, status = parent.run(_describe(task), task.limits.report, task.on_cell)
-    except WarmParentError:
-        raise blame_death(task) from None
-    if ended == "time":
-        raise blame_time(task)
-    if ended != "done":
-        log = task.run.folder / "kernel.log"
-        with contextlib.suppress(OSError):
-            task.run.write("error.txt", log.read_text(encoding="utf-8", errors="replace"))
-        raise blame_disk(task) if status == _CANNOT_WRITE else blame_death(task)
-    return refuse_failures(read_notebook(task.executed), task)
-
-
-def _describe(task: Task) -> dict[str, Any]:
-    return {
+    described = {
         "notebook": str(task.notebook),
         "executed": str(task.executed),
         "values": json.dumps(dict(task.values)),
@@ -225,3 +178,16 @@ def _describe(task: Task) -> dict[str, Any]:
         "cell_seconds": task.limits.cell,
         "report_seconds": task.limits.report,
     }
+    try:
+        with _WARM_PARENTS.take() as parent:
+            ended, status = parent.run(described, task.limits.report, task.on_cell)
+    except WarmParentError:
+        raise describe_death(task) from None
+    if ended == "time":
+        raise describe_time_out(task)
+    if ended != "done":
+        log = task.run.folder / "kernel.log"
+        with contextlib.suppress(OSError):
+            task.run.write("error.txt", log.read_text(encoding="utf-8", errors="replace"))
+        raise describe_full_disk(task) if status == _CANNOT_WRITE else describe_death(task)
+    return refuse_failures(read_notebook(task.executed), task)

@@ -18,22 +18,12 @@ def die_with_parent() -> None:
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of whatever its children leave behind."""
+    """Make this process the parent of processes that its children leave behind."""
     _call_prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_group(leader: int, watched: int, grace_seconds: float) -> None:
-    """End a group of processes: ask, wait for its leader, then kill all of it.
-
-    Parameters
-    ----------
-    leader : int
-        Process that leads the group, and has not been waited for: its number cannot have another owner.
-    watched : int
-        The leader's pidfd.
-    grace_seconds : float
-        How long it may take to end by itself.
-    """
+    """End a group of processes: ask, wait for its leader, then kill all of it."""
     import select
 
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -47,7 +37,7 @@ def end_group(leader: int, watched: int, grace_seconds: float) -> None:
 
 def end_children() -> None:
     """Kill and wait for every child of this process, until none is left."""
-    while children := list_children():
+    while children := _list_children():
         for child in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
@@ -57,9 +47,8 @@ def end_children() -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def list_children(parent: int | None = None) -> list[int]:
-    """Return the processes that a process (this one when absent) is the parent of."""
-    wanted, found = str(parent or os.getpid()), []
+def _list_children() -> list[int]:
+    wanted, found = str(os.getpid()), []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):

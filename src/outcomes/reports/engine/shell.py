@@ -19,7 +19,8 @@ class Outputs:
 
     def __init__(self) -> None:
         self.kept: list[NotebookNode] = []
-        self._named: dict[str, list[NotebookNode]] = {}
+        #: Outputs that may be shown anew, by the id of their display.
+        self.named: dict[str, list[NotebookNode]] = {}
         self._clear_first = False
 
     def show(self, kind: str, data: dict[str, Any], metadata: dict[str, Any], **further: Any) -> NotebookNode:
@@ -29,7 +30,7 @@ class Outputs:
         output = new_output(
             kind, json_clean(encode_images(data)), metadata=json_clean(metadata or {}), **further
         )
-        self._append(output)
+        self.append(output)
         return output
 
     def write(self, name: str, text: str) -> None:
@@ -38,19 +39,11 @@ class Outputs:
         if last is not None and last.output_type == "stream" and last.name == name:
             last.text += text
         else:
-            self._append(new_output("stream", name=name, text=text))
-
-    def fail(self, kind: str, message: str, lines: list[str]) -> None:
-        """Keep an error."""
-        self._append(new_output("error", ename=kind, evalue=message, traceback=lines))
-
-    def name(self, id: str, output: NotebookNode) -> None:
-        """Remember an output that may be shown anew."""
-        self._named.setdefault(id, []).append(output)
+            self.append(new_output("stream", name=name, text=text))
 
     def update(self, id: str, data: dict[str, Any], metadata: dict[str, Any]) -> None:
-        """Show named outputs anew, wherever they stand."""
-        for output in self._named.get(id, ()):
+        """Show named outputs anew, wherever they are."""
+        for output in self.named.get(id, ()):
             output.data, output.metadata = NotebookNode(data), NotebookNode(metadata or {})
 
     def clear(self, wait: bool) -> None:
@@ -64,7 +57,8 @@ class Outputs:
         taken, self.kept, self._clear_first = self.kept, [], False
         return taken
 
-    def _append(self, output: NotebookNode) -> None:
+    def append(self, output: NotebookNode) -> None:
+        """Keep an output."""
         if self._clear_first:
             self.kept.clear()
             self._clear_first = False
@@ -131,7 +125,7 @@ class _Displays(DisplayPublisher):
             return
         shown = outputs.show("display_data", data, metadata)
         if id:
-            outputs.name(id, shown)
+            outputs.named.setdefault(id, []).append(shown)
 
     def clear_output(self, wait: bool = False) -> None:
         self.shell.outputs.clear(wait)
@@ -166,7 +160,9 @@ class CellShell(InteractiveShell):
         """Do nothing: there is no window."""
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
-        self.outputs.fail(etype.__name__, str(evalue), list(stb))
+        self.outputs.append(
+            new_output("error", ename=etype.__name__, evalue=str(evalue), traceback=list(stb))
+        )
 
 
 def build_shell() -> CellShell:

@@ -1,55 +1,86 @@
-"""The engine that works everywhere: papermill's own, with a fresh kernel for each report."""
+"""The engine that works everywhere: papermill's own, with a fresh kernel of the caller's Python."""
 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from outcomes.reports.engine.kernel import build_kernel_manager
-from outcomes.reports.engine.task import Task
-from outcomes.reports.engine.verdict import blame_death, blame_disk, blame_time, refuse_failures
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+
+from outcomes.reports.engine.task import (
+    Task,
+    build_environment,
+    describe_death,
+    describe_full_disk,
+    describe_time_out,
+    refuse_failures,
+)
 from outcomes.reports.notebook_file import read_notebook
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+# signal 9 when the starter dies: a kernel within compiled code would not notice otherwise
+_ENDING = "import ctypes; ctypes.CDLL(None).prctl(1, 9)"
+# right before the first cell: the kernel itself draws random numbers until then
+_SEEDING = (
+    'get_ipython().events.register("pre_run_cell", lambda info, seeds=[{seed}]: seeds and '
+    '(__import__("random").seed(seeds[0]), __import__("numpy").random.seed(seeds.pop())))'
+)
+
+
+class RunKernelManager(AsyncKernelManager):
+    """A kernel of the current interpreter, whose files and messages stay in a run's private folder.
+
+    No installed kernel specification is asked: the one called ``python3`` may belong to another
+    environment.
+    """
+
+    task: Task
+
+    def __init__(self, **kw: Any) -> None:
+        """Keep the connection file, which holds the kernel's key, in the run's folder."""
+        super().__init__(**{**kw, "connection_file": str(self.task.run.folder / "kernel.json")})
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The current interpreter."""
+        lines = [*([_ENDING] if sys.platform == "linux" else []), _SEEDING.format(seed=self.task.seed)]
+        launcher = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        settings = [f"--IPKernelApp.exec_lines={line}" for line in lines]
+        argv = [*launcher, "--HistoryManager.enabled=False", *settings]
+        return KernelSpec(argv=argv, display_name="Python", language="python")
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
+        """Start the kernel with its own folder and with what it prints kept in the run's folder."""
+        environment = kw.pop("env", {}) | build_environment(self.task.run.folder)
+        with (self.task.run.folder / "kernel.log").open("ab") as log:
+            await super()._async_launch_kernel(kernel_cmd, env=environment, stdout=log, stderr=log, **kw)
+
 
 def execute_in_kernel(task: Task) -> NotebookNode:
-    """Run a notebook in a fresh kernel and return it with its outputs.
-
-    Parameters
-    ----------
-    task : Task
-
-    Returns
-    -------
-    NotebookNode
-
-    Raises
-    ------
-    ReportError
-        When a cell fails (exit code of the package's error where it was one, else 6), the kernel dies
-        (6) or time runs out (10). Names cell and type of error; their text stays in the run's folder.
-    """
+    """Run a notebook in a fresh kernel; see `execute_notebook`."""
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     try:
-        # what failed stands in the executed notebook
-        with quiet("papermill", "traitlets"), suppress(PapermillExecutionError):
+        # the executed notebook holds the failure
+        with _quiet("papermill", "traitlets"), suppress(PapermillExecutionError):
             _run_papermill(task)
     except TimeoutError:
         task.run.write("error.txt", traceback.format_exc())
-        raise blame_time(task) from None
+        raise describe_time_out(task) from None
     except OSError:
-        raise blame_disk(task) from None
+        raise describe_full_disk(task) from None
     except (DeadKernelError, RuntimeError):
         task.run.write("error.txt", traceback.format_exc())
-        raise blame_death(task) from None
+        raise describe_death(task) from None
     return refuse_failures(read_notebook(task.executed), task)
 
 
@@ -73,7 +104,7 @@ def _run_papermill(task: Task) -> None:
         language="python",
         progress_bar=False,
         request_save_on_cell_execute=False,
-        kernel_manager_class=build_kernel_manager(task),
+        kernel_manager_class=type("RunKernelManager", (RunKernelManager,), {"task": task}),
         shutdown_kernel="immediate",
         timeout_func=limit_seconds,
         on_cell_start=on_cell,
@@ -82,7 +113,7 @@ def _run_papermill(task: Task) -> None:
 
 
 @contextmanager
-def quiet(*names: str) -> Iterator[None]:
+def _quiet(*names: str) -> Iterator[None]:
     """Silence loggers that would repeat paths and parameters."""
     loggers = [logging.getLogger(name) for name in names]
     before = [logger.level for logger in loggers]

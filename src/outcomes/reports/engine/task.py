@@ -1,46 +1,53 @@
-"""What an engine is given, and the settings under which any engine runs a notebook."""
+"""What an engine is given, under which settings it runs a notebook, and whether the notebook went well."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import outcomes.errors
+from outcomes.errors import OutcomesError, PrivacyError, RecordsError, ReportError
 from outcomes.machine.threads import THREADS
-from outcomes.reports.engine.limits import TimeLimits
-from outcomes.reports.runs import Run
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from outcomes.reports.runs import Run
+
+#: Where records were refused; a log that repeats this learns nothing of them.
+_CHECK = (
+    "The records were refused: outcomes check, with the same --source and --path, says what is wrong, where, "
+    "and what to do. "
+)
 
 
-def _say_nothing(index: int) -> None:
-    """Take notice of a cell that nobody watches."""
+@dataclass(frozen=True)
+class TimeLimits:
+    """How long a report may take, in seconds."""
+
+    #: For one cell and for all of them.
+    cell: float = 600.0
+    report: float = 1800.0
 
 
 @dataclass(frozen=True)
 class Task:
-    """A notebook to be run.
-
-    Parameters
-    ----------
-    notebook : Path
-    values : mapping
-        Plain values for its ``parameters`` cell, all of which JSON has.
-    run : Run
-        Where the executed notebook and the text of errors are kept.
-    limits : TimeLimits
-    seed : int
-        Of Python's and NumPy's random numbers; the same for the same inputs.
-    on_cell : callable
-        Called with the index of each cell that begins.
-    """
+    """A notebook to be run."""
 
     notebook: Path
+    #: Plain values for its ``parameters`` cell, all of which JSON has.
     values: Mapping[str, Any]
+    #: Where the executed notebook and the text of errors are kept.
     run: Run
     limits: TimeLimits = field(default_factory=TimeLimits)
+    #: Of Python's and NumPy's random numbers; the same for the same inputs.
     seed: int = 0
-    on_cell: Callable[[int], None] = _say_nothing
+    #: Called with the index of each cell that begins.
+    on_cell: Callable[[int], None] = lambda index: None
 
     @property
     def executed(self) -> Path:
@@ -49,22 +56,78 @@ class Task:
 
 
 def build_environment(run_folder: Path | None = None) -> dict[str, str]:
-    """Return the environment variables of a notebook's process.
+    """Return the environment variables of a notebook's process: this one's, and those of a run where given.
 
-    Parameters
-    ----------
-    run_folder : Path, optional
-        Of the run; absent for a process in which runs begin later.
-
-    Returns
-    -------
-    dict
-        Those of this process, with one thread for linear algebra (the same sums on any number of cores, and
-        safe to fork), and a home for IPython in the run's
-        folder, so that a user's start-up files take no part.
+    Linear algebra has one thread: the same sums on any number of cores, and safe to fork. IPython's home is
+    in the run's folder, so that a user's start-up files take no part.
     """
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if run_folder is not None:
         environment["OUTCOMES_RUN_DIR"] = str(run_folder)
         environment["IPYTHONDIR"] = str(run_folder / "ipython")
     return environment
+
+
+def refuse_failures(notebook: NotebookNode, task: Task) -> NotebookNode:
+    """Return an executed notebook; raise the error of a cell that failed or never ran.
+
+    Outputs alone decide. Papermill lets some errors pass (tagged cells, ``sys.exit``), and writes "completed"
+    beside a cell even after its process was killed.
+    """
+    number = 0
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or "injected-parameters" in cell.metadata.get("tags", ()):
+            continue
+        number += 1
+        for output in cell.outputs:
+            if output.output_type == "error":
+                told = "\n".join(output.traceback)
+                task.run.write("error.txt", told)
+                # an error of the package shows its words alone, and they hold no value of the records
+                raise _describe_failure(task, output.ename, number, told if told == output.evalue else "")
+        if cell.source.strip() and cell.execution_count is None:
+            raise _describe_failure(task, "NotRun", number)
+    return notebook
+
+
+def describe_time_out(task: Task) -> ReportError:
+    """Return the error of a report that took too long (exit code 10)."""
+    return ReportError(
+        f"{task.notebook.stem}: time ran out ({task.limits.cell:g} s for a cell, {task.limits.report:g} s "
+        f"for the report); nothing was published. Private run folder: {task.run.id}.",
+        exit_code=10,
+    )
+
+
+def describe_death(task: Task) -> ReportError:
+    """Return the error of a report whose process ended by itself (exit code 6)."""
+    return ReportError(
+        f"{task.notebook.stem}: the notebook's Python ended unexpectedly (often too little memory); nothing "
+        f"was published. Private run folder: {task.run.id}."
+    )
+
+
+def describe_full_disk(task: Task) -> ReportError:
+    """Return the error of a report whose run folder could not be written (exit code 9)."""
+    free = shutil.disk_usage(task.run.folder).free
+    return ReportError(
+        f"{task.notebook.stem}: the private run folder {task.run.id} cannot be written ({free} bytes are "
+        "free); nothing was published.",
+        exit_code=9,
+    )
+
+
+def _describe_failure(task: Task, kind: str, number: int, told: str = "") -> ReportError:
+    known = getattr(outcomes.errors, kind, None)
+    mistake = isinstance(known, type) and issubclass(known, OutcomesError)
+    name = kind if kind.isidentifier() and len(kind) <= 60 else "an error"
+    refused = mistake and issubclass(known, (RecordsError, PrivacyError))  # type: ignore[arg-type]
+    where = f"{task.notebook.stem}: code cell {number} ended with {name}; nothing was published. "
+    if mistake and told:
+        text = f"{told}\n{where}Private run folder: {task.run.id}."
+        return ReportError(text, exit_code=known.exit_code)  # type: ignore[union-attr]
+    return ReportError(
+        f"{where}{_CHECK if refused else ''}What it said is kept in the private run folder {task.run.id} "
+        "(error.txt).",
+        exit_code=known.exit_code if mistake else 6,  # type: ignore[union-attr]
+    )

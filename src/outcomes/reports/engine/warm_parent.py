@@ -19,21 +19,16 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from outcomes.reports.engine.processes import (
-    adopt_orphans,
-    count_threads,
-    end_children,
-    end_group,
-)
+from outcomes.reports.engine.processes import adopt_orphans, count_threads, end_children, end_group
 
 #: Largest message; a task holds its parameters and the environment.
 LARGEST_MESSAGE = 1 << 20
 _GRACE_SECONDS = 2.0
 _IMPORTED = (
-    "papermill", "IPython.core.application", "IPython.core.completerlib", "IPython.core.magics",
-    "ipykernel.jsonutil", "matplotlib_inline.backend_inline", "outcomes.reports.engine.child",
-    "outcomes.records", "pyarrow.csv", "pyarrow.compute", "encodings.utf_8_sig",
-)  # fmt: skip
+    *("papermill", "IPython.core.application", "IPython.core.completerlib", "IPython.core.magics"),
+    *("ipykernel.jsonutil", "matplotlib_inline.backend_inline", "outcomes.reports.engine.child"),
+    *("outcomes.records", "pyarrow.csv", "pyarrow.compute", "encodings.utf_8_sig"),
+)
 _REHEARSED = ("ancova", "over_time", "standardised", "change", "completeness", "baseline", "flow")
 
 
@@ -45,20 +40,14 @@ def warm_up() -> None:
     """
     for name in _IMPORTED:
         import_module(name)
-    from outcomes.analyses import list_analyses, read_analysis
-
-    for name in list_analyses():
-        read_analysis(name)
-    _rehearse()
-
-
-def _rehearse() -> None:
     from outcomes import views
-    from outcomes.analyses import read_analysis
+    from outcomes.analyses import list_analyses, read_analysis
     from outcomes.cohort import select_cohort
     from outcomes.disclosure import release
     from outcomes.synthetic import simulate_clinic
 
+    for name in list_analyses():
+        read_analysis(name)
     # not from files: reading them would start a thread
     cohort = select_cohort(simulate_clinic(300, seed=1))
     found = {name: release(read_analysis(name)(cohort), "team") for name in _REHEARSED}
@@ -89,7 +78,7 @@ def _run_task(channel: socket.socket, task: Mapping[str, Any]) -> bool:
         run_task(task, reported)
     os.close(reported)
     with contextlib.suppress(OSError):
-        os.setpgid(child, child)  # on both sides: whoever is first, the group is the child's own
+        os.setpgid(child, child)  # parent and child both set it: either may be first
     watched = os.pidfd_open(child)
     try:
         ended, status = _watch(channel, task, child, watched, events)

@@ -1,25 +1,35 @@
 """Series: reports that are declared once in ``reports/reports.toml`` and made when they are due."""
 
 from outcomes.reports.series.cadence import Slot, find_latest_slot, find_next_slot, find_slots
-from outcomes.reports.series.checking import check_series
-from outcomes.reports.series.declaration import DECLARATION, Series, read_series
-from outcomes.reports.series.history import SlotRecord, read_history
-from outcomes.reports.series.running import Ending, run_series
-from outcomes.reports.series.standing import Standing, find_standing
+from outcomes.reports.series.declaration import DECLARATION, Series, find_refused_cuts, read_series
+from outcomes.reports.series.running import RunRequest, SeriesResult, run_series
+from outcomes.reports.series.slices import check_series
+from outcomes.reports.series.slots import (
+    SeriesStatus,
+    SlotRecord,
+    list_statuses,
+    note_last_run,
+    read_history,
+    read_last_run,
+)
 
 __all__ = [
     "DECLARATION",
-    "Ending",
+    "RunRequest",
     "Series",
+    "SeriesResult",
+    "SeriesStatus",
     "Slot",
     "SlotRecord",
-    "Standing",
     "check_series",
     "find_latest_slot",
     "find_next_slot",
+    "find_refused_cuts",
     "find_slots",
-    "find_standing",
+    "list_statuses",
+    "note_last_run",
     "read_history",
+    "read_last_run",
     "read_series",
     "run_series",
 ]

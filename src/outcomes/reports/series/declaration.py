@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from outcomes.cohort import read_filters
 from outcomes.disclosure.rules import AUDIENCES
-from outcomes.errors import Finding, ReportError
-from outcomes.facts import find_project
-from outcomes.facts.toml import read_toml
+from outcomes.errors import FactsError, Finding, ReportError
+from outcomes.facts import Words, find_project, read_words
+from outcomes.facts.toml import read_toml, suggest_name
 from outcomes.reports.engine import ENGINES, TimeLimits
-from outcomes.reports.series.cadence import is_cadence
-from outcomes.reports.series.periods import PERIODS
+from outcomes.reports.series.cadence import PERIODS, is_cadence
 
 #: Where the declaration lies in a project.
 DECLARATION = Path("reports") / "reports.toml"
-#: What a series may make one page for each of.
-FOR_EACH = ("site", "therapist", "therapy", "region", "instrument")
-#: What to do about several missed slots: one run for the latest, or one for each.
-CATCH_UP = ("latest", "all")
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 _KINDS = {
     "str": (str, "a text"),
@@ -38,75 +33,57 @@ _DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class Series:
-    """A report that is made again and again: one entry ``[report.ID]``.
+    """A report that is made again and again: one entry ``[report.ID]``."""
 
-    Parameters
-    ----------
-    id : str
-        Small letters, digits, hyphens and underscores; the folder of its pages.
-    notebook : str
-        Name of the report's notebook.
-    source : str
-        Name of a source, or the path of a source TOML.
-    path : str
-        File or folder of records; where the source says when empty.
-    title : str
-        Words for the index; the page's own title when empty.
-    parameters : mapping
-        For the notebook.
-    for_each : str
-        One page for each recorded one of these; a single page when empty. See `FOR_EACH`.
-    audience : str
-        ``team`` or ``stakeholder``.
-    k : int, optional
-        Smallest number of patients behind a shown number; that of the source's disclosure profile where
-        absent.
-    period : str
-        Which episodes count, by their start. See `PERIODS`.
-    rolling_months : int
-        Length of a rolling period.
-    time_zone : str
-        In which months end and cron expressions are meant.
-    cadence : str
-        ``daily``, ``weekly``, ``monthly``, ``quarterly``, ``yearly`` or a cron expression of five fields.
-    catch_up : str
-        What to do about several missed slots. See `CATCH_UP`.
-    retry_minutes : int
-        How long a slot that failed is left alone by ``run --due``.
-    largest_shrink : float
-        Share of the records by which they may shrink from one release to the next (0-1).
-    out : str
-        Folder of pages.
-    retention_days : int
-        How long private run folders are kept.
-    cell_seconds, report_seconds, batch_seconds : float
-        Time limits for a cell, a page, and all pages of a release together.
-    engine : str
-        ``auto``, ``fork`` or ``stock``.
-    """
-
+    #: Small letters, digits, hyphens and underscores; the folder of its pages.
     id: str
+    #: Name of the report's notebook.
     notebook: str
+    #: Name of a source, or the path of a source TOML.
     source: str
+    #: File or folder of records; where the source says when empty.
     path: str = ""
+    #: Words for the index; the page's own title when empty.
     title: str = ""
+    #: For the notebook.
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    #: One page for each recorded ``site``, ``therapist``, ``therapy``, ``region`` or ``instrument``; a single
+    #: page when empty.
     for_each: str = ""
+    #: ``team`` or ``stakeholder``.
     audience: str = "team"
+    #: Smallest number of patients behind a shown number; that of the source's disclosure profile where
+    #: absent.
     k: int | None = None
+    #: Which episodes count, by their start. See `PERIODS`.
     period: str = "all"
+    #: Length of a rolling period.
     rolling_months: int = 12
+    #: In which months end and cron expressions are meant.
     time_zone: str = "UTC"
+    #: ``daily``, ``weekly``, ``monthly``, ``quarterly``, ``yearly`` or a cron expression of five fields.
     cadence: str = "quarterly"
+    #: What to do about several missed slots: one run for the ``latest``, or one for ``all``.
     catch_up: str = "latest"
+    #: How long a slot that failed is left alone by ``run --due``.
     retry_minutes: int = 60
+    #: Share of the records by which they may shrink from one release to the next (0-1).
     largest_shrink: float = 0.2
+    #: Folder of pages.
     out: str = "reports/html"
+    #: How long private run folders are kept.
     retention_days: int = 30
+    #: Time limits for a cell, a page, and all pages of a release together.
     cell_seconds: float = 600.0
     report_seconds: float = 1800.0
     batch_seconds: float = 14_400.0
+    #: ``auto``, ``fork`` or ``stock``.
     engine: str = "auto"
+
+    @property
+    def words(self) -> Words:
+        """Words in which the series is spoken of: in the language of its pages."""
+        return read_known_words(str(self.parameters.get("language", "en")))
 
     @property
     def limits(self) -> TimeLimits:
@@ -114,43 +91,44 @@ class Series:
         return TimeLimits(self.cell_seconds, self.report_seconds)
 
 
+def read_known_words(language: str) -> Words:
+    """Return the words of a language; English where there are none, since only the page itself must fail."""
+    try:
+        return read_words(language)
+    except FactsError:
+        return read_words()
+
+
 #: For a key that takes a few words: which; for one that takes a number: from where to where.
 _ALLOWED: dict[str, tuple[str, ...]] = {
-    "for_each": ("", *FOR_EACH), "audience": AUDIENCES, "period": PERIODS, "catch_up": CATCH_UP,
+    "for_each": ("", "site", "therapist", "therapy", "region", "instrument"),
+    "audience": AUDIENCES,
+    "period": PERIODS,
+    "catch_up": ("latest", "all"),
     "engine": ENGINES,
-}  # fmt: skip
+}
 _LIMITS: dict[str, tuple[float, float]] = {
-    "k": (5, 100), "rolling_months": (1, 120), "retry_minutes": (0, 10_080), "largest_shrink": (0, 1),
-    "retention_days": (1, 3650), "cell_seconds": (1, _DAY_SECONDS), "report_seconds": (1, _DAY_SECONDS),
+    "k": (5, 100),
+    "rolling_months": (1, 120),
+    "retry_minutes": (0, 10_080),
+    "largest_shrink": (0, 1),
+    "retention_days": (1, 3650),
+    "cell_seconds": (1, _DAY_SECONDS),
+    "report_seconds": (1, _DAY_SECONDS),
     "batch_seconds": (1, 7 * _DAY_SECONDS),
-}  # fmt: skip
+}
 
 
 def read_series(path: str | Path | None = None) -> dict[str, Series]:
-    """Read the declaration of all series.
+    """Read the declaration of all series by id: ``reports/reports.toml`` of the project, or another file.
 
-    Parameters
-    ----------
-    path : str or Path, optional
-        ``reports/reports.toml`` of the project when absent. ``[defaults]`` holds keys for all series,
-        ``[report.ID]`` those of one.
-
-    Returns
-    -------
-    dict of Series by id
-        In the order of the file.
-
-    Raises
-    ------
-    FactsError
-        When the file is absent or not TOML (exit code 2).
-    ReportError
-        Listing every unknown key, wrong type and wrong value of the file at once (exit code 2).
+    ``[defaults]`` holds keys for all series, ``[report.ID]`` those of one. `ReportError` lists every unknown
+    key, wrong type and wrong value of the file (exit code 2).
     """
     place = Path(path) if path is not None else find_project() / DECLARATION
     content = read_toml(place)
     findings: list[Finding] = []
-    refuse = _Refusing(findings, place.name)
+    refuse = _Problems(findings, place.name)
     for key in content.keys() - {"defaults", "report"}:
         refuse.unknown(key, ["defaults", "report"], "the file")
     tables, defaults = content.get("report", {}), content.get("defaults", {})
@@ -165,8 +143,8 @@ def read_series(path: str | Path | None = None) -> dict[str, Series]:
     return {id: series for id, series in read.items() if series}
 
 
-class _Refusing:
-    """Gathers what is wrong in the file."""
+class _Problems:
+    """Everything that is wrong in the file."""
 
     def __init__(self, findings: list[Finding], file: str) -> None:
         self._findings, self._file = findings, file
@@ -175,12 +153,10 @@ class _Refusing:
         self._findings.append(Finding(rule, "refuse_file", what, file=self._file, remedy=remedy))
 
     def unknown(self, key: str, known: list[str], where: str) -> None:
-        near = get_close_matches(key, known, n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
-        self("SERIES_UNKNOWN_KEY", f"{where} has an unknown key {key!r}", remedy=remedy)
+        self("SERIES_UNKNOWN_KEY", f"{where} has an unknown key {key!r}", remedy=suggest_name(key, known))
 
 
-def _read_one(id: str, table: Any, defaults: Mapping[str, Any], refuse: _Refusing) -> Series | None:
+def _read_one(id: str, table: Any, defaults: Mapping[str, Any], refuse: _Problems) -> Series | None:
     where = f"[report.{id}]"
     if not _ID.fullmatch(id):
         refuse("SERIES_ID", f"{where}: an id is made of small letters, digits, - and _")
@@ -233,3 +209,30 @@ def _is_zone(name: str) -> bool:
         return bool(ZoneInfo(name))
     except (KeyError, ValueError, OSError):
         return False
+
+
+def find_refused_cuts(source: str, columns: Collection[str]) -> tuple[str, ...]:
+    """Return those of the columns by which a stakeholder's report of a source may not be cut.
+
+    A free choice of patients would let anyone ask for ever smaller groups. A page for stakeholders is cut
+    only as some declared report for stakeholders is: by what it makes a page for each of, and by the filters
+    among its parameters. ``therapy`` among the columns means that some therapies only are looked at.
+    """
+    wanted = set(columns)
+    if not wanted:
+        return ()
+    declared = read_series() if (find_project() / DECLARATION).is_file() else {}
+    allowed = [
+        _list_cuts(series)
+        for series in declared.values()
+        if series.audience == "stakeholder" and series.source == source
+    ]
+    refused = [wanted - cuts for cuts in allowed] or [wanted]
+    return tuple(sorted(sorted(refused, key=len)[0]))
+
+
+def _list_cuts(series: Series) -> set[str]:
+    named = {"site", "region", "therapy"} & {name for name, value in series.parameters.items() if value}
+    named |= {"therapy"} if series.parameters.get("therapies") else set()
+    named |= {series.for_each} if series.for_each else set()
+    return named | set(read_filters(series.parameters.get("only", ())))

@@ -1,54 +1,55 @@
-"""Telling people and monitors: an e-mail when something failed, a ping when a run begins and ends.
+"""Telling people and monitors: an e-mail about failures, a ping when a run begins and ends, and a log.
 
-Nothing is sent anywhere unless the environment says where to. Only ids of series, slots, counts, codes and
-open questions to a source leave, and these hold no value of the records; a message that cannot be sent fails
-no report.
+Nothing is sent unless the environment says where to. Only ids of series, slots, counts, codes and open
+questions to a source are sent, and these hold no value of the records; the log holds ids, counts and codes. A
+message that cannot be sent fails no report.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import smtplib
 import ssl
 import urllib.request
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from textwrap import indent
 
 from outcomes.errors import ReportError
-from outcomes.reports.series.running import Ending
+from outcomes.facts import read_words
+from outcomes.reports.runs import make_private
+from outcomes.reports.series.running import SeriesResult
 
-_SECONDS = 10
+_SECONDS, _KEEP_DAYS = 10, 90
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
 
-def mail_failures(endings: Sequence[Ending]) -> str:
-    """Send an e-mail about failures that were not told before.
+def mail_failures(results: Sequence[SeriesResult]) -> str:
+    """Send an e-mail about new failures; return why it could not be sent, empty where all is well.
+
+    Each failure is told in the language of its series, what holds for all of them in that of the first.
 
     Settings come from the environment: ``OUTCOMES_SMTP_HOST``, ``OUTCOMES_SMTP_PORT``,
     ``OUTCOMES_SMTP_SECURITY`` (``starttls``, the default, ``tls`` or ``none``), ``OUTCOMES_SMTP_USER``,
     ``OUTCOMES_SMTP_PASSWORD``, ``OUTCOMES_MAIL_FROM`` and ``OUTCOMES_MAIL_TO`` (several separated by commas).
-
-    Returns
-    -------
-    str
-        Empty where it was sent or there was nothing to send, else why not.
     """
-    failed = [ending for ending in endings if ending.state == "failed" and ending.is_news]
+    failed = [result for result in results if result.state == "failed" and result.is_news]
     host, to = os.environ.get("OUTCOMES_SMTP_HOST"), os.environ.get("OUTCOMES_MAIL_TO")
     if not failed or not host or not to:
         return ""
+    words, lines = read_words(failed[0].language), list[str]()
+    for result in failed:
+        told = {name: getattr(result, name) for name in ("series", "slot", "reason", "exit_code")}
+        lines.append(read_words(result.language).say("series.mail.failed", **told))
+        lines += [indent(result.question, "  "), ""] if result.question else []
     message = EmailMessage()
-    message["Subject"] = f"outcomes: {len(failed)} of {len(endings)} reports failed"
+    message["Subject"] = words.say("series.mail.subject", n_failed=len(failed), n=len(results))
     message["From"] = os.environ.get("OUTCOMES_MAIL_FROM") or to.split(",")[0]
     message["To"] = to
-    lines = []
-    for ending in failed:
-        lines.append(f"{ending.series} {ending.slot}: {ending.reason} (exit code {ending.exit_code})")
-        lines += [indent(ending.question, "  "), ""] if ending.question else []
-    message.set_content(
-        "\n".join([*lines, "", "The last good pages stay in place. What happened: outcomes status"])
-    )
+    message.set_content("\n".join([*lines, "", words.say("series.mail.advice")]))
     try:
         _send(message, host)
     except (OSError, smtplib.SMTPException) as error:
@@ -76,20 +77,10 @@ def _send(message: EmailMessage, host: str) -> None:
 
 
 def ping_monitor(kind: str, exit_code: int = 0) -> str:
-    """Ping a monitor that waits for it (a dead man's switch), where one is set.
+    """Ping a monitor that waits for it (a dead man's switch); return why it could not be sent, else "".
 
-    Parameters
-    ----------
-    kind : str
-        ``start``, ``success`` or ``fail``: the address stands in ``OUTCOMES_PING_START``,
-        ``OUTCOMES_PING_SUCCESS``, ``OUTCOMES_PING_FAIL``.
-    exit_code : int
-        Sent as the body, and nothing else.
-
-    Returns
-    -------
-    str
-        Empty where it was sent or no address is set, else why not.
+    ``kind`` is ``start``, ``success`` or ``fail``; the address is in ``OUTCOMES_PING_START`` and so on. Only
+    the exit code is sent.
     """
     address = os.environ.get(f"OUTCOMES_PING_{kind.upper()}")
     if not address:
@@ -102,3 +93,26 @@ def ping_monitor(kind: str, exit_code: int = 0) -> str:
             return ""
     except (OSError, ValueError) as error:
         return f"The ping ({kind}) could not be sent ({type(error).__name__})."
+
+
+def log_run(private: Path, now: datetime, **fields: str | int) -> bool:
+    """Add ``name=value`` to the log ``log/<year>-<month>.log``, and remove logs that are too old.
+
+    Returns whether it could be written: reports are made without a log too.
+    """
+    told = " ".join(f"{name}={value}" for name, value in fields.items())
+    line = f"{now.isoformat(timespec='seconds')} {told}"
+    folder = private / "log"
+    try:
+        make_private(private, folder)
+        handle = os.open(folder / f"{now:%Y-%m}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "ab") as file:
+            file.write(f"{line}\n".encode())
+    except OSError:
+        return False
+    oldest = f"{now - timedelta(days=_KEEP_DAYS):%Y-%m}"
+    for path in folder.glob("*.log"):
+        if path.stem < oldest:
+            with contextlib.suppress(OSError):
+                path.unlink()
+    return True

@@ -1,44 +1,44 @@
-"""The pages of a series: one for each recorded site, therapist, therapy, region or instrument."""
+"""The pages of a series: which there are, with which parameters, and whether they can be made.
+
+There is one for each recorded site, therapist, therapy, region or instrument, or a single one.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, ReportError
+from outcomes.facts import list_instruments, read_source
 from outcomes.records import Records
-from outcomes.reports.parameters import Parameter
-from outcomes.reports.series.declaration import Series
-from outcomes.reports.series.periods import Period
+from outcomes.reports.catalogue import find_notebook
+from outcomes.reports.names import check_names
+from outcomes.reports.notebook_file import read_notebook
+from outcomes.reports.parameters import Parameter, check_parameters, read_parameters
+from outcomes.reports.series.cadence import Period
+from outcomes.reports.series.declaration import DECLARATION, Series
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a run must know of the records before it makes a page.
+class RecordsDigest:
+    """What a run must know of the records before it makes a page."""
 
-    Parameters
-    ----------
-    sha256 : str
-        Fingerprint of the records.
-    n_read : int
-        Source records read.
-    newest : str
-        The newest day in the records (ISO); empty where they hold no dates.
-    recorded : mapping
-        For each kind of slice the values that occur, sorted.
-    """
-
+    #: Fingerprint of the records.
     sha256: str
+    #: Source records read.
     n_read: int
+    #: The newest day in the records (ISO); empty where they hold no dates.
     newest: str
+    #: For each kind of slice the values that occur, sorted.
     recorded: Mapping[str, Sequence[Mapping[str, str]]]
 
 
-def describe_reading(records: Records) -> Reading:
-    """Return what a run must know of the records."""
+def digest_records(records: Records) -> RecordsDigest:
+    """Return what a run must know of the records before it makes a page."""
     episodes = records.episodes
     recorded: dict[str, Sequence[Mapping[str, str]]] = {
         name: [{name: value} for value in sorted(str(one) for one in episodes[name].dropna().unique())]
@@ -49,12 +49,12 @@ def describe_reading(records: Records) -> Reading:
     recorded["instrument"] = [
         {"instrument": id, **({"variant": variant} if variant else {})} for id, variant in sorted(found)
     ]
-    return Reading(records.fingerprint, records.n_read, _find_newest(records), recorded)
+    return RecordsDigest(records.fingerprint, records.n_read, _find_newest(records), recorded)
 
 
-def list_slices(series: Series, reading: Reading) -> list[Mapping[str, str]]:
+def list_slices(series: Series, digest: RecordsDigest) -> list[Mapping[str, str]]:
     """Return what each page of a series is about; one empty mapping where it is a single page."""
-    return list(reading.recorded[series.for_each]) if series.for_each else [{}]
+    return list(digest.recorded[series.for_each]) if series.for_each else [{}]
 
 
 def fill_parameters(
@@ -83,3 +83,96 @@ def _find_newest(records: Records) -> str:
         days = pd.to_timedelta(table["day"].astype("float64"), unit="D")
         newest = max(newest, latest) if not pd.isna(latest := (begun + days).max()) else newest
     return dt.date(newest.year, newest.month, newest.day).isoformat()
+
+
+def check_series(
+    declared: Mapping[str, Series], read: Callable[[Series], Records]
+) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """Check every declared series against its notebook and its records, which ``read`` reads once a place.
+
+    Returns one row per series (``series, notebook, audience, pages, period, cadence``), and everything that
+    is wrong, such as a value of the wrong type, a site that nobody recorded, or records without dates.
+    """
+    rows, findings = [], list[Finding]()
+    digests: dict[tuple[str, str], RecordsDigest | None] = {}
+    for series in declared.values():
+        place = (series.source, series.path)
+        if place not in digests:
+            digests[place], problems = _read(series, read)
+            findings.extend(problems)
+        digest = digests[place]
+        findings.extend(_check_one(series, digest))
+        rows.append(
+            {
+                "series": series.id,
+                "notebook": series.notebook,
+                "audience": series.audience,
+                "pages": len(list_slices(series, digest)) if digest else None,
+                "period": series.period,
+                "cadence": series.cadence,
+            }
+        )
+    return rows, list(dict.fromkeys(findings))
+
+
+def _read(series: Series, read: Callable[[Series], Records]) -> tuple[RecordsDigest | None, list[Finding]]:
+    try:
+        return digest_records(read(series)), []
+    except (FactsError, RecordsError, PrivacyError) as error:
+        return None, [_describe(series, "SERIES_SOURCE", str(error).splitlines()[0]), *error.findings]
+
+
+def _check_one(series: Series, digest: RecordsDigest | None) -> Iterator[Finding]:
+    try:
+        schema = read_parameters(read_notebook(find_notebook(series.notebook)))
+    except ReportError as error:
+        yield _describe(series, "SERIES_NOTEBOOK", str(error))
+        return
+    needed = {series.for_each: f"for_each = {series.for_each!r}"} if series.for_each else {}
+    if series.period != "all":
+        needed |= dict.fromkeys(("since", "until"), f"period = {series.period!r}")
+    lacks = {name: key for name, key in needed.items() if name not in schema}
+    for name, key in lacks.items():
+        what = f"the notebook {series.notebook} has no parameter {name}, which {key} needs"
+        yield _describe(series, "SERIES_PARAMETER", what)
+    if not lacks:
+        yield from _check_parameters(series, schema)
+    if digest:
+        yield from _check_recorded(series, digest)
+
+
+def _check_parameters(series: Series, schema: Mapping[str, Parameter]) -> Iterator[Finding]:
+    place = {name: getattr(series, name) for name in ("source", "path") if name in schema}
+    given = {**place, **fill_parameters(series, schema, {}, Period(None, None), "")}
+    for name in ("source", "path", series.for_each, "since", "until"):
+        if name and name in series.parameters and (name != "since" or series.period != "all"):
+            yield _describe(
+                series, "SERIES_PARAMETER", f"{name} is set by the series itself, not in parameters"
+            )
+    try:
+        values = check_parameters(schema, given)
+        check_names(values, read_source(series.source))
+    except ReportError as error:
+        for finding in error.findings:
+            yield _describe(series, finding.rule, finding.what, finding.remedy)
+    except FactsError as error:
+        yield _describe(series, "SERIES_SOURCE", str(error))
+
+
+def _check_recorded(series: Series, digest: RecordsDigest) -> Iterator[Finding]:
+    for name in ("instrument", "site", "therapist", "therapy", "region"):
+        wanted, recorded = series.parameters.get(name), digest.recorded[name]
+        known = sorted({entry[name] for entry in recorded})
+        is_told = name == "instrument" and wanted not in list_instruments()
+        if wanted and wanted not in known and not is_told:
+            remedy = f"recorded are {', '.join(known) or 'none'}."
+            yield _describe(series, "SERIES_NOT_RECORDED", f"nobody recorded the {name} it asks for", remedy)
+    if series.for_each and not digest.recorded[series.for_each]:
+        yield _describe(series, "SERIES_NOT_RECORDED", f"nobody recorded a {series.for_each}")
+    if series.period != "all" and not digest.newest:
+        what = "the records hold no dates of starts, which a period needs"
+        yield _describe(series, "SERIES_PERIOD", what, 'period = "all"')
+
+
+def _describe(series: Series, rule: str, what: str, remedy: str | None = None) -> Finding:
+    return Finding(rule, "refuse_file", f"[report.{series.id}]: {what}", DECLARATION.name, remedy=remedy)
