@@ -118,7 +118,7 @@ def _answer(value: Any, questions: Mapping[str, Asked]) -> Any:
 
 def _turn(finding: Finding) -> Doubt | None:
     """Return a finding as a key with a question; None where nothing that may be written answers it."""
-    entries = [entry for line in (finding.remedy or "").splitlines()[1:] if (entry := _split_line(line))]
+    entries = [entry for line in str(finding.remedy or "").splitlines()[1:] if (entry := _split_line(line))]
     whole = [entry for entry in entries if entry.keys and not entry.is_open]
     to_fill = tuple(
         key for entry in entries if entry.is_open and "[file.columns]" in entry.meaning for key in entry.keys

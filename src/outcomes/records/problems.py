@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.errors import Finding
+from outcomes.facts import Lines, Text
 
 _SHOWN_LINES = 10
 #: Questions about whose records are.
@@ -36,7 +37,7 @@ class _Refusal:
     """Records or cells refused for one reason: numbers of records, and the header of the cell."""
 
     rule: str
-    reason: str
+    reason: Text | str
     column: str | None
     scope: str
     records: np.ndarray
@@ -106,13 +107,13 @@ class Problems:
         self,
         rule: str,
         outcome: str,
-        what: str,
+        what: Text | str,
         records: np.ndarray | Sequence[int] = (),
         *,
         column: str | None = None,
-        remedy: str | None = None,
+        remedy: Text | str | None = None,
         place: Place | None = None,
-        said: str = "",
+        said: Text | str = "",
         measure: str | None = None,
     ) -> None:
         """Add a finding per file concerned; nothing where ``records`` is empty and no file is named."""
@@ -137,8 +138,8 @@ class Problems:
     def ask(
         self,
         rule: str,
-        what: str,
-        answers: Mapping[str, str],
+        what: Text | str,
+        answers: Mapping[str, Text | str],
         records: np.ndarray | Sequence[int] = (),
         *,
         column: str | None = None,
@@ -157,18 +158,21 @@ class Problems:
             As in `note`.
         """
         width = min(max(map(len, answers)), _LONGEST_ANSWER)
-        lines = "\n".join(f"  {line:{width}}  # {meaning}" for line, meaning in answers.items())
-        remedy = f"Answer in the source with one of these lines:\n{lines}"
+        lines = tuple(
+            Text.of("findings.question.line", line=f"{line:{width}}", meaning=meaning)
+            for line, meaning in answers.items()
+        )
+        remedy = Text.of("findings.question.answer_with", lines=Lines(lines))
         self.note(rule, "ask", what, records, column=column, remedy=remedy, place=place)
 
     def refuse(
         self,
         records: np.ndarray,
         rule: str,
-        what: str,
+        what: Text | str,
         *,
         column: str | None = None,
-        remedy: str | None = None,
+        remedy: Text | str | None = None,
         outcome: str = "quarantine_row",
     ) -> None:
         """Refuse records for a rule; those refused before keep their first reason."""
@@ -182,7 +186,7 @@ class Problems:
             self._refusals.append(_Refusal(rule, what, column, "record", new))
 
     def refuse_silently(
-        self, record: int, rule: str, reason: str, column: str | None, scope: str = "record"
+        self, record: int, rule: str, reason: Text | str, column: str | None, scope: str = "record"
     ) -> None:
         """Take over the refusal of a record or a cell that already has its finding."""
         if scope == "record":
@@ -192,7 +196,13 @@ class Problems:
         self._refusals.append(_Refusal(rule, reason, column, scope, np.array([record])))
 
     def refuse_cells(
-        self, records: np.ndarray, rule: str, what: str, *, column: str, remedy: str | None = None
+        self,
+        records: np.ndarray,
+        rule: str,
+        what: Text | str,
+        *,
+        column: str,
+        remedy: Text | str | None = None,
     ) -> None:
         """Refuse one cell of each record: it becomes missing, the record stays."""
         records = np.unique(np.asarray(records, dtype=np.int64))
@@ -208,7 +218,7 @@ class Problems:
                     "record": refusal.records,
                     "column": refusal.column or "",
                     "rule": refusal.rule,
-                    "reason": refusal.reason,
+                    "reason": str(refusal.reason),
                     "scope": refusal.scope,
                 }
             )
