@@ -17,8 +17,8 @@ from outcomes.errors import OutcomesError, RecordsError
 from outcomes.facts import Instrument, list_instruments, list_scales, read_instrument
 from outcomes.facts.source import build_source
 from outcomes.records import Records, read_records
+from outcomes.records.conversion import rescale
 from outcomes.records.scale_evidence import judge_scale
-from outcomes.records.scales import rescale
 from outcomes.records.scoring import score_items
 from outcomes.synthetic import write_clinic
 from written_records import make_block_reader

@@ -145,7 +145,11 @@ def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str | Asked]:
     answers = tuple(evidence.readings)
     return {
         "scale": ask(
-            "scale", answers, instrument=instrument.short_name, why="; ".join(evidence.why), told=told
+            "scale",
+            answers,
+            instrument=instrument.short_name,
+            why="; ".join(map(str, evidence.why)),
+            told=told,
         )
     }
 

@@ -40,7 +40,7 @@ class Text:
     values: Mapping[str, Value] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, key: str, **values: Value) -> Text:
+    def of(cls, key: str, /, **values: Value) -> Text:
         """Return the text of a key, its places filled by name.
 
         Examples
@@ -107,9 +107,10 @@ class Listing:
 
 @dataclass(frozen=True)
 class Lines:
-    """Several values, each on a line of its own."""
+    """Several values, each on a line of its own, or with something else between."""
 
     entries: tuple[Value, ...]
+    between: str = "\n"
 
 
 def _find_counts(value: Value) -> Iterable[Count]:
@@ -137,7 +138,7 @@ class Words:
 
     language: str
 
-    def say(self, key: str, **values: object) -> str:
+    def say(self, key: str, /, **values: object) -> str:
         """Return a text by its dotted key, with its places filled.
 
         Raises
@@ -167,8 +168,8 @@ class Words:
                 return f" {self.say('methods.and')} ".join(
                     [*([", ".join(said[:-1])] * (len(said) > 1)), *said[-1:]]
                 )
-            case Lines(entries=entries):
-                return "\n".join(str(self.write(entry)) for entry in entries)
+            case Lines(entries=entries, between=between):
+                return between.join(str(self.write(entry)) for entry in entries)
             case Finding():
                 return value.write(lambda said: str(self.write(said)), self.list("findings.frame"))
             case tuple():

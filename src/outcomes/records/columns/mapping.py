@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from outcomes.facts import Column, read_facts, read_schema
+from outcomes.facts import Column, Text, read_facts, read_schema
 from outcomes.records.columns.coded import Coded, is_known
 from outcomes.records.columns.date_evidence import find_date_doubts
 from outcomes.records.columns.dates import (
@@ -108,7 +108,7 @@ def map_numbers(
     whole_number: bool = False,
     whole: bool = False,
     rule: str = "NUMBER_RANGE",
-    what: str = "outside the possible range",
+    what: Text | str = "outside the possible range",
     texts: np.ndarray | None = None,
 ) -> Coded:
     """Return a column as numbers, refusing what is none or lies outside ``low`` to ``high``.

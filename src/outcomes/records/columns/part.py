@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from outcomes.facts import FileSpec, Source
+from outcomes.facts import FileSpec, Source, Text
 from outcomes.records.columns.coded import Coded, encode_text, match_texts, tidy_blanks
 from outcomes.records.files import TextTable, simplify_name
 from outcomes.records.problems import Place, Problems
@@ -106,10 +106,10 @@ class Part:
         header: str,
         rows: np.ndarray,
         rule: str,
-        what: str,
+        what: Text | str,
         *,
         whole: bool,
-        remedy: str | None = None,
+        remedy: Text | str | None = None,
     ) -> None:
         """Refuse the rows (``whole``) or only their cell in a column."""
         records = self.records(rows)
@@ -119,9 +119,15 @@ class Part:
             self.problems.refuse_cells(records, rule, what, column=header, remedy=remedy)
 
     def note_values(
-        self, header: str, rows: np.ndarray, rule: str, outcome: str, what: str, remedy: str | None = None,
-        said: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        header: str,
+        rows: np.ndarray,
+        rule: str,
+        outcome: str,
+        what: Text | str,
+        remedy: Text | str | None = None,
+        said: Text | str = "",
+    ) -> None:
         """Add a finding about cells of a column."""
         self.problems.note(rule, outcome, what, self.records(rows), column=header, remedy=remedy, said=said)
 
