@@ -63,7 +63,7 @@ def test_forms_that_were_not_filled_in_have_no_scores(tmp_path):
     assert (records.n_read, records.n_accepted, records.n_refused) == (6, 6, 0)
     (finding,) = [entry for entry in records.findings if entry.rule == "FORM_UNANSWERED"]
     assert (finding.outcome, finding.count, finding.lines, finding.column) == ("accept", 2, (3, 7), "done")
-    assert "not filled in" in " ".join(records.list_said("odi"))
+    assert "not filled in" in " ".join(map(str, records.list_said("odi")))
 
 
 def test_the_status_of_one_form_says_nothing_of_the_others(tmp_path):

@@ -46,7 +46,7 @@ KEPT_IN = {
 #: Absent on Windows, so never imported when a module is.
 NOT_EVERYWHERE = {"fcntl", "resource", "pwd", "grp", "termios"}
 #: Rooms of records, the lowest first: each imports from those before it, and only what these offer.
-ROOMS_OF_RECORDS = ("files", "columns", "episodes", "scores", "checks", "assembly", "gate")
+ROOMS_OF_RECORDS = ("files", "columns", "episodes", "scores", "checks", "gate")
 #: Rooms within rooms that others enter by their ``__init__`` alone; each could be a package of its own.
 FACES = ("outcomes.analyses.mmrm",)
 VAGUE = re.compile(r"^_?(utils?|helpers?|common|core|managers?|misc)$")

@@ -50,7 +50,7 @@ def test_the_recorded_improvement_is_asked_about_and_gives_the_true_scores(silen
     records = read_table(tmp_path, table, _block(*block, holds="improvement"))
     found = records.assessments[records.assessments["timepoint"] == "week_6"].sort_values("episode_id")
     assert found["score"].tolist() == truth.sort_values("i")["o6"].tolist()
-    assert "recorded as the improvement" in " ".join(records.list_said("odi"))
+    assert "recorded as the improvement" in " ".join(map(str, records.list_said("odi")))
     turned = read_table(tmp_path, table, _block(*block, holds="change"))
     assert mean_of(turned, "week_6", "odi") == pytest.approx(2 * truth["b"].mean() - truth["o6"].mean())
 

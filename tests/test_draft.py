@@ -128,7 +128,7 @@ def test_what_it_cannot_tell_is_a_question_and_the_reader_asks_it(sheet, tmp_pat
     place.write_text(draft.text, encoding="utf-8")
     with pytest.raises(FactsError, match="still asks 7 questions") as caught:
         read_source(place)
-    asked = [finding.what for finding in caught.value.findings]
+    asked = [str(finding.what) for finding in caught.value.findings]
     assert any(question.startswith("primary.reference = the therapy that") for question in asked)
     assert any("file.codes.therapy.exercise = which therapy" in question for question in asked)
 

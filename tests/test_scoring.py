@@ -15,8 +15,7 @@ from instrument_views import VIEWS, write_tables
 from outcomes.errors import FactsError
 from outcomes.facts import read_instrument
 from outcomes.facts.toml import has_table
-from outcomes.records.pairing import score_paired_items
-from outcomes.records.scales import rescale
+from outcomes.records.conversion import rescale
 from outcomes.records.scoring import STATES, score_items
 
 NAN = float("nan")
@@ -256,25 +255,6 @@ def test_no_rows_give_no_scores() -> None:
 def test_single_items_may_be_one_column_or_one_value_each() -> None:
     assert score_items("nprs", [7, NAN, 0]).score[[0, 2]].tolist() == [7, 0]
     assert score_items("nprs", [[7], [0]]).score.tolist() == [7, 0]
-
-
-def test_paired_visits_use_the_activities_rated_twice() -> None:
-    pair = score_paired_items("psfs", [[2, 3, 4, 5], [1, 1, 1, NAN]], [[6, NAN, 8, 7], [NAN, NAN, NAN, 3]])
-    assert pair.baseline[0] == pytest.approx(3.67)
-    assert pair.follow_up[0] == 7.0
-    assert pair.n_pairs.tolist() == [3, 0]
-    assert pair.enough.tolist() == [True, False]
-    assert np.isnan(pair.baseline[1])
-    assert np.isnan(pair.follow_up[1])
-
-
-def test_paired_visits_need_a_mean_the_same_shape_and_possible_items() -> None:
-    with pytest.raises(FactsError, match="not a mean of items"):
-        score_paired_items("odi", [[1] * 10], [[1] * 10])
-    with pytest.raises(FactsError, match="differ in shape"):
-        score_paired_items("psfs", [[1, 2, 3]], [[1, 2, 3, 4]])
-    with pytest.raises(FactsError, match="1 items are out of range"):
-        score_paired_items("psfs", [[1, 2, 11]], [[1, 2, 3]])
 
 
 def test_rescaling_leaves_missing_values_missing_and_no_scale_alone() -> None:

@@ -153,7 +153,7 @@ def test_decimal_marks_follow_the_declaration_where_nothing_tells(read_column, c
 
 def test_a_unit_that_changes_numbers_is_said_and_one_that_does_not_is_only_logged(read_column):
     _, records = read_column("vas100", ["5,7 cm", "57 mm", "3.2 cm"])
-    assert [it.said for it in records.findings if it.said] == [
+    assert [str(it.said) for it in records.findings if it.said] == [
         "VAS 0-100 scores that are written with their unit or denominator (cm) are converted by it."
     ]
     assert not [it for it in read_column("nprs", ["7/10", "4/10"])[1].findings if it.said]
@@ -165,7 +165,7 @@ def test_plain_numbers_beside_another_unit_are_asked_about_unless_declared(read_
     with pytest.raises(RecordsError) as caught:
         read_column("ndi", cells)
     asked = next(it for it in caught.value.findings if it.outcome == "ask")
-    assert "2 cells are written with '%'" in asked.what
+    assert "2 cells are written with '%'" in str(asked.what)
     assert read_column("ndi", cells, scale="percent")[0] == [21, 15, 10, 9]
     assert read_column("ndi", cells, scale="own")[0] == [21, 15, 20, 18]
 
@@ -238,7 +238,7 @@ class TestItems:
                 score_items(id, items).score.tolist()
             ), id
             counted = low if rule.first_answer == "lowest" else high
-            said = [(it.measure, it.said) for it in records.findings if it.said]
+            said = [(it.measure, str(it.said)) for it in records.findings if it.said]
             name = read_instrument(id).short_name
             assert said == [(id, f"Answers to the {name} given as letters count from A = {counted} on.")]
 
@@ -254,7 +254,7 @@ class TestItems:
         with pytest.raises(RecordsError) as caught:
             self.read_items(read, "srs22r", answers, variant="total")
         asked = next(it for it in caught.value.findings if it.outcome == "ask")
-        assert asked.rule == "ITEM_CODING" and asked.what.startswith("264 of 264 answers")
+        assert asked.rule == "ITEM_CODING" and str(asked.what).startswith("264 of 264 answers")
         lines = [line.split("  #")[0].strip() for line in str(asked.remedy).splitlines()[1:]]
         assert lines[0] == "item_codes = { A = 1, B = 2, C = 3, D = 4, E = 5 }"
         for line, expected in zip(lines, (items, 6 - items), strict=True):
@@ -306,7 +306,8 @@ class TestProfiles:
             scores, records = read_column(id, cells, variant=variant)
             assert scores == pytest.approx(score_items(id, items, variant=variant).score.tolist())
             assert any(
-                "profiles of five digits are scored by the value set" in it.said for it in records.findings
+                "profiles of five digits are scored by the value set" in str(it.said)
+                for it in records.findings
             )
 
     def test_a_state_with_a_level_that_there_is_not_is_refused(self, read_column):

@@ -6,87 +6,81 @@ Only `outcomes.cli` catches these errors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from textwrap import indent
 from traceback import walk_tb
+from typing import Any
+
+#: The words around what a finding says, in English; a catalogue has them as ``findings.frame``.
+FRAME = {"question": "Question", "about": "about", "line": "line", "column": "column", "times": "times"}
 
 
 @dataclass(frozen=True)
 class Finding:
     """Something noticed in a source, a file of facts or a report's parameters.
 
-    Parameters
-    ----------
-    rule : str
-        Name of the rule, such as ``SCORE_RANGE``.
-    outcome : str
-        ``refuse_file``, ``ask`` (nothing is read until the source answers), ``quarantine_row``,
-        ``quarantine_cell``, ``quarantine_patient_pair``, ``answered`` (the source answered against the
-        evidence), ``repair_and_log``, ``accept_with_warning`` or ``accept``.
-    what : str
-        What was found, in one sentence without any patient's value.
-    file : str, optional
-        Name of the file (never its folder).
-    lines : tuple of int
-        First physical lines of the records concerned, at most ten.
-    column : str, optional
-        Header of the column concerned.
-    count : int
-        How many records or cells are concerned.
-    remedy : str, optional
-        What to do, as a rule the line to add or change in the source.
-    said : str
-        What pages print of it under Methods: a sentence without any count of patients; empty for nothing.
-    measure : str, optional
-        Instrument whose pages print it; those of all instruments where absent.
+    What it says is a text of the catalogue, or a string, and holds no patient's value.
     """
 
+    #: Name of the rule, such as ``SCORE_RANGE``.
     rule: str
+    #: ``refuse_file``, ``ask`` (nothing is read until the source answers), ``quarantine_row``,
+    #: ``quarantine_cell``, ``quarantine_patient_pair``, ``answered`` (the source answered against the
+    #: evidence), ``repair_and_log``, ``accept_with_warning`` or ``accept``.
     outcome: str
-    what: str
+    #: What was found, in one sentence.
+    what: Any
+    #: Name of the file, never its folder.
     file: str | None = None
+    #: First physical lines of the records concerned, at most ten.
     lines: tuple[int, ...] = ()
+    #: Header of the column concerned.
     column: str | None = None
+    #: How many records or cells are concerned.
     count: int = 1
-    remedy: str | None = None
-    said: str = ""
+    #: What to do, as a rule the line to add or change in the source.
+    remedy: Any = None
+    #: What pages print of it under Methods: a sentence without any count of patients; empty for nothing.
+    said: Any = ""
+    #: Instrument whose pages print it; those of all instruments where absent.
     measure: str | None = None
 
     def __str__(self) -> str:
         """Return the finding as a line, and what to do about it as lines beneath; a question stands alone."""
+        return self.write(str, FRAME)
+
+    def write(self, write: Callable[[object], str], frame: Mapping[str, str]) -> str:
+        """Return the finding in a language, by what writes its texts and by the words around them."""
         asks = self.outcome == "ask"
         where = [self.file] if self.file else []
         if self.lines and not (asks and self.count > len(self.lines)):  # a question is of all of a column
             more = " ..." if self.count > len(self.lines) else ""
-            where.append(f"line {', '.join(map(str, self.lines))}{more}")
+            where.append(f"{frame['line']} {', '.join(map(str, self.lines))}{more}")
         if self.column:
-            where.append(f"column {self.column!r}")
-        remedy = "\n" + indent(self.remedy, "  ") if self.remedy else ""
+            where.append(f"{frame['column']} {self.column!r}")
+        what, remedy = write(self.what), "\n" + indent(write(self.remedy), "  ") if self.remedy else ""
         if asks:
-            about = f" about {', '.join(where)}" if where else ""
-            return f"Question{about} ({self.rule}):\n{indent(self.what, '  ')}{remedy}"
+            about = f" {frame['about']} {', '.join(where)}" if where else ""
+            return f"{frame['question']}{about} ({self.rule}):\n{indent(what, '  ')}{remedy}"
         place = f"{', '.join(where)}: " if where else ""
-        number = f" ({self.count} times)" if self.count > 1 else ""
-        return f"{place}{self.rule}: {self.what}{number}{remedy}"
+        number = f" ({self.count} {frame['times']})" if self.count > 1 else ""
+        return f"{place}{self.rule}: {what}{number}{remedy}"
+
+    def describe(self) -> dict[str, object]:
+        """Return the finding for machines, its texts in English."""
+        remedy = None if self.remedy is None else str(self.remedy)
+        return asdict(replace(self, what=str(self.what), remedy=remedy, said=str(self.said)))
 
 
 class OutcomesError(Exception):
-    """A mistake that its reader can mend; the command line shows it without a traceback.
-
-    Parameters
-    ----------
-    message : str
-        What went wrong and what to do, in words.
-    findings : iterable of Finding
-        All problems found, not only the first.
-    """
+    """A mistake that its reader can mend: what went wrong, what to do, and all problems found."""
 
     exit_code = 1
 
-    def __init__(self, message: str, findings: Iterable[Finding] = ()) -> None:
+    def __init__(self, message: object, findings: Iterable[Finding] = ()) -> None:
         self.findings = tuple(findings)
-        super().__init__("\n".join([message, *self._write_findings()]))
+        super().__init__("\n".join([str(message), *self._write_findings()]))
 
     def _write_findings(self) -> Iterator[str]:
         """Yield the findings as lines; beside questions only what blocks, as answers change the rest."""
@@ -152,18 +146,12 @@ class DisclosureError(OutcomesError):
 class ReportError(OutcomesError):
     """A report could not be made or its parameters are wrong; nothing was published.
 
-    Parameters
-    ----------
-    message : str
-        What went wrong.
-    findings : iterable of Finding
-        All problems found.
-    exit_code : int
-        2 parameters, 6 notebook, 8 locked, 9 output cannot be written, 10 time limit.
+    Its code is 2 for parameters, 6 for a notebook, 8 where another run holds the lock, 9 where output cannot
+    be written and 10 for the time limit.
     """
 
     exit_code = 6
 
-    def __init__(self, message: str, findings: Iterable[Finding] = (), exit_code: int = 6) -> None:
+    def __init__(self, message: object, findings: Iterable[Finding] = (), exit_code: int = 6) -> None:
         super().__init__(message, findings)
         self.exit_code = exit_code

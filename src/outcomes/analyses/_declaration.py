@@ -76,7 +76,7 @@ def trace_provenance(cohort: Cohort) -> dict[str, Any]:
         "therapies": {id: asdict(entry) for id, entry in cohort.therapies.items()},
         "caveats": [*cohort.source.caveats, *say_of_measure(cohort)],
         "rules": dict(cohort.rules),
-        "answered": list(cohort.records.list_answered(cohort.instrument.id)),
+        "answered": [str(told) for told in cohort.records.list_answered(cohort.instrument.id)],
         "detail": {"merge": list(cohort.asked.get("merge") or ()), "said": list(cohort.detail)},
         "disclosure_profile": cohort.source.disclosure_profile,
         "n_patients": int(cohort.episodes["patient"].nunique()),
@@ -87,10 +87,10 @@ def trace_reading(
     records: Records, instruments: Iterable[str] = (), rules: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
     """Return how the records of several instruments, or of all, were read: for Methods, and for the team."""
-    said = " ".join(records.list_said(*instruments))
+    said = " ".join(map(str, records.list_said(*instruments)))
     return {
         "rules": {**rules, **({"reading": said} if said else {})},
-        "answered": list(records.list_answered(*instruments)),
+        "answered": [str(told) for told in records.list_answered(*instruments)],
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -82,8 +81,8 @@ def describe_refusal(source: str, error: OutcomesError) -> dict[str, Any]:
         "source": source,
         "read": False,
         "exit_code": error.exit_code,
-        "questions": [asdict(finding) for finding in error.questions],
-        "findings": [asdict(finding) for finding in error.findings if finding.outcome != "ask"],
+        "questions": [finding.describe() for finding in error.questions],
+        "findings": [finding.describe() for finding in error.findings if finding.outcome != "ask"],
     }
 
 

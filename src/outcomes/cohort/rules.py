@@ -23,7 +23,7 @@ def state_rules(records: Records, question: Question, therapies: Mapping[str, Th
         "missing": _state_missing(records, question),
     }
     others = [split_score(name)[0] for name in question.covariates if "@" in name]
-    said = " ".join(records.list_said(question.instrument.id, *others))
+    said = " ".join(map(str, records.list_said(question.instrument.id, *others)))
     return rules | ({"reading": said} if said else {})
 
 

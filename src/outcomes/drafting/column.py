@@ -16,13 +16,12 @@ import numpy as np
 
 from outcomes.drafting.spelling import fold, is_date, is_number, list_languages, split_date
 from outcomes.facts import read_facts
+from outcomes.records.codes import may_be_shown
 from outcomes.records.columns import read_written
 from outcomes.records.files import simplify_name
-from outcomes.records.gate import find_person_names
 
 #: A code stands in a draft only where at least this many patients share it.
 FEWEST_PATIENTS = 3
-_LONGEST_CODE = 40
 #: Years of the Republic of China that records may hold, 1991 to 2061.
 _ROC_YEARS = (80, 150)
 #: Letters of answers, as forms list them.
@@ -169,20 +168,11 @@ def list_codes(
     for key, variants in spellings.items():
         n_patients = len(set().union(*variants.values()))
         usual = max(variants, key=lambda text: (len(variants[text]), text))
-        if n_patients >= FEWEST_PATIENTS and (key in known or _may_stand(usual)):
+        plain = key in known or (split_date(usual) is None and may_be_shown(usual))
+        if n_patients >= FEWEST_PATIENTS and plain:
             codes[usual] = n_patients
     ordered = dict(sorted(codes.items(), key=lambda item: (-item[1], item[0])))
     return ordered, len(spellings) - len(codes)
-
-
-def _may_stand(text: str) -> bool:
-    return (
-        len(text) <= _LONGEST_CODE
-        and "@" not in text
-        and not re.search(r"\d{4}", text)
-        and split_date(text) is None
-        and not find_person_names([text]).any()
-    )
 
 
 def find_date_order(columns: Iterable[SheetColumn]) -> str | None:

@@ -144,7 +144,7 @@ def _answer(value: Any, questions: Mapping[str, OpenQuestion]) -> Any:
 
 def _turn(finding: Finding) -> ReaderQuestion | None:
     """Return a finding as a key with a question; None where nothing that may be written answers it."""
-    entries = [entry for line in (finding.remedy or "").splitlines()[1:] if (entry := _split_line(line))]
+    entries = [entry for line in str(finding.remedy or "").splitlines()[1:] if (entry := _split_line(line))]
     whole = [entry for entry in entries if entry.content and not entry.is_open]
     if not whole:
         return None

@@ -124,7 +124,7 @@ def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str]:
     if evidence.certain:
         return {"scale": evidence.suspected}
     told = "; ".join(f"{scale} ({meaning})" for scale, meaning in evidence.readings.items())
-    why = "; ".join(evidence.why)
+    why = "; ".join(map(str, evidence.why))
     return {"scale": ask("scale", evidence.readings, instrument=name, why=why, told=told)}
 
 

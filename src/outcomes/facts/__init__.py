@@ -9,7 +9,7 @@ from outcomes.facts.schema import Column, Therapy, Timepoint, read_schema, read_
 from outcomes.facts.source import Source, list_sources, read_source
 from outcomes.facts.threshold import Threshold, parse_rule
 from outcomes.facts.toml import find_project, list_facts, read_facts
-from outcomes.facts.wording import Count, Listing, Name, Text, Value, Words, read_words
+from outcomes.facts.wording import Count, Lines, Listing, Name, Text, Value, Words, read_words
 
 __all__ = [
     "OWN",
@@ -19,6 +19,7 @@ __all__ = [
     "ExcludeSpec",
     "FileSpec",
     "Instrument",
+    "Lines",
     "Listing",
     "Name",
     "RowsSpec",

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from outcomes.errors import FactsError
+from outcomes.errors import FactsError, Finding
 from outcomes.facts.toml import list_facts, read_facts
 
 if TYPE_CHECKING:
     import jinja2
 
 #: What fills a place of a sentence: a text, a name or a number; a tuple is several sentences in a row.
-Value: TypeAlias = "str | int | float | Text | Count | Name | Listing | tuple[Value, ...] | None"
+Value: TypeAlias = "str | int | float | Text | Count | Name | Listing | Lines | tuple[Value, ...] | None"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Text:
     values: Mapping[str, Value] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, key: str, **values: Value) -> Text:
+    def of(cls, key: str, /, **values: Value) -> Text:
         """Return the text of a key, its places filled by name.
 
         Examples
@@ -53,6 +53,10 @@ class Text:
     def __str__(self) -> str:
         """Return it in English, for messages and logs; a page writes it in its own language."""
         return str(read_words().write(self))
+
+    def __hash__(self) -> int:
+        """Return the hash of its key, so that equal texts can be told once."""
+        return hash(self.key)
 
     def counts(self) -> Iterable[Count]:
         """Yield the counts of patients in it, those of sentences within it too."""
@@ -101,13 +105,21 @@ class Listing:
     entries: tuple[Value, ...]
 
 
+@dataclass(frozen=True)
+class Lines:
+    """Several values, each on a line of its own, or with something else between."""
+
+    entries: tuple[Value, ...]
+    between: str = "\n"
+
+
 def _find_counts(value: Value) -> Iterable[Count]:
     match value:
         case Count():
             yield value
         case Text(values=values):
             yield from _find_counts(tuple(values.values()))
-        case Listing(entries=entries):
+        case Listing(entries=entries) | Lines(entries=entries):
             yield from _find_counts(entries)
         case tuple():
             for entry in value:
@@ -126,7 +138,7 @@ class Words:
 
     language: str
 
-    def say(self, key: str, **values: object) -> str:
+    def say(self, key: str, /, **values: object) -> str:
         """Return a text by its dotted key, with its places filled.
 
         Raises
@@ -156,6 +168,10 @@ class Words:
                 return f" {self.say('methods.and')} ".join(
                     [*([", ".join(said[:-1])] * (len(said) > 1)), *said[-1:]]
                 )
+            case Lines(entries=entries, between=between):
+                return between.join(str(self.write(entry)) for entry in entries)
+            case Finding():
+                return value.write(lambda said: str(self.write(said)), self.list("findings.frame"))
             case tuple():
                 return " ".join(str(self.write(entry)) for entry in value)
         return value

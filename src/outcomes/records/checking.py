@@ -56,20 +56,7 @@ from outcomes.records.scores import find_stages, find_starts, gather_assessments
 
 
 class Checking:
-    """The steps from parts to tables; each takes what the steps before it found.
-
-    Parameters
-    ----------
-    parts : sequence of Part
-        Files with their columns repaired.
-    links : Links
-        Which episode each of their rows belongs to.
-    source : Source
-    problems : Problems
-        Receives what is refused, repaired and named.
-    run_day : int
-        Day number of this run; later dates are refused.
-    """
+    """The steps from parts to tables; each takes what the steps before it found."""
 
     def __init__(
         self, parts: Sequence[Part], links: Links, source: Source, problems: Problems, run_day: int
@@ -81,7 +68,8 @@ class Checking:
         self.scores = gather_assessments(parts, links, self.times, source, run_day)
         self.sessions = [read_sessions_to_date(part) for part in parts]
         self.rows = {
-            i: map_rows(part) for i, part in enumerate(parts) if part.spec.rows in ("session", "event")
+            kind: {i: map_rows(part) for i, part in enumerate(parts) if part.spec.rows == kind}
+            for kind in ("session", "event")
         }
         if "therapy" in self.attributes:
             refuse_blank_therapies(parts, links, self.attributes["therapy"], blanks, problems)
@@ -89,37 +77,57 @@ class Checking:
 
     def build_tables(self) -> dict[str, pd.DataFrame]:
         """Check the records against each other and return the four tables."""
-        self._check_keys()
+        for typed in self.rows.values():
+            files = [(self.parts[i], typed[i], self.links.rows[i], self.times[i]) for i in typed]
+            repeat_rows(files, self.problems)
+        settle_constants(self.attributes, self.parts, self.n_episodes, self.problems)
+        self.attributes = self._list_accepted()
         self._check_days()
         self._check_scores()
-        self._check_baselines()
-        switches = self._settle_therapy()
-        return self._assemble(switches)
+        self._check_conflicts()
+        note_missing_baselines(self.scores, *self.stages, self.problems)
+        note_reversed_sites(self.scores, *self.stages, *self.sites, self.problems)
+        for part, episode, moment, sessions in zip(
+            self.parts, self.links.rows, self.moments, self.sessions, strict=True
+        ):
+            note_falling_sessions(part, episode, moment[: part.n_rows], sessions, self.problems)
+        return self._assemble(self._settle_therapy())
 
-    def _keep_accepted(self, attribute: Attribute) -> Attribute:
-        return attribute.keep(~self.problems.is_refused(attribute.records))
+    @property
+    def stages(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return which scores are baselines and which follow-ups."""
+        return find_stages(self.scores, self.source)
+
+    @property
+    def sites(self) -> tuple[np.ndarray, int]:
+        """Return the site of each score (0 for none) and how many there are."""
+        if "site" not in self.attributes:
+            return np.zeros(len(self.scores), dtype=np.int64), 1
+        site = self.attributes["site"]
+        first = take_first(site, self.n_episodes)
+        return first[self.scores.episode].astype(np.int64) + 1, len(site.values) + 1
 
     def _drop_refused(self) -> None:
         refused = self.problems.is_refused(self.scores.record)
         self.scores = self.scores.keep(~refused & (self.scores.episode >= 0))
 
-    def _stages(self) -> tuple[np.ndarray, np.ndarray]:
-        return find_stages(self.scores, self.source)
-
-    def _check_keys(self) -> None:
-        for kind in ("session", "event"):
-            chosen = [i for i in self.rows if self.parts[i].spec.rows == kind]
-            files = [(self.parts[i], self.rows[i], self.links.rows[i], self.times[i]) for i in chosen]
-            repeat_rows(files, self.problems)
-        settle_constants(self.attributes, self.parts, self.n_episodes, self.problems)
-        self.attributes = {name: self._keep_accepted(found) for name, found in self.attributes.items()}
+    def _list_accepted(self) -> dict[str, Attribute]:
+        return {
+            name: found.keep(~self.problems.is_refused(found.records))
+            for name, found in self.attributes.items()
+        }
 
     def _check_days(self) -> None:
         """Find each episode's time zero and the day of every assessment, and check them."""
         self._drop_refused()
         self.scores = keep_first_baselines(self.scores, self.problems)
         self.zero = find_starts(self.scores, self.attributes, self.n_episodes, self.source)
-        self.moments = self._place_rows()
+        zero = np.append(self.zero, NO_DATE)
+        #: Per file, what orders the rows of an episode, one entry per record of the ledger.
+        self.moments = [
+            part.pad(find_moments(when, zero[episode], self.source), 0)
+            for part, when, episode in zip(self.parts, self.times, self.links.rows, strict=True)
+        ]
         self.attributes = settle_changing(
             self.attributes, self.parts, np.concatenate(self.moments), self.n_episodes, self.problems
         )
@@ -128,98 +136,72 @@ class Checking:
         kept = check_days(self.scores, self.source, self.n_episodes, header, self.problems)
         self.scores = self.scores.keep(kept)
 
-    def _place_rows(self) -> list[np.ndarray]:
-        """Return per file what orders the rows of an episode, one entry per record of the ledger."""
-        zero = np.append(self.zero, NO_DATE)
-        return [
-            part.pad(find_moments(when, zero[episode], self.source), 0)
-            for part, when, episode in zip(self.parts, self.times, self.links.rows, strict=True)
-        ]
-
     def _check_scores(self) -> None:
-        """Check scores against their instruments and each other, dropping what is refused in between."""
+        """Check scores against their instruments, dropping what is refused in between."""
         self._drop_refused()
-        ask_absences(self.scores, *self._stages(), self._find_sites()[0], self.problems)
-        ask_changes(self.scores, *self._stages(), self.n_episodes, self.problems)
-        asked = ask_scales(self.scores, *self._stages(), self._find_sites()[0], self.problems)
-        self.scores = self.scores.keep(check_scores(self.scores, asked, *self._find_sites(), self.problems))
+        ask_absences(self.scores, *self.stages, self.sites[0], self.problems)
+        ask_changes(self.scores, *self.stages, self.n_episodes, self.problems)
+        asked = ask_scales(self.scores, *self.stages, self.sites[0], self.problems)
+        self.scores = self.scores.keep(check_scores(self.scores, asked, *self.sites, self.problems))
         self._drop_refused()
         region = self.attributes.get("region")
         stays = settle_regions(self.scores, region, self.n_episodes, self.source, self.problems)
         self.scores = self.scores.keep(stays)
-        labelled = self.scores.timepoint >= 0
-        is_baseline, _ = self._stages()
-        contradictory, kept = settle_repeated_scores(self.scores, self.problems)
+
+    def _check_conflicts(self) -> None:
+        """Check scores against each other: one of an instrument at one time, one baseline, one instrument."""
+        conflicting, kept = settle_repeated_scores(self.scores, self.problems)
         self.scores = self.scores.keep(kept)
-        labelled, is_baseline = labelled[kept], is_baseline[kept]
-        self.contradictory.append(contradictory)
-        self.contradictory.append(refuse_double_baselines(self.scores, is_baseline & labelled, self.problems))
+        labelled_baseline = self.stages[0] & (self.scores.timepoint >= 0)
+        doubled = refuse_double_baselines(self.scores, labelled_baseline, self.problems)
+        self.contradictory += [conflicting, doubled]
         self._drop_refused()
-        refuse_mismatched_instruments(self.scores, *self._stages(), self.n_episodes, self.problems)
+        refuse_mismatched_instruments(self.scores, *self.stages, self.n_episodes, self.problems)
         self._drop_refused()
-
-    def _check_baselines(self) -> None:
-        """Name what is odd from baseline to follow-up: no baseline, a site reversed, sessions that fall."""
-        note_missing_baselines(self.scores, *self._stages(), self.problems)
-        note_reversed_sites(self.scores, *self._stages(), *self._find_sites(), self.problems)
-        for part, episode, moment, sessions in zip(
-            self.parts, self.links.rows, self.moments, self.sessions, strict=True
-        ):
-            note_falling_sessions(part, episode, moment[: part.n_rows], sessions, self.problems)
-
-    def _find_sites(self) -> tuple[np.ndarray, int]:
-        """Return the site of each assessment (0 for none) and how many there are."""
-        if "site" not in self.attributes:
-            return np.zeros(len(self.scores), dtype=np.int64), 1
-        site = self.attributes["site"]
-        first = take_first(site, self.n_episodes)
-        return first[self.scores.episode].astype(np.int64) + 1, len(site.values) + 1
 
     def _settle_therapy(self) -> pd.DataFrame | None:
         """Keep the therapy planned at time zero, and return the switches as events."""
         therapy = self.attributes.get("therapy")
         if therapy is None or all(part.spec.rows != "assessment" for part in self.parts):
             return None
-        therapy = self._keep_accepted(therapy)
         zero = np.append(self.zero, NO_DATE)
         placed = [
             part.pad((when.date == NO_DATE) | (zero[episode] != NO_DATE), False)
             for part, when, episode in zip(self.parts, self.times, self.links.rows, strict=True)
         ]
-        planned, switches = settle_therapy(
-            therapy, np.concatenate(self.moments), np.concatenate(placed), self.problems, self.n_episodes
+        self.attributes["therapy"], switches = settle_therapy(
+            therapy.keep(~self.problems.is_refused(therapy.records)),
+            np.concatenate(self.moments),
+            np.concatenate(placed),
+            self.problems,
+            self.n_episodes,
         )
-        self.attributes["therapy"] = planned
         return switches
 
     def _assemble(self, switches: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
-        days = {
-            i: refuse_unplaced(self.parts[i], self.links.rows[i], self.times[i], self.zero) for i in self.rows
-        }
+        rows = {kind: self._list_rows(typed) for kind, typed in self.rows.items()}
         kept = keep_episodes(self.parts, self.links, self.problems)
         note_undated_courses(self.parts, self.links, kept, self.zero, self.problems)
         self._drop_refused()
         frame = frame_episodes(self.links, kept, self.zero)
         excluded, reasons = find_excluded(self.parts, self.links, np.concatenate(self.contradictory))
         last_day = find_last_day(self.source, [when.date for when in self.times] + [self.scores.date])
-        attributes = {name: self._keep_accepted(found) for name, found in self.attributes.items()}
         n_sessions = count_sessions(self.parts, self.links)
-        sessions, events = self._list_rows("session", days), self._list_rows("event", days)
+        padded = [part.pad(counts, np.nan) for part, counts in zip(self.parts, self.sessions, strict=True)]
+        attended = np.concatenate(padded)[self.scores.record]
         return {
-            "episodes": build_episodes(frame, attributes, excluded, reasons, n_sessions, last_day),
-            "assessments": build_assessments(frame, self.scores, self._find_sessions(), self.source),
-            "sessions": build_rows("session", frame, sessions),
-            "events": build_rows("event", frame, events, switches),
+            "episodes": build_episodes(frame, self._list_accepted(), excluded, reasons, n_sessions, last_day),
+            "assessments": build_assessments(frame, self.scores, attended, self.source),
+            "sessions": build_rows("session", frame, rows["session"]),
+            "events": build_rows("event", frame, rows["event"], switches),
         }
 
-    def _find_sessions(self) -> np.ndarray:
-        """Return the sessions attended by each assessment, NaN where not recorded."""
-        padded = [part.pad(counts, np.nan) for part, counts in zip(self.parts, self.sessions, strict=True)]
-        return np.concatenate(padded)[self.scores.record]
-
     def _list_rows(
-        self, kind: str, days: dict[int, np.ndarray]
+        self, typed: dict[int, dict[str, Coded]]
     ) -> list[tuple[Part, dict[str, Coded], np.ndarray, np.ndarray]]:
-        """Return the files of sessions or of events, each with its columns, episodes and days."""
-        chosen = [i for i in self.rows if self.parts[i].spec.rows == kind]
-        return [(self.parts[i], self.rows[i], self.links.rows[i], days[i]) for i in chosen]
+        """Return files of sessions or of events, each with its columns, episodes and days."""
+        parts, episodes, times = self.parts, self.links.rows, self.times
+        return [
+            (parts[i], typed[i], episodes[i], refuse_unplaced(parts[i], episodes[i], times[i], self.zero))
+            for i in typed
+        ]

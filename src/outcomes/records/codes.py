@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.facts import Column, find_languages, read_facts, read_schema
+from outcomes.facts import Column, Text, find_languages, read_facts, read_schema
 from outcomes.records.columns import (
     Part,
     find_missing,
@@ -24,12 +24,13 @@ from outcomes.records.columns import (
 )
 from outcomes.records.files import simplify_name
 from outcomes.records.gate import find_person_names
-from outcomes.records.problems import Problems
+from outcomes.records.problems import Answers, Problems
 
 #: A code stands in a message only where so many patients share it, or where a known reading has it.
 FEWEST_PATIENTS = 3
 _LONGEST_CODE = 40
-_NUMBER_OR_DATE = re.compile(r"\d{4}|\d+[./-]\d+[./-]\d+|@")
+_NUMBER_OR_MAIL = re.compile(r"\d{4}|@")
+_DATE = re.compile(r"\d+[./-]\d+[./-]\d+")
 
 
 @dataclass
@@ -177,8 +178,13 @@ def _may_stand(found: _Codes, code: str) -> bool:
     text = found.spelling[code]
     shared = found.n_patients[code] >= FEWEST_PATIENTS or found.read[code] is not None
     shared = shared or any(code in meaning for meaning, _ in _list_meanings(found.kind))
-    plain = len(text) <= _LONGEST_CODE and not _NUMBER_OR_DATE.search(text)
-    return shared and plain and not find_person_names([text]).any()
+    return shared and not _DATE.search(text) and may_be_shown(text)
+
+
+def may_be_shown(text: str) -> bool:
+    """Return whether a text that several patients share looks like a code: short, no long number, no name."""
+    short = len(text) <= _LONGEST_CODE and not _NUMBER_OR_MAIL.search(text)
+    return short and not find_person_names([text]).any()
 
 
 def _settle_by_header(found: _Codes, problems: Problems) -> bool:
@@ -189,7 +195,7 @@ def _settle_by_header(found: _Codes, problems: Problems) -> bool:
         _declare(found, dict(meaning), says, problems)
     elif lines:
         read = _tell(found, codes, readings=True)
-        what = f"{read} by the package's own list, but the header's language also has another meaning for it"
+        what = Text.of("findings.CODES_OF_TWO_MEANINGS.what", read=read)
         _put(found, "CODES_OF_TWO_MEANINGS", what, codes, problems)
     return bool(lines)
 
@@ -203,51 +209,42 @@ def _declare(found: _Codes, meaning: Mapping[str, str], says: str, problems: Pro
         part.spec = replace(part.spec, codes=codes)
     other = [code for code, value in meaning.items() if found.read[code] != value]
     problems.note(
-        "CODES_BY_HEADER", "repair_and_log", f"short codes read by the language of their header ({says})",
-        found.list_records(other), column=found.header,
-        said=f"Codes of {found.column.label or name} are read by the language of their header ({says}).",
-    )  # fmt: skip
+        "CODES_BY_HEADER",
+        "repair_and_log",
+        Text.of("findings.CODES_BY_HEADER.what", says=says),
+        found.list_records(other),
+        column=found.header,
+        said=Text.of("findings.CODES_BY_HEADER.said", column=found.column.label or name, says=says),
+    )
 
 
 def _ask(found: _Codes, unknown: list[str], problems: Problems) -> None:
     doubtful = found.list_short()
-    clashing = [
-        code
-        for code in doubtful
-        if any(value == found.read[code] and _is_short(other) for other, value in found.declared.items())
-    ]
+    short_values = {value for code, value in found.declared.items() if _is_short(code)}
+    clashing = [code for code in doubtful if found.read[code] in short_values]
     name = found.column.label or found.column.name
     if unknown and doubtful:
-        read = _tell(found, doubtful, readings=True)
-        what = (
-            f"{read} by the package's own list, but the column of {name} also holds {_tell(found, unknown)}"
-        )
         rule, asked = "CODE_UNKNOWN_BESIDE_KNOWN", [*unknown, *doubtful]
+        read, held = _tell(found, doubtful, readings=True), _tell(found, unknown)
+        what = Text.of("findings.CODE_UNKNOWN_BESIDE_KNOWN.what", read=read, column=name, held=held)
     elif clashing:
-        read = _tell(found, clashing, readings=True)
-        what = (
-            f"{read} by the package's own list, but the source declares another short code to mean the same"
-        )
         rule, asked = "CODE_READ_TWICE", clashing
+        what = Text.of("findings.CODE_READ_TWICE.what", read=_tell(found, clashing, readings=True))
     elif len(doubtful) > 1 and len(_list_readings(found, doubtful)) > 1:
-        read = _tell(found, doubtful, readings=True)
-        what = f"{read} by the package's own list, but another language means the opposite"
         rule, asked = "CODES_OF_TWO_LANGUAGES", doubtful
+        what = Text.of("findings.CODES_OF_TWO_LANGUAGES.what", read=_tell(found, doubtful, readings=True))
     elif asked := _list_unread(found):
-        words = found.list_words()
-        beside = (
-            f", beside those that the package knows ({_tell(found, words, readings=True)})" if words else ""
-        )
-        what = f"the column of {name} holds {_tell(found, asked)}, of which no meaning is known{beside}"
-        rule = "CODES_UNKNOWN"
+        rule, words = "CODES_UNKNOWN", found.list_words()
+        beside = _tell(found, words, readings=True) if words else None
+        what = Text.of("findings.CODES_UNKNOWN.what", column=name, held=_tell(found, asked), beside=beside)
     else:
         return
     _put(found, rule, what, asked, problems)
 
 
-def _put(found: _Codes, rule: str, what: str, asked: Sequence[str], problems: Problems) -> None:
+def _put(found: _Codes, rule: str, what: Text, asked: Sequence[str], problems: Problems) -> None:
     answers = _list_answers(found, [code for code in asked if _may_stand(found, code)])
-    question = f"{what}; what does each code mean?"
+    question = Text.of("findings.CODES_UNKNOWN.asked", what=what)
     problems.ask(rule, question, answers, found.list_records(asked), column=found.header)
 
 
@@ -273,38 +270,47 @@ def _list_unread(found: _Codes) -> list[str]:
     return rare if many and n > share * found.n_filled else found.list_unknown()
 
 
-def _tell(found: _Codes, codes: Sequence[str], readings: bool = False) -> str:
+def _tell(found: _Codes, codes: Sequence[str], readings: bool = False) -> Text:
     """Return codes with their numbers of patients; those that may not stand in a message are counted."""
     labels = found.column.labels or {}
     shown = [code for code in codes if _may_stand(found, code)]
     told = []
     for code in shown:
-        known = readings and found.read[code] is not None
-        as_read = f" is read as {labels.get(str(found.read[code]), found.read[code])}" if known else ""
+        reading = found.read[code] if readings else None
         n = found.n_patients[code]
-        count = f" ({n} patients)" if n >= FEWEST_PATIENTS else ""
-        told.append(f"{found.spelling[code]!r}{count}{as_read}")
+        told.append(
+            Text.of(
+                "findings.CODES_UNKNOWN.code",
+                code=repr(found.spelling[code]),
+                n=n if n >= FEWEST_PATIENTS else None,
+                reading=None if reading is None else labels.get(reading, reading),
+            )
+        )
     if len(shown) < len(codes):
-        told.append(f"{len(codes) - len(shown)} that may not be shown")
-    return " and ".join(told)
+        told.append(Text.of("findings.CODES_UNKNOWN.not_shown", n=len(codes) - len(shown)))
+    first, *others = told
+    for other in others:
+        first = Text.of("findings.CODES_UNKNOWN.and", first=first, second=other)
+    return first
 
 
-def _list_answers(found: _Codes, codes: Sequence[str]) -> Mapping[str, str]:
-    """Return a line for each reading that covers all the codes, those of the header's language alone where it
-    has any, else one line to fill in.
+def _list_answers(found: _Codes, codes: Sequence[str]) -> Answers:
+    """Return a line for each reading that covers all the codes, else one line to fill in.
+
+    Readings of the header's language alone count where it has any.
     """
     readings = _list_readings(found, codes, found.languages) or _list_readings(found, codes)
-    answers = {
-        _write_line(found, {found.spelling[code]: value for code, value in pairs}): says
-        for pairs, says in readings.items()
+    if readings:
+        return {
+            _write_line(found, {found.spelling[code]: value for code, value in pairs}): says
+            for pairs, says in readings.items()
+        }
+    blank = {found.spelling[code]: f"<{'|'.join(found.allowed)}>" for code in codes}
+    line = _write_line(found, blank or {"<code>": f"<{'|'.join(found.allowed)}>"})
+    return {
+        line: Text.of("findings.CODES_UNKNOWN.meanings"),
+        f'[file.missing_codes] {found.column.name} = ["<code>"]': Text.of("findings.CODES_UNKNOWN.nothing"),
     }
-    if not answers:
-        blank = {found.spelling[code]: f"<{'|'.join(found.allowed)}>" for code in codes}
-        answers[_write_line(found, blank or {"<code>": f"<{'|'.join(found.allowed)}>"})] = (
-            "with the meaning of each"
-        )
-        answers[f'[file.missing_codes] {found.column.name} = ["<code>"]'] = "where nothing is known"
-    return answers
 
 
 def _list_meanings(kind: str) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:

@@ -1,4 +1,7 @@
-"""Tables that turn the sum of a form into its score: those of the package, and the user's own copies."""
+"""Scores as clinics record them brought to the instrument's own scale, and tables that turn sums into scores.
+
+The tables are those of the package, or the user's own copies.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
-from outcomes.facts.toml import find_project, has_table, read_table
+from outcomes.facts.instrument_file import read_instrument
+from outcomes.facts.scale import Scale, list_scales
+from outcomes.facts.toml import find_project, has_table, read_table, suggest_name
 
 #: Columns of a table; the standard error may be absent.
 _SUM, _SCORES, _ERROR = "raw_sum", ("score", "t_score"), "se"
@@ -21,17 +26,11 @@ _SUM, _SCORES, _ERROR = "raw_sum", ("score", "t_score"), "se"
 
 @dataclass(frozen=True, eq=False)
 class Conversion:
-    """Score of each possible sum.
+    """Score of each possible sum."""
 
-    Parameters
-    ----------
-    lowest : int
-        The smallest sum.
-    score, std_error : array of float
-        One entry per sum, from the smallest on; NaN where the table gives no standard error.
-    """
-
+    #: The smallest sum.
     lowest: int
+    #: One entry per sum, from the smallest on; NaN where the table gives no standard error.
     score: NDArray[np.float64] = field(repr=False)
     std_error: NDArray[np.float64] = field(repr=False)
 
@@ -45,27 +44,7 @@ class Conversion:
 def read_conversion(
     instrument: Instrument, lowest: int, highest: int, folder: Path | str | None = None
 ) -> Conversion:
-    """Read the table of an instrument whose rule is ``lookup``.
-
-    Parameters
-    ----------
-    instrument : Instrument
-        As its variant sees it.
-    lowest, highest : int
-        The smallest and the largest possible sum.
-    folder : path, optional
-        Where the user's own copies lie; ``data/tables/`` of the project where absent.
-
-    Returns
-    -------
-    Conversion
-
-    Raises
-    ------
-    FactsError
-        When there is no such table, or it does not give one score for each sum, rising or falling
-        throughout, within the instrument's range.
-    """
+    """Read the table of an instrument whose rule is ``lookup``."""
     name = str(instrument.scoring_rule.table)
     if has_table(f"conversions/{name}"):
         return _check(read_table(f"conversions/{name}"), f"{name}.csv", instrument, lowest, highest)
@@ -129,3 +108,37 @@ def _read_numbers(texts: Sequence[str], name: str, column: str) -> NDArray[np.fl
     if not np.isfinite(numbers).all():
         raise FactsError(f"{name}: the column {column} has an entry that is not a finite number.")
     return numbers
+
+
+def rescale(
+    instrument: Instrument | str, values: ArrayLike, scale: str | None, *, reference: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Bring values that are recorded on another scale to the instrument's own.
+
+    >>> rescale("pgic7", [6.0], "seven_best").tolist()
+    [2.0]
+    """
+    recorded = np.asarray(values, dtype=np.float64)
+    if scale is None:
+        return recorded
+    if isinstance(instrument, str):
+        instrument = read_instrument(instrument)
+    known = list_scales(instrument)
+    if scale not in known:
+        raise FactsError(f"{instrument.name} has no scale {scale!r}; {suggest_name(scale, known)}")
+    rule = known[scale]
+    if rule.per:
+        if reference is None:
+            raise FactsError(f"{instrument.name}: scale {scale!r} needs the {rule.per}.")
+        recorded = recorded / np.asarray(reference, dtype=np.float64)
+    if rule.by_table:
+        return _look_up(instrument, recorded, rule)
+    return rule.factor * recorded + rule.offset
+
+
+def _look_up(instrument: Instrument, sums: NDArray[np.float64], rule: Scale) -> NDArray[np.float64]:
+    """Return the scores of sums by the instrument's table; infinity where the table has no such sum."""
+    known = (sums >= rule.low) & (sums <= rule.high) & (sums == np.floor(sums))
+    table = read_conversion(instrument, int(rule.low), int(rule.high))
+    score = table.look_up(np.where(known, sums, np.nan))[0]
+    return np.where(known | np.isnan(sums), score, np.inf)

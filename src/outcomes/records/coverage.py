@@ -1,22 +1,91 @@
-"""What of the given files is read: each row counted once, and the sheets and files that no block reads."""
+"""What of the given files is read, and what was refused: rows shared out, counted, and kept privately."""
 
 from __future__ import annotations
 
+import csv
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from outcomes.errors import PrivacyError, RecordsError
-from outcomes.facts import FileSpec, Source, read_facts
+from outcomes.errors import Finding, PrivacyError, RecordsError
+from outcomes.facts import FileSpec, RowsSpec, Source, Text, read_facts
+from outcomes.machine.private_files import open_private_folder, spell_safely, write_private_file
 from outcomes.records.columns import Part, find_missing, list_missing_codes, match_texts
-from outcomes.records.files import SheetCells, TextTable, escape_name, list_other_files, read_cells
+from outcomes.records.files import (
+    SheetCells,
+    TextTable,
+    escape_name,
+    list_other_files,
+    read_cells,
+    simplify_name,
+)
 from outcomes.records.gate import mark_identifying, names_person
 from outcomes.records.problems import Place, Problems
 
 _WITHHELD = "(a name that is withheld)"
+
+
+def share_rows(
+    texts: Sequence[tuple[FileSpec, TextTable]],
+) -> tuple[list[tuple[FileSpec, TextTable]], list[Finding]]:
+    """Keep of each file the rows that its block reads, and name those that no block reads."""
+    if not any(spec.only or spec.without for spec, _ in texts):
+        return list(texts), []
+    kept = [(spec, _keep(text, _find_rows(text, spec))) for spec, text in texts]
+    read: dict[str, set[int]] = defaultdict(set)
+    for _, text in kept:
+        read[text.file].update(text.lines.tolist())
+    findings = {}
+    for spec, text in texts:
+        left = sorted(set(text.lines.tolist()) - read[text.file]) if spec.only or spec.without else []
+        if left:
+            findings[text.file] = Finding(
+                "ROWS_LEFT",
+                "accept_with_warning",
+                Text.of("findings.ROWS_LEFT.what"),
+                text.file,
+                tuple(left[:10]),
+                count=len(left),
+                said=Text.of("findings.ROWS_LEFT.said"),
+            )
+    return kept, list(findings.values())
+
+
+def _find_rows(text: TextTable, spec: FileSpec) -> np.ndarray:
+    rows = np.ones(text.table.num_rows, dtype=bool)
+    for entry in spec.only:
+        rows &= _hold(text, entry)
+    for entry in spec.without:
+        rows &= ~_hold(text, entry)
+    return rows
+
+
+def _hold(text: TextTable, entry: RowsSpec) -> np.ndarray:
+    codes, held = text.split(entry.column)
+    wanted = {simplify_name(value) for value in entry.values}
+    marked = [simplify_name(value) in wanted for value in held.to_pylist()]
+    return np.array([*marked, False], dtype=bool)[codes]
+
+
+def _keep(text: TextTable, rows: np.ndarray) -> TextTable:
+    if rows.all():
+        return text
+    lines = text.lines[rows]
+    left = set(text.lines[~rows].tolist())
+    return replace(
+        text,
+        table=text.table.filter(pa.array(rows)).combine_chunks().unify_dictionaries(),
+        lines=lines,
+        n_read=len(lines) + len(text.refused),
+        bad_cells=tuple(cell for cell in text.bad_cells if cell.line not in left),
+    )
 
 
 def count_records(problems: Problems, files: Sequence[tuple[FileSpec, Path]]) -> tuple[int, int, int]:
@@ -44,13 +113,8 @@ def count_records(problems: Problems, files: Sequence[tuple[FileSpec, Path]]) ->
 def count_score_cells(parts: Sequence[Part], refused: pd.DataFrame) -> tuple[int, int]:
     """Return how many filled cells of scores were refused as cells, and how many there are.
 
-    A cell that means missing is not filled. Cells of refused records count as filled alone.
-
-    Parameters
-    ----------
-    parts : sequence of Part
-    refused : pandas.DataFrame
-        With ``record, column, rule, scope``, as `Problems.tabulate_refusals` returns it.
+    A cell that means missing is not filled. Cells of refused records count as filled alone. ``refused`` is a
+    table of `Problems.tabulate_refusals`.
     """
     declared = refused["rule"] == "REGION_OTHER"  # left out because the source says so
     cells = refused.loc[(refused["scope"] == "cell") & ~declared, ["record", "column"]].drop_duplicates()
@@ -91,13 +155,10 @@ def list_unmapped(texts: Sequence[tuple[FileSpec, TextTable]]) -> dict[str, tupl
 def count_unread(
     source: Source, path: str | Path | None, files: Sequence[tuple[FileSpec, Path]]
 ) -> dict[str, int | None]:
-    """Return the visible sheets of the files that were read, and the files beside them, that no block reads.
+    """Return what no block reads: visible sheets of the files that were read, and files beside them.
 
-    Returns
-    -------
-    dict
-        Name to how many rows below the first hold something; None where it could not be counted. What may
-        identify a person in a name is withheld.
+    Each name has the number of rows below the first that hold something, None where it could not be counted.
+    A name that may identify a person is withheld.
     """
     unread: dict[str, int | None] = {}
     sheets: dict[Path, set[str]] = defaultdict(set)
@@ -124,3 +185,40 @@ def _list_tables(file: Path) -> list[SheetCells]:
         return read_cells(file, most=0)[1]
     except (RecordsError, PrivacyError):
         return []
+
+
+def keep_refused(
+    refused: pd.DataFrame,
+    parts: Sequence[Part],
+    sha256: Mapping[str, str],
+    source_name: str,
+    private_folder: Path,
+) -> None:
+    """Write the refused records and cells to the source's private quarantine, with what stood in each cell.
+
+    Values are kept nowhere else outside the source. Where nothing was refused, an older file is removed.
+    """
+    folder = open_private_folder(open_private_folder(private_folder) / "quarantine")
+    folder = open_private_folder(folder / spell_safely(source_name))
+    path = folder / "refused.csv"
+    if refused.empty:
+        path.unlink(missing_ok=True)
+        return
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["sha256", "file", "line", "column", "rule", "reason", "scope", "value"])
+    columns = ["file", "line", "column", "rule", "reason", "scope"]
+    starts = [part.place.start for part in parts]
+    rows = zip(refused["record"], refused[columns].to_numpy().tolist(), strict=True)
+    for record, row in rows:
+        part = parts[bisect_right(starts, record) - 1]
+        value = _find_value(part, record - part.place.start, row[2])
+        writer.writerow([sha256.get(row[0], ""), *row, value])
+    write_private_file(path, text.getvalue().encode("utf-8"))
+
+
+def _find_value(part: Part, row: int, column: str) -> str:
+    """Return what stood in a refused cell, ``""`` where a whole record was refused or it is not kept."""
+    known = column in part.raw and row < part.n_rows
+    code = part.columns[column].codes[row] if known else -1
+    return str(part.raw[column][code]) if code >= 0 else ""

@@ -1,52 +1,61 @@
-"""A source's declaration held against what there is: columns, codes, therapies, time points, instruments."""
+"""A source's declaration held against what there is: columns, codes, measures, and what it answers."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from outcomes.errors import FactsError, Finding
-from outcomes.facts import OWN, FileSpec, ScoreSpec, Source, read_instrument, read_schema
+from outcomes.facts import (
+    OWN,
+    FileSpec,
+    ScoreSpec,
+    Source,
+    Text,
+    list_instruments,
+    read_facts,
+    read_instrument,
+    read_schema,
+)
+from outcomes.facts.toml import suggest_name
 from outcomes.records.columns import find_zone, list_therapy_spellings
-from outcomes.records.declared_answers import check_answers, check_other_regions
-from outcomes.records.episodes import list_timepoints
-from outcomes.records.scores import build_measure, say_scales
+from outcomes.records.episodes import BASELINE, list_timepoints
+from outcomes.records.scores import build_measure
 
 _LONG = ("instrument", "variant", "score")
 _IDS = ("episode_id", "patient_id")
 _KEY_STEPS = ("strip", "casefold", "leading_zeros")
+#: What a column of scores may hold.
+_HOLDS = ("score", "change", "improvement")
+_REGION_ANSWERS = ("keep", "leave_out")
+
+#: What is wrong, and what to do about it.
+_Wrong: TypeAlias = "tuple[Text, Text | str | None]"
 
 
 def check_declaration(source: Source) -> None:
-    """Refuse a source that names what does not exist.
-
-    Raises
-    ------
-    FactsError
-        With one finding per wrong name, each with the nearest right one.
-    """
+    """Refuse a source that names what does not exist."""
     find_zone(source.time_zone)
     findings = []
     within = any(spec.within for spec in source.files)
     for number, spec in enumerate(source.files, start=1):
         place = f"{source.name}, [[file]] {number}"
         wrong = [*_check_columns(spec), *_check_codes(spec, source), *_check_scores(spec, source)]
-        wrong += check_answers(spec)
+        wrong += _check_answers(spec)
         wrong += _check_within(spec) if within else []
         findings += [
             Finding("SOURCE_NAME", "refuse_file", what, place, remedy=remedy) for what, remedy in wrong
         ]
-    for what, remedy in check_other_regions(source):
-        findings.append(Finding("SOURCE_NAME", "refuse_file", what, source.name, remedy=remedy))
     known = (*read_schema()["episodes"], "start_year")
-    for name in source.quasi_identifiers:
-        if name not in known:
-            what, remedy = _suggest(
-                f"quasi_identifiers: {name!r} is not a column of the episodes", name, known
-            )
-            findings.append(Finding("SOURCE_NAME", "refuse_file", what, source.name, remedy=remedy))
+    wrong = [
+        *_check_other_regions(source),
+        *_check_names("quasi_identifiers", "not_of_episodes", source.quasi_identifiers, known),
+    ]
+    findings += [
+        Finding("SOURCE_NAME", "refuse_file", what, source.name, remedy=remedy) for what, remedy in wrong
+    ]
     if findings:
-        what = f"The source {source.name} names what does not exist, or leaves open how to read it."
-        raise FactsError(what, findings)
+        raise FactsError(Text.of("findings.SOURCE_NAME.refused", source=source.name), findings)
 
 
 def list_columns(rows: str) -> tuple[str, ...]:
@@ -60,84 +69,56 @@ def list_columns(rows: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*attributes, *own, *long, "date")))
 
 
-def _check_columns(spec: FileSpec) -> list[tuple[str, str | None]]:
-    allowed = list_columns(spec.rows)
-    wrong = [
-        _suggest(f"{key}: {name!r} is not a column of the schema", name, allowed)
-        for key in ("columns", "constants", "top_code", "missing_codes")
-        for name in getattr(spec, key)
-        if name not in allowed
-    ]
-    wrong += [
-        (f"constants: {name!r} is mapped to a column of the file too", "remove one of the two")
-        for name in spec.constants
-        if name in spec.columns
-    ]
-    wrong += [
-        _suggest(f"key_normalise: {step!r} is no way to change ids", step, _KEY_STEPS)
-        for step in spec.key_normalise
-        if step not in _KEY_STEPS
-    ]
+def _check_names(key: str, wrong: str, names: Iterable[str], known: Sequence[str]) -> Iterator[_Wrong]:
+    """Yield each name of a key that is not known; ``wrong`` is the sentence that says so."""
+    for name in names:
+        if name not in known:
+            what = Text.of(f"findings.SOURCE_NAME.{wrong}", key=key, name=repr(name))
+            yield what, suggest_name(name, known).removesuffix(".")
+
+
+def _check_columns(spec: FileSpec) -> Iterator[_Wrong]:
+    for key in ("columns", "constants", "top_code", "missing_codes"):
+        yield from _check_names(key, "not_of_schema", getattr(spec, key), list_columns(spec.rows))
+    for name in spec.constants:
+        if name in spec.columns:
+            what = Text.of("findings.SOURCE_NAME.mapped_twice", name=repr(name))
+            yield what, Text.of("findings.SOURCE_NAME.remove_one")
+    yield from _check_names("key_normalise", "no_way_to_change_ids", spec.key_normalise, _KEY_STEPS)
     if spec.patient == "by id" and not set(_IDS) & set(spec.columns):
-        wrong.append(
-            (
-                "no column says whose the rows are",
-                'add to [file.columns]: patient_id = "<header>", or patient = "one per row"',
-            )
-        )
+        yield Text.of("findings.SOURCE_NAME.no_ids"), Text.of("findings.SOURCE_NAME.add_ids")
     if ("score" in spec.columns) != ("instrument" in spec.columns):
-        wrong.append(
-            (
-                "score and instrument are mapped together or not at all",
-                "or use [[file.scores]] with instrument = ...",
-            )
-        )
-    return wrong
+        what = Text.of("findings.SOURCE_NAME.score_without_instrument")
+        yield what, Text.of("findings.SOURCE_NAME.use_scores")
 
 
-def _check_within(spec: FileSpec) -> list[tuple[str, str | None]]:
+def _check_within(spec: FileSpec) -> list[_Wrong]:
     """Check that the ids of a file can be told apart by site where those of any file are."""
     has_site = "site" in spec.columns or "site" in spec.constants
     if spec.patient != "by id" or (spec.within and has_site):
         return []
-    site = 'site = "<header>" to [file.columns], or site = "<name>" to [file.constants]'
     if spec.within:
-        return [("ids hold within a site, and the file says none", f"add {site}")]
-    also = "" if has_site else f", and {site}"
-    return [
-        ("ids of another file hold within a site, those of this file do not", f'add within = "site"{also}')
-    ]
+        return [(Text.of("findings.SOURCE_NAME.no_site"), Text.of("findings.SOURCE_NAME.add_site"))]
+    what = Text.of("findings.SOURCE_NAME.not_within")
+    return [(what, Text.of("findings.SOURCE_NAME.add_within", has_site=has_site))]
 
 
-def _suggest(what: str, name: str, allowed: tuple[str, ...] | list[str]) -> tuple[str, str | None]:
-    near = get_close_matches(name, allowed, n=1)
-    return what, f"did you mean {near[0]!r}?" if near else f"known are {', '.join(allowed)}"
-
-
-def _check_codes(spec: FileSpec, source: Source) -> list[tuple[str, str | None]]:
-    wrong: list[tuple[str, str | None]] = []
+def _check_codes(spec: FileSpec, source: Source) -> Iterator[_Wrong]:
     for name, codes in spec.codes.items():
         allowed = _list_allowed(name, spec, source)
         if name not in list_columns(spec.rows):
-            wrong.append(
-                _suggest(f"codes: {name!r} is not a column of the schema", name, list_columns(spec.rows))
-            )
+            yield from _check_names("codes", "not_of_schema", [name], list_columns(spec.rows))
         elif name == "instrument":
-            wrong += [entry for value in codes.values() for entry in _check_measure(value)]
+            for value in codes.values():
+                yield from _check_measure(value)
         elif allowed:
-            wrong += [
-                _suggest(f"codes.{name}: {value!r} is not one of its codes", value, allowed)
-                for value in dict.fromkeys(codes.values())
-                if value not in allowed
-            ]
-    return wrong
+            yield from _check_names(f"codes.{name}", "not_a_code", dict.fromkeys(codes.values()), allowed)
 
 
 def _list_allowed(name: str, spec: FileSpec, source: Source) -> list[str]:
     """Return the codes that a code list may lead to; empty where any name may stand."""
     if name == "therapy":
-        known = list_therapy_spellings(source)
-        return sorted(set(known.values()))
+        return sorted(set(list_therapy_spellings(source).values()))
     if name == "timepoint":
         return list(list_timepoints(source))
     schema = read_schema()
@@ -147,64 +128,120 @@ def _list_allowed(name: str, spec: FileSpec, source: Source) -> list[str]:
     return ["yes", "no"] if column.type == "flag" else list(column.allowed)
 
 
-def _check_scores(spec: FileSpec, source: Source) -> list[tuple[str, str | None]]:
-    wrong = [
-        (f"[file.scales]: {what}", remedy)
-        for name, scale in spec.scales.items()
-        for what, remedy in (_check_id(name) or _check_scale(name, scale))
-    ]
+def _check_scores(spec: FileSpec, source: Source) -> Iterator[_Wrong]:
+    for name, scale in spec.scales.items():
+        try:  # the instrument alone: a scale may be declared for all its variants at once
+            read_instrument(name.partition(":")[0])
+        except FactsError as error:
+            yield Text.of("findings.SOURCE_NAME.of_scales", what=str(error)), None
+            continue
+        for what, remedy in _check_scale(name, scale):
+            yield Text.of("findings.SOURCE_NAME.of_scales", what=what), remedy
     labels = list_timepoints(source)
     for number, score in enumerate(spec.scores, start=1):
         place = f"[[file.scores]] {number}"
         name = f"{score.instrument}:{score.variant}" if score.variant else score.instrument
-        wrong += _check_measure(name)
-        if score.timepoint is not None and score.timepoint not in labels:
-            wrong.append(
-                _suggest(f"{place}: {score.timepoint!r} is not a time point", score.timepoint, labels)
-            )
+        unknown = list(_check_measure(name))
+        yield from unknown
+        if score.timepoint is not None:
+            yield from _check_names(place, "not_a_timepoint", [score.timepoint], labels)
         if score.column is None and not score.items:
-            wrong.append(
-                (f"{place}: nothing says where the score stands", 'add column = "<header>" or items = [...]')
-            )
-        if not _check_measure(name):
-            wrong += [(f"{place}: {what}", remedy) for what, remedy in _check_score_scale(score)]
+            what = Text.of("findings.SOURCE_NAME.score_nowhere", place=place)
+            yield what, Text.of("findings.SOURCE_NAME.add_score_column")
+        if not unknown:
+            for what, remedy in _check_score_scale(score):
+                yield Text.of("findings.SOURCE_NAME.at_place", place=place, what=what), remedy
         timed = score.timepoint or score.date_column or score.day_column
         if spec.rows == "episode" and not timed and not {"timepoint", "date", "day"} & set(spec.columns):
-            wrong.append((f"{place}: nothing says when the score was given", 'add timepoint = "baseline"'))
-    return wrong
+            what = Text.of("findings.SOURCE_NAME.score_undated", place=place)
+            yield what, Text.of("findings.SOURCE_NAME.add_timepoint")
 
 
-def _check_score_scale(score: ScoreSpec) -> list[tuple[str, str | None]]:
+def _check_score_scale(score: ScoreSpec) -> list[_Wrong]:
     instrument = read_instrument(score.instrument)
     if score.scale is not None:
         return _check_scale(score.instrument, score.scale)
     computed = score.column is None and instrument.scoring_rule.rule != "single"
     if not instrument.scale_required or computed:
         return []
-    asked = f"{instrument.name} is recorded in opposite ways, and nothing says which"
-    return [(asked, say_scales(instrument, score.column is None))]
+    scales = " or ".join(f'scale = "{name}" ({it["meaning"]})' for name, it in instrument.scales.items())
+    what = Text.of("findings.SOURCE_NAME.opposite_ways", instrument=instrument.name)
+    if score.column is None:
+        return [(what, Text.of("findings.SOURCE_NAME.add_scale_of_column", scales=scales))]
+    return [(what, Text.of("findings.SOURCE_NAME.add_scale", scales=scales))]
 
 
-def _check_scale(name: str, scale: str) -> list[tuple[str, str | None]]:
+def _check_scale(name: str, scale: str) -> list[_Wrong]:
     instrument = read_instrument(name.partition(":")[0])
     known = [*instrument.scales, *([] if instrument.scale_required else [OWN])]
-    if scale in known:
-        return []
-    return [_suggest(f"{instrument.name} has no scale {scale!r}", scale, known)]
+    return list(_check_names(instrument.name, "not_a_scale", [scale], known))
 
 
-def _check_measure(name: str) -> list[tuple[str, str | None]]:
+def _check_measure(name: str) -> Iterator[_Wrong]:
     try:
         build_measure(name)
     except FactsError as error:
-        return [(str(error), None)]
-    return []
+        yield Text.of("findings.SOURCE_NAME.of_facts", what=str(error)), None
 
 
-def _check_id(name: str) -> list[tuple[str, str | None]]:
-    """Check the instrument alone: a scale may be declared for all its variants at once."""
+def _check_answers(spec: FileSpec) -> Iterator[_Wrong]:
+    """Yield what is wrong with what a file answers: absence, changes, confirmed doubts."""
+    yield from _check_confirmed(spec.confirmed, "")
+    headers = [header for score in spec.scores for header in (score.instrument, score.column, *score.items)]
+    known = list(dict.fromkeys(name for name in [*headers, spec.columns.get("score")] if name))
+    for key in ("answered", "missing_where"):
+        for entry in getattr(spec, key):
+            yield from _check_names(key, "not_a_score", entry.scores, known)
+            if not known:
+                what = Text.of("findings.SOURCE_NAME.no_scores", key=key)
+                yield what, Text.of("findings.SOURCE_NAME.remove_or_add_scores")
+    for number, score in enumerate(spec.scores, start=1):
+        place = f"[[file.scores]] {number}: "
+        for what, remedy in _check_holds(spec, score):
+            yield Text.of("findings.SOURCE_NAME.of_block", place=place, what=what), remedy
+        yield from _check_confirmed(score.confirmed, place)
+
+
+def _check_confirmed(confirmed: tuple[str, ...], place: str) -> Iterator[_Wrong]:
+    doubts = read_facts("checks")["doubts"]["names"]
+    changes = (f"{name}_changes" for name in read_schema()["episodes"])
+    return _check_names(f"{place}confirmed", "not_a_doubt", confirmed, [*doubts, *changes])
+
+
+def _check_holds(spec: FileSpec, score: ScoreSpec) -> list[_Wrong]:
+    """Return what is wrong with a column that is said to hold a change or an improvement."""
+    holds = score.holds
+    if holds is None or holds == "score":
+        return []
+    if holds not in _HOLDS:
+        return [(Text.of("findings.SOURCE_NAME.holds_nothing", holds=repr(holds)), None)]
+    if score.items or score.timepoint == BASELINE:
+        what = Text.of("findings.SOURCE_NAME.holds_no_score", holds=repr(holds))
+        return [(what, Text.of("findings.SOURCE_NAME.remove"))]
     try:
-        read_instrument(name.partition(":")[0])
-    except FactsError as error:
-        return [(str(error), None)]
+        instrument = read_instrument(score.instrument)
+    except FactsError:
+        return []  # told as an unknown instrument
+    if holds == "improvement" and instrument.direction == "none":
+        what = Text.of("findings.SOURCE_NAME.no_improvement", instrument=instrument.name)
+        return [(what, Text.of("findings.SOURCE_NAME.write_change"))]
+    measure = (score.instrument, score.variant)
+    starts = ((other.instrument, other.variant) for other in spec.scores if other.timepoint == BASELINE)
+    if spec.rows != "episode" or measure not in starts:
+        what = Text.of("findings.SOURCE_NAME.holds_without_start", holds=repr(holds))
+        remedy = Text.of("findings.SOURCE_NAME.add_start", instrument=score.instrument, timepoint=BASELINE)
+        return [(what, remedy)]
     return []
+
+
+def _check_other_regions(source: Source) -> Iterator[_Wrong]:
+    for name, answer in source.other_regions.items():
+        if name not in list_instruments():
+            yield from _check_names("other_regions", "no_instrument", [name], list_instruments())
+        elif not read_instrument(name).regions:
+            what = Text.of("findings.SOURCE_NAME.any_region", instrument=name)
+            yield what, Text.of("findings.SOURCE_NAME.remove_line")
+        elif answer not in _REGION_ANSWERS:
+            what = Text.of("findings.SOURCE_NAME.no_answer", instrument=name, answer=repr(answer))
+            allowed = " or ".join(f'"{it}"' for it in _REGION_ANSWERS)
+            yield what, Text.of("findings.SOURCE_NAME.write", allowed=allowed)

@@ -19,14 +19,7 @@ Counting = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def shape_items(instrument: Instrument, items: ArrayLike) -> NDArray[np.float64]:
-    """Return items as one row per assessment and one column per item.
-
-    Raises
-    ------
-    FactsError
-        When their number is not the instrument's: another number of items is another instrument. A subscale
-        takes its own items, or all of the whole form.
-    """
+    """Return items as one row per assessment and one column per item."""
     rule = instrument.scoring_rule
     answers = np.asarray(items, dtype=np.float64)
     if answers.ndim < 2 and rule.n_items == 1:
@@ -51,24 +44,7 @@ def number_items(rule: ScoringRule, n_given: int) -> tuple[int, ...]:
 def find_item_problems(
     rule: ScoringRule, answers: NDArray[np.float64], first_row: int = 0, numbers: tuple[int, ...] = ()
 ) -> pd.DataFrame:
-    """Return one row per item that is out of range or off its grid, by row, then item.
-
-    Parameters
-    ----------
-    rule : ScoringRule
-    answers : array of float
-        One row per assessment, one column per item of the rule.
-    first_row : int
-        Position of the first of these rows among all.
-    numbers : tuple of int
-        What the items are called, where that is not their order.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``row`` (position, from 0), ``item`` (from 1), ``label``, ``rule`` (``ITEM_RANGE`` or ``ITEM_GRID``)
-        and ``reason``; no values.
-    """
+    """Return one row per item that is out of range or off its grid, by row, then item."""
     n_items = answers.shape[1]
     lows, highs = rule.list_bounds(n_items)
     labels, step = rule.label_items(n_items), rule.item_step

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from outcomes.errors import Finding
+from outcomes.facts import Instrument, Lines, Text, read_facts
 
 _SHOWN_LINES = 10
 #: Questions about whose records are.
 _WHOSE = ("KEY_SHARED_BY_SITES", "KEY_LEADING_ZEROS", "EPISODE_ORDER")
 #: Answers that are longer stand out over the column of their meanings.
 _LONGEST_ANSWER = 50
+#: Line to write in the source to what it then means, one per reading.
+Answers = Mapping[str, Text | str]
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Place:
     """One file of a source: its records are numbered from ``start`` on among all records."""
 
     file: str
+    #: First line of each record.
     lines: np.ndarray
     start: int
 
@@ -36,7 +40,7 @@ class _Refusal:
     """Records or cells refused for one reason: numbers of records, and the header of the cell."""
 
     rule: str
-    reason: str
+    reason: Text | str
     column: str | None
     scope: str
     records: np.ndarray
@@ -67,25 +71,20 @@ class Problems:
         """Return the file of a record."""
         return next(place for place in self.places if place.start <= record < place.stop)
 
+    def keep_first_file(self, records: np.ndarray) -> np.ndarray:
+        """Return those of some records that stand in the file of the first of them."""
+        first = self.find_place(int(records.min()))
+        return records[records < first.stop]
+
     def is_refused(self, records: np.ndarray | slice) -> np.ndarray:
         """Return which of the records are refused so far."""
         return self._refused[records]
-
-    @property
-    def n_refused(self) -> int:
-        """Return how many distinct records are refused."""
-        return int(self._refused.sum())
-
-    @property
-    def n_repeated(self) -> int:
-        """Return how many records say again what another one says, and are not refused."""
-        return int((self._repeated & ~self._refused).sum())
 
     def is_repeated(self, records: np.ndarray | slice) -> np.ndarray:
         """Return which of the records were told before."""
         return self._repeated[records]
 
-    def repeat(self, records: np.ndarray, what: str) -> None:
+    def repeat(self, records: np.ndarray, what: Text | str) -> None:
         """Count records as told before: what they add is read, they themselves are not accepted once more."""
         records = np.asarray(records, dtype=np.int64)
         records = np.unique(records[~self._repeated[records]])
@@ -106,13 +105,13 @@ class Problems:
         self,
         rule: str,
         outcome: str,
-        what: str,
+        what: Text | str,
         records: np.ndarray | Sequence[int] = (),
         *,
         column: str | None = None,
-        remedy: str | None = None,
+        remedy: Text | str | None = None,
         place: Place | None = None,
-        said: str = "",
+        said: Text | str = "",
         measure: str | None = None,
     ) -> None:
         """Add a finding per file concerned; nothing where ``records`` is empty and no file is named."""
@@ -137,38 +136,32 @@ class Problems:
     def ask(
         self,
         rule: str,
-        what: str,
-        answers: Mapping[str, str],
+        what: Text | str,
+        answers: Answers,
         records: np.ndarray | Sequence[int] = (),
         *,
         column: str | None = None,
-        place: Place | None = None,
     ) -> None:
         """Ask what the records mean; nothing of the source is read until it answers.
 
-        Parameters
-        ----------
-        rule : str
-        what : str
-            The evidence in counts and the readings, ending with a question mark.
-        answers : mapping
-            Line to write in the source to what it then means, one per reading.
-        records, column, place
-            As in `note`.
+        ``what`` is the evidence in counts and the readings, ending with a question mark.
         """
         width = min(max(map(len, answers)), _LONGEST_ANSWER)
-        lines = "\n".join(f"  {line:{width}}  # {meaning}" for line, meaning in answers.items())
-        remedy = f"Answer in the source with one of these lines:\n{lines}"
-        self.note(rule, "ask", what, records, column=column, remedy=remedy, place=place)
+        lines = tuple(
+            Text.of("findings.question.line", line=f"{line:{width}}", meaning=meaning)
+            for line, meaning in answers.items()
+        )
+        remedy = Text.of("findings.question.answer_with", lines=Lines(lines))
+        self.note(rule, "ask", what, records, column=column, remedy=remedy)
 
     def refuse(
         self,
         records: np.ndarray,
         rule: str,
-        what: str,
+        what: Text | str,
         *,
         column: str | None = None,
-        remedy: str | None = None,
+        remedy: Text | str | None = None,
         outcome: str = "quarantine_row",
     ) -> None:
         """Refuse records for a rule; those refused before keep their first reason."""
@@ -182,9 +175,9 @@ class Problems:
             self._refusals.append(_Refusal(rule, what, column, "record", new))
 
     def refuse_silently(
-        self, record: int, rule: str, reason: str, column: str | None, scope: str = "record"
+        self, record: int, rule: str, reason: Text | str, column: str | None, scope: str = "record"
     ) -> None:
-        """Take over the refusal of a record or a cell that already has its finding."""
+        """Record the refusal of a record or a cell that already has a finding."""
         if scope == "record":
             if self._refused[record]:
                 return
@@ -192,7 +185,13 @@ class Problems:
         self._refusals.append(_Refusal(rule, reason, column, scope, np.array([record])))
 
     def refuse_cells(
-        self, records: np.ndarray, rule: str, what: str, *, column: str, remedy: str | None = None
+        self,
+        records: np.ndarray,
+        rule: str,
+        what: Text | str,
+        *,
+        column: str,
+        remedy: Text | str | None = None,
     ) -> None:
         """Refuse one cell of each record: it becomes missing, the record stays."""
         records = np.unique(np.asarray(records, dtype=np.int64))
@@ -208,7 +207,7 @@ class Problems:
                     "record": refusal.records,
                     "column": refusal.column or "",
                     "rule": refusal.rule,
-                    "reason": refusal.reason,
+                    "reason": str(refusal.reason),
                     "scope": refusal.scope,
                 }
             )
@@ -219,11 +218,57 @@ class Problems:
             return pd.DataFrame(columns=columns)
         table = pd.concat(frames, ignore_index=True)
         starts = np.array([place.start for place in self.places])
-        which = np.searchsorted(starts, table["record"].to_numpy(), side="right") - 1
         # An empty file shares its start with the next; the last of them holds the records.
+        which = np.searchsorted(starts, table["record"].to_numpy(), side="right") - 1
         table["file"] = [self.places[i].file for i in which]
         table["line"] = [
             int(self.places[i].lines[record - self.places[i].start])
             for i, record in zip(which, table["record"], strict=True)
         ]
         return table.sort_values(["record", "scope", "column"], kind="stable")[columns].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class ScoreDoubt:
+    """What may be wrong with scores of a measure that are kept as recorded."""
+
+    rule: str
+    instrument: Instrument
+    what: Text
+    #: For pages: how the scores were read, without a count of patients.
+    said: Text
+    #: The readings, ending with a question mark; None where the doubt is about single records alone.
+    question: Text | None = None
+    answers: Answers = field(default_factory=dict)
+
+    def tell(
+        self,
+        problems: Problems,
+        records: np.ndarray,
+        shift: float,
+        *,
+        column: str | None = None,
+        confirmed: bool = False,
+        remedy: Text | None = None,
+    ) -> None:
+        """Ask, say on the page or only name the doubt, by how far it may move a mean.
+
+        ``shift`` is a share of the measure's range: the share of the scores that are concerned times the
+        largest error of one; ``confirmed`` that the source says they are right as they stand.
+        """
+        moves = shift > read_facts("checks")["doubt"]["shift"]
+        if moves and self.question and not confirmed:
+            what = Text.of("findings.question.doubt", what=self.what, question=self.question)
+            records = np.unique(problems.keep_first_file(records))
+            problems.ask(self.rule, what, self.answers, records, column=column)
+            return
+        problems.note(
+            self.rule,
+            "answered" if moves and self.question else "accept_with_warning",
+            Text.of("findings.question.confirmed", what=self.what) if confirmed else self.what,
+            records,
+            column=column,
+            remedy=remedy,
+            said=self.said if moves else "",
+            measure=self.instrument.id,
+        )

@@ -10,13 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, RefusedShareError
-from outcomes.facts import FileSpec, Source, find_project, read_source
+from outcomes.facts import FileSpec, Source, Text, Value, find_project, read_source
 from outcomes.machine.progress import Progress
 from outcomes.records.checking import Checking
 from outcomes.records.checks import refuse_duplicate_rows
 from outcomes.records.codes import ask_codes
 from outcomes.records.columns import blank_absent, build_part, to_day_number
-from outcomes.records.coverage import count_records, count_score_cells, count_unread, list_unmapped
+from outcomes.records.coverage import (
+    count_records,
+    count_score_cells,
+    count_unread,
+    keep_refused,
+    list_unmapped,
+    share_rows,
+)
 from outcomes.records.declaration import check_declaration
 from outcomes.records.episodes import link_parts
 from outcomes.records.files import TextTable, escape_name, find_root, list_files, read_text_table
@@ -31,8 +38,6 @@ from outcomes.records.gate import (
     report_anonymity,
 )
 from outcomes.records.problems import Problems
-from outcomes.records.quarantine import find_values, keep_refused
-from outcomes.records.rows_read import share_rows
 from outcomes.records.tables import Records
 
 
@@ -113,16 +118,16 @@ def read_records(
         links = rekey_links(links, source, private) if source.rekey else links
         tables = Checking(parts, links, source, problems, run_day).build_tables()
     if problems.blocking:
-        raise RecordsError(
-            f"{source.name} was not read: {_count_blocking(problems)} first.",
-            _order_findings(problems.findings),
-        )
+        n_asked = sum(finding.outcome == "ask" for finding in problems.blocking)
+        n_wrong = len(problems.blocking) - n_asked
+        blocked = Text.of("findings.reading.blocked", source=source.name, n_wrong=n_wrong, n_asked=n_asked)
+        raise RecordsError(blocked, _order_findings(problems.findings))
     alike = measure_anonymity(tables["episodes"], tables["assessments"], source)
     report = report_anonymity(alike, source, problems.places[0].file if problems.places else None)
     problems.findings.extend([report] if report else [])
     refused = problems.tabulate_refusals()
     n_read, n_refused, n_repeated = count_records(problems, files)
-    keep_refused(refused, find_values(refused, parts), sha256, source.name, private)
+    keep_refused(refused, parts, sha256, source.name, private)
     cells = count_score_cells(parts, refused)
     _refuse_share(source, problems, (n_refused, n_read), cells, len(tables["assessments"]), private)
     return Records(
@@ -150,7 +155,7 @@ def _find_run_date(run_date: str | dt.date | None) -> dt.date:
     try:
         return dt.date.fromisoformat(run_date)
     except ValueError:
-        raise FactsError('run_date is written like "2026-11-23".') from None
+        raise FactsError(Text.of("findings.reading.run_date")) from None
 
 
 def _read_texts(
@@ -177,14 +182,12 @@ def _read_texts(
             errors.append(error)
             continue
         if sha256.setdefault(path, text.sha256) != text.sha256:
-            changed = Finding(
-                "SOURCE_CHANGED", "refuse_file", "the file changed while it was read", text.file
-            )
-            errors.append(RecordsError("", [changed]))
+            what = Text.of("findings.reading.changed")
+            errors.append(RecordsError("", [Finding("SOURCE_CHANGED", "refuse_file", what, text.file)]))
     if errors:
         kind = PrivacyError if any(isinstance(error, PrivacyError) for error in errors) else RecordsError
         findings = [finding for error in errors for finding in error.findings]
-        raise kind(f"{source.name} was not read.", findings)
+        raise kind(Text.of("findings.reading.not_read", source=source.name), findings)
     return texts
 
 
@@ -198,19 +201,14 @@ def _gate(source: Source, texts: Sequence[tuple[FileSpec, TextTable]], private: 
     if exceptions.entries or exceptions.refused:
         keep_gate_record(exceptions, {text.file: text.sha256 for _, text in texts}, private)
     if any(finding.outcome == "refuse_file" for finding in findings):
-        raise PrivacyError(
-            f"{source.name} was not read: mapped columns may identify people. Leave them out of the source, "
-            "or have a person review the exception.",
-            findings,
-        )
+        raise PrivacyError(Text.of("findings.reading.identifying", source=source.name), findings)
     return findings
 
 
 def _name_unread_blocks(source: Source, files: Sequence[tuple[FileSpec, Path]]) -> list[Finding]:
     """Return a finding for each block whose file was not named."""
     read = [id(spec) for spec, _ in files]
-    what = "a [[file]] block was not read, for a single file was named and it is for another"
-    remedy = "give the folder that holds all files of the source"
+    what, remedy = Text.of("findings.BLOCK_NOT_READ.what"), Text.of("findings.BLOCK_NOT_READ.remedy")
     return [
         Finding("BLOCK_NOT_READ", "accept_with_warning", what, spec.path, remedy=remedy)
         for spec in source.files
@@ -228,40 +226,22 @@ def _refuse_share(
 ) -> None:
     """Refuse a source of whose records or scores too many were refused, or of which no score was read.
 
-    Parameters
-    ----------
-    records, cells : tuple of int
-        Refused and read records; refused and given cells of scores.
+    ``records`` and ``cells`` (of scores) are how many were refused, and how many there are.
     """
-    share, what = source.max_refused_share, ""
-    if records[0] > share * records[1]:
-        what = f"{records[0]} of {records[1]} records were refused"
-    elif cells[0] > share * cells[1]:
-        what = f"{cells[0]} of {cells[1]} scores were refused"
-    if what:
-        what = (
-            f"{what}, more than the tolerated share of {share:g}. They are listed in "
-            f"{private.name}/quarantine. Mend them, or raise max_refused_share in the source."
-        )
-    elif not n_assessments and records[1] and share < 1 and any(_maps_scores(spec) for spec in source.files):
-        what = (
-            f"no score was read from {records[1]} records, whose columns of scores have {cells[1]} filled "
-            "cells. Look at the findings, and at the columns that the source maps to scores."
-        )
-    if what:
-        raise RefusedShareError(f"{source.name}: {what}", _order_findings(problems.findings))
-
-
-def _maps_scores(spec: FileSpec) -> bool:
-    return bool(spec.scores) or "score" in spec.columns
-
-
-def _count_blocking(problems: Problems) -> str:
-    """Return how many things there are to solve and how many questions to answer, in words."""
-    n_asked = sum(finding.outcome == "ask" for finding in problems.blocking)
-    n_wrong = len(problems.blocking) - n_asked
-    parts = [f"solve {n_wrong} thing{'s' * (n_wrong > 1)}"] if n_wrong else []
-    return " and ".join([*parts, *([f"answer {n_asked} question{'s' * (n_asked > 1)}"] if n_asked else [])])
+    share = source.max_refused_share
+    maps_scores = any(spec.scores or "score" in spec.columns for spec in source.files)
+    for kind, (refused, read) in (("records_refused", records), ("scores_refused", cells)):
+        if refused > share * read:
+            counts: dict[str, Value] = {"n": refused, "n_all": read, "share": f"{share:g}"}
+            values = {"source": source.name, "folder": private.name, **counts}
+            what = Text(f"findings.reading.{kind}", values)
+            break
+    else:
+        if n_assessments or not records[1] or share >= 1 or not maps_scores:
+            return
+        n_records, n_cells = records[1], cells[1]
+        what = Text.of("findings.reading.no_score", source=source.name, n_records=n_records, n_cells=n_cells)
+    raise RefusedShareError(what, _order_findings(problems.findings))
 
 
 _RANK = {

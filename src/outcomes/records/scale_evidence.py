@@ -10,7 +10,7 @@ from math import erf, log, sqrt
 import numpy as np
 from numpy.typing import ArrayLike
 
-from outcomes.facts import OWN, Instrument, Scale, find_shown, list_scales, read_facts
+from outcomes.facts import OWN, Instrument, Scale, Text, Value, find_shown, list_scales, read_facts
 
 _TOLERANCE = 1e-9
 _MOST_POINTS = 20_000
@@ -18,38 +18,26 @@ _MOST_POINTS = 20_000
 
 @dataclass(frozen=True)
 class ScaleEvidence:
-    """What a column of scores shows of its scale.
+    """What a column of scores shows of its scale."""
 
-    Parameters
-    ----------
-    n : int
-        Scores that were looked at.
-    shown : tuple of str
-        Scales that headers or cells name.
-    holding : tuple of str
-        Known scales, own first, in whose range all scores lie.
-    suspected : str or None
-        The scale, other than the instrument's own, on which they seem to be recorded; None without doubt.
-    why : tuple of str
-        The evidence in counts, one clause each; no value of a patient.
-    readings : mapping
-        Name of a scale to its meaning, the suspected one first, then ``own``; empty without doubt.
-    certain : bool
-        Whether a header or a cell names the scale, or only it holds the scores, so that a draft may write it.
-    weights : mapping
-        Weight of the values' evidence for each other scale against the own one; empty where not looked at.
-    mixed : bool
-        Whether only some of the scores seem to be on the suspected scale, the others on the own one.
-    """
-
+    #: Scores that were looked at.
     n: int
+    #: Scales that headers or cells name.
     shown: tuple[str, ...] = ()
+    #: Known scales, own first, in whose range all scores lie.
     holding: tuple[str, ...] = ()
+    #: The scale, other than the instrument's own, on which they seem to be recorded; None without doubt.
     suspected: str | None = None
-    why: tuple[str, ...] = ()
+    #: The evidence in counts, one clause each; no value of a patient.
+    why: tuple[Text, ...] = ()
+    #: Name of a scale to its meaning, the suspected one first, then ``own``; empty without doubt.
     readings: Mapping[str, str] = field(default_factory=dict)
+    #: Whether a header or a cell names the scale, or only it holds the scores, so that a draft may write
+    #: it.
     certain: bool = False
+    #: Weight of the values' evidence for each other scale against the own one; empty where not looked at.
     weights: Mapping[str, float] = field(default_factory=dict)
+    #: Whether only some of the scores seem to be on the suspected scale, the others on the own one.
     mixed: bool = False
 
 
@@ -65,38 +53,18 @@ def judge_scale(
 ) -> ScaleEvidence:
     """Judge on which scale scores are recorded, where nobody has said so.
 
-    Parameters
-    ----------
-    instrument : Instrument
-        Narrowed to its subscale where it has one (``read_instrument("koos:pain")``).
-    values : array-like of float
-        Distinct scores as recorded; baseline and follow-ups together.
-    counts : array-like of int, optional
-        How often each occurs; once where absent.
-    headers : iterable of str
-        Headers of their columns, in a long file the names of the measure.
-    units : mapping, optional
-        What is written behind numbers in cells (``%``, ``/50``, ``cm``) to the number of such cells.
-    effect : tuple, optional
-        Mean improvement from baseline to follow-up in standard deviations of it, as the instrument's own
-        direction reads the scores, and the number of pairs.
-    margin : float
-        Weight beyond the usual one that is needed, such as the logarithm of the number of groups looked at.
+    ``values`` are distinct scores as recorded, baseline and follow-ups together, ``counts`` how often each
+    occurs; ``headers`` those of their columns, or in a long file names of the measure; ``units`` what is
+    written behind numbers in cells, and how often; ``effect`` the mean improvement in standard deviations of
+    it, as the instrument's own direction reads the scores, and the number of pairs; ``margin`` weight beyond
+    the usual one, such as the logarithm of the number of groups looked at.
 
-    Returns
-    -------
-    ScaleEvidence
-
-    Notes
-    -----
     A header or a cell that names another scale, and not the instrument's own, is a doubt by itself. Values
     are weighed for each other scale against the own one, as logarithms of likelihood ratios that add up:
     scores outside of either range, scores between the steps of either grid, mean and spread beside those of
     usual samples, a sharp lower or upper end, and improvement of the wrong sign. It is a doubt from the
     ``weight`` in ``checks.toml``, ``[scale]``, on.
 
-    Examples
-    --------
     >>> from outcomes.facts import read_instrument
     >>> judge_scale(read_instrument("ndi"), [38, 40], headers=["NDI % start"]).suspected
     'percent'
@@ -140,16 +108,20 @@ def judge_scale(
 
 
 def _doubt(
-    scales: Mapping[str, Scale], n: int, names: tuple[str, ...], holding: tuple[str, ...],
-    why: tuple[str, ...], certain: bool,
-) -> ScaleEvidence:  # fmt: skip
+    scales: Mapping[str, Scale],
+    n: int,
+    names: tuple[str, ...],
+    holding: tuple[str, ...],
+    why: tuple[Text, ...],
+    certain: bool,
+) -> ScaleEvidence:
     readings = {key: scales[key].meaning for key in (*names, OWN)}
     return ScaleEvidence(n, names, holding, names[0], why, readings, certain)
 
 
 def _read_signs(
     instrument: Instrument, headers: Iterable[str], units: Mapping[str, int]
-) -> tuple[dict[str, None], tuple[str, ...]]:
+) -> tuple[dict[str, None], tuple[Text, ...]]:
     """Return the scales that headers and cells name, and the clauses that say so."""
     named: dict[str, None] = {}
     why = []
@@ -157,17 +129,15 @@ def _read_signs(
         found = find_shown(instrument, header)
         named |= dict.fromkeys(found)
         if found and OWN not in found:
-            why.append(f"the header {header!r} names another scale than {_say_own(instrument)}")
+            own = {"low": f"{instrument.minimum:g}", "high": f"{instrument.maximum:g}"}
+            values = {"header": repr(header), "instrument": instrument.short_name, **own}
+            why.append(Text("findings.SCORE_SCALE.header_names_another", values))
     for unit, count in units.items():
         found = find_shown(instrument, unit)
         named |= dict.fromkeys(found)
         if found and OWN not in found:
-            why.append(f"{count} cells are written with {unit!r}")
+            why.append(Text.of("findings.SCORE_SCALE.cells_written", n=count, unit=repr(unit)))
     return named, tuple(why)
-
-
-def _say_own(instrument: Instrument) -> str:
-    return f"the {instrument.short_name}'s own {instrument.minimum:g} to {instrument.maximum:g}"
 
 
 def _find_outside(scale: Scale, values: np.ndarray) -> np.ndarray:
@@ -178,9 +148,13 @@ class _Sample:
     """Scores held against the instrument's own scale and against others."""
 
     def __init__(
-        self, own: Scale, values: np.ndarray, counts: np.ndarray, instrument: Instrument,
+        self,
+        own: Scale,
+        values: np.ndarray,
+        counts: np.ndarray,
+        instrument: Instrument,
         effect: tuple[float, int] | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.own, self.effect = own, effect
         sentinel = _find_outside(own, values) & np.isin(values, read_facts("checks")["sentinel_scores"])
         self.values, self.counts = values[~sentinel], counts[~sentinel]
@@ -202,23 +176,26 @@ class _Sample:
                 weight -= log(self.usual.get("whole", 1.0))
         return weight
 
-    def say(self, other: Scale) -> tuple[str, ...]:
+    def say(self, other: Scale) -> tuple[Text, ...]:
         """Return the evidence for a scale in counts."""
         own, where = self.own, self._count(_find_outside(self.own, self.values))
         clauses = []
         if where:
-            clauses.append(f"{where} of {self.n} scores lie outside {own.low:g} to {own.high:g}")
+            own_ends = {"low": f"{own.low:g}", "high": f"{own.high:g}"}
+            clauses.append(Text("findings.SCORE_SCALE.outside", {"n": where, "n_all": self.n, **own_ends}))
+        ends = {"low": f"{other.low:g}", "high": f"{other.high:g}"}
         outside = self._count(_find_outside(other, self.values))
-        held = f"all {self.n} scores" if not outside else f"all but {outside} of {self.n} scores"
-        clauses.append(f"{held} lie within {other.low:g} to {other.high:g}")
+        clauses.append(Text("findings.SCORE_SCALE.within", {"n_outside": outside, "n_all": self.n, **ends}))
         n_own, n_other = (self._count(self._lie_on(scale)) for scale in (own, other))
         if n_own < n_other:
-            clauses.append(f"{self.n - n_own} lie between the steps of {own.step:g}")
+            off = Text.of("findings.SCORE_SCALE.between_steps", n=self.n - n_own, step=f"{own.step:g}")
+            clauses.append(off)
         elif self._weigh_grid(other) > 0 and other.step is not None:
             usual = round(_find_shared(self.own, other, 0) * self.n)
-            clauses.append(f"{n_other} lie on steps of {other.step:g}, where about {usual} would by chance")
+            step = f"{other.step:g}"
+            clauses.append(Text.of("findings.SCORE_SCALE.on_steps", n=n_other, step=step, usual=usual))
         if self._weigh_effect(other) > 1:
-            clauses.append("they move against the direction of improvement")
+            clauses.append(Text.of("findings.SCORE_SCALE.against_direction"))
         return tuple(clauses)
 
     def weigh_mixture(self, other: Scale) -> float:
@@ -233,11 +210,11 @@ class _Sample:
             return 0.0
         return -n_off * log(max(self._count(on_own & within), 0.5) / n_on)
 
-    def say_mixture(self, other: Scale) -> tuple[str, ...]:
+    def say_mixture(self, other: Scale) -> tuple[Text, ...]:
         """Return in counts that some scores seem to be on another scale."""
-        off, step = self._count(~self._lie_on(self.own)), f"the steps of {self.own.step:g}"
-        return (f"{off} of {self.n} scores lie between {step}, all within {other.low:g} to {other.high:g}, "
-                "and the others do not",)  # fmt: skip
+        off, ends = self._count(~self._lie_on(self.own)), {"low": f"{other.low:g}", "high": f"{other.high:g}"}
+        values: dict[str, Value] = {"n": off, "n_all": self.n, "step": f"{self.own.step:g}", **ends}
+        return (Text("findings.SCORE_SCALE.some_within", values),)
 
     def _count(self, marked: np.ndarray) -> int:
         return int(self.counts[marked].sum())
@@ -326,8 +303,6 @@ class _Sample:
 def weigh_excess(share: float, usual: float) -> float:
     """Return the weight per score of a share that exceeds the usual one.
 
-    Examples
-    --------
     >>> weigh_excess(0.01, 0.01), round(weigh_excess(0.1, 0.01), 3)
     (0.0, 0.144)
     """

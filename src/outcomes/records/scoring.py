@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import read_instrument
-from outcomes.facts.scoring_rule import ItemPolicy, ScoringRule
-from outcomes.records.bands import find_flags
+from outcomes.facts.scoring_rule import (
+    ItemPolicy,
+    ScoringRule,
+    ValueSet,
+    read_state_values,
+    read_value_sets,
+)
+from outcomes.facts.toml import suggest_name
 from outcomes.records.conversion import read_conversion
-from outcomes.records.indexing import apply_value_set, find_value_set
 from outcomes.records.items import (
     Counting,
     count_answers,
@@ -38,35 +46,24 @@ _BLOCK_ROWS = 16384
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores, one entry per row of items.
+    """Scores, one entry per row of items."""
 
-    Parameters
-    ----------
-    score : array of float
-        NaN where the state says that there is none.
-    n_missing : array of int
-        Blank items.
-    state : pandas.Categorical
-        One of `STATES`.
-    problems : pandas.DataFrame
-        One row per item that cannot be right: ``row`` (position, from 0), ``item`` (from 1), ``label``,
-        ``rule`` (``ITEM_RANGE``, ``ITEM_GRID`` or, where the items together cannot be right, ``SCORE_RANGE``
-        at the last of them) and ``reason``. Holds no values.
-    raw : array of float
-        Sum of what the items count, before a table or a percentage; NaN where there is no score.
-    std_error : array of float
-        Standard error of the score where the instrument's table gives one.
-    flags : pandas.DataFrame
-        What a reader must see beside the score, one row each: ``row``, ``item`` (0 for the score itself) and
-        ``meaning``.
-    """
-
+    #: NaN where the state says that there is none.
     score: NDArray[np.float64] = field(repr=False)
+    #: Blank items.
     n_missing: NDArray[np.int16] = field(repr=False)
+    #: One of `STATES`.
     state: pd.Categorical[str] = field(repr=False)
+    #: One row per item that cannot be right: ``row`` (position, from 0), ``item`` (from 1), ``label``,
+    #: ``rule`` (``ITEM_RANGE``, ``ITEM_GRID`` or, where the items together cannot be right,
+    #: ``SCORE_RANGE`` at the last of them) and ``reason``. Holds no values.
     problems: pd.DataFrame = field(repr=False)
+    #: Sum of what the items count, before a table or a percentage; NaN where there is no score.
     raw: NDArray[np.float64] = field(repr=False)
+    #: Standard error of the score where the instrument's table gives one.
     std_error: NDArray[np.float64] = field(repr=False)
+    #: What a reader must see beside the score, one row each: ``row``, ``item`` (0 for the score itself)
+    #: and ``meaning``.
     flags: pd.DataFrame = field(repr=False)
 
 
@@ -80,35 +77,6 @@ def score_items(
 ) -> Scores:
     """Score the items of an instrument by its declared rule.
 
-    Parameters
-    ----------
-    instrument : Instrument or str
-        The instrument or its id.
-    items : array-like of float
-        One row per assessment, one column per item in the instrument's order; NaN where blank. For a
-        single item also one value per assessment. For a subscale its own items, or all of the form.
-    variant : str, optional
-        Variant of the instrument; needed where it is a value set, or where a form has several scores.
-    policy : str, optional
-        Name of the missing-item policy, one that the instrument lists; its default where absent.
-    tables : path, optional
-        Folder of the user's own tables of scores, for instruments whose table the package may not hold;
-        ``data/tables/`` of the project where absent.
-
-    Returns
-    -------
-    Scores
-        Blank items are treated by the policy alone; a row with an item out of range or off its grid has no
-        score, whatever the policy would tolerate.
-
-    Raises
-    ------
-    FactsError
-        When the number of items, the variant or the policy is not one of the instrument's, or its table of
-        scores is absent; the message says where to put it.
-
-    Examples
-    --------
     >>> score_items("odi", [[2, 2, 2, 2, 2, 2, 2, 2, 2, 2]]).score.tolist()
     [40.0]
     >>> score_items("koos", [[1, 1, 1, 1, 1, 1, 1, 1, 1]], variant="pain").score.tolist()
@@ -128,7 +96,7 @@ def score_items(
     scored = state <= _FILLED
     std_error = np.full(len(answers), np.nan)
     if rule.rule == "value_set":
-        score = apply_value_set(find_value_set(rule, variant), rule, answers, scored)
+        score = _apply_value_set(_find_value_set(rule, variant), rule, answers, scored)
     else:
         total = _fill_blanks(chosen, total, answered, answers.shape[1])
         if rule.rule == "lookup":
@@ -148,7 +116,7 @@ def score_items(
         problems=problems,
         raw=np.where(np.isnan(score), np.nan, total),
         std_error=std_error,
-        flags=find_flags(rule, answers, score, numbers),
+        flags=_find_flags(rule, answers, score, numbers),
     )
 
 
@@ -241,3 +209,66 @@ def round_scores(score: NDArray[np.float64], decimals: int | None) -> NDArray[np
         return score
     places = 10.0**decimals
     return np.floor(score * places + (0.5 + 1e-6)) / places
+
+
+def _find_value_set(rule: ScoringRule, variant: str | None) -> ValueSet:
+    """Return the value set that a variant names."""
+    sets = read_value_sets(str(rule.value_sets))
+    for part in (variant or "").split("-"):
+        if part in sets:
+            return sets[part]
+    raise FactsError(f"There is no value set {variant!r}; {suggest_name(str(variant), sets)}")
+
+
+def _apply_value_set(
+    value_set: ValueSet, rule: ScoringRule, answers: NDArray[np.float64], scored: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the index of each row of levels, unrounded."""
+    levels = np.where(scored[:, None], answers, rule.list_bounds(answers.shape[1])[0]).astype(np.int64)
+    if value_set.table is not None:
+        return _look_up_states(value_set, rule, levels)
+    index = np.full(len(levels), float(value_set.start))
+    for number, label in enumerate(rule.items):
+        index += np.asarray(value_set.levels[label], dtype=float)[levels[:, number] - 1]
+    for term in value_set.terms:
+        index += term["coefficient"] * _count_term(term, rule, levels)
+    return index
+
+
+def _look_up_states(value_set: ValueSet, rule: ScoringRule, levels: NDArray[np.int64]) -> NDArray[np.float64]:
+    values = np.asarray(read_state_values(str(value_set.table), str(value_set.column)))
+    low, high = (int(ends[0]) for ends in rule.list_bounds(levels.shape[1]))
+    n_levels = high - low + 1
+    place = np.zeros(len(levels), dtype=np.int64)
+    for column in levels.T:
+        place = place * n_levels + column - low
+    return values[place]
+
+
+def _count_term(term: Mapping[str, Any], rule: ScoringRule, levels: NDArray[np.int64]) -> NDArray[np.float64]:
+    if term["kind"] == "any_at_least":
+        return (levels.max(axis=1) >= term["level"]).astype(float)
+    if term["kind"] == "count_beyond_first":
+        count = np.isin(levels, term["levels"]).sum(axis=1)
+        return np.maximum(count - 1, 0).astype(float) ** term["power"]
+    first, second = (levels[:, rule.items.index(label)] - 1 for label in term["items"])
+    return (first * second).astype(float)
+
+
+def _find_flags(
+    rule: ScoringRule, answers: NDArray[np.float64], score: NDArray[np.float64], numbers: tuple[int, ...]
+) -> pd.DataFrame:
+    """Return what a reader must see beside the scores: ``row``, ``item`` (0 for the score), ``meaning``."""
+    found = []
+    for flag in rule.flags:
+        item = int(flag.get("item", 0))
+        values = answers[:, item - 1] if item else score
+        rows = np.flatnonzero(_is_flagged(flag, values)).tolist()
+        found += [(row, numbers[item - 1] if item else 0, str(flag["meaning"])) for row in rows]
+    return pd.DataFrame(sorted(found), columns=["row", "item", "meaning"])
+
+
+def _is_flagged(flag: Mapping[str, Any], values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    if "at_least" in flag:
+        return values >= flag["at_least"]
+    return values > flag["above"] if "above" in flag else values < flag["below"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from outcomes.errors import Finding
-from outcomes.facts import Source, list_sources
+from outcomes.facts import Source, Text, list_sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +78,23 @@ class Records:
         if self.n_read != self.n_accepted + self.n_repeated + self.n_refused:
             raise ValueError("records read are not the sum of those accepted, repeated and refused")
 
-    def list_said(self, *instruments: str) -> tuple[str, ...]:
+    def list_said(self, *instruments: str) -> tuple[Text | str, ...]:
         """Return what pages about these instruments, or all, say of how records were read, each once."""
         told = (entry.said for entry in self._pick(instruments))
         return tuple(dict.fromkeys(said for said in told if said))
 
-    def list_answered(self, *instruments: str) -> tuple[str, ...]:
+    def list_answered(self, *instruments: str) -> tuple[Text | str, ...]:
         """Return for the team what the source decided, for instruments or for all."""
-        told = (entry for entry in self._pick(instruments) if entry.outcome == "answered")
-        where = (
-            (f"{entry.column}: " if entry.column and entry.measure is None else "", entry.what)
-            for entry in told
+        told = [entry for entry in self._pick(instruments) if entry.outcome == "answered"]
+        of_column = "findings.of_column"
+        return tuple(
+            dict.fromkeys(
+                Text.of(of_column, column=entry.column, what=entry.what)
+                if entry.column and entry.measure is None
+                else entry.what
+                for entry in told
+            )
         )
-        return tuple(dict.fromkeys(f"{column}{what}" for column, what in where))
 
     def _pick(self, instruments: tuple[str, ...]) -> Iterator[Finding]:
         wanted = (None, *instruments) if instruments else None

@@ -1,24 +1,19 @@
 """Records held against each other and against what is possible: keys, days, ranges, sites, sessions."""
 
 from outcomes.records.checks.absences import ask_absences
-from outcomes.records.checks.baselines import (
+from outcomes.records.checks.days import check_days, note_falling_sessions, read_sessions_to_date
+from outcomes.records.checks.keys import (
     keep_first_baselines,
     note_missing_baselines,
     refuse_double_baselines,
-)
-from outcomes.records.checks.changes import ask_changes
-from outcomes.records.checks.days import check_days
-from outcomes.records.checks.keys import (
     refuse_duplicate_rows,
     refuse_mismatched_instruments,
     repeat_rows,
     settle_repeated_scores,
 )
-from outcomes.records.checks.ranges import check_scores
+from outcomes.records.checks.ranges import check_scores, note_reversed_sites
 from outcomes.records.checks.regions import settle_regions
-from outcomes.records.checks.scales import ask_scales
-from outcomes.records.checks.sessions import note_falling_sessions, read_sessions_to_date
-from outcomes.records.checks.sites import note_reversed_sites
+from outcomes.records.checks.scales import ask_changes, ask_scales
 
 __all__ = [
     "ask_absences",

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from outcomes.facts import read_facts, tells_answers
-from outcomes.records.checks.blanks import ask_blanks
-from outcomes.records.checks.score_groups import (
+from outcomes.facts import Text, read_facts, tells_answers
+from outcomes.records.checks.blanks import (
     ScoreGroup,
-    find_column,
+    ask_blanks,
     group_scores,
     is_confirmed,
     is_rare,
     is_settled,
-    note_confirmed,
 )
-from outcomes.records.problems import Problems
-from outcomes.records.scales import rescale
+from outcomes.records.conversion import rescale
+from outcomes.records.problems import Answers, Problems
 from outcomes.records.scores import Assessments, ScoreColumn
 from outcomes.records.scoring import score_items
 
@@ -34,16 +32,7 @@ def ask_absences(
     site: np.ndarray,
     problems: Problems,
 ) -> None:
-    """Ask about values that may stand for a form that nobody filled in.
-
-    Parameters
-    ----------
-    scores : Assessments
-    is_baseline, is_follow_up : numpy.ndarray of bool
-    site : numpy.ndarray of int
-        The site of each score, 0 for none.
-    problems : Problems
-    """
+    """Ask about values that may stand for a form that nobody filled in; ``site`` is 0 for none."""
     low = np.array([measure.instrument.minimum for measure in scores.measures])
     high = np.array([measure.instrument.maximum for measure in scores.measures])
     possible = (scores.score >= low[scores.measure]) & (scores.score <= high[scores.measure])
@@ -156,9 +145,12 @@ def _find_constants(group: ScoreGroup, is_baseline: np.ndarray, rows: np.ndarray
 
 
 def _find_constant_sites(
-    scores: Assessments, group: ScoreGroup, is_baseline: np.ndarray, is_follow_up: np.ndarray,
+    scores: Assessments,
+    group: ScoreGroup,
+    is_baseline: np.ndarray,
+    is_follow_up: np.ndarray,
     site: np.ndarray,
-) -> Iterator[np.ndarray]:  # fmt: skip
+) -> Iterator[np.ndarray]:
     """Yield the scores of each site whose follow-ups are all the same, though its starts are not."""
     instrument, facts = group.measure.instrument, read_facts("checks")
     if instrument.domain in facts["absence"]["never"] or instrument.direction == "none":
@@ -220,19 +212,10 @@ def _ask_zeros(
     spikes = (rows for rows in stages if _is_form(group) and _is_spike(group, rows, zero))
     heaps = (rows for rows in stages[1:] if headers and _is_heaped(group, stages[0], rows, zero))
     spike, heap = next(spikes, None), next(heaps, None)
-    name = group.measure.instrument.short_name
     if spike is not None:
-        told = f"forms of the {name} are 0 throughout, and hardly any comes near that{_name(headers)}"
-        said = f"Forms of the {name} with 0 in every item are read as filled in."
-        confirmed = f"forms of the {name} that are all 0 count as answers"
-        _settle_zeros(scores, group, zero, spike, ("FORM_ALL_ZERO", told, confirmed, said), problems)
+        _settle_zeros(scores, group, zero, spike, "FORM_ALL_ZERO", headers, problems)
     elif heap is not None:
-        told = f"scores of the {name} after the start are 0, far more than at the start{_name(headers)}"
-        said = f"Scores of 0 of the {name} at follow-ups are read as measured."
-        confirmed = f"scores of 0 of the {name} count as measured"
-        _settle_zeros(
-            scores, group, zero, heap, ("SCORE_ZERO_BESIDE_STATUS", told, confirmed, said), problems
-        )
+        _settle_zeros(scores, group, zero, heap, "SCORE_ZERO_BESIDE_STATUS", headers, problems)
     return spike is not None or heap is not None
 
 
@@ -241,34 +224,66 @@ def _list_status_headers(group: ScoreGroup) -> list[str]:
     return [header for header in group.columns[0].part.unmapped if tells_answers(header)]
 
 
-def _name(headers: Sequence[str]) -> str:
+def _name_status(headers: Sequence[str]) -> Text | str:
+    """Return the part of a sentence that names columns which may say who came; empty without any."""
     if not headers:
         return ""
     named = " and ".join(repr(header) for header in headers[:_MOST_HEADERS])
-    are = "which is not read, may say" if len(headers) == 1 else "which are not read, may say"
-    return f"; {named}, {are} who came or answered"
+    return Text.of("findings.status.named", headers=named, n=len(headers))
 
 
 def _settle_zeros(
-    scores: Assessments, group: ScoreGroup, zero: float, stage: np.ndarray,
-    words: tuple[str, str, str, str], problems: Problems,
-) -> None:  # fmt: skip
-    rule, told, confirmed, said = words
+    scores: Assessments,
+    group: ScoreGroup,
+    zero: float,
+    stage: np.ndarray,
+    rule: str,
+    headers: Sequence[str],
+    problems: Problems,
+) -> None:
     rows = group.here & stage & (scores.score == zero)
-    column = find_column(scores, rows)
+    column = _find_column(scores, rows)
+    name = group.measure.instrument.short_name
     if is_settled(column):
         return
     if is_confirmed(group, "zeros"):
-        note_confirmed(scores, rows, group, confirmed, said, problems)
+        what = Text.of(f"findings.{rule}.count", instrument=name)
+        said = Text.of(f"findings.{rule}.said", instrument=name)
+        _note_confirmed(scores, rows, group, what, said, problems)
         return
-    n, n_all = int(rows.sum()), int((group.here & stage).sum())
-    what = f"{n} of {n_all} {told}: were they filled in, or does 0 stand for a blank?"
+    what = Text.of(
+        f"findings.{rule}.asked",
+        n=int(rows.sum()),
+        n_all=int((group.here & stage).sum()),
+        instrument=name,
+        status=_name_status(headers),
+    )
     held = [scores.columns[number].header for number in np.unique(scores.column[rows])]
-    answers = _list_zero_answers(column, _list_status_headers(group), held)
+    answers = _list_zero_answers(column, headers, held)
     problems.ask(rule, what, answers, scores.record[rows], column=column.header)
 
 
-def _list_zero_answers(column: ScoreColumn, headers: Sequence[str], held: Sequence[str]) -> Mapping[str, str]:
+def _find_column(scores: Assessments, rows: np.ndarray) -> ScoreColumn:
+    """Return the column that holds most of some scores."""
+    return scores.columns[int(np.bincount(scores.column[rows]).argmax())]
+
+
+def _note_confirmed(
+    scores: Assessments, rows: np.ndarray, group: ScoreGroup, what: Text, said: Text, problems: Problems
+) -> None:
+    """Note that the source gives an answer to a doubt."""
+    problems.note(
+        "SCORE_CONFIRMED",
+        "answered",
+        Text.of("findings.question.confirmed", what=what),
+        scores.record[rows],
+        column=group.columns[0].header,
+        said=said,
+        measure=group.measure.instrument.id,
+    )
+
+
+def _list_zero_answers(column: ScoreColumn, headers: Sequence[str], held: Sequence[str]) -> Answers:
     spec = column.spec
     if spec is None:
         blank = _write_where(column, "0")
@@ -281,12 +296,12 @@ def _list_zero_answers(column: ScoreColumn, headers: Sequence[str], held: Sequen
     own = "[[file]]" if spec is None else "[[file.scores]]"
     return {
         **_list_status_answers(column, headers, held),
-        blank: f"in {where}: 0 stands for a blank",
-        'confirmed = ["zeros"]': f"in {own}: they were filled in",
+        blank: Text.of("findings.status.zero_is_blank", where=where),
+        'confirmed = ["zeros"]': Text.of("findings.status.filled_in", where=own),
     }
 
 
-def _list_status_answers(column: ScoreColumn, headers: Sequence[str], held: Sequence[str]) -> dict[str, str]:
+def _list_status_answers(column: ScoreColumn, headers: Sequence[str], held: Sequence[str]) -> Answers:
     """Return the lines by which another column says which scores there are.
 
     A row of a wide file holds the start too, so the lines name the scores that the column is about.
@@ -294,16 +309,14 @@ def _list_status_answers(column: ScoreColumn, headers: Sequence[str], held: Sequ
     header = headers[0] if headers else "<header of the form's status>"
     about = ""
     if column.part.spec.rows == "episode":
-        listed = (
-            ", ".join(f'"{name}"' for name in held) if len(headers) == 1 else '"<the scores it is about>"'
-        )
-        about = f", scores = [{listed}]"
+        named = ", ".join(f'"{name}"' for name in held)
+        about = f", scores = [{named}]" if len(headers) == 1 else ', scores = ["<the scores it is about>"]'
     elif column.spec is not None and _names_measure(header, column.spec.instrument):
         about = f', scores = ["{column.spec.instrument}"]'
     status = f'answered = {{ column = "{header}", values = ["<what says filled in>"]{about} }}'
     absent = f'missing_where = [{{ column = "{header}", values = ["<what says that nobody came>"]{about} }}]'
-    lines = {status: "in [[file]]: another column says which forms were filled in"}
-    return lines | ({absent: "in [[file]]: it says which were not"} if headers else {})
+    answers = {status: Text.of("findings.status.another_column")}
+    return answers | ({absent: Text.of("findings.status.which_not")} if headers else {})
 
 
 def _names_measure(header: str, instrument: str) -> bool:
@@ -319,43 +332,50 @@ def _write_where(column: ScoreColumn, value: str) -> str:
 
 
 def _settle_constant(
-    scores: Assessments, group: ScoreGroup, value: float, is_baseline: np.ndarray, is_follow_up: np.ndarray,
+    scores: Assessments,
+    group: ScoreGroup,
+    value: float,
+    is_baseline: np.ndarray,
+    is_follow_up: np.ndarray,
     problems: Problems,
-) -> None:  # fmt: skip
-    name = group.measure.instrument.short_name
+) -> None:
+    rule, name = "SCORE_CONSTANT_AFTER_START", group.measure.instrument.short_name
     constant = group.here & (scores.score == value) & is_follow_up
-    column = find_column(scores, constant)
+    column = _find_column(scores, constant)
     if is_settled(column):
         return
     if is_confirmed(group, "constant"):
-        said = f"A score of the {name} that many follow-ups and hardly any start hold is read as measured."
-        note_confirmed(
-            scores, constant, group, f"a frequent score of the {name} counts as measured", said, problems
-        )
+        what = Text.of("findings.SCORE_CONSTANT_AFTER_START.count", instrument=name)
+        said = Text.of("findings.SCORE_CONSTANT_AFTER_START.said", instrument=name)
+        _note_confirmed(scores, constant, group, what, said, problems)
         return
     n, n_start = int(constant.sum()), int((group.here & (scores.score == value) & is_baseline).sum())
-    n_all, n_all_start = int((group.here & is_follow_up).sum()), int((group.here & is_baseline).sum())
+    n_all = int((group.here & is_follow_up).sum())
     headers, site_only = _list_status_headers(group), n == n_all
-    place = " at a site" if site_only and "site" in column.part.spec.columns else ""
-    what = (
-        f"one value stands in {n} of {n_all} scores of the {name}{place} after the start, in {n_start} of "
-        f"{n_all_start} at the start, and no other near it is so frequent{_name(headers)}: was it measured, "
-        "or does it stand for a visit that was missed?"
+    what = Text.of(
+        "findings.SCORE_CONSTANT_AFTER_START.asked",
+        n=n,
+        n_all=n_all,
+        instrument=name,
+        at_site=site_only and "site" in column.part.spec.columns,
+        n_start=n_start,
+        n_all_start=int((group.here & is_baseline).sum()),
+        status=_name_status(headers),
     )
     own = "[[file]]" if column.spec is None else "[[file.scores]]"
     missing = 'missing = ["<that value>"]' if column.spec else _write_where(column, "<that value>")
     held = [scores.columns[number].header for number in np.unique(scores.column[constant])]
     answers = {
         **_write_at_site(column, site_only),
-        missing: f"in {own}: it means missing",
+        missing: Text.of("findings.SCORE_CONSTANT_AFTER_START.means_missing", where=own),
         **_write_after_start(column, n_start),
         **(_list_status_answers(column, headers, held) if headers else {}),
-        'confirmed = ["constant"]': f"in {own}: it was measured",
+        'confirmed = ["constant"]': Text.of("findings.SCORE_CONSTANT_AFTER_START.measured", where=own),
     }
-    problems.ask("SCORE_CONSTANT_AFTER_START", what, answers, scores.record[constant], column=column.header)
+    problems.ask(rule, what, answers, scores.record[constant], column=column.header)
 
 
-def _write_at_site(column: ScoreColumn, site_only: bool) -> dict[str, str]:
+def _write_at_site(column: ScoreColumn, site_only: bool) -> Answers:
     """Return the line by which a value means missing at one site."""
     site = column.part.spec.columns.get("site")
     if not site_only or site is None or (column.spec is not None and column.spec.items):
@@ -363,10 +383,10 @@ def _write_at_site(column: ScoreColumn, site_only: bool) -> dict[str, str]:
     about = f', scores = ["{column.header}"]' if column.spec else ""
     values = '"<the site>", "<that value>"'
     line = f'missing_where = [{{ column = ["{site}", "{column.header}"], values = [{values}]{about} }}]'
-    return {line: "in [[file]]: it means missing at that site"}
+    return {line: Text.of("findings.SCORE_CONSTANT_AFTER_START.missing_at_site")}
 
 
-def _write_after_start(column: ScoreColumn, n_start: int) -> dict[str, str]:
+def _write_after_start(column: ScoreColumn, n_start: int) -> Answers:
     """Return the line by which a value means missing after the start alone, where the start has it too."""
     spec = column.part.spec
     if not n_start or "timepoint" not in spec.columns or column.spec is None or column.spec.items:
@@ -374,4 +394,4 @@ def _write_after_start(column: ScoreColumn, n_start: int) -> dict[str, str]:
     headers = f'"{column.header}", "{spec.columns["timepoint"]}"'
     values = '"<that value>", "<each label after the start>"'
     line = f'missing_where = [{{ column = [{headers}], values = [{values}], scores = ["{column.header}"] }}]'
-    return {line: "in [[file]]: it means missing, but not at the start"}
+    return {line: Text.of("findings.SCORE_CONSTANT_AFTER_START.missing_later")}

@@ -1,16 +1,73 @@
-"""Columns that hold a constant where another of the same visit is blank."""
+"""Scores by file and measure, and columns that hold a constant where another of the visit is blank."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import Instrument, read_facts
-from outcomes.records.checks.score_groups import is_rare, is_settled
+from outcomes.facts import Instrument, Text, read_facts
 from outcomes.records.columns import find_missing, list_missing_codes
 from outcomes.records.problems import Problems
-from outcomes.records.scores import Assessments, ScoreColumn
+from outcomes.records.scores import Assessments, Measure, ScoreColumn
+
+
+@dataclass(frozen=True)
+class ScoreGroup:
+    """The scores of one measure in one file, with the column (or block of items) that stands for them."""
+
+    measure: Measure
+    columns: Sequence[ScoreColumn]
+    here: np.ndarray = field(repr=False)
+    values: np.ndarray = field(repr=False)
+    place: np.ndarray = field(repr=False)
+
+    def count(self, rows: np.ndarray) -> np.ndarray:
+        """Return how often each value occurs among rows."""
+        return np.bincount(self.place[rows[self.here]], minlength=len(self.values))
+
+    @property
+    def spacing(self) -> float:
+        """Return the usual distance of neighbouring values."""
+        return float(np.median(np.diff(self.values))) if len(self.values) > 1 else np.inf
+
+
+def group_scores(scores: Assessments, counted: np.ndarray) -> Iterator[ScoreGroup]:
+    """Yield the scores that count, by file and measure."""
+    files = np.array([column.part.place.start for column in scores.columns])
+    for start in np.unique(files):
+        columns = [column for column in scores.columns if column.part.place.start == start]
+        inside = counted & (files == start)[scores.column]
+        for number, measure in enumerate(scores.measures):
+            own = [column for column in columns if measure in column.measures]
+            here = inside & (scores.measure == number) if own else inside
+            if own and here.any():
+                values, place = np.unique(scores.score[here], return_inverse=True)
+                yield ScoreGroup(measure, own, here, values, place)
+
+
+def is_rare(few: int, n: int, share: float, n_looks: int = 1) -> bool:
+    """Whether so few of n are hardly possible in any of some looks at a share (Chernoff's bound)."""
+    p, rest = few / n, 1 - few / n
+    if p >= share:
+        return False
+    gain = (p * np.log(p / share) if p else 0.0) + (rest * np.log(rest / (1 - share)) if rest else 0.0)
+    return bool(n_looks * np.exp(-n * gain) < read_facts("checks")["absence"]["chance"])
+
+
+def is_settled(column: ScoreColumn) -> bool:
+    """Whether the source says already which of the scores are missing."""
+    entries = (*column.part.spec.answered, *column.part.spec.missing_where)
+    named = {column.header, *(column.spec.items if column.spec else ())}
+    named |= {column.spec.instrument} if column.spec else set()
+    return any(not entry.scores or named & set(entry.scores) for entry in entries)
+
+
+def is_confirmed(group: ScoreGroup, doubt: str) -> bool:
+    """Whether a doubt is confirmed in one of the blocks of a measure, or for the whole file."""
+    own = [name for column in group.columns if column.spec for name in column.spec.confirmed]
+    return doubt in own or doubt in group.columns[0].part.spec.confirmed
 
 
 def ask_blanks(scores: Assessments, problems: Problems) -> None:
@@ -27,24 +84,26 @@ def ask_blanks(scores: Assessments, problems: Problems) -> None:
         instrument: Instrument = other.measures[0].instrument
         name, records = instrument.short_name, other.part.records(rows)
         if "blanks" in (*(other.spec.confirmed if other.spec else ()), *other.part.spec.confirmed):
-            told = "a constant beside a blank counts as measured, as the source says"
-            said = (
-                f"Equal scores of the {name} where another score of the visit is blank are read as measured."
-            )
             problems.note(
-                "SCORE_CONFIRMED", "answered", told, records,
-                column=other.header, said=said, measure=instrument.id,
-            )  # fmt: skip
+                "SCORE_CONFIRMED",
+                "answered",
+                Text.of("findings.SCORE_BESIDE_BLANK.count"),
+                records,
+                column=other.header,
+                said=Text.of("findings.SCORE_BESIDE_BLANK.said", instrument=name),
+                measure=instrument.id,
+            )
             continue
-        what = (
-            f"where {blank.header!r} is blank, the {name} of the same visit is one and the same value "
-            f"({len(rows)} times), which is rare elsewhere: was it measured, or was the visit missed?"
+        what = Text.of(
+            "findings.SCORE_BESIDE_BLANK.asked", blank=repr(blank.header), instrument=name, n=len(rows)
+        )
+        line = (
+            f'missing_where = [{{ column = "{blank.header}", values = [""], scores = ["{other.header}"] }}]'
         )
         answers = {
-            f'missing_where = [{{ column = "{blank.header}", values = [""], scores = ["{other.header}"] }}]':
-                "in [[file]]: it is missing there",
-            'confirmed = ["blanks"]': "in [[file.scores]]: it was measured",
-        }  # fmt: skip
+            line: Text.of("findings.SCORE_BESIDE_BLANK.missing"),
+            'confirmed = ["blanks"]': Text.of("findings.SCORE_BESIDE_BLANK.measured"),
+        }
         problems.ask("SCORE_BESIDE_BLANK", what, answers, records, column=other.header)
 
 

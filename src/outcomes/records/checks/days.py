@@ -1,63 +1,42 @@
-"""The days of assessments: before the start, against their labels, and where no time point can hold them."""
+"""The days of assessments: before the start, against their labels, out of reach; sessions by then."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from outcomes.facts import Source, read_facts, read_schema, read_timepoints
-from outcomes.records.columns import NO_DATE, read_dates
+from outcomes.facts import Lines, Source, Text, read_facts, read_schema, read_timepoints
+from outcomes.records.columns import NO_DATE, Part, list_missing_codes, map_numbers, read_dates, sort_rows
 from outcomes.records.episodes import list_timepoints
 from outcomes.records.problems import Problems
 from outcomes.records.scores import Assessments, ScoreColumn, find_stages
 
 _CONFIRMED = "label_dates"
-_SAID = "Where the label of a score and its date disagree, the date counts."
 
 
 def check_days(
     scores: Assessments, source: Source, n_episodes: int, header: str | None, problems: Problems
 ) -> np.ndarray:
-    """Refuse assessments whose dates cannot be right, and name those that no time point can use.
-
-    Parameters
-    ----------
-    scores : Assessments
-        Of records not refused so far, with their days.
-    source : Source
-    n_episodes : int
-    header : str or None
-        The column of dates, for messages.
-    problems : Problems
-
-    Returns
-    -------
-    numpy.ndarray of bool
-        Which assessments stay, as far as their records do.
-    """
+    """Refuse assessments whose dates cannot be right, and name those that no time point can use."""
     _compare_labels(scores, source, problems)
     _refuse_disorder(scores, source, n_episodes, header, problems)
     early = _refuse_before_start(scores, source, problems)
     limits = read_schema()["assessments"]["day"]
     known = scores.day != NO_DATE
     outside = known & ((scores.day < limits.minimum) | (scores.day > limits.maximum))
-    problems.refuse(
-        scores.record[outside],
-        "DAY_RANGE",
-        "so far from time zero that one of the two dates is wrong",
-        column=header,
-    )
+    too_far = Text.of("findings.DAY_RANGE.too_far")
+    problems.refuse(scores.record[outside], "DAY_RANGE", too_far, column=header)
     first, last = read_timepoints()["baseline"].first_day or 0, _find_last_day(source)
     for beyond, what in (
-        (scores.day > last, f"later than the last time point (day {last})"),
-        ((scores.day < first) & (scores.timepoint < 0), f"earlier than the start (before day {first})"),
+        (scores.day > last, Text.of("findings.FOLLOWUP_WINDOW.late", day=last)),
+        ((scores.day < first) & (scores.timepoint < 0), Text.of("findings.FOLLOWUP_WINDOW.early", day=first)),
     ):
         problems.note(
             "FOLLOWUP_WINDOW",
             "accept_with_warning",
-            f"{what}; kept, used by no time point",
+            what,
             scores.record[known & ~outside & beyond],
             column=header,
-            said="Scores later than the last time point, or earlier than the start, count at none.",
+            said=Text.of("findings.FOLLOWUP_WINDOW.said"),
         )
     return ~early
 
@@ -100,10 +79,10 @@ def _compare_labels(scores: Assessments, source: Source, problems: Problems) -> 
         problems.note(
             "LABEL_WINDOW",
             "accept_with_warning",
-            "a score dated outside the window of its label; the date counts",
+            Text.of("findings.LABEL_WINDOW.what"),
             scores.record[outside & ~doubtful & (scores.column == number)],
             column=_find_header(column),
-            said=_SAID,
+            said=Text.of("findings.LABEL_WINDOW.said"),
         )
 
 
@@ -116,30 +95,26 @@ def _ask_about_labels(
     problems: Problems,
 ) -> None:
     names = list_timepoints(source)
-    told = ", ".join(
-        f"{n_out[i]} of {n_all[i]} scores of {names[i]}" for i in np.unique(scores.timepoint[doubtful])
+    counts = tuple(
+        Text.of("findings.LABEL_DATE.count", n=n_out[i], n_all=n_all[i], timepoint=names[i])
+        for i in np.unique(scores.timepoint[doubtful])
     )
     fitting = _find_fitting_order(scores, source, doubtful)
-    other = f" Read {fitting}, most of them would fit their label." if fitting else ""
-    what = (
-        f"{told} are dated outside the window of their time point.{other} Are the dates right, or the labels?"
-    )
-    column = scores.columns[int(scores.column[doubtful][0])]
+    what = Text.of("findings.LABEL_DATE.asked", told=Lines(counts, ", "), order=fitting)
+    column = _find_header(scores.columns[int(scores.column[doubtful][0])])
+    records = scores.record[doubtful]
     if any(_CONFIRMED in held.part.spec.confirmed for held in scores.columns):
-        problems.note(
-            "LABEL_DATE", "answered", what, scores.record[doubtful], column=_find_header(column), said=_SAID
-        )
+        said = Text.of("findings.LABEL_WINDOW.said")
+        problems.note("LABEL_DATE", "answered", what, records, column=column, said=said)
         return
     id = names[int(scores.timepoint[doubtful][0])]
-    answers = {f'date_order = "{fitting}"': "in [[file]]: the other order of dates"} if fitting else {}
+    answers = {f'date_order = "{fitting}"': Text.of("findings.LABEL_DATE.other_order")} if fitting else {}
     answers |= {
-        f'confirmed = ["{_CONFIRMED}"]': "in [[file]]: the dates are right and count",
-        f"[timepoints.{id}]  first_day = ..., last_day = ...": "in the source: its own window",
-        "# no date": "in [file.columns], [[file.scores]]: the labels are right",
+        f'confirmed = ["{_CONFIRMED}"]': Text.of("findings.LABEL_DATE.dates_right"),
+        f"[timepoints.{id}]  first_day = ..., last_day = ...": Text.of("findings.LABEL_DATE.own_window"),
+        "# no date": Text.of("findings.LABEL_DATE.labels_right"),
     }
-    first = problems.find_place(int(scores.record[doubtful].min()))
-    records = scores.record[doubtful & (scores.record < first.stop)]
-    problems.ask("LABEL_DATE", what, answers, records, column=_find_header(column))
+    problems.ask("LABEL_DATE", what, answers, problems.keep_first_file(records), column=column)
 
 
 def _find_fitting_order(scores: Assessments, source: Source, doubtful: np.ndarray) -> str | None:
@@ -153,9 +128,8 @@ def _find_fitting_order(scores: Assessments, source: Source, doubtful: np.ndarra
     for number, column in enumerate(scores.columns):
         header, here = _find_header(column), scores.column == number
         if column.part is part and header is not None:
-            date[here] = read_dates(part, header, other).spread(NO_DATE)[
-                scores.record[here] - part.place.start
-            ]
+            days = read_dates(part, header, other).spread(NO_DATE)
+            date[here] = days[scores.record[here] - part.place.start]
     start = np.full(int(scores.episode.max()) + 1, NO_DATE, dtype=np.int64)
     at_start = (date != NO_DATE) & find_stages(scores, source)[0]
     start[scores.episode[at_start]] = date[at_start]
@@ -175,24 +149,18 @@ def _refuse_before_start(scores: Assessments, source: Source, problems: Problems
     early = is_follow_up & (scores.timepoint >= 0) & (scores.day != NO_DATE) & (scores.day < 0)
     early &= ~problems.is_refused(scores.record)
     for number, column in enumerate(scores.columns):
-        records, header = (
-            scores.record[early & (scores.column == number)],
-            _find_header(column) or column.header,
-        )
-        what = "a follow-up dated before the start of its episode"
-        if column.part.is_wide:
-            problems.refuse_cells(records, "DATE_ORDER", what, column=header)
-        else:
-            problems.refuse(records, "DATE_ORDER", what, column=header)
+        records = scores.record[early & (scores.column == number)]
+        what = Text.of("findings.DATE_ORDER.before_start")
+        refuse = problems.refuse_cells if column.part.is_wide else problems.refuse
+        refuse(records, "DATE_ORDER", what, column=_find_header(column) or column.header)
     return early
 
 
 def _find_last_day(source: Source) -> int:
     """Return the last day of the latest time point that the source may use."""
     ends = [point.last_day for point in read_timepoints().values() if point.last_day is not None]
-    return max(
-        ends + [content["last_day"] for content in source.timepoints.values() if "last_day" in content]
-    )
+    own = [content["last_day"] for content in source.timepoints.values() if "last_day" in content]
+    return max(ends + own)
 
 
 def _refuse_disorder(
@@ -214,7 +182,51 @@ def _refuse_disorder(
     problems.refuse(
         scores.record[early | (is_baseline & troubled[scores.episode])],
         "DATE_ORDER",
-        "a follow-up dated before its baseline",
+        Text.of("findings.DATE_ORDER.before_baseline"),
         column=header,
         outcome="quarantine_patient_pair",
+    )
+
+
+def read_sessions_to_date(part: Part) -> np.ndarray:
+    """Return the sessions attended by then, one per row, NaN where unknown; impossible ones are refused."""
+    header = part.spec.columns.get("sessions_to_date")
+    if header is None:
+        return np.full(part.n_rows, np.nan)
+    column = read_schema()["assessments"]["sessions_to_date"]
+    counts = map_numbers(
+        part,
+        header,
+        missing=list_missing_codes(part, "sessions_to_date"),
+        low=column.minimum,
+        high=column.maximum,
+        whole_number=True,
+        whole=part.spec.rows == "assessment",
+        rule="SESSIONS_RANGE",
+        what=Text.of(
+            "findings.VALUE_RANGE.whole",
+            low=f"{column.minimum:g}",
+            high=f"{column.maximum:g}",
+            unit=None,
+        ),
+    )
+    return counts.spread(np.nan)
+
+
+def note_falling_sessions(
+    part: Part, episode: np.ndarray, moment: np.ndarray, sessions: np.ndarray, problems: Problems
+) -> None:
+    """Name records whose count of sessions is lower than at an earlier time of the episode."""
+    rows = np.flatnonzero(~np.isnan(sessions) & part.accepted() & (episode >= 0))
+    if not len(rows):
+        return
+    rows = rows[sort_rows(episode[rows], moment[rows])]
+    same = episode[rows][1:] == episode[rows][:-1]
+    falls = rows[1:][same & (sessions[rows][1:] < sessions[rows][:-1])]
+    problems.note(
+        "SESSIONS_ORDER",
+        "accept_with_warning",
+        Text.of("findings.SESSIONS_ORDER.what"),
+        part.records(falls),
+        column=part.spec.columns["sessions_to_date"],
     )

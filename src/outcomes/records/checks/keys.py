@@ -1,16 +1,17 @@
-"""Checks of keys: the same record or score twice, and records that contradict each other."""
+"""Checks of keys: the same record, score or baseline twice, and records that contradict each other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from outcomes.facts import read_facts
+from outcomes.facts import Text, read_facts
 from outcomes.records.columns import NO_DATE, Coded, Part
-from outcomes.records.episodes import FILE_ORDER, FIRST_DAY, RESTART, RowTimes
-from outcomes.records.problems import Problems
+from outcomes.records.episodes import BASELINE, FILE_ORDER, RESTART, RowTimes
+from outcomes.records.problems import Answers, Problems
 from outcomes.records.scores import Assessments
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -34,16 +35,12 @@ def refuse_duplicate_rows(part: Part, *, is_shared: bool) -> None:
         return
     records = part.records(np.flatnonzero(accepted)[copies])
     if part.spec.rows in ("session", "event"):
-        part.problems.note(
-            "ROW_DUPLICATE",
-            "accept_with_warning",
-            "the same row again; kept as another session or event",
-            records,
-        )
+        kept = Text.of("findings.ROW_DUPLICATE.kept")
+        part.problems.note("ROW_DUPLICATE", "accept_with_warning", kept, records)
     elif is_shared:
-        part.problems.repeat(records, "the same again in another row of the file")
+        part.problems.repeat(records, Text.of("findings.ROW_REPEATED.row"))
     else:
-        part.problems.refuse(records, "ROW_DUPLICATE", "the same row again; the first is kept")
+        part.problems.refuse(records, "ROW_DUPLICATE", Text.of("findings.ROW_DUPLICATE.first_kept"))
 
 
 def find_copies(columns: Sequence[np.ndarray]) -> np.ndarray:
@@ -66,20 +63,16 @@ def find_copies(columns: Sequence[np.ndarray]) -> np.ndarray:
 def repeat_rows(
     files: Sequence[tuple[Part, Mapping[str, Coded], np.ndarray, RowTimes]], problems: Problems
 ) -> None:
-    """Count sessions or events that an earlier file holds too as told again, as often as it holds them.
-
-    Parameters
-    ----------
-    files : sequence of (Part, columns, episode per row, times per row)
-        Of one kind, in the order of the files.
-    problems : Problems
-    """
+    """Count sessions or events that an earlier file holds too as told again, as often as it holds them."""
     if len(files) < 2:
         return
     tables = []
     for number, (part, typed, episode, times) in enumerate(files):
         rows = np.flatnonzero(part.accepted() & (episode >= 0))
-        told = {name: coded.spread(_blank(coded))[rows] for name, coded in typed.items()}
+        told = {
+            name: coded.spread("" if coded.values.dtype == object else np.nan)[rows]
+            for name, coded in typed.items()
+        }
         place = {"file": number, "record": part.place.start + rows, "episode": episode[rows]}
         tables.append(pd.DataFrame({**place, "date": times.date[rows], "day": times.day[rows], **told}))
     table = pd.concat(tables, ignore_index=True)
@@ -90,25 +83,14 @@ def repeat_rows(
         here = np.flatnonzero(file == number)
         nth = pd.Series(key[here]).groupby(key[here]).cumcount().to_numpy()
         again = here[nth < seen[key[here]]]
-        problems.repeat(table["record"].to_numpy()[again], "the same row again, in another file")
+        problems.repeat(table["record"].to_numpy()[again], Text.of("findings.ROW_REPEATED.other_file"))
         seen = np.maximum(seen, np.bincount(key[here], minlength=len(seen)))
-
-
-def _blank(coded: Coded) -> object:
-    return "" if coded.values.dtype == object else np.nan
 
 
 def settle_repeated_scores(scores: Assessments, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
     """Refuse records that give one instrument two scores at one time; the same score again counts once.
 
     In one file that is a copy, which is refused; in another, or beside other scores, it is told again.
-
-    Returns
-    -------
-    episodes : numpy.ndarray of int32
-        Those whose records contradict each other.
-    kept : numpy.ndarray of bool
-        Which assessments stay.
     """
     key = _number_times(scores)
     undated = (scores.date == NO_DATE) & (scores.day == NO_DATE)
@@ -126,8 +108,7 @@ def settle_repeated_scores(scores: Assessments, problems: Problems) -> tuple[np.
     copy = np.zeros(len(key), dtype=bool)
     copy[order[1:]] = again
     copy &= ~conflict
-    what = "two scores of one instrument at one time"
-    refuse_contradictions(scores, conflict, problems, "KEY_CONFLICT", what)
+    refuse_contradictions(scores, conflict, problems, "KEY_CONFLICT", "two_scores")
     first = np.zeros(len(key), dtype=np.int64)
     first[order] = order[np.append(True, ~again)][run]
     _count_copies(scores, copy, first, problems)
@@ -159,64 +140,58 @@ def _count_copies(scores: Assessments, copy: np.ndarray, first: np.ndarray, prob
     n_scores, n_others = (np.bincount(scores.record[rows], minlength=1) for rows in (file >= 0, other))
     n_others = np.append(n_others, np.zeros(len(n_scores) - len(n_others), dtype=np.int64))
     told = other & (n_scores == n_others)[scores.record]
-    problems.repeat(scores.record[told], "the same scores at the same time, in another file")
+    problems.repeat(scores.record[told], Text.of("findings.ROW_REPEATED.scores"))
     for number, column in enumerate(scores.columns):
         here = copy & ~told & (scores.column == number)
         if column.part.is_wide:
-            problems.note(
-                "SCORE_REPEATED", "accept", "the same score at the same time again; it counts once",
-                scores.record[here & ~problems.is_repeated(scores.record)], column=column.header,
-            )  # fmt: skip
+            once = Text.of("findings.SCORE_REPEATED.what")
+            records = scores.record[here & ~problems.is_repeated(scores.record)]
+            problems.note("SCORE_REPEATED", "accept", once, records, column=column.header)
         else:
-            problems.refuse(
-                scores.record[here],
-                "ROW_DUPLICATE",
-                "the same score at the same time again; the first is kept",
-                column=column.header,
-            )
+            same = Text.of("findings.ROW_DUPLICATE.score")
+            problems.refuse(scores.record[here], "ROW_DUPLICATE", same, column=column.header)
 
 
 def refuse_contradictions(
-    scores: Assessments, chosen: np.ndarray, problems: Problems, rule: str, what: str
+    scores: Assessments, chosen: np.ndarray, problems: Problems, rule: str, twice: str
 ) -> None:
     """Refuse the records of what contradicts itself; ask instead where that is most of the episodes.
 
-    Where it is asked already whose the records are, nothing is said.
+    ``twice`` says what an episode has two of. Nothing is said where it is asked already whose the records
+    are.
     """
     if problems.asks_whose:
         return
     n_chosen, n_all = len(np.unique(scores.episode[chosen])), len(np.unique(scores.episode))
-    undated = (scores.date[chosen] == NO_DATE).all() and (scores.day[chosen] == NO_DATE).all()
+    undated = bool((scores.date[chosen] == NO_DATE).all() and (scores.day[chosen] == NO_DATE).all())
     facts = read_facts("checks")
     fewest = facts["twice"]["fewest"] if undated else facts["shared"]["fewest_different"]
     if n_chosen >= fewest and n_chosen > facts["twice" if undated else "shared"]["share"] * n_all:
-        _ask_whose(scores, chosen, undated, f"{n_chosen} of {n_all} episodes have {what}", problems)
+        what = Text.of(f"findings.EPISODE_ORDER.{twice}", n=n_chosen, n_all=n_all)
+        records = problems.keep_first_file(scores.record[chosen])
+        header = scores.columns[int(scores.column[chosen][0])].header
+        problems.ask("EPISODE_ORDER", what, _list_courses(undated), records, column=header)
         return
     for number, column in enumerate(scores.columns):
         problems.refuse(
             scores.record[chosen & (scores.column == number)],
             rule,
-            f"{what}; none is chosen",
+            Text.of(f"findings.{rule}.{twice}"),
             column=column.header,
-            remedy=f"if they are courses of their own: {FIRST_DAY}",
+            remedy=Text.of("findings.KEY_CONFLICT.remedy"),
             outcome="quarantine_patient_pair",
         )
 
 
-def _ask_whose(scores: Assessments, chosen: np.ndarray, undated: bool, what: str, problems: Problems) -> None:
-    answers = {
-        'episode_id = ["<id>", "<period>"]': "in [file.columns]: several courses, which a column tells apart",
-        'start_date = "<header>"': "in [file.columns]: several courses, each with its first day",
+def _list_courses(undated: bool) -> Answers:
+    """Return the lines that tell the courses of a patient apart."""
+    in_order = {f'confirmed = ["{FILE_ORDER}"]': Text.of("findings.EPISODE_ORDER.several_in_order")}
+    return {
+        **(in_order if undated else {}),
+        'episode_id = ["<id>", "<period>"]': Text.of("findings.EPISODE_ORDER.several_told_apart"),
+        'start_date = "<header>"': Text.of("findings.EPISODE_ORDER.several_first_days"),
         **RESTART,
     }
-    if undated:
-        answers = {
-            f'confirmed = ["{FILE_ORDER}"]': "in [[file]]: several courses, in the order of the file"
-        } | answers
-    first = problems.find_place(int(scores.record[chosen].min()))
-    records = scores.record[chosen & (scores.record < first.stop)]
-    column = scores.columns[int(scores.column[chosen][0])].header
-    problems.ask("EPISODE_ORDER", f"{what}. Whose are they?", answers, records, column=column)
 
 
 def refuse_mismatched_instruments(
@@ -243,7 +218,7 @@ def refuse_mismatched_instruments(
         problems.refuse(
             scores.record[mismatch[scores.episode] & (scores.column == number)],
             "INSTRUMENT_MISMATCH",
-            "one instrument at baseline, another at follow-up",
+            Text.of("findings.INSTRUMENT_MISMATCH.what"),
             column=column.header,
             outcome="quarantine_patient_pair",
         )
@@ -261,3 +236,86 @@ def _only_measure(scores: Assessments, rows: np.ndarray, n_episodes: int) -> np.
 def list_usual(scores: Assessments, is_baseline: np.ndarray) -> np.ndarray:
     """Return which measures are asked at baseline at all."""
     return np.bincount(scores.measure[is_baseline], minlength=len(scores.measures)) > 0
+
+
+def keep_first_baselines(scores: Assessments, problems: Problems) -> Assessments:
+    """Keep the first in time of the baselines that a column repeats in every row of a long file.
+
+    Where that row has another score of the instrument itself, it is a later visit, and the day of the
+    baseline is unknown.
+    """
+    at_start = [column.spec is not None and column.spec.timepoint == BASELINE for column in scores.columns]
+    long = [column.part.spec.rows == "assessment" for column in scores.columns]
+    repeats = np.array(at_start, dtype=bool) & np.array(long, dtype=bool)
+    rows = np.flatnonzero(repeats[scores.column]) if repeats.any() else np.array([], dtype=np.int64)
+    key = scores.episode[rows].astype(np.int64) * len(scores.measures) + scores.measure[rows]
+    distinct, place = np.unique(key, return_inverse=True)
+    low, high = np.full(len(distinct), np.inf), np.full(len(distinct), -np.inf)
+    np.minimum.at(low, place, scores.score[rows])
+    np.maximum.at(high, place, scores.score[rows])
+    one = (low == high)[place]
+    if not one.any():
+        return scores
+    moment = np.where(scores.date != NO_DATE, scores.date, scores.day)[rows]
+    ranked = rows[one][np.lexsort([moment[one], key[one]])]
+    what = scores.episode[ranked].astype(np.int64) * len(scores.measures) + scores.measure[ranked]
+    first = np.append(True, what[1:] != what[:-1])
+    header, again = scores.columns[int(scores.column[ranked[0]])].header, scores.record[ranked[~first]]
+    once = Text.of("findings.SCORE_REPEATED.baseline")
+    problems.note("SCORE_REPEATED", "accept", once, again, column=header)
+    late = _find_late(scores, ranked[first], ~repeats[scores.column])
+    date, day = scores.date.copy(), scores.day.copy()
+    date[late], day[late] = NO_DATE, NO_DATE
+    problems.note(
+        "BASELINE_UNDATED",
+        "accept_with_warning",
+        Text.of("findings.BASELINE_UNDATED.what"),
+        scores.record[late],
+        column=header,
+        remedy=Text.of("findings.BASELINE_UNDATED.remedy"),
+        said=Text.of("findings.BASELINE_UNDATED.said"),
+    )
+    keep = np.ones(len(scores), dtype=bool)
+    keep[ranked[~first]] = False
+    return replace(scores, date=date, day=day).keep(keep)
+
+
+def _find_late(scores: Assessments, baselines: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return which baselines stand in a row that has another score of their measure."""
+    key = scores.record.astype(np.int64) * len(scores.measures) + scores.measure
+    beside = np.flatnonzero(others & np.isin(key, key[baselines]))
+    beside = beside[np.argsort(key[beside], kind="stable")]
+    place = np.minimum(np.searchsorted(key[beside], key[baselines]), max(len(beside) - 1, 0))
+    if not len(beside):
+        return baselines[:0]
+    found = key[beside[place]] == key[baselines]
+    return baselines[found & (scores.score[beside[place]] != scores.score[baselines])]
+
+
+def refuse_double_baselines(scores: Assessments, is_baseline: np.ndarray, problems: Problems) -> np.ndarray:
+    """Refuse records that give one instrument two labelled baselines on different days."""
+    rows = np.flatnonzero(is_baseline)
+    key = scores.episode[rows].astype(np.int64) * len(scores.measures) + scores.measure[rows]
+    _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
+    double = np.zeros(len(scores), dtype=bool)
+    double[rows] = count[inverse] > 1
+    refuse_contradictions(scores, double, problems, "BASELINE_DUPLICATE", "two_baselines")
+    return np.unique(scores.episode[double])
+
+
+def note_missing_baselines(
+    scores: Assessments, is_baseline: np.ndarray, is_follow_up: np.ndarray, problems: Problems
+) -> None:
+    """Name follow-ups of an instrument without a baseline of it; they are kept as incomplete.
+
+    Instruments that are never asked at baseline (global change) are left out.
+    """
+    key = scores.episode.astype(np.int64) * len(scores.measures) + scores.measure
+    usual = list_usual(scores, is_baseline)
+    started = np.zeros(int(key.max(initial=-1)) + 1, dtype=bool)
+    started[key[is_baseline]] = True
+    alone = is_follow_up & usual[scores.measure] & ~started[key]
+    for number, column in enumerate(scores.columns):
+        records = scores.record[alone & (scores.column == number)]
+        what = Text.of("findings.BASELINE_MISSING.what")
+        problems.note("BASELINE_MISSING", "accept_with_warning", what, records, column=column.header)

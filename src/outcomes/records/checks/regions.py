@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from outcomes.facts import Instrument, Source, read_facts, read_schema
+from outcomes.facts import Instrument, Source, Text, read_facts, read_schema
 from outcomes.records.episodes import Attribute, take_first
 from outcomes.records.problems import Problems
 from outcomes.records.scores import Assessments
@@ -16,22 +16,7 @@ _OPEN = "other"
 def settle_regions(
     scores: Assessments, region: Attribute | None, n_episodes: int, source: Source, problems: Problems
 ) -> np.ndarray:
-    """Keep, leave out or ask about the scores of patients of other regions, as the source declares.
-
-    Parameters
-    ----------
-    scores : Assessments
-    region : Attribute or None
-        Region of each episode; None where the source has none.
-    n_episodes : int
-    source : Source
-    problems : Problems
-
-    Returns
-    -------
-    numpy.ndarray of bool
-        Which assessments stay.
-    """
+    """Keep, leave out or ask about the scores of patients of other regions, as the source declares."""
     stays = np.ones(len(scores), dtype=bool)
     if region is None or not len(scores):
         return stays
@@ -45,11 +30,20 @@ def settle_regions(
         if not instrument.regions or not other.any():
             continue
         answer = source.other_regions.get(instrument.id)
+        values = {"instrument": instrument.short_name, "regions": _name_regions(instrument)}
         if answer == "leave_out":
-            _leave_out(scores, other, instrument, problems)
+            what = Text("findings.REGION_OTHER.left_out", values)
+            for number, column in enumerate(scores.columns):
+                records = scores.record[other & (scores.column == number)]
+                problems.refuse_cells(records, "REGION_OTHER", what, column=column.header)
+            what = Text.of("findings.REGION_LEFT_OUT.what")
+            said = Text("findings.REGION_LEFT_OUT.said", values)
+            _note(scores, other, "REGION_LEFT_OUT", "accept", what, said, instrument, problems)
             stays &= ~other
         elif answer == "keep" or _are_few(scores, here, other):
-            _keep(scores, other, instrument, answer, problems)
+            outcome = "answered" if answer else "accept_with_warning"
+            what, said = (Text(f"findings.REGION_OTHER.{key}", values) for key in ("kept", "said"))
+            _note(scores, other, "REGION_OTHER", outcome, what, said, instrument, problems)
         else:
             _ask(scores, here, other, home, instrument, problems)
     return stays
@@ -62,68 +56,47 @@ def _are_few(scores: Assessments, here: np.ndarray, other: np.ndarray) -> bool:
     return n_episodes < limits["fewest"] or bool(other.sum() <= limits["share"] * here.sum())
 
 
-def _name(instrument: Instrument) -> str:
+def _name_regions(instrument: Instrument) -> str:
     labels = read_schema()["episodes"]["region"].labels or {}
     return " and ".join(labels[region] for region in instrument.regions)
 
 
-def _keep(
-    scores: Assessments, other: np.ndarray, instrument: Instrument, answer: str | None, problems: Problems
-) -> None:
-    name, where = instrument.short_name, _name(instrument)
-    said = (
-        f"Scores of the {name}, which is made for patients with complaints of the {where}, are kept of "
-        "patients with complaints elsewhere too."
-    )
-    what = f"the {name} is made for complaints of the {where}; scores of patients with others are kept"
-    outcome = "answered" if answer else "accept_with_warning"
-    _note(scores, other, "REGION_OTHER", outcome, what, said, instrument, problems)
-
-
-def _leave_out(scores: Assessments, other: np.ndarray, instrument: Instrument, problems: Problems) -> None:
-    name, where = instrument.short_name, _name(instrument)
-    what = f"the {name} is made for complaints of the {where}; of a patient with another, it is left out"
-    for number, column in enumerate(scores.columns):
-        records = scores.record[other & (scores.column == number)]
-        problems.refuse_cells(records, "REGION_OTHER", what, column=column.header)
-    said = (
-        f"Scores of the {name}, which is made for patients with complaints of the {where}, are left out for "
-        "patients with complaints elsewhere."
-    )
-    _note(
-        scores,
-        other,
-        "REGION_LEFT_OUT",
-        "accept",
-        "scores of other regions left out",
-        said,
-        instrument,
-        problems,
-    )
-
-
 def _note(
-    scores: Assessments, other: np.ndarray, rule: str, outcome: str, what: str, said: str,
-    instrument: Instrument, problems: Problems,
-) -> None:  # fmt: skip
+    scores: Assessments,
+    other: np.ndarray,
+    rule: str,
+    outcome: str,
+    what: Text,
+    said: Text,
+    instrument: Instrument,
+    problems: Problems,
+) -> None:
     for number, column in enumerate(scores.columns):
         records = scores.record[other & (scores.column == number)]
         problems.note(rule, outcome, what, records, column=column.header, said=said, measure=instrument.id)
 
 
 def _ask(
-    scores: Assessments, here: np.ndarray, other: np.ndarray, home: np.ndarray, instrument: Instrument,
+    scores: Assessments,
+    here: np.ndarray,
+    other: np.ndarray,
+    home: np.ndarray,
+    instrument: Instrument,
     problems: Problems,
-) -> None:  # fmt: skip
+) -> None:
     labels = read_schema()["episodes"]["region"].labels or {}
     regions, counts = np.unique(home[other], return_counts=True)
     where = ", ".join(f"{labels[region]} {count}" for region, count in zip(regions, counts, strict=True))
-    what = (
-        f"the {instrument.short_name} is made for complaints of the {_name(instrument)}, {int(other.sum())} "
-        f"of {int(here.sum())} scores are of patients with others ({where}): do they count?"
+    what = Text.of(
+        "findings.REGION_OTHER.asked",
+        instrument=instrument.short_name,
+        regions=_name_regions(instrument),
+        n=int(other.sum()),
+        n_all=int(here.sum()),
+        where=where,
     )
     answers = {
-        f'[other_regions] {instrument.id} = "leave_out"': "they become missing, and pages say so",
-        f'[other_regions] {instrument.id} = "keep"': "they count as they stand, and pages say so",
+        f'[other_regions] {instrument.id} = "leave_out"': Text.of("findings.REGION_OTHER.leave_out"),
+        f'[other_regions] {instrument.id} = "keep"': Text.of("findings.REGION_OTHER.keep"),
     }
     problems.ask("REGION_OTHER", what, answers, scores.record[other])

@@ -1,4 +1,4 @@
-"""On which scale scores are recorded: asked where numbers, headers or cells show another than is read."""
+"""What columns of scores hold: another scale, a change or another measure, asked where there is a doubt."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from math import log
 
 import numpy as np
 
-from outcomes.facts import OWN, find_shown, list_scales, read_facts
-from outcomes.records.problems import Problems
+from outcomes.facts import OWN, Lines, Text, Value, find_header_doubt, find_shown, list_scales, read_facts
+from outcomes.records.problems import Answers, Problems
 from outcomes.records.scale_evidence import ScaleEvidence, judge_scale
 from outcomes.records.scores import NO_ITEMS, Assessments, Measure, ScoreColumn, find_scale
 
 #: Scores are looked at to so many decimals.
 _DECIMALS = 4
+#: What to do where a column is not of its measure.
+_OTHER = "leave its [[file.scores]] block out"
 
 
 @dataclass(frozen=True)
@@ -52,19 +54,7 @@ def ask_scales(
 ) -> np.ndarray:
     """Ask on which scale scores are recorded where there is a doubt, and note answers against the evidence.
 
-    Parameters
-    ----------
-    scores : Assessments
-        Of records not refused so far.
-    is_baseline, is_follow_up : numpy.ndarray of bool
-    site : numpy.ndarray of int
-        Site of each assessment, 0 where the source has none.
-    problems : Problems
-
-    Returns
-    -------
-    numpy.ndarray of bool
-        Which assessments are asked about.
+    Return which scores are asked about; ``site`` is 0 for none.
     """
     asked = np.zeros(len(scores), dtype=bool)
     first = ("SCORE_OR_CHANGE", "SCORE_OR_OTHER")
@@ -147,11 +137,12 @@ def _judge_parts(
 ) -> Iterator[tuple[str, np.ndarray, ScaleEvidence]]:
     """Yield the columns, time points, sites and files on another scale than the rest, each score once."""
     fewest = read_facts("checks")["scale"]["fewest"]
+    starts = np.array([column.part.place.start for column in scores.columns], dtype=np.int64)
     kinds = {
-        "in one column": scores.column,
-        "at one time point": scores.timepoint,
-        "at one site": site,
-        "in one file": _number_files(scores),
+        "column": scores.column,
+        "timepoint": scores.timepoint,
+        "site": site,
+        "file": starts[scores.column],
     }
     for where, all_kinds in kinds.items():
         kind = all_kinds[group.rows]
@@ -177,11 +168,6 @@ def _judge_signs(scores: Assessments, group: _Group, place: int, column: ScoreCo
     return group.judge(plain, headers=column.labels.get(group.measure.name, ()), units=units)
 
 
-def _number_files(scores: Assessments) -> np.ndarray:
-    starts = [column.part.place.start for column in scores.columns]
-    return np.array(starts, dtype=np.int64)[scores.column]
-
-
 def _ask(
     scores: Assessments,
     group: _Group,
@@ -196,31 +182,37 @@ def _ask(
     columns = [group.columns[int(place)] for place in places]
     headers = list(dict.fromkeys(column.header for column in columns))
     own = list_scales(instrument)[OWN].meaning
-    others = [meaning for name, meaning in evidence.readings.items() if name != OWN]
-    name = f"{instrument.short_name}{', ' + where if where else ''}"
-    some = "are these" if evidence.mixed else "is it"
-    what = f"{name}: {'; '.join(evidence.why)}; {some} recorded as {', or '.join(others)}, or as {own}?"
+    others = tuple(meaning for name, meaning in evidence.readings.items() if name != OWN)
+    what = Text.of(
+        "findings.SCORE_SCALE.asked",
+        instrument=instrument.short_name,
+        where=where,
+        why=Lines(evidence.why, "; "),
+        mixed=evidence.mixed,
+        others=Lines(others, ", or "),
+        own=own,
+    )
+    name = group.measure.name
+    of_file, block = columns[0].spec is None, ", ".join(map(repr, headers))
+    alone = where if where != "column" else ""
+    place = Text.of("findings.SCORE_SCALE.place", block="" if of_file else block, alone=alone)
+    quoted = f'"{name}"' if ":" in name else name
+    key = f"[file.scales] {quoted}" if of_file else "scale"
     answers = {}
-    for name, meaning in evidence.readings.items():
-        if columns[0].spec is None:
-            line, place = f'[file.scales] {_quote(group.measure.name)} = "{name}"', ""
+    for scale, meaning in evidence.readings.items():
+        line = f'{key} = "{scale}"'
+        if scale == OWN:
+            answers[line] = Text.of("findings.SCORE_SCALE.as_it_stands", meaning=meaning, place=place)
+        elif evidence.mixed:
+            answers[""] = Text.of("findings.SCORE_SCALE.correct_file", place=place)
         else:
-            line, place = f'scale = "{name}"', f"; in its [[file.scores]]: {', '.join(map(repr, headers))}"
-        if evidence.mixed and name != OWN:
-            line, meaning = "", "correct the file: all scores of a column on one scale"
-        answers[line] = f"{own}, as it stands{place}" if name == OWN else f"{meaning}{place}"
-        if where and where != "in one column":
-            alone = where.removeprefix("at one ").removeprefix("in one ")
-            answers[line] += f"; for all, else give that {alone} a [[file]] of its own, by only and without"
-    first = columns[0].part.place
-    inside = (scores.record[rows] >= first.start) & (scores.record[rows] < first.stop)
+            answers[line] = Text.of("findings.SCORE_SCALE.reading", meaning=meaning, place=place)
     header = headers[0] if len(headers) == 1 else None
-    problems.ask("SCORE_SCALE", what, answers, scores.record[rows][inside], column=header)
+    first = columns[0].part.place
+    records = scores.record[rows]
+    inside = (records >= first.start) & (records < first.stop)
+    problems.ask("SCORE_SCALE", what, answers, records[inside], column=header)
     return rows
-
-
-def _quote(name: str) -> str:
-    return f'"{name}"' if ":" in name else name
 
 
 def _note_answer(
@@ -246,16 +238,17 @@ def _note_answer(
     if against is None:
         return
     meaning, other = scales[declared].meaning, scales[against].meaning
+    values = {"instrument": instrument.short_name, "meaning": meaning, "other": other}
+    why = Lines(evidence.why, "; ") if evidence.why else Text("findings.SCORE_SCALE.looks_like", values)
     problems.note(
-        "SCORE_SCALE", "answered",
-        f"the {instrument.short_name} is read as {meaning}, as the source says; "
-        + ("; ".join(evidence.why) or f"its numbers look like {other}"),
+        "SCORE_SCALE",
+        "answered",
+        Text("findings.SCORE_SCALE.answered", {**values, "why": why}),
         scores.record[group.rows],
         column=next(iter(group.columns.values())).header if len(group.columns) == 1 else None,
-        said=f"The source says that the {instrument.short_name} is recorded as {meaning}, although it looks "
-        f"like {other}.",
+        said=Text("findings.SCORE_SCALE.said", values),
         measure=instrument.id,
-    )  # fmt: skip
+    )
 
 
 def _measure_effect(
@@ -278,3 +271,116 @@ def _measure_effect(
     change = instrument.sign * (total[both] / count[both] - start[both])
     spread = float(change.std())
     return (float(change.mean()) / spread, int(both.sum())) if spread > 0 else None
+
+
+def ask_changes(
+    scores: Assessments,
+    is_baseline: np.ndarray,
+    is_follow_up: np.ndarray,
+    n_episodes: int,
+    problems: Problems,
+) -> None:
+    """Ask about columns whose header or values say that they hold something else than the score."""
+    for number, column in enumerate(scores.columns):
+        if column.spec is not None and (column.spec.items or column.spec.holds in ("change", "improvement")):
+            continue
+        for place, measure in enumerate(scores.measures):
+            if measure not in column.measures:
+                continue
+            here = (scores.column == number) & (scores.measure == place) & ~np.isnan(scores.score)
+            if not here.any() or measure.instrument.domain == "global_change":
+                continue
+            said = _read_header(column, measure, bool((here & ~is_baseline).any()))
+            later = here & is_follow_up
+            start = _find_starts(scores, is_baseline & (scores.measure == place), n_episodes)
+            seen = _read_values(scores.score[later], start[scores.episode[later]], measure)
+            if said or seen:
+                _settle(column, measure, scores.record[here], said, seen, problems)
+
+
+def _read_header(column: ScoreColumn, measure: Measure, later: bool) -> str | None:
+    """Return what the header makes doubtful; a change only after the start."""
+    if column.spec is None:
+        return None
+    instrument = measure.instrument
+    variant = instrument.name_variant(measure.variant) if measure.variant else ""
+    names = (instrument.id, instrument.name, instrument.short_name, *instrument.aliases, variant)
+    doubt = find_header_doubt(column.header, names)
+    return doubt if doubt == "another" or later else None
+
+
+def _find_starts(scores: Assessments, baseline: np.ndarray, n_episodes: int) -> np.ndarray:
+    start = np.full(n_episodes, np.nan)
+    start[scores.episode[baseline][::-1]] = scores.score[baseline][::-1]
+    return start
+
+
+def _read_values(score: np.ndarray, start: np.ndarray, measure: Measure) -> Text | None:
+    """Return in counts how scores after the start behave as changes do; None where they do not."""
+    limits, instrument = read_facts("checks")["change"], measure.instrument
+    usable = ~np.isin(score, read_facts("checks")["sentinel_scores"])
+    score, start = score[usable], start[usable]
+    paired = ~np.isnan(start)
+    below = score < 0
+    if instrument.minimum >= 0 and below.sum() >= max(limits["fewest"], limits["share"] * len(score)):
+        within = np.abs(score) <= instrument.maximum - instrument.minimum
+        if paired.any() and within.all() and not (start < 0).any():
+            ends = {"low": f"{instrument.minimum:g}", "high": f"{instrument.maximum:g}"}
+            values: dict[str, Value] = {"n": int(below.sum()), "n_all": len(score), **ends}
+            return Text("findings.SCORE_OR_CHANGE.below_zero", values)
+    score, start = score[paired], start[paired]
+    if len(score) < limits["fewest_pairs"] or not (score.std() and start.std()):
+        return None
+    span = instrument.maximum - instrument.minimum
+    clear = np.arctanh(np.corrcoef(score, start)[0, 1].clip(-0.999, 0.999)) * np.sqrt(len(score) - 3)
+    small, far = abs(score.mean()), start.mean() - score.mean()
+    if clear > -limits["clear"] or small > limits["small"] * span or far < limits["far"] * span:
+        return None
+    return Text.of("findings.SCORE_OR_CHANGE.higher_start_lower_value", n=len(score))
+
+
+def _settle(
+    column: ScoreColumn,
+    measure: Measure,
+    records: np.ndarray,
+    said: str | None,
+    seen: Text | None,
+    problems: Problems,
+) -> None:
+    """Ask what a column holds, or note that the source says that it is the score."""
+    instrument, spec = measure.instrument, column.spec
+    header = Text.of(f"findings.SCORE_OR_CHANGE.header_{said}") if said else None
+    evidence = Text.of("findings.SCORE_OR_CHANGE.evidence", header=header, seen=seen)
+    values: dict[str, Value] = {"instrument": instrument.short_name, "evidence": evidence}
+    if (spec is not None and spec.holds == "score") or "change" in column.part.spec.confirmed:
+        problems.note(
+            "SCORE_OR_CHANGE",
+            "answered",
+            Text("findings.SCORE_OR_CHANGE.answered", values),
+            records,
+            column=column.header,
+            said=Text("findings.SCORE_OR_CHANGE.said", values),
+            measure=instrument.id,
+        )
+    elif said == "another":
+        answers = {
+            'holds = "score"': Text.of("findings.SCORE_OR_OTHER.it_is"),
+            _OTHER: Text.of("findings.SCORE_OR_OTHER.it_is_not"),
+        }
+        what = Text("findings.SCORE_OR_OTHER.asked", values)
+        problems.ask("SCORE_OR_OTHER", what, answers, records, column=column.header)
+    else:
+        what = Text("findings.SCORE_OR_CHANGE.asked", values)
+        problems.ask("SCORE_OR_CHANGE", what, _list_contents(column), records, column=column.header)
+
+
+def _list_contents(column: ScoreColumn) -> Answers:
+    if column.spec is None:
+        return {'confirmed = ["change"]': Text.of("findings.SCORE_OR_CHANGE.scores_in_file")}
+    answers = {'holds = "score"': Text.of("findings.SCORE_OR_CHANGE.scores")}
+    if column.part.spec.rows == "episode":
+        answers |= {
+            'holds = "improvement"': Text.of("findings.SCORE_OR_CHANGE.improvements"),
+            'holds = "change"': Text.of("findings.SCORE_OR_CHANGE.changes"),
+        }
+    return answers | {_OTHER: Text.of("findings.SCORE_OR_CHANGE.something_else")}

@@ -107,7 +107,7 @@ def map_numbers(
     whole_number: bool = False,
     whole: bool = False,
     rule: str = "",
-    what: str = "",
+    what: Text | str = "",
     texts: np.ndarray | None = None,
 ) -> Coded:
     """Return a column as numbers, refusing what is none or lies outside ``low`` to ``high``, both possible.

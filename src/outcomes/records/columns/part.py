@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from outcomes.facts import AbsenceSpec, FileSpec, Source
+from outcomes.facts import AbsenceSpec, FileSpec, Source, Text
 from outcomes.records.columns.coded import Coded, encode_text, match_texts, tidy_blanks
 from outcomes.records.columns.numbers import find_missing
 from outcomes.records.files import TextTable, describe, simplify_name
@@ -93,10 +93,10 @@ class Part:
         header: str,
         rows: np.ndarray,
         rule: str,
-        what: str,
+        what: Text | str,
         *,
         whole: bool,
-        remedy: str | None = None,
+        remedy: Text | str | None = None,
     ) -> None:
         """Refuse the rows (``whole``) or only their cell in a column."""
         refuse = self.problems.refuse if whole else self.problems.refuse_cells
@@ -108,9 +108,9 @@ class Part:
         rows: np.ndarray,
         rule: str,
         outcome: str,
-        what: str,
-        remedy: str | None = None,
-        said: str = "",
+        what: Text | str,
+        remedy: Text | str | None = None,
+        said: Text | str = "",
     ) -> None:
         """Add a finding about cells of a column."""
         self.problems.note(rule, outcome, what, self.records(rows), column=header, remedy=remedy, said=said)

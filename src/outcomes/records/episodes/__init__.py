@@ -3,27 +3,29 @@
 from outcomes.records.episodes.attributes import (
     Attribute,
     collect_attributes,
+    refuse_blank_therapies,
     settle_changing,
     settle_constants,
+    settle_therapy,
     take_first,
 )
-from outcomes.records.episodes.courses import FILE_ORDER, FIRST_DAY
-from outcomes.records.episodes.events import map_rows, refuse_unplaced
-from outcomes.records.episodes.links import Links, link_parts
+from outcomes.records.episodes.links import link_parts
 from outcomes.records.episodes.roster import (
     count_sessions,
     find_excluded,
     keep_episodes,
+    map_rows,
     note_undated_courses,
+    refuse_unplaced,
 )
 from outcomes.records.episodes.sharing import RESTART
-from outcomes.records.episodes.therapies import refuse_blank_therapies, settle_therapy
 from outcomes.records.episodes.times import (
     BASELINE,
+    FILE_ORDER,
+    Links,
     RowTimes,
     count_days,
     find_moments,
-    find_target_day,
     find_time_zero,
     list_timepoints,
     read_day_numbers,
@@ -34,7 +36,6 @@ from outcomes.records.episodes.times import (
 __all__ = [
     "BASELINE",
     "FILE_ORDER",
-    "FIRST_DAY",
     "RESTART",
     "Attribute",
     "Links",
@@ -44,7 +45,6 @@ __all__ = [
     "count_sessions",
     "find_excluded",
     "find_moments",
-    "find_target_day",
     "find_time_zero",
     "keep_episodes",
     "link_parts",

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
-from outcomes.facts import Column, read_facts, read_schema
+from outcomes.facts import Column, Text, Value, read_facts, read_schema
 from outcomes.records.columns import (
     Coded,
     Part,
@@ -19,9 +20,9 @@ from outcomes.records.columns import (
     map_therapy,
     parse_numbers,
     read_category,
+    sort_rows,
 )
-from outcomes.records.episodes.links import Links
-from outcomes.records.episodes.times import map_days
+from outcomes.records.episodes.times import Links, map_days
 from outcomes.records.problems import Problems
 
 _NOT_ATTRIBUTES = frozenset({"episode_id", "patient_id", "excluded"})
@@ -30,27 +31,18 @@ _SESSION_COUNTS = frozenset({"n_sessions", "sessions_to_date"})
 
 @dataclass(frozen=True)
 class Attribute:
-    """A column of the episodes as found in rows of all files.
+    """A column of the episodes as found in rows of all files."""
 
-    Parameters
-    ----------
-    column : Column
-        Of the schema.
-    header : str
-        For messages.
-    records, episode : numpy.ndarray of int
-        One entry per row that has a value: its number in the ledger, its episode.
-    codes : numpy.ndarray of int32
-        Position in ``values``.
-    values : numpy.ndarray
-        Distinct values, sorted.
-    """
-
+    #: Of the schema.
     column: Column
+    #: For messages.
     header: str
+    #: One entry per row that has a value: its number in the ledger, its episode.
     records: np.ndarray = field(repr=False)
     episode: np.ndarray = field(repr=False)
+    #: Position in ``values``.
     codes: np.ndarray = field(repr=False)
+    #: Distinct values, sorted.
     values: np.ndarray = field(repr=False)
 
     def keep(self, rows: np.ndarray) -> Attribute:
@@ -114,7 +106,12 @@ def _map_number(part: Part, column: Column, header: str) -> Coded:
         whole_number=column.type == "integer",
         whole=counts and not part.is_wide,
         rule="SESSIONS_RANGE" if counts else f"{column.name.split('_')[0].upper()}_RANGE",
-        what=_say_range(column),
+        what=Text.of(
+            "findings.VALUE_RANGE.whole" if column.type == "integer" else "findings.VALUE_RANGE.from_to",
+            low=f"{column.minimum:g}",
+            high=f"{column.maximum:g}",
+            unit=column.unit,
+        ),
     )
 
 
@@ -123,12 +120,6 @@ def _top_code(part: Part, header: str, highest: float) -> Coded:
     coded = part.columns[header]
     values, _ = parse_numbers(coded.values, np.ones(len(coded.values), dtype=bool), part.spec.decimal)
     return Coded(coded.codes, np.where(values > highest, f"{highest:g}", coded.values))
-
-
-def _say_range(column: Column) -> str:
-    whole = "whole numbers " if column.type == "integer" else ""
-    limits = f"{column.minimum:g} to {column.maximum:g} {column.unit}".strip()
-    return f"not possible; allowed are {whole}from {limits}"
 
 
 def _join_pieces(column: Column, pieces: list[tuple[Part, np.ndarray, Coded]]) -> Attribute:
@@ -181,11 +172,15 @@ def _refuse_changes(attribute: Attribute, differs: np.ndarray, n_episodes: int, 
     if n_changing >= facts["fewest_different"] and n_changing > facts["share"] * n_several:
         problems.ask(
             "KEY_ATTRIBUTE_CONFLICT",
-            f"{attribute.column.label or name} differs between the records of {n_changing} of {n_several} "
-            "episodes that have several. Does it change from visit to visit, or is the column another thing?",
+            Text.of(
+                "findings.KEY_ATTRIBUTE_CONFLICT.asked",
+                column=attribute.column.label or name,
+                n=n_changing,
+                n_all=n_several,
+            ),
             {
-                f'confirmed = ["{name}_changes"]': "in [[file]]: it changes; its value at time zero counts",
-                f"# no {name}": "in [file.columns]: leave the column out",
+                f'confirmed = ["{name}_changes"]': Text.of("findings.KEY_ATTRIBUTE_CONFLICT.changes"),
+                f"# no {name}": Text.of("findings.KEY_ATTRIBUTE_CONFLICT.leave_out"),
             },
             concerned,
             column=attribute.header,
@@ -194,7 +189,7 @@ def _refuse_changes(attribute: Attribute, differs: np.ndarray, n_episodes: int, 
     problems.refuse(
         concerned,
         "KEY_ATTRIBUTE_CONFLICT",
-        "a value that should not change within an episode does",
+        Text.of("findings.KEY_ATTRIBUTE_CONFLICT.what"),
         column=attribute.header,
         outcome="quarantine_patient_pair",
     )
@@ -209,31 +204,15 @@ def settle_changing(
 ) -> dict[str, Attribute]:
     """Put what may change from visit to visit in the order of time, so that its value at time zero is first.
 
-    Ages that fall, or rise by more than the time between two records, are refused.
-
-    Parameters
-    ----------
-    attributes : mapping of Attribute
-    parts : sequence of Part
-    moment : numpy.ndarray of int
-        Per record of the ledger, what orders the rows of an episode.
-    n_episodes : int
-    problems : Problems
-
-    Returns
-    -------
-    dict
-        The attributes; what only grows has its largest value first.
+    What only grows has its largest value first. Ages that fall, or rise by more than the time between two
+    records, are refused. ``moment`` orders the rows of an episode, one entry per record of the ledger.
     """
     settled = dict(attributes)
     growing = read_facts("checks")["by_visit"]["growing"]
     for name, attribute in attributes.items():
         attribute = attribute.keep(~problems.is_refused(attribute.records))
-        if (
-            name == "therapy"
-            or not _may_change(name, parts)
-            or not _find_changes(attribute, n_episodes).any()
-        ):
+        changes = name != "therapy" and _may_change(name, parts)
+        if not changes or not _find_changes(attribute, n_episodes).any():
             continue
         when = -attribute.codes if name in growing else moment[attribute.records]
         attribute = attribute.keep(np.argsort(when, kind="stable"))
@@ -242,15 +221,17 @@ def settle_changing(
             _refuse_changes(attribute, wrong, n_episodes, problems)
             attribute = attribute.keep(~problems.is_refused(attribute.records))
         settled[name] = attribute
-        counts = "largest value" if name in growing else "value at time zero"
-        label = attribute.column.label or name.replace("_", " ")
+        values: dict[str, Value] = {
+            "column": attribute.column.label or name.replace("_", " "),
+            "grows": name in growing,
+        }
         problems.note(
             "ATTRIBUTE_BY_VISIT",
             "accept_with_warning",
-            f"{label} differs between records of one episode; the {counts} counts",
+            Text("findings.ATTRIBUTE_BY_VISIT.what", values),
             attribute.records[_find_changes(attribute, n_episodes)],
             column=attribute.header,
-            said=f"Where {label} differs between records of one episode, the {counts} counts.",
+            said=Text("findings.ATTRIBUTE_BY_VISIT.said", values),
         )
     return settled
 
@@ -270,3 +251,49 @@ def take_first(attribute: Attribute, n_episodes: int) -> np.ndarray:
     first = np.full(n_episodes, -1, dtype=np.int32)
     first[attribute.episode[::-1]] = attribute.codes[::-1]
     return first
+
+
+def refuse_blank_therapies(
+    parts: Sequence[Part], links: Links, therapy: Attribute, blanks: Sequence[np.ndarray], problems: Problems
+) -> None:
+    """Refuse rows without a therapy unless another row of their episode names it."""
+    named = np.zeros(len(links.episodes) + 1, dtype=bool)
+    named[therapy.episode] = True
+    named[-1] = False
+    for part, episode, blank in zip(parts, links.rows, blanks, strict=True):
+        if blank.any():
+            problems.refuse(
+                part.records(blank & ~named[episode] & part.accepted()),
+                "THERAPY_MISSING",
+                Text.of("findings.THERAPY_MISSING.what"),
+                column=part.spec.columns["therapy"],
+                remedy=Text.of("findings.THERAPY_MISSING.remedy"),
+            )
+
+
+def settle_therapy(
+    therapy: Attribute, moment: np.ndarray, placed: np.ndarray, problems: Problems, n_episodes: int
+) -> tuple[Attribute, pd.DataFrame]:
+    """Return the rows of each episode's first therapy in time, and later other ones as events.
+
+    Per record of the ledger, ``moment`` orders the rows of an episode, and ``placed`` says whether it is a
+    day after time zero. Events have one row per switch with a known day: ``episode, day, event``.
+    """
+    moment, placed = moment[therapy.records], placed[therapy.records]
+    order = sort_rows(therapy.episode, moment)
+    first = np.full(n_episodes, -1, dtype=np.int32)
+    first[therapy.episode[order][::-1]] = therapy.codes[order][::-1]
+    other = therapy.codes != first[therapy.episode]
+    problems.note(
+        "THERAPY_SWITCH",
+        "accept_with_warning",
+        Text.of("findings.THERAPY_SWITCH.what"),
+        therapy.records[other],
+        column=therapy.header,
+        said=Text.of("findings.THERAPY_SWITCH.said"),
+    )
+    switches = pd.DataFrame(
+        {"episode": therapy.episode[other], "day": moment[other], "event": "therapy_switch"}
+    )
+    switches = switches[placed[other]].sort_values(["episode", "day"], kind="stable")
+    return therapy.keep(~other), switches.drop_duplicates("episode")

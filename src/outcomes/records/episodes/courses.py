@@ -1,32 +1,42 @@
-"""The courses of one patient told apart: by first days, by a number, or by labels in the file's order."""
+"""The courses of one patient told apart: by first days, a number, labels or the file's order.
+
+Episodes that stand in several rows are one told again, courses in the order of the file, or a conflict.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
-from outcomes.facts import read_facts
+from outcomes.facts import Text, read_facts, read_schema
 from outcomes.records.columns import (
     NO_DATE,
     Part,
     find_missing,
+    list_therapy_spellings,
+    look_up_codes,
     parse_numbers,
+    read_category,
     read_dates,
     read_labels,
 )
 from outcomes.records.episodes.sharing import RESTART, Sharing, ask_or_take
-from outcomes.records.episodes.times import find_target_day
-from outcomes.records.problems import Problems
+from outcomes.records.episodes.times import FILE_ORDER, find_target_day
+from outcomes.records.files import simplify_name
+from outcomes.records.problems import Answers, Problems
 
-#: The doubt whose answer is that the order of the file is that of the courses.
-FILE_ORDER = "file_order"
-#: What pages say of it.
-ORDER_SAID = "Nothing dates the courses of a patient: their order in the file counts."
 _SPAN = 1 << 32
-#: What to write where the courses of a patient have first days.
-FIRST_DAY = 'map the first day of each course in [file.columns]: start_date = "<header>"'
+#: What to write where a column tells the courses of a patient apart.
+_TOLD_APART: Answers = {
+    'start_date = "<header>"': Text.of("findings.EPISODE_ORDER.first_days"),
+    'episode_number = "<header>"': Text.of("findings.EPISODE_ORDER.numbered"),
+    'episode_id = ["<id>", "<header>"]': Text.of("findings.EPISODE_ORDER.other_column"),
+}
+_SCORE = "score of "
+#: What says where a row stands, beside what it holds.
+_PLACE = ("part", "kind", "row", "record", "episode")
 
 
 def number_by_start(
@@ -60,10 +70,8 @@ def number_by_start(
     if untold and n_several >= facts["fewest_at_site"] and n_several > facts["share"] * (count > 0).sum():
         twice = np.append(count > 1, False)
         records = [part.records(twice[rows]) for part, rows in zip(parts, patients, strict=True)]
-        what = (
-            f"{n_several} of {int((count > 0).sum())} patient codes have several first days. Are these "
-            "courses of the same people, or do the numbers restart in each file or clinic?"
-        )
+        n_dated = int((count > 0).sum())
+        what = Text.of("findings.KEY_SHARED_BY_SITES.several_first_days", n=n_several, n_all=n_dated)
         ask_or_take(parts, what, RESTART, np.concatenate(records), problems)
     for part, rows, start, mask, course in zip(parts, patients, starts, known, courses, strict=True):
         several = np.append(count > 1, False)[rows]
@@ -76,17 +84,17 @@ def number_by_start(
         problems.refuse(
             part.records(lost),
             "START_MISSING",
-            "nothing says to which of the patient's courses the record belongs",
+            Text.of("findings.START_MISSING.what"),
             column=part.header("start_date") or part.header("date"),
-            remedy="give the first day of the course, or the date of the record",
+            remedy=Text.of("findings.START_MISSING.remedy"),
         )
         problems.note(
             "EPISODE_SPLIT",
             "accept_with_warning",
-            "patients with several first days; each is the start of an episode of its own",
+            Text.of("findings.EPISODE_SPLIT.what"),
             part.records(mask & (course > 0)),
             column=part.header("start_date") or part.header("episode_number"),
-            said="A patient with several first days has an episode for each of them.",
+            said=Text.of("findings.EPISODE_SPLIT.said"),
         )
     return courses, dated
 
@@ -142,6 +150,200 @@ def number_by_labels(
         count = np.cumsum(starts)
         course[here] = count - np.maximum.accumulate(np.where(new, count, 0))
         problems.note(
-            "EPISODE_ORDER", "answered", "patients have several courses; the order of the file counts",
-            part.records(course > 0), column=columns["timepoint"], said=ORDER_SAID,
-        )  # fmt: skip
+            "EPISODE_ORDER",
+            "answered",
+            Text.of("findings.EPISODE_ORDER.by_file"),
+            part.records(course > 0),
+            column=columns["timepoint"],
+            said=Text.of("findings.EPISODE_ORDER.said"),
+        )
+
+
+def settle_repeated(
+    parts: Sequence[Part],
+    episodes: Sequence[np.ndarray],
+    n: int,
+    may_split: np.ndarray | None,
+    problems: Problems,
+) -> list[np.ndarray]:
+    """Settle episodes that stand in several rows of files with one row per episode.
+
+    Rows that agree wherever both say something are one episode. Others are courses in the order of the file
+    where the source says so, a question where they are many, and refused where they are few.
+    """
+    courses = [np.zeros(len(rows), dtype=np.int32) for rows in episodes]
+    rows = _gather_repeated(parts, episodes, n)
+    if rows is None:
+        return courses
+    compared = [name for name in rows.columns if name not in _PLACE]
+    texts = rows[compared].where(rows[compared] != "")
+    differs = texts.groupby(rows["episode"]).transform("nunique").gt(1).any(axis=1)
+    again = ~differs & rows.duplicated(["episode", "kind"])
+    problems.repeat(rows.loc[again, "record"].to_numpy(), Text.of("findings.ROW_REPEATED.episode"))
+    rows, texts = rows[differs], texts[differs]
+    undated = np.zeros(len(rows), dtype=bool) if may_split is None else may_split[rows["episode"]]
+    n = len(np.unique(np.concatenate([numbers[numbers >= 0] for numbers in episodes])))
+    _refuse_conflicts(parts, rows[~undated], n, problems)
+    if undated.any():
+        _order_courses(parts, rows[undated], texts[undated], n, courses, problems)
+    return courses
+
+
+def _gather_repeated(parts: Sequence[Part], episodes: Sequence[np.ndarray], n: int) -> pd.DataFrame | None:
+    """Return the rows of episodes that stand in several, with what each of them says."""
+    wide = [i for i, part in enumerate(parts) if part.spec.rows == "episode" and part.spec.patient == "by id"]
+    kept = {i: np.flatnonzero(parts[i].accepted() & (episodes[i] >= 0)) for i in wide}
+    count = np.zeros(n, dtype=np.int64)
+    for i, rows in kept.items():
+        count += np.bincount(episodes[i][rows], minlength=n)
+    if count.max(initial=0) < 2:
+        return None
+    tables, kinds = [], _find_kinds([parts[i] for i in wide])
+    for kind, (i, rows) in zip(kinds, kept.items(), strict=True):
+        rows = rows[count[episodes[i][rows]] > 1]
+        told = {name: _spell(parts[i], name, header)[rows] for name, header in _list_compared(parts[i])}
+        place = {"part": i, "kind": kind, "row": rows, "record": parts[i].place.start + rows}
+        place["episode"] = episodes[i][rows]
+        tables.append(pd.DataFrame({**place, **told}))
+    return pd.concat(tables, ignore_index=True).fillna("")
+
+
+def _find_kinds(parts: Sequence[Part]) -> list[int]:
+    """Number the files by kind: those that share a score tell the same, others stand beside each other."""
+    names = [{name for name, _ in _list_compared(part) if name.startswith(_SCORE)} for part in parts]
+    kinds: list[int] = []
+    for i, own in enumerate(names):
+        alike = (kinds[j] for j in range(i) if own & names[j] or not (own or names[j]))
+        kinds.append(next(alike, i))
+    return kinds
+
+
+def _list_compared(part: Part) -> Iterator[tuple[str, str]]:
+    """Yield what must agree between rows of one episode, by a name that all files share, and its header."""
+    facts = read_facts("checks")["by_visit"]
+    ids = {"patient_id", "episode_id", "episode_number"}
+    for name, header in part.spec.columns.items():
+        if name not in (*facts["changing"], *facts["growing"], *ids):
+            yield name, header
+    for spec in part.spec.scores:
+        place = f"{_SCORE}{spec.instrument} {spec.variant} {spec.timepoint}"
+        for name, found in (("score", spec.column), ("date", spec.date_column), ("day", spec.day_column)):
+            if found:
+                yield f"{place} {name}", found
+        yield from ((f"{place} {number}", header) for number, header in enumerate(spec.items))
+
+
+def _spell(part: Part, name: str, header: str) -> np.ndarray:
+    """Return what a column says in one spelling: days, numbers, known codes, else text without case."""
+    column = read_schema()["episodes"].get(name)
+    if name.endswith(" date") or name == "date" or (column and column.type == "date"):
+        days = read_dates(part, header).spread(NO_DATE)
+        return np.where(days == NO_DATE, "", days.astype(str)).astype(object)
+    if column and column.allowed:
+        return read_category(part, name).spread("")
+    coded = part.columns[header]
+    absent = find_missing(coded.values, part.spec.missing)
+    plain = np.array([text.casefold() for text in coded.values], dtype=object)
+    if name == "therapy":
+        known = list_therapy_spellings(part.source)
+        told = look_up_codes(part.spec.codes.get(name, {}), coded.values)
+        plain = np.array(
+            [code or known.get(simplify_name(text), text) for code, text in zip(told, plain, strict=True)],
+            dtype=object,
+        )
+    numbers, _ = parse_numbers(coded.values, ~absent, part.spec.decimal)
+    known = ~np.isnan(numbers)
+    plain[known] = [f"{number:.10g}" for number in numbers[known]]
+    plain[absent] = ""
+    return np.append(plain, "")[coded.codes]
+
+
+def _refuse_conflicts(parts: Sequence[Part], rows: pd.DataFrame, n: int, problems: Problems) -> None:
+    if rows.empty or problems.asks_whose:
+        return
+    facts, records = read_facts("checks")["shared"], rows["record"].to_numpy()
+    n_conflicts = rows["episode"].nunique()
+    if n_conflicts < facts["fewest_different"] or n_conflicts <= facts["share"] * n:
+        _refuse_all(parts, rows, problems)
+    elif rows["part"].nunique() > 1:
+        what = Text.of("findings.KEY_SHARED_BY_SITES.several_files", n=n_conflicts, n_all=n)
+        ask_or_take(parts, what, RESTART, records, problems)
+        _refuse_all(parts, rows, problems)
+    else:
+        part = parts[int(rows["part"].iloc[0])]
+        what = Text.of("findings.EPISODE_ORDER.several_rows", n=n_conflicts, n_all=n)
+        column = part.header("episode_id") or part.header("patient_id")
+        problems.ask("EPISODE_ORDER", what, {**_TOLD_APART, **RESTART}, records, column=column)
+
+
+def _refuse_all(parts: Sequence[Part], rows: pd.DataFrame, problems: Problems) -> None:
+    for number, part in enumerate(parts):
+        problems.refuse(
+            rows.loc[rows["part"] == number, "record"].to_numpy(),
+            "KEY_CONFLICT",
+            Text.of("findings.KEY_CONFLICT.rows"),
+            column=part.header("episode_id") or part.header("patient_id"),
+            remedy=Text.of("findings.KEY_CONFLICT.rows_remedy"),
+            outcome="quarantine_patient_pair",
+        )
+
+
+def _align_courses(rows: pd.DataFrame, texts: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return each row's course of its patient, from 0, and which rows tell a course again.
+
+    Within a file each row is a further course; in the next file it is the first one that agrees with it.
+    """
+    place, again = np.zeros(len(rows), dtype=np.int32), np.zeros(len(rows), dtype=bool)
+    told = [
+        {str(name): text for name, text in entry.items() if isinstance(text, str)}
+        for entry in texts.to_dict("records")
+    ]
+    for positions in rows.reset_index(drop=True).groupby("episode").indices.values():
+        known: list[dict[str, str]] = []
+        seen: set[tuple[int, int]] = set()
+        last, before = -1, -1
+        for i in positions:
+            file, kind = int(rows["part"].iloc[i]), int(rows["kind"].iloc[i])
+            last = last if file == before else -1
+            before = file
+            last += 1
+            while last < len(known) and any(known[last].get(k, text) != text for k, text in told[i].items()):
+                last += 1
+            if last == len(known):
+                known.append({})
+            known[last] |= told[i]
+            place[i], again[i] = last, (last, kind) in seen
+            seen.add((last, kind))
+    return place, again
+
+
+def _order_courses(
+    parts: Sequence[Part],
+    rows: pd.DataFrame,
+    texts: pd.DataFrame,
+    n: int,
+    courses: list[np.ndarray],
+    problems: Problems,
+) -> None:
+    """Number the courses of patients that nothing dates by the file's order, or ask which is first."""
+    facts, n_twice = read_facts("checks")["twice"], rows["episode"].nunique()
+    values, records = {"n": n_twice, "n_all": n}, rows["record"].to_numpy()
+    column = parts[int(rows["part"].iloc[0])].header("patient_id")
+    if any(FILE_ORDER in part.spec.confirmed for part in parts):
+        what, said = (
+            Text("findings.EPISODE_ORDER.order_counts", values),
+            Text.of("findings.EPISODE_ORDER.said"),
+        )
+        problems.note("EPISODE_ORDER", "answered", what, records, column=column, said=said)
+        place, again = _align_courses(rows, texts)
+        problems.repeat(records[again], Text.of("findings.ROW_REPEATED.episode"))
+        for number in rows["part"].unique():
+            here = (rows["part"] == number).to_numpy()
+            courses[number][rows["row"].to_numpy()[here]] = place[here]
+    elif n_twice >= facts["fewest"] and n_twice > facts["share"] * n:
+        in_order = {f'confirmed = ["{FILE_ORDER}"]': Text.of("findings.EPISODE_ORDER.in_order")}
+        answers = {**in_order, **_TOLD_APART, **(RESTART if rows["part"].nunique() > 1 else {})}
+        what = Text("findings.EPISODE_ORDER.which_first", values)
+        problems.ask("EPISODE_ORDER", what, answers, problems.keep_first_file(records), column=column)
+    else:
+        _refuse_all(parts, rows, problems)

@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from outcomes.facts import Text
 from outcomes.records.columns import Coded, Part, map_ids, number_texts
-from outcomes.records.episodes.courses import number_by_labels, number_by_start
-from outcomes.records.episodes.repeated import settle_repeated
-from outcomes.records.episodes.sharing import ask_about_sharing
-from outcomes.records.episodes.zeros import ask_about_zeros
+from outcomes.records.episodes.courses import number_by_labels, number_by_start, settle_repeated
+from outcomes.records.episodes.sharing import ask_about_sharing, ask_about_zeros
+from outcomes.records.episodes.times import Links
 from outcomes.records.problems import Problems
-
-
-@dataclass(frozen=True)
-class Links:
-    """Which episode each row belongs to.
-
-    Parameters
-    ----------
-    episodes : numpy.ndarray of str
-        Ids of all episodes of the source, sorted.
-    patients : numpy.ndarray of str
-        The patient of each episode.
-    rows : list of numpy.ndarray of int32
-        Per part: one episode number per row, -1 where the row has none.
-    order : numpy.ndarray of int64
-        Place of each episode's first row in the files, one after the other.
-    """
-
-    episodes: np.ndarray = field(repr=False)
-    patients: np.ndarray = field(repr=False)
-    rows: list[np.ndarray] = field(repr=False)
-    order: np.ndarray = field(repr=False)
 
 
 def link_parts(parts: Sequence[Part], problems: Problems) -> Links:
@@ -152,8 +129,8 @@ def _find_near_duplicates(parts: Sequence[Part], ids: Sequence[Coded | None], pr
             rows,
             "KEY_NEAR_DUPLICATE",
             "refuse_file",
-            "ids that differ only by case or blanks",
-            'if they are one, add to [[file]]: key_normalise = ["strip", "casefold"]; else correct them',
+            Text.of("findings.KEY_NEAR_DUPLICATE.what"),
+            Text.of("findings.KEY_NEAR_DUPLICATE.remedy"),
         )
 
 
@@ -180,7 +157,7 @@ def _find_patients(
         problems.refuse(
             parts[i].records(both),
             "KEY_ATTRIBUTE_CONFLICT",
-            "an episode with two patients",
+            Text.of("findings.KEY_ATTRIBUTE_CONFLICT.two_patients"),
             column=parts[i].spec.columns["patient_id"],
             outcome="quarantine_patient_pair",
         )

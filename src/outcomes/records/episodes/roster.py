@@ -1,4 +1,4 @@
-"""Which episodes stay, which the source or the checks exclude, and how many sessions each had."""
+"""Which episodes stay, which the source or the checks exclude, and their rows of sessions and events."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outcomes.facts import read_facts
-from outcomes.records.columns import NO_DATE, Part
-from outcomes.records.episodes.courses import FILE_ORDER, ORDER_SAID
-from outcomes.records.episodes.links import Links
+from outcomes.facts import Column, Text, read_facts, read_schema
+from outcomes.records.columns import (
+    NO_DATE,
+    Coded,
+    Part,
+    list_missing_codes,
+    map_category,
+    map_numbers,
+    map_therapy,
+)
+from outcomes.records.episodes.times import FILE_ORDER, Links, RowTimes, count_days
 from outcomes.records.problems import Problems
+
+#: Columns of sessions and events that are found by other ways.
+_OWN = frozenset({"episode_id", "day"})
 
 
 def keep_episodes(parts: Sequence[Part], links: Links, problems: Problems) -> np.ndarray:
@@ -30,7 +40,7 @@ def keep_episodes(parts: Sequence[Part], links: Links, problems: Problems) -> np
             problems.refuse(
                 part.records(~kept[links.rows[i]] & part.accepted()),
                 "EPISODE_UNKNOWN",
-                "no accepted record of this episode in the file that describes the episodes",
+                Text.of("findings.EPISODE_UNKNOWN.what"),
                 column=columns.get("episode_id", columns.get("patient_id")),
             )
     return kept[:-1]
@@ -39,21 +49,7 @@ def keep_episodes(parts: Sequence[Part], links: Links, problems: Problems) -> np
 def find_excluded(
     parts: Sequence[Part], links: Links, contradictory: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
-    """Return each episode's position among the reasons for exclusion, and the reasons.
-
-    Parameters
-    ----------
-    parts : sequence of Part
-    links : Links
-    contradictory : numpy.ndarray of int
-        Episodes whose records contradict each other.
-
-    Returns
-    -------
-    excluded : numpy.ndarray of int64
-        One per episode, -1 for none; what the source says wins.
-    reasons : list of str
-    """
+    """Return each episode's position among the reasons for exclusion, and the reasons."""
     excluded = np.full(len(links.episodes), -1, dtype=np.int64)
     reasons: list[str] = [read_facts("checks")["reasons"]["contradictory"]]
     excluded[contradictory.astype(np.int64)] = 0
@@ -93,8 +89,70 @@ def note_undated_courses(
             problems.note(
                 "EPISODE_ORDER",
                 "accept_with_warning",
-                "patients with several episodes, not all of them dated; the order of the file counts",
+                Text.of("findings.EPISODE_ORDER.undated"),
                 part.records(open_[episode] & part.accepted()),
                 column=part.header("episode_id"),
-                said=ORDER_SAID,
+                said=Text.of("findings.EPISODE_ORDER.said"),
             )
+
+
+def map_rows(part: Part) -> dict[str, Coded]:
+    """Return the columns of a file of sessions or events, typed; bad cells are refused."""
+    schema = read_schema()[f"{part.spec.rows}s"]
+    typed = {}
+    for name, column in schema.items():
+        if name in _OWN or name not in part.spec.columns:
+            continue
+        typed[name] = _map_column(part, column)
+        if column.required:
+            part.problems.refuse(
+                part.records((typed[name].codes < 0) & part.accepted()),
+                "VALUE_MISSING",
+                Text.of("findings.VALUE_MISSING.what", column=column.label or name),
+                column=part.spec.columns[name],
+            )
+    return typed
+
+
+def _map_column(part: Part, column: Column) -> Coded:
+    header = part.spec.columns[column.name]
+    if column.name == "therapy":
+        return map_therapy(part, header)[0]
+    if column.type == "number":
+        return map_numbers(
+            part,
+            header,
+            missing=list_missing_codes(part, column.name),
+            low=column.minimum,
+            high=column.maximum,
+            rule=f"{column.name.upper()}_RANGE",
+            what=Text.of(
+                "findings.VALUE_RANGE.measured",
+                low=f"{column.minimum:g}",
+                high=f"{column.maximum:g}",
+                unit=column.unit,
+            ),
+        )
+    return map_category(part, column.name, header, column)
+
+
+def refuse_unplaced(part: Part, episode: np.ndarray, times: RowTimes, zero: np.ndarray) -> np.ndarray:
+    """Refuse rows whose day after time zero is unknown or impossible; return all rows' days."""
+    column = read_schema()[f"{part.spec.rows}s"]["day"]
+    days = count_days(times.date, np.append(zero, NO_DATE)[episode], times.day)
+    header = part.spec.columns.get("day", part.spec.columns.get("date"))
+    part.problems.refuse(
+        part.records((days == NO_DATE) & part.accepted()),
+        "TIME_MISSING",
+        Text.of("findings.TIME_MISSING.no_start"),
+        column=header,
+    )
+    assert column.minimum is not None and column.maximum is not None
+    outside = (days != NO_DATE) & ((days < column.minimum) | (days > column.maximum)) & part.accepted()
+    part.problems.refuse(
+        part.records(outside),
+        "DAY_RANGE",
+        Text.of("findings.DAY_RANGE.allowed", low=f"{column.minimum:g}", high=f"{column.maximum:g}"),
+        column=header,
+    )
+    return days

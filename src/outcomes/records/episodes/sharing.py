@@ -1,4 +1,4 @@
-"""Whether one number stands for one person: codes that several sites or people share are asked about."""
+"""Whether one number stands for one person: asked of codes of several sites or people, and lost zeros."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outcomes.facts import read_facts, read_schema
+from outcomes.facts import Text, read_facts, read_schema
 from outcomes.records.columns import (
+    Coded,
     Part,
     find_missing,
     list_missing_codes,
+    match_texts,
     number_texts,
     parse_numbers,
     read_category,
 )
-from outcomes.records.problems import Problems
+from outcomes.records.problems import Answers, Problems
 
 _CONFIRMED = "shared_ids"
 #: What to write where numbers restart in each file.
-RESTART = {
-    'within = "site" and [file.constants] site = "<name>"': "a [[file]] block for each file: the numbers "
-    "restart in each; a column may give the site instead"
+RESTART: Answers = {
+    'within = "site" and [file.constants] site = "<name>"': Text.of("findings.KEY_SHARED_BY_SITES.restart")
 }
-_SAID = "A code that occurs at several sites is one person."
 
 
 @dataclass(frozen=True)
@@ -40,38 +40,18 @@ class _Rows:
 
 @dataclass(frozen=True)
 class Sharing:
-    """What the files tell of the people behind each code.
+    """What the files tell of the people behind each code."""
 
-    Parameters
-    ----------
-    untold : bool
-        Whether nothing tells if a code is one person: neither sex nor age is known, nor a site.
-    doubtful : numpy.ndarray of bool
-        Codes that may stand for two people: of another sex or age, or, where they are few, of another region.
-    """
-
+    #: Whether nothing tells if a code is one person: neither sex nor age is known, nor a site.
     untold: bool
+    #: Codes that may stand for two people: of another sex or age, or, where they are few, of another region.
     doubtful: np.ndarray
 
 
 def ask_about_sharing(
     parts: Sequence[Part], rows: Sequence[np.ndarray], n: int, problems: Problems
 ) -> Sharing:
-    """Ask where most codes occur at several sites, or stand for people who differ.
-
-    Parameters
-    ----------
-    parts : sequence of Part
-    rows : sequence of numpy.ndarray of int
-        Per part, the number of each row's patient (or episode), -1 for none.
-    n : int
-        How many there are.
-    problems : Problems
-
-    Returns
-    -------
-    Sharing
-    """
+    """Ask where most codes occur at several sites, or stand for people who differ."""
     chosen = [i for i, part in enumerate(parts) if _describes_people(part)]
     parts, rows = [parts[i] for i in chosen], [rows[i] for i in chosen]
     differs, compared = _find_contradictions(parts, rows, n)
@@ -163,19 +143,17 @@ def _judge(kind: str, parts: Sequence[Part], rows: _Rows, n: int, problems: Prob
     n_shared, n_placed = int(shared.sum()), int((n_sites > 0).sum())
     common = n_shared >= facts["fewest"] and n_shared > facts["share"] * n_placed
     if common or _contradict(shared, rows, facts) or _fills_a_site(pairs, shared, rows.compared, facts):
-        n_odd = int((shared & rows.differs).sum())
-        told = f" In {n_odd} of them the sex or the age differs too." if n_odd else ""
-        what = (
-            f"{n_shared} of {n_placed} {kind} codes occur at several sites.{told} "
-            "Are these the same people, or do the numbers restart at each site?"
+        what = Text.of(
+            f"findings.KEY_SHARED_BY_SITES.{kind}s_at_sites",
+            n=n_shared,
+            n_all=n_placed,
+            n_odd=int((shared & rows.differs).sum()),
         )
-        restart = {'within = "site"': "in each [[file]]: the numbers restart at each site"}
+        restart: Answers = {'within = "site"': Text.of("findings.KEY_SHARED_BY_SITES.restart_at_site")}
         concerned = shared
     elif _contradict(np.ones(n, dtype=bool), rows, facts):
-        what = (
-            f"{int(rows.differs.sum())} of {int(rows.compared.sum())} {kind} codes stand for people of "
-            "another sex or age. Is it the same people, or do the numbers restart in each file or clinic?"
-        )
+        n_odd, n_compared = int(rows.differs.sum()), int(rows.compared.sum())
+        what = Text.of(f"findings.KEY_SHARED_BY_SITES.{kind}s_differ", n=n_odd, n_all=n_compared)
         restart, concerned = RESTART, rows.differs
     else:
         return
@@ -199,25 +177,19 @@ def _fills_a_site(
 
 
 def ask_or_take(
-    parts: Sequence[Part],
-    what: str,
-    restart: dict[str, str],
-    records: np.ndarray,
-    problems: Problems,
+    parts: Sequence[Part], what: Text, restart: Answers, records: np.ndarray, problems: Problems
 ) -> None:
     """Ask whether shared codes are the same people, unless the source has said so."""
+    records = problems.keep_first_file(records)
     first = problems.find_place(int(records.min()))
-    records = records[records < first.stop]
-    column = next(
-        header
-        for part in parts
-        if part.place is first
-        for header in [part.header("episode_id") or part.header("patient_id")]
-    )
+    part = next(part for part in parts if part.place is first)
+    column = part.header("episode_id") or part.header("patient_id")
     if any(_CONFIRMED in part.spec.confirmed for part in parts):
-        problems.note("KEY_SHARED_BY_SITES", "answered", what, records, column=column, said=_SAID)
+        said = Text.of("findings.KEY_SHARED_BY_SITES.said")
+        problems.note("KEY_SHARED_BY_SITES", "answered", what, records, column=column, said=said)
         return
-    answers = {**restart, f'confirmed = ["{_CONFIRMED}"]': "in each [[file]]: the same people"}
+    same = Text.of("findings.KEY_SHARED_BY_SITES.same_people")
+    answers = {**restart, f'confirmed = ["{_CONFIRMED}"]': same}
     problems.ask("KEY_SHARED_BY_SITES", what, answers, records, column=column)
 
 
@@ -230,3 +202,45 @@ def _ask_about_therapists(parts: Sequence[Part], problems: Problems) -> None:
         return
     nowhere = np.zeros(len(names), dtype=bool)
     _judge("therapist", parts, _gather(parts, rows, nowhere, ~nowhere), len(names), problems)
+
+
+def ask_about_zeros(parts: Sequence[Part], ids: Sequence[Coded | None], problems: Problems) -> None:
+    """Ask where ids of one file are those of another but for leading zeros; name them where they are few.
+
+    Within one file ``0007`` and ``7`` are two ids.
+    """
+    texts = [set() if coded is None else set(coded.values[coded.mark_used()]) for coded in ids]
+    padded = [{text for text in own if len(text) > 1 and text[0] == "0" and text.isdigit()} for own in texts]
+    if not any(padded):
+        return
+    for i, (part, own) in enumerate(zip(parts, texts, strict=True)):
+        longer = {text.lstrip("0") or "0" for j, other in enumerate(padded) if j != i for text in other - own}
+        lost = longer & own
+        if not lost or (padded[i] and not lost - {text.lstrip("0") for text in padded[i]}):
+            continue
+        coded = ids[i]
+        assert coded is not None
+        rows = coded.rows(np.array([text in lost for text in coded.values], dtype=bool))
+        n_plain = int(match_texts(coded.values, r"^[1-9]\d*$").sum())
+        facts, header = read_facts("checks")["zeros"], part.header("episode_id") or part.header("patient_id")
+        values, records = {"n": len(lost), "n_all": n_plain}, part.records(rows)
+        if any("leading_zeros" in other.spec.confirmed for other in parts):
+            what = Text("findings.KEY_LEADING_ZEROS.what", values)
+            problems.note("KEY_LEADING_ZEROS", "answered", what, records, column=header)
+        elif len(lost) >= facts["fewest"] and len(lost) > facts["share"] * n_plain:
+            what = Text("findings.KEY_LEADING_ZEROS.asked", values)
+            answers = {
+                'key_normalise = ["leading_zeros"]': Text.of("findings.KEY_LEADING_ZEROS.dropped"),
+                'confirmed = ["leading_zeros"]': Text.of("findings.KEY_LEADING_ZEROS.other_people"),
+            }
+            problems.ask("KEY_LEADING_ZEROS", what, answers, records, column=header)
+        else:
+            problems.note(
+                "KEY_LEADING_ZEROS",
+                "accept_with_warning",
+                Text("findings.KEY_LEADING_ZEROS.kept_apart", values),
+                records,
+                column=header,
+                remedy=Text.of("findings.KEY_LEADING_ZEROS.remedy"),
+                said=Text.of("findings.KEY_LEADING_ZEROS.said"),
+            )

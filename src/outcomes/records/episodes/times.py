@@ -1,4 +1,4 @@
-"""When a row happened: its label, date or day; each episode's time zero; days counted from it."""
+"""Whose a row is and when it happened: its episode; its label, date or day; days from time zero."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import Source, read_schema, read_timepoints
+from outcomes.facts import Source, Text, read_schema, read_timepoints
 from outcomes.records.columns import (
     NO_DATE,
     Coded,
@@ -18,21 +18,31 @@ from outcomes.records.columns import (
 )
 
 BASELINE = "baseline"
+#: The doubt whose answer is that the order of the file is that of the courses.
+FILE_ORDER = "file_order"
+
+
+@dataclass(frozen=True)
+class Links:
+    """Which episode each row belongs to."""
+
+    #: Ids of all episodes of the source, sorted.
+    episodes: np.ndarray = field(repr=False)
+    #: The patient of each episode.
+    patients: np.ndarray = field(repr=False)
+    #: Per part: one episode number per row, -1 where the row has none.
+    rows: list[np.ndarray] = field(repr=False)
+    #: Place of each episode's first row in the files, one after the other.
+    order: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
 class RowTimes:
-    """When each row of a file happened, as far as the file says.
+    """When each row of a file happened, as far as the file says."""
 
-    Parameters
-    ----------
-    timepoint : numpy.ndarray of int16
-        Position among `list_timepoints`, -1 without a label.
-    date, day : numpy.ndarray of int32
-        Days since 1970-01-01 and since time zero; `NO_DATE` where not given.
-    """
-
+    #: Position among `list_timepoints`, -1 without a label.
     timepoint: np.ndarray = field(repr=False)
+    #: Days since 1970-01-01 and since time zero; `NO_DATE` where not given.
     date: np.ndarray = field(repr=False)
     day: np.ndarray = field(repr=False)
 
@@ -46,13 +56,6 @@ def find_moments(times: RowTimes, zero: np.ndarray, source: Source) -> np.ndarra
 
     Rows that say nothing describe the episode as it began: they stand at day 0. Where time zero is unknown,
     dates stand as they are, after all labels.
-
-    Parameters
-    ----------
-    times : RowTimes
-    zero : numpy.ndarray of int32
-        Date of time zero of each row's episode.
-    source : Source
     """
     targets = np.array([*(find_target_day(id, source) for id in list_timepoints(source)), 0])
     counted = np.where(zero != NO_DATE, times.date - np.where(zero != NO_DATE, zero, 0), times.date)
@@ -86,22 +89,19 @@ def read_row_times(part: Part, run_day: int) -> RowTimes:
         part.problems.refuse(
             part.records(nowhere),
             "TIME_MISSING",
-            "neither a date, a day nor a time point",
+            Text.of("findings.TIME_MISSING.what"),
             column=header,
-            remedy="map one of date, day or timepoint in [file.columns]",
+            remedy=Text.of("findings.TIME_MISSING.remedy"),
         )
     return times
 
 
 def _read_labels(part: Part, header: str | None) -> np.ndarray:
+    """Return the position of each row's time point among `list_timepoints`."""
     if header is None:
         return np.full(part.n_rows, -1, dtype=np.int16)
-    return number_timepoints(map_timepoints(part, header), part.source)
-
-
-def number_timepoints(labels: Coded, source: Source) -> np.ndarray:
-    """Return the position of each row's time point among `list_timepoints`."""
-    position = {id: i for i, id in enumerate(list_timepoints(source))}
+    labels = map_timepoints(part, header)
+    position = {id: i for i, id in enumerate(list_timepoints(part.source))}
     number = np.array([position.get(value, -1) for value in labels.values] + [-1], dtype=np.int16)
     return number[labels.codes]
 
@@ -123,9 +123,9 @@ def map_days(part: Part, header: str, run_day: int, *, whole: bool) -> Coded:
             header,
             rows,
             "DATE_FUTURE",
-            "a date after the day of this run",
+            Text.of("findings.DATE_FUTURE.what"),
             whole=whole,
-            remedy="correct the dates; years of two digits are read as years from 2000 on",
+            remedy=Text.of("findings.DATE_FUTURE.remedy"),
         )
     return dates.type_as(dates.values, future)
 
@@ -144,7 +144,7 @@ def read_day_numbers(part: Part, header: str | None, *, whole: bool) -> np.ndarr
         whole_number=True,
         whole=whole,
         rule="DAY_RANGE",
-        what="not a possible day after time zero",
+        what=Text.of("findings.DAY_RANGE.impossible"),
     )
     numbers = np.where(np.isnan(days.values), NO_DATE, days.values).astype(np.int32)
     return Coded(days.codes, numbers).spread(NO_DATE)
@@ -158,24 +158,7 @@ def find_time_zero(
     is_baseline: np.ndarray,
     labelled: bool,
 ) -> np.ndarray:
-    """Return the date of each episode's time zero.
-
-    Parameters
-    ----------
-    n_episodes : int
-    start : numpy.ndarray of int32 or None
-        Recorded start date of each episode.
-    episode, date, is_baseline : numpy.ndarray
-        One entry per assessment.
-    labelled : bool
-        Whether the source labels its baselines; without labels the earliest assessment is time zero.
-
-    Returns
-    -------
-    numpy.ndarray of int32
-        The start date; where absent the earliest date of a baseline assessment; `NO_DATE` where neither
-        is known.
-    """
+    """Return the date of each episode's time zero."""
     latest = np.iinfo(np.int32).max
     zero = np.full(n_episodes, latest, dtype=np.int32)
     dated = (date != NO_DATE) & (is_baseline if labelled else True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from outcomes.facts import FileSpec, Instrument, ScoreSpec, read_facts, read_instrument
+from outcomes.facts import FileSpec, Instrument, ScoreSpec, Text, read_facts, read_instrument
 from outcomes.records.columns import Part, find_missing, list_missing_codes, parse_numbers, read_written
 from outcomes.records.problems import Problems
 from outcomes.records.scale_evidence import weigh_excess
@@ -16,14 +16,7 @@ CONFIRMED = "item_coding"
 
 
 def ask_item_codings(parts: Sequence[Part], problems: Problems) -> None:
-    """Ask how answers are coded where none is the lowest of an instrument, or some lie one beyond its range.
-
-    Parameters
-    ----------
-    parts : sequence of Part
-        The answers of an instrument are counted together over the files and time points of a block.
-    problems : Problems
-    """
+    """Ask how answers are coded where none is the lowest of an instrument, or some lie beyond its range."""
     for alike, instrument, specs in _list_forms(parts):
         if _ask_letters(alike, instrument, specs, problems):
             continue
@@ -31,26 +24,30 @@ def ask_item_codings(parts: Sequence[Part], problems: Problems) -> None:
         weight = _weigh_shift(shift, seen, n_beyond, n_end)
         if weight < read_facts("checks")["scale"]["weight"]:
             continue
-        part, spec = alike[0], specs[0]
-        rows = np.arange(part.n_rows)
-        lowest = 0 if shift > 0 else 1
+        name, lowest = instrument.short_name, 0 if shift > 0 else 1
+        part, column = alike[0], specs[0].items[0]
+        records = part.records(np.arange(part.n_rows))
         if CONFIRMED in (*part.spec.confirmed, *(name for it in specs for name in it.confirmed)):
-            what = f"the items of the {instrument.short_name} are read as coded from {lowest}, as they stand"
-            said = f"The source says that the items of the {instrument.short_name} are coded from {lowest}."
             problems.note(
-                "ITEM_CODING", "answered", what, part.records(rows), column=spec.items[0], said=said,
+                "ITEM_CODING",
+                "answered",
+                Text.of("findings.ITEM_CODING.as_they_stand", instrument=name, lowest=lowest),
+                records,
+                column=column,
+                said=Text.of("findings.ITEM_CODING.said", instrument=name, lowest=lowest),
                 measure=instrument.id,
-            )  # fmt: skip
+            )
             continue
-        end, beyond = ("lowest", "above the highest") if shift > 0 else ("highest", "below the lowest")
-        what = (
-            f"of {seen} answers to the items of the {instrument.short_name} {n_end or 'none'} "
-            f"{'is' if n_end < 2 else 'are'} the {end}, and {n_beyond} are one {beyond}: are they coded from "
-            f"{lowest + shift} instead of {lowest}?"
+        what = Text.of(
+            "findings.ITEM_CODING.shifted_up" if shift > 0 else "findings.ITEM_CODING.shifted_down",
+            seen=seen,
+            instrument=name,
+            n_end=n_end,
+            n_beyond=n_beyond,
+            coded=lowest + shift,
+            lowest=lowest,
         )
-        problems.ask(
-            "ITEM_CODING", what, _list_answers(instrument, shift), part.records(rows), column=spec.items[0]
-        )
+        problems.ask("ITEM_CODING", what, _list_answers(instrument, shift), records, column=column)
 
 
 def _ask_letters(
@@ -77,13 +74,18 @@ def _ask_letters(
         ", ".join(f"{name} = {answer}" for name, answer in zip(names, answers, strict=True))
         for answers in (letters.values(), reversed(letters.values()))
     )
-    what = (
-        f"{n_lettered} of {seen} answers to the items of the {instrument.short_name} are letters: is "
-        f"{names[0]} the answer that is coded {low}, or the one that is coded {high}?"
+    what = Text.of(
+        "findings.ITEM_CODING.letters",
+        n=n_lettered,
+        seen=seen,
+        instrument=instrument.short_name,
+        first=names[0],
+        low=low,
+        high=high,
     )
     answers = {
-        f"item_codes = {{ {upwards} }}": "A is the lowest; in its [[file.scores]]",
-        f"item_codes = {{ {downwards} }}": "A is the highest",
+        f"item_codes = {{ {upwards} }}": Text.of("findings.ITEM_CODING.first_lowest"),
+        f"item_codes = {{ {downwards} }}": Text.of("findings.ITEM_CODING.first_highest"),
     }
     part = parts[0]
     problems.ask("ITEM_CODING", what, answers, part.records(np.arange(part.n_rows)), column=specs[0].items[0])
@@ -150,24 +152,26 @@ def _weigh_shift(shift: int, seen: int, n_beyond: int, n_end: int) -> float:
     return seen * (own - shifted + (rare if n_end == 0 else 0.0))
 
 
-def _list_answers(instrument: Instrument, shift: int) -> dict[str, str]:
+def _list_answers(instrument: Instrument, shift: int) -> dict[str, Text]:
     """Return the lines that say how answers are coded, the likeliest first."""
     rule = instrument.scoring_rule
     lows, highs = rule.list_bounds(rule.n_items)
     low, high = int(min(lows)), int(max(entry for entry in highs if entry - min(lows) <= 6))
     codes = range(low + shift, high + shift + 1)
-    upwards = ", ".join(f"{code} = {code - shift}" for code in codes)
-    downwards = ", ".join(f"{code} = {high + low + shift - code}" for code in codes)
-    answers = {
-        f"item_codes = {{ {upwards} }}": f"coded from {low + shift}; in its [[file.scores]]",
-        f"item_codes = {{ {downwards} }}": f"coded from {low + shift} in reverse",
-    }
-    if rule.first_answer == "highest" or (shift > 0 and high - low == 1):
-        answers = dict(reversed(answers.items()))
-        if high - low == 1:
-            answers = dict(
-                zip(answers, ("1 = yes, 2 = no; in its [[file.scores]]", "1 = no, 2 = yes"), strict=True)
-            )
-    else:
-        answers.popitem()
-    return {**answers, f'confirmed = ["{CONFIRMED}"]': f"coded from {low}, as they stand"}
+    upwards, downwards = (
+        ", ".join(f"{code} = {answer}" for code, answer in zip(codes, answers, strict=True))
+        for answers in (range(low, high + 1), range(high, low - 1, -1))
+    )
+    upwards, downwards = (f"item_codes = {{ {pairs} }}" for pairs in (upwards, downwards))
+    stand = {f'confirmed = ["{CONFIRMED}"]': Text.of("findings.ITEM_CODING.stand", low=low)}
+    if high - low == 1 and (shift > 0 or rule.first_answer == "highest"):
+        yes_first = Text.of("findings.ITEM_CODING.yes_first")
+        return {downwards: yes_first, upwards: Text.of("findings.ITEM_CODING.no_first"), **stand}
+    in_order = Text.of("findings.ITEM_CODING.in_order", coded=low + shift)
+    if rule.first_answer == "highest":
+        return {
+            downwards: Text.of("findings.ITEM_CODING.in_reverse", coded=low + shift),
+            upwards: in_order,
+            **stand,
+        }
+    return {upwards: in_order, **stand}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from outcomes.errors import FactsError
-from outcomes.facts import Instrument, ScoreSpec, read_instrument
+from outcomes.facts import Instrument, ScoreSpec, Text, read_instrument
 from outcomes.records.columns import (
     Coded,
     Part,
@@ -22,13 +22,13 @@ from outcomes.records.columns import (
 )
 from outcomes.records.scores.recorded import (
     Recorded,
+    compare_total,
     convert,
     count_units,
     note_written,
     read_recorded,
     refuse_unit,
 )
-from outcomes.records.scores.totals import compare_total
 from outcomes.records.scoring import score_items
 
 #: Where a score was computed from no items.
@@ -61,47 +61,27 @@ def build_measure(name: str) -> Measure:
     return Measure(instrument, variant)
 
 
-def say_scales(instrument: Instrument, as_column: bool = False) -> str:
-    """Return the remedy where nothing says on which of an instrument's scales a score is recorded."""
-    told = " or ".join(f'scale = "{name}" ({it["meaning"]})' for name, it in instrument.scales.items())
-    return f"give it as column = ... and add {told}" if as_column else f"add {told}"
-
-
 @dataclass(frozen=True)
 class ScoreColumn:
-    """Scores of one column (or block of items) of a file, one entry per row that has one.
-
-    Parameters
-    ----------
-    part : Part
-    header : str
-        What messages name.
-    rows : numpy.ndarray of int
-        Rows of the file.
-    measures : tuple of Measure
-        Those that occur; ``which`` holds each row's position among them.
-    which : numpy.ndarray of int16
-    score : numpy.ndarray of float
-        NaN where too few items were answered.
-    n_missing : numpy.ndarray of int16
-        Blank items, `NO_ITEMS` where none were given, `STATED` where the cell itself says its scale.
-    spec : ScoreSpec or None
-        What declares it; None for a long file's score column.
-    units : mapping
-        Name of a measure to what is written behind its numbers, and how often.
-    labels : mapping
-        Name of a measure to the headers, or in a long file the names, under which its scores stand.
-    """
+    """Scores of one column (or block of items) of a file, one entry per row that has one."""
 
     part: Part = field(repr=False)
+    #: What messages name.
     header: str
+    #: Rows of the file.
     rows: np.ndarray = field(repr=False)
+    #: Those that occur; ``which`` holds each row's position among them.
     measures: tuple[Measure, ...]
     which: np.ndarray = field(repr=False)
+    #: NaN where too few items were answered.
     score: np.ndarray = field(repr=False)
+    #: Blank items, `NO_ITEMS` where none were given, `STATED` where the cell itself says its scale.
     n_missing: np.ndarray = field(repr=False)
+    #: What declares it; None for a long file's score column.
     spec: ScoreSpec | None = None
+    #: Name of a measure to what is written behind its numbers, and how often.
     units: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    #: Name of a measure to the headers, or in a long file the names, under which its scores stand.
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -131,17 +111,9 @@ def _read_score(part: Part, spec: ScoreSpec) -> ScoreColumn:
         n_missing = np.where(stated, STATED, NO_ITEMS).astype(np.int16)
         units = {measure.name: count_units(recorded, answered)}
     rows = np.flatnonzero(answered)
+    which, labels = np.zeros(len(rows), np.int16), {measure.name: (header,)}
     return ScoreColumn(
-        part,
-        header,
-        rows,
-        (measure,),
-        np.zeros(len(rows), np.int16),
-        score[rows],
-        n_missing[rows],
-        spec,
-        units,
-        {measure.name: (header,)},
+        part, header, rows, (measure,), which, score[rows], n_missing[rows], spec, units, labels
     )
 
 
@@ -168,11 +140,7 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
     for item, rule in zip(kinds["item"], kinds["rule"], strict=True):
         found = problems[(problems["item"] == item) & (problems["rule"] == rule)]
         rows = found["row"].to_numpy(dtype=np.int64)
-        what = str(found["reason"].iloc[0])
-        remedy = (
-            "if the answers are coded otherwise, add item_codes = { code = answer, ... } to its "
-            "[[file.scores]]; if it means missing, missing = [...]"
-        )
+        what, remedy = str(found["reason"].iloc[0]), Text.of("findings.ITEM_RANGE.remedy")
         part.refuse_values(spec.items[item - 1], rows, str(rule), what, whole=not part.is_wide, remedy=remedy)
     answered: np.ndarray = np.asarray((~np.isnan(items)).any(axis=1))
     for key, flagged in scores.flags.groupby(["item", "meaning"], sort=True):
@@ -192,7 +160,6 @@ def _read_item(
 ) -> tuple[Recorded, np.ndarray]:
     """Return the numbers of an item, and which rows hold something that is none."""
     coded, missing = part.columns[header], list_missing_codes(part, "score", spec.missing)
-    letters = _list_letters(measure, len(spec.items), number)
     if spec.item_codes:
         codes = {code: str(value) for code, value in spec.item_codes.items()}
         named = {code.lower(): code for code in codes if len(code) == 1 and code.isalpha()}
@@ -202,6 +169,7 @@ def _read_item(
         part.columns[header] = Coded(coded.codes, np.where(~is_known(told), coded.values, told))
         coded = part.columns[header]
     absent = find_missing(coded.values, missing)
+    letters = _list_letters(measure, len(spec.items), number)
     recorded = read_recorded(part, header, missing, not part.is_wide, letters)
     _refuse_units(part, recorded, measure, len(spec.items), number)
     return recorded, np.isnan(recorded.numbers.spread(np.nan)) & ~coded.rows(absent)
@@ -217,16 +185,13 @@ def _list_letters(measure: Measure, n_items: int, number: int) -> dict[str, str]
 def _refuse_units(part: Part, recorded: Recorded, measure: Measure, n_items: int, number: int) -> None:
     """Refuse answers of an item whose denominator is not its highest answer."""
     rule = measure.instrument.scoring_rule
-    highest = (
-        rule.list_bounds(n_items)[1][number]
-        if n_items == rule.n_items
-        else max(rule.list_bounds(rule.n_items)[1])
-    )
+    highs = rule.list_bounds(rule.n_items)[1]
+    highest = highs[number] if n_items == rule.n_items else max(highs)
     for unit in dict.fromkeys(recorded.units[recorded.units != ""]):
         wrong = recorded.units == unit
         if unit != f"/{highest:g}":
-            what, rows = f"not the highest answer, {highest:g}", np.ones(part.n_rows, bool)
-            refuse_unit(recorded, wrong, unit, what, rows)
+            what = Text.of("findings.SCORE_UNIT_UNKNOWN.not_highest", highest=f"{highest:g}")
+            refuse_unit(recorded, wrong, unit, what, np.ones(part.n_rows, bool))
             recorded.numbers.values[wrong] = np.nan
 
 
@@ -237,9 +202,8 @@ def _read_long_scores(part: Part) -> ScoreColumn:
     note_written([recorded])
     numbers = recorded.numbers
     absent = find_missing(part.columns[header].values, list_missing_codes(part, "score"))
-    part.note_values(
-        header, part.columns[header].rows(absent), "SCORE_MISSING", "accept", "no score in the record"
-    )
+    no_score = Text.of("findings.SCORE_MISSING.what")
+    part.note_values(header, part.columns[header].rows(absent), "SCORE_MISSING", "accept", no_score)
     names, codes = _read_measure_names(part)
     measures = tuple(build_measure(name) for name in names)
     codes = _refuse_undeclared(part, measures, codes)
@@ -275,11 +239,12 @@ def _refuse_undeclared(part: Part, measures: tuple[Measure, ...], codes: np.ndar
     """Refuse the records of instruments that need their scale declared and have none."""
     header, codes = part.spec.columns["instrument"], codes.copy()
     for place, measure in enumerate(measures):
-        if measure.instrument.scale_required and find_scale(part, None, measure) is None:
+        instrument = measure.instrument
+        if instrument.scale_required and find_scale(part, None, measure) is None:
             rows = codes == place
-            known = ", ".join(f'"{name}" ({it["meaning"]})' for name, it in measure.instrument.scales.items())
-            what = f"{measure.instrument.short_name} is recorded in opposite ways, and nothing says which"
-            remedy = f"add to [file.scales]: {measure.name} = one of {known}"
+            known = ", ".join(f'"{name}" ({it["meaning"]})' for name, it in instrument.scales.items())
+            what = Text.of("findings.SCALE_UNDECLARED.what", instrument=instrument.short_name)
+            remedy = Text.of("findings.SCALE_UNDECLARED.remedy", measure=measure.name, known=known)
             part.refuse_values(header, rows, "SCALE_UNDECLARED", what, whole=True, remedy=remedy)
             codes[rows] = -1
     return codes
@@ -292,17 +257,14 @@ def _read_measure_names(part: Part) -> tuple[list[str], np.ndarray]:
     codes = instruments.codes
     if "variant" in part.spec.columns:
         names, codes = _join_variants(part, names, codes)
-    bad = np.zeros(len(names), dtype=bool)
-    for i, name in enumerate(names):
-        bad[i] = name != "" and not _is_measure(name)
-    header = part.spec.columns.get("variant", part.spec.columns["instrument"])
+    bad = np.array([name != "" and not _is_measure(name) for name in names] + [False])
     part.refuse_values(
-        header,
-        np.append(bad, False)[codes],
+        part.spec.columns.get("variant", part.spec.columns["instrument"]),
+        bad[codes],
         "VARIANT_UNKNOWN",
-        "not a variant of the instrument, or none where it needs one",
+        Text.of("findings.VARIANT_UNKNOWN.what"),
         whole=True,
-        remedy='map it: [file.codes.instrument] "<what stands in that cell>" = "nprs:average"',
+        remedy=Text.of("findings.VARIANT_UNKNOWN.remedy"),
     )
     kept = [i for i, name in enumerate(names) if name and not bad[i]]
     position = np.full(len(names) + 1, -1, dtype=np.int32)

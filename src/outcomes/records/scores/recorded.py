@@ -1,4 +1,7 @@
-"""`Recorded`: a column of scores as it stands in the file, brought to an instrument's own scale."""
+"""`Recorded`: a column of scores as it stands in the file, brought to an instrument's own scale.
+
+A recorded total beside the items of a form is held against their score, and used where they give none.
+"""
 
 from __future__ import annotations
 
@@ -8,69 +11,41 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import OWN, Instrument, find_shown
+from outcomes.facts import OWN, Instrument, ScoreSpec, Text, find_shown, list_scales, read_facts
 from outcomes.records.columns import Coded, Part, find_missing, map_numbers, read_written
-from outcomes.records.scales import rescale
+from outcomes.records.conversion import rescale
+from outcomes.records.problems import ScoreDoubt
 from outcomes.records.scoring import score_items
-
-_WRITTEN = "numbers written with a unit, a denominator or a label were read as numbers"
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """Numbers of a column as recorded.
-
-    Parameters
-    ----------
-    part : Part
-    header : str
-    numbers : Coded
-        As recorded, missing where refused.
-    units : numpy.ndarray of object
-        Unit or denominator behind each distinct number, ``""`` for none.
-    changed, lettered : numpy.ndarray of bool
-        Rows whose number was written with something behind it, and those with a letter.
-    """
+    """Numbers of a column as recorded."""
 
     part: Part = field(repr=False)
     header: str
+    #: As recorded, missing where refused.
     numbers: Coded = field(repr=False)
+    #: Unit or denominator behind each distinct number, ``""`` for none.
     units: np.ndarray = field(repr=False)
+    #: Rows whose number was written with something behind it, and those with a letter.
     changed: np.ndarray = field(repr=False)
     lettered: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Converted:
-    """The distinct numbers of a column on an instrument's own scale.
-
-    Parameters
-    ----------
-    score : numpy.ndarray of float
-    stated : numpy.ndarray of bool
-        Which were converted by what is written in the cell, whatever the source declares.
-    """
+    """The distinct numbers of a column on an instrument's own scale."""
 
     score: np.ndarray
+    #: Which were converted by what is written in the cell, whatever the source declares.
     stated: np.ndarray
 
 
 def read_recorded(
     part: Part, header: str, missing: tuple[str, ...], whole: bool, letters: dict[str, str] | None = None
 ) -> Recorded:
-    """Read a column of numbers, written forms included.
-
-    Parameters
-    ----------
-    part : Part
-    header : str
-    missing : tuple of str
-        Codes for missing here.
-    whole : bool
-        Whether a bad cell refuses its record.
-    letters : dict, optional
-        What letters stand for.
-    """
+    """Read a column of numbers, written forms included."""
     coded = part.columns[header]
     absent = find_missing(coded.values, missing)
     written = read_written(np.where(absent, "", coded.values), part.spec.decimal, letters)
@@ -88,15 +63,22 @@ def note_written(
 ) -> None:
     """Note once for columns that belong together which numbers were written with something or as letters."""
     part, header = columns[0].part, columns[0].header
-    changed, lettered = (
-        np.logical_or.reduce([getattr(column, name) for column in columns])
-        for name in ("changed", "lettered")
+    changed = np.logical_or.reduce([column.changed for column in columns])
+    lettered = np.logical_or.reduce([column.lettered for column in columns])
+    part.note_values(
+        header, changed, "SCORE_WRITTEN", "repair_and_log", Text.of("findings.SCORE_WRITTEN.what")
     )
-    part.note_values(header, changed, "SCORE_WRITTEN", "repair_and_log", _WRITTEN)
     if instrument is not None and letters and lettered.any():
-        said = f"Answers to the {instrument.short_name} given as letters count from A = {letters['a']} on."
-        part.problems.note("SCORE_LETTERS", "repair_and_log", said[:-1], part.records(lettered),
-                           column=header, said=said, measure=instrument.id)  # fmt: skip
+        values = {"instrument": instrument.short_name, "first": letters["a"]}
+        part.problems.note(
+            "SCORE_LETTERS",
+            "repair_and_log",
+            Text("findings.SCORE_LETTERS.what", values),
+            part.records(lettered),
+            column=header,
+            said=Text("findings.SCORE_LETTERS.said", values),
+            measure=instrument.id,
+        )
 
 
 def convert(
@@ -104,69 +86,65 @@ def convert(
 ) -> Converted:
     """Bring the numbers of some rows to an instrument's own scale, those with a unit by their unit.
 
-    Parameters
-    ----------
-    recorded : Recorded
-    instrument : Instrument
-    variant : str or None
-    scale : str or None
-        As declared for numbers without a unit.
-    rows : numpy.ndarray of bool
-        Rows that are meant; what cannot be converted is refused in these.
+    ``scale`` is declared for numbers without a unit; what cannot be converted is refused in these rows.
     """
     values = recorded.numbers.values
     score, stated = rescale(instrument, values, scale).copy(), np.zeros(len(values), dtype=bool)
-    foreign = []
+    name, foreign = instrument.short_name, []
     for unit in dict.fromkeys(recorded.units[recorded.units != ""]):
         here = recorded.units == unit
         named = find_shown(instrument, unit)
         if not named:
             score[here] = np.nan
-            refuse_unit(recorded, here, unit, f"no known scale of the {instrument.short_name}", rows)
+            no_scale = Text.of("findings.SCORE_UNIT_UNKNOWN.no_scale", instrument=name)
+            refuse_unit(recorded, here, unit, no_scale, rows)
             continue
         chosen = scale if scale in named else OWN if OWN in named else named[0]
         score[here], stated[here] = rescale(instrument, values[here], chosen), True
         foreign += [unit] if chosen != OWN else []
     if foreign:
-        _say(recorded, np.isin(recorded.units, foreign), rows, instrument,
-             f"{instrument.short_name} scores that are written with their unit or denominator "
-             f"({', '.join(foreign)}) are converted by it.")  # fmt: skip
+        converted = np.isin(recorded.units, foreign)
+        _note_converted(recorded, converted, rows, instrument, "by_unit", units=", ".join(foreign))
     if instrument.scoring_rule.rule == "value_set":
         profile = _score_profiles(values, instrument, variant)
         known = ~np.isnan(profile)
         score, stated = np.where(known, profile, score), stated | known
-        _say(
-            recorded,
-            known,
-            rows,
-            instrument,
-            f"{instrument.short_name} profiles of five digits are scored by the value set.",
-        )
+        _note_converted(recorded, known, rows, instrument, "by_value_set")
     return Converted(score, stated)
 
 
-def _say(
-    recorded: Recorded, distinct: np.ndarray, rows: np.ndarray, instrument: Instrument, said: str
+def _note_converted(
+    recorded: Recorded,
+    distinct: np.ndarray,
+    rows: np.ndarray,
+    instrument: Instrument,
+    how: str,
+    **values: str,
 ) -> None:
     part, here = recorded.part, recorded.numbers.rows(distinct) & rows
-    part.problems.note("SCORE_CONVERTED", "repair_and_log", said.removesuffix("."), part.records(here),
-                       column=recorded.header, said=said, measure=instrument.id)  # fmt: skip
+    named = {"instrument": instrument.short_name, **values}
+    part.problems.note(
+        "SCORE_CONVERTED",
+        "repair_and_log",
+        Text(f"findings.SCORE_CONVERTED.{how}", named),
+        part.records(here),
+        column=recorded.header,
+        said=Text(f"findings.SCORE_CONVERTED.said_{how}", named),
+        measure=instrument.id,
+    )
 
 
-def refuse_unit(recorded: Recorded, distinct: np.ndarray, unit: str, what: str, rows: np.ndarray) -> None:
+def refuse_unit(recorded: Recorded, distinct: np.ndarray, unit: str, what: Text, rows: np.ndarray) -> None:
     """Refuse cells for what stands behind their number: no unit of theirs, or a day and a month.
 
     A denominator that a measure has makes a written score ("7/10"); any other may be half of a date that a
     spreadsheet made of a score ("3/5").
     """
-    part, remedy = recorded.part, "write the number alone, on one scale for the whole column"
+    part, remedy = recorded.part, Text.of("findings.SCORE_UNIT_UNKNOWN.remedy")
     dates = distinct & _find_days(recorded.numbers.values, unit)
-    cells = {
-        "SCORE_DATE": (dates, f"written with {unit!r}, which is {what}: perhaps a date made of a score"),
-        "SCORE_UNIT_UNKNOWN": (distinct & ~dates, f"written with {unit!r}, which is {what}"),
-    }
-    for rule, (chosen, reason) in cells.items():
+    for rule, chosen in (("SCORE_DATE", dates), ("SCORE_UNIT_UNKNOWN", distinct & ~dates)):
         here = recorded.numbers.rows(chosen) & rows
+        reason = Text.of(f"findings.{rule}.what", unit=repr(unit), what=what)
         part.refuse_values(recorded.header, here, rule, reason, whole=not part.is_wide, remedy=remedy)
 
 
@@ -202,3 +180,72 @@ def count_units(recorded: Recorded, rows: np.ndarray) -> dict[str, int]:
     for unit, n in zip(recorded.units, count, strict=True):
         found[unit] += int(n)
     return {unit: n for unit, n in found.items() if unit and n}
+
+
+def compare_total(
+    recorded: Recorded, spec: ScoreSpec, instrument: Instrument, score: np.ndarray, answered: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hold a recorded total against the score of the items; it stands in only where these give none.
+
+    ``score`` (of the items) and ``answered`` have one entry per row of the file; both are returned with the
+    totals that stand in.
+    """
+    part = recorded.part
+    given = convert(recorded, instrument, spec.variant, spec.scale, np.ones(part.n_rows, bool)).score
+    total = recorded.numbers.type_as(given, np.isnan(given)).spread(np.nan)
+    gap = np.abs(total - score) / (instrument.maximum - instrument.minimum)
+    differs = gap > read_facts("checks")["published"]["tolerance"]
+    alone = np.isnan(score) & ~np.isnan(total)
+    n_known = int((~np.isnan(score) | alone).sum())
+    if differs.any():
+        confirmed = "total" in (*spec.confirmed, *part.spec.confirmed)
+        doubt = _doubt_total(recorded, spec, instrument, score, gap, differs)
+        shift = float(gap[differs].sum()) / n_known
+        doubt.tell(part.problems, part.records(differs), shift, column=recorded.header, confirmed=confirmed)
+    if alone.any():
+        what = Text.of("findings.SCORE_TOTAL_ONLY.what")
+        said = Text.of("findings.SCORE_TOTAL_ONLY.said", instrument=instrument.short_name)
+        doubt = ScoreDoubt("SCORE_TOTAL_ONLY", instrument, what, said)
+        doubt.tell(part.problems, part.records(alone), int(alone.sum()) / n_known, column=recorded.header)
+    return np.where(alone, total, score), answered | alone
+
+
+def _doubt_total(
+    recorded: Recorded,
+    spec: ScoreSpec,
+    instrument: Instrument,
+    score: np.ndarray,
+    gap: np.ndarray,
+    differs: np.ndarray,
+) -> ScoreDoubt:
+    """Return the doubt about totals that differ: about the items as well where most of them do."""
+    rule, name = "SCORE_TOTAL_DIFFERS", instrument.short_name
+    said = Text.of("findings.SCORE_TOTAL_DIFFERS.said", instrument=name)
+    n_differ, n_both = int(differs.sum()), int((~np.isnan(gap)).sum())
+    if n_both < read_facts("checks")["scale"]["fewest"] or 2 * n_differ <= n_both:
+        return ScoreDoubt(rule, instrument, Text.of("findings.SCORE_TOTAL_DIFFERS.what"), said)
+    answers = {
+        **_list_agreeing(recorded, spec, instrument, score),
+        'confirmed = ["total"]': Text.of("findings.SCORE_TOTAL_DIFFERS.items_right"),
+        "item_codes = { ... }": Text.of("findings.SCORE_TOTAL_DIFFERS.total_right"),
+    }
+    most = Text.of("findings.SCORE_TOTAL_DIFFERS.most", n=n_differ, n_all=n_both, instrument=name)
+    question = Text.of("findings.SCORE_TOTAL_DIFFERS.which")
+    return ScoreDoubt(rule, instrument, most, said, question, answers)
+
+
+def _list_agreeing(
+    recorded: Recorded, spec: ScoreSpec, instrument: Instrument, score: np.ndarray
+) -> dict[str, Text]:
+    """Return the lines that name a scale on which most totals are the score of the items."""
+    raw = recorded.numbers.spread(np.nan)
+    least = read_facts("checks")["published"]["tolerance"] * (instrument.maximum - instrument.minimum)
+    lines = {}
+    for name, scale in list_scales(instrument).items():
+        if name == (spec.scale or OWN) or scale.per is not None or scale.by_table:
+            continue
+        gap = np.abs(raw * scale.factor + scale.offset - score)
+        if 2 * (gap <= least).sum() > (~np.isnan(gap)).sum():
+            both = Text.of("findings.SCORE_TOTAL_DIFFERS.both_right", scale=scale.meaning)
+            lines[f'scale = "{name}"'] = both
+    return lines
