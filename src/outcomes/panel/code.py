@@ -22,7 +22,7 @@ def write_code(records: Records, question: Question, pane: str) -> str:
     needed = list(dict.fromkeys(name for part in parts for name in part.steps))
     names = {"read_records", "select_cohort", *(part.view for part in parts)}
     names |= {"choose_detail"} if question.audience != "team" else set()
-    names |= {"release", *(steps[name].analysis for name in needed)} if needed else set()
+    names |= {"open_page", "release", *(steps[name].analysis for name in needed)} if needed else set()
     lines = [*_write_imports(sorted(names), pane, len(parts)), ""]
     lines += [f"records = read_records({_write_place(records)})"]
     lines += [
@@ -30,10 +30,12 @@ def write_code(records: Records, question: Question, pane: str) -> str:
     ]
     if question.audience != "team":
         lines.append(f"cohort = choose_detail(cohort, {question.audience!r})")
+    if needed:
+        lines.append(f"page = open_page({question.audience!r})")
     for name in needed:
         step = steps[name]
         made = f"{step.analysis}({', '.join(['cohort', *_write_options(step.options)])})"
-        lines.append(f"{name} = release({made}, {question.audience!r})")
+        lines.append(f"{name} = release({made}, page)")
     return "\n".join([*lines, _write_views(parts, pane)])
 
 

@@ -3,8 +3,7 @@
 from outcomes.disclosure.ledger.chain import Event, Head
 from outcomes.disclosure.ledger.edition import STATES, Edition
 from outcomes.disclosure.ledger.ledger import Ledger
-from outcomes.disclosure.ledger.memory import hand_ledger
 from outcomes.disclosure.ledger.opening import open_ledger
 from outcomes.disclosure.ledger.restoring import restore_ledger
 
-__all__ = ["STATES", "Edition", "Event", "Head", "Ledger", "hand_ledger", "open_ledger", "restore_ledger"]
+__all__ = ["STATES", "Edition", "Event", "Head", "Ledger", "open_ledger", "restore_ledger"]

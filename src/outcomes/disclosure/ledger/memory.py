@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -15,30 +11,7 @@ from outcomes.disclosure.ledger.comparison import Judgement, count_differing, ju
 from outcomes.disclosure.ledger.edition import Edition
 from outcomes.disclosure.ledger.entry import Roll
 from outcomes.disclosure.ledger.ledger import Ledger
-from outcomes.disclosure.ledger.opening import open_as_it_is
 from outcomes.disclosure.ledger.patient_sets import read_numbers
-from outcomes.errors import DisclosureError
-from outcomes.machine.private_files import write_private_file
-
-#: Set while a report runs: the private folder in which views leave their content.
-RUN_FOLDER = "OUTCOMES_RUN_DIR"
-_HANDED = "ledger.json"
-
-
-def hand_ledger(private: Path, edition: Edition, run_folder: Path) -> None:
-    """Let the notebook of a run compare what it releases with the ledger.
-
-    Parameters
-    ----------
-    private : Path
-        The private folder of the project, whose ledger `open_ledger` has opened before.
-    edition : Edition
-        That is being made.
-    run_folder : Path
-        Private folder of the run; the file in it is for its owner only.
-    """
-    content = {"private": str(Path(private).absolute()), "edition": dataclasses.asdict(edition)}
-    write_private_file(run_folder / _HANDED, json.dumps(content, ensure_ascii=False).encode("utf-8"))
 
 
 class Memory:
@@ -127,34 +100,3 @@ class Memory:
 def _count_apart(cell: Cell, others: Sequence[Cell]) -> int:
     """Return in how many patients a cell differs from the nearest of others."""
     return min(np.setxor1d(cell.whole, other.whole).size for other in others)
-
-
-_MEMORIES: dict[Path, Memory] = {}
-
-
-def recall_memory() -> Memory | None:
-    """Return what a page that is being made in this process must be compared with.
-
-    Returns
-    -------
-    Memory or None
-        None where no run has handed on its ledger: the team's analyses, work by hand.
-
-    Raises
-    ------
-    DisclosureError
-        When the ledger cannot be trusted.
-    """
-    run_folder = os.environ.get(RUN_FOLDER)
-    path = Path(run_folder) / _HANDED if run_folder else None
-    if path is None or not path.is_file():
-        return None
-    if path not in _MEMORIES:
-        try:
-            handed = json.loads(path.read_text(encoding="utf-8"))
-            edition, private = Edition(**handed["edition"]), Path(handed["private"])
-        except (OSError, ValueError, TypeError, KeyError):
-            raise DisclosureError("The run's ledger.json cannot be read; nothing was released.") from None
-        with open_as_it_is(private) as ledger:
-            _MEMORIES[path] = Memory(ledger, edition)
-    return _MEMORIES[path]

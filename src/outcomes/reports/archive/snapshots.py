@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -14,12 +13,12 @@ import pandas as pd
 
 from outcomes.cohort import Cohort, Snapshot, take_snapshot
 from outcomes.cohort.snapshot import TABLES
+from outcomes.disclosure.page_context import find_run_folder
 from outcomes.errors import ReportError
 from outcomes.facts import read_schema
 from outcomes.machine.private_files import write_private_file
 from outcomes.reports.archive.store import PastRelease, list_manifests, read_previous
 from outcomes.reports.runs import make_private
-from outcomes.views.view import RUN_FOLDER
 
 _NAME, _ABOUT, _HEADLINE = "snapshot.zip", "about.json", "headline"
 #: Folder of a run in which its notebook may leave what is kept; absent where nothing is.
@@ -52,10 +51,9 @@ def keep_release(cohort: Cohort) -> None:
     """
     from outcomes.analyses.headline import list_headline  # costs a command its start
 
-    run_folder = os.environ.get(RUN_FOLDER)
-    folder = Path(run_folder) / _KEPT if run_folder else None
-    if folder is not None and folder.is_dir():
-        write_snapshot(take_snapshot(cohort, list_headline(cohort).table), folder / _NAME)
+    run_folder = find_run_folder()
+    if run_folder is not None and (run_folder / _KEPT).is_dir():
+        write_snapshot(take_snapshot(cohort, list_headline(cohort).table), run_folder / _KEPT / _NAME)
 
 
 def ask_to_keep(run_folder: Path) -> None:

@@ -7,7 +7,6 @@ are only added; retention removes the run folders of notebooks, never these.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,10 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from outcomes.disclosure.page_context import find_run_folder
 from outcomes.reports.archive.manifest import Manifest, read_manifest
 from outcomes.reports.archive.results import read_results
 from outcomes.reports.runs import make_private
-from outcomes.views.view import RUN_FOLDER
 
 _PREVIOUS = "previous"
 _SERIES = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
@@ -128,9 +127,9 @@ def read_previous() -> PastRelease | None:
     PastRelease or None
         None where there is none yet, and wherever no page of a series is being made.
     """
-    run_folder = os.environ.get(RUN_FOLDER)
-    if not run_folder:
+    run_folder = find_run_folder()
+    if run_folder is None:
         return None
-    folder = Path(run_folder) / _PREVIOUS
+    folder = run_folder / _PREVIOUS
     manifest = read_manifest(folder)
     return PastRelease(manifest, folder) if manifest else None

@@ -56,7 +56,7 @@ def build_kernel_manager(task: Task) -> type[RunKernelManager]:
     Parameters
     ----------
     task : Task
-        The kernel finds its run's folder in the environment variable ``OUTCOMES_RUN_DIR``.
+        The kernel finds its run's folder by an environment variable.
 
     Returns
     -------

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from outcomes.disclosure.page_context import name_run_folder
 from outcomes.machine.threads import THREADS
 from outcomes.reports.engine.limits import TimeLimits
 from outcomes.reports.runs import Run
@@ -65,6 +66,5 @@ def build_environment(run_folder: Path | None = None) -> dict[str, str]:
     """
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if run_folder is not None:
-        environment["OUTCOMES_RUN_DIR"] = str(run_folder)
-        environment["IPYTHONDIR"] = str(run_folder / "ipython")
+        environment |= {**name_run_folder(run_folder), "IPYTHONDIR": str(run_folder / "ipython")}
     return environment
