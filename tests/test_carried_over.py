@@ -1,8 +1,9 @@
 """A project of an earlier version goes on: its ledger still guards, its archive and its series are read.
 
-`carried_over/project.zip` was made by the code of commit 9d75957, of made-up records: a source and two series
-of the project's own, of two releases each. `whole` is for stakeholders and was approved twice, of 80 and of 100
-patients; `looking` is for the team and keeps snapshots. Four more patients have come since. Its key was made for it.
+`carried_over/project.zip` was made by the code of commit 9d75957, of made-up records: a source and two
+series of the project's own, of two releases each. `whole` is for stakeholders and was approved twice, of
+80 and of 100 patients; `looking` is for the team and keeps snapshots. Four more patients have come since.
+Its key was made for it.
 """
 
 from __future__ import annotations

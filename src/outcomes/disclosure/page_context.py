@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from outcomes.disclosure.joint.page import Page
-from outcomes.disclosure.ledger.edition import Edition
-from outcomes.disclosure.ledger.memory import Memory
-from outcomes.disclosure.ledger.opening import open_as_it_is
+from outcomes.disclosure.ledger import Edition, open_as_it_is
+from outcomes.disclosure.ledger.earlier_cells import EarlierCells
 from outcomes.disclosure.rules import AUDIENCES
 from outcomes.errors import DisclosureError
 from outcomes.machine.private_files import write_private_file
@@ -38,7 +37,7 @@ class PageContext:
         Of the page's words, such as ``en``.
     folder : Path or None
         Private folder of the run that makes the page; None for work by hand.
-    earlier : Memory or None
+    earlier : EarlierCells or None
         Cells of earlier editions that its numbers are compared with; None: nothing is compared.
     shown : Page or None
         What was released to the page so far; None: each result is protected by itself.
@@ -48,7 +47,7 @@ class PageContext:
     k: int | None = None
     language: str = "en"
     folder: Path | None = None
-    earlier: Memory | None = field(default=None, repr=False)
+    earlier: EarlierCells | None = field(default=None, repr=False)
     shown: Page | None = field(default=None, repr=False)
 
 
@@ -143,7 +142,7 @@ def hand_ledger(private: Path, edition: Edition, run_folder: Path) -> None:
     write_private_file(run_folder / _LEDGER, json.dumps(content, ensure_ascii=False).encode("utf-8"))
 
 
-def read_earlier_cells(run_folder: Path) -> Memory | None:
+def read_earlier_cells(run_folder: Path) -> EarlierCells | None:
     """Return the cells that the page of a run is compared with; None where no ledger was handed over.
 
     Raises
@@ -160,7 +159,7 @@ def read_earlier_cells(run_folder: Path) -> Memory | None:
     except (OSError, ValueError, TypeError, KeyError):
         raise DisclosureError("The run's ledger.json cannot be read; nothing was released.") from None
     with open_as_it_is(private) as ledger:
-        return Memory(ledger, edition)
+        return EarlierCells(ledger, edition)
 
 
 def _check_audience(audience: str) -> None:

@@ -20,7 +20,7 @@ from outcomes.disclosure.curves import thin_curves
 from outcomes.disclosure.episodes import leave_out_episodes
 from outcomes.disclosure.joint.page import Page
 from outcomes.disclosure.league import protect_league
-from outcomes.disclosure.ledger.holding import hold_back, hold_vanishing, note_shown
+from outcomes.disclosure.ledger.earlier_cells import hold_back, hold_vanishing, note_shown
 from outcomes.disclosure.lines import protect_lines
 from outcomes.disclosure.notes import (
     allow_provenance,
@@ -121,14 +121,14 @@ def _release_outside(result: Result, rules: Rules, page: PageContext) -> Release
     refuse_dates(result, rules)
     own, sizes = judge_rows(result, rules)
     own = thin_curves(result.table, own, sizes, rules)
-    memory, exact = page.earlier, result.table.to_dict("records")
+    earlier, exact = page.earlier, result.table.to_dict("records")
 
     def write(place: int, fate: str, unsized: bool = False) -> dict[str, Any]:
         row = {str(key): value for key, value in exact[place].items()}
         return _write_outside(row, fate, sizes[place].whole, rules, unsized)
 
     written = [write(place, fate) for place, fate in enumerate(own)]
-    held = hold_back(result, written, own, rules, memory)
+    held = hold_back(result, written, own, rules, earlier)
     fates = protect_lines(result.table, held.fates, sizes, rules)
     fates = protect_league(result, fates, sizes, rules)
     fates = protect_charts(result.table, fates, rules)
@@ -139,10 +139,10 @@ def _release_outside(result: Result, rules: Rules, page: PageContext) -> Release
     beside = Page() if page.shown is None else page.shown
     fates, unsized = beside.protect(result.table, fates, result.support, result.patients, rules)
     beside.remember(result.table, fates, result.support, result.patients, rules, unsized)
-    held = hold_vanishing(held, fates, rules, memory)
+    held = hold_vanishing(held, fates, rules, earlier)
     fates = list(held.fates)
     kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
-    note_shown(held, fates, memory)
+    note_shown(held, fates, earlier)
     rows = [
         write_held(written[i], held.rows[i].row, held.rows[i].as_of)
         if fates[i] == "held"
@@ -154,8 +154,8 @@ def _release_outside(result: Result, rules: Rules, page: PageContext) -> Release
     table = _build_table(rows, result.table)
     notes = write_held_notes(rows, bool(held.n_withheld), rules)
     bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
-    earlier = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
-    backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), earlier)
+    replaced = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
+    backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), replaced)
     return Release(
         result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),
         drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
