@@ -18,7 +18,7 @@ from outcomes.reports.editions import (
     read_record,
     refuse_editions,
 )
-from outcomes.reports.editions.record import hash_file
+from outcomes.reports.editions.released_pages import hash_file
 from series_project import NOW, build_project, declare, list_pages, run, write_notebook
 
 DECLARED = """\

@@ -13,20 +13,13 @@ from outcomes.facts import find_project
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a report.
+    """One run of a report."""
 
-    Parameters
-    ----------
-    id : str
-        Moment (UTC) and a random part; says nothing about the parameters.
-    folder : Path
-        Private, readable by its owner only: the executed notebook, released views, what went wrong.
-    started : datetime
-        In UTC.
-    """
-
+    #: Moment (UTC) and a random part; says nothing about the parameters.
     id: str
+    #: Private: the executed notebook, released views, errors.
     folder: Path
+    #: In UTC.
     started: datetime
 
     @property
@@ -48,22 +41,7 @@ class Run:
 
 
 def open_run(private_folder: str | Path = ".outcomes") -> Run:
-    """Make the private folder of a new run.
-
-    Parameters
-    ----------
-    private_folder : str or Path
-        The folder ``.outcomes`` of the project; made where it is absent.
-
-    Returns
-    -------
-    Run
-
-    Raises
-    ------
-    ReportError
-        When the folder cannot be written (exit code 9).
-    """
+    """Make the private folder of a new run; a ReportError (exit code 9) where it cannot be written."""
     started = datetime.now(UTC)
     id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     home = find_project() / private_folder

@@ -8,8 +8,14 @@ from outcomes.reports.editions.approval import (
     refuse_editions,
 )
 from outcomes.reports.editions.guard import Guard, guard_edition
-from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, list_records, read_record
-from outcomes.reports.editions.released_pages import RELEASED, find_place, list_released
+from outcomes.reports.editions.released_pages import (
+    RECORD_NAME,
+    RELEASED,
+    ReleaseRecord,
+    find_place,
+    list_released,
+    read_record,
+)
 
 __all__ = [
     "RECORD_NAME",
@@ -20,7 +26,6 @@ __all__ = [
     "find_place",
     "find_waiting",
     "guard_edition",
-    "list_records",
     "list_released",
     "list_waiting",
     "read_record",

@@ -11,30 +11,30 @@ from outcomes.disclosure.ledger import Edition, Ledger, open_as_it_is, open_ledg
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock
-from outcomes.reports.editions.record import (
+from outcomes.reports.editions.released_pages import (
+    EDITIONS_LOCK,
     RECORD_NAME,
+    RELEASED,
     ReleaseRecord,
     encode_record,
+    find_newest_known,
+    find_place,
     hash_file,
     hash_list,
     read_record,
-)
-from outcomes.reports.editions.released_pages import (
-    EDITIONS_LOCK,
-    RELEASED,
-    find_newest_known,
-    find_place,
     recover_editions,
 )
 from outcomes.reports.publication import prepare_folder, publish
 
 _BY_HAND = "by-hand"
+_WAIT_SECONDS = 60.0
 
 
 def list_waiting(private: Path) -> list[Edition]:
     """Return the editions that wait for approval, in the order in which they fell due."""
     with open_ledger(private, newest_known=find_newest_known()) as ledger:
-        return _pick_waiting(ledger)
+        waiting = [edition for edition in ledger.list_editions() if edition.state == "made"]
+    return sorted(waiting, key=lambda edition: (edition.series, edition.due, edition.page))
 
 
 def read_states(private: Path) -> dict[str, str]:
@@ -46,25 +46,11 @@ def read_states(private: Path) -> dict[str, str]:
         return {}
 
 
-def _pick_waiting(ledger: Ledger) -> list[Edition]:
-    waiting = [edition for edition in ledger.list_editions() if edition.state == "made"]
-    return sorted(waiting, key=lambda edition: (edition.series, edition.due, edition.page))
-
-
 def find_waiting(private: Path, what: Sequence[str]) -> list[Edition]:
-    """Return the waiting editions that are meant by some words.
+    """Return the waiting editions under some words: ids of series (their latest waiting slot) or places
+    of pages.
 
-    Parameters
-    ----------
-    private : Path
-        The private folder.
-    what : sequence of str
-        Ids of series, of which the latest slot that waits is meant, or places of pages.
-
-    Raises
-    ------
-    ReportError
-        When nothing waits under one of them (exit code 2).
+    A ReportError (exit code 2) where nothing waits under one of them.
     """
     waiting, found = list_waiting(private), list[Edition]()
     for word in what:
@@ -85,41 +71,20 @@ def find_waiting(private: Path, what: Sequence[str]) -> list[Edition]:
 def approve_editions(
     editions: Sequence[Edition], *, by: str, private: Path, now: dt.datetime
 ) -> dict[str, Path]:
-    """Release editions for stakeholders, each in one transaction with the ledger.
+    """Release waiting editions, each in one transaction with the ledger; return the page of each by its id.
 
-    The ledger notes that an edition is about to be released, the page and the files beside it are put in
-    place, and the ledger notes that it is. Whatever is stopped in between is carried on by the next command
-    where the page stands, and undone where it does not.
-
-    Parameters
-    ----------
-    editions : sequence of Edition
-        Which wait.
-    by : str
-        Who approves; stands in the release record beside the page.
-    private : Path
-        The private folder.
-    now : datetime
-        The moment from which the day follows.
-
-    Returns
-    -------
-    dict of Path
-        Id of each edition to its page.
-
-    Raises
-    ------
-    DisclosureError
-        When the ledger refuses (exit code 7): it is damaged, a page was changed since it was made, a later
-        one was released already, or it no longer may stand beside what was released meanwhile.
-    ReportError
-        When nobody is named (2), or a folder cannot be written (9).
+    The ledger records that an edition is about to be released, the page and its files are put in place,
+    and the ledger records that it is released. After a crash the next command completes this where the
+    page is in place, and undoes it where it is not. `by`, who approves, is written into the release
+    record. A DisclosureError where a page was changed since it was made, a later one was released, or it
+    reveals a few patients beside pages that were released meanwhile; a ReportError where nobody is named
+    (exit code 2) or a folder cannot be written (9).
     """
     if not by.strip():
         raise ReportError("Say who approves: outcomes approve ... --by NAME", exit_code=2)
     placed = {}
     with (
-        hold_lock(private, EDITIONS_LOCK, wait_seconds=60),
+        hold_lock(private, EDITIONS_LOCK, _WAIT_SECONDS),
         open_ledger(private, newest_known=find_newest_known()) as ledger,
     ):
         recover_editions(ledger)
@@ -144,9 +109,9 @@ def approve_editions(
 
 
 def refuse_editions(editions: Sequence[Edition], *, private: Path) -> None:
-    """Take back editions that wait: they are never released, and no longer count for others."""
+    """Withdraw waiting editions: they are never released, and others are no longer compared with them."""
     with (
-        hold_lock(private, EDITIONS_LOCK, wait_seconds=60),
+        hold_lock(private, EDITIONS_LOCK, _WAIT_SECONDS),
         open_ledger(private, newest_known=find_newest_known()) as ledger,
     ):
         for edition in editions:
@@ -154,25 +119,10 @@ def refuse_editions(editions: Sequence[Edition], *, private: Path) -> None:
 
 
 def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
-    """Check once more what was checked when the edition was made; the world may have moved."""
+    """Return the release record of an edition; refuse one that changed, or was overtaken, since it was made."""
     page = find_place(edition)
     record = read_record(page) if page.is_file() else None
-    files = {} if record is None else record.files
-    beside = page.with_suffix("")
-    # what the ledger knows of them nobody can change together with the record
-    whole = (
-        record is not None
-        and hash_list(files) == edition.files_sha256
-        and hash_file(page) == edition.page_sha256 == record.page_sha256
-    )
-    if (
-        record is None
-        or not whole
-        or any(
-            Path(name).name != name or not (beside / name).is_file() or hash_file(beside / name) != sha
-            for name, sha in files.items()
-        )
-    ):
+    if record is None or not _is_unchanged(page, record, edition):
         raise DisclosureError(
             f"{page.name} or a file beside it is no longer what was made; nothing was released. "
             "Make it again."
@@ -192,8 +142,21 @@ def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
     return record
 
 
+def _is_unchanged(page: Path, record: ReleaseRecord, edition: Edition) -> bool:
+    """Return whether page and files are as record and ledger know them; who edits a record cannot edit both."""
+    beside = page.with_suffix("")
+    return (
+        hash_list(record.files) == edition.files_sha256
+        and hash_file(page) == edition.page_sha256 == record.page_sha256
+        and all(
+            Path(name).name == name and (beside / name).is_file() and hash_file(beside / name) == sha
+            for name, sha in record.files.items()
+        )
+    )
+
+
 def _choose_place(edition: Edition, day: dt.date) -> Path:
-    """Return where an edition is put; one that was released once is never written over."""
+    """Return the place of a released edition; an earlier one there is never written over."""
     team = Path(edition.page)
     folder = RELEASED / edition.series / edition.slot if edition.series else RELEASED / _BY_HAND / f"{day}"
     places = [folder, *(folder.with_name(f"{folder.name}-r{number}") for number in range(2, 100))]

@@ -18,27 +18,28 @@ from outcomes.disclosure.ledger import Edition, Ledger, open_ledger
 from outcomes.disclosure.page_context import hand_ledger
 from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock
-from outcomes.reports.editions.record import RECORD_NAME, ReleaseRecord, encode_record, hash_list
-from outcomes.reports.editions.released_pages import EDITIONS_LOCK, find_newest_known, recover_editions
+from outcomes.reports.editions.released_pages import (
+    EDITIONS_LOCK,
+    RECORD_NAME,
+    ReleaseRecord,
+    encode_record,
+    find_newest_known,
+    hash_list,
+    recover_editions,
+)
 from outcomes.reports.job import Job
 from outcomes.reports.runs import Run
 
-# how long a page waits until those before it have been compared with the ledger
+# how long a page waits for those before it
 _WAIT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class Guard:
-    """Holds the ledger while a page for stakeholders is made.
-
-    Parameters
-    ----------
-    ledger : Ledger
-    edition : Edition
-        What is known of the page before it is made.
-    """
+    """Holds the ledger while a page for stakeholders is made."""
 
     ledger: Ledger
+    #: What is known of the page before it is made.
     edition: Edition
 
     def enter(
@@ -50,20 +51,10 @@ class Guard:
         audit: Audit,
         about: Mapping[str, Any],
     ) -> dict[str, bytes]:
-        """Enter the page in the ledger, and return the files beside it with the release record among them.
+        """Enter the page in the ledger, and return the files beside it with the release record added.
 
-        Parameters
-        ----------
-        title : str
-        html : bytes
-        exports : mapping
-            The files beside the page.
-        releases : sequence of Release
-            Everything that the page shows.
-        audit : Audit
-            Of the whole page.
-        about : mapping
-            Parameters that may be repeated.
+        `exports` are the files beside the page, `releases` all that it shows, `about` the parameters that its
+        recipients may know.
         """
         provenances = [release.provenance for release in releases]
         files = {name: hashlib.sha256(content).hexdigest() for name, content in exports.items()}
@@ -91,7 +82,10 @@ class Guard:
             n_numbers=len(numbers),
             n_withheld=int((numbers["fate"] == "withheld").sum()),
             n_held=int((numbers["fate"] == "held").sum()),
-            merged=list(dict.fromkeys(said for one in provenances for said in _list_merged(one))),
+            # what was merged or left out, in sentences, so that more could be shown
+            merged=list(
+                dict.fromkeys(said for one in provenances for said in one.get("detail", {}).get("said", ()))
+            ),
             audit="passed" if audit.passed else "failed",
             made_on=edition.made,
             outcomes=outcomes.__version__,
@@ -105,13 +99,8 @@ def _name_page(page: Path) -> str:
     return (page.relative_to(project) if page.is_relative_to(project) else page).as_posix()
 
 
-def _list_merged(provenance: Mapping[str, Any]) -> Sequence[str]:
-    """Return the sentences that say in how much less detail a page is, so that more can be shown."""
-    return list(provenance.get("detail", {}).get("said", ()))
-
-
 def _list_numbers(releases: Sequence[Release]) -> pd.DataFrame:
-    """Return every row that the page shows once, with what became of it; several views may show the same."""
+    """Return every row of the page once, with its fate; several views may show the same row."""
     frames = [
         release.table.assign(analysis=release.name, fate=list(release.backing.fates))
         for release in releases
@@ -123,25 +112,11 @@ def _list_numbers(releases: Sequence[Release]) -> pd.DataFrame:
 
 @contextmanager
 def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
-    """Hold the ledger while a page for stakeholders is made, and let its notebook look into it.
+    """Hold the ledger while a page for stakeholders is made, and give its notebook access to it.
 
-    Pages for stakeholders are made one at a time: each is compared with those before it.
-
-    Parameters
-    ----------
-    job : Job
-    run : Run
-    page : Path
-        Where the page will stand.
-    k : int
-        Smallest number of patients behind a shown number.
-
-    Raises
-    ------
-    DisclosureError
-        When the ledger is missing, damaged or older than what was released (exit code 7).
-    ReportError
-        When it is held for too long (8).
+    Pages for stakeholders are made one at a time: each is compared with those before it. `page` is where
+    the page will be. A DisclosureError where the ledger cannot be trusted, a ReportError (exit code 8)
+    where another process holds it for too long.
     """
     private = run.folder.parent.parent
     with (
