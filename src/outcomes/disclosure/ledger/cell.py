@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.disclosure.backing import join_support
+from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.ledger.key import make_tokens, mark_recorded
 from outcomes.disclosure.released import RELEASE_COLUMNS
 from outcomes.disclosure.rules import Rules
 from outcomes.errors import DisclosureError
-from outcomes.result import Patients, Support
+from outcomes.result import Patients
 
 #: Fates of rows that say something about their patients.
 _INFORMATIVE = frozenset({"shown", "few", "state", "held"})
@@ -124,20 +124,6 @@ def name_quantity(analysis: str, row: Mapping[str, Any], rules: Rules) -> str:
     return json.dumps(parts, ensure_ascii=False)
 
 
-@dataclass(frozen=True)
-class ShownRows:
-    """Rows of a result as they are shown, each with its fate and the patients behind it."""
-
-    analysis: str
-    rows: Sequence[Mapping[str, Any]]
-    fates: Sequence[str]
-    support: Sequence[Support]
-    #: Codes of all patients behind any row of the result.
-    everybody: np.ndarray
-    patients: Patients | None
-    provenance: Mapping[str, Any]
-
-
 class PatientNumbers:
     """Patients of results by their number in the ledger, with a mark of the records of each.
 
@@ -160,36 +146,44 @@ class PatientNumbers:
         return self._known[name][1:]
 
 
-def build_row_cells(shown: ShownRows, numbering: PatientNumbers, rules: Rules) -> dict[int, Cell]:
+def build_row_cells(
+    analysis: str,
+    rows: Sequence[Mapping[str, Any]],
+    backing: Backing,
+    provenance: Mapping[str, Any],
+    numbering: PatientNumbers,
+    rules: Rules,
+) -> dict[int, Cell]:
     """Return the cells of those rows that say something about patients, or keep a number back, by position.
 
-    A result that does not say whose numbers it shows is refused.
+    `rows` are as they are shown. A result that does not say whose numbers it shows is refused.
     """
-    definition = _hash_definition(shown.provenance, rules)
+    depends = {key: provenance[key] for key in rules.ledger["definition"] if key in provenance}
+    definition = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:16]
     found: dict[int, Cell] = {}
-    for place, (row, fate, sets) in enumerate(zip(shown.rows, shown.fates, shown.support, strict=True)):
+    for place, (row, fate, sets) in enumerate(zip(rows, backing.fates, backing.support, strict=True)):
         # a row of a model depends on everybody whom the model saw, not on its own groups alone
         of_model = row["statistic"] in rules.ledger["of_whole"]
-        whole = shown.everybody if of_model else join_support((sets,))
+        whole = backing.everybody if of_model else join_support((sets,))
         if row["statistic"] in rules.ledger["apart"] or not whole.size:
             continue
-        if fate not in _INFORMATIVE and (fate not in _KEPT_BACK or shown.patients is None):
+        if fate not in _INFORMATIVE and (fate not in _KEPT_BACK or backing.patients is None):
             continue
-        if shown.patients is None:
+        if backing.patients is None:
             raise DisclosureError(
-                f"The result of {shown.analysis!r} does not say whose numbers it holds "
+                f"The result of {analysis!r} does not say whose numbers it holds "
                 "(patients=list_patients(records)), so that it cannot be compared with earlier releases; "
                 "nothing was released."
             )
-        numbers, marks = numbering.find(shown.patients)
+        numbers, marks = numbering.find(backing.patients)
         order = np.argsort(numbers[whole])
         counted, versus = (
             np.sort(numbers[np.unique(sets[name])]) if name in sets else None for name in ("with", "versus")
         )
-        quantity = name_quantity(shown.analysis, row, rules)
-        named = [shown.analysis, quantity, _text(row["group"]), _text(row["versus"])]
+        quantity = name_quantity(analysis, row, rules)
+        named = [analysis, quantity, _text(row["group"]), _text(row["versus"])]
         found[place] = Cell(
-            analysis=shown.analysis,
+            analysis=analysis,
             quantity=quantity if fate in _INFORMATIVE else f"{_WITHHELD}{quantity}",
             place=json.dumps(named, ensure_ascii=False),
             definition=definition,
@@ -202,9 +196,3 @@ def build_row_cells(shown: ShownRows, numbering: PatientNumbers, rules: Rules) -
             row=row,
         )
     return found
-
-
-def _hash_definition(provenance: Mapping[str, Any], rules: Rules) -> str:
-    """Return a hash of what a number depends on beside records and quantity."""
-    kept = {key: provenance[key] for key in rules.ledger["definition"] if key in provenance}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -41,8 +41,7 @@ def judge_cells(
     ks: Mapping[str, int],
     follows: Callable[[Cell], bool] = lambda cell: False,
 ) -> list[Judgement]:
-    """Judge new cells, which need `k` patients, by all earlier ones; `ks` gives the k of each earlier
-    edition.
+    """Judge new cells, which need `k` patients, by all earlier ones, which need `ks` by their edition.
 
     `follows` returns whether a new cell has an earlier row to show in its place. The judgements, one per
     new cell, depend on the patients behind the cells, not on the order of rows or patients.
@@ -75,8 +74,7 @@ def _find_held_models(
 ) -> set[tuple[tuple[str, str], bytes]]:
     """Return the models, each with its patients, that differ in a few patients from an earlier version.
 
-    All results of a model are held together: one without an earlier value, such as a signal, reveals them
-    too.
+    All results of a model are held together: one without an earlier value, such as a signal, has them too.
     """
     found = set()
     for model in sorted({cell.model for cell in new if cell.model}):
@@ -92,42 +90,38 @@ def _find_held_models(
     return found
 
 
-def count_differing(cell: Cell, others: Sequence[Cell]) -> np.ndarray:
-    """Return in how many patients a cell differs from each of others: present, counted, or in which group."""
-    width = _count_numbers([cell, *others])
-    return _count_differing(_Roles([cell], width), _Roles(others, width))[0]
+def count_differing(new: Sequence[Cell], earlier: Sequence[Cell]) -> np.ndarray:
+    """Return in how many patients each new cell (row) differs from each earlier one (column).
 
-
-class _Roles:
-    """The part of each patient, by number, in each of some cells; and which bits a cell is about."""
-
-    def __init__(self, cells: Sequence[Cell], width: int) -> None:
-        self.parts = np.zeros((len(cells), width), dtype="uint8")
-        self.told = np.full(len(cells), _WHOLE, dtype="uint8")
-        for row, cell in enumerate(cells):
-            for bit, members in ((_WHOLE, cell.whole), (_COUNTED, cell.counted), (_VERSUS, cell.versus)):
-                if members is not None:
-                    self.parts[row, members] |= bit
-                    self.told[row] |= bit
-
-
-def _count_differing(new: _Roles, earlier: _Roles) -> np.ndarray:
-    """Return in how many patients each new cell differs from each earlier one."""
-    found = np.zeros((len(new.parts), len(earlier.parts)), dtype="int64")
-    for row, (parts, told) in enumerate(zip(new.parts, new.told, strict=True)):
-        both = (earlier.told & told)[:, None]
-        found[row] = np.count_nonzero((earlier.parts ^ parts) & both, axis=1)
+    Patients differ who are in one cell only, have the answer in one only, or are in another group.
+    """
+    width = _count_numbers([*new, *earlier])
+    parts, told = _list_parts(new, width)
+    others, others_told = _list_parts(earlier, width)
+    found = np.zeros((len(new), len(earlier)), dtype="int64")
+    for row in range(len(new)):
+        both = (others_told & told[row])[:, None]
+        found[row] = np.count_nonzero((others ^ parts[row]) & both, axis=1)
     return found
+
+
+def _list_parts(cells: Sequence[Cell], width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the part of each patient, by number, in each cell (one row each); and the bits it is about."""
+    parts, told = np.zeros((len(cells), width), dtype="uint8"), np.zeros(len(cells), dtype="uint8")
+    for row, cell in enumerate(cells):
+        for bit, members in ((_WHOLE, cell.whole), (_COUNTED, cell.counted), (_VERSUS, cell.versus)):
+            if members is not None:
+                parts[row, members] |= bit
+                told[row] |= bit
+    return parts, told
 
 
 def _judge_pairs(new: Sequence[Cell], earlier: Sequence[Cell], ks: Sequence[int]) -> list[Judgement]:
     if not earlier:
         return [Judgement() for _ in new]
-    width = _count_numbers([*new, *earlier])
-    differing = _count_differing(_Roles(new, width), _Roles(earlier, width))
     limits = np.array(ks)
     found = []
-    for cell, counts in zip(new, differing, strict=True):
+    for cell, counts in zip(new, count_differing(new, earlier), strict=True):
         same = np.flatnonzero(counts == 0).tolist()
         if any(cell.says_the_same(earlier[place]) for place in same):
             found.append(Judgement(is_known=True))
@@ -216,8 +210,7 @@ def _rank(cell: Cell, earlier: Sequence[Cell], follows: Callable[[Cell], bool]) 
 
 
 def _mark_changed(new: Sequence[Cell], earlier: Sequence[Cell]) -> list[np.ndarray]:
-    """Return the patients of means, with a further code for those whose records changed; empty where none
-    did.
+    """Return the patients of means, with a further code for those whose records changed; empty for none.
 
     The growth of a total, less that of its parts, reveals whether anything was corrected in a part that
     did not grow. How many were corrected is unknown, since a changed record need not change this number:

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.disclosure.backing import join_support
-from outcomes.disclosure.ledger.cell import Cell, PatientNumbers, ShownRows, build_row_cells
+from outcomes.disclosure.backing import Backing, join_support
+from outcomes.disclosure.ledger.cell import Cell, PatientNumbers, build_row_cells
 from outcomes.disclosure.ledger.comparison import Judgement, count_differing, judge_cells
 from outcomes.disclosure.ledger.editions import Edition
 from outcomes.disclosure.ledger.ledger import Ledger
-from outcomes.disclosure.ledger.stored_cells import read_numbers
+from outcomes.disclosure.ledger.stored_cells import number_new, read_numbers
 from outcomes.disclosure.notes import allow_provenance
 from outcomes.disclosure.rules import Rules
 from outcomes.result import Result
@@ -49,9 +49,7 @@ class EarlierCells:
 
     def _number(self, tokens: Sequence[bytes]) -> np.ndarray:
         """Number patients as the ledger does; those new to it get numbers of this page only."""
-        new = sorted(set(tokens) - self._numbers.keys())
-        first = max(self._numbers.values(), default=0) + 1
-        self._numbers |= {token: number for number, token in enumerate(new, start=first)}
+        self._numbers |= number_new(self._numbers, tokens)
         return np.array([self._numbers[token] for token in tokens], dtype="int64")
 
     def judge(self, cells: Sequence[Cell], k: int) -> list[Judgement]:
@@ -74,7 +72,7 @@ class EarlierCells:
             and 2 * np.intersect1d(other.whole, cell.whole).size > other.whole.size
         ]
         latest = [other for other in rows if other.edition == rows[-1].edition]
-        return latest[int(np.argmin(count_differing(cell, latest)))] if latest else None
+        return latest[int(np.argmin(count_differing([cell], latest)[0]))] if latest else None
 
     def find_vanished(self, cell: Cell, k: int) -> Cell | None:
         """Return the earlier row of a number that would vanish because of fewer than k patients."""
@@ -138,9 +136,9 @@ def hold_back(
     if earlier is None:
         return HeldRows(tuple(fates), {})
     now, rows, waiting = list(fates), dict[int, Cell](), dict[int, Cell]()
-    everybody, provenance = join_support(result.support), allow_provenance(result.provenance, rules)
-    shown = ShownRows(result.name, written, fates, result.support, everybody, result.patients, provenance)
-    cells = build_row_cells(shown, earlier.numbering, rules)
+    backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support))
+    provenance = allow_provenance(result.provenance, rules)
+    cells = build_row_cells(result.name, written, backing, provenance, earlier.numbering, rules)
     asked = {place: cell for place, cell in cells.items() if not cell.is_kept_back}
     judged = earlier.judge(list(asked.values()), rules.k)
     for (place, cell), judgement in zip(asked.items(), judged, strict=True):

@@ -16,18 +16,13 @@ from outcomes.machine.private_files import open_private_folder, write_private_fi
 
 #: Environment variable that may name the file of the key, such as one on another disk.
 KEY_FILE = "OUTCOMES_LEDGER_KEY_FILE"
-_BYTES = 32
+KEY_BYTES = 32
 
 
 def find_key_file(private: Path) -> Path:
     """Return where the key is, or is to be, kept."""
     named = os.environ.get(KEY_FILE)
     return Path(named) if named else private / "keys" / "ledger.key"
-
-
-def new_key() -> bytes:
-    """Return a new key from the operating system's random numbers."""
-    return os.urandom(_BYTES)
 
 
 def keep_key(private: Path, key: bytes) -> None:
@@ -56,9 +51,9 @@ def read_key(private: Path) -> bytes:
         ) from None
     except (OSError, ValueError):
         key = b""
-    if len(key) != _BYTES:
+    if len(key) != KEY_BYTES:
         raise DisclosureError(
-            f"The key of the ledger of releases ({path.name}) is damaged: it must be {2 * _BYTES} "
+            f"The key of the ledger of releases ({path.name}) is damaged: it must be {2 * KEY_BYTES} "
             "hexadecimal digits. Put the file back from a backup."
         )
     return key

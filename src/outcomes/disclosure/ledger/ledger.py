@@ -7,12 +7,11 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from outcomes.disclosure.ledger.cell import Cell, PatientNumbers, ShownRows, build_row_cells
+from outcomes.disclosure.ledger.cell import Cell, PatientNumbers, build_row_cells
 from outcomes.disclosure.ledger.comparison import judge_cells
 from outcomes.disclosure.ledger.database import (
     keep_backup,
@@ -44,7 +43,7 @@ from outcomes.errors import DisclosureError
 _COLUMNS = tuple(entry.name for entry in dataclasses.fields(Edition))
 
 
-class Ledger:
+class Ledger(AbstractContextManager["Ledger"]):
     """An open ledger, a context manager; made by `open_ledger`, which has checked it."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, key: bytes) -> None:
@@ -53,13 +52,7 @@ class Ledger:
         #: The key of the patients' tokens.
         self.key = key
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the file."""
         self.connection.close()
 
@@ -121,7 +114,18 @@ class Ledger:
                 if other.id == edition.id or edition.replaces(other):
                     self._drop(other)
             edition = dataclasses.replace(edition, state="made", made=edition.made or find_today())
-            self._store(edition, build_cells(self.connection, self.key, edition, releases))
+            cells = build_cells(self.connection, self.key, edition, releases)
+            places = ", ".join("?" for _ in (*_COLUMNS, "cells_sha256"))
+            self.connection.execute(
+                f"INSERT INTO editions ({', '.join(_COLUMNS)}, cells_sha256) VALUES ({places})",
+                (*_list_values(edition), ""),
+            )
+            store_cells(self.connection, edition.id, cells)
+            self.connection.execute(
+                "UPDATE editions SET cells_sha256 = ? WHERE id = ?",
+                (hash_cells(self.connection, edition.id), edition.id),
+            )
+            self._note(edition, "made")
         return self.find_edition(edition.id)
 
     def prepare(self, edition_id: str, approved_by: str, day: str) -> Edition:
@@ -191,19 +195,6 @@ class Ledger:
             self._note(dataclasses.replace(edition, state=after, **further), as_event or after)
         return self.find_edition(id)
 
-    def _store(self, edition: Edition, cells: Sequence[Cell]) -> None:
-        places = ", ".join("?" for _ in (*_COLUMNS, "cells_sha256"))
-        self.connection.execute(
-            f"INSERT INTO editions ({', '.join(_COLUMNS)}, cells_sha256) VALUES ({places})",
-            (*_list_values(edition), ""),
-        )
-        store_cells(self.connection, edition.id, cells)
-        self.connection.execute(
-            "UPDATE editions SET cells_sha256 = ? WHERE id = ?",
-            (hash_cells(self.connection, edition.id), edition.id),
-        )
-        self._note(edition, "made")
-
     def _note(self, edition: Edition, change: str) -> None:
         """Write the state of an edition together with its event."""
         last = self.connection.execute("SELECT max(sequence) FROM events").fetchone()[0] or 0
@@ -248,8 +239,9 @@ def build_cells(
                 "in the ledger; nothing was released."
             )
         rows = [{str(name): value for name, value in row.items()} for row in release.table.to_dict("records")]
-        named = (backing.fates, backing.support, backing.everybody, backing.patients, release.provenance)
-        cells = build_row_cells(ShownRows(release.name, rows, *named), numbering, read_rules(release.k))
+        cells = build_row_cells(
+            release.name, rows, backing, release.provenance, numbering, read_rules(release.k)
+        )
         for place, cell in cells.items():
             id = backing.earlier[place] if backing.earlier else 0
             if id and id not in stored:

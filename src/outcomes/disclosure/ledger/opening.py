@@ -30,7 +30,7 @@ from outcomes.disclosure.ledger.editions import (
     read_head,
     write_head,
 )
-from outcomes.disclosure.ledger.key import find_key_file, keep_key, new_key, read_key, sign
+from outcomes.disclosure.ledger.key import KEY_BYTES, find_key_file, keep_key, read_key, sign
 from outcomes.disclosure.ledger.ledger import Ledger, hash_edition
 from outcomes.disclosure.ledger.stored_cells import hash_cells, hash_set, unpack
 from outcomes.errors import DisclosureError
@@ -40,8 +40,7 @@ _KEY_CHECK = "the key of this ledger"
 
 
 def open_ledger(private: Path, *, new_series: str = "", newest_known: int = 0) -> Ledger:
-    """Open the ledger in the private folder of a project; make a new one only where nothing was ever
-    released.
+    """Open the ledger in a private folder; make a new one only where nothing was ever released.
 
     `new_series` is the reason why earlier releases are no longer compared: the old ledger is set aside,
     and a new one begins with this reason. `newest_known` is the largest sequence in the release record of
@@ -146,7 +145,7 @@ def _begin(private: Path, reason: str, sequence: int) -> None:
     path = _find_file(private)
     open_private_folder(private)
     has_key = find_key_file(private).exists()
-    key = read_key(private) if has_key else new_key()
+    key = read_key(private) if has_key else os.urandom(KEY_BYTES)
     head = Head(0, "")
 
     def fill(connection: sqlite3.Connection) -> None:

@@ -25,8 +25,7 @@ _COLUMNS = (
 def number_patients(connection: sqlite3.Connection, tokens: Sequence[bytes]) -> np.ndarray:
     """Return the number of each token in the ledger; new ones get the next numbers."""
     known = read_numbers(connection)
-    new = sorted(set(tokens) - known.keys())
-    added = {token: number for number, token in enumerate(new, start=max(known.values(), default=0) + 1)}
+    added = number_new(known, tokens)
     connection.executemany("INSERT INTO patients (token, number) VALUES (?, ?)", added.items())
     known |= added
     return np.array([known[token] for token in tokens], dtype="int64")
@@ -35,6 +34,12 @@ def number_patients(connection: sqlite3.Connection, tokens: Sequence[bytes]) -> 
 def read_numbers(connection: sqlite3.Connection) -> dict[bytes, int]:
     """Return the number of each known token."""
     return dict(connection.execute("SELECT token, number FROM patients"))
+
+
+def number_new(known: Mapping[bytes, int], tokens: Iterable[bytes]) -> dict[bytes, int]:
+    """Return the next numbers for the tokens that are not known."""
+    new = sorted(set(tokens) - known.keys())
+    return {token: number for number, token in enumerate(new, start=max(known.values(), default=0) + 1)}
 
 
 def store_cells(connection: sqlite3.Connection, edition: str, cells: Sequence[Cell]) -> None:
@@ -49,7 +54,11 @@ def store_cells(connection: sqlite3.Connection, edition: str, cells: Sequence[Ce
                 stored[members.tobytes()] = keep_set(connection, members, tokens)
             ids.append(None if members is None else stored[members.tobytes()])
         named = (edition, cell.analysis, cell.quantity, cell.place, cell.definition)
-        marks = None if cell.marks is None else _keep_marks(connection, cell.marks)
+        marks = None
+        if cell.marks is not None:
+            content = pack(cell.marks)
+            digest = hashlib.sha256(content).digest()
+            marks = _keep(connection, "marks", "marks", digest, content)
         shown = (cell.origin, cell.as_of, write_row(cell.row), cell.digest)
         connection.execute(query, (*named, *ids, marks, *shown))
 
@@ -58,11 +67,6 @@ def keep_set(connection: sqlite3.Connection, numbers: np.ndarray, tokens: Mappin
     """Store a set of patients, unless it is there, and return its id."""
     digest = hash_set(tokens[number] for number in numbers.tolist())
     return _keep(connection, "patient_sets", "members", digest, pack(numbers))
-
-
-def _keep_marks(connection: sqlite3.Connection, marks: np.ndarray) -> int:
-    content = pack(marks)
-    return _keep(connection, "marks", "marks", hashlib.sha256(content).digest(), content)
 
 
 def _keep(connection: sqlite3.Connection, table: str, column: str, digest: bytes, content: bytes) -> int:

@@ -119,7 +119,7 @@ def refuse_editions(editions: Sequence[Edition], *, private: Path) -> None:
 
 
 def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
-    """Return the release record of an edition; refuse one that changed, or was overtaken, since it was made."""
+    """Return the release record of an edition; refuse one that changed or was overtaken meanwhile."""
     page = find_place(edition)
     record = read_record(page) if page.is_file() else None
     if record is None or not _is_unchanged(page, record, edition):
@@ -143,7 +143,7 @@ def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
 
 
 def _is_unchanged(page: Path, record: ReleaseRecord, edition: Edition) -> bool:
-    """Return whether page and files are as record and ledger know them; who edits a record cannot edit both."""
+    """Return whether page and files are as the record says, and as the ledger says, which nobody can edit."""
     beside = page.with_suffix("")
     return (
         hash_list(record.files) == edition.files_sha256
