@@ -11,7 +11,7 @@ endif
 INSTALLED  := $(VENV)/installed
 PYTHON_CANDIDATES := python3.13 python3.12 python3.11 python3 python py
 
-.PHONY: help report test slow lab lint bench docs lock clean
+.PHONY: help report test slow lab lint bench docs site coverage lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make lab      JupyterLab on the explore notebook"
 	@echo "make lint     style and types          make slow    truth recovery, faults, other examples"
 	@echo "make bench    speed and memory         make docs    the generated pages of docs/"
+	@echo "make site     docs and API as HTML     make coverage   which lines tests run, for information"
 	@echo "make lock     requirements.lock anew   make clean   remove $(VENV) and what was cached"
 
 report: $(INSTALLED)
@@ -47,6 +48,15 @@ bench: $(INSTALLED)
 
 docs: $(INSTALLED)
 	@$(BIN)/python docs/generate.py
+
+# Pages for a browser, under build/site/; they load nothing from elsewhere.
+site: $(INSTALLED)
+	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/site
+	@echo "build/site/index.html"
+
+coverage: $(INSTALLED)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered
 
 # The lock names packages, versions and hashes for every platform and Python in range, and no host.
 lock: $(INSTALLED)

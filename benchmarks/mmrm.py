@@ -159,12 +159,11 @@ def measure_large() -> dict[str, float]:
 
 def measure_fit_without_pass() -> dict[str, float]:
     """Measure the fit from sums alone, from 2,000 to a million patients."""
-    from outcomes.analyses.mmrm.choices import check_choices
     from outcomes.analyses.mmrm.frame_pass import FramePass
-    from outcomes.analyses.mmrm.layout import list_columns
+    from outcomes.analyses.mmrm.layout import list_columns, parse_formula
     from outcomes.analyses.mmrm.model import fit_sums
     from outcomes.analyses.mmrm.passes import lay_out, sum_table
-    from outcomes.analyses.mmrm.terms import parse_formula
+    from outcomes.analyses.mmrm.standard_errors import check_choices
 
     found, terms = {}, parse_formula(FORMULA)
     for size in SIZES_OF_FIT:

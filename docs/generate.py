@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
+from api_page import write_api_page
 from gate_page import write_gate_page
 
 from outcomes.facts import (
@@ -150,6 +151,7 @@ def make_pages() -> Mapping[Path, str]:
         folder / "README.md": write_index_page(),
         FOLDER / "records.md": write_records_page(),
         FOLDER / "gate.md": write_gate_page(NOTICE),
+        FOLDER / "api.md": write_api_page(NOTICE),
     }
 
 

@@ -47,6 +47,8 @@ KEPT_IN = {
 NOT_EVERYWHERE = {"fcntl", "resource", "pwd", "grp", "termios"}
 #: Rooms of records, the lowest first: each imports from those before it, and only what these offer.
 ROOMS_OF_RECORDS = ("files", "columns", "episodes", "scores", "checks", "assembly", "gate")
+#: Rooms within rooms that others enter by their ``__init__`` alone; each could be a package of its own.
+FACES = ("outcomes.analyses.mmrm",)
 VAGUE = re.compile(r"^_?(utils?|helpers?|common|core|managers?|misc)$")
 #: Words that the field has a better one for; see "Words" in docs/architecture.md.
 SHUNNED = re.compile(r"(^|_)(treatments?|delta|df2|helper|utils?)(_|$)")
@@ -103,6 +105,15 @@ def test_rooms_of_records_import_from_lower_ones_and_only_what_these_offer(room)
             other, _, module = inner.partition(".")
             if inner != name and other in {*ROOMS_OF_RECORDS, "reader", "checking"} - {room}:
                 assert other in below and not module, f"{_name(path)}:{line} imports {name}"
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_room_within_a_room_is_entered_by_its_face(face):
+    inside = PACKAGE.parent / face.replace(".", "/")
+    for path in MODULES:
+        if not path.is_relative_to(inside):
+            for name, line in _imports(path):
+                assert not name.startswith(f"{face}."), f"{_name(path)}:{line} imports {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

@@ -9,11 +9,9 @@ import pytest
 from outcomes.analyses.mmrm import fit
 from outcomes.analyses.mmrm.design import Design
 from outcomes.analyses.mmrm.frame_pass import FramePass
-from outcomes.analyses.mmrm.layout import list_columns
-from outcomes.analyses.mmrm.parquet_pass import ParquetPass
-from outcomes.analyses.mmrm.passes import lay_out, sum_table
+from outcomes.analyses.mmrm.layout import list_columns, parse_formula
+from outcomes.analyses.mmrm.passes import ParquetPass, lay_out, sum_table
 from outcomes.analyses.mmrm.patterns import add_all, sum_patterns
-from outcomes.analyses.mmrm.terms import parse_formula
 from outcomes.errors import AnalysisError
 from test_mmrm_reference import FOLDER, FORMULA, lengthen
 
@@ -60,7 +58,7 @@ def test_chunks_of_a_frame(table, options):
 def test_parquet_through_duckdb(table, parquet, options, monkeypatch):
     whole = fit(FORMULA, table, subject="id", visit="visit", **options)
     # Batches smaller than the file, so that patients are cut between them.
-    monkeypatch.setattr("outcomes.analyses.mmrm.parquet_pass._ROWS_PER_BATCH", 501)
+    monkeypatch.setattr("outcomes.analyses.mmrm.passes._ROWS_PER_BATCH", 501)
     assert_same(fit(FORMULA, parquet, subject="id", visit="visit", **options), whole)
 
 

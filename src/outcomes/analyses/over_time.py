@@ -18,9 +18,7 @@ from outcomes.analyses._model_sentences import describe_model, list_warnings
 from outcomes.analyses._rows import Rows
 from outcomes.analyses._visits import Visits, choose_df, fit_visits, gather_visits
 from outcomes.analyses.comparability import check_comparability, check_follow_up
-from outcomes.analyses.mmrm.choices import check_choices
-from outcomes.analyses.mmrm.contrasts import ADJUSTMENTS
-from outcomes.analyses.mmrm.freedom import METHODS
+from outcomes.analyses.mmrm import ADJUSTMENTS, METHODS, check_choices
 from outcomes.cohort import Cohort, list_patients
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts

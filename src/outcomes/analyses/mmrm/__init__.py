@@ -24,7 +24,10 @@ Examples
 1     A      B   week 6     -3.67  4.0
 """
 
+from outcomes.analyses.mmrm.contrasts import ADJUSTMENTS
+from outcomes.analyses.mmrm.inference import METHODS
 from outcomes.analyses.mmrm.mmrm_fit import MmrmFit
 from outcomes.analyses.mmrm.model import fit
+from outcomes.analyses.mmrm.standard_errors import check_choices
 
-__all__ = ["MmrmFit", "fit"]
+__all__ = ["ADJUSTMENTS", "METHODS", "MmrmFit", "check_choices", "fit"]

@@ -210,9 +210,13 @@ def _test(fit: FittedModel, rows: np.ndarray) -> dict[str, float]:
 
 
 def _compare(
-    fit: FittedModel, families: list[tuple[str, list[np.ndarray]]], names: list[str], versus: str | None,
-    adjust: str, conf_level: float | None,
-) -> pd.DataFrame:  # fmt: skip
+    fit: FittedModel,
+    families: list[tuple[str, list[np.ndarray]]],
+    names: list[str],
+    versus: str | None,
+    adjust: str,
+    conf_level: float | None,
+) -> pd.DataFrame:
     """Compare means within each family: its label and the rows of its means."""
     pairs = list(combinations(range(len(names)), 2))
     if versus is not None:

@@ -26,26 +26,17 @@ _NOTHING = 1e-5
 
 @dataclass(frozen=True)
 class Covariance:
-    """A form of covariance.
-
-    Parameters
-    ----------
-    name, label : str
-    one_sd : bool
-        Whether all visits share one standard deviation.
-    equally_spaced : bool
-        Whether the form supposes visits at equal distances in time.
-    correlate : callable
-        From parameters and number of visits to the correlations with derivatives.
-    start : callable
-        From a correlation matrix to starting parameters.
-    """
+    """A form of covariance."""
 
     name: str
     label: str
+    #: Whether all visits share one standard deviation.
     one_sd: bool
+    #: Whether the form supposes visits at equal distances in time.
     equally_spaced: bool
+    #: From parameters and number of visits to the correlations with derivatives.
     correlate: Callable[[np.ndarray, int], Derivatives]
+    #: From a correlation matrix to starting parameters.
     start: Callable[[np.ndarray], np.ndarray]
 
     def count(self, n_visits: int) -> int:
@@ -227,14 +218,7 @@ COVARIANCES: dict[str, Covariance] = {
 
 
 def choose_covariance(name: str, n_visits: int, equally_spaced: bool) -> Covariance:
-    """Return the form of that name.
-
-    Raises
-    ------
-    AnalysisError
-        When there is none, when it supposes equal distances that were not declared, or with one visit
-        (all forms but ``us`` need two).
-    """
+    """Return the form of that name."""
     if name not in COVARIANCES:
         raise AnalysisError(f"There is no covariance {name!r}; choose one of: {', '.join(COVARIANCES)}.")
     chosen = COVARIANCES[name]

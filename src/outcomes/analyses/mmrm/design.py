@@ -7,8 +7,7 @@ from itertools import combinations, product
 
 import numpy as np
 
-from outcomes.analyses.mmrm.layout import Layout
-from outcomes.analyses.mmrm.wide import Wide
+from outcomes.analyses.mmrm.layout import Layout, Wide
 
 #: One piece of a part: a factor and the level that it marks, or a number (level -1).
 Atom = tuple[str, int]

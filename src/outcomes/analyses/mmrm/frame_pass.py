@@ -1,4 +1,4 @@
-"""The pass over a pandas frame in memory."""
+"""Passes over frames: pandas in memory, Dask by partition on one machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -11,45 +11,30 @@ import numpy as np
 import pandas as pd
 
 from outcomes.analyses.mmrm.layout import (
+    Factor,
     Layout,
+    Terms,
+    Wide,
     evaluate_factor,
     is_category,
     order_levels,
     require_columns,
+    widen,
 )
-from outcomes.analyses.mmrm.terms import Factor, Terms
-from outcomes.analyses.mmrm.wide import Wide, widen
 
 
 @dataclass
 class Description:
-    """What must be known of a table before it is summed.
+    """What must be known of a table before it is summed."""
 
-    Parameters
-    ----------
-    levels : mapping of str to tuple of str
-        Of each categorical factor, by its name, and of each column that is a code.
-    numbers : mapping of str to (mean, standard deviation)
-        Of each numeric factor, by its name, and of the score (key ``""``).
-    """
-
+    #: Of each categorical factor, by its name, and of each column that is a code.
     levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Of each numeric factor, by its name, and of the score (key ``""``).
     numbers: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class FramePass:
-    """A long frame, one row per patient and visit, in any order.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Never changed.
-    columns : list of str
-        Those that are needed; others are not touched.
-    subject : str
-    patients_per_chunk : int, optional
-        Lay out so many patients at a time; all at once where absent.
-    """
+    """A long frame, one row per patient and visit, in any order."""
 
     def __init__(
         self, frame: pd.DataFrame, columns: list[str], subject: str, patients_per_chunk: int | None = None
@@ -119,3 +104,49 @@ def _categorise(values: pd.Series) -> pd.Series:
     if is_category(values) and not isinstance(values.dtype, pd.CategoricalDtype):
         return values.astype("category")
     return values
+
+
+#: Rows from which expressions are centred.
+_ROWS_DESCRIBED = 10_000
+
+
+class DaskPass:
+    """A long Dask frame, shuffled by patient; each partition is then summed where it lies."""
+
+    def __init__(self, frame: Any, columns: list[str], subject: str) -> None:
+        require_columns([str(name) for name in frame.columns], columns)
+        self.columns = columns
+        self.frame = frame[columns]
+        self.partitions = self.frame.shuffle(on=subject) if frame.npartitions > 1 else self.frame
+
+    def describe(self, terms: Terms, visit: str, codes: list[str]) -> Description:
+        """Describe the complete rows; expressions are centred from the first rows."""
+        import dask
+
+        whole = self.frame.dropna()
+        first = whole.head(_ROWS_DESCRIBED, npartitions=-1, compute=True)
+        found = describe_frame(first, terms, visit, codes)
+        levels = {column: column for column in (visit, *codes)}
+        levels |= {entry.name: entry.variables[0] for entry in terms.factors if entry.name in found.levels}
+        plain = {"": terms.score} | {
+            entry.name: entry for entry in terms.factors if entry.name in found.numbers
+        }
+        numbers = {name: entry.variables[0] for name, entry in plain.items() if entry.is_column}
+        wanted = {name: whole[column].drop_duplicates() for name, column in levels.items()}
+        means = {name: (whole[column].mean(), whole[column].std(ddof=0)) for name, column in numbers.items()}
+        distinct, spreads = dask.compute(wanted, means)
+        for name, values in distinct.items():
+            found.levels[name] = order_levels(pd.Series(values))
+        found.numbers |= {name: (float(mean), float(sd) or 1.0) for name, (mean, sd) in spreads.items()}
+        return found
+
+    def map(self, layout: Layout, function: Callable[[Wide], Any]) -> Iterator[Any]:
+        """Yield the function's value for each partition, computed by Dask's scheduler."""
+        import dask
+
+        made = [dask.delayed(_lay_out)(part, layout, function) for part in self.partitions.to_delayed()]
+        yield from dask.compute(*made)
+
+
+def _lay_out(frame: pd.DataFrame, layout: Layout, function: Callable[[Wide], Any]) -> Any:
+    return function(widen(frame, layout))

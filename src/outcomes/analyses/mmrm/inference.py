@@ -10,14 +10,127 @@ import pandas as pd
 from scipy import special
 
 from outcomes.analyses._interval import p_value_t, quantile_t
-from outcomes.analyses.mmrm.freedom import (
-    count_satterthwaite,
-    find_f_kenward_roger,
-    find_f_satterthwaite,
-)
-from outcomes.analyses.mmrm.likelihood import Slopes
+from outcomes.analyses.mmrm.likelihood import Slopes, Stack, invert_positive
 from outcomes.analyses.mmrm.patterns import add_all
 from outcomes.analyses.mmrm.sandwich import ClusterSums, Fitted, finish_clusters, prepare_pass
+
+#: Names of the methods.
+METHODS = ("kenward-roger-linear", "kenward-roger", "satterthwaite", "residual", "between-within")
+
+
+def find_parameter_variance(slopes: Slopes) -> np.ndarray:
+    """Return the variance of the covariance parameters, twice the inverse Hessian of the deviance."""
+    inverse, _ = invert_positive(slopes.hessian / 2)
+    return np.full_like(slopes.hessian, np.nan) if inverse is None else inverse
+
+
+def adjust_covariance(
+    stack: Stack,
+    inverses: np.ndarray,
+    vcov: np.ndarray,
+    slopes: Slopes,
+    variance: np.ndarray,
+    *,
+    linear: bool,
+) -> np.ndarray:
+    """Return Kenward and Roger's covariance of the coefficients.
+
+    ``V + 2 V [sum W_rs (Q_rs - P_r V P_s - R_rs / 4)] V`` with W the variance of the covariance parameters
+    (Kenward and Roger 1997, Biometrics 53:983, doi 10.2307/2533558). The linear form leaves out R, which
+    holds second derivatives of the covariance, and then does not depend on its parameters.
+    """
+    weight = np.zeros_like(inverses)
+    for group in range(stack.n_groups):
+        own, members = np.flatnonzero(slopes.owner == group), np.flatnonzero(stack.group == group)
+        inverse, shared = inverses[members], variance[np.ix_(own, own)]
+        left = inverse[:, None] @ slopes.jacobian[own]
+        mixed = np.einsum("rs,sij->rij", shared, slopes.jacobian[own])
+        weight[members] = np.einsum("mrij,mrjk->mik", left, inverse[:, None] @ mixed) @ inverse
+        if not linear:
+            curved = np.einsum("rs,rsij->ij", shared, slopes.second[group])
+            weight[members] -= inverse @ curved @ inverse / 4
+    total = stack.contract((weight + np.swapaxes(weight, 1, 2)) / 2)[:-1, :-1]
+    through = np.einsum(
+        "rij,jk,skl,rs->il", slopes.information, vcov, slopes.information, variance, optimize=True
+    )
+    adjusted = vcov + 2 * vcov @ (total - through) @ vcov
+    return (adjusted + adjusted.T) / 2
+
+
+def count_satterthwaite(
+    contrasts: np.ndarray, vcov: np.ndarray, slopes: Slopes, variance: np.ndarray
+) -> np.ndarray:
+    """Return Satterthwaite's degrees of freedom of contrasts of one row, shape (k,).
+
+    ``2 (c'Vc)^2 / (g'Wg)`` with g the derivatives of ``c'Vc``. Kenward and Roger's are the same for one row.
+    """
+    along = contrasts @ vcov
+    spread = np.einsum("kp,kp->k", along, contrasts)
+    slope = np.einsum("kp,rpq,kq->kr", along, slopes.information, along, optimize=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return 2 * spread**2 / np.einsum("kr,rs,ks->k", slope, variance, slope)
+
+
+def find_f_satterthwaite(
+    contrasts: np.ndarray, beta: np.ndarray, vcov: np.ndarray, slopes: Slopes, variance: np.ndarray
+) -> tuple[float, float]:
+    """Return F and its denominator degrees of freedom (Fai and Cornelius 1996, doi
+    10.1080/00949659608811740).
+    """
+    values, vectors = np.linalg.eigh(contrasts @ vcov @ contrasts.T)
+    turned = vectors.T @ contrasts
+    statistic = float(((turned @ beta) ** 2 / values).mean())
+    each = count_satterthwaite(turned, vcov, slopes, variance)
+    if np.ptp(each) < 1e-8 * each.max():
+        return statistic, float(each.mean())
+    if (each <= 2).any():
+        return statistic, 2.0
+    expected = float((each / (each - 2)).sum())
+    return statistic, 2 * expected / (expected - len(each))
+
+
+def find_f_kenward_roger(
+    contrasts: np.ndarray,
+    beta: np.ndarray,
+    vcov: np.ndarray,
+    adjusted: np.ndarray,
+    slopes: Slopes,
+    variance: np.ndarray,
+) -> tuple[float, float]:
+    """Return the scaled F of Kenward and Roger 1997 and its denominator degrees of freedom."""
+    size = len(contrasts)
+    theta = contrasts.T @ np.linalg.solve(contrasts @ vcov @ contrasts.T, contrasts)
+    turned = theta @ vcov @ slopes.information @ vcov
+    traces = np.einsum("rii->r", turned)
+    first = float(traces @ variance @ traces)
+    second = float(np.einsum("rij,sji,rs->", turned, turned, variance, optimize=True))
+    raw = (
+        float(contrasts @ beta @ np.linalg.solve(contrasts @ adjusted @ contrasts.T, contrasts @ beta)) / size
+    )
+    bound = (first + 6 * second) / (2 * size)
+    ratio = ((size + 1) * first - (size + 4) * second) / ((size + 2) * second)
+    divisor = 3 * size + 2 * (1 - ratio)
+    c_1, c_2, c_3 = ratio / divisor, (size - ratio) / divisor, (size + 2 - ratio) / divisor
+    mean = 1 / (1 - second / size)
+    spread = 2 / size * (1 + c_1 * bound) / ((1 - c_2 * bound) ** 2 * (1 - c_3 * bound))
+    df = 4 + (size + 2) / (size * spread / (2 * mean**2) - 1)
+    return raw * df / (mean * (df - 2)), df
+
+
+def count_between_within(within: np.ndarray, n_rows: int, n_patients: int) -> np.ndarray:
+    """Return the between-within degrees of freedom of each coefficient.
+
+    Coefficients of columns that never change within a patient have patients less those columns and the
+    intercept; the others, the intercept among them, rows less patients less their number (Schluchter and
+    Elashoff 1990, doi 10.1080/00949659008811295), as in mmrm. The intercept counts as a column that changes
+    where any other does.
+    """
+    n_within = int(within.sum())
+    n_between = len(within) - n_within + (1 if n_within else 0)
+    return np.where(
+        within, n_rows - n_patients - (n_within - 1 if n_within else 0), n_patients - n_between
+    ).astype("float64")
+
 
 #: Columns of every table of estimates after those that name the row.
 ESTIMATE_COLUMNS = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high")
@@ -28,60 +141,37 @@ _SINGULAR = 1e-12
 
 @dataclass(frozen=True)
 class Inference:
-    """What stands behind every estimate of a fit, for the kept columns in the units of the sums.
+    """What stands behind every estimate of a fit, for the kept columns in the units of the sums."""
 
-    Parameters
-    ----------
-    beta, model, used : arrays, shapes (p,), (p, p), (p, p)
-        Coefficients, their covariance by the model, and the one that standard errors come from.
-    slopes : Slopes
-    variance : array, shape (R, R)
-        Of the covariance parameters.
-    method : str
-        Of the degrees of freedom.
-    scale, shift : float
-        The score is ``shift + scale *`` its value in the sums.
-    constant : array, shape (p,)
-        Coefficients that make the columns add up to 1.
-    to_public : array, shape (p, p)
-        Coefficients as a reader knows them are ``to_public @ beta`` but for scale and shift.
-    residual_df : float
-    coefficient_df : array, shape (p,)
-        Between-within degrees of freedom of the coefficients as a reader knows them.
-    robust : Robust or None
-    withheld : bool
-        Whether clusters are too few for a standard error.
-    """
-
+    #: Shapes (p,), (p, p), (p, p): coefficients, their covariance by the model, and the one that standard
+    #: errors come from.
     beta: np.ndarray
     model: np.ndarray
     used: np.ndarray
     slopes: Slopes
+    #: Shape (R, R): of the covariance parameters.
     variance: np.ndarray
+    #: Of the degrees of freedom.
     method: str
+    #: The score is ``shift + scale *`` its value in the sums.
     scale: float
     shift: float
+    #: Shape (p,): coefficients that make the columns add up to 1.
     constant: np.ndarray
+    #: Shape (p, p): coefficients as a reader knows them are ``to_public @ beta`` but for scale and shift.
     to_public: np.ndarray
     residual_df: float
+    #: Shape (p,): between-within degrees of freedom of the coefficients as a reader knows them.
     coefficient_df: np.ndarray
     robust: Robust | None
+    #: Whether clusters are too few for a standard error.
     withheld: bool = False
 
     def estimate(self, rows: np.ndarray, conf_level: float) -> pd.DataFrame:
-        """Estimate linear functions of the coefficients.
+        """Estimate linear functions of the coefficients, one a row (k, p); intervals are not adjusted.
 
-        Parameters
-        ----------
-        rows : array, shape (k, p)
-            In the units of the sums; a row with a missing value cannot be estimated and stays empty. One
-            whose variance is negative, which corrections for few patients can make it, has no standard error.
-        conf_level : float
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per function, columns `ESTIMATE_COLUMNS`; intervals are not adjusted.
+        A row with a missing value stays empty; one whose variance is negative, which corrections for few
+        patients can make it, has no standard error.
         """
         known = np.isfinite(rows).all(axis=1)
         table = pd.DataFrame(np.nan, index=range(len(rows)), columns=list(ESTIMATE_COLUMNS))
@@ -97,9 +187,14 @@ class Inference:
         with np.errstate(invalid="ignore", divide="ignore"):
             statistic = estimate / std_error
         found = (
-            estimate, std_error, df, statistic, p_value_t(statistic, df), estimate - margin,
+            estimate,
+            std_error,
+            df,
+            statistic,
+            p_value_t(statistic, df),
+            estimate - margin,
             estimate + margin,
-        )  # fmt: skip
+        )
         table.loc[known, list(ESTIMATE_COLUMNS)] = np.column_stack(found)
         return table
 
@@ -117,17 +212,12 @@ class Inference:
         return count_satterthwaite(rows, self.model, self.slopes, self.variance)
 
     def test_jointly(self, rows: np.ndarray) -> dict[str, float]:
-        """Test whether several functions are all 0.
+        """Test whether several functions are all 0: ``num_df, den_df, statistic`` (F) and ``p_value``.
 
         By the method of the degrees of freedom; with a cluster-robust covariance by the approximate Hotelling
         test of Tipton and Pustejovsky (2015, doi 10.3102/1076998615606099), since there an F with so many
         numerator degrees of freedom rejects too often. Clusters too few for
         it, and functions that depend on each other, give no test.
-
-        Returns
-        -------
-        dict
-            ``num_df, den_df, statistic`` (F) and ``p_value``.
         """
         nothing = {"num_df": float(len(rows)), "den_df": np.nan, "statistic": np.nan, "p_value": np.nan}
         if self.withheld or not np.isfinite(rows).all() or not len(rows):
@@ -175,19 +265,12 @@ class Inference:
 
 @dataclass(frozen=True)
 class Robust:
-    """The second pass behind a cluster-robust covariance, made again for new contrasts.
-
-    Parameters
-    ----------
-    source, layout : Pass, Layout
-    fitted : Fitted
-    kind : str
-        ``CR0``, ``CR2`` or ``CR3``.
-    """
+    """The second pass behind a cluster-robust covariance, made again for new contrasts."""
 
     source: Any
     layout: Any
     fitted: Fitted
+    #: ``CR0``, ``CR2`` or ``CR3``.
     kind: str
 
     def sum_contrasts(self, rows: np.ndarray, *, joint: bool = False) -> ClusterSums:

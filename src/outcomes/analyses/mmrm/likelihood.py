@@ -25,23 +25,18 @@ _MOST_KEPT_BYTES = 200_000_000
 
 @dataclass(frozen=True)
 class Stack:
-    """The sums of M patterns beside each other, for the columns of the model that are kept.
+    """The sums of M patterns beside each other, for the columns of the model that are kept."""
 
-    Parameters
-    ----------
-    grams : array, shape (M, L, L)
-    counts : array, shape (M,)
-    seen : array of bool, shape (M, T)
-    group : array of int, shape (M,)
-        Place of the covariance among those of the groups.
-    selection : array of int, shape (T, p + 1)
-        Position of each kept column, and last of the score, at each visit; -1 where it is 0.
-    """
-
+    #: Shape (M, L, L).
     grams: np.ndarray
+    #: Shape (M,).
     counts: np.ndarray
+    #: Shape (M, T).
     seen: np.ndarray
+    #: Shape (M,): place of the covariance among those of the groups.
     group: np.ndarray
+    #: Shape (T, p + 1): position of each kept column, and last of the score, at each visit; -1 where it is
+    #: 0.
     selection: np.ndarray
 
     @property
@@ -97,15 +92,7 @@ class Stack:
     def contract(self, weight: np.ndarray) -> np.ndarray:
         """Return sums over patterns and visits of ``weight[..., m, s, t] * S_m[s, t]``.
 
-        Parameters
-        ----------
-        weight : array, shape (..., M, T, T)
-            Symmetric in its last two axes.
-
-        Returns
-        -------
-        array, shape (..., p + 1, p + 1)
-            Columns of the model, then the score.
+        Weights of shape (..., M, T, T), symmetric in visits, give (..., p + 1, p + 1): columns, then score.
         """
         lead = weight.shape[:-3]
         total = np.zeros((*lead, self.selection.shape[1], self.selection.shape[1]))
@@ -123,13 +110,7 @@ class Stack:
         return total
 
     def project(self, matrix: np.ndarray) -> np.ndarray:
-        """Return per pattern and pair of visits the trace of ``matrix`` with its sums, shape (M, T, T).
-
-        Parameters
-        ----------
-        matrix : array, shape (p + 1, p + 1)
-            Symmetric.
-        """
+        """Return per pattern and pair of visits the trace of a symmetric matrix with its sums, (M, T, T)."""
         traces = np.zeros((len(self.counts), self.n_visits, self.n_visits))
         for number, (s, t, members) in enumerate(self._pairs):
             if not len(members):
@@ -142,17 +123,7 @@ class Stack:
 
 
 def stack_patterns(sums: PatternSums, design: Design, kept: np.ndarray, groups: list[int]) -> Stack:
-    """Set the sums of all patterns beside each other.
-
-    Parameters
-    ----------
-    sums : PatternSums
-    design : Design
-    kept : array of int
-        Columns of the model that are not repeats of others.
-    groups : list of int
-        Codes of the groups that have a covariance of their own.
-    """
+    """Set the sums of all patterns beside each other."""
     keys = sorted(sums.grams)
     masks = np.array([mask for _, mask in keys], dtype=np.int64)
     visits = np.arange(design.n_visits)
@@ -168,22 +139,15 @@ def stack_patterns(sums: PatternSums, design: Design, kept: np.ndarray, groups: 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The likelihood at some covariances.
+    """The likelihood at some covariances."""
 
-    Parameters
-    ----------
-    deviance : float
-        Minus twice the (restricted) log-likelihood; infinite where a covariance is not positive definite.
-    beta : array, shape (p,)
-    vcov : array, shape (p, p)
-        ``V``.
-    inverses : array, shape (M, T, T)
-        ``A``.
-    """
-
+    #: Minus twice the (restricted) log-likelihood; infinite where a covariance is not positive definite.
     deviance: float
+    #: Shape (p,).
     beta: np.ndarray
+    #: Shape (p, p): ``V``.
     vcov: np.ndarray
+    #: Shape (M, T, T): ``A``.
     inverses: np.ndarray
 
 
@@ -240,43 +204,26 @@ def invert_positive(matrix: np.ndarray) -> tuple[np.ndarray | None, float]:
 
 @dataclass(frozen=True)
 class Slopes:
-    """Derivatives of the deviance by the R parameters of all groups, and what degrees of freedom need.
+    """Derivatives of the deviance by the R parameters of all groups, and what degrees of freedom need."""
 
-    Parameters
-    ----------
-    gradient : array, shape (R,)
-    hessian : array, shape (R, R)
-    information : array, shape (R, p, p)
-        ``P``, the derivatives of ``H``.
-    jacobian : array, shape (R, T, T)
-        Derivatives of the covariance of the parameter's group.
-    second : list of array, shape (r, r, T, T)
-        Second derivatives, per group.
-    owner : array of int, shape (R,)
-        Group of each parameter.
-    """
-
+    #: Shape (R,).
     gradient: np.ndarray
+    #: Shape (R, R).
     hessian: np.ndarray
+    #: Shape (R, p, p): ``P``, the derivatives of ``H``.
     information: np.ndarray
+    #: Shape (R, T, T): derivatives of the covariance of the parameter's group.
     jacobian: np.ndarray
+    #: Shape (r, r, T, T): second derivatives, per group.
     second: list[np.ndarray]
+    #: Shape (R,): group of each parameter.
     owner: np.ndarray
 
 
 def differentiate(
     stack: Stack, at: Evaluation, jacobians: list[np.ndarray], seconds: list[np.ndarray], reml: bool
 ) -> Slopes:
-    """Differentiate the deviance twice.
-
-    Parameters
-    ----------
-    stack : Stack
-    at : Evaluation
-    jacobians, seconds : list of array
-        Per group the derivatives of its covariance, shapes (r, T, T) and (r, r, T, T).
-    reml : bool
-    """
+    """Differentiate the deviance twice."""
     residual = np.append(-at.beta, 1.0)
     moments = np.outer(residual, residual)
     if reml:

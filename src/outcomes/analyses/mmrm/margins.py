@@ -13,20 +13,15 @@ from outcomes.analyses.mmrm.patterns import PatternSums
 
 @dataclass(frozen=True)
 class Averages:
-    """How what is not named is averaged.
+    """How what is not named is averaged."""
 
-    Parameters
-    ----------
-    weights : str
-        ``equal``: every level of a category weighs the same and numbers stand at their mean, as in emmeans;
-        ``observed``: categories weigh as they were observed, so that the mean is that of the model's columns.
-    over : str
-        ``rows``: numbers and observed weights are means over all rows of the fit, as in emmeans;
-        ``patients``: each patient counts once. Factors that vary within patients are averaged over rows in
-        both.
-    """
-
+    #: ``equal``: every level of a category weighs the same and numbers stand at their mean, as in emmeans;
+    #: ``observed``: categories weigh as they were observed, so that the mean is that of the model's
+    #: columns.
     weights: str
+    #: ``rows``: numbers and observed weights are means over all rows of the fit, as in emmeans;
+    #: ``patients``: each patient counts once. Factors that vary within patients are averaged over rows in
+    #: both.
     over: str
 
 
@@ -71,17 +66,8 @@ def build_row(
 ) -> np.ndarray:
     """Return the coefficients of a marginal mean over all p columns.
 
-    Parameters
-    ----------
-    design : Design
-    sums : PatternSums
-    fixed : mapping of str to float
-        Factors that are set: the place of a level, or a number in the units of the sums.
-    visits : mapping of int to float
-        Visits with their weights, which add up to 1, or to 0 for a difference between visits.
-    how : Averages
-    slope : str, optional
-        Number by which to differentiate.
+    Fixed factors have the place of a level, or a number in the units of the sums. Weights of visits add up to
+    1, or to 0 for a difference between visits. A slope differentiates by that number.
     """
     return np.array(
         [_weigh_column(design, sums, column, fixed, visits, how, slope) for column in design.columns]
@@ -89,9 +75,14 @@ def build_row(
 
 
 def _weigh_column(
-    design: Design, sums: PatternSums, column: Column, fixed: Mapping[str, float],
-    visits: Mapping[int, float], how: Averages, slope: str | None,
-) -> float:  # fmt: skip
+    design: Design,
+    sums: PatternSums,
+    column: Column,
+    fixed: Mapping[str, float],
+    visits: Mapping[int, float],
+    how: Averages,
+    slope: str | None,
+) -> float:
     weight = visits.get(column.visit, 0.0) if column.visit >= 0 else sum(visits.values())
     left: list[tuple[str, int]] = []
     for name, level in column.part:

@@ -15,10 +15,9 @@ from outcomes.analyses.mmrm.contrasts import (
     tabulate_slopes,
     tabulate_tests,
 )
-from outcomes.analyses.mmrm.fitted import FittedModel
+from outcomes.analyses.mmrm.fitted import FittedModel, write_summary
 from outcomes.analyses.mmrm.predictions import list_residuals, predict_rows
 from outcomes.analyses.mmrm.standard_errors import change_inference
-from outcomes.analyses.mmrm.summary import write_summary
 
 
 @dataclass(frozen=True, repr=False)

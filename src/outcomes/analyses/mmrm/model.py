@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.analyses.mmrm.choices import Choices, check_choices
 from outcomes.analyses.mmrm.covariances import choose_covariance
 from outcomes.analyses.mmrm.design import Design
-from outcomes.analyses.mmrm.layout import Layout, list_columns
+from outcomes.analyses.mmrm.layout import Layout, list_columns, parse_formula
 from outcomes.analyses.mmrm.likelihood import Stack, invert_positive, stack_patterns
 from outcomes.analyses.mmrm.mmrm_fit import MmrmFit
 from outcomes.analyses.mmrm.newton import begin_with_moments, minimise_deviance
 from outcomes.analyses.mmrm.passes import lay_out, open_pass, sum_table
-from outcomes.analyses.mmrm.standard_errors import add_inference
-from outcomes.analyses.mmrm.terms import parse_formula
+from outcomes.analyses.mmrm.standard_errors import Choices, add_inference, check_choices
 from outcomes.machine.threads import in_one_thread
 
 #: Share of a column's variance left by earlier columns, below which it repeats them.
@@ -112,9 +110,12 @@ def fit(
     if cluster == subject:
         cluster = None
     source = open_pass(
-        table, list_columns(terms, subject, visit, group, cluster, weights), subject,
-        memory_limit_gb=memory_limit_gb, patients_per_chunk=patients_per_chunk,
-    )  # fmt: skip
+        table,
+        list_columns(terms, subject, visit, group, cluster, weights),
+        subject,
+        memory_limit_gb=memory_limit_gb,
+        patients_per_chunk=patients_per_chunk,
+    )
     layout, design, sums = sum_table(source, lay_out(source, terms, subject, visit, group, cluster, weights))
     return fit_sums(source, layout, design, sums, choices)
 
@@ -128,12 +129,30 @@ def fit_sums(source: Any, layout: Layout, design: Design, sums: Any, choices: Ch
     dropped = tuple(design.names[place] for place in np.setdiff1d(np.arange(len(design.columns)), kept))
     stack = stack_patterns(sums, design, kept, groups) if dropped else everything
     held = MmrmFit(
-        layout.terms.formula, choices.covariance, choices.method, choices.df, choices.vcov, "ok",
-        _list_reasons(sums, dropped), dropped, sums.n_patients, sums.n_rows, sums.n_dropped, sums.n_empty,
-        sums.n_patients, choices.conf_level, layout, design, sums, kept, repeats,
-        tuple(layout.held[layout.group][code] for code in groups) if layout.group else (), stack,
-        source=source, weight_kind=choices.weight_kind,
-    )  # fmt: skip
+        layout.terms.formula,
+        choices.covariance,
+        choices.method,
+        choices.df,
+        choices.vcov,
+        "ok",
+        _list_reasons(sums, dropped),
+        dropped,
+        sums.n_patients,
+        sums.n_rows,
+        sums.n_dropped,
+        sums.n_empty,
+        sums.n_patients,
+        choices.conf_level,
+        layout,
+        design,
+        sums,
+        kept,
+        repeats,
+        tuple(layout.held[layout.group][code] for code in groups) if layout.group else (),
+        stack,
+        source=source,
+        weight_kind=choices.weight_kind,
+    )
     state, reason = _check_numbers(stack, cross, kept)
     if state != "ok":
         return replace(held, state=state, reasons=(*held.reasons, reason))
@@ -145,13 +164,7 @@ def _pair_with_itself(stack: Stack) -> np.ndarray:
 
 
 def find_kept(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find columns that do not repeat earlier ones, from sums of their products.
-
-    Returns
-    -------
-    kept : array of int
-    repeats : array, shape (kept, dropped)
-        How the dropped columns are made of the kept ones.
+    """Return the columns that repeat no earlier one, and how the others are made of them.
 
     Examples
     --------

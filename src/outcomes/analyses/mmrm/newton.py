@@ -26,20 +26,11 @@ _LONGEST_STEP = 1.5
 
 @dataclass(frozen=True)
 class Optimum:
-    """Where the search ended.
+    """Where the search ended."""
 
-    Parameters
-    ----------
-    theta : array, shape (R,)
-        Parameters of all groups, one group after another.
-    sigmas : array, shape (groups, T, T)
-    at : Evaluation
-    slopes : Slopes
-    converged : bool
-    n_steps : int
-    """
-
+    #: Shape (R,): parameters of all groups, one group after another.
     theta: np.ndarray
+    #: Shape (groups, T, T).
     sigmas: np.ndarray
     at: Evaluation
     slopes: Slopes
@@ -67,11 +58,7 @@ def minimise_deviance(stack: Stack, covariance: Covariance, theta: np.ndarray, r
 
     Newton steps from ``theta``; where the Hessian is not positive definite its eigenvalues are made so; a
     step that does not lower the deviance, or leaves the positive definite covariances, is halved.
-
-    Returns
-    -------
-    Optimum or None
-        None where the deviance is not defined at the start.
+    Return None where the deviance is not defined at the start.
     """
     at = _evaluate(stack, covariance, theta, reml)
     if not np.isfinite(at.deviance):
@@ -125,9 +112,15 @@ def _find_step(slopes: Slopes) -> np.ndarray:
 
 
 def _shorten(
-    stack: Stack, covariance: Covariance, theta: np.ndarray, step: np.ndarray, at: Evaluation, reml: bool,
-    gradient: np.ndarray, last: bool,
-) -> tuple[np.ndarray, Evaluation] | None:  # fmt: skip
+    stack: Stack,
+    covariance: Covariance,
+    theta: np.ndarray,
+    step: np.ndarray,
+    at: Evaluation,
+    reml: bool,
+    gradient: np.ndarray,
+    last: bool,
+) -> tuple[np.ndarray, Evaluation] | None:
     """Halve the step until the deviance falls; near the minimum rounding may hide the fall."""
     slack = 1e-9 * (1 + abs(at.deviance)) if last else 0.0
     for halving in range(MOST_HALVINGS):

@@ -1,22 +1,173 @@
-"""From a table of any kind to its pattern sums."""
+"""From a table of any kind to its pattern sums, Parquet files by DuckDB within a limit of memory."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
-from outcomes.analyses.mmrm.dask_pass import DaskPass
 from outcomes.analyses.mmrm.design import Design
-from outcomes.analyses.mmrm.frame_pass import Description, FramePass
-from outcomes.analyses.mmrm.layout import MOST_VISITS, Layout
-from outcomes.analyses.mmrm.parquet_pass import ParquetPass
+from outcomes.analyses.mmrm.frame_pass import DaskPass, Description, FramePass, describe_frame
+from outcomes.analyses.mmrm.layout import MOST_VISITS, Layout, Terms, Wide, require_columns, widen
 from outcomes.analyses.mmrm.patterns import PatternSums, add_all, sum_patterns
-from outcomes.analyses.mmrm.terms import Terms
 from outcomes.errors import AnalysisError
+
+#: Rows that are handed over at a time, and rows from which expressions are centred.
+_ROWS_PER_BATCH, _ROWS_DESCRIBED = 1_000_000, 10_000
+#: Share of the limit of memory that the database may take; the rest is for the rows handed over.
+_DATABASE_SHARE = 0.6
+
+
+class ParquetPass:
+    """A long table in a Parquet file, or in several that a pattern such as ``scores/*.parquet`` names.
+
+    The database sorts rows by patient, on disk where memory does not suffice, and hands them over in parts
+    that hold their patients whole; each part is laid out and summed as a frame is.
+    """
+
+    def __init__(self, path: str | Path, columns: list[str], subject: str, memory_limit_gb: float) -> None:
+        self.path, self.columns, self.subject = str(path), columns, subject
+        self.memory_limit_gb = memory_limit_gb
+        if not any(mark in self.path for mark in "*?[") and not Path(self.path).exists():
+            raise AnalysisError(f"There is no Parquet file {Path(self.path).name!r}; check the path.")
+        with self._connect() as database:
+            held = database.execute(f"DESCRIBE SELECT * FROM {self._table}").fetchall()
+        self.types = {name: kind for name, kind, *_ in held}
+        require_columns(list(self.types), columns)
+
+    @property
+    def _table(self) -> str:
+        return f"read_parquet({_quote_text(self.path)})"
+
+    @contextmanager
+    def _connect(self) -> Iterator[Any]:
+        try:
+            import duckdb
+        except ImportError as error:
+            raise AnalysisError(
+                "Models of Parquet files need DuckDB: pip install 'outcomes[cluster]'."
+            ) from error
+        with tempfile.TemporaryDirectory(prefix="outcomes-") as folder:
+            database = duckdb.connect(
+                config={
+                    "memory_limit": f"{round(1000 * self.memory_limit_gb * _DATABASE_SHARE)}MB",
+                    "temp_directory": folder,
+                    "preserve_insertion_order": False,
+                }
+            )
+            try:
+                yield database
+            finally:
+                database.close()
+
+    def _is_text(self, column: str) -> bool:
+        return self.types[column] in ("VARCHAR", "BOOLEAN") or self.types[column].startswith("ENUM")
+
+    def _select_complete(self) -> str:
+        tests = [f"{_quote(name)} IS NOT NULL" for name in self.columns]
+        tests += [
+            f"isfinite({_quote(name)})" for name in self.columns if self.types[name] in ("DOUBLE", "FLOAT")
+        ]
+        return f"FROM {self._table} WHERE {' AND '.join(tests)}"
+
+    def describe(self, terms: Terms, visit: str, codes: list[str]) -> Description:
+        """Describe the complete rows; expressions are centred from the first rows."""
+        complete = self._select_complete()
+        found = Description()
+        with self._connect() as database:
+            listed = ", ".join(map(_quote, self.columns))
+            first = database.execute(f"SELECT {listed} {complete} LIMIT {_ROWS_DESCRIBED}").df()
+            sketch = describe_frame(first, terms, visit, codes)
+            named = {**{column: column for column in (visit, *codes)}}
+            named |= {
+                entry.name: entry.variables[0] for entry in terms.factors if entry.name in sketch.levels
+            }
+            for name, column in named.items():
+                rows = database.execute(f"SELECT DISTINCT {_quote(column)} {complete}").fetchall()
+                found.levels[name] = tuple(_write(row[0]) for row in sorted(rows))
+            plain = {entry.name: entry for entry in terms.factors if entry.name in sketch.numbers} | {
+                "": terms.score
+            }
+            for name, factor in plain.items():
+                found.numbers[name] = sketch.numbers[name]
+                if factor.is_column:
+                    column = _quote(factor.variables[0])
+                    row = database.execute(
+                        f"SELECT avg({column}), stddev_pop({column}) {complete}"
+                    ).fetchone()
+                    found.numbers[name] = (row[0] or 0.0, row[1] or 1.0)
+        return found
+
+    def map(self, layout: Layout, function: Callable[[Wide], Any]) -> Iterator[Any]:
+        """Yield the function's value for each part of the table, patients whole."""
+        with self._connect() as database:
+            rows = database.sql(
+                f"SELECT {self._name_columns(layout)} FROM {self._table} ORDER BY {_quote(self.subject)}"
+            )
+            # Before version 1.5 of DuckDB the reader had another name.
+            read = getattr(rows, "to_arrow_reader", None) or rows.fetch_arrow_reader
+            reader = read(_ROWS_PER_BATCH)
+            rest: pd.DataFrame | None = None
+            for batch in reader:
+                part = batch.to_pandas()
+                if not len(part):
+                    continue
+                part = part if rest is None else pd.concat([rest, part], ignore_index=True)
+                # The last patient's rows may go on in the next part.
+                subject = part[self.subject]
+                differs = np.flatnonzero((subject != subject.iloc[-1]).to_numpy())
+                whole = differs[-1] + 1 if len(differs) else 0
+                rest = part.iloc[whole:]
+                if whole:
+                    yield function(widen(part.iloc[:whole], layout))
+            if rest is not None and len(rest):
+                yield function(widen(rest, layout))
+
+    def _name_columns(self, layout: Layout) -> str:
+        """Return the columns for a query, texts as codes of their levels."""
+        levels = {layout.visit: layout.visits, **layout.held}
+        levels |= {
+            entry.variables[0]: layout.levels[entry.name]
+            for entry in layout.factors
+            if entry.name in layout.levels
+        }
+        named = []
+        for column in self.columns:
+            quoted = _quote(column)
+            if column in levels and column != self.subject and self._is_text(column):
+                allowed = ", ".join(_quote_text(level) for level in levels[column])
+                quoted = f"TRY_CAST({_as_text(quoted, self.types[column])} AS ENUM ({allowed})) AS {quoted}"
+            named.append(quoted)
+        return ", ".join(named)
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _quote_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _as_text(column: str, kind: str) -> str:
+    return (
+        f"CASE WHEN {column} THEN 'True' ELSE 'False' END"
+        if kind == "BOOLEAN"
+        else f"CAST({column} AS VARCHAR)"
+    )
+
+
+def _write(level: object) -> str:
+    from outcomes.analyses.mmrm.layout import write_level
+
+    return write_level(level)
 
 
 class Pass(Protocol):
@@ -32,13 +183,7 @@ class Pass(Protocol):
 def open_pass(
     table: Any, columns: list[str], subject: str, *, memory_limit_gb: float, patients_per_chunk: int | None
 ) -> Pass:
-    """Return the pass over a pandas frame, a Parquet path or a Dask frame.
-
-    Raises
-    ------
-    AnalysisError
-        When the table is none of these, or lacks a column.
-    """
+    """Return the pass over a pandas frame, a Parquet path or a Dask frame."""
     if isinstance(table, pd.DataFrame):
         return FramePass(table, columns, subject, patients_per_chunk)
     if isinstance(table, str | Path):
@@ -76,11 +221,20 @@ def lay_out(
     if len(visits) > MOST_VISITS:
         raise AnalysisError(f"There are {len(visits)} visits; at most {MOST_VISITS} can be told apart.")
     layout = Layout(
-        terms, subject, visit, visits,
-        {name: levels for name, levels in found.levels.items() if name not in codes or _is_factor(terms,
-        name)}, {name: found.levels[name] for name in codes},
-        weights=weights, group=group, cluster=cluster,
-    )  # fmt: skip
+        terms,
+        subject,
+        visit,
+        visits,
+        {
+            name: levels
+            for name, levels in found.levels.items()
+            if name not in codes or _is_factor(terms, name)
+        },
+        {name: found.levels[name] for name in codes},
+        weights=weights,
+        group=group,
+        cluster=cluster,
+    )
     fixed = Design(layout).uncentred
     numbers = {name: value for name, value in found.numbers.items() if name}
     centre = {name: 0.0 if name in fixed else value[0] for name, value in numbers.items()}

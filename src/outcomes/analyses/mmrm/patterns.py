@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from outcomes.analyses.mmrm.design import Design
-from outcomes.analyses.mmrm.wide import Wide
+from outcomes.analyses.mmrm.layout import Wide
 
 #: Patients whose parts are held at the same time, to bound memory.
 _CHUNK = 16_384
@@ -21,38 +21,33 @@ class PatternSums:
 
     Sums of parts of the table, of processes or of machines add up to the sums of the whole. Where no two
     patients have the same visits (many visits) this is one block a patient, and never more than that.
-
-    Parameters
-    ----------
-    grams : mapping of (int, int) to array, shape (L, L)
-        By group of the covariance and mask of visits (bit t for visit t): sum of products of the patients'
-        parts and scores.
-    counts : mapping of (int, int) to int
-        Patients of each.
-    log_weight : float
-        Sum of the logarithms of the weights of all rows.
-    n_dropped, n_empty : int
-        As in `Wide`.
-    differing : set of str
-        Factors found to vary within patients; the sums are then of no use.
-    averages : mapping
-        Means of parts that were asked for, kept for the next time.
     """
 
+    #: Shape (L, L): by group of the covariance and mask of visits (bit t for visit t): sum of products of
+    #: the patients' parts and scores.
     grams: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+    #: Patients of each.
     counts: dict[tuple[int, int], int] = field(default_factory=dict)
+    #: Sum of the logarithms of the weights of all rows.
     log_weight: float = 0.0
+    #: As in `Wide`.
     n_dropped: int = 0
     n_empty: int = 0
+    #: Factors found to vary within patients; the sums are then of no use.
     differing: set[str] = field(default_factory=set)
+    #: Means of parts that were asked for, kept for the next time.
     averages: dict[Any, float] = field(default_factory=dict, repr=False)
 
     def __add__(self, other: PatternSums) -> PatternSums:
         """Return the sums of both."""
         total = PatternSums(
-            dict(self.grams), dict(self.counts), self.log_weight + other.log_weight,
-            self.n_dropped + other.n_dropped, self.n_empty + other.n_empty, self.differing | other.differing,
-        )  # fmt: skip
+            dict(self.grams),
+            dict(self.counts),
+            self.log_weight + other.log_weight,
+            self.n_dropped + other.n_dropped,
+            self.n_empty + other.n_empty,
+            self.differing | other.differing,
+        )
         for key, gram in other.grams.items():
             total.grams[key] = total.grams[key] + gram if key in total.grams else gram
             total.counts[key] = total.counts.get(key, 0) + other.counts[key]
@@ -78,18 +73,7 @@ def add_all(sums: Iterable[Any], start: Any = None) -> Any:
 
 
 def sum_patterns(wide: Wide, design: Design) -> PatternSums:
-    """Sum products of parts and scores by pattern.
-
-    Parameters
-    ----------
-    wide : Wide
-        Some patients.
-    design : Design
-
-    Returns
-    -------
-    PatternSums
-    """
+    """Sum products of parts and scores by pattern."""
     sums = PatternSums(
         n_dropped=wide.n_dropped,
         n_empty=wide.n_empty,

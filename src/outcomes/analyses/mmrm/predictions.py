@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 
 from outcomes.analyses.mmrm.fitted import FittedModel
-from outcomes.analyses.mmrm.layout import Layout, require_columns
+from outcomes.analyses.mmrm.layout import Factor, Layout, Wide, require_columns, widen
 from outcomes.analyses.mmrm.sandwich import Fitted
-from outcomes.analyses.mmrm.terms import Factor
-from outcomes.analyses.mmrm.wide import Wide, widen
 from outcomes.errors import AnalysisError
 
 _PLACE = "__row__"
@@ -64,9 +62,16 @@ def predict_rows(fit: FittedModel, frame: pd.DataFrame) -> pd.DataFrame:
 def _ask_for_means(layout: Layout) -> Layout:
     terms = replace(layout.terms, score=Factor("__score__", ("__score__",), False))
     return replace(
-        layout, terms=terms, subject=_PLACE, weights=None, group=None, cluster=None,
-        varying=layout.varying, centre={**layout.centre, "": 0.0}, spread={**layout.spread, "": 1.0},
-    )  # fmt: skip
+        layout,
+        terms=terms,
+        subject=_PLACE,
+        weights=None,
+        group=None,
+        cluster=None,
+        varying=layout.varying,
+        centre={**layout.centre, "": 0.0},
+        spread={**layout.spread, "": 1.0},
+    )
 
 
 def _describe_fit(fit: FittedModel) -> Fitted:
@@ -83,12 +88,9 @@ def _require_estimates(fit: FittedModel) -> None:
 def list_residuals(fit: FittedModel) -> pd.DataFrame:
     """Return the residuals of all fitted rows, by another pass over the table.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row per fitted row, ordered by patient and visit: subject, visit, ``fitted``, ``residual`` (score
-        less fitted), ``standardised`` (over its standard deviation) and ``normalised`` (by the Cholesky
-        factor of the patient's covariance, uncorrelated where the model holds).
+    One row per fitted row, ordered by patient and visit: subject, visit, ``fitted``, ``residual`` (score less
+    fitted), ``standardised`` (over its standard deviation) and ``normalised`` (by the Cholesky factor of the
+    patient's covariance, uncorrelated where the model holds).
     """
     _require_estimates(fit)
     parts = fit.source.map(fit.layout, partial(_subtract, fitted=_describe_fit(fit)))

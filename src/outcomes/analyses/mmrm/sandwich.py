@@ -7,15 +7,100 @@ McCaffrey 2002, Surv Methodol 28:169), CR3 by ``(I - H)^(-1)``. None depends on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from outcomes.analyses.mmrm.cluster_shares import JointShares, Shares
 from outcomes.analyses.mmrm.design import Design
-from outcomes.analyses.mmrm.wide import Wide
+from outcomes.analyses.mmrm.layout import Wide
+
+
+@dataclass
+class Shares:
+    """Sums over clusters for k contrasts, each by itself; of parts of the table they add up."""
+
+    #: Shape (k,): sums of the working variance D of a cluster's share, its square, of z'z and D z'z, where
+    #: z is what estimating the coefficients takes from it.
+    own: np.ndarray
+    own_squared: np.ndarray
+    shared: np.ndarray
+    mixed: np.ndarray
+    #: Shape (k, p, p): sum of z z'.
+    outer: np.ndarray
+
+    @classmethod
+    def empty(cls, p: int, k: int) -> Shares:
+        """Return sums over nobody."""
+        return cls(np.zeros(k), np.zeros(k), np.zeros(k), np.zeros(k), np.zeros((k, p, p)))
+
+    def __add__(self, other: Self) -> Self:
+        """Return the sums of both."""
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def add(self, share: np.ndarray, taken: np.ndarray) -> None:
+        """Add clusters: their whitened shares (n, m, k) and what estimation takes (n, k, p)."""
+        own = (share**2).sum(axis=1)
+        shared = (taken**2).sum(axis=2)
+        self.own += own.sum(axis=0)
+        self.own_squared += (own**2).sum(axis=0)
+        self.shared += shared.sum(axis=0)
+        self.mixed += (own * shared).sum(axis=0)
+        turned = np.swapaxes(taken, 0, 1)
+        self.outer += np.swapaxes(turned, 1, 2) @ turned
+
+    def count_freedom(self) -> np.ndarray:
+        """Return Bell and McCaffrey's degrees of freedom of each contrast."""
+        spread = self.own_squared - 2 * self.mixed + (self.outer**2).sum(axis=(1, 2))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (self.own - self.shared) ** 2 / spread
+
+
+@dataclass
+class JointShares:
+    """The same sums for k contrasts together, over pairs s, t of them."""
+
+    #: Shape (k, k): sums of D_st - z_s'z_t, D_st^2, D_ss D_tt, D_st z_s'z_t and D_ss z_t'z_t.
+    expected: np.ndarray
+    squares: np.ndarray
+    products: np.ndarray
+    mixed: np.ndarray
+    crossed: np.ndarray
+    #: Shape (k, k, p, p): sum of z_s z_t'.
+    outer: np.ndarray
+
+    @classmethod
+    def empty(cls, p: int, k: int) -> JointShares:
+        """Return sums over nobody."""
+        pairs = np.zeros((5, k, k))
+        return cls(pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], np.zeros((k, k, p, p)))
+
+    def __add__(self, other: Self) -> Self:
+        """Return the sums of both."""
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def add(self, share: np.ndarray, taken: np.ndarray) -> None:
+        """Add clusters: their whitened shares (n, m, k) and what estimation takes (n, k, p)."""
+        own, lost = np.swapaxes(share, 1, 2) @ share, taken @ np.swapaxes(taken, 1, 2)
+        alone, gone = (np.einsum("nkk->nk", matrix) for matrix in (own, lost))
+        self.expected += (own - lost).sum(axis=0)
+        self.squares += (own**2).sum(axis=0)
+        self.products += alone.T @ alone
+        self.mixed += (own * lost).sum(axis=0)
+        self.crossed += alone.T @ gone
+        self.outer += np.einsum("nsp,ntq->stpq", taken, taken, optimize=True)
+
+    def count_freedom(self) -> float:
+        """Return the degrees of freedom of the Wishart distribution nearest to the robust covariance.
+
+        Contrasts must be scaled so that `expected` is the identity. Tipton and Pustejovsky 2015 (J Educ Behav
+        Stat 40:604, doi 10.3102/1076998615606099): ``k (k + 1)`` over the sum of variances of its entries.
+        """
+        first = self.products - self.crossed - self.crossed.T + (self.outer**2).sum(axis=(2, 3))
+        second = self.squares - 2 * self.mixed + np.einsum("stpq,stqp->st", self.outer, self.outer)
+        return len(self.expected) * (len(self.expected) + 1) / float((first + second).sum())
+
 
 #: Power of ``I - H`` of each correction.
 POWERS = {"CR0": 0.0, "CR2": -0.5, "CR3": -1.0}
@@ -27,21 +112,14 @@ _SATURATED = 1e-10
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a second pass needs of the first: all in the units of the sums.
-
-    Parameters
-    ----------
-    design : Design
-    kept : array of int
-    beta, vcov : arrays, shapes (p,), (p, p)
-    sigmas : array, shape (groups, T, T)
-    groups : list of int
-    """
+    """What a second pass needs of the first: all in the units of the sums."""
 
     design: Design
     kept: np.ndarray
+    #: Shapes (p,), (p, p).
     beta: np.ndarray
     vcov: np.ndarray
+    #: Shape (groups, T, T).
     sigmas: np.ndarray
     groups: list[int]
 
@@ -68,22 +146,14 @@ class Fitted:
 
 @dataclass
 class ClusterSums:
-    """Sums over clusters; of parts of the table they add up.
+    """Sums over clusters; of parts of the table they add up."""
 
-    Parameters
-    ----------
-    meat : array, shape (p, p)
-        Sum of outer products of adjusted scores.
-    shares : Shares or JointShares
-        What each cluster adds to the variances of some contrasts.
-    n_clusters : int
-    grams, scores : mapping of int to arrays
-        By cluster larger than a patient, X'X and X'e of its whitened rows so far.
-    """
-
+    #: Shape (p, p): sum of outer products of adjusted scores.
     meat: np.ndarray
+    #: What each cluster adds to the variances of some contrasts.
     shares: Any
     n_clusters: int = 0
+    #: By cluster larger than a patient, X'X and X'e of its whitened rows so far.
     grams: dict[int, np.ndarray] = field(default_factory=dict)
     scores: dict[int, np.ndarray] = field(default_factory=dict)
 
