@@ -395,8 +395,7 @@ def test_manifests_say_what_a_page_was_made_from(project):
 
 LOOKING_BACK = (
     "from outcomes import keep_release, open_page, read_records, recall_release, release, say_since_last",
-    "from outcomes import select_cohort",
-    "from outcomes import split_changes, tabulate_since_last",
+    "from outcomes import select_cohort, split_changes, tabulate_since_last",
     "cohort = select_cohort(read_records(source, path or None))",
     "page = open_page(audience, k=k)\n"
     "since_last = release(split_changes(cohort, earlier=recall_release()), page)\n"
