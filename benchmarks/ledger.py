@@ -9,16 +9,16 @@ opening, comparing and entering took, in seconds of the processor, and the size 
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-from outcomes.disclosure import release
-from outcomes.disclosure.ledger import Edition, hand_ledger, open_ledger
-from outcomes.disclosure.ledger.memory import RUN_FOLDER
+from outcomes.disclosure import PageContext, release
+from outcomes.disclosure.joint.page import Page
+from outcomes.disclosure.ledger import Edition, open_ledger
+from outcomes.disclosure.ledger.earlier_cells import EarlierCells
 from outcomes.result import Patients, Result, build_result
 
 N_PATIENTS, N_EDITIONS, N_CELLS = 2_000, 24, 400
@@ -56,14 +56,11 @@ def build_page(n: int, rng: np.random.Generator) -> Result:
 def make_edition(private: Path, number: int, result: Result) -> dict[str, float]:
     """Compare, enter and release one page; return the seconds of each step and how many numbers waited."""
     edition = Edition(f"run{number}", "r", "page", series="s", slot=f"{number:02d}", made="2026-01-01")
-    folder = private.parent / f"run{number}"
-    folder.mkdir()
     times = [time.process_time()]
     with open_ledger(private) as ledger:
         times.append(time.process_time())
-        hand_ledger(private, edition, folder)
-        os.environ[RUN_FOLDER] = str(folder)
-        released = release(result)
+        page = PageContext(earlier=EarlierCells(ledger, edition), shown=Page())
+        released = release(result, page)
         times.append(time.process_time())
         ledger.enter(edition, [released])
         ledger.prepare(edition.id, "nobody", "2026-01-01")

@@ -27,21 +27,22 @@ N_PATIENTS = 7_500  # four rows each: 30,000
 #: Six figures, six tables, two models.
 BENCH = (
     "from outcomes.analyses import *\nfrom outcomes.cohort import select_cohort\n"
-    "from outcomes.disclosure import release\nfrom outcomes.records import read_records\n"
+    "from outcomes.disclosure import open_page, release\nfrom outcomes.records import read_records\n"
     "from outcomes.views import *",
     "records = read_records(source, path or None)\n"
     "cohort = select_cohort(records)\nwomen = select_cohort(records, where={'sex': 'female'})",
-    "change = release(summarise_change(cohort), audience, k=k)\n"
-    "second = release(summarise_change(women), audience, k=k)\n"
-    "flow = release(count_flow(cohort), audience, k=k)\n"
-    "baseline = release(describe_baseline(cohort), audience, k=k)\n"
-    "completeness = release(count_completeness(cohort), audience, k=k)\n"
-    "respondents = release(compare_respondents(cohort), audience, k=k)\n"
-    "responders = release(count_responders(cohort), audience, k=k)\n"
-    "distribution = release(trace_cumulative(cohort), audience, k=k)\n"
-    "effect_sizes = release(estimate_effect_sizes(cohort), audience, k=k)\n"
-    "contrasts = release(compare_at_timepoints(cohort), audience, k=k)\n"
-    "modelled = release(compare_over_time(cohort), audience, k=k)",
+    "page = open_page(audience, k=k)\n"
+    "change = release(summarise_change(cohort), page)\n"
+    "second = release(summarise_change(women), page)\n"
+    "flow = release(count_flow(cohort), page)\n"
+    "baseline = release(describe_baseline(cohort), page)\n"
+    "completeness = release(count_completeness(cohort), page)\n"
+    "respondents = release(compare_respondents(cohort), page)\n"
+    "responders = release(count_responders(cohort), page)\n"
+    "distribution = release(trace_cumulative(cohort), page)\n"
+    "effect_sizes = release(estimate_effect_sizes(cohort), page)\n"
+    "contrasts = release(compare_at_timepoints(cohort), page)\n"
+    "modelled = release(compare_over_time(cohort), page)",
     "## Figures",
     *(
         f"draw_{name}"
@@ -220,6 +221,7 @@ def make_floor(notebook: str, n: int) -> None:
     """Run the cells and make the page of their views in this process, once to warm up and then n times."""
     from datetime import UTC, datetime
 
+    from outcomes.disclosure.page_context import name_run_folder
     from outcomes.facts import read_source, read_words
     from outcomes.reports.catalogue import find_notebook
     from outcomes.reports.exports import build_exports
@@ -235,7 +237,7 @@ def make_floor(notebook: str, n: int) -> None:
         if number == 1:
             begun = sum(os.times()[:2])
         with tempfile.TemporaryDirectory() as folder:
-            os.environ["OUTCOMES_RUN_DIR"] = folder
+            os.environ |= name_run_folder(Path(folder))
             names: dict[str, object] = {}
             for cell in cells.cells:
                 if cell.cell_type == "code":

@@ -30,9 +30,10 @@ audience = "stakeholder"
 [report.whole]
 """
 CHANGE = """\
-from outcomes import read_records, release, select_cohort, summarise_change, tabulate_change
+from outcomes import open_page, read_records, release, select_cohort, summarise_change, tabulate_change
 cohort = select_cohort(read_records(source, path or None), where={"site": site})
-change = release(summarise_change(cohort), audience, k=k)
+page = open_page(audience, k=k)
+change = release(summarise_change(cohort), page)
 """
 LATER = NOW + dt.timedelta(days=92)
 

@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outcomes.disclosure import read_rules, release
-from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
+from outcomes.disclosure import open_page, read_rules, release
+from outcomes.disclosure.ledger import Edition, Ledger, open_ledger
 from outcomes.disclosure.ledger.cell import Cell, name_quantity
 from outcomes.disclosure.ledger.comparison import judge_cells
-from outcomes.disclosure.ledger.memory import RUN_FOLDER
+from outcomes.disclosure.page_context import hand_ledger
 from outcomes.errors import DisclosureError
 from outcomes.result import Patients, build_result
 
 K = 11
+RUN_FOLDER = "OUTCOMES_RUN_DIR"
 #: A made-up score of each patient: 7, 14, ..., and what was recorded of them beside it.
 SCORES = {number: float(7 * number % 41) for number in range(2000)}
 
@@ -36,21 +37,27 @@ class Clinic:
 
     def show(self, groups, *, page="page", slot="", order=None, out=True, **row):
         """Make a page of means, release it, and return its rows by group."""
+        edition = self.begin(page, slot)
+        released = release(self.build(groups, order, **row), open_page())
+        self.ledger.enter(edition, [released])
+        assert self.ledger.check(edition.id) == []
+        if out:
+            self.ledger.prepare(edition.id, "A. Nurse", edition.made)
+            self.ledger.settle(edition.id)
+        return released.table.set_index("group")
+
+    def begin(self, page="page", slot=""):
+        """Begin the run of an edition, and return the edition."""
         self.n_runs += 1
         number, slot = self.n_runs, slot or f"{2000 + self.n_runs}"
-        day = f"{2000 + number}-01-01"
-        edition = Edition(f"run{number}", "report", page, series="whole", slot=slot, k=K, made=day)
+        edition = Edition(
+            f"run{number}", "report", page, series="whole", slot=slot, k=K, made=f"{2000 + number}-01-01"
+        )
         folder = self.private.parent / f"run{number}"
         folder.mkdir()
         hand_ledger(self.private, edition, folder)
         self.monkeypatch.setenv(RUN_FOLDER, str(folder))
-        released = release(self.build(groups, order, **row))
-        self.ledger.enter(edition, [released])
-        assert self.ledger.check(edition.id) == []
-        if out:
-            self.ledger.prepare(edition.id, "A. Nurse", day)
-            self.ledger.settle(edition.id)
-        return released.table.set_index("group")
+        return edition
 
     def build(self, groups, order=None, **row):
         """Return the means of groups of patients, given by number, in rows and codes of any order."""
@@ -228,7 +235,8 @@ def release_pages(tmp_path, monkeypatch, pages):
             folder.mkdir()
             hand_ledger(private, edition, folder)
             monkeypatch.setenv(RUN_FOLDER, str(folder))
-            shown.append([release(result) for result in results])
+            page = open_page()
+            shown.append([release(result, page) for result in results])
             ledger.enter(edition, shown[-1])
             assert ledger.check(edition.id) == []
     return shown
@@ -303,15 +311,16 @@ def test_notes_say_since_when_and_why(clinic, tmp_path, monkeypatch):
 
 def test_without_a_run_nothing_is_compared(monkeypatch, tmp_path):
     monkeypatch.setenv(RUN_FOLDER, str(tmp_path))
-    released = release(build_share(range(40), range(100)))
+    released = release(build_share(range(40), range(100)), open_page())
     assert released.table["as_of"].isna().all()
 
 
 def test_a_result_that_does_not_say_whose_it_is_makes_no_page(clinic):
     clinic.show({"all": range(50)})
+    clinic.begin()
     rows = [{"statistic": "mean_improvement", "outcome": "odi", "group": "all", "estimate": 3.0, "n": 50}]
     with pytest.raises(DisclosureError, match="does not say whose"):
-        release(build_result("change", rows, method="Mean.", support=[{"all": np.arange(50)}]))
+        release(build_result("change", rows, method="Mean.", support=[{"all": np.arange(50)}]), open_page())
 
 
 #: Of one edition: gains and losses by group, whose score is corrected, of whom something else is recorded.

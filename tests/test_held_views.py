@@ -18,9 +18,9 @@ from outcomes.analyses import (
     summarise_change,
 )
 from outcomes.cohort import select_cohort
-from outcomes.disclosure import release
-from outcomes.disclosure.ledger import Edition, hand_ledger, open_ledger
-from outcomes.disclosure.ledger.memory import RUN_FOLDER
+from outcomes.disclosure import open_page, release
+from outcomes.disclosure.ledger import Edition, open_ledger
+from outcomes.disclosure.page_context import hand_ledger, name_run_folder
 from outcomes.records import read_records
 from outcomes.reports.exports import build_exports
 from outcomes.views import (
@@ -64,9 +64,10 @@ def editions(tmp_path_factory):
             edition = Edition(f"run{number}", "r", "page", series="s", slot=str(number), made=day)
             (root / edition.id).mkdir()
             hand_ledger(root / ".outcomes", edition, root / edition.id)
-            patch.setenv(RUN_FOLDER, str(root / edition.id))
-            cohort = select_cohort(held)
-            shown.append({result.name: release(result) for result in (f(cohort) for f in ANALYSES)})
+            for name, value in name_run_folder(root / edition.id).items():
+                patch.setenv(name, value)
+            cohort, page = select_cohort(held), open_page()
+            shown.append({result.name: release(result, page) for result in (f(cohort) for f in ANALYSES)})
             ledger.enter(edition, list(shown[-1].values()))
             assert ledger.check(edition.id) == []
             ledger.prepare(edition.id, "A. Nurse", day)

@@ -21,7 +21,7 @@ from outcomes.analyses import (
     describe_baseline,
     summarise_change,
 )
-from outcomes.disclosure import audit_page, release, suppress_table
+from outcomes.disclosure import audit_page, open_page, release, suppress_table
 from outcomes.disclosure.joint import audit as audits
 from outcomes.errors import DisclosureError
 from outcomes.reports.released import audit_run
@@ -34,9 +34,9 @@ RUN = "OUTCOMES_RUN_DIR"
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """Results that are released one after the other stand on one page."""
+    """The page of a run, which all results of a test are released to."""
     monkeypatch.setenv(RUN, str(tmp_path))
-    return tmp_path
+    return open_page()
 
 
 def people(n, start=0):
@@ -177,9 +177,9 @@ def test_the_pattern_is_always_the_same_and_follows_the_rows(table, random):
 def test_three_tables_each_safe_alone_are_made_safe_together(page):
     """Each table hides its small cell by itself; what one shows gives that of another."""
     a, b, small = people(40), people(40, 40), people(6, 80)
-    first = release(counts("baseline", {"a": a, "rest": np.r_[b, small]}))
-    second = release(counts("nonresponse", {"a and b": np.r_[a, b]}))
-    third = release(counts("flow", {"all": people(86), "few": small}))
+    first = release(counts("baseline", {"a": a, "rest": np.r_[b, small]}), page)
+    second = release(counts("nonresponse", {"a and b": np.r_[a, b]}), page)
+    third = release(counts("flow", {"all": people(86), "few": small}), page)
     assert shown(first) == {"a": True, "rest": True} and shown(second) == {"a and b": True}
     # 86 less 80 would be the six: the total goes, or the row of the six is not printed
     assert "few" not in shown(third) or not shown(third)["all"]
@@ -188,9 +188,9 @@ def test_three_tables_each_safe_alone_are_made_safe_together(page):
 
 def test_a_cell_withheld_before_is_not_given_away_later(page):
     small, rest = people(6), people(50, 6)
-    first = release(counts("baseline", {"small": small, "whole": people(56)}))
+    first = release(counts("baseline", {"small": small, "whole": people(56)}), page)
     assert not shown(first)["small"]
-    later = release(counts("flow", {"rest": rest}))
+    later = release(counts("flow", {"rest": rest}), page)
     assert not shown(later)["rest"] or not shown(first)["whole"]
     assert audit_page([first, later]).passed
 
@@ -203,19 +203,19 @@ def test_alone_a_result_knows_nothing_of_others(monkeypatch):
 
 def test_a_mean_stays_where_only_its_number_of_patients_would_tell(page):
     """The number of those with a mean is withheld, not the mean: sixty less fifty-four would be the six."""
-    release(counts("baseline", {"few": people(6), "whole": people(60)}))
-    table = release(means({"rest": people(54, 6), "other": people(30, 100)})).table.set_index("group")
+    release(counts("baseline", {"few": people(6), "whole": people(60)}), page)
+    table = release(means({"rest": people(54, 6), "other": people(30, 100)}), page).table.set_index("group")
     assert table["shown"].all()
     assert (
         pd.isna(table.at["rest", "n"])
-        or not shown(release(counts("baseline", {"few": people(6), "whole": people(60)})))["whole"]
+        or not shown(release(counts("baseline", {"few": people(6), "whole": people(60)}), page))["whole"]
     )
 
 
 def test_means_of_a_whole_and_of_all_but_few_are_not_both_shown(page):
-    table = release(means({"all": people(60), "some": people(55)})).table
+    table = release(means({"all": people(60), "some": people(55)}), page).table
     assert table["shown"].sum() == 1
-    assert release(means({"all": people(60), "some": people(49)})).table["shown"].sum() == 2
+    assert release(means({"all": people(60), "some": people(49)}), page).table["shown"].sum() == 2
 
 
 @settings(max_examples=15)
@@ -235,7 +235,7 @@ def test_the_default_comparison_loses_few_cells_beyond_the_small_ones_and_no_ans
         count_flow, describe_baseline, count_completeness, compare_respondents, summarise_change,
         count_responders, check_comparability, compare_over_time,
     )  # fmt: skip
-    releases = {result.name: release(result) for result in (analyse(cohort) for analyse in analyses)}
+    releases = {result.name: release(result, page) for result in (analyse(cohort) for analyse in analyses)}
     audit = audit_page(list(releases.values()))
     n_cells = sum(len(entry.table) for entry in releases.values())
     assert audit.passed and audit.n_primary > 0

@@ -323,8 +323,8 @@ def test_what_was_prepared_is_ended_forward_or_back(private):
 
 #: Functions of the ledger's room before whose call the process is killed, each at each call.
 STEPS = [
-    "ledger.append_event", "ledger.write_head", "ledger.keep_backup", "ledger.build_cells", "shelf.keep_set",
-    "ledger.hash_edition",
+    "ledger.append_event", "ledger.write_head", "ledger.keep_backup", "ledger.build_cells",
+    "stored_cells.keep_set", "ledger.hash_edition",
 ]  # fmt: skip
 
 

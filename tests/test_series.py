@@ -346,9 +346,10 @@ def test_the_archive_hands_the_last_release_to_the_next(project):
     declare(project, series_project.DECLARED.replace("mine", "looking") + 'cadence = "monthly"\n')
     write_notebook(
         project,
-        "from outcomes import read_records, release, summarise_data_quality, tabulate_reading",
+        "from outcomes import open_page, read_records, release, summarise_data_quality, tabulate_reading",
         "from outcomes.reports import read_previous",
-        "quality = release(summarise_data_quality(read_records(source, path or None)), audience, k=k)",
+        "page = open_page(audience, k=k)",
+        "quality = release(summarise_data_quality(read_records(source, path or None)), page)",
         "tabulate_reading(quality)",
         "before = read_previous()",
         "open('before', 'a').write(f'{before and before.manifest.slot} {before and len(before.results())};')",
@@ -396,10 +397,11 @@ def test_manifests_say_what_a_page_was_made_from(project):
 
 
 LOOKING_BACK = (
-    "from outcomes import keep_release, read_records, recall_release, release, say_since_last, select_cohort",
-    "from outcomes import split_changes, tabulate_since_last",
+    "from outcomes import keep_release, open_page, read_records, recall_release, release, say_since_last",
+    "from outcomes import select_cohort, split_changes, tabulate_since_last",
     "cohort = select_cohort(read_records(source, path or None))",
-    "since_last = release(split_changes(cohort, earlier=recall_release()), audience, k=k)\n"
+    "page = open_page(audience, k=k)\n"
+    "since_last = release(split_changes(cohort, earlier=recall_release()), page)\n"
     "keep_release(cohort)",
     "say_since_last(since_last)",
     "tabulate_since_last(since_last)",

@@ -62,7 +62,7 @@ _OFFERED = {
         "summarise_domains",
         "trace_cumulative",
     ),
-    "outcomes.disclosure": ("Release", "choose_detail", "release"),
+    "outcomes.disclosure": ("PageContext", "Release", "choose_detail", "open_page", "release"),
     "outcomes.views": (
         "draw_completeness",
         "draw_cumulative",

@@ -18,15 +18,16 @@ import numpy as np
 import pandas as pd
 
 from outcomes.cohort import Cohort, select_cohort
-from outcomes.disclosure import RELEASE_COLUMNS, Release, release
-from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
-from outcomes.disclosure.ledger.memory import RUN_FOLDER
+from outcomes.disclosure import RELEASE_COLUMNS, Release, open_page, release
+from outcomes.disclosure.ledger import Edition, Ledger, open_ledger
+from outcomes.disclosure.page_context import hand_ledger
 from outcomes.records import Records
 from outcomes.reports.exports import write_csv
 from outcomes.result import Result
 from outcomes.synthetic import simulate_clinic
 from outcomes.views.view import View
 
+RUN_FOLDER = "OUTCOMES_RUN_DIR"
 #: What a clinic's page of a series is made of, for these attacks.
 Analysis = Callable[[Cohort], Result]
 
@@ -155,7 +156,8 @@ class Series:
         hand_ledger(self.private, edition, run)
         os.environ[RUN_FOLDER] = str(run)
         results = tuple(make())
-        released = [release(result, k=k) for result in results]
+        page_of_run = open_page(k=k)
+        released = [release(result, page_of_run) for result in results]
         rows = read_published(released)
         self.ledger.enter(edition, released)
         self.ledger.prepare(edition.id, "A. Nurse", day)
@@ -172,7 +174,8 @@ def publish_page(folder: Path, make: Callable[[], Iterable[Result]], k: int = 11
     os.environ[RUN_FOLDER] = str(folder)
     try:
         results = tuple(make())
-        rows = read_published([release(result, k=k) for result in results])
+        page = open_page(k=k)
+        rows = read_published([release(result, page) for result in results])
     finally:
         os.environ.pop(RUN_FOLDER)
         if before is not None:

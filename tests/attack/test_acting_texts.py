@@ -46,9 +46,10 @@ for column in ("site", "therapist"):
     episodes[column] = episodes[column].astype("category")
 records = replace(records, episodes=episodes)
 cohort = select_cohort(records, instrument="odi")
-quality = release(summarise_data_quality(records, by="site"), audience, k=k)
-sites = release(compare_sites(cohort), audience, k=k)
-change = release(summarise_change(cohort, by="site"), audience, k=k)
+page = open_page(audience, k=k)
+quality = release(summarise_data_quality(records, by="site"), page)
+sites = release(compare_sites(cohort), page)
+change = release(summarise_change(cohort, by="site"), page)
 """
 VIEWS = (
     "tabulate_recorded(quality)", "tabulate_assessed(quality)", "tabulate_sites(sites)", "draw_funnel(sites)",

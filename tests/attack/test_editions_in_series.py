@@ -176,9 +176,9 @@ def test_pages_of_a_series_are_not_frozen(editions):
 
 
 def test_without_the_ledger_the_same_editions_tell_of_newcomers(monkeypatch, tmp_path):
-    import outcomes.disclosure.policy as policy
+    import outcomes.disclosure.page_context as page_context
 
-    monkeypatch.setattr(policy, "recall_memory", lambda: None)
+    monkeypatch.setattr(page_context, "read_earlier_cells", lambda folder: None)
     course = Course(5, n_start=160, joiners=4, leaving=0.004, corrected=0.004, seed=7)
     with open_series(tmp_path) as series:
         made = [
@@ -275,9 +275,9 @@ def test_the_score_of_a_newcomer_is_hit_no_more_often_than_by_chance(newcomers):
 
 
 def test_without_the_ledger_newcomers_are_hit(monkeypatch, tmp_path):
-    import outcomes.disclosure.policy as policy
+    import outcomes.disclosure.page_context as page_context
 
-    monkeypatch.setattr(policy, "recall_memory", lambda: None)
+    monkeypatch.setattr(page_context, "read_earlier_cells", lambda folder: None)
     hits, tries, chance = count_hits([_follow(tmp_path, 0)])
     sigma = np.sqrt(chance * (1 - chance / tries))
     assert hits > chance + 3 * sigma

@@ -503,7 +503,12 @@ GUARDS = (
     Guard(
         "audit of a page", "outcomes.reports.report.audit_run", lambda *_: None, publish_tables_apart, True
     ),
-    Guard("ledger", f"{_POLICY}.recall_memory", lambda: None, compare_editions),
+    Guard(
+        "ledger",
+        "outcomes.disclosure.page_context.read_earlier_cells",
+        lambda folder: None,
+        compare_editions,
+    ),
     Guard(
         "combinations",
         "outcomes.disclosure.ledger.comparison._judge_together",

@@ -19,10 +19,11 @@ notebook = "mine"
 audience = "stakeholder"
 """
 SHOW = """\
-from outcomes import count_flow, draw_flow, read_records, release, select_cohort, summarise_change
+from outcomes import count_flow, draw_flow, open_page, read_records, release, select_cohort, summarise_change
 from outcomes import draw_trajectory, tabulate_change
 cohort = select_cohort(read_records(source, path or None))
-change = release(summarise_change(cohort), audience, k=k)
+page = open_page(audience, k=k)
+change = release(summarise_change(cohort), page)
 """
 
 
@@ -35,7 +36,7 @@ def test_nothing_that_was_released_names_anybody_or_a_day_of_theirs(tmp_path, mo
     episodes.to_csv(path, index=False)
     declare(tmp_path, DECLARED)
     write_notebook(
-        tmp_path, SHOW, "draw_flow(release(count_flow(cohort), audience, k=k))", "draw_trajectory(change)",
+        tmp_path, SHOW, "draw_flow(release(count_flow(cohort), page))", "draw_trajectory(change)",
         "tabulate_change(change)",
     )  # fmt: skip
     assert run().state == "released"

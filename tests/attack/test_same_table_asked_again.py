@@ -73,9 +73,9 @@ def test_the_same_table_in_another_order_is_the_same_table(pages):
 
 
 def test_without_the_ledger_filters_tell_of_few(tmp_path, monkeypatch):
-    import outcomes.disclosure.policy as policy
+    import outcomes.disclosure.page_context as page_context
 
-    monkeypatch.setattr(policy, "recall_memory", lambda: None)
+    monkeypatch.setattr(page_context, "read_earlier_cells", lambda folder: None)
     records = simulate_clinic(420, seed=17)
     with open_series(tmp_path) as series:
         made = [

@@ -191,9 +191,9 @@ def test_a_page_is_the_same_with_and_without_a_patient(records, tmp_path, place)
 
 @pytest.mark.slow
 def test_without_the_ledger_a_page_tells_of_one_patient(records, tmp_path, monkeypatch):
-    import outcomes.disclosure.policy as policy
+    import outcomes.disclosure.page_context as page_context
 
-    monkeypatch.setattr(policy, "recall_memory", lambda: None)
+    monkeypatch.setattr(page_context, "read_earlier_cells", lambda folder: None)
     patient = list_members(records)[0]
     with open_series(tmp_path) as series:
         first = series.publish(records, PAGE).rows

@@ -37,14 +37,15 @@ pytestmark = pytest.mark.slow
 K = 11
 N_EDITIONS = 24
 CHANGE = """\
-from outcomes import read_records, release, select_cohort, summarise_change, tabulate_change
+from outcomes import open_page, read_records, release, select_cohort, summarise_change, tabulate_change
 cohort = select_cohort(read_records(source, path or None), instrument="odi", timepoints=["month_6"])
-change = release(summarise_change(cohort), audience, k=k)
+page = open_page(audience, k=k)
+change = release(summarise_change(cohort), page)
 """
 #: Put before it: nothing is compared with what was released before.
 WITHOUT_LEDGER = """\
-from outcomes.disclosure import policy
-policy.recall_memory = lambda: None
+from outcomes.disclosure import page_context
+page_context.read_earlier_cells = lambda folder: None
 """
 FILES = ("episodes", "assessments", "sessions", "events")
 

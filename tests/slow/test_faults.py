@@ -350,8 +350,9 @@ def test_g13_records_that_change_while_a_page_is_made(project):
     add += "lines = path.read_text().splitlines(True)\n"
     add += "path.write_text(''.join(lines[:-1])) if len(lines) > {least} else None\n"
     show = (
-        "from outcomes import read_records, release, summarise_data_quality, tabulate_reading\n"
-        "quality = release(summarise_data_quality(read_records(source, path_ or None)), audience, k=k)"
+        "from outcomes import open_page, read_records, release, summarise_data_quality, tabulate_reading\n"
+        "page = open_page(audience, k=k)\n"
+        "quality = release(summarise_data_quality(read_records(source, path_ or None)), page)"
     ).replace("path_", "None and path")
     n_lines = len((project / "data/raw/made-up-clinic/events.csv").read_text(encoding="utf-8").splitlines())
     write_notebook(project, add.format(least=n_lines - 1), show, "tabulate_reading(quality)")
@@ -449,8 +450,9 @@ APPROVING = DRIVER.replace(
 def test_g25_a_crash_between_the_ledger_and_the_folder_of_released_pages(project):
     declare(project, MONTHLY.format(engine="fork") + 'audience = "stakeholder"\n')
     show = (
-        "from outcomes import read_records, release, select_cohort, summarise_change, tabulate_change\n"
-        "change = release(summarise_change(select_cohort(read_records(source))), audience, k=k)"
+        "from outcomes import open_page, read_records, release, select_cohort\n"
+        "from outcomes import summarise_change, tabulate_change\n"
+        "change = release(summarise_change(select_cohort(read_records(source))), open_page(audience, k=k))"
     )
     write_notebook(project, show, "tabulate_change(change)")
     assert run(now=BEFORE).state == "released"

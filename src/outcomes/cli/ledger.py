@@ -20,7 +20,7 @@ _WAIT_SECONDS = 10.0
 @app.command("verify")
 def verify_ledger(private: Private = _FOLDER) -> None:
     """Look whether the ledger is whole: key, file, chain of events, released numbers, patient sets."""
-    from outcomes.disclosure.ledger.opening import open_as_it_is
+    from outcomes.disclosure.ledger import open_as_it_is
     from outcomes.reports.editions import find_newest_known
 
     with open_as_it_is(_place(private), find_newest_known()) as ledger:
@@ -35,7 +35,7 @@ def verify_ledger(private: Private = _FOLDER) -> None:
 @app.command("show")
 def show_ledger(private: Private = _FOLDER, as_json: AsJson = False) -> None:
     """Show the editions that the ledger knows, with the counts of their numbers; nothing of any patient."""
-    from outcomes.disclosure.ledger.opening import open_as_it_is
+    from outcomes.disclosure.ledger import open_as_it_is
 
     with open_as_it_is(_place(private)) as ledger:
         counts = ledger.count_cells()

@@ -3,6 +3,7 @@
 from outcomes.disclosure.detail import choose_detail
 from outcomes.disclosure.joint.audit import Audit, audit_page
 from outcomes.disclosure.joint.table import Pattern, suppress_table
+from outcomes.disclosure.page_context import PageContext, open_page
 from outcomes.disclosure.policy import release
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
@@ -13,11 +14,13 @@ __all__ = [
     "MINUS",
     "RELEASE_COLUMNS",
     "Audit",
+    "PageContext",
     "Pattern",
     "Release",
     "Rules",
     "audit_page",
     "choose_detail",
+    "open_page",
     "read_rules",
     "release",
     "split_mark",

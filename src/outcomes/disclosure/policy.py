@@ -18,10 +18,9 @@ from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.control_charts import protect_charts, refuse_dates
 from outcomes.disclosure.curves import thin_curves
 from outcomes.disclosure.episodes import leave_out_episodes
-from outcomes.disclosure.joint.page import open_page
+from outcomes.disclosure.joint.page import Page
 from outcomes.disclosure.league import protect_league
-from outcomes.disclosure.ledger.holding import hold_back, hold_vanishing, note_shown
-from outcomes.disclosure.ledger.memory import recall_memory
+from outcomes.disclosure.ledger.earlier_cells import hold_back, hold_vanishing, note_shown
 from outcomes.disclosure.lines import protect_lines
 from outcomes.disclosure.notes import (
     allow_provenance,
@@ -30,6 +29,7 @@ from outcomes.disclosure.notes import (
     write_held_notes,
     write_notes,
 )
+from outcomes.disclosure.page_context import PageContext, find_page
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rounding import (
     pick_band,
@@ -40,7 +40,7 @@ from outcomes.disclosure.rounding import (
     round_to,
     share_of_rounded,
 )
-from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
+from outcomes.disclosure.rules import Rules, read_rules
 from outcomes.disclosure.thresholds import judge_rows
 from outcomes.disclosure.writing import (
     SHARES,
@@ -51,7 +51,6 @@ from outcomes.disclosure.writing import (
     write_held,
     write_value,
 )
-from outcomes.errors import DisclosureError
 from outcomes.facts import read_words
 from outcomes.result import WITH_ESTIMATE, Result
 
@@ -62,21 +61,23 @@ _SIZES = ("n", "n_versus")
 _NO_TRACE = frozenset({"dropped", "not_compared", "spread", "league", "unsaid", "collapsed"})
 
 
-def release(result: Result, audience: str = "stakeholder", *, k: int | None = None) -> Release:
-    """Release a result for an audience.
+def release(result: Result, page: PageContext | str = "stakeholder", *, k: int | None = None) -> Release:
+    """Release a result to a page, or for an audience.
 
     Parameters
     ----------
     result : Result
-    audience : str
-        ``stakeholder``, the default, for whatever leaves the clinic: k distinct patients stand behind every
-        number, its complement and every statistic; a line that adds up with one withheld cell loses a
-        second, or its total; counts go to multiples of 5, percentages to steps that fit the group, scores
-        to 1 decimal; completeness is given in bands and few as "fewer than k"; therapies that are not
-        comparable are not compared. ``team`` for the clinic's own people: nothing is rounded or withheld.
+    page : PageContext or str
+        Of `open_page`, in a notebook; elsewhere an audience. ``stakeholder``, the default, for whatever
+        leaves the clinic: k distinct patients stand behind every number, its complement and every statistic;
+        a line that adds up with one withheld cell loses a second, or its total; counts go to multiples of 5,
+        percentages to steps that fit the group, scores to 1 decimal; completeness is given in bands and few
+        as "fewer than k"; therapies that are not comparable are not compared. ``team`` for the clinic's own
+        people: nothing is rounded or withheld.
     k : int, optional
         Smallest number of distinct patients behind what a stakeholder sees; that of the profile which the
-        source declares where absent, such as 11. Some profiles allow a smaller one, none below 5.
+        source declares where absent, such as 11. Some profiles allow a smaller one, none below 5. A page
+        has its own.
 
     Returns
     -------
@@ -87,8 +88,8 @@ def release(result: Result, audience: str = "stakeholder", *, k: int | None = No
     Raises
     ------
     DisclosureError
-        When the audience is unknown, `k` is smaller than the profile allows, or the profile does not let
-        periods as short as these leave.
+        When the audience is unknown, `k` is smaller than the profile allows, the profile does not let periods
+        as short as these leave, or a report that runs is for stakeholders and `page` is not its page.
 
     Examples
     --------
@@ -99,35 +100,35 @@ def release(result: Result, audience: str = "stakeholder", *, k: int | None = No
     >>> release(result).table[["estimate", "std_error", "n", "display"]].values.tolist()
     [[30.3, nan, 10.0, '30.3']]
     """
-    if audience not in AUDIENCES:
-        raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")
-    rules = read_rules(k, result.provenance.get("disclosure_profile"))
-    return _release_to_team(result, rules) if audience == "team" else _release_outside(result, rules)
+    page = find_page(page, k)
+    rules = read_rules(page.k, result.provenance.get("disclosure_profile"))
+    make = _release_to_team if page.audience == "team" else _release_outside
+    return make(result, rules, page)
 
 
-def _release_to_team(result: Result, rules: Rules) -> Release:
+def _release_to_team(result: Result, rules: Rules, page: PageContext) -> Release:
     table = result.to_frame()
     table["shown"] = table["estimate"].notna()
     table["display"] = [_write(row, "team", rules) for row in table.itertuples(index=False)]
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
     return Release(
         result.name, table, result.method, result.warnings, result.estimand, dict(result.provenance),
-        result.comparable, "team", rules.k, 0,
+        result.comparable, "team", rules.k, 0, language=page.language,
     )  # fmt: skip
 
 
-def _release_outside(result: Result, rules: Rules) -> Release:
+def _release_outside(result: Result, rules: Rules, page: PageContext) -> Release:
     refuse_dates(result, rules)
     own, sizes = judge_rows(result, rules)
     own = thin_curves(result.table, own, sizes, rules)
-    memory, exact = recall_memory(), result.table.to_dict("records")
+    earlier, exact = page.earlier, result.table.to_dict("records")
 
     def write(place: int, fate: str, unsized: bool = False) -> dict[str, Any]:
         row = {str(key): value for key, value in exact[place].items()}
         return _write_outside(row, fate, sizes[place].whole, rules, unsized)
 
     written = [write(place, fate) for place, fate in enumerate(own)]
-    held = hold_back(result, written, own, rules, memory)
+    held = hold_back(result, written, own, rules, earlier)
     fates = protect_lines(result.table, held.fates, sizes, rules)
     fates = protect_league(result, fates, sizes, rules)
     fates = protect_charts(result.table, fates, rules)
@@ -135,13 +136,13 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     for place, statistic in enumerate(result.table["statistic"]):
         if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
             fates[place] = "dropped"
-    page = open_page()
-    fates, unsized = page.protect(result.table, fates, result.support, result.patients, rules)
-    page.remember(result.table, fates, result.support, result.patients, rules, unsized)
-    held = hold_vanishing(held, fates, rules, memory)
+    beside = Page() if page.shown is None else page.shown
+    fates, unsized = beside.protect(result.table, fates, result.support, result.patients, rules)
+    beside.remember(result.table, fates, result.support, result.patients, rules, unsized)
+    held = hold_vanishing(held, fates, rules, earlier)
     fates = list(held.fates)
     kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
-    note_shown(held, fates, memory)
+    note_shown(held, fates, earlier)
     rows = [
         write_held(written[i], held.rows[i].row, held.rows[i].as_of)
         if fates[i] == "held"
@@ -153,13 +154,13 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     table = _build_table(rows, result.table)
     notes = write_held_notes(rows, bool(held.n_withheld), rules)
     bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
-    earlier = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
-    backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), earlier)
+    replaced = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
+    backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), replaced)
     return Release(
         result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),
         drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
         "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread", "held") for fate in fates),
-        (*write_notes(fates, bands, rules), *notes), backing.at(kept),
+        (*write_notes(fates, bands, rules), *notes), backing.at(kept), page.language,
     )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ class Release:
     backing : Backing or None
         Private: who stands behind each row, for the audit of a page and the ledger of releases; none for the
         team's.
+    language : str
+        Of the page that it was released to.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Release:
     n_withheld: int
     notes: tuple[str, ...] = field(default=())
     backing: Backing | None = field(default=None, repr=False, compare=False)
+    language: str = "en"
 
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the table, one row per estimate."""

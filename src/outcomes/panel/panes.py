@@ -150,7 +150,7 @@ def write_code(records: Records, question: PanelQuestion, pane: str) -> str:
     needed = list(dict.fromkeys(name for part in parts for name in part.steps))
     names = {"read_records", "select_cohort", *(part.view for part in parts)}
     names |= {"choose_detail"} if question.audience != "team" else set()
-    names |= {"release", *(steps[name].analysis for name in needed)} if needed else set()
+    names |= {"open_page", "release", *(steps[name].analysis for name in needed)} if needed else set()
     place = [repr(part) for part in (records.place, records.path.as_posix() if records.path else "") if part]
     lines = ["from IPython.display import display"] if len(parts) > 1 else []
     lines.append(f"from outcomes import {', '.join(sorted(names))}")
@@ -160,9 +160,11 @@ def write_code(records: Records, question: PanelQuestion, pane: str) -> str:
     lines.append(f"cohort = {_write_call('select_cohort', ['records'], question.describe_cohort())}")
     if question.audience != "team":
         lines.append(f"cohort = choose_detail(cohort, {question.audience!r})")
+    if needed:
+        lines.append(f"page = open_page({question.audience!r})")
     for name in needed:
         made = _write_call(steps[name].analysis, ["cohort"], steps[name].options)
-        lines.append(f"{name} = release({made}, {question.audience!r})")
+        lines.append(f"{name} = release({made}, page)")
     views = ["draw_individuals(cohort)"] if pane == INDIVIDUALS else []
     views += [_write_call(part.view, part.steps, part.options) for part in parts]
     return "\n".join([*lines, views[0] if len(views) == 1 else _write_call("display", views)])

@@ -125,6 +125,7 @@ def _check_audience(view: View, audience: str, k: int) -> View:
     if view.audience != audience or view.k != k:
         raise DisclosureError(
             f"The view {view.id!r} was released for {view.audience} with k = {view.k}, the page is for "
-            f"{audience} with k = {k}; nothing was published. Pass audience and k to release in the notebook."
+            f"{audience} with k = {k}; nothing was published. Pass audience and k to open_page in the "
+            "notebook."
         )
     return view

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from outcomes.cohort import Cohort
+from outcomes.disclosure.page_context import find_run_folder
 from outcomes.errors import DisclosureError
 from outcomes.facts import read_facts, read_words
 from outcomes.views.figure import apply_style, open_figure, pick_look, read_style, save_png, wrap_label
 from outcomes.views.glyphs import explain_undrawn, find_undrawn_of
 from outcomes.views.labels import Labels, complete_therapies
 from outcomes.views.text import capitalise
-from outcomes.views.view import RUN_FOLDER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +55,7 @@ class Drawing:
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        if os.environ.get(RUN_FOLDER):
+        if find_run_folder() is not None:
             raise DisclosureError(read_words().say("views.individuals_refused"))
         return {"text/html": f'<div class="outcomes-view">{self.html}</div>', "text/plain": self.alt}
 

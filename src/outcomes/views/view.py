@@ -6,7 +6,6 @@ import base64
 import hashlib
 import html
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -18,7 +17,7 @@ import pandas as pd
 
 from outcomes.disclosure import Release
 from outcomes.disclosure.backing import write_backing
-from outcomes.disclosure.ledger.memory import RUN_FOLDER
+from outcomes.disclosure.page_context import find_run_folder
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import read_words
 from outcomes.views.figure import save_png
@@ -92,9 +91,9 @@ class View:
         return path
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        folder = os.environ.get(RUN_FOLDER)
-        if folder:
-            write_view(self, Path(folder) / "views")
+        folder = find_run_folder()
+        if folder is not None:
+            write_view(self, folder / "views")
             return {MEDIA_TYPE: {"id": self.id}}
         style = resources.files("outcomes.views").joinpath("view.css").read_text(encoding="utf-8")
         boxes = f"<p>{html.escape(explain_undrawn(self.undrawn))}</p>" if self.undrawn else ""

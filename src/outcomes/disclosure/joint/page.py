@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -28,8 +27,6 @@ from outcomes.disclosure.joint.telling import (
 from outcomes.disclosure.rules import Rules
 from outcomes.result import Patients, Support
 
-#: Set while a report runs: the folder of the run, which stands for its page.
-_RUN_FOLDER = "OUTCOMES_RUN_DIR"
 _WHOLE = "all"
 #: Fates of rows that stand on a page.
 _PRINTED = frozenset({"shown", "state", "few", "withheld"})
@@ -272,12 +269,3 @@ def _fall_back(table: pd.DataFrame) -> list[np.ndarray]:
     if whole.any() and not whole.all():
         steps += [steps[-1] & whole]
     return steps
-
-
-_pages: dict[str, Page] = {}
-
-
-def open_page() -> Page:
-    """Return the page of the run that this process makes; elsewhere a new one for each result."""
-    folder = os.environ.get(_RUN_FOLDER)
-    return _pages.setdefault(folder, Page()) if folder else Page()

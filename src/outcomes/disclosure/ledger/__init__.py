@@ -1,10 +1,7 @@
-"""The ledger of releases: what was released, of whom, so that no two editions together tell of a few."""
+"""The ledger of releases: what was released, of whom, so that editions together reveal no few patients."""
 
-from outcomes.disclosure.ledger.chain import Event, Head
-from outcomes.disclosure.ledger.edition import STATES, Edition
+from outcomes.disclosure.ledger.editions import Edition
 from outcomes.disclosure.ledger.ledger import Ledger
-from outcomes.disclosure.ledger.memory import hand_ledger
-from outcomes.disclosure.ledger.opening import open_ledger
-from outcomes.disclosure.ledger.restoring import restore_ledger
+from outcomes.disclosure.ledger.opening import open_as_it_is, open_ledger, restore_ledger
 
-__all__ = ["STATES", "Edition", "Event", "Head", "Ledger", "hand_ledger", "open_ledger", "restore_ledger"]
+__all__ = ["Edition", "Ledger", "open_as_it_is", "open_ledger", "restore_ledger"]

@@ -5,76 +5,60 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from outcomes.disclosure.backing import Backing, join_support
+from outcomes.disclosure.ledger.key import make_tokens, mark_recorded
 from outcomes.disclosure.released import RELEASE_COLUMNS
 from outcomes.disclosure.rules import Rules
-from outcomes.result import Support
+from outcomes.errors import DisclosureError
+from outcomes.result import Patients
 
 #: Fates of rows that say something about their patients.
-_TELLING = frozenset({"shown", "few", "state", "held"})
-#: Fates of rows of which an edition says that it shows no number, or does not say anything.
+_INFORMATIVE = frozenset({"shown", "few", "state", "held"})
+#: Fates of rows whose number is kept back.
 _KEPT_BACK = frozenset({"withheld", "dropped"})
-#: Begins the quantity of a cell that was kept back: it is compared with no number.
+#: Prefix of the quantity of a cell that was kept back: it is compared with no number.
 _WITHHELD = "withheld "
-#: What tells one row of a quantity from the others of a page, beside the analysis.
-_PLACE = ("group", "versus")
 #: What must be the same for a number to be the same.
 _NUMBERS = ("estimate", "conf_low", "conf_high", "p_value", "n", "n_versus", "state", "display")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One released row.
-
-    Parameters
-    ----------
-    analysis : str
-    quantity : str
-        What it is a number of, whoever is in it.
-    place : str
-        Which row of a page it is: analysis, quantity, groups.
-    definition : str
-        Hash of what else the number depends on: instrument's version, rules, covariates, confidence level.
-    whole : array of int
-        Everybody it was computed from.
-    counted : array of int or None
-        Those with the answer, of a share.
-    versus : array of int or None
-        The second of two groups that are compared.
-    marks : array of int or None
-        Of what was recorded of each of `whole`, in their order; another one where anything was changed.
-    origin, as_of : str
-        The edition that it was made for, and the day (ISO) of it: an earlier one for a number that is held
-        back.
-    row : mapping
-        The released row.
-    id : int
-        In the ledger; 0 where it does not stand there.
-    edition : str
-    """
+    """One released row."""
 
     analysis: str
+    #: Name of what it is a number of, for whichever patients; see `name_quantity`.
     quantity: str
+    #: Which row of a page it is: analysis, quantity, groups.
     place: str
+    #: Hash of what else the number depends on: instrument's version, rules, covariates, confidence level.
     definition: str
+    #: Sorted numbers of all patients it was computed from.
     whole: np.ndarray = field(repr=False)
+    #: Those with the answer, of a share.
     counted: np.ndarray | None = field(repr=False)
+    #: The second of two groups that are compared.
     versus: np.ndarray | None = field(repr=False)
+    #: A mark of the records of each patient of `whole`, in their order; it changes when the records change.
     marks: np.ndarray | None = field(repr=False)
+    #: Edition that the number was made for, and its day (ISO): an earlier one for a number that is held back.
     origin: str
     as_of: str
+    #: The released row.
     row: Mapping[str, Any] = field(repr=False)
+    #: In the ledger; 0 for a new cell.
     id: int = 0
     edition: str = ""
 
     @property
     def model(self) -> tuple[str, str] | None:
-        """Analysis and outcome of a model's results, which rest on everybody; None for other numbers."""
+        """Analysis and outcome of a model's results, which depend on all patients; None for other numbers."""
         analysis, _, outcome, *_ = json.loads(self.quantity)
         return (analysis, outcome) if analysis else None
 
@@ -92,17 +76,13 @@ class Cell:
     @property
     def digest(self) -> str:
         """Hash of the numbers that it shows."""
-        return digest_row(self.row)
+        told = json.dumps([_write(self.row[name]) for name in _NUMBERS])
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def says_the_same(self, other: Cell) -> bool:
-        """Say whether both show one number: the same row, or another row of the same estimate."""
+        """Return whether both show one number: the same row, or another row of the same estimate."""
         names = _NUMBERS if self.place == other.place else ("estimate",)
         return [_write(self.row[name]) for name in names] == [_write(other.row[name]) for name in names]
-
-
-def digest_row(row: Mapping[str, Any]) -> str:
-    """Return a hash of the numbers that a row shows."""
-    return hashlib.sha256(json.dumps([_write(row[name]) for name in _NUMBERS]).encode()).hexdigest()
 
 
 def write_row(row: Mapping[str, Any]) -> str:
@@ -121,85 +101,98 @@ def _write(value: Any) -> Any:
     return str(value)
 
 
+def _text(value: Any) -> str:
+    return "" if _write(value) is None else str(value)
+
+
 def name_quantity(analysis: str, row: Mapping[str, Any], rules: Rules) -> str:
     """Return the name of what a row is a number of.
 
-    Two rows of one name, of whatever groups, slices, reports or editions, can be set against each other. A
-    result of a model is a number of its own analysis, a covariate one of no outcome, and a number that has
-    two names gets one.
+    Rows of one name can be compared, whatever their groups, slices, reports or editions. A model's result
+    is a number of its own analysis, a covariate one of no outcome, and a number with two names gets one.
     """
     held = rules.ledger
     statistic, term = str(row["statistic"]), _text(row["term"])
     for alias in held["aliases"]:
         if statistic == alias["statistic"] and alias.get("term", term) == term:
             statistic, term = alias["is"], alias.get("is_term", term)
-    of_model = statistic in held["of_whole"]
-    no_outcome = statistic in held["of_any_outcome"]
-    parts = [
-        analysis if of_model else "", statistic, "" if no_outcome else _text(row["outcome"]), term,
-        "" if statistic in held["any_level"] else _text(row["level"]), _text(row["timepoint"]),
-        _text(_write(row["x"])), _text(row["unit"]), "versus" if _text(row["versus"]) else "",
-    ]  # fmt: skip
+    analysis = analysis if statistic in held["of_whole"] else ""
+    outcome = "" if statistic in held["of_any_outcome"] else _text(row["outcome"])
+    level = "" if statistic in held["any_level"] else _text(row["level"])
+    where = [_text(row["timepoint"]), _text(_write(row["x"])), _text(row["unit"])]
+    parts = [analysis, statistic, outcome, term, level, *where, "versus" if _text(row["versus"]) else ""]
     return json.dumps(parts, ensure_ascii=False)
 
 
-def name_place(analysis: str, quantity: str, row: Mapping[str, Any]) -> str:
-    """Return the name of a row among those of a page."""
-    return json.dumps([analysis, quantity, *(_text(row[name]) for name in _PLACE)], ensure_ascii=False)
+class PatientNumbers:
+    """Patients of results by their number in the ledger, with a mark of the records of each.
 
-
-def hash_definition(provenance: Mapping[str, Any], rules: Rules) -> str:
-    """Return a hash of what a number depends on beside records and quantity."""
-    kept = {key: provenance[key] for key in rules.ledger["definition"] if key in provenance}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def _text(value: Any) -> str:
-    return "" if _write(value) is None else str(value)
-
-
-@dataclass(frozen=True)
-class Members:
-    """Patients behind one row, by code: everybody, those with the answer, the second group."""
-
-    whole: np.ndarray
-    counted: np.ndarray | None
-    versus: np.ndarray | None
-
-
-def gather_members(
-    rows: Sequence[Mapping[str, Any]], support: Sequence[Support], everybody: np.ndarray, rules: Rules
-) -> list[Members]:
-    """Return the patients behind each row of a result.
-
-    A row of a model's results depends on everybody whom the model saw, not on its own groups alone. Who that
-    was is bounded by all who stand behind any row of the result: `everybody`.
+    `number` gives each of some tokens its number.
     """
-    found = []
-    for row, sets in zip(rows, support, strict=True):
-        whole = everybody if row["statistic"] in rules.ledger["of_whole"] else _join(sets.values())
-        counted, versus = (np.unique(sets[name]) if name in sets else None for name in ("with", "versus"))
-        found.append(Members(whole, counted, versus))
+
+    def __init__(self, key: bytes, number: Callable[[Sequence[bytes]], np.ndarray]) -> None:
+        self._key = key
+        self._number = number
+        self._known: dict[str, tuple[Patients, np.ndarray, np.ndarray]] = {}
+
+    def find(self, patients: Patients) -> tuple[np.ndarray, np.ndarray]:
+        """Return the number and the mark of each patient, by code."""
+        name = f"{id(patients.ids)} {id(patients.digests)}"
+        if name not in self._known:
+            tokens = make_tokens(self._key, patients.ids)
+            marks = mark_recorded(self._key, tokens, patients.digests)
+            # holding the patients keeps their ids in memory from being used again
+            self._known[name] = (patients, self._number(tokens), marks)
+        return self._known[name][1:]
+
+
+def build_row_cells(
+    analysis: str,
+    rows: Sequence[Mapping[str, Any]],
+    backing: Backing,
+    provenance: Mapping[str, Any],
+    numbering: PatientNumbers,
+    rules: Rules,
+) -> dict[int, Cell]:
+    """Return the cells of those rows that say something about patients, or keep a number back, by position.
+
+    `rows` are as they are shown. A result that does not say whose numbers it shows is refused.
+    """
+    depends = {key: provenance[key] for key in rules.ledger["definition"] if key in provenance}
+    definition = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    found: dict[int, Cell] = {}
+    for place, (row, fate, sets) in enumerate(zip(rows, backing.fates, backing.support, strict=True)):
+        # a row of a model depends on everybody whom the model saw, not on its own groups alone
+        of_model = row["statistic"] in rules.ledger["of_whole"]
+        whole = backing.everybody if of_model else join_support((sets,))
+        if row["statistic"] in rules.ledger["apart"] or not whole.size:
+            continue
+        if fate not in _INFORMATIVE and (fate not in _KEPT_BACK or backing.patients is None):
+            continue
+        if backing.patients is None:
+            raise DisclosureError(
+                f"The result of {analysis!r} does not say whose numbers it holds "
+                "(patients=list_patients(records)), so that it cannot be compared with earlier releases; "
+                "nothing was released."
+            )
+        numbers, marks = numbering.find(backing.patients)
+        order = np.argsort(numbers[whole])
+        counted, versus = (
+            np.sort(numbers[np.unique(sets[name])]) if name in sets else None for name in ("with", "versus")
+        )
+        quantity = name_quantity(analysis, row, rules)
+        named = [analysis, quantity, _text(row["group"]), _text(row["versus"])]
+        found[place] = Cell(
+            analysis=analysis,
+            quantity=quantity if fate in _INFORMATIVE else f"{_WITHHELD}{quantity}",
+            place=json.dumps(named, ensure_ascii=False),
+            definition=definition,
+            whole=numbers[whole][order],
+            counted=counted,
+            versus=versus,
+            marks=marks[whole][order],
+            origin="",
+            as_of="",
+            row=row,
+        )
     return found
-
-
-def _join(sets: Iterable[np.ndarray]) -> np.ndarray:
-    """Return who is in any of some sets."""
-    return np.unique(np.concatenate([np.zeros(0, dtype="int64"), *sets]))
-
-
-def is_kept_back(row: Mapping[str, Any], fate: str, members: Members, rules: Rules) -> bool:
-    """Say whether a row would say something about patients, and does not."""
-    apart = row["statistic"] in rules.ledger["apart"]
-    return fate in _KEPT_BACK and not apart and members.whole.size > 0
-
-
-def keep_apart(quantity: str) -> str:
-    """Return the name of a quantity for a cell that was kept back."""
-    return f"{_WITHHELD}{quantity}"
-
-
-def is_compared(row: Mapping[str, Any], fate: str, members: Members, rules: Rules) -> bool:
-    """Say whether a row says anything about patients."""
-    apart = row["statistic"] in rules.ledger["apart"]
-    return fate in _TELLING and not apart and members.whole.size > 0

@@ -1,7 +1,8 @@
-"""New cells against all that was shown before: what may be shown, and what would tell of a few patients.
+"""New cells compared with all earlier ones: which may be shown, and which would reveal a few patients.
 
-Two cells of one quantity tell, by their difference, of the patients in whom they differ: who came, who left,
-whose answer changed. So do combinations of several, such as the growth of a total less that of its parts.
+The difference of two cells of one quantity is about the patients in whom they differ: who came, who left,
+whose answer changed. So are combinations of several, such as the growth of a total less that of its
+parts.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ import numpy as np
 from outcomes.disclosure.exposure import find_exposed, group_patients
 from outcomes.disclosure.ledger.cell import Cell
 
-#: Why a cell is not shown as it is: too few differ from an earlier one, the same patients have another
-#: value, or several cells together would tell of a few.
-REASONS = ("few", "changed", "together")
+#: The part of a patient in a cell, as bits: in it at all, with the answer, in the second group.
 _WHOLE, _COUNTED, _VERSUS = 1, 2, 4
 _NOBODY = np.zeros(0, dtype="int64")
 _UNSEEN = np.iinfo("int64").max
@@ -26,17 +25,12 @@ _UNSEEN = np.iinfo("int64").max
 
 @dataclass(frozen=True)
 class Judgement:
-    """What becomes of a new cell.
+    """What follows for a new cell."""
 
-    Parameters
-    ----------
-    reason : str
-        One of `REASONS`; empty where it may be shown as it is.
-    is_known : bool
-        Whether the same number of the same patients was shown before.
-    """
-
+    #: Why it is not shown as it is: ``few`` patients differ from an earlier cell, the same patients have a
+    #: ``changed`` value, or several cells ``together`` would reveal a few; empty where it may be shown.
     reason: str = ""
+    #: Whether the same number of the same patients was shown before.
     is_known: bool = False
 
 
@@ -47,22 +41,10 @@ def judge_cells(
     ks: Mapping[str, int],
     follows: Callable[[Cell], bool] = lambda cell: False,
 ) -> list[Judgement]:
-    """Judge new cells by all earlier ones.
+    """Judge new cells, which need `k` patients, by all earlier ones, which need `ks` by their edition.
 
-    Parameters
-    ----------
-    new, earlier : sequence of Cell
-    k : int
-        Smallest number of patients of the new ones.
-    ks : mapping
-        That of each earlier edition; the larger of two counts.
-    follows : callable
-        Whether a new cell has an earlier row to show in its place.
-
-    Returns
-    -------
-    list of Judgement
-        One per new cell. It depends on who stands behind the cells, not on the order of rows or patients.
+    `follows` returns whether a new cell has an earlier row to show in its place. The judgements, one per
+    new cell, depend on the patients behind the cells, not on the order of rows or patients.
     """
     found = [Judgement() for _ in new]
     known: dict[str, list[Cell]] = defaultdict(list)
@@ -72,13 +54,13 @@ def judge_cells(
     for place, cell in enumerate(new):
         wanted[cell.quantity].append(place)
     searched: dict[bytes, frozenset[int]] = {}
-    waiting = _find_waiting_models(new, earlier, k, ks)
+    held = _find_held_models(new, earlier, k, ks)
     for quantity, places in sorted(wanted.items()):
         before, now = known[quantity], [new[place] for place in places]
         largest = max([k, *(ks.get(cell.edition, k) for cell in before)])
         judged = _judge_pairs(now, before, [max(k, ks.get(cell.edition, k)) for cell in before])
         judged = [
-            Judgement("few") if (cell.model, cell.whole.tobytes()) in waiting and not one.is_known else one
+            Judgement("few") if (cell.model, cell.whole.tobytes()) in held and not one.is_known else one
             for cell, one in zip(now, judged, strict=True)
         ]
         _judge_together(now, before, judged, largest, follows, searched)
@@ -87,12 +69,12 @@ def judge_cells(
     return found
 
 
-def _find_waiting_models(
+def _find_held_models(
     new: Sequence[Cell], earlier: Sequence[Cell], k: int, ks: Mapping[str, int]
 ) -> set[tuple[tuple[str, str], bytes]]:
-    """Return the models, with the patients whom they saw, that differ in a few from those of an earlier one.
+    """Return the models, each with its patients, that differ in a few patients from an earlier version.
 
-    All results of a model wait together: one without an earlier value, such as a signal, tells of them too.
+    All results of a model are held together: one without an earlier value, such as a signal, has them too.
     """
     found = set()
     for model in sorted({cell.model for cell in new if cell.model}):
@@ -108,42 +90,38 @@ def _find_waiting_models(
     return found
 
 
-def count_differing(cell: Cell, others: Sequence[Cell]) -> np.ndarray:
-    """Return in how many patients a cell differs from each of others: present, counted, or in which group."""
-    width = _count_numbers([cell, *others])
-    return _count_differing(_Roles([cell], width), _Roles(others, width))[0]
+def count_differing(new: Sequence[Cell], earlier: Sequence[Cell]) -> np.ndarray:
+    """Return in how many patients each new cell (row) differs from each earlier one (column).
 
-
-class _Roles:
-    """The part of each patient, by number, in each of some cells, as bits; which bits a cell tells of."""
-
-    def __init__(self, cells: Sequence[Cell], width: int) -> None:
-        self.parts = np.zeros((len(cells), width), dtype="uint8")
-        self.told = np.full(len(cells), _WHOLE, dtype="uint8")
-        for row, cell in enumerate(cells):
-            for bit, members in ((_WHOLE, cell.whole), (_COUNTED, cell.counted), (_VERSUS, cell.versus)):
-                if members is not None:
-                    self.parts[row, members] |= bit
-                    self.told[row] |= bit
-
-
-def _count_differing(new: _Roles, earlier: _Roles) -> np.ndarray:
-    """Return in how many patients each new cell differs from each earlier one."""
-    found = np.zeros((len(new.parts), len(earlier.parts)), dtype="int64")
-    for row, (parts, told) in enumerate(zip(new.parts, new.told, strict=True)):
-        both = (earlier.told & told)[:, None]
-        found[row] = np.count_nonzero((earlier.parts ^ parts) & both, axis=1)
+    Patients differ who are in one cell only, have the answer in one only, or are in another group.
+    """
+    width = _count_numbers([*new, *earlier])
+    parts, told = _list_parts(new, width)
+    others, others_told = _list_parts(earlier, width)
+    found = np.zeros((len(new), len(earlier)), dtype="int64")
+    for row in range(len(new)):
+        both = (others_told & told[row])[:, None]
+        found[row] = np.count_nonzero((others ^ parts[row]) & both, axis=1)
     return found
+
+
+def _list_parts(cells: Sequence[Cell], width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the part of each patient, by number, in each cell (one row each); and the bits it is about."""
+    parts, told = np.zeros((len(cells), width), dtype="uint8"), np.zeros(len(cells), dtype="uint8")
+    for row, cell in enumerate(cells):
+        for bit, members in ((_WHOLE, cell.whole), (_COUNTED, cell.counted), (_VERSUS, cell.versus)):
+            if members is not None:
+                parts[row, members] |= bit
+                told[row] |= bit
+    return parts, told
 
 
 def _judge_pairs(new: Sequence[Cell], earlier: Sequence[Cell], ks: Sequence[int]) -> list[Judgement]:
     if not earlier:
         return [Judgement() for _ in new]
-    width = _count_numbers([*new, *earlier])
-    differing = _count_differing(_Roles(new, width), _Roles(earlier, width))
     limits = np.array(ks)
     found = []
-    for cell, counts in zip(new, differing, strict=True):
+    for cell, counts in zip(new, count_differing(new, earlier), strict=True):
         same = np.flatnonzero(counts == 0).tolist()
         if any(cell.says_the_same(earlier[place]) for place in same):
             found.append(Judgement(is_known=True))
@@ -167,10 +145,10 @@ def _judge_together(
     follows: Callable[[Cell], bool],
     searched: dict[bytes, frozenset[int]],
 ) -> None:
-    """Hold back cells until no combination with those shown tells of a few.
+    """Hold back cells until no combination with those shown reveals a few.
 
-    First go those that hurt a reader least: a cell that has an earlier value to show, the total of all
-    groups, that which has gained least; then by name.
+    Drop the least important cells first: one with an earlier value to show, the total of all groups, the
+    one with the fewest new patients; then by name.
     """
     free = [place for place, one in enumerate(judged) if not one.reason and not one.is_known]
     while free:
@@ -186,9 +164,9 @@ def _judge_together(
 def _find_touched(
     new: Sequence[Cell], earlier: Sequence[Cell], k: int, searched: dict[bytes, frozenset[int]]
 ) -> set[int]:
-    """Return which new cells are part of a combination that tells who came or left, or what changed.
+    """Return which new cells are part of a combination that reveals who came or left, or what changed.
 
-    Many quantities of a page rest on the same sets of patients; `searched` keeps what was found for these.
+    Many quantities of a page have the same sets of patients; `searched` keeps what was found for these.
     """
     found: set[int] = set()
     known = [cell.whole for cell in earlier]
@@ -210,7 +188,7 @@ def _find_touched(
 
 
 def _name_sets(sets: Sequence[bytes], k: int) -> bytes:
-    """Return a short name of sets in their order."""
+    """Return a hash of sets in their order."""
     held = hashlib.sha256(str([k, *map(len, sets)]).encode())
     for codes in sets:
         held.update(codes)
@@ -218,7 +196,7 @@ def _name_sets(sets: Sequence[bytes], k: int) -> bytes:
 
 
 def _mark_answers(cells: Sequence[Cell]) -> list[np.ndarray]:
-    """Return the patients of shares, each with the answer by a second code: it may change while they stay."""
+    """Return the patients of shares, with a second code for the answer, which may change while they stay."""
     return [
         np.concatenate([2 * cell.whole, 2 * cell.counted + 1]) if cell.counted is not None else _NOBODY
         for cell in cells
@@ -232,11 +210,11 @@ def _rank(cell: Cell, earlier: Sequence[Cell], follows: Callable[[Cell], bool]) 
 
 
 def _mark_changed(new: Sequence[Cell], earlier: Sequence[Cell]) -> list[np.ndarray]:
-    """Return the patients of means, with a further code for those of whom something may have changed.
+    """Return the patients of means, with a further code for those whose records changed; empty for none.
 
-    A total that grew as its parts did tells, less these, whether anything was corrected in a part that did
-    not. How many were corrected nobody knows: that something was recorded of a patient does not tell that
-    this number changed. So all those whom the same cells hold count as one. Empty where nothing changed.
+    The growth of a total, less that of its parts, reveals whether anything was corrected in a part that
+    did not grow. How many were corrected is unknown, since a changed record need not change this number:
+    the patients who are in the same cells count as one.
     """
     members = [cell.whole if cell.counted is None else _NOBODY for cell in new]
     width = _count_numbers([*new, *earlier])

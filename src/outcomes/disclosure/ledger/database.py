@@ -1,4 +1,4 @@
-"""The file of the ledger: one sqlite database, written so that it survives a crash at any moment."""
+"""The file of the ledger - one SQLite database that survives a crash at any moment - and its backups."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from outcomes.disclosure.ledger.key import refuse_open_file
 from outcomes.errors import DisclosureError, ReportError
+from outcomes.machine.lock import hold_lock
 from outcomes.machine.private_files import open_private_folder
 
+#: Version of the tables; stands in the database.
 FORM = "1"
 _WAIT_SECONDS = 60.0
+_BACKUPS_KEPT = 10
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE patients (number INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE);
@@ -40,13 +43,17 @@ CREATE TABLE events (
 """
 
 
+def lock_ledger(private: Path) -> AbstractContextManager[None]:
+    """Hold the lock of the ledger in a private folder: one process at a time changes it."""
+    return hold_lock(private, "ledger", _WAIT_SECONDS)
+
+
 def make_database(path: Path, fill: Callable[[sqlite3.Connection], object]) -> None:
-    """Make a database, whole or not at all; `fill` writes what stands in it from the beginning."""
+    """Make a database, whole or not at all; `fill` writes its first rows."""
     folder = open_private_folder(path.parent)
     draft = folder / f"{path.name}.new"
     with report_full_disk(path):
-        draft.unlink(missing_ok=True)
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        _make_private(draft)
         connection = _connect(draft)
         try:
             connection.executescript(_TABLES)
@@ -57,13 +64,7 @@ def make_database(path: Path, fill: Callable[[sqlite3.Connection], object]) -> N
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """Open the database and look whether it is whole.
-
-    Raises
-    ------
-    DisclosureError
-        When it is no database, not whole, of another form, or open to others.
-    """
+    """Open the database; refuse one that is damaged, of another form, or open to others."""
     try:
         refuse_open_file(path)
         connection = _connect(path)
@@ -95,13 +96,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def write_transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """Write all or nothing.
-
-    Raises
-    ------
-    ReportError
-        When the disk is full or fails (exit code 9); nothing was changed then.
-    """
+    """Write all or nothing; a full or failing disk is an error with exit code 9."""
     with report_full_disk(path):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -114,7 +109,7 @@ def write_transaction(connection: sqlite3.Connection, path: Path) -> Iterator[No
 
 @contextmanager
 def report_full_disk(path: Path) -> Iterator[None]:
-    """Say in words, with the bytes that are free, that the ledger could not be written."""
+    """Turn a failure to write into a ReportError that names the free bytes."""
     try:
         yield
     except (sqlite3.OperationalError, OSError) as error:
@@ -128,9 +123,35 @@ def report_full_disk(path: Path) -> Iterator[None]:
 
 
 def refuse_damage(what: str) -> DisclosureError:
-    """Return the refusal of a ledger that cannot be trusted, with what to do."""
+    """Return the error for a ledger that cannot be trusted; it says what to do."""
     return DisclosureError(
         f"The ledger of releases is damaged: {what}. Nothing was released, since a new page could not be "
         "compared with earlier ones. Look at it with `outcomes ledger verify`, put the last good copy back "
         "with `outcomes ledger restore`, or declare a new series (`outcomes ledger begin REASON`)."
     )
+
+
+def keep_backup(connection: sqlite3.Connection, folder: Path, sequence: int) -> None:
+    """Copy the database as it is after an event, whole or not at all; the last ten copies are kept."""
+    path = open_private_folder(folder) / f"ledger-{sequence:08d}.sqlite"
+    draft = path.with_name(f"{path.name}.new")
+    _make_private(draft)
+    copy = sqlite3.connect(draft)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
+    draft.replace(path)
+    for old in list_backups(folder)[_BACKUPS_KEPT:]:
+        old.unlink()
+
+
+def list_backups(folder: Path) -> list[Path]:
+    """Return the backups, the newest first."""
+    return sorted(folder.glob("ledger-*.sqlite"), reverse=True)
+
+
+def _make_private(draft: Path) -> None:
+    """Make an empty file that only its owner may read."""
+    draft.unlink(missing_ok=True)
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

@@ -1,4 +1,4 @@
-"""The key of the ledger, kept apart from it: without the key, what stands in the ledger names nobody."""
+"""The key of the ledger, kept apart from it: without the key, nothing in the ledger identifies a patient."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy as np
 from outcomes.errors import DisclosureError
 from outcomes.machine.private_files import open_private_folder, write_private_file
 
-#: May name a file that holds the key, such as one on another disk.
+#: Environment variable that may name the file of the key, such as one on another disk.
 KEY_FILE = "OUTCOMES_LEDGER_KEY_FILE"
-_BYTES = 32
+KEY_BYTES = 32
 
 
 def find_key_file(private: Path) -> Path:
@@ -25,13 +25,8 @@ def find_key_file(private: Path) -> Path:
     return Path(named) if named else private / "keys" / "ledger.key"
 
 
-def new_key() -> bytes:
-    """Return a new key from the operating system's random numbers."""
-    return os.urandom(_BYTES)
-
-
 def keep_key(private: Path, key: bytes) -> None:
-    """Keep a key for its owner only."""
+    """Write a key that only its owner may read."""
     path = find_key_file(private)
     if not path.parent.is_dir():
         open_private_folder(path.parent)
@@ -39,13 +34,7 @@ def keep_key(private: Path, key: bytes) -> None:
 
 
 def read_key(private: Path) -> bytes:
-    """Read the key.
-
-    Raises
-    ------
-    DisclosureError
-        When there is none, when it is none, or when others may read it.
-    """
+    """Read the key; refuse a missing or damaged one, and one that others may read."""
     path = find_key_file(private)
     try:
         refuse_open_file(path)
@@ -62,22 +51,16 @@ def read_key(private: Path) -> bytes:
         ) from None
     except (OSError, ValueError):
         key = b""
-    if len(key) != _BYTES:
+    if len(key) != KEY_BYTES:
         raise DisclosureError(
-            f"The key of the ledger of releases ({path.name}) is damaged: it must be {2 * _BYTES} "
+            f"The key of the ledger of releases ({path.name}) is damaged: it must be {2 * KEY_BYTES} "
             "hexadecimal digits. Put the file back from a backup."
         )
     return key
 
 
 def refuse_open_file(path: Path) -> None:
-    """Refuse a private file that others than its owner may read or write, where the platform tells.
-
-    Raises
-    ------
-    DisclosureError
-    FileNotFoundError
-    """
+    """Refuse a private file that others than its owner may read or write, where the platform tells."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
         raise DisclosureError(
@@ -87,7 +70,7 @@ def refuse_open_file(path: Path) -> None:
 
 
 def make_tokens(key: bytes, ids: Iterable[object]) -> list[bytes]:
-    """Return what stands for each patient in the ledger: HMAC-SHA256 of the id.
+    """Return the token by which the ledger knows each patient: HMAC-SHA256 of the id.
 
     Examples
     --------
@@ -99,7 +82,7 @@ def make_tokens(key: bytes, ids: Iterable[object]) -> list[bytes]:
 
 
 def mark_recorded(key: bytes, tokens: Iterable[bytes], digests: Iterable[int]) -> np.ndarray:
-    """Return a short keyed mark of what was recorded of each patient: another one where it was changed."""
+    """Return a keyed mark (4 bytes) of each patient's records; it changes when these change."""
     found = (
         hmac.digest(key, token + int(digest).to_bytes(8, "little"), "sha256")[:4]
         for token, digest in zip(tokens, digests, strict=True)

@@ -1,78 +1,66 @@
-"""`Ledger`: what was released, of whom, and how each edition of a page came to stand."""
+"""`Ledger`: what was released, of whom, and the state of each edition of a page."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from outcomes.disclosure.ledger.backups import keep_backup
-from outcomes.disclosure.ledger.cell import Cell
-from outcomes.disclosure.ledger.chain import (
+from outcomes.disclosure.ledger.cell import Cell, PatientNumbers, build_row_cells
+from outcomes.disclosure.ledger.comparison import judge_cells
+from outcomes.disclosure.ledger.database import (
+    keep_backup,
+    lock_ledger,
+    report_full_disk,
+    write_transaction,
+)
+from outcomes.disclosure.ledger.editions import (
+    Edition,
     Event,
     Head,
     append_event,
-    describe_head,
+    find_head,
+    find_today,
     list_events,
     write_head,
 )
-from outcomes.disclosure.ledger.comparison import judge_cells
-from outcomes.disclosure.ledger.database import report_full_disk, write_transaction
-from outcomes.disclosure.ledger.edition import Edition
-from outcomes.disclosure.ledger.entry import build_cells
-from outcomes.disclosure.ledger.patient_sets import drop_unused
-from outcomes.disclosure.ledger.shelf import hash_cells, keep_cells, read_cells
+from outcomes.disclosure.ledger.stored_cells import (
+    drop_unused,
+    hash_cells,
+    number_patients,
+    read_cells,
+    store_cells,
+)
 from outcomes.disclosure.released import Release
+from outcomes.disclosure.rules import read_rules
 from outcomes.errors import DisclosureError
-from outcomes.machine.lock import hold_lock
 
 _COLUMNS = tuple(entry.name for entry in dataclasses.fields(Edition))
-_LOCK_SECONDS = 60.0
 
 
-class Ledger:
-    """An open ledger; a context manager. Made by `open_ledger`, which has looked whether it can be trusted.
-
-    Parameters
-    ----------
-    path : Path
-        Of the database.
-    connection : sqlite3.Connection
-    key : bytes
-    """
+class Ledger(AbstractContextManager["Ledger"]):
+    """An open ledger, a context manager; made by `open_ledger`, which has checked it."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, key: bytes) -> None:
         self.path = path
         self.connection = connection
-        self._key = key
+        #: The key of the patients' tokens.
+        self.key = key
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the file."""
         self.connection.close()
-
-    @property
-    def key(self) -> bytes:
-        """The key under which patients stand in it."""
-        return self._key
 
     @property
     def head(self) -> Head:
         """The end of its chain, which a release record may repeat."""
         pages = {edition.id: edition.page for edition in self.list_editions()}
-        return describe_head(list_events(self.connection), pages)
+        return find_head(self.list_events(), pages)
 
     def list_events(self) -> list[Event]:
         """Return what happened, in order."""
@@ -81,23 +69,18 @@ class Ledger:
     def list_editions(self) -> list[Edition]:
         """Return all editions, in the order of the last event of each."""
         query = f"SELECT {', '.join(_COLUMNS)} FROM editions ORDER BY sequence, id"
-        return [_read_edition(row) for row in self.connection.execute(query)]
+        found = [dict(zip(_COLUMNS, row, strict=True)) for row in self.connection.execute(query)]
+        return [Edition(**{**values, "slice": json.loads(values["slice"])}) for values in found]
 
     def find_edition(self, id: str) -> Edition:
-        """Return one edition.
-
-        Raises
-        ------
-        DisclosureError
-            When there is none.
-        """
-        found = [edition for edition in self.list_editions() if edition.id == id]
-        if not found:
-            raise DisclosureError(f"The ledger of releases knows no edition {id!r}.")
-        return found[0]
+        """Return one edition; a DisclosureError where there is none."""
+        for edition in self.list_editions():
+            if edition.id == id:
+                return edition
+        raise DisclosureError(f"The ledger of releases knows no edition {id!r}.")
 
     def find_last_released(self, series: str, slice: Mapping[str, str]) -> Edition | None:
-        """Return the last edition of a page of a series that was released and stands, if any."""
+        """Return the last edition of a page of a series that was released and not withdrawn, if any."""
         found = [
             edition
             for edition in self.list_editions()
@@ -113,82 +96,70 @@ class Ledger:
         )
         return {id: (n, n_held) for id, n, n_held in self.connection.execute(query)}
 
-    def read_cells(
-        self, editions: Iterable[Edition] | None = None, quantities: Iterable[str] | None = None
-    ) -> list[Cell]:
-        """Return released rows, of some editions or quantities, in a fixed order."""
-        ids = None if editions is None else [edition.id for edition in editions]
-        return read_cells(self.connection, ids, quantities)
+    def read_cells(self, editions: Iterable[Edition] | None = None) -> list[Cell]:
+        """Return all released rows, or those of some editions, in a fixed order."""
+        return read_cells(self.connection, None if editions is None else [edition.id for edition in editions])
 
     def enter(self, edition: Edition, releases: Sequence[Release]) -> Edition:
-        """Enter a page that was made; an earlier making of the same page and slot gives way.
+        """Enter a page that was made, and return its edition; an earlier version of the slot is replaced.
 
-        Parameters
-        ----------
-        edition : Edition
-        releases : sequence of Release
-            All that the page shows, with who stands behind each row.
-
-        Returns
-        -------
-        Edition
-            As it now stands.
-
-        Raises
-        ------
-        DisclosureError
-            When an edition with that id is there in another state than made, or a release does not say who
-            stands behind it.
-        ReportError
-            When the disk is full (exit code 9) or another process keeps the lock (8).
+        `releases` are all that the page shows. Refused (DisclosureError) where an edition of that id was
+        released, or a release does not say whose numbers it holds; a ReportError where the disk is full (exit
+        code 9) or another process keeps the lock (8).
         """
-        with self._write() as day:
+        with self._write():
             for other in self.list_editions():
                 if other.id == edition.id and other.state != "made":
                     raise DisclosureError(f"The edition {edition.id!r} is {other.state} already.")
                 if other.id == edition.id or edition.replaces(other):
-                    self._drop(other, day)
-            edition = dataclasses.replace(edition, state="made", made=edition.made or day)
-            self._store(edition, build_cells(self.connection, self._key, edition, releases), day)
+                    self._drop(other)
+            edition = dataclasses.replace(edition, state="made", made=edition.made or find_today())
+            cells = build_cells(self.connection, self.key, edition, releases)
+            places = ", ".join("?" for _ in (*_COLUMNS, "cells_sha256"))
+            self.connection.execute(
+                f"INSERT INTO editions ({', '.join(_COLUMNS)}, cells_sha256) VALUES ({places})",
+                (*_list_values(edition), ""),
+            )
+            store_cells(self.connection, edition.id, cells)
+            self.connection.execute(
+                "UPDATE editions SET cells_sha256 = ? WHERE id = ?",
+                (hash_cells(self.connection, edition.id), edition.id),
+            )
+            self._note(edition, "made")
         return self.find_edition(edition.id)
 
     def prepare(self, edition_id: str, approved_by: str, day: str) -> Edition:
-        """Note that an edition is about to be released, and by whom it was approved."""
+        """Record that an edition is about to be released, and who approved it."""
         return self._change(edition_id, "made", "prepared", approved_by=approved_by, approved_on=day)
 
     def settle(self, edition_id: str) -> Edition:
-        """Note that a prepared edition was released, and keep a copy of the ledger."""
+        """Record that a prepared edition was released, and keep a backup."""
         edition = self._change(edition_id, "prepared", "released")
         with report_full_disk(self.path):
-            keep_backup(self.connection, self.path.parent / "backups", self.head)
+            keep_backup(self.connection, self.path.parent / "backups", self.head.sequence)
         return edition
 
     def withdraw(self, edition_id: str) -> Edition | None:
-        """Take an edition back.
+        """Withdraw an edition.
 
-        What was released stays known to whoever read it, and counts in all later comparisons; what was only
-        made is forgotten.
+        A released one stays known to its readers, and counts in all later comparisons; one that was only made
+        is removed.
         """
         edition = self.find_edition(edition_id)
         if edition.state != "made":
             return self._change(edition_id, "released", "withdrawn")
-        with self._write() as day:
-            self._drop(edition, day)
+        with self._write():
+            self._drop(edition)
         return None
 
     def check(self, edition_id: str) -> list[str]:
-        """Say what would keep an edition, as it was made, from being released now.
+        """Return what keeps an edition from being released beside pages that were released since it was made.
 
-        Since it was made, other pages may have been released beside which it would tell of a few patients.
-
-        Returns
-        -------
-        list of str
-            Analysis and statistic of each part that does not go together with what was released; empty where
-            all does. Make the page again: it then is compared with these too.
+        One text per conflict, analysis and statistic; empty where there is none. A page that is made again is
+        compared with these pages too.
         """
-        edition, others = self.find_edition(edition_id), self.list_editions()
-        known = [other for other in others if other.id != edition.id and other.state != "made"]
+        edition = self.find_edition(edition_id)
+        known = [other for other in self.list_editions() if other.id != edition.id and other.state != "made"]
         cells = [cell for cell in self.read_cells([edition]) if not cell.is_kept_back]
         earlier = [cell for cell in self.read_cells(known) if not cell.is_kept_back]
         judged = judge_cells(cells, earlier, edition.k, {other.id: other.k for other in known})
@@ -200,97 +171,102 @@ class Ledger:
         return sorted(found)
 
     def recover(self, is_published: Callable[[Edition], bool]) -> list[Edition]:
-        """End what a crash left prepared: released where its page stands, else back to made.
+        """Complete the prepared editions that a crash left, and return them: released where the page is
+        in place.
 
-        Parameters
-        ----------
-        is_published : callable
-            Says whether the page that stands is the prepared one, by its hash.
-
-        Returns
-        -------
-        list of Edition
-            Those that were ended, as they now stand.
+        The others are ``made`` again. `is_published` returns whether the page in place is the prepared one.
         """
-        prepared = [edition for edition in self.list_editions() if edition.state == "prepared"]
         ended = []
-        for edition in prepared:
-            if is_published(edition):
+        for edition in self.list_editions():
+            if edition.state == "prepared" and is_published(edition):
                 ended.append(self.settle(edition.id))
-            else:
-                ended.append(
-                    self._change(
-                        edition.id, "prepared", "made", as_event="returned", approved_by="", approved_on=""
-                    )
-                )
+            elif edition.state == "prepared":
+                nobody = {"approved_by": "", "approved_on": ""}
+                ended.append(self._change(edition.id, "prepared", "made", as_event="returned", **nobody))
         return ended
 
-    def _change(
-        self, edition_id: str, before: str, after: str, *, as_event: str = "", **further: Any
-    ) -> Edition:
-        with self._write() as day:
-            edition = self.find_edition(edition_id)
+    def _change(self, id: str, before: str, after: str, as_event: str = "", **further: Any) -> Edition:
+        with self._write():
+            edition = self.find_edition(id)
             if edition.state != before:
                 raise DisclosureError(
                     f"The edition of {edition.page!r} is {edition.state}, not {before}; nothing was changed."
                 )
-            self._note(dataclasses.replace(edition, state=after, **further), as_event or after, day)
-        return self.find_edition(edition_id)
+            self._note(dataclasses.replace(edition, state=after, **further), as_event or after)
+        return self.find_edition(id)
 
-    def _store(self, edition: Edition, cells: Sequence[Cell], day: str) -> None:
-        values = _write_edition(edition)
-        places = ", ".join("?" for _ in (*_COLUMNS, "cells_sha256"))
-        self.connection.execute(
-            f"INSERT INTO editions ({', '.join(_COLUMNS)}, cells_sha256) VALUES ({places})", (*values, "")
-        )
-        keep_cells(self.connection, edition.id, cells)
-        self.connection.execute(
-            "UPDATE editions SET cells_sha256 = ? WHERE id = ?",
-            (hash_cells(self.connection, edition.id), edition.id),
-        )
-        self._note(edition, "made", day)
-
-    def _note(self, edition: Edition, change: str, day: str) -> None:
-        """Write how an edition stands together with the event that tells it."""
+    def _note(self, edition: Edition, change: str) -> None:
+        """Write the state of an edition together with its event."""
         last = self.connection.execute("SELECT max(sequence) FROM events").fetchone()[0] or 0
         edition = dataclasses.replace(edition, sequence=last + 1)
         changes = ", ".join(f"{name} = ?" for name in _COLUMNS)
         self.connection.execute(
-            f"UPDATE editions SET {changes} WHERE id = ?", (*_write_edition(edition), edition.id)
+            f"UPDATE editions SET {changes} WHERE id = ?", (*_list_values(edition), edition.id)
         )
-        append_event(
-            self.connection, self._key, day, change, edition.id, hash_edition(self.connection, edition.id)
-        )
+        append_event(self.connection, self.key, change, edition.id, hash_edition(self.connection, edition.id))
 
-    def _drop(self, edition: Edition, day: str) -> None:
+    def _drop(self, edition: Edition) -> None:
         self.connection.execute("DELETE FROM cells WHERE edition = ?", (edition.id,))
         self.connection.execute("DELETE FROM editions WHERE id = ?", (edition.id,))
         drop_unused(self.connection)
-        append_event(self.connection, self._key, day, "replaced", edition.id)
+        append_event(self.connection, self.key, "replaced", edition.id)
 
     @contextmanager
-    def _write(self) -> Iterator[str]:
-        """Hold the lock, write all or nothing, then write the head; yield today."""
-        with hold_lock(self.path.parent.parent, "ledger", _LOCK_SECONDS):
+    def _write(self) -> Iterator[None]:
+        """Hold the lock, write all or nothing, then write the head."""
+        with lock_ledger(self.path.parent.parent):
             with write_transaction(self.connection, self.path):
-                yield dt.datetime.now(dt.UTC).date().isoformat()
+                yield
             with report_full_disk(self.path):
                 write_head(self.path.parent, self.head)
 
 
+def build_cells(
+    connection: sqlite3.Connection, key: bytes, edition: Edition, releases: Sequence[Release]
+) -> list[Cell]:
+    """Return the cells of a page, each once, within a transaction; new patients get a number.
+
+    Refused where a release does not say whose numbers it holds, or shows a row that the ledger no longer has.
+    """
+    numbering = PatientNumbers(key, lambda tokens: number_patients(connection, tokens))
+    stored = {cell.id: cell for cell in read_cells(connection)} if any(map(_shows_earlier, releases)) else {}
+    found: dict[tuple[str, str, bytes], Cell] = {}
+    for release in sorted(releases, key=lambda release: release.name):
+        backing = release.backing
+        if release.audience != "stakeholder" or backing is None:
+            raise DisclosureError(
+                f"The release of {release.name!r} does not say who stands behind it, so it cannot be entered "
+                "in the ledger; nothing was released."
+            )
+        rows = [{str(name): value for name, value in row.items()} for row in release.table.to_dict("records")]
+        cells = build_row_cells(
+            release.name, rows, backing, release.provenance, numbering, read_rules(release.k)
+        )
+        for place, cell in cells.items():
+            id = backing.earlier[place] if backing.earlier else 0
+            if id and id not in stored:
+                raise DisclosureError(
+                    f"The ledger changed while the page of {edition.report} was made; make the page again."
+                )
+            cell = stored[id] if id else dataclasses.replace(cell, origin=edition.id, as_of=edition.made)
+            found.setdefault((cell.place, cell.digest, cell.whole.tobytes()), cell)
+    return sorted(found.values(), key=lambda cell: (cell.place, cell.digest, cell.whole.tobytes()))
+
+
+def _shows_earlier(release: Release) -> bool:
+    """Return whether a release shows rows of earlier editions."""
+    return release.backing is not None and any(release.backing.earlier)
+
+
 def hash_edition(connection: sqlite3.Connection, id: str) -> str:
-    """Return a hash over an edition as it stands in the database, its cells included."""
+    """Return a hash over an edition as it is in the database, its cells included."""
     columns = (*_COLUMNS, "cells_sha256")
     row = connection.execute(f"SELECT {', '.join(columns)} FROM editions WHERE id = ?", (id,)).fetchone()
     return hashlib.sha256(json.dumps(list(row), ensure_ascii=False).encode()).hexdigest()
 
 
-def _write_edition(edition: Edition) -> tuple[Any, ...]:
+def _list_values(edition: Edition) -> tuple[Any, ...]:
+    """Return the values of an edition as its table holds them."""
     values = {name: getattr(edition, name) for name in _COLUMNS}
     values["slice"] = json.dumps(dict(edition.slice), sort_keys=True, ensure_ascii=False)
     return tuple(values.values())
-
-
-def _read_edition(row: Sequence[Any]) -> Edition:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    return Edition(**{**values, "slice": json.loads(values["slice"])})

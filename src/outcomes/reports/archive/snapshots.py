@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import pandas as pd
 
 from outcomes.cohort import Cohort, Snapshot, take_snapshot
 from outcomes.cohort.snapshot import TABLES
-from outcomes.disclosure.ledger.memory import RUN_FOLDER
+from outcomes.disclosure.page_context import find_run_folder
 from outcomes.errors import ReportError
 from outcomes.facts import read_schema
 from outcomes.machine.private_files import write_private_file
@@ -52,8 +51,8 @@ def keep_release(cohort: Cohort) -> None:
     """
     from outcomes.analyses.headline import list_headline  # costs a command its start
 
-    run_folder = os.environ.get(RUN_FOLDER)
-    folder = Path(run_folder) / _KEPT if run_folder else None
+    run_folder = find_run_folder()
+    folder = run_folder / _KEPT if run_folder else None
     if folder is not None and folder.is_dir():
         write_snapshot(take_snapshot(cohort, list_headline(cohort).table), folder / _NAME)
 

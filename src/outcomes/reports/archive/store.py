@@ -8,7 +8,6 @@ are only added; `prune_runs` removes the run folders of notebooks, never these.
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import shutil
 import sys
@@ -22,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure.ledger.memory import RUN_FOLDER
+from outcomes.disclosure.page_context import find_run_folder
 from outcomes.disclosure.released import RELEASE_COLUMNS
 from outcomes.machine.private_files import remove_drafts, replace_file
 from outcomes.reports.archive.manifest import Manifest, name_reason, read_manifest, write_manifest
@@ -153,10 +152,10 @@ def read_previous() -> PastRelease | None:
 
     None where there is none yet, and wherever no page of a series is being made.
     """
-    run_folder = os.environ.get(RUN_FOLDER)
-    if not run_folder:
+    run_folder = find_run_folder()
+    if run_folder is None:
         return None
-    folder = Path(run_folder) / _PREVIOUS
+    folder = run_folder / _PREVIOUS
     manifest = read_manifest(folder)
     return PastRelease(manifest, folder) if manifest else None
 

@@ -7,8 +7,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
-from outcomes.disclosure.ledger import Edition, Ledger, open_ledger
-from outcomes.disclosure.ledger.opening import open_as_it_is
+from outcomes.disclosure.ledger import Edition, Ledger, open_as_it_is, open_ledger
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock

@@ -14,7 +14,8 @@ import pandas as pd
 
 import outcomes
 from outcomes.disclosure import RELEASE_COLUMNS, Audit, Release
-from outcomes.disclosure.ledger import Edition, Ledger, hand_ledger, open_ledger
+from outcomes.disclosure.ledger import Edition, Ledger, open_ledger
+from outcomes.disclosure.page_context import hand_ledger
 from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock
 from outcomes.reports.editions.released_pages import (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import outcomes.errors
+from outcomes.disclosure.page_context import name_run_folder
 from outcomes.errors import OutcomesError, PrivacyError, RecordsError, ReportError
 from outcomes.machine.threads import THREADS
 
@@ -63,8 +64,7 @@ def build_environment(run_folder: Path | None = None) -> dict[str, str]:
     """
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if run_folder is not None:
-        environment["OUTCOMES_RUN_DIR"] = str(run_folder)
-        environment["IPYTHONDIR"] = str(run_folder / "ipython")
+        environment |= {**name_run_folder(run_folder), "IPYTHONDIR": str(run_folder / "ipython")}
     return environment
 
 
