@@ -9,6 +9,7 @@ from outcomes.facts.project import find_project
 from outcomes.facts.scale import OWN, Scale, find_shown, list_scales
 from outcomes.facts.schema import Column, read_schema
 from outcomes.facts.source import Source, list_sources, read_source
+from outcomes.facts.statistic import Statistic, read_statistics
 from outcomes.facts.therapy import Therapy, read_therapies
 from outcomes.facts.threshold import Threshold, parse_rule
 from outcomes.facts.timepoint import Timepoint, read_timepoints
@@ -29,6 +30,7 @@ __all__ = [
     "Scale",
     "ScoreSpec",
     "Source",
+    "Statistic",
     "Text",
     "Therapy",
     "Threshold",
@@ -49,6 +51,7 @@ __all__ = [
     "read_instrument",
     "read_schema",
     "read_source",
+    "read_statistics",
     "read_therapies",
     "read_timepoints",
     "read_words",

@@ -128,16 +128,14 @@ def name_quantity(analysis: str, row: Mapping[str, Any], rules: Rules) -> str:
     result of a model is a number of its own analysis, a covariate one of no outcome, and a number that has
     two names gets one.
     """
-    held = rules.ledger
-    statistic, term = str(row["statistic"]), _text(row["term"])
-    for alias in held["aliases"]:
-        if statistic == alias["statistic"] and alias.get("term", term) == term:
-            statistic, term = alias["is"], alias.get("is_term", term)
-    of_model = statistic in held["of_whole"]
-    no_outcome = statistic in held["of_any_outcome"]
+    statistic, term = rules.statistics[str(row["statistic"])], _text(row["term"])
+    if statistic.score_is and term == "score":
+        statistic, term = rules.statistics[statistic.score_is], ""
+    of_model = statistic.rests_on == "analysis"
+    no_outcome = "outcome" in statistic.same_for_any
     parts = [
-        analysis if of_model else "", statistic, "" if no_outcome else _text(row["outcome"]), term,
-        "" if statistic in held["any_level"] else _text(row["level"]), _text(row["timepoint"]),
+        analysis if of_model else "", statistic.id, "" if no_outcome else _text(row["outcome"]), term,
+        "" if "level" in statistic.same_for_any else _text(row["level"]), _text(row["timepoint"]),
         _text(_write(row["x"])), _text(row["unit"]), "versus" if _text(row["versus"]) else "",
     ]  # fmt: skip
     return json.dumps(parts, ensure_ascii=False)
@@ -177,7 +175,8 @@ def gather_members(
     """
     found = []
     for row, sets in zip(rows, support, strict=True):
-        whole = everybody if row["statistic"] in rules.ledger["of_whole"] else _join(sets.values())
+        of_model = rules.statistics[row["statistic"]].rests_on == "analysis"
+        whole = everybody if of_model else _join(sets.values())
         counted, versus = (np.unique(sets[name]) if name in sets else None for name in ("with", "versus"))
         found.append(Members(whole, counted, versus))
     return found
@@ -190,7 +189,7 @@ def _join(sets: Iterable[np.ndarray]) -> np.ndarray:
 
 def is_kept_back(row: Mapping[str, Any], fate: str, members: Members, rules: Rules) -> bool:
     """Say whether a row would say something about patients, and does not."""
-    apart = row["statistic"] in rules.ledger["apart"]
+    apart = rules.statistics[row["statistic"]].rests_on == "nobody"
     return fate in _KEPT_BACK and not apart and members.whole.size > 0
 
 
@@ -201,5 +200,5 @@ def keep_apart(quantity: str) -> str:
 
 def is_compared(row: Mapping[str, Any], fate: str, members: Members, rules: Rules) -> bool:
     """Say whether a row says anything about patients."""
-    apart = row["statistic"] in rules.ledger["apart"]
+    apart = rules.statistics[row["statistic"]].rests_on == "nobody"
     return fate in _TELLING and not apart and members.whole.size > 0

@@ -15,7 +15,7 @@ from outcomes.disclosure.rules import Rules
 from outcomes.result import Result
 
 #: Fates by which a number of an earlier edition would vanish.
-_VANISHING = frozenset({"withheld", "dropped", "collapsed", "unsaid", "league"})
+_VANISHING = frozenset({"withheld", "dropped", "unsaid"})
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def hold_back(
                 waiting[place] = barrier
         earlier = memory.find_row(cell) if barrier is None else None
         now[place] = "held" if earlier is not None else "withheld"
-        if earlier is None and cell.row["statistic"] in rules.roles["follow_whole"]:
+        if earlier is None and rules.statistics[cell.row["statistic"]].in_chart in ("limit", "whole_limit"):
             now[place] = "unsaid"
         if earlier is not None:
             rows[place] = earlier
