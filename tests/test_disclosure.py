@@ -385,7 +385,9 @@ def test_therapies_that_are_not_comparable_leave_no_comparison(comparable):
 def test_the_team_sees_everything_unrounded():
     result = comparison(False)
     released = release(result, "team")
-    pd.testing.assert_frame_equal(released.to_frame().drop(columns=["shown", "display", "as_of"]), result.table)
+    pd.testing.assert_frame_equal(
+        released.to_frame().drop(columns=["shown", "display", "as_of"]), result.table
+    )
     assert released.table["display"].tolist() == ["−7.77", "29.99", "51.2 %", "31.27"]
     assert not released.notes
 

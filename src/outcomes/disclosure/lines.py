@@ -324,8 +324,9 @@ def refuse_dates(result: Result, rules: Rules) -> None:
     """
     if not rules.cells["years_only"]:
         return
-    for row in result.table[result.table["term"].isin(rules.roles["periods"])].itertuples(index=False):
-        of_period = rules.statistics[str(row.statistic)].in_chart == "period" and not pd.isna(row.group)
+    periods = result.table[result.table["term"].isin(rules.roles["periods"])].dropna(subset="group")
+    for row in periods.itertuples(index=False):
+        of_period = rules.statistics[str(row.statistic)].in_chart == "period"
         if of_period and row.group != ALL and not _YEAR.fullmatch(str(row.group)):
             raise DisclosureError(read_words().say("release.years_only", profile=rules.profile))
 

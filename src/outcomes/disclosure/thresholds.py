@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from outcomes.disclosure.decisions import Decisions, Fate, Reason
-from outcomes.disclosure.writing import percent_multiple, pick_band
 from outcomes.disclosure.rules import Rules
+from outcomes.disclosure.writing import percent_multiple, pick_band
 from outcomes.facts import Statistic
 from outcomes.result import WITH_ESTIMATE, Result, Support
 
@@ -150,9 +150,7 @@ def _count_unseen(rows: Sequence[Any], sizes: list[Sizes]) -> list[int]:
     """Return for shares of those due how many of them were not seen, by the share of those seen; else 0."""
     keys = [(str(row.statistic), *_key(row)[2:]) for row in rows]
     terms = [row.term for row in rows]
-    seen = {
-        key: size.whole for key, size, term in zip(keys, sizes, terms, strict=True) if term == "seen"
-    }
+    seen = {key: size.whole for key, size, term in zip(keys, sizes, terms, strict=True) if term == "seen"}
     return [
         size.whole - seen[key] if term == "due" and key in seen else 0
         for key, size, term in zip(keys, sizes, terms, strict=True)

@@ -97,11 +97,14 @@ def _check(statistic: Statistic, known: Mapping[str, Any], where: str) -> None:
         said = getattr(statistic, key)
         for value in said if key in ("adds_over", "same_for_any") else (said,):
             if value not in choices:
-                raise FactsError(f"{where}: {key} = {value!r} is no choice; {suggest_name(str(value), choices)}")
+                raise FactsError(
+                    f"{where}: {key} = {value!r} is no choice; {suggest_name(str(value), choices)}"
+                )
     for key in _NAMING:
         named = getattr(statistic, key)
         if named and named not in known:
-            raise FactsError(f"{where}: {key} = {named!r} is no statistic; {suggest_name(str(named), known)}")
+            hint = suggest_name(str(named), known)
+            raise FactsError(f"{where}: {key} = {named!r} is no statistic; {hint}")
     if not isinstance(statistic.team_only, tuple):
         raise FactsError(f"{where}: team_only is a list of analyses.")
 
@@ -110,17 +113,3 @@ def _check(statistic: Statistic, known: Mapping[str, Any], where: str) -> None:
 def read_statistics() -> Mapping[str, Statistic]:
     """Return every statistic that an analysis may give, by id."""
     return build_statistics(read_facts("statistics"))
-
-
-def find_statistic(id: object) -> Statistic:
-    """Return a statistic by its id.
-
-    Raises
-    ------
-    FactsError
-        When it is not declared; the message says where to declare it.
-    """
-    statistics = read_statistics()
-    if id not in statistics:
-        raise FactsError(f"There is no statistic {id!r}; add a block [{id}] to {_FILE}.")
-    return statistics[str(id)]

@@ -116,15 +116,14 @@ class _Published:
                 fate == Fate.WITHHELD and (not sets or min(map(len, sets.values())) < rules.k)
                 for fate, sets in zip(fates, support, strict=True)
             )
-        few = {
-            frozenset(terms[0][0].tolist())
+        few = [
+            set(terms[0][0].tolist())
             for _, (terms, _, high) in self._constraints
             if len(terms) == 1 and high == rules.k - 1
-        }
-        self._sensitive = [
-            (number, cell, min(most, rules.k - 1) if any(set(cell.tolist()) <= said for said in few) else most)
-            for number, cell, most in self._sensitive
         ]
+        for place, (number, cell, most) in enumerate(self._sensitive):
+            if any(set(cell.tolist()) <= said for said in few):
+                self._sensitive[place] = (number, cell, min(most, rules.k - 1))
 
     def find_tables(self, deadline: float) -> set[str]:
         """Return the tables that bound a sensitive cell too closely."""

@@ -99,9 +99,7 @@ def list_published(
             yield PublishedCell(place, "n", told, rules.importance["size"] * weight)
 
 
-def _bound_rounded(
-    row: Any, told: Sequence[np.ndarray], sets: Support, rules: Rules
-) -> Iterator[Constraint]:
+def _bound_rounded(row: Any, told: Sequence[np.ndarray], sets: Support, rules: Rules) -> Iterator[Constraint]:
     """Yield what a share of a small group gives as it will be written."""
     half = rules.cells["count_multiple"] // 2
     for codes in told:
@@ -190,7 +188,7 @@ def list_sums(
         statistic = rules.statistics[str(row.statistic)]
         if fate != Fate.SHOWN or not statistic.sums or "all" not in sets:
             continue
-        time = str(row.timepoint)
+        time, quantity = str(row.timepoint), tuple[str, ...]()
         if statistic.of_covariate:
             outcome = str(row.outcome) if row.term == "score" else ""
             quantity = ("covariate", outcome, str(row.term))

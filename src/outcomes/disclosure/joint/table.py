@@ -195,7 +195,9 @@ def _suppress(
         names = tuple(entries[axis][i] for axis, i in enumerate(at))
         units.append(Suppressible((place,), _weigh(int(counts[cell]), at, table.shape, shape, names in kept)))
         numbers.append(cell)
-    exact = Constraints.of(classes, [(((place, 1.0),), size, size) for place, size in enumerate(classes.held)])
+    exact = Constraints.of(
+        classes, [(((place, 1.0),), size, size) for place, size in enumerate(classes.held)]
+    )
     problem = Feasibility(classes, exact, time.monotonic() + time_limit)
     lost = choose_secondary(problem, units, sorted(protections, key=lambda entry: entry.set))
     if lost is None:
