@@ -30,10 +30,14 @@ _NAMING = ("spread_of", "part_of", "score_is")
 _FLAGS = ("sums", "of_covariate", "of_episodes")
 #: What holds for a statistic of which nothing leaves the clinic.
 _STAYS = {
-    "sums": False, "spread_of": "", "of_covariate": False, "of_episodes": False, "adds_over": [],
-    "part_of": "", "when_few": "withheld", "compares": "nothing", "in_chart": "nothing", "team_only": [],
-    "rests_on": "row", "same_for_any": [], "score_is": "",
-}  # fmt: skip
+    **dict.fromkeys(_FLAGS, False),
+    **dict.fromkeys(_NAMING, ""),
+    **dict.fromkeys(("adds_over", "team_only", "same_for_any"), ()),
+    "when_few": "withheld",
+    "compares": "nothing",
+    "in_chart": "nothing",
+    "rests_on": "row",
+}
 
 
 @dataclass(frozen=True)

@@ -97,10 +97,10 @@ class _Published:
     """What a page says and what it hides, of sets of patients by common codes."""
 
     def __init__(self, releases: Sequence[Release], rules: Rules) -> None:
-        codes = Page()
+        page = Page()
         self._releases, self._rules = releases, rules
         self._support = [
-            codes.translate(_backing(entry).support, _backing(entry).patients) for entry in releases
+            page.translate(_backing(entry).support, _backing(entry).patients) for entry in releases
         ]
         #: Each constraint with the number of the table that says it.
         self._constraints: list[tuple[int, Constraint]] = []
@@ -121,9 +121,9 @@ class _Published:
             for _, (terms, _, high) in self._constraints
             if len(terms) == 1 and high == rules.k - 1
         ]
-        for place, (number, cell, most) in enumerate(self._sensitive):
-            if any(set(cell.tolist()) <= said for said in few):
-                self._sensitive[place] = (number, cell, min(most, rules.k - 1))
+        for place, (number, codes, most) in enumerate(self._sensitive):
+            if any(set(codes.tolist()) <= said for said in few):
+                self._sensitive[place] = (number, codes, min(most, rules.k - 1))
 
     def find_tables(self, deadline: float) -> set[str]:
         """Return the tables that bound a sensitive cell too closely."""

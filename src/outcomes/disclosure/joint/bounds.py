@@ -228,7 +228,7 @@ class Solver:
         programme.a_matrix_.start_ = columns.indptr
         programme.a_matrix_.index_ = columns.indices
         programme.a_matrix_.value_ = columns.data.astype("float64")
-        self._highs = highspy.Highs()
+        self._highs = highspy.Highs()  # type: ignore[no-untyped-call]
         # one thread, so that the way to an answer is always the same; no presolving, which would start anew
         self._set(output_flag=False, threads=1, presolve="off", simplex_strategy=_PRIMAL)
         self._highs.passModel(programme)
