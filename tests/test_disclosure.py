@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from outcomes.disclosure import RELEASE_COLUMNS, read_rules, release
 from outcomes.disclosure.notes import drop_counts
-from outcomes.disclosure.rounding import pick_band, round_count, round_share, round_to
+from outcomes.disclosure.writing import pick_band, round_count, round_share, round_to
 from outcomes.errors import DisclosureError
 from outcomes.result import build_result
 
@@ -134,9 +134,11 @@ def test_equal_answers_of_all_are_withheld_with_their_mean():
     assert not released["shown"].any()
 
 
-def test_what_no_rule_names_is_withheld_and_so_is_what_names_no_patients():
-    assert not one(mean(500, "median_score"), {"all": people(500)})["shown"]
+def test_what_is_for_the_team_is_withheld_and_so_is_what_names_no_patients():
+    assert not one(mean(500, "mean_residual"), {"all": people(500)})["shown"]
     assert_silent(one(mean(500), {}))
+    with pytest.raises(ValueError, match=r"facts/statistics\.toml .*: median_score"):
+        make([mean(500, "median_score")], [{"all": people(500)}])
 
 
 def test_lines_across_groups_lose_a_second_count_and_keep_the_total():
@@ -383,7 +385,9 @@ def test_therapies_that_are_not_comparable_leave_no_comparison(comparable):
 def test_the_team_sees_everything_unrounded():
     result = comparison(False)
     released = release(result, "team")
-    pd.testing.assert_frame_equal(released.table.drop(columns=["shown", "display", "as_of"]), result.table)
+    pd.testing.assert_frame_equal(
+        released.to_frame().drop(columns=["shown", "display", "as_of"]), result.table
+    )
     assert released.table["display"].tolist() == ["−7.77", "29.99", "51.2 %", "31.27"]
     assert not released.notes
 
@@ -449,7 +453,8 @@ def test_provenance_is_allow_listed():
 
 def test_a_release_is_no_result_and_has_its_columns():
     released = release(curve())
-    assert tuple(released.table.columns) == RELEASE_COLUMNS
+    assert tuple(released.table.columns) == (*RELEASE_COLUMNS, "fate")
+    assert tuple(released.to_frame().columns) == RELEASE_COLUMNS
     assert not hasattr(released, "support")
     assert "1 of 2 rows" in repr(release(completeness_rows(400, 392, 5, 3)))
     assert "rounded" in released.notes[0].lower()

@@ -308,7 +308,7 @@ def test_an_audit_that_cannot_be_finished_lets_nothing_leave(fault, monkeypatch,
     (released,) = show_without_the_page(monkeypatch, counts("baseline", {"a": people(8), "b": people(60, 8)}))
     keep(tmp_path, released)
     if fault == "crash":
-        monkeypatch.setattr(audits.Programme, "find_unsafe", lambda *args, **kwargs: 1 / 0)
+        monkeypatch.setattr(audits.Feasibility, "find_unsafe", lambda *args, **kwargs: 1 / 0)
     elif fault == "time":
         rules = dataclasses.replace(audits.read_rules(K), joint={"audit_seconds": 0.0, "seconds": 60})
         monkeypatch.setattr(audits, "read_rules", lambda k: rules)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from outcomes.facts.statistic import read_statistics
+
 COLUMNS = (
     "outcome", "statistic", "term", "level", "group", "versus", "timepoint", "x", "estimate", "std_error",
     "df", "conf_low", "conf_high", "p_value", "n", "n_versus", "unit", "state",
@@ -96,6 +98,12 @@ class Result:
         unknown = set(self.table["state"]) - WITH_ESTIMATE - WITHOUT_ESTIMATE
         if unknown:
             raise ValueError(f"{self.name}: unknown states {sorted(unknown)}")
+        undeclared = set(self.table["statistic"].dropna()) - read_statistics().keys()
+        if undeclared or self.table["statistic"].isna().any():
+            raise ValueError(
+                f"{self.name}: add a block to facts/statistics.toml for each of these statistics: "
+                f"{', '.join(sorted(undeclared)) or 'rows without a statistic'}"
+            )
         doubtful = ~self.table["state"].isin(list(WITH_ESTIMATE))
         if self.table.loc[doubtful, list(_ESTIMATES)].notna().any(axis=None):
             raise ValueError(f"{self.name}: an estimate stands in a row whose state forbids one")

@@ -401,15 +401,15 @@ class Guard:
     needs_browser: bool = False
 
 
-def _same_fates(table, fates, *_):
-    return list(fates)
+def _nothing(*_):
+    return None
 
 
 def _all_shown(result, rules):
+    from outcomes.disclosure.decisions import Decisions
     from outcomes.disclosure.thresholds import judge_rows
 
-    fates, sizes = judge_rows(result, rules)
-    return ["shown"] * len(fates), sizes
+    return Decisions(len(result.table)), judge_rows(result, rules)[1]
 
 
 def _without_policy(page, words):
@@ -424,7 +424,7 @@ GUARDS = (
         "k patients on both sides", f"{_THRESHOLDS}.Sizes.split", lambda *_: True, see_a_share_that_few_lack
     ),
     Guard("all alike", f"{_THRESHOLDS}._find_constant", lambda *_: set(), see_that_all_said_the_same),
-    Guard("lines", f"{_POLICY}.protect_lines", _same_fates, subtract_from_a_total),
+    Guard("lines", f"{_POLICY}.protect_lines", _nothing, subtract_from_a_total),
     Guard("counts in fives", f"{_POLICY}.round_count", lambda value, cells: value, read_a_count),
     Guard(
         "percentages in steps",
@@ -440,14 +440,14 @@ GUARDS = (
         lambda *_: False,
         count_from_a_spread,
     ),
-    Guard("steps of curves", f"{_POLICY}.thin_curves", _same_fates, see_a_small_step_of_a_curve),
+    Guard("steps of curves", f"{_POLICY}.thin_curves", _nothing, see_a_small_step_of_a_curve),
     Guard(
         "league",
-        f"{_POLICY}.protect_league",
-        lambda result, fates, *_: list(fates),
+        f"{_POLICY}.protect_sites",
+        _nothing,
         take_sites_from_their_mean,
     ),
-    Guard("control charts", f"{_POLICY}.protect_charts", _same_fates, take_a_centre_from_its_limits),
+    Guard("control charts", f"{_POLICY}.protect_charts", _nothing, take_a_centre_from_its_limits),
     Guard(
         "comparable only", f"{_THRESHOLDS}._compares_unfairly", lambda *_: False, read_an_unfair_comparison
     ),
@@ -485,18 +485,18 @@ GUARDS = (
     Guard(
         "numbers of patients of a page",
         f"{_JOINT}.page.Page._protect_counts",
-        lambda page, table, fates, *_: (list(fates), frozenset()),
+        _nothing,
         count_from_linked_tables,
     ),
     Guard(
         "sums of a page",
         f"{_JOINT}.page.Page._protect_sums",
-        lambda page, table, fates, *_: list(fates),
+        _nothing,
         take_a_mean_from_two_tables,
     ),
     Guard(
         "complements of a table",
-        f"{_JOINT}.table.find_complement",
+        f"{_JOINT}.table.choose_secondary",
         lambda *_, **__: frozenset(),
         count_from_a_table,
     ),

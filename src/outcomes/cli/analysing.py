@@ -28,20 +28,7 @@ def run_named(
 ) -> tuple[Result | Release, Result | Release | None]:
     """Run an analysis by name, and count the flow of the cohort it was asked of.
 
-    Parameters
-    ----------
-    name, source, path
-        Analysis, source and place of the records.
-    of_cohort, of_analysis : mapping
-        Arguments of `select_cohort` and of the analysis.
-    audience : str
-        ``team`` prints results as computed; for others they are released first.
-
-    Returns
-    -------
-    tuple
-        The result and its flow, released where the audience is not the team; no flow where the analysis
-        is of records.
+    For another audience than the team both are released first; an analysis of records has no flow.
     """
     if audience not in AUDIENCES:
         raise DisclosureError(f"There is no audience {audience!r}; there are {', '.join(AUDIENCES)}.")
@@ -53,6 +40,24 @@ def run_named(
         results = [run_analysis(name, cohort, **of_analysis), count_flow(cohort)]
     shown = results if audience == "team" else [release(result, audience) for result in results]
     return shown[0], shown[1] if len(shown) > 1 else None
+
+
+def print_reasons(released: Release, form: str) -> None:
+    """Print for the team what becomes of each row of a result, and which rule decided it.
+
+    The table for people holds the rows that are not shown as they are, and each reason once.
+    """
+    why = released.why()
+    rows, columns = why.to_dict("records"), list(why.columns)
+    if form == "json":
+        print_json({"name": released.name, "k": released.k, "why": rows})
+    elif form == "csv":
+        print_csv(rows, columns)
+    else:
+        decided = [row for row in rows if row["reason"]]
+        print_table(decided, columns[:-1], title=f"{released.name}: {len(decided)} of {len(rows)} rows")
+        sentences = {row["reason"]: row["sentence"] for row in decided}
+        say("", *(f"{reason}: {sentence}" for reason, sentence in sentences.items()))
 
 
 def print_analysis(result: Result | Release, flow: Result | Release | None, form: str) -> None:

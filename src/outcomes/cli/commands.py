@@ -280,6 +280,9 @@ def analyse_cohort(
     ] = None,
     audience: Annotated[str, typer.Option(help="team or stakeholder.")] = "team",
     form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    why: Annotated[
+        bool, typer.Option("--why", help="For the team: why rows are not shown to stakeholders.")
+    ] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the analyses.")] = False,
 ) -> None:
     """Run one analysis and print its rows.
@@ -293,13 +296,20 @@ def analyse_cohort(
         return
     if form not in ("table", "csv", "json"):
         raise typer.BadParameter("choose table, csv or json", param_hint="--format")
-    from outcomes.cli.analysing import print_analysis, run_named
+    if why and audience == "team":
+        raise typer.BadParameter("the team is shown all; add --audience stakeholder", param_hint="--why")
+    from outcomes.cli.analysing import print_analysis, print_reasons, run_named
     from outcomes.cohort import read_filters
+    from outcomes.disclosure import Release
 
     of_cohort, of_analysis = share_options(name, split_pairs(parameter or ()))
     of_cohort |= split_instrument(instrument)
     of_cohort |= {"where": read_filters(where)} if where else {}
-    print_analysis(*run_named(name, source, path, of_cohort, of_analysis, audience), form)
+    result, flow = run_named(name, source, path, of_cohort, of_analysis, audience)
+    if why and isinstance(result, Release):
+        print_reasons(result, form)
+    else:
+        print_analysis(result, flow, form)
 
 
 @app.command("instruments")

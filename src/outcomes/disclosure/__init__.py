@@ -1,5 +1,6 @@
 """From a result to what one audience may see."""
 
+from outcomes.disclosure.decisions import Fate, Reason
 from outcomes.disclosure.detail import choose_detail
 from outcomes.disclosure.joint.audit import Audit, audit_page
 from outcomes.disclosure.joint.table import Pattern, suppress_table
@@ -14,8 +15,10 @@ __all__ = [
     "MINUS",
     "RELEASE_COLUMNS",
     "Audit",
+    "Fate",
     "PageContext",
     "Pattern",
+    "Reason",
     "Release",
     "Rules",
     "audit_page",

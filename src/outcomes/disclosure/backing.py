@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,36 +16,28 @@ _SETS = ("all", "with", "without", "group", "versus")
 
 @dataclass(frozen=True, eq=False)
 class Backing:
-    """Who stands behind each row of a release, and what became of the row.
+    """The contributors to each row of a release, and what became of the row."""
 
-    Parameters
-    ----------
-    fates : tuple of str
-        One of `outcomes.disclosure.thresholds.FATES` per row.
-    support : tuple of mappings
-        Named arrays of patients' codes per row, as in a `Result`.
-    patients : Patients or None
-        Whose codes these are; None for a result that does not say so.
-    everybody : array of int
-        Codes of all who stand behind any row of the result, those that were not handed on included.
-    earlier : tuple of int
-        For each row the ledger's cell that it shows in place of its own number, else 0; empty where none
-        does.
-    """
-
+    #: A `outcomes.disclosure.decisions.Fate` per row.
     fates: tuple[str, ...]
+    #: Named arrays of patients' codes per row, as in a `Result`.
     support: tuple[Support, ...] = field(repr=False)
+    #: Whose codes these are; None for a result that does not say so.
     patients: Patients | None = field(repr=False)
+    #: Codes of all who stand behind any row of the result, those that were not handed on included.
     everybody: np.ndarray = field(repr=False, default_factory=lambda: np.zeros(0, dtype="int64"))
+    #: For each row the ledger's cell that it shows in place of its own number, else 0; empty where none does.
     earlier: tuple[int, ...] = ()
 
     def at(self, rows: Iterable[int]) -> Backing:
         """Return that of some rows, by position."""
         places = list(rows)
-        return Backing(
-            tuple(self.fates[i] for i in places), tuple(self.support[i] for i in places), self.patients,
-            self.everybody, tuple(self.earlier[i] for i in places if self.earlier),
-        )  # fmt: skip
+        return replace(
+            self,
+            fates=tuple(self.fates[i] for i in places),
+            support=tuple(self.support[i] for i in places),
+            earlier=tuple(self.earlier[i] for i in places if self.earlier),
+        )
 
 
 def write_backing(backing: Backing, folder: Path, name: str) -> None:
@@ -54,7 +46,7 @@ def write_backing(backing: Backing, folder: Path, name: str) -> None:
     sets = {
         name: [sets[name].tolist() if name in sets else None for sets in backing.support] for name in _SETS
     }
-    rows = {"fate": list(backing.fates), "earlier": backing.earlier or [0] * len(backing.fates)}
+    rows = {"fate": list(map(str, backing.fates)), "earlier": backing.earlier or [0] * len(backing.fates)}
     pd.DataFrame({**rows, **sets}).to_parquet(folder / f"{name}.parquet", index=False)
     if backing.patients is not None:
         listed = pd.DataFrame({"id": backing.patients.ids, "digest": backing.patients.digests})

@@ -17,26 +17,19 @@ _MOST_STEPS = 5_000
 
 @dataclass(frozen=True)
 class Exposure:
-    """A combination of sets that isolates few patients.
+    """A combination of sets that isolates few patients by differencing."""
 
-    Parameters
-    ----------
-    coefficients : mapping
-        Number of a set to its factor: the sums of these sets, added up with these factors, hold nobody but
-        `patients`.
-    patients : array of int
-        Codes of those patients. Private.
-    proved : bool
-        False where the search was ended by its limit: the sets then only may isolate few.
-    """
-
+    #: Number of a set to its factor: the sums of these sets, added up with these factors, hold nobody but
+    #: `patients`.
     coefficients: Mapping[int, Fraction]
+    #: Codes of those patients. Private.
     patients: np.ndarray = field(repr=False)
+    #: False where the search was ended by its limit: the sets then only may isolate few.
     proved: bool = True
 
 
 def find_exposed(sets: Sequence[np.ndarray], k: int) -> list[Exposure]:
-    """Find combinations of patient sets that leave 1 to k - 1 patients.
+    """Find combinations of patient sets that leave 1 to k - 1 patients, smallest first.
 
     A mean times its number of patients is a sum over a set. Sums of one quantity may be added and subtracted:
     a total less its parts, or one release less the last. What is left is a sum over those patients whom the
@@ -46,19 +39,10 @@ def find_exposed(sets: Sequence[np.ndarray], k: int) -> list[Exposure]:
     what remains are combinations of small classes, of which those with fewest patients are searched for,
     independent blocks one by one.
 
-    Parameters
-    ----------
-    sets : sequence of int arrays
-        Distinct patients' codes of each shown number of one quantity; equal sets are one.
-    k : int
-        Smallest number of patients that a combination may leave.
-
-    Returns
-    -------
-    list of Exposure
-        Smallest first; empty exactly where no linear combination isolates 1 to k - 1 patients. Not every such
-        combination is listed, but each is a combination of sets of which one is: withhold one of the sets,
-        and ask again. The result does not depend on the order of patients.
+    `sets` are distinct patients' codes of each shown number of one quantity; equal sets are one. The list is
+    empty exactly where no linear combination isolates 1 to k - 1 patients. Not every such combination is
+    listed, but each is a combination of sets of which one is: withhold one of the sets, and ask again. The
+    result does not depend on the order of patients.
 
     Examples
     --------
@@ -93,19 +77,9 @@ def find_exposed(sets: Sequence[np.ndarray], k: int) -> list[Exposure]:
 
 
 def group_patients(sets: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Group patients by their membership in sets.
+    """Group patients, given as distinct codes, by their membership in sets.
 
-    Parameters
-    ----------
-    sets : sequence of int arrays
-        Distinct codes.
-
-    Returns
-    -------
-    array of bool, sets x classes
-        Which class is part of which set.
-    list of int arrays
-        Codes of each class.
+    Returns which class is part of which set (sets x classes), and the codes of each class.
 
     Examples
     --------

@@ -103,10 +103,13 @@ def _say_profile(rules: Rules) -> str:
     return f"{said} {words.say(f'release.{key}', k=rules.k, usual=own['k'])}"
 
 
-def write_notes(fates: Sequence[str], bands: bool, rules: Rules) -> tuple[str, ...]:
-    """Return the notes of a stakeholder's release: precision, what was withheld and why."""
+def write_notes(said: Sequence[str], bands: bool, rules: Rules) -> tuple[str, ...]:
+    """Return the notes of a stakeholder's release: precision, what was withheld and why.
+
+    `said` holds the fates of all rows, and the reasons of those that were left out.
+    """
     words = read_words()
-    counted = {fate: fates.count(fate) for fate in set(fates)}
+    counted = {entry: said.count(entry) for entry in set(said)}
     notes = [words.say("release.rounded", multiple=rules.cells["count_multiple"]), _say_profile(rules)]
     if bands:
         notes.append(words.say("release.bands_note"))
@@ -116,7 +119,7 @@ def write_notes(fates: Sequence[str], bands: bool, rules: Rules) -> tuple[str, .
         notes.append(words.say("release.spread_note"))
     if counted.get("dropped"):
         notes.append(words.say("release.dropped_note", k=rules.k))
-    if counted.get("league"):
+    if counted.get("sites"):
         league = rules.league
         notes.append(
             words.say(
@@ -124,6 +127,6 @@ def write_notes(fates: Sequence[str], bands: bool, rules: Rules) -> tuple[str, .
                 largest=f"{100 * league['largest_share']:g}",
             )
         )  # fmt: skip
-    if counted.get("not_compared"):
+    if counted.get("not_comparable"):
         notes.append(words.say("release.not_compared"))
     return tuple(notes)

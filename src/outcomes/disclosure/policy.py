@@ -1,27 +1,32 @@
 """The one way from a result to what an audience may see.
 
 The order of work: who stands behind each row (`thresholds`), what would tell of a few beside an earlier page
-(`ledger`), what could be computed from its neighbours (`lines`), how exactly it is written (`rounding`,
-`writing`), what may be said beside it (`notes`). Several results that are released together share patients; a
-joint audit belongs between the last two steps.
+(`ledger`), what could be computed from its neighbours (`lines`) and from the rest of the page (`joint`), how
+exactly it is written (`writing`), what may be said beside it (`notes`). Each rule records its
+reason (`decisions`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
 from outcomes.disclosure.backing import Backing, join_support
-from outcomes.disclosure.control_charts import protect_charts, refuse_dates
-from outcomes.disclosure.curves import thin_curves
-from outcomes.disclosure.episodes import leave_out_episodes
+from outcomes.disclosure.decisions import NO_TRACE, Decisions, Fate, Reason
 from outcomes.disclosure.joint.page import Page
-from outcomes.disclosure.league import protect_league
-from outcomes.disclosure.ledger.earlier_cells import hold_back, hold_vanishing, note_shown
-from outcomes.disclosure.lines import protect_lines
+from outcomes.disclosure.ledger.earlier_cells import HeldRows, hold_back, hold_vanishing, note_shown
+from outcomes.disclosure.lines import (
+    protect_charts,
+    protect_episodes,
+    protect_lines,
+    protect_sites,
+    refuse_dates,
+    thin_curves,
+)
 from outcomes.disclosure.notes import (
     allow_provenance,
     choose_sentences,
@@ -30,8 +35,12 @@ from outcomes.disclosure.notes import (
     write_notes,
 )
 from outcomes.disclosure.page_context import PageContext, find_page
-from outcomes.disclosure.released import RELEASE_COLUMNS, Release
-from outcomes.disclosure.rounding import (
+from outcomes.disclosure.released import RELEASE_COLUMNS, Release, tell_reasons
+from outcomes.disclosure.rules import Rules, read_rules
+from outcomes.disclosure.thresholds import judge_rows
+from outcomes.disclosure.writing import (
+    find_decimals,
+    find_kind,
     pick_band,
     round_away,
     round_count,
@@ -39,13 +48,6 @@ from outcomes.disclosure.rounding import (
     round_share,
     round_to,
     share_of_rounded,
-)
-from outcomes.disclosure.rules import Rules, read_rules
-from outcomes.disclosure.thresholds import judge_rows
-from outcomes.disclosure.writing import (
-    SHARES,
-    find_decimals,
-    find_kind,
     write_band,
     write_few,
     write_held,
@@ -58,7 +60,6 @@ _NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "
 #: Never shown to a stakeholder: with them an exact count or a sum can be computed back.
 _NEVER = ("std_error", "df")
 _SIZES = ("n", "n_versus")
-_NO_TRACE = frozenset({"dropped", "not_compared", "spread", "league", "unsaid", "collapsed"})
 
 
 def release(result: Result, page: PageContext | str = "stakeholder", *, k: int | None = None) -> Release:
@@ -111,79 +112,116 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext) -> Release
     table["shown"] = table["estimate"].notna()
     table["display"] = [_write(row, "team", rules) for row in table.itertuples(index=False)]
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
+    decisions = Decisions(len(table))
+    for place, shown in enumerate(table["shown"]):
+        if not shown:
+            decisions.settle(place, Fate.STATE, Reason.NOT_FITTED)
+    table["fate"] = pd.Series(map(str, decisions.fates), index=table.index, dtype="str")
     return Release(
-        result.name, table, result.method, result.warnings, result.estimand, dict(result.provenance),
-        result.comparable, "team", rules.k, 0, language=page.language,
-    )  # fmt: skip
+        name=result.name,
+        table=table,
+        method=result.method,
+        warnings=result.warnings,
+        estimand=result.estimand,
+        provenance=dict(result.provenance),
+        comparable=result.comparable,
+        audience="team",
+        k=rules.k,
+        n_withheld=0,
+        language=page.language,
+        reasons=tell_reasons(result, decisions),
+    )
 
 
 def _release_outside(result: Result, rules: Rules, page: PageContext) -> Release:
     refuse_dates(result, rules)
-    own, sizes = judge_rows(result, rules)
-    own = thin_curves(result.table, own, sizes, rules)
-    earlier, exact = page.earlier, result.table.to_dict("records")
+    decisions, sizes = judge_rows(result, rules)
+    thin_curves(result.table, decisions, sizes, rules)
+    earlier, exact, own = page.earlier, result.table.to_dict("records"), list(decisions.fates)
 
-    def write(place: int, fate: str, unsized: bool = False) -> dict[str, Any]:
+    def write(place: int, fate: Fate, unsized: bool = False) -> dict[str, Any]:
         row = {str(key): value for key, value in exact[place].items()}
         return _write_outside(row, fate, sizes[place].whole, rules, unsized)
 
     written = [write(place, fate) for place, fate in enumerate(own)]
     held = hold_back(result, written, own, rules, earlier)
-    fates = protect_lines(result.table, held.fates, sizes, rules)
-    fates = protect_league(result, fates, sizes, rules)
-    fates = protect_charts(result.table, fates, rules)
-    fates = leave_out_episodes(result, fates, rules)
+    _take_over(decisions, held)
+    protect_lines(result.table, decisions, sizes, rules)
+    protect_sites(result, decisions, sizes, rules)
+    protect_charts(result.table, decisions, rules)
+    protect_episodes(result, decisions, rules)
     for place, statistic in enumerate(result.table["statistic"]):
-        if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
-            fates[place] = "dropped"
+        if decisions.fates[place] == Fate.WITHHELD and rules.statistics[str(statistic)].kind == "curve":
+            decisions.settle(place, Fate.DROPPED, decisions.reasons[place][-1])
     beside = Page() if page.shown is None else page.shown
-    fates, unsized = beside.protect(result.table, fates, result.support, result.patients, rules)
-    beside.remember(result.table, fates, result.support, result.patients, rules, unsized)
-    held = hold_vanishing(held, fates, rules, earlier)
-    fates = list(held.fates)
-    kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
+    decisions = beside.protect(result.table, decisions, result.support, result.patients, rules)
+    beside.remember(result.table, decisions, result.support, result.patients, rules)
+    held = hold_vanishing(held, decisions.fates, rules, earlier)
+    _take_over(decisions, held)
+    fates, unsized = decisions.fates, decisions.unsized
+    kept = [place for place, fate in enumerate(fates) if fate not in NO_TRACE]
     note_shown(held, fates, earlier)
     rows = [
-        write_held(written[i], held.rows[i].row, held.rows[i].as_of)
-        if fates[i] == "held"
+        write_held(written[i], held.rows[i].row, held.rows[i].as_of, rules)
+        if fates[i] == Fate.HELD
         else written[i]
         if fates[i] == own[i] and i not in unsized
         else write(i, fates[i], i in unsized)
         for i in kept
     ]
-    table = _build_table(rows, result.table)
+    table = _build_table(rows, [fates[i] for i in kept], result.table)
     notes = write_held_notes(rows, bool(held.n_withheld), rules)
-    bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
+    bands = any(rules.statistics[name].kind == "band" for name in table["statistic"])
     replaced = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
     backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), replaced)
+    left_out = decisions.list_why_left_out()
+    n_visible = sum(fate in (Fate.SHOWN, Fate.STATE, Fate.HELD) for fate in fates)
     return Release(
-        result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),
-        drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
-        "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread", "held") for fate in fates),
-        (*write_notes(fates, bands, rules), *notes), backing.at(kept), page.language,
-    )  # fmt: skip
+        name=result.name,
+        table=table,
+        method=drop_counts(result.method),
+        warnings=choose_sentences(result.warnings, rules),
+        estimand=drop_counts(result.estimand),
+        provenance=allow_provenance(result.provenance, rules),
+        comparable=result.comparable,
+        audience="stakeholder",
+        k=rules.k,
+        n_withheld=len(fates) - n_visible - left_out.count(Reason.SPREAD),
+        notes=(*write_notes([*fates, *left_out], bands, rules), *notes),
+        backing=backing.at(kept),
+        language=page.language,
+        reasons=tell_reasons(result, decisions),
+    )
 
 
-def _build_table(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
+def _take_over(decisions: Decisions, held: HeldRows) -> None:
+    """Record what the ledger of releases makes of the rows."""
+    for place, fate in enumerate(held.fates):
+        decisions.settle(place, Fate(fate), Reason.EARLIER_EDITION)
+
+
+def _build_table(rows: list[dict[str, Any]], fates: Sequence[Fate], like: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
     types = {column: like[column].dtype for column in like.columns}
-    return table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
+    table = table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
+    return table.assign(fate=pd.Series(map(str, fates), index=table.index, dtype="str"))
 
 
-def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules, unsized: bool) -> dict[str, Any]:
+def _write_outside(row: dict[str, Any], fate: Fate, n: int, rules: Rules, unsized: bool) -> dict[str, Any]:
     """Return one row with its numbers rounded or removed, those of patients too where they would tell."""
     if unsized:
         row |= dict.fromkeys(_SIZES, math.nan)
     words = read_words()
     row |= dict.fromkeys(_NEVER, math.nan)
-    if fate == "withheld":
+    if fate == Fate.WITHHELD:
         # Its state could tell a group of none or one from one of ten.
         return _blank({**row, "state": "ok"}, words.say("release.withheld"), keep_n=False)
-    if fate == "state":
+    if fate == Fate.STATE:
         return _blank(_round_sizes(row, rules), words.say(f"release.state.{row['state']}"))
-    if fate == "few":
+    if fate == Fate.FEW:
+        is_check = rules.statistics[row["statistic"]].kind == "check"
         display = write_few(SimpleNamespace(**row), math.nan if unsized else n, rules)
-        return _blank(_round_sizes(row, rules), display, keep_n=row["statistic"] != "check")
+        return _blank(_round_sizes(row, rules), display, keep_n=not is_check)
     return _round(row, n, rules)
 
 
@@ -203,7 +241,7 @@ def _round(row: dict[str, Any], n: int, rules: Rules) -> dict[str, Any]:
         low, high = pick_band(row["estimate"], n, rules.k, cells) or (0.0, 100.0)
         row |= {"estimate": low / 100, "conf_low": math.nan, "conf_high": math.nan}
         return {**row, "shown": True, "display": write_band(low, high)}
-    if row["statistic"] == "check":
+    if rules.statistics[row["statistic"]].kind == "check":
         return _round_check(row, kind, rules)
     for column in ("estimate", "conf_low", "conf_high"):
         row[column] = _round_number(row, column, kind, n, rules)
@@ -213,8 +251,9 @@ def _round(row: dict[str, Any], n: int, rules: Rules) -> dict[str, Any]:
 def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Rules) -> float:
     if kind == "count":
         return round_count(row[column], rules.cells)
-    if kind in SHARES:
-        counted = column == "estimate" and row["statistic"] not in rules.roles["of_a_model"]
+    statistic = rules.statistics[row["statistic"]]
+    if statistic.is_share:
+        counted = column == "estimate" and not statistic.is_modelled
         share = share_of_rounded(row[column], n, rules.cells) if counted else row[column]
         return round_share(share, n, rules.cells)
     decimals = find_decimals(SimpleNamespace(**row), "stakeholder", rules)
@@ -233,7 +272,7 @@ def _round_check(row: dict[str, Any], kind: str, rules: Rules) -> dict[str, Any]
 
 def _write(row: Any, audience: str, rules: Rules) -> str:
     words = read_words()
-    if rules.kind_of.get(str(row.statistic)) in ("verdict", "signal"):
+    if rules.statistics[str(row.statistic)].kind in ("verdict", "signal"):
         return words.say(f"release.verdict.{row.level}")
     if row.state not in WITH_ESTIMATE:
         return words.say(f"release.state.{row.state}")

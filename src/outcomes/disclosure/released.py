@@ -11,11 +11,16 @@ import numpy as np
 import pandas as pd
 
 from outcomes.disclosure.backing import Backing
-from outcomes.result import COLUMNS
+from outcomes.disclosure.decisions import Decisions
+from outcomes.disclosure.rules import read_rules
+from outcomes.facts import read_words
+from outcomes.result import COLUMNS, Result
 
-#: Columns of a release: those of a result, whether the number is shown, how it is written, and, where it is
-#: that of an earlier edition, the day (ISO) of it.
+#: Columns of a release as it is written: those of a result, whether the number is shown, how it is written,
+#: and, where it is that of an earlier edition, the day (ISO) of it.
 RELEASE_COLUMNS = (*COLUMNS, "shown", "display", "as_of")
+#: What names a row of a result for the team, beside what became of it.
+_NAMING = ("outcome", "statistic", "term", "level", "group", "versus", "timepoint")
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class Release:
         the row carries a number) and ``display`` (the estimate in words: ``31.0``, ``75 %``, ``withheld``,
         ``fewer than 11 (under 4 %)``, or why it could not be estimated), and ``as_of``: the day (ISO) of the
         earlier edition whose row stands here, marked in ``display``, because the new one would tell of a few
-        patients; missing in all other rows.
+        patients; missing in all other rows. ``fate`` says what became of the row (``shown``, ``held``,
+        ``few``, ``state`` or ``withheld``), for views; it is written nowhere.
     method, estimand : str
     warnings, notes : tuple of str
         What a reader must know; `notes` are about this release.
@@ -49,6 +55,8 @@ class Release:
         team's.
     language : str
         Of the page that it was released to.
+    reasons : pandas.DataFrame or None
+        Private, for the team: what became of each row of the result and why; see `why`.
     """
 
     name: str
@@ -64,19 +72,41 @@ class Release:
     notes: tuple[str, ...] = field(default=())
     backing: Backing | None = field(default=None, repr=False, compare=False)
     language: str = "en"
+    reasons: pd.DataFrame | None = field(default=None, repr=False, compare=False)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a copy of the table, one row per estimate."""
-        return self.table.copy()
+        """Return a copy of the table as it is written, one row per estimate."""
+        return self.table.drop(columns="fate", errors="ignore")
+
+    def why(self) -> pd.DataFrame:
+        """Return for the team what became of each row of the result, and why.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per row of the result, those that were left out included: what names it, its ``fate``, the
+            ``reason`` (empty where it is shown as it is) and a ``sentence`` that explains it. It names rules
+            and holds no numbers; it is for the team, and stands on no page and in no file.
+        """
+        if self.reasons is None:
+            return pd.DataFrame(columns=[*_NAMING, "fate", "reason", "sentence"])
+        words, rules = read_words(), read_rules(self.k)
+        said = [
+            words.say(f"release.reason.{reason}", k=self.k, full=rules.full_cell_size) if reason else ""
+            for reason in self.reasons["reason"]
+        ]
+        return self.reasons.assign(sentence=said)
 
     def where(self, **equals: object) -> Release:
         """Return the rows whose columns equal the given values (a list means any of them)."""
-        keep = np.ones(len(self.table), dtype=bool)
-        for column, value in equals.items():
-            wanted = list(value) if isinstance(value, (list, tuple, set)) else [value]
-            keep &= self.table[column].isin(wanted).to_numpy()
+        keep = _find_rows(self.table, equals)
+        named = {column: value for column, value in equals.items() if column in _NAMING}
         backing = self.backing and self.backing.at(np.flatnonzero(keep))
-        return replace(self, table=self.table[keep].reset_index(drop=True), backing=backing)
+        table = self.table[keep].reset_index(drop=True)
+        reasons = self.reasons
+        if reasons is not None:
+            reasons = reasons[_find_rows(reasons, named)].reset_index(drop=True)
+        return replace(self, table=table, backing=backing, reasons=reasons)
 
     def __repr__(self) -> str:
         """Return name, audience and sizes."""
@@ -85,6 +115,20 @@ class Release:
         return f"Release({self.name!r} for {self.audience}: {sizes})"
 
     def _repr_html_(self) -> str:
-        shown = self.table.dropna(axis="columns", how="all").to_html(index=False, na_rep="", escape=True)
+        shown = self.to_frame().dropna(axis="columns", how="all").to_html(index=False, na_rep="", escape=True)
         texts = (self.method, *self.warnings, *self.notes)
         return shown + "".join(f"<p>{html.escape(text)}</p>" for text in texts if text)
+
+
+def _find_rows(table: pd.DataFrame, equals: Mapping[str, object]) -> np.ndarray:
+    keep = np.ones(len(table), dtype=bool)
+    for column, value in equals.items():
+        wanted = list(value) if isinstance(value, (list, tuple, set)) else [value]
+        keep &= table[column].isin(wanted).to_numpy()
+    return keep
+
+
+def tell_reasons(result: Result, decisions: Decisions) -> pd.DataFrame:
+    """Return one row per row of a result: what names it, its fate, and the first rule that decided it."""
+    reasons = [str(reasons[0]) if reasons else "" for reasons in decisions.reasons]
+    return result.table[list(_NAMING)].assign(fate=list(map(str, decisions.fates)), reason=reasons)

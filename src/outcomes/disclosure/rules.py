@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from outcomes.errors import DisclosureError
-from outcomes.facts import read_facts
+from outcomes.facts import Statistic, read_facts, read_statistics
 
 AUDIENCES = ("stakeholder", "team")
 
@@ -17,60 +17,39 @@ AUDIENCES = ("stakeholder", "team")
 class Rules:
     """What must stand behind a number before it leaves, and how exactly it is written.
 
-    Parameters
-    ----------
-    profile : str
-        Id of the profile whose rules they are.
-    k : int
-        Smallest number of distinct patients behind a cell, its complement and every statistic.
-    cells : mapping
-        Precision and the size that zero and full cells need.
-    kind_of : mapping
-        Statistic to its kind; one that is absent is withheld.
-    roles : mapping
-        Which statistics count harm, compare therapies or add up over levels.
-    chains : tuple of mappings
-        Flows, in which a withheld step could be computed from what remains before and after it.
-    league : mapping
-        When sites may be set side by side.
-    kept_back : tuple of str
-        Keys of sentences that do not leave.
-    provenance : mapping
-        What may be said of where a result comes from.
-    team_only : mapping
-        Analysis to its statistics that no page for stakeholders prints.
-    complements : tuple of mappings
-        Counts that are shown only where what they leave of another is no small number.
-    importance : mapping
-        What a reader misses most, where something must be withheld.
-    quantities : mapping
-        Which means are sums of the same quantity.
-    joint : mapping
-        Limits of time for what is checked together.
-    ledger : mapping
-        Which numbers of different editions are of one quantity.
+    What follows from the statistic of a number, its own declaration says: see `Rules.statistics`.
     """
 
+    #: Id of the profile whose rules they are.
     profile: str
+    #: Smallest number of distinct patients behind a cell, its complement and every statistic.
     k: int
+    #: Precision, and the size that zero and full cells need.
     cells: Mapping[str, Any]
-    kind_of: Mapping[str, str]
+    #: Terms of checks and of periods, and groups that are halves of a whole.
     roles: Mapping[str, Any]
-    chains: tuple[Mapping[str, str], ...]
+    #: When sites may be set side by side.
     league: Mapping[str, Any]
+    #: Keys of sentences that do not leave.
     kept_back: tuple[str, ...]
+    #: What may be said of where a result comes from.
     provenance: Mapping[str, Any]
-    team_only: Mapping[str, Any]
-    complements: tuple[Mapping[str, str], ...]
+    #: What a reader misses most, beside the statistic, where something must be withheld.
     importance: Mapping[str, Any]
-    quantities: Mapping[str, Any]
+    #: Limits of time, in seconds, for what is checked together.
     joint: Mapping[str, Any]
+    #: What a number depends on beside its quantity, for the ledger of releases.
     ledger: Mapping[str, Any]
 
     @property
     def full_cell_size(self) -> int:
         """Smallest group in which a share of 0 or 100 %, or a count of zero, is shown."""
         return int(self.cells["full_cell_factor"]) * self.k
+
+    @property
+    def statistics(self) -> Mapping[str, Statistic]:
+        """Every statistic by id; one that is not among them is refused where a `Result` is built."""
+        return read_statistics()
 
 
 @cache
@@ -110,11 +89,10 @@ def read_rules(k: int | None = None, profile: str | None = None) -> Rules:
             f"k = {k!r} would show groups too small to hide a patient under the profile {profile!r}; "
             f"choose a whole number of {own['lowest_k']} or more."
         )
-    kind_of = {statistic: kind for kind, statistics in facts["kinds"].items() for statistic in statistics}
     return Rules(
-        profile, k, {**facts["cells"], **own.get("cells", {})}, kind_of, facts["roles"],
-        tuple(facts["chains"]), facts["league"],
-        tuple(facts["sentences"]["kept_back"]), facts["provenance"],
-        facts["team_only"], tuple(facts["complements"]), facts["importance"], facts["quantities"],
-        facts["joint"], facts["ledger"],
-    )  # fmt: skip
+        profile=profile,
+        k=k,
+        cells={**facts["cells"], **own.get("cells", {})},
+        kept_back=tuple(facts["sentences"]["kept_back"]),
+        **{name: facts[name] for name in ("roles", "league", "provenance", "importance", "joint", "ledger")},
+    )

@@ -7,6 +7,7 @@ from outcomes.facts.instrument_file import list_instruments, list_loinc_codes, r
 from outcomes.facts.scale import OWN, Scale, find_shown, list_scales
 from outcomes.facts.schema import Column, Therapy, Timepoint, read_schema, read_therapies, read_timepoints
 from outcomes.facts.source import Source, list_sources, read_source
+from outcomes.facts.statistic import Statistic, read_statistics
 from outcomes.facts.threshold import Threshold, parse_rule
 from outcomes.facts.toml import find_project, list_facts, read_facts
 from outcomes.facts.wording import Count, Lines, Listing, Name, Text, Value, Words, read_words
@@ -26,6 +27,7 @@ __all__ = [
     "Scale",
     "ScoreSpec",
     "Source",
+    "Statistic",
     "Text",
     "Therapy",
     "Threshold",
@@ -46,6 +48,7 @@ __all__ = [
     "read_instrument",
     "read_schema",
     "read_source",
+    "read_statistics",
     "read_therapies",
     "read_timepoints",
     "read_words",

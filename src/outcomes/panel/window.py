@@ -157,7 +157,9 @@ class Panel:
         )
         self._show_numbers()
         self._comparisons.add(question, tuple(cohort.therapies), cohort.primary)
-        self._screen.warn(*self._list_answered(), self._comparisons.warn(self._words))
+        self._screen.warn(
+            *self._list_answered(), self._explain_withheld(), self._comparisons.warn(self._words)
+        )
         front = self._screen.pane
         slow = waiting and front == "comparison"
         if slow:
@@ -179,6 +181,20 @@ class Panel:
             return []
         told = self.records.list_answered(self.question.measure.instrument)
         return [f"{self._words.say('page.answered')} {text}." for text in told]
+
+    def _explain_withheld(self) -> str:
+        """Tell the team why numbers of the table are not shown to stakeholders; empty where all are."""
+        if self.question.audience == "team":
+            return ""
+        try:
+            why = self.answer.release("change").why()
+        except OutcomesError:  # the table says why there is none
+            return ""
+        counted = why.loc[why["reason"].ne(""), "sentence"].value_counts()
+        if not len(counted):
+            return ""
+        reasons = " ".join(f"{sentence} ({count})" for sentence, count in counted.items())
+        return self._words.say("panel.why", count=counted.sum(), of=len(why), reasons=reasons)
 
     def _start(self, jobs: list[Callable[[], None]]) -> None:
         """Work on jobs one by one while the kernel has nothing else to do; later ones replace them."""

@@ -139,7 +139,7 @@ def _write_release(release: Release, folder: Path) -> None:
         "k": release.k,
         "method": release.method,
         "provenance": dict(release.provenance),
-        "table": json.loads(release.table.to_json(orient="table", index=False, double_precision=15)),
+        "table": json.loads(release.to_frame().to_json(orient="table", index=False, double_precision=15)),
     }
     text = json.dumps(content, ensure_ascii=False, default=str, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -207,6 +207,7 @@ def build_view(
     slug = re.sub(r"[^a-z0-9]+", "-", "-".join([name, *outcomes[:1]]).lower()).strip("-")
     digest = hashlib.sha256(fragment.encode() + (png or b"") + str(audiences).encode()).hexdigest()[:8]
     id = f"{slug[:80]}-{digest}"
+    table = table if table is None else table.drop(columns="fate", errors="ignore")
     return View(
         id, kind, fragment.replace(_ID_PLACE, f'id="{id}"'), png, alt, caption, table, audiences.pop(),
         max(release.k for release in releases), dict(releases[0].provenance), releases,

@@ -1,21 +1,35 @@
-"""What follows of a small cell from the numbers that are shown: its least and its greatest possible size."""
+"""The feasibility interval of a cell: its least and greatest size that all published numbers allow.
+
+Linear programmes over the sizes of classes of patients, solved by HiGHS.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import highspy
 import numpy as np
-from scipy.sparse import csr_array, diags_array, eye_array, hstack, lil_array, vstack
+from scipy.sparse import csc_array, csr_array, diags_array, eye_array, hstack, lil_array, vstack
 
 from outcomes.disclosure.exposure import group_patients
-from outcomes.disclosure.joint.solver import Solver
+from outcomes.errors import DisclosureError
 
 #: Slack of the solver, in patients.
 _TOLERANCE = 1e-6
+#: Of the search for whole numbers, counted and not timed, so that a slow machine finds the same.
+_MOST_NODES = 200
+_GAP = 0.01
+#: HiGHS's number for the primal simplex method: only that goes on from the last answer when the goal changes.
+_PRIMAL = 4
 #: Sets by number with factors, and the least and greatest sum of factor x size.
-NumberedSaying = tuple[tuple[tuple[int, float], ...], float, float]
+NumberedConstraint = tuple[tuple[tuple[int, float], ...], float, float]
+
+
+class OutOfTime(DisclosureError):
+    """A search that was not finished within its limit; nothing is shown on its account."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,16 +38,11 @@ class Classes:
 
     Who attacks is granted which combinations of memberships are empty. Every count is then a sum of the sizes
     of classes.
-
-    Parameters
-    ----------
-    inside : sparse array, sets x classes
-        1 where a class is part of a set.
-    sizes : array of int
-        True number of patients of each class.
     """
 
+    #: Sets x classes: 1 where a class is part of a set.
     inside: csr_array
+    #: True number of patients of each class.
     sizes: np.ndarray
 
     @staticmethod
@@ -72,16 +81,8 @@ class Classes:
 
 
 @dataclass(frozen=True)
-class Target:
-    """A cell of few patients that must not follow from what is shown.
-
-    Parameters
-    ----------
-    set : int
-        Number of its set.
-    lowest, highest : int
-        Sizes that a reader must hold possible.
-    """
+class Protection:
+    """A sensitive cell, by the number of its set, and the sizes that must all remain feasible."""
 
     set: int
     lowest: int
@@ -89,26 +90,21 @@ class Target:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
-    """Linear facts about the sizes of sets, by number: ``low <= terms @ sizes <= high``.
+class Constraints:
+    """Linear constraints on the sizes of sets, by number: ``low <= terms @ sizes <= high``."""
 
-    Parameters
-    ----------
-    terms : sparse array, facts x sets
-    low, high : array
-    """
-
+    #: Constraints x sets.
     terms: csr_array
     low: np.ndarray
     high: np.ndarray
 
     @staticmethod
-    def of(classes: Classes, sayings: Iterable[NumberedSaying]) -> Facts:
-        """Build facts in the order in which they are said.
+    def of(classes: Classes, numbered: Iterable[NumberedConstraint]) -> Constraints:
+        """Build constraints in their order.
 
         Those that do not hold for patients say nothing: shares of episodes, counts of assessments.
         """
-        said = list(sayings)
+        said = list(numbered)
         places = [(row, at, factor) for row, (terms, _, _) in enumerate(said) for at, factor in terms]
         rows, columns, factors = zip(*places, strict=True) if places else ((), (), ())
         shape = (len(said), classes.inside.shape[0])
@@ -117,105 +113,89 @@ class Facts:
         low, high = (np.array([entry[i] for entry in said], dtype="float64") for i in (1, 2))
         true = terms @ classes.held
         holds = (low <= true + _TOLERANCE) & (true - _TOLERANCE <= high)
-        return Facts(terms, np.where(holds, low, -np.inf), np.where(holds, high, np.inf))
+        return Constraints(terms, np.where(holds, low, -np.inf), np.where(holds, high, np.inf))
 
 
-class Programme:
-    """How far the sizes of sets could lie from the true ones, for what is said of them.
+class Feasibility:
+    """How far the sizes of sets could lie from the true ones, given what is published of them.
 
-    Its unknowns are by how much the size of each class, then of each set, differs. A fact about one set
-    bounds that unknown; one about several is a row.
-
-    Parameters
-    ----------
-    classes : Classes
-    facts : Facts
-        All that could be said; what is said is told with each question.
-    deadline : float
-        Of the monotonic clock, in seconds.
+    Its unknowns are by how much the size of each class, then of each set, differs. A constraint on one set
+    bounds that unknown; one on several is a row. `constraints` are all that could be published; which are is
+    told with each question. `deadline` is of the monotonic clock, in seconds.
     """
 
-    def __init__(self, classes: Classes, facts: Facts, deadline: float = float("inf")) -> None:
+    def __init__(self, classes: Classes, constraints: Constraints, deadline: float = float("inf")) -> None:
         self.classes, self.deadline = classes, deadline
         self.n_classes, self.n_sets = len(classes.sizes), classes.inside.shape[0]
-        self.n_facts = len(facts.low)
-        n_terms = np.diff(facts.terms.indptr)
+        self.n_constraints = len(constraints.low)
+        n_terms = np.diff(constraints.terms.indptr)
         self._one, self._several = np.flatnonzero(n_terms == 1), np.flatnonzero(n_terms > 1)
-        scale = np.ones(self.n_facts)
-        scale[self._one] = 1 / facts.terms[self._one, :].data
-        now = facts.terms @ classes.held
-        #: Least and greatest value of each fact, as a sum of unknowns.
-        self.ends = np.sort(np.column_stack([facts.low - now, facts.high - now]) * scale[:, None], axis=1)
-        aside = csr_array((self.n_facts, self.n_classes))
-        self.facts = csr_array(hstack([aside, diags_array(scale) @ facts.terms], format="csr"))
-        self.rows = csr_array(vstack([classes.nested, self.facts[self._several, :]], format="csr"))
+        scale = np.ones(self.n_constraints)
+        scale[self._one] = 1 / constraints.terms[self._one, :].data
+        now = constraints.terms @ classes.held
+        ends = np.column_stack([constraints.low - now, constraints.high - now]) * scale[:, None]
+        #: Least and greatest value of each constraint, as a sum of unknowns.
+        self.ends = np.sort(ends, axis=1)
+        aside = csr_array((self.n_constraints, self.n_classes))
+        terms = diags_array(scale) @ constraints.terms
+        self.constraints = csr_array(hstack([aside, terms], format="csr"))
+        self.rows = csr_array(vstack([classes.nested, self.constraints[self._several, :]], format="csr"))
 
-    def bound(self, said: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the least and greatest value of each row and of each unknown.
-
-        Parameters
-        ----------
-        said : array of bool
-            Which facts are said.
-        """
+    def bound(self, published: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the least and greatest value of each row and of each unknown, by what is published."""
         rows = np.zeros((self.rows.shape[0], 2))
-        rows[self.n_sets :] = np.where(said[self._several, None], self.ends[self._several], [-np.inf, np.inf])
+        said = published[self._several, None]
+        rows[self.n_sets :] = np.where(said, self.ends[self._several], [-np.inf, np.inf])
         unknowns = np.full((self.n_classes + self.n_sets, 2), np.inf)
         unknowns[:, 0] = -np.concatenate([self.classes.sizes, self.classes.held])
-        one = self._one[said[self._one]]
-        places = self.facts[one, :].indices
+        one = self._one[published[self._one]]
+        places = self.constraints[one, :].indices
         np.maximum.at(unknowns[:, 0], places, self.ends[one, 0])
         np.minimum.at(unknowns[:, 1], places, self.ends[one, 1])
         return rows, unknowns
 
     def mark(self, groups: Iterable[Collection[int]]) -> np.ndarray:
-        """Return which facts are said, from groups of their numbers."""
-        said = np.zeros(self.n_facts, dtype=bool)
-        said[sorted({number for group in groups for number in group})] = True
-        return said
+        """Return which constraints are published, from groups of their numbers."""
+        published = np.zeros(self.n_constraints, dtype=bool)
+        published[sorted({number for group in groups for number in group})] = True
+        return published
 
-    def find_unsafe(self, targets: Sequence[Target], said: np.ndarray | None = None) -> list[Target]:
-        """Return the targets whose size the facts bound too closely.
+    def find_unsafe(
+        self, protections: Sequence[Protection], published: np.ndarray | None = None
+    ) -> list[Protection]:
+        """Return the sensitive cells for which not all sizes from `lowest` to `highest` are feasible.
 
-        Parameters
-        ----------
-        targets : sequence of Target
-        said : array of bool, optional
-            Which facts are said; all when absent.
-
-        Returns
-        -------
-        list of Target
-            Those for which not all sizes from `lowest` to `highest` are possible.
+        `published` marks the constraints that are; all where absent.
 
         Raises
         ------
         OutOfTime
             When the deadline passes.
         """
-        if not targets:
+        if not protections:
             return []
-        rows, unknowns = self.bound(np.ones(self.n_facts, dtype=bool) if said is None else said)
+        everything = np.ones(self.n_constraints, dtype=bool)
+        rows, unknowns = self.bound(everything if published is None else published)
         self._solver.bound_rows(rows)
         self._solver.bound(unknowns)
-        true = {target: self.classes.held[target.set] for target in targets}
-        unsafe = self._find_short({target: target.highest - true[target] for target in targets}, 1.0)
-        others = [target for target in targets if target not in unsafe]
-        unsafe |= self._find_short({target: true[target] - target.lowest for target in others}, -1.0)
-        return [target for target in targets if target in unsafe]
+        true = {entry: self.classes.held[entry.set] for entry in protections}
+        unsafe = self._find_short({entry: entry.highest - true[entry] for entry in protections}, 1.0)
+        others = [entry for entry in protections if entry not in unsafe]
+        unsafe |= self._find_short({entry: true[entry] - entry.lowest for entry in others}, -1.0)
+        return [entry for entry in protections if entry in unsafe]
 
     @cached_property
     def _solver(self) -> Solver:
-        rows, unknowns = self.bound(np.zeros(self.n_facts, dtype=bool))
+        rows, unknowns = self.bound(np.zeros(self.n_constraints, dtype=bool))
         return Solver(self.rows, rows, unknowns, self.deadline)
 
-    def _find_short(self, needs: dict[Target, float], sign: float) -> set[Target]:
-        """Return the targets that cannot be larger, or smaller, by what is needed, whatever the others do.
+    def _find_short(self, needs: dict[Protection, float], sign: float) -> set[Protection]:
+        """Return the cells that cannot be larger, or smaller, by what is needed, whatever the others do.
 
         Each answer shows for several of them that they can.
         """
-        short = set[Target]()
-        waiting = [target for target, need in needs.items() if need > 0]
+        short = set[Protection]()
+        waiting = [entry for entry, need in needs.items() if need > 0]
         while waiting:
             first = waiting.pop(0)
             goal = np.zeros(self.n_classes + self.n_sets)
@@ -225,5 +205,72 @@ class Programme:
             reached = sign * found[self.n_classes :]
             if reached[first.set] < needs[first] - _TOLERANCE:
                 short.add(first)
-            waiting = [target for target in waiting if reached[target.set] < needs[target] - _TOLERANCE]
+            waiting = [entry for entry in waiting if reached[entry.set] < needs[entry] - _TOLERANCE]
         return short
+
+
+class Solver:
+    """A linear programme that HiGHS keeps, so that each question starts from the answer to the one before.
+
+    `row_bounds` and `bounds`, of shape (n, 2), are the least and greatest value of each row and unknown.
+    """
+
+    def __init__(self, rows: csr_array, row_bounds: np.ndarray, bounds: np.ndarray, deadline: float) -> None:
+        self._deadline = deadline
+        self._n = rows.shape[1]
+        programme = highspy.HighsLp()
+        programme.num_row_, programme.num_col_ = rows.shape
+        programme.row_lower_, programme.row_upper_ = row_bounds[:, 0].copy(), row_bounds[:, 1].copy()
+        programme.col_lower_, programme.col_upper_ = bounds[:, 0].copy(), bounds[:, 1].copy()
+        programme.col_cost_ = np.zeros(self._n)
+        columns = csc_array(rows)
+        programme.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        programme.a_matrix_.start_ = columns.indptr
+        programme.a_matrix_.index_ = columns.indices
+        programme.a_matrix_.value_ = columns.data.astype("float64")
+        self._highs = highspy.Highs()  # type: ignore[no-untyped-call]
+        # one thread, so that the way to an answer is always the same; no presolving, which would start anew
+        self._set(output_flag=False, threads=1, presolve="off", simplex_strategy=_PRIMAL)
+        self._highs.passModel(programme)
+
+    def _set(self, **options: bool | float | str) -> None:
+        for name, value in options.items():
+            self._highs.setOptionValue(name, value)
+
+    def bound(self, bounds: np.ndarray) -> None:
+        """Set the least and greatest value of each unknown."""
+        self._highs.changeColsBounds(self._n, np.arange(self._n), bounds[:, 0].copy(), bounds[:, 1].copy())
+
+    def bound_rows(self, bounds: np.ndarray) -> None:
+        """Set the least and greatest value of each row."""
+        for row, (low, high) in enumerate(bounds):
+            self._highs.changeRowBounds(row, low, high)
+
+    def make_whole(self, unknowns: Sequence[int]) -> None:
+        """Ask for whole numbers of some unknowns from now on; the search may end a hundredth too dear."""
+        n = len(unknowns)
+        kinds = np.full(n, int(highspy.HighsVarType.kInteger), dtype="uint8")
+        self._highs.changeColsIntegrality(n, np.asarray(unknowns), kinds)
+        self._set(presolve="on", mip_rel_gap=_GAP, mip_max_nodes=_MOST_NODES)
+
+    def minimise(self, costs: np.ndarray) -> np.ndarray | None:
+        """Return the cheapest values; None where there are none, infinite ones where nothing limits them.
+
+        Raises
+        ------
+        OutOfTime
+            When the deadline passes: what was found so far would depend on how fast the machine is.
+        """
+        left = self._deadline - time.monotonic()
+        if left > 0:
+            self._highs.changeColsCost(self._n, np.arange(self._n), costs)
+            # its clock runs on from question to question
+            self._set(time_limit=self._highs.getRunTime() + left)
+            self._highs.run()
+        status = self._highs.getModelStatus()
+        if left <= 0 or time.monotonic() > self._deadline or status == highspy.HighsModelStatus.kTimeLimit:
+            raise OutOfTime("The numbers could not be checked against each other within the time limit.")
+        if status in (highspy.HighsModelStatus.kUnbounded, highspy.HighsModelStatus.kUnboundedOrInfeasible):
+            return np.where(costs < 0, np.inf, np.where(costs > 0, -np.inf, 0.0))
+        solution = self._highs.getSolution()
+        return np.array(solution.col_value) if solution.value_valid else None

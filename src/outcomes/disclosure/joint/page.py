@@ -12,99 +12,89 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from outcomes.disclosure.decisions import PRINTED, SAYING, Decisions, Fate, Reason
 from outcomes.disclosure.exposure import find_exposed
-from outcomes.disclosure.joint.bounds import Classes, Facts, NumberedSaying, Programme, Target
-from outcomes.disclosure.joint.complement import Unit, find_complement, list_said
-from outcomes.disclosure.joint.solver import OutOfTime
-from outcomes.disclosure.joint.telling import (
-    Saying,
-    list_hidden,
-    list_limits,
-    list_sums,
-    list_tellings,
-    say_size,
+from outcomes.disclosure.joint.bounds import (
+    Classes,
+    Constraints,
+    Feasibility,
+    NumberedConstraint,
+    OutOfTime,
+    Protection,
 )
+from outcomes.disclosure.joint.cells import (
+    Constraint,
+    PublishedCell,
+    fix_size,
+    list_bounds,
+    list_published,
+    list_sensitive,
+    list_sums,
+)
+from outcomes.disclosure.joint.secondary import Suppressible, choose_secondary, mark_published
 from outcomes.disclosure.rules import Rules
-from outcomes.result import Patients, Support
-
-_WHOLE = "all"
-#: Fates of rows that stand on a page.
-_PRINTED = frozenset({"shown", "state", "few", "withheld"})
-#: Those that say something, be it a bound.
-_SAYING = frozenset({"shown", "state", "few"})
+from outcomes.result import ALL, Patients, Support
 
 
 @dataclass
 class Page:
-    """The numbers of patients and the sums that a page has shown, and the small sets that it withholds."""
+    """The numbers of patients and the sums that a page has shown, and the sensitive cells it withholds."""
 
-    told: list[np.ndarray] = field(default_factory=list)
-    hidden: list[tuple[np.ndarray, bool]] = field(default_factory=list)
-    limits: list[Saying] = field(default_factory=list)
+    published: list[np.ndarray] = field(default_factory=list)
+    sensitive: list[tuple[np.ndarray, bool]] = field(default_factory=list)
+    bounds: list[Constraint] = field(default_factory=list)
     summed: dict[tuple[str, ...], list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     codes: dict[object, int] = field(default_factory=dict)
 
     def protect(
         self,
         table: pd.DataFrame,
-        fates: Sequence[str],
+        decisions: Decisions,
         support: Sequence[Support],
         patients: Patients | None,
         rules: Rules,
-    ) -> tuple[list[str], frozenset[int]]:
+    ) -> Decisions:
         """Withhold what would give, with all that the page has shown already, a number or a sum of few.
 
-        Parameters
-        ----------
-        table : pandas.DataFrame
-            Rows of a result.
-        fates, support
-            One per row.
-        patients : Patients or None
-            Whose codes these are; without them nothing links the result to the rest of the page.
-        rules : Rules
-
-        Returns
-        -------
-        list of str
-            The fates, some changed to ``withheld``, or to ``collapsed`` where the table had to be cut down.
-        frozenset of int
-            Rows that are shown without their numbers of patients.
+        Without `patients` nothing links the result to the rest of the page. Where no choice is found in
+        time, the table is cut down to fewer time points, then to all groups together, then left out.
         """
         common = self.translate(support, patients)
         rows = list(table.itertuples(index=False))
-        empty = _find_empty_lines(table, fates, rules)
+        empty = _find_empty_lines(table, decisions.fates, rules)
+        printed = [place for place, fate in enumerate(decisions.fates) if fate in PRINTED]
         for kept in _fall_back(table):
-            now = [
-                "collapsed" if fate in _PRINTED and (place in empty or not stays) else fate
-                for place, (fate, stays) in enumerate(zip(fates, kept, strict=True))
-            ]
-            now = self._protect_sums(rows, now, common, rules)
+            now = decisions.copy()
+            now.leave_out([place for place in printed if place in empty], Reason.EMPTY_LINE)
+            cut = [place for place in printed if place not in empty and not kept[place]]
+            now.leave_out(cut, Reason.CUT_DOWN)
+            self._protect_sums(rows, now, common, rules)
             try:
-                return self._protect_counts(rows, now, common, rules)
+                self._protect_counts(rows, now, common, rules)
             except OutOfTime:
                 continue
-        return ["collapsed" if fate in _PRINTED else fate for fate in fates], frozenset()
+            return now
+        decisions.leave_out(printed, Reason.CUT_DOWN)
+        return decisions
 
     def remember(
         self,
         table: pd.DataFrame,
-        fates: Sequence[str],
+        decisions: Decisions,
         support: Sequence[Support],
         patients: Patients | None,
         rules: Rules,
-        unsized: frozenset[int],
     ) -> None:
         """Add what a result shows in the end."""
         common = self.translate(support, patients)
-        rows = list(table.itertuples(index=False))
-        known = {codes.tobytes() for codes in self.told}
-        for telling in list_tellings(rows, fates, common, rules, unsized):
-            self.told += [codes for codes in telling.sets if codes.tobytes() not in known]
-            known |= {codes.tobytes() for codes in telling.sets}
-            self.limits += telling.sayings
-        self.limits += list(list_limits(rows, fates, common, rules))
-        self.hidden += [(entry.set, entry.bounded) for entry in list_hidden(rows, fates, common, rules)]
+        rows, fates = list(table.itertuples(index=False)), decisions.fates
+        known = {codes.tobytes() for codes in self.published}
+        for cell in list_published(rows, fates, common, rules, decisions.unsized):
+            self.published += [codes for codes in cell.sets if codes.tobytes() not in known]
+            known |= {codes.tobytes() for codes in cell.sets}
+            self.bounds += cell.bounds
+        self.bounds += list(list_bounds(rows, fates, common, rules))
+        self.sensitive += [(entry.set, entry.bounded) for entry in list_sensitive(rows, fates, common, rules)]
         for summed in list_sums(rows, fates, common, rules):
             self.summed[summed.quantity].append(summed.set)
 
@@ -123,14 +113,14 @@ class Page:
         ]
 
     def _protect_sums(
-        self, rows: Sequence[Any], fates: Sequence[str], support: Sequence[Support], rules: Rules
-    ) -> list[str]:
-        now = list(fates)
-        weights = {telling.row: telling.weight for telling in list_tellings(rows, now, support, rules)}
+        self, rows: Sequence[Any], decisions: Decisions, support: Sequence[Support], rules: Rules
+    ) -> None:
+        """Withhold means until no combination of those shown isolates the sum of fewer than k patients."""
+        weights = {cell.row: cell.weight for cell in list_published(rows, decisions.fates, support, rules)}
         names = [tuple(map(str, (row.statistic, row.term, row.group, row.timepoint))) for row in rows]
         while True:
             own = defaultdict(list)
-            for summed in list_sums(rows, now, support, rules):
+            for summed in list_sums(rows, decisions.fates, support, rules):
                 own[summed.quantity].append(summed)
             lost: set[int] = set()
             for quantity, entries in own.items():
@@ -138,111 +128,116 @@ class Page:
                 sets = [entry.set for entry in entries] + self.summed.get(quantity, [])
                 for exposure in find_exposed(sets, rules.k):
                     involved = {entries[i].row for i in exposure.coefficients if i < len(entries)}
-                    shown = [row for row in involved if now[row] == "shown"]
+                    shown = [row for row in involved if decisions.is_shown(row)]
                     if shown:
                         lost.add(min(shown, key=lambda row: (weights.get(row, 0.0), names[row])))
                         break
             if not lost:
-                return now
-            for row in lost:
-                now[row] = "withheld"
+                return
+            decisions.withhold(lost, Reason.SUM)
 
     def _protect_counts(
-        self, rows: Sequence[Any], fates: Sequence[str], support: Sequence[Support], rules: Rules
-    ) -> tuple[list[str], frozenset[int]]:
-        """Withhold numbers of patients; leave out what was given away before: nothing hides it any more."""
-        own = list(list_hidden(rows, fates, support, rules))
-        tellings = list(list_tellings(rows, fates, support, rules))
-        known = {codes.tobytes() for codes in self.told}
-        new = any(
-            telling.sayings or any(codes.tobytes() not in known for codes in telling.sets)
-            for telling in tellings
-        )
-        if not (own or (self.hidden and new)):
-            return list(fates), frozenset()
+        self, rows: Sequence[Any], decisions: Decisions, support: Sequence[Support], rules: Rules
+    ) -> None:
+        """Suppress counts; leave out sensitive cells that earlier output of the page already reveals."""
+        own = list(list_sensitive(rows, decisions.fates, support, rules))
+        cells = list(list_published(rows, decisions.fates, support, rules))
+        if not (own or (self.sensitive and self._says_more(cells))):
+            return
         names = [tuple(map(str, row[:8])) for row in rows]
-        tellings.sort(key=lambda telling: (names[telling.row], telling.part))
-        limits = [*self.limits, *list_limits(rows, fates, support, rules)]
-        before = [*map(say_size, self.told), *limits]
-        counts = _Counts(
-            [*(codes for codes, _ in self.hidden), *(entry.set for entry in own)],
-            [*before, *(saying for telling in tellings for saying in telling.list_sayings())],
+        cells.sort(key=lambda cell: (names[cell.row], cell.part))
+        bounds = [*self.bounds, *list_bounds(rows, decisions.fates, support, rules)]
+        before = [*map(fix_size, self.published), *bounds]
+        numbering = _Numbering(
+            [*(codes for codes, _ in self.sensitive), *(entry.set for entry in own)],
+            [*before, *(constraint for cell in cells for constraint in cell.constraints)],
         )
-        programme = Programme(counts.classes, counts.facts, time.monotonic() + rules.joint["seconds"])
-        units = [Unit(counts.list_facts(telling.list_sayings()), telling.weight) for telling in tellings]
-        fixed = Unit(counts.list_facts(before), math.inf)
-        targets = counts.aim([*self.hidden, *((entry.set, entry.bounded) for entry in own)], limits, rules.k)
-        doubtful = programme.find_unsafe(targets, list_said(programme, [*units, fixed]))
-        now = list(fates)
+        problem = Feasibility(
+            numbering.classes, numbering.constraints, time.monotonic() + rules.joint["seconds"]
+        )
+        units = [Suppressible(numbering.list_numbers(cell.constraints), cell.weight) for cell in cells]
+        fixed = Suppressible(numbering.list_numbers(before), math.inf)
+        protections = numbering.protect(
+            [*self.sensitive, *((entry.set, entry.bounded) for entry in own)], bounds, rules.k
+        )
+        doubtful = problem.find_unsafe(protections, mark_published(problem, [*units, fixed]))
         if not doubtful:
-            return now, frozenset()
+            return
         # nothing that this result withholds hides what follows from the rest
-        gone = {target.set for target in programme.find_unsafe(doubtful, list_said(programme, [fixed]))}
-        earlier = {counts.number(codes) for codes, _ in self.hidden}
-        for entry in own:
-            if counts.number(entry.set) in gone or (gone & earlier and entry.bounded):
-                now[entry.row] = "unsaid"
-        kept = [(entry.set, entry.bounded) for entry in own if now[entry.row] != "unsaid"]
-        limits = [*self.limits, *list_limits(rows, now, support, rules)]
-        fixed = Unit(counts.list_facts([*map(say_size, self.told), *limits]), math.inf)
-        still = [i for i, telling in enumerate(tellings) if now[telling.row] != "unsaid"]
-        at_risk = {target.set for target in doubtful}
-        lost = find_complement(
-            programme, [*[units[i] for i in still], fixed],
-            [entry for entry in counts.aim([*self.hidden, *kept], limits, rules.k) if entry.set in at_risk],
+        gone = {entry.set for entry in problem.find_unsafe(doubtful, mark_published(problem, [fixed]))}
+        earlier = {numbering.number(codes) for codes, _ in self.sensitive}
+        revealed = {
+            entry.row
+            for entry in own
+            if numbering.number(entry.set) in gone or (gone & earlier and entry.bounded)
+        }
+        decisions.leave_out(sorted(revealed), Reason.PAGE)
+        kept = [(entry.set, entry.bounded) for entry in own if entry.row not in revealed]
+        bounds = [*self.bounds, *list_bounds(rows, decisions.fates, support, rules)]
+        fixed = Suppressible(numbering.list_numbers([*map(fix_size, self.published), *bounds]), math.inf)
+        still = [i for i, cell in enumerate(cells) if cell.row not in revealed]
+        at_risk = {entry.set for entry in doubtful}
+        protections = numbering.protect([*self.sensitive, *kept], bounds, rules.k)
+        lost = choose_secondary(
+            problem,
+            [*(units[i] for i in still), fixed],
+            [entry for entry in protections if entry.set in at_risk],
             trials=0,
-        )  # fmt: skip
+        )
         if lost is None:
             raise OutOfTime("No choice of further numbers is enough.")
-        chosen = [tellings[still[i]] for i in lost]
-        for telling in chosen:
-            if telling.part == "row":
-                now[telling.row] = "withheld"
-        return now, frozenset(telling.row for telling in chosen if telling.part == "n")
+        chosen = [cells[still[i]] for i in lost]
+        decisions.withhold((cell.row for cell in chosen if cell.part == "row"), Reason.PAGE)
+        decisions.remove_sizes(cell.row for cell in chosen if cell.part == "n")
+
+    def _says_more(self, cells: Iterable[PublishedCell]) -> bool:
+        """Return whether cells give anything of numbers of patients that the page has not shown yet."""
+        known = {codes.tobytes() for codes in self.published}
+        return any(cell.bounds or any(codes.tobytes() not in known for codes in cell.sets) for cell in cells)
 
 
-class _Counts:
-    """Sets and what is said of them, by number, and the classes that they make."""
+class _Numbering:
+    """Sets and constraints on them, by number, and the classes that they make."""
 
-    def __init__(self, hidden: Sequence[np.ndarray], sayings: Sequence[Saying]) -> None:
+    def __init__(self, sensitive: Sequence[np.ndarray], constraints: Sequence[Constraint]) -> None:
         self._numbers: dict[bytes, int] = {}
         held: list[np.ndarray] = []
-        for codes in [*hidden, *(codes for terms, _, _ in sayings for codes, _ in terms)]:
+        for codes in [*sensitive, *(codes for terms, _, _ in constraints for codes, _ in terms)]:
             if codes.tobytes() not in self._numbers:
                 self._numbers[codes.tobytes()] = len(held)
                 held.append(codes)
-        self._facts = {said: i for i, said in enumerate(dict.fromkeys(map(self._name, sayings)))}
+        self._places = {named: i for i, named in enumerate(dict.fromkeys(map(self._name, constraints)))}
         self.classes = Classes.of(held)
-        self.facts = Facts.of(self.classes, self._facts)
+        self.constraints = Constraints.of(self.classes, self._places)
 
     def number(self, codes: np.ndarray) -> int:
         """Return the number of a set."""
         return self._numbers[codes.tobytes()]
 
-    def list_facts(self, sayings: Iterable[Saying]) -> tuple[int, ...]:
-        """Return the numbers of what is said."""
-        return tuple(self._facts[self._name(saying)] for saying in sayings)
+    def list_numbers(self, constraints: Iterable[Constraint]) -> tuple[int, ...]:
+        """Return the numbers of constraints."""
+        return tuple(self._places[self._name(entry)] for entry in constraints)
 
-    def _name(self, saying: Saying) -> NumberedSaying:
-        terms, low, high = saying
+    def _name(self, constraint: Constraint) -> NumberedConstraint:
+        terms, low, high = constraint
         return tuple((self.number(codes), factor) for codes, factor in terms), low, high
 
-    def aim(
-        self, hidden: Sequence[tuple[np.ndarray, bool]], limits: Sequence[Saying], k: int
-    ) -> list[Target]:
+    def protect(
+        self, sensitive: Sequence[tuple[np.ndarray, bool]], bounds: Sequence[Constraint], k: int
+    ) -> list[Protection]:
         """Return what must stay uncertain; what a page says is below k need not reach it."""
         few = {
-            frozenset(terms[0][0].tolist()) for terms, _, high in limits if len(terms) == 1 and high == k - 1
+            frozenset(terms[0][0].tolist()) for terms, _, high in bounds if len(terms) == 1 and high == k - 1
         }
         highest: dict[int, int] = {}
-        for codes, bounded in hidden:
+        for codes, bounded in sensitive:
             number, part = self.number(codes), frozenset(codes.tolist())
             bounded = bounded or any(part <= said for said in few)
             highest[number] = max(k - 1 if bounded else k, highest.get(number, 0))
-        return [Target(number, 1, most) for number, most in sorted(highest.items())]
+        return [Protection(number, 1, most) for number, most in sorted(highest.items())]
 
 
-def _find_empty_lines(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -> set[int]:
+def _find_empty_lines(table: pd.DataFrame, fates: Sequence[Fate], rules: Rules) -> set[int]:
     """Return the rows of lines that would say nothing but "withheld", where other lines of the kind say more.
 
     They are not printed: nothing then needs to be withheld elsewhere to protect them, and a page of few
@@ -252,10 +247,14 @@ def _find_empty_lines(table: pd.DataFrame, fates: Sequence[str], rules: Rules) -
     keys = table[["outcome", "statistic", "level", "versus", "timepoint", "x"]].astype(str)
     for place, key in enumerate(keys.itertuples(index=False, name=None)):
         lines[key].append(place)
-    silent = {key for key, places in lines.items() if all(fates[place] not in _SAYING for place in places)}
+    silent = {key for key, places in lines.items() if all(fates[place] not in SAYING for place in places)}
     spoken = {key[:2] for key in lines.keys() - silent}
-    left_out = rules.roles["unprinted_when_empty"]
-    return {place for key in silent if key[1] in left_out and key[:2] in spoken for place in lines[key]}
+    return {
+        place
+        for key in silent
+        if rules.statistics[key[1]].unprinted_when_empty and key[:2] in spoken
+        for place in lines[key]
+    }
 
 
 def _fall_back(table: pd.DataFrame) -> list[np.ndarray]:
@@ -265,7 +264,7 @@ def _fall_back(table: pd.DataFrame) -> list[np.ndarray]:
     times = list(dict.fromkeys(table["timepoint"].dropna()))
     if len(times) > 2:
         steps.append(table["timepoint"].isin([times[0], times[-1]]).to_numpy())
-    whole = (table["group"] == _WHOLE).to_numpy()
+    whole = (table["group"] == ALL).to_numpy()
     if whole.any() and not whole.all():
         steps += [steps[-1] & whole]
     return steps

@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, kron, vstack
 
-from outcomes.disclosure.joint.bounds import Classes, Facts, Programme, Target
-from outcomes.disclosure.joint.complement import Unit, find_complement
-from outcomes.disclosure.joint.solver import OutOfTime
+from outcomes.disclosure.joint.bounds import Classes, Constraints, Feasibility, OutOfTime, Protection
+from outcomes.disclosure.joint.secondary import Suppressible, choose_secondary
 from outcomes.errors import DisclosureError
 
 #: Label of the margin of an axis.
@@ -30,27 +29,19 @@ Groups = Mapping[Hashable, Sequence[Hashable]]
 
 @dataclass(frozen=True)
 class Pattern:
-    """Which cells of a table may be shown.
+    """Which cells of a table may be shown."""
 
-    Parameters
-    ----------
-    shown : array of bool
-        One entry per cell: along each axis the categories, then the subtotals, then the total.
-    counts : array of int
-        The same cells with all their counts. Private.
-    labels : tuple of tuples
-        Of the entries along each axis.
-    n_primary, n_extra : int
-        Cells withheld because they are small, and because a small one would have followed.
-    whole : bool
-        Whether the table is withheld as a whole, because no choice of cells was enough or time ran out.
-    """
-
+    #: One entry per cell: along each axis the categories, then the subtotals, then the total.
     shown: np.ndarray
+    #: The same cells with all their counts. Private.
     counts: np.ndarray
+    #: Of the entries along each axis.
     labels: tuple[tuple[Hashable, ...], ...]
+    #: Cells withheld because they are sensitive.
     n_primary: int
+    #: Cells withheld because a sensitive one would have followed.
     n_extra: int
+    #: Whether the table is withheld as a whole, because no choice of cells was enough or time ran out.
     whole: bool = False
 
     def to_frame(self) -> pd.DataFrame:
@@ -187,12 +178,12 @@ def _suppress(
     rests = _find_rests(counts.reshape(shape), table.shape, cells, k)
     rests = rests[:, (flat > 0) | alike.ravel()]
     ordered = vstack([inside[order, :], rests], format="csr")
-    targets = [Target(int(rank[cell]), 1, k) for cell in np.flatnonzero(small)]
-    targets += [
-        Target(int(rank[cell]), max(0, int(counts[cell]) - k), int(counts[cell]))
+    protections = [Protection(int(rank[cell]), 1, k) for cell in np.flatnonzero(small)]
+    protections += [
+        Protection(int(rank[cell]), max(0, int(counts[cell]) - k), int(counts[cell]))
         for cell in np.flatnonzero(uniform & (counts >= k))
     ]
-    targets += [Target(len(order) + number, 1, k) for number in range(rests.shape[0])]
+    protections += [Protection(len(order) + number, 1, k) for number in range(rests.shape[0])]
     kept = {tuple(cell) for cell in keep}
     classes = Classes(ordered, sizes)
     units, numbers = [], []
@@ -202,11 +193,13 @@ def _suppress(
             continue
         at = np.unravel_index(cell, shape)
         names = tuple(entries[axis][i] for axis, i in enumerate(at))
-        units.append(Unit((place,), _weigh(int(counts[cell]), at, table.shape, shape, names in kept)))
+        units.append(Suppressible((place,), _weigh(int(counts[cell]), at, table.shape, shape, names in kept)))
         numbers.append(cell)
-    exact = Facts.of(classes, [(((place, 1.0),), size, size) for place, size in enumerate(classes.held)])
-    programme = Programme(classes, exact, time.monotonic() + time_limit)
-    lost = find_complement(programme, units, sorted(targets, key=lambda target: target.set))
+    exact = Constraints.of(
+        classes, [(((place, 1.0),), size, size) for place, size in enumerate(classes.held)]
+    )
+    problem = Feasibility(classes, exact, time.monotonic() + time_limit)
+    lost = choose_secondary(problem, units, sorted(protections, key=lambda entry: entry.set))
     if lost is None:
         raise OutOfTime("No choice of further cells is enough.")
     shown = ~primary

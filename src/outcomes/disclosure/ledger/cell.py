@@ -111,16 +111,14 @@ def name_quantity(analysis: str, row: Mapping[str, Any], rules: Rules) -> str:
     Rows of one name can be compared, whatever their groups, slices, reports or editions. A model's result
     is a number of its own analysis, a covariate one of no outcome, and a number with two names gets one.
     """
-    held = rules.ledger
-    statistic, term = str(row["statistic"]), _text(row["term"])
-    for alias in held["aliases"]:
-        if statistic == alias["statistic"] and alias.get("term", term) == term:
-            statistic, term = alias["is"], alias.get("is_term", term)
-    analysis = analysis if statistic in held["of_whole"] else ""
-    outcome = "" if statistic in held["of_any_outcome"] else _text(row["outcome"])
-    level = "" if statistic in held["any_level"] else _text(row["level"])
+    statistic, term = rules.statistics[str(row["statistic"])], _text(row["term"])
+    if statistic.score_is and term == "score":
+        statistic, term = rules.statistics[statistic.score_is], ""
+    analysis = analysis if statistic.rests_on == "analysis" else ""
+    outcome = "" if "outcome" in statistic.same_for_any else _text(row["outcome"])
+    level = "" if "level" in statistic.same_for_any else _text(row["level"])
     where = [_text(row["timepoint"]), _text(_write(row["x"])), _text(row["unit"])]
-    parts = [analysis, statistic, outcome, term, level, *where, "versus" if _text(row["versus"]) else ""]
+    parts = [analysis, statistic.id, outcome, term, level, *where, "versus" if _text(row["versus"]) else ""]
     return json.dumps(parts, ensure_ascii=False)
 
 
@@ -163,9 +161,9 @@ def build_row_cells(
     found: dict[int, Cell] = {}
     for place, (row, fate, sets) in enumerate(zip(rows, backing.fates, backing.support, strict=True)):
         # a row of a model depends on everybody whom the model saw, not on its own groups alone
-        of_model = row["statistic"] in rules.ledger["of_whole"]
-        whole = backing.everybody if of_model else join_support((sets,))
-        if row["statistic"] in rules.ledger["apart"] or not whole.size:
+        rests_on = rules.statistics[row["statistic"]].rests_on
+        whole = backing.everybody if rests_on == "analysis" else join_support((sets,))
+        if rests_on == "nobody" or not whole.size:
             continue
         if fate not in _INFORMATIVE and (fate not in _KEPT_BACK or backing.patients is None):
             continue

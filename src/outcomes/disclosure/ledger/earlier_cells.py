@@ -22,7 +22,7 @@ from outcomes.disclosure.rules import Rules
 from outcomes.result import Result
 
 #: Fates by which a number of an earlier edition would vanish.
-_VANISHING = frozenset({"withheld", "dropped", "collapsed", "unsaid", "league"})
+_VANISHING = frozenset({"withheld", "dropped", "unsaid"})
 
 
 class EarlierCells:
@@ -154,7 +154,8 @@ def hold_back(
         if row is not None:
             now[place], rows[place] = "held", row
         else:
-            now[place] = "unsaid" if cell.row["statistic"] in rules.roles["follow_whole"] else "withheld"
+            in_chart = rules.statistics[cell.row["statistic"]].in_chart
+            now[place] = "unsaid" if in_chart in ("limit", "whole_limit") else "withheld"
     n_withheld = sum(fate == "withheld" and fates[place] != fate for place, fate in enumerate(now))
     return HeldRows(tuple(now), rows, cells, n_withheld, waiting)
 
