@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from jinja2 import Environment, meta
 
 from bad_inputs.cases import list_cases, make_file, make_source
 from outcomes import read_records
 from outcomes.errors import FRAME, Finding, OutcomesError
 from outcomes.facts import Text, read_words
 
+ROOT = Path(__file__).parents[1]
 #: Findings that move no mean, each with the reason.
 MOVE_NOTHING = {
     "K_ANONYMITY": "counts who is alike",
@@ -50,3 +56,39 @@ def test_a_finding_is_written_in_english_by_itself_and_in_a_language_by_its_cata
     assert dict(read_words().list("findings.frame")) == FRAME
     question = Finding("RULE", "ask", what, "a.csv", (2, 3), None, 3, what)
     assert str(question) == "Question about a.csv (RULE):\n    x  # y\n    x  # y"
+
+
+def _list_built() -> Iterator[tuple[str, set[str]]]:
+    """Yield the key and the places of each sentence of a finding that a module builds with both in full."""
+    for path in (ROOT / "src" / "outcomes" / "records").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "of":
+                key = node.args[0] if node.args else None
+                if isinstance(key, ast.Constant) and str(key.value).startswith("findings."):
+                    yield str(key.value), {str(entry.arg) for entry in node.keywords}
+
+
+def test_every_sentence_of_a_finding_stands_in_the_catalogue_with_the_places_that_are_filled():
+    """Rare findings too, which no other test meets."""
+    built = list(_list_built())
+    assert len(built) > 150
+    for key, filled in built:
+        section, _, name = key.rpartition(".")
+        template = read_words().list(section).get(name)
+        assert template, f"words/en has no {key}"
+        assert meta.find_undeclared_variables(Environment().parse(template)) == filled, key
+
+
+def test_every_sentence_of_the_catalogue_is_used():
+    """A sentence stands in a module by its whole key, or by its section and the end of its key."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "src" / "outcomes").rglob("*.py")]
+    code = "\n".join(sources)
+    unused = [
+        f"{rule}.{name}"
+        for rule, section in read_words().list("findings").items()
+        for name in (section if isinstance(section, Mapping) and rule != "frame" else ())
+        if f"findings.{rule}.{name}" not in code
+        and not re.search(rf'f"findings\.({rule}|{{rule}})\.\w*{{', code)
+        and not re.search(rf'f"findings\.{{rule}}\.{name}"', code)
+    ]
+    assert not unused

@@ -20,20 +20,15 @@ _MOST_POINTS = 20_000
 class ScaleEvidence:
     """What a column of scores shows of its scale."""
 
-    #: Scores that were looked at.
-    n: int
     #: Scales that headers or cells name.
     shown: tuple[str, ...] = ()
-    #: Known scales, own first, in whose range all scores lie.
-    holding: tuple[str, ...] = ()
     #: The scale, other than the instrument's own, on which they seem to be recorded; None without doubt.
     suspected: str | None = None
     #: The evidence in counts, one clause each; no value of a patient.
     why: tuple[Text, ...] = ()
     #: Name of a scale to its meaning, the suspected one first, then ``own``; empty without doubt.
     readings: Mapping[str, str] = field(default_factory=dict)
-    #: Whether a header or a cell names the scale, or only it holds the scores, so that a draft may write
-    #: it.
+    #: Whether a header or a cell names it, or only it holds the scores, so that a draft may write it.
     certain: bool = False
     #: Weight of the values' evidence for each other scale against the own one; empty where not looked at.
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -74,18 +69,17 @@ def judge_scale(
     often = np.ones(len(found), dtype=int) if counts is None else np.asarray(counts, dtype=int)
     kept = ~np.isnan(found) & (often > 0)
     found, often = found[kept], often[kept]
-    holding = tuple(
-        name for name, it in scales.items() if it.per is None and not _find_outside(it, found).any()
-    )
     n = int(often.sum())
     named, why = _read_signs(instrument, headers, units or {})
+    shown = tuple(named)
     if named and OWN not in named:
-        return _doubt(scales, n, tuple(named), holding, why, certain=True)
+        return _doubt(scales, ScaleEvidence(shown), shown, why, certain=True)
     others = [it for it in scales.values() if it.name != OWN and it.per is None]
     if not others or not n or instrument.scale_required:
-        return ScaleEvidence(n, tuple(named), holding)
+        return ScaleEvidence(shown)
     sample = _Sample(scales[OWN], found, often, instrument, effect)
     weights = {it.name: sample.weigh(it) for it in others}
+    undoubted = ScaleEvidence(shown, weights=weights)
     least = sample.usual.get("weight", read_facts("checks")["scale"]["weight"])
     needed = least * (2 if named else 1) + margin
     most = max(weights.values())
@@ -93,30 +87,26 @@ def judge_scale(
     doubted = sorted(
         (it for it in weights if weights[it] >= needed), key=lambda it: weights[it] < most - least
     )
-    if not doubted:
-        unmixed = ScaleEvidence(n, tuple(named), holding, weights=weights)
-        mixed = next((it for it in others if sample.weigh_mixture(it) >= 2 * least + margin), None)
-        if mixed is None:
-            return unmixed
-        doubt = _doubt(scales, n, (mixed.name,), holding, sample.say_mixture(mixed), certain=False)
-        return replace(doubt, shown=tuple(named), weights=weights, mixed=True)
-    alone = doubted == [name for name in holding if name != OWN] and OWN not in holding
-    why = sample.say(scales[doubted[0]])
-    return replace(
-        _doubt(scales, n, tuple(doubted), holding, why, alone), shown=tuple(named), weights=weights
-    )
+    if doubted:
+        holding = [it.name for it in scales.values() if it.per is None and not _find_outside(it, found).any()]
+        alone = doubted == holding
+        return _doubt(scales, undoubted, tuple(doubted), sample.say(scales[doubted[0]]), certain=alone)
+    mixed = next((it for it in others if sample.weigh_mixture(it) >= 2 * least + margin), None)
+    if mixed is None:
+        return undoubted
+    doubt = _doubt(scales, undoubted, (mixed.name,), sample.say_mixture(mixed), certain=False)
+    return replace(doubt, mixed=True)
 
 
 def _doubt(
     scales: Mapping[str, Scale],
-    n: int,
+    seen: ScaleEvidence,
     names: tuple[str, ...],
-    holding: tuple[str, ...],
     why: tuple[Text, ...],
     certain: bool,
 ) -> ScaleEvidence:
     readings = {key: scales[key].meaning for key in (*names, OWN)}
-    return ScaleEvidence(n, names, holding, names[0], why, readings, certain)
+    return replace(seen, suspected=names[0], why=why, readings=readings, certain=certain)
 
 
 def _read_signs(

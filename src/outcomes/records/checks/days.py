@@ -75,15 +75,10 @@ def _compare_labels(scores: Assessments, source: Source, problems: Problems) -> 
     doubtful = outside & often[label]
     if doubtful.any():
         _ask_about_labels(scores, source, doubtful, n_out, n_all, problems)
-    for number, column in enumerate(scores.columns):
-        problems.note(
-            "LABEL_WINDOW",
-            "accept_with_warning",
-            Text.of("findings.LABEL_WINDOW.what"),
-            scores.record[outside & ~doubtful & (scores.column == number)],
-            column=_find_header(column),
-            said=Text.of("findings.LABEL_WINDOW.said"),
-        )
+    what, said = Text.of("findings.LABEL_WINDOW.what"), Text.of("findings.LABEL_WINDOW.said")
+    for column, records in scores.split(outside & ~doubtful):
+        header = _find_header(column)
+        problems.note("LABEL_WINDOW", "accept_with_warning", what, records, column=header, said=said)
 
 
 def _ask_about_labels(
@@ -148,9 +143,8 @@ def _refuse_before_start(scores: Assessments, source: Source, problems: Problems
     _, is_follow_up = find_stages(scores, source)
     early = is_follow_up & (scores.timepoint >= 0) & (scores.day != NO_DATE) & (scores.day < 0)
     early &= ~problems.is_refused(scores.record)
-    for number, column in enumerate(scores.columns):
-        records = scores.record[early & (scores.column == number)]
-        what = Text.of("findings.DATE_ORDER.before_start")
+    what = Text.of("findings.DATE_ORDER.before_start")
+    for column, records in scores.split(early):
         refuse = problems.refuse_cells if column.part.is_wide else problems.refuse
         refuse(records, "DATE_ORDER", what, column=_find_header(column) or column.header)
     return early

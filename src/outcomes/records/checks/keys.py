@@ -141,15 +141,13 @@ def _count_copies(scores: Assessments, copy: np.ndarray, first: np.ndarray, prob
     n_others = np.append(n_others, np.zeros(len(n_scores) - len(n_others), dtype=np.int64))
     told = other & (n_scores == n_others)[scores.record]
     problems.repeat(scores.record[told], Text.of("findings.ROW_REPEATED.scores"))
-    for number, column in enumerate(scores.columns):
-        here = copy & ~told & (scores.column == number)
+    once, same = Text.of("findings.SCORE_REPEATED.what"), Text.of("findings.ROW_DUPLICATE.score")
+    for column, records in scores.split(copy & ~told):
         if column.part.is_wide:
-            once = Text.of("findings.SCORE_REPEATED.what")
-            records = scores.record[here & ~problems.is_repeated(scores.record)]
+            records = records[~problems.is_repeated(records)]
             problems.note("SCORE_REPEATED", "accept", once, records, column=column.header)
         else:
-            same = Text.of("findings.ROW_DUPLICATE.score")
-            problems.refuse(scores.record[here], "ROW_DUPLICATE", same, column=column.header)
+            problems.refuse(records, "ROW_DUPLICATE", same, column=column.header)
 
 
 def refuse_contradictions(
@@ -172,9 +170,9 @@ def refuse_contradictions(
         header = scores.columns[int(scores.column[chosen][0])].header
         problems.ask("EPISODE_ORDER", what, _list_courses(undated), records, column=header)
         return
-    for number, column in enumerate(scores.columns):
+    for column, records in scores.split(chosen):
         problems.refuse(
-            scores.record[chosen & (scores.column == number)],
+            records,
             rule,
             Text.of(f"findings.{rule}.{twice}"),
             column=column.header,
@@ -214,9 +212,9 @@ def refuse_mismatched_instruments(
     later = _only_measure(scores, is_follow_up, n_episodes)
     usual = list_usual(scores, is_baseline)
     mismatch = (start >= 0) & (later >= 0) & (start != later) & usual[later]
-    for number, column in enumerate(scores.columns):
+    for column, records in scores.split(mismatch[scores.episode]):
         problems.refuse(
-            scores.record[mismatch[scores.episode] & (scores.column == number)],
+            records,
             "INSTRUMENT_MISMATCH",
             Text.of("findings.INSTRUMENT_MISMATCH.what"),
             column=column.header,
@@ -315,7 +313,6 @@ def note_missing_baselines(
     started = np.zeros(int(key.max(initial=-1)) + 1, dtype=bool)
     started[key[is_baseline]] = True
     alone = is_follow_up & usual[scores.measure] & ~started[key]
-    for number, column in enumerate(scores.columns):
-        records = scores.record[alone & (scores.column == number)]
-        what = Text.of("findings.BASELINE_MISSING.what")
+    what = Text.of("findings.BASELINE_MISSING.what")
+    for column, records in scores.split(alone):
         problems.note("BASELINE_MISSING", "accept_with_warning", what, records, column=column.header)

@@ -107,8 +107,7 @@ def _refuse_wrong_unit(
         scales = ", ".join(f'"{name}"' for name in measure.instrument.scales) or "none known"
         what = Text.of("findings.SCORE_UNIT_SUSPECT.by_factor", span=_describe(measure), factor=f"{factor:g}")
         remedy = Text.of("findings.SCORE_UNIT_SUSPECT.remedy", scales=scales)
-        for number, column in enumerate(scores.columns):
-            records = scores.record[here & outside & (scores.column == number)]
+        for column, records in scores.split(here & outside):
             rule, header = "SCORE_UNIT_SUSPECT", column.header
             problems.note(rule, "refuse_file", what, records, column=header, remedy=remedy)
     return suspect
@@ -187,8 +186,7 @@ def _tell_doubt(
         confirmed = bool(told & set(names))
         doubt.tell(problems, scores.record[rows], shift, column=header, confirmed=confirmed)
         return
-    for number, column in enumerate(scores.columns):
-        records = scores.record[chosen & (scores.column == number)]
+    for column, records in scores.split(chosen):
         if len(records):
             doubt.tell(problems, records, shift, column=column.header)
 

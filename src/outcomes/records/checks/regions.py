@@ -33,8 +33,7 @@ def settle_regions(
         values = {"instrument": instrument.short_name, "regions": _name_regions(instrument)}
         if answer == "leave_out":
             what = Text("findings.REGION_OTHER.left_out", values)
-            for number, column in enumerate(scores.columns):
-                records = scores.record[other & (scores.column == number)]
+            for column, records in scores.split(other):
                 problems.refuse_cells(records, "REGION_OTHER", what, column=column.header)
             what = Text.of("findings.REGION_LEFT_OUT.what")
             said = Text("findings.REGION_LEFT_OUT.said", values)
@@ -71,8 +70,7 @@ def _note(
     instrument: Instrument,
     problems: Problems,
 ) -> None:
-    for number, column in enumerate(scores.columns):
-        records = scores.record[other & (scores.column == number)]
+    for column, records in scores.split(other):
         problems.note(rule, outcome, what, records, column=column.header, said=said, measure=instrument.id)
 
 

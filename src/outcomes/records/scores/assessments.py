@@ -5,7 +5,7 @@ Columns that hold a change or an improvement give the score with the start of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -59,6 +59,11 @@ class Assessments:
     def keep(self, rows: np.ndarray) -> Assessments:
         """Return the assessments that ``rows`` (a mask) marks."""
         return self if rows.all() else self.take(np.flatnonzero(rows))
+
+    def split(self, chosen: np.ndarray) -> Iterator[tuple[ScoreColumn, np.ndarray]]:
+        """Yield each column with the records of those of its scores that ``chosen`` marks."""
+        for number, column in enumerate(self.columns):
+            yield column, self.record[chosen & (self.column == number)]
 
     def take(self, places: np.ndarray) -> Assessments:
         """Return the assessments at these places, in their order."""
