@@ -24,9 +24,10 @@ from outcomes.disclosure.ledger.holding import hold_back, hold_vanishing, note_s
 from outcomes.disclosure.ledger.memory import recall_memory
 from outcomes.disclosure.lines import protect_lines
 from outcomes.disclosure.notes import (
-    allow_provenance,
-    choose_sentences,
-    drop_counts,
+    Sentences,
+    add_counts,
+    allow_origin,
+    hush_counts,
     write_held_notes,
     write_notes,
 )
@@ -101,7 +102,7 @@ def release(result: Result, audience: str = "stakeholder", *, k: int | None = No
     """
     if audience not in AUDIENCES:
         raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")
-    rules = read_rules(k, result.provenance.get("disclosure_profile"))
+    rules = read_rules(k, result.origin.disclosure_profile)
     return _release_to_team(result, rules) if audience == "team" else _release_outside(result, rules)
 
 
@@ -111,15 +112,16 @@ def _release_to_team(result: Result, rules: Rules) -> Release:
     table["display"] = [_write(row, "team", rules) for row in table.itertuples(index=False)]
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
     return Release(
-        result.name, table, result.method, result.warnings, result.estimand, dict(result.provenance),
+        result.name, table, result.method, result.warnings, result.estimand, result.origin,
         result.comparable, "team", rules.k, 0,
     )  # fmt: skip
 
 
 def _release_outside(result: Result, rules: Rules) -> Release:
     refuse_dates(result, rules)
+    n_rows, result = len(result.table), add_counts(result)
     own, sizes = judge_rows(result, rules)
-    own = thin_curves(result.table, own, sizes, rules)
+    own = hush_counts(result.table, thin_curves(result.table, own, sizes, rules))
     memory, exact = recall_memory(), result.table.to_dict("records")
 
     def write(place: int, fate: str, unsized: bool = False) -> dict[str, Any]:
@@ -136,10 +138,12 @@ def _release_outside(result: Result, rules: Rules) -> Release:
         if fates[place] == "withheld" and rules.kind_of.get(str(statistic)) == "curve":
             fates[place] = "dropped"
     page = open_page()
+    fates = hush_counts(result.table, fates)
     fates, unsized = page.protect(result.table, fates, result.support, result.patients, rules)
+    fates = hush_counts(result.table, fates)
     page.remember(result.table, fates, result.support, result.patients, rules, unsized)
     held = hold_vanishing(held, fates, rules, memory)
-    fates = list(held.fates)
+    fates = hush_counts(result.table, held.fates)
     kept = [place for place, fate in enumerate(fates) if fate not in _NO_TRACE]
     note_shown(held, fates, memory)
     rows = [
@@ -155,11 +159,14 @@ def _release_outside(result: Result, rules: Rules) -> Release:
     bands = any(rules.kind_of.get(str(name)) == "band" for name in table["statistic"])
     earlier = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
     backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), earlier)
+    backing = backing.at(kept)
+    said = Sentences(rules, table, backing.support)
+    own = fates[:n_rows]  # what becomes of a sentence's count is no withheld number
     return Release(
-        result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),
-        drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
-        "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread", "held") for fate in fates),
-        (*write_notes(fates, bands, rules), *notes), backing.at(kept),
+        result.name, table, said.choose(result.method), said.choose_all(result.warnings),
+        said.choose(result.estimand), allow_origin(result.origin, rules), result.comparable,
+        "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread", "held") for fate in own),
+        (*write_notes(own, bands, rules), *notes), backing,
     )  # fmt: skip
 
 

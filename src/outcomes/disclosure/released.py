@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from outcomes.disclosure.backing import Backing
-from outcomes.result import COLUMNS
+from outcomes.facts import read_words
+from outcomes.result import COLUMNS, Origin, Said
 
 #: Columns of a release: those of a result, whether the number is shown, how it is written, and, where it is
 #: that of an earlier edition, the day (ISO) of it.
@@ -32,11 +31,11 @@ class Release:
         ``fewer than 11 (under 4 %)``, or why it could not be estimated), and ``as_of``: the day (ISO) of the
         earlier edition whose row stands here, marked in ``display``, because the new one would tell of a few
         patients; missing in all other rows.
-    method, estimand : str
-    warnings, notes : tuple of str
+    method, estimand : Text, or tuple of Text
+    warnings, notes : tuple of Text
         What a reader must know; `notes` are about this release.
-    provenance : mapping
-        Allow-listed.
+    origin : Origin
+        What the audience may know of what it was made from.
     comparable : bool or None
     audience : str
         ``stakeholder`` or ``team``.
@@ -51,15 +50,15 @@ class Release:
 
     name: str
     table: pd.DataFrame
-    method: str
-    warnings: tuple[str, ...]
-    estimand: str
-    provenance: Mapping[str, Any]
+    method: Said
+    warnings: tuple[Said, ...]
+    estimand: Said
+    origin: Origin
     comparable: bool | None
     audience: str
     k: int
     n_withheld: int
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Said, ...] = field(default=())
     backing: Backing | None = field(default=None, repr=False, compare=False)
 
     def to_frame(self) -> pd.DataFrame:
@@ -83,5 +82,5 @@ class Release:
 
     def _repr_html_(self) -> str:
         shown = self.table.dropna(axis="columns", how="all").to_html(index=False, na_rep="", escape=True)
-        texts = (self.method, *self.warnings, *self.notes)
+        texts = (str(read_words().write(text)) for text in (self.method, *self.warnings, *self.notes))
         return shown + "".join(f"<p>{html.escape(text)}</p>" for text in texts if text)

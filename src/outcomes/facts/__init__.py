@@ -13,7 +13,7 @@ from outcomes.facts.therapy import Therapy, read_therapies
 from outcomes.facts.threshold import Threshold, parse_rule
 from outcomes.facts.timepoint import Timepoint, read_timepoints
 from outcomes.facts.toml import list_facts, read_facts
-from outcomes.facts.wording import Count, Listing, Name, Text, Value, Words, read_words
+from outcomes.facts.wording import Count, Listing, Name, Text, Value, Words, list_parts, read_words
 
 __all__ = [
     "OWN",
@@ -42,6 +42,7 @@ __all__ = [
     "list_facts",
     "list_instruments",
     "list_loinc_codes",
+    "list_parts",
     "list_scales",
     "list_sources",
     "parse_rule",

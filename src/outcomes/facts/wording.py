@@ -6,7 +6,7 @@ is the file and the rest the place in it. Another language is one more folder wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
@@ -54,9 +54,13 @@ class Text:
         """Return it in English, for messages and logs; a page writes it in its own language."""
         return str(read_words().write(self))
 
-    def counts(self) -> Iterable[Count]:
+    def __hash__(self) -> int:
+        """Return the same for equal texts."""
+        return hash(self.key)
+
+    def counts(self) -> Iterator[Count]:
         """Yield the counts of patients in it, those of sentences within it too."""
-        return _find_counts(tuple(self.values.values()))
+        return (part for part in list_parts(self) if isinstance(part, Count))
 
 
 @dataclass(frozen=True)
@@ -96,22 +100,32 @@ class Name:
 
 @dataclass(frozen=True)
 class Listing:
-    """Several values in a row, such as "age, sex and region"."""
+    """Several values in a row, such as "age, sex and region"; by ``comma`` or ``semicolon`` without "and"."""
 
     entries: tuple[Value, ...]
+    by: str = "and"
 
 
-def _find_counts(value: Value) -> Iterable[Count]:
+def list_parts(value: object) -> Iterator[object]:
+    """Yield a value and all that stands within it.
+
+    Examples
+    --------
+    >>> list(list_parts(Listing((Count(3), "rows"))))[1:]
+    [Count(n=3), 'rows']
+    """
+    yield value
     match value:
-        case Count():
-            yield value
         case Text(values=values):
-            yield from _find_counts(tuple(values.values()))
+            within: Iterable[object] = values.values()
         case Listing(entries=entries):
-            yield from _find_counts(entries)
+            within = entries
         case tuple():
-            for entry in value:
-                yield from _find_counts(entry)
+            within = value
+        case _:
+            within = ()
+    for part in within:
+        yield from list_parts(part)
 
 
 @dataclass(frozen=True)
@@ -151,8 +165,10 @@ class Words:
                 return named if isinstance(named, str) else label
             case Count(n=n):
                 return n
-            case Listing(entries=entries):
+            case Listing(entries=entries, by=by):
                 said = [str(self.write(entry)) for entry in entries]
+                if by != "and":
+                    return self.say(f"methods.{by}").join(said)
                 return f" {self.say('methods.and')} ".join(
                     [*([", ".join(said[:-1])] * (len(said) > 1)), *said[-1:]]
                 )

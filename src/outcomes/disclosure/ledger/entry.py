@@ -28,7 +28,7 @@ from outcomes.disclosure.ledger.shelf import read_cells
 from outcomes.disclosure.released import Release
 from outcomes.disclosure.rules import Rules, read_rules
 from outcomes.errors import DisclosureError
-from outcomes.result import Patients, Support
+from outcomes.result import Patients, Support, write_origin
 
 #: Gives each of some patients a number by which it can be told from the others.
 Numbering = Callable[[Sequence[bytes]], np.ndarray]
@@ -89,7 +89,7 @@ def _describe(release: Release, backing: Backing) -> About:
     rows = [{str(name): value for name, value in row.items()} for row in release.table.to_dict("records")]
     return About(
         release.name, rows, backing.fates, backing.support, backing.everybody, backing.patients,
-        release.provenance,
+        write_origin(release.origin),
     )  # fmt: skip
 
 

@@ -10,9 +10,9 @@ from outcomes.disclosure.backing import join_support
 from outcomes.disclosure.ledger.cell import Cell
 from outcomes.disclosure.ledger.entry import About, build_row_cells
 from outcomes.disclosure.ledger.memory import Memory
-from outcomes.disclosure.notes import allow_provenance
+from outcomes.disclosure.notes import allow_origin
 from outcomes.disclosure.rules import Rules
-from outcomes.result import Result
+from outcomes.result import Result, write_origin
 
 #: Fates by which a number of an earlier edition would vanish.
 _VANISHING = frozenset({"withheld", "dropped", "collapsed", "unsaid", "league"})
@@ -77,7 +77,7 @@ def hold_back(
     now, rows, waiting = list(fates), dict[int, Cell](), dict[int, Cell]()
     about = About(
         result.name, written, fates, result.support, join_support(result.support), result.patients,
-        allow_provenance(result.provenance, rules),
+        write_origin(allow_origin(result.origin, rules)),
     )  # fmt: skip
     cells = build_row_cells(about, memory.roll, rules)
     asked = {place: cell for place, cell in cells.items() if not cell.is_kept_back}
