@@ -51,7 +51,7 @@ class Patients:
 
 
 #: A sentence, or several in a row; a plain string is somebody's own words, such as a source's.
-Said: TypeAlias = "Text | str | tuple[Text | str, ...]"
+Said: TypeAlias = "Text | str | tuple[Said, ...]"
 
 
 #: Metadata of a field of `Origin`: stakeholders may know it, or it is for the team only.
@@ -111,7 +111,7 @@ class Origin:
     n_patients: int | None = field(default=None, metadata=_KEPT)
     adjustment: Adjustment | None = field(default=None, metadata=_TOLD)
     #: What the release was called that this one is set beside.
-    earlier: str | None = field(default=None, metadata=_TOLD)
+    earlier: Said | None = field(default=None, metadata=_TOLD)
     #: Why each step of a flow excluded episodes, by the term of its rows.
     steps: Mapping[str, Said] | None = field(default=None, metadata=_TOLD)
 
@@ -155,7 +155,7 @@ def write_origin(origin: Origin) -> dict[str, Any]:
     if origin.adjustment is not None:
         made = asdict(origin.adjustment) | {"adjusted_for": list(origin.adjustment.adjusted_for)}
         told |= {name: value for name, value in made.items() if value is not None}
-    return told if origin.earlier is None else {**told, "earlier": origin.earlier}
+    return told if origin.earlier is None else {**told, "earlier": write(origin.earlier)}
 
 
 def read_origin(told: Mapping[str, Any]) -> Origin:

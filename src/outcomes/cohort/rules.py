@@ -11,6 +11,7 @@ from outcomes.facts import (
     Text,
     Therapy,
     Timepoint,
+    Value,
     read_facts,
     read_instrument,
     read_schema,
@@ -54,7 +55,7 @@ def name_covariate(name: str) -> Name | Text:
     return Name("covariates", name, (column.label if column else "") or name)
 
 
-def _say(key: str, **values: object) -> Text:
+def _say(key: str, **values: Value) -> Text:
     return Text(f"cohort.rules.{key}", values)
 
 

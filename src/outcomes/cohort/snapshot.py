@@ -79,7 +79,8 @@ def rebuild_records(snapshot: Snapshot, like: Records) -> Records:
 
 
 def _replace_tables(records: Records, tables: Mapping[str, pd.DataFrame]) -> Records:
-    return dataclasses.replace(records, **{name: tables[name] for name in TABLES})
+    given: dict[str, Any] = {name: tables[name] for name in TABLES}
+    return dataclasses.replace(records, **given)
 
 
 def add_new_episodes(snapshot: Snapshot, records: Records) -> Records:

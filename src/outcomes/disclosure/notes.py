@@ -68,7 +68,7 @@ class Sentences:
         self._kept_back = frozenset(rules.kept_back)
         rows = () if table is None else table.itertuples(index=False)
         self._told = {
-            sets["all"].tobytes(): row.display
+            sets["all"].tobytes(): str(row.display)
             for row, sets in zip(rows, support, strict=True)
             if row.statistic == SAID
         }

@@ -14,6 +14,7 @@ import pandas as pd
 from outcomes.disclosure import Release
 from outcomes.disclosure.backing import read_backing
 from outcomes.errors import DisclosureError
+from outcomes.result import read_origin
 from outcomes.views.view import MEDIA_TYPE, View, read_view
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def read_releases(run_folder: Path) -> list[Release]:
         backing = read_backing(run_folder / "backing", path.stem) if backed else None
         n_withheld = int((~table["shown"]).sum())
         release = Release(
-            content["analysis"], table, content["method"], (), "", content["provenance"], None,
+            content["analysis"], table, content["method"], (), "", read_origin(content["provenance"]), None,
             content["audience"], content["k"], n_withheld, backing=backing,
         )  # fmt: skip
         found.append(release)
