@@ -126,7 +126,7 @@ def test_missing_covariates_are_counted():
         "episode_id day score\n" + "".join(f"{id} 0 7\n{id} 91 3\n" for id in "abc"),
     )
     cohort = select_cohort(records, covariates=["sex", "work_status"])
-    assert cohort.missing_covariates.to_dict() == {"sex": 1, "work_status": 2}
+    assert cohort.episodes[list(cohort.covariates)].isna().sum().to_dict() == {"sex": 1, "work_status": 2}
     assert "sex, work" in write(cohort.rules["missing"])
 
 

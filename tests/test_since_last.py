@@ -94,7 +94,7 @@ def test_nothing_changed_is_told_as_nothing(records):
     result = split(records, records)
     assert parts_of(result) == dict.fromkeys(PARTS, 0) and check_sums(result) >= 10
     assert (result.where(statistic="n_episodes_changed").table["estimate"] == 0).all()
-    assert "Definitions and code are those of the last release." in result.warnings
+    assert "Definitions and code are those of the last release." in map(str, result.warnings)
 
 
 def test_new_episodes_alone_are_new_episodes(first, records):

@@ -181,7 +181,7 @@ def test_all_sites_are_shown_or_none(sizes, k, shown):
     released = release(compare_sites(build_sites(sizes)), k=k)
     assert ("funnel_limit" in set(released.table["statistic"])) == shown
     assert (set(released.table["statistic"]) == {"n_sites"}) != shown
-    assert any("set side by side only" in note for note in released.notes) != shown
+    assert any("set side by side only" in str(note) for note in released.notes) != shown
 
 
 def test_a_share_of_few_hides_every_site_and_the_mean_of_all():
