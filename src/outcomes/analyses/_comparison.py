@@ -44,7 +44,13 @@ def choose_clusters(grid: Grid, fitted: np.ndarray, cluster: str, by: str) -> Cl
     if cluster not in _CHOICES:
         raise AnalysisError(f"There is no cluster {cluster!r}; choose one of: {', '.join(_CHOICES)}.")
     needed = read_facts("comparability")["clusters"]["at_least"]
-    held = {unit: _code_units(grid, unit) for unit in ("therapist", "site")}
+    nobody = np.full(len(grid.patient), -1)
+    held = {
+        unit: pd.Categorical(grid.episodes[unit].astype("str")).codes.astype("int64")
+        if unit in grid.episodes
+        else nobody
+        for unit in ("therapist", "site")
+    }
     if cluster in held and (held[cluster] < 0).all():
         raise AnalysisError(f"No {cluster} is recorded, so patients cannot be clustered by it.")
     numbers = {unit: 0 if unit == by else count_clusters(codes[fitted]) for unit, codes in held.items()}
@@ -58,9 +64,11 @@ def choose_clusters(grid: Grid, fitted: np.ndarray, cluster: str, by: str) -> Cl
     ]
     nested = _describe_nesting(grid, held["therapist"], fitted) if numbers["therapist"] > 1 else []
     codes = {**held, "patient": grid.patient}.get(unit)
+    if codes is not None:  # an episode without a recorded cluster has one of its own
+        codes = np.where(codes < 0, codes.max(initial=0) + 1 + np.arange(len(codes)), codes)
     return Clustering(
         unit,
-        None if codes is None else _separate_unrecorded(codes),
+        codes,
         "site" not in (unit, by) and 1 < numbers["site"] < needed,
         (*few, *nested),
     )
@@ -69,18 +77,6 @@ def choose_clusters(grid: Grid, fitted: np.ndarray, cluster: str, by: str) -> Cl
 def count_clusters(codes: np.ndarray) -> int:
     """Return how many distinct recorded clusters there are."""
     return len(np.unique(codes[codes >= 0]))
-
-
-def _code_units(grid: Grid, unit: str) -> np.ndarray:
-    if unit not in grid.episodes:
-        return np.full(len(grid.patient), -1)
-    return pd.Categorical(grid.episodes[unit].astype("str")).codes.astype("int64")
-
-
-def _separate_unrecorded(codes: np.ndarray) -> np.ndarray:
-    """Give every episode without a recorded cluster one of its own."""
-    own = codes.max(initial=0) + 1 + np.arange(len(codes))
-    return np.where(codes < 0, own, codes)
 
 
 def _describe_nesting(grid: Grid, therapists: np.ndarray, fitted: np.ndarray) -> list[Text]:

@@ -12,7 +12,7 @@ import pandas as pd
 from outcomes.analyses._grid import Grid, Rows
 from outcomes.analyses._interval import estimate_sd
 from outcomes.cohort import Cohort
-from outcomes.facts import Column, read_schema
+from outcomes.facts import read_schema
 from outcomes.result import ALL
 
 #: Term of the baseline score beside the covariates.
@@ -55,13 +55,10 @@ def read_covariate(values: pd.Series, name: str) -> Covariate:
         numbers = values.to_numpy("float64", na_value=np.nan)
         return Covariate(name, numbers, (), column.unit if column else "")
     held = pd.Categorical(values.astype("str"))
-    levels = _order_levels(set(held.categories), column)
-    return Covariate(name, held.set_categories(levels).codes.astype("int64"), tuple(levels), "proportion")
-
-
-def _order_levels(found: set[str], column: Column | None) -> list[str]:
+    found = set(held.categories)
     declared = [level for level in (column.allowed if column else ()) if level in found]
-    return declared + sorted(found.difference(declared))
+    levels = declared + sorted(found.difference(declared))
+    return Covariate(name, held.set_categories(levels).codes.astype("int64"), tuple(levels), "proportion")
 
 
 #: A named group with the positions of its episodes.
@@ -125,17 +122,18 @@ def standardise_difference(covariate: Covariate, left: np.ndarray, right: np.nda
     if min(len(left), len(right)) < 2:
         return {"state": "too_few"}
     if covariate.levels:
-        return _standardise_shares(*(_share_levels(covariate, members) for members in (left, right)))
+        n_levels = len(covariate.levels)
+        shares = (
+            np.bincount(covariate.values[members], minlength=n_levels) / len(members)
+            for members in (left, right)
+        )
+        return _standardise_shares(*shares)
     first, second = covariate.values[left], covariate.values[right]
     difference = first.mean() - second.mean()
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
     if spread > 0:
         return {"estimate": float(difference / spread), "state": "ok"}
     return {"estimate": 0.0, "state": "ok"} if difference == 0 else {"state": "separated"}
-
-
-def _share_levels(covariate: Covariate, members: np.ndarray) -> np.ndarray:
-    return np.bincount(covariate.values[members], minlength=len(covariate.levels)) / len(members)
 
 
 def _standardise_shares(left: np.ndarray, right: np.ndarray) -> dict[str, Any]:

@@ -55,18 +55,14 @@ def trace_cumulative(cohort: Cohort, *, by: str = "therapy", timepoint: str | No
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)
     amount = grid.improvement[:, grid.column(timepoint)]
-    points = _list_points(cohort, amount[~np.isnan(amount)])
+    instrument, attained = cohort.instrument, amount[~np.isnan(amount)]
+    step = instrument.step or (instrument.maximum - instrument.minimum) / _POINTS_WITHOUT_STEP
+    points = np.unique(np.floor(attained / step + _TOLERANCE)) * step
     rows = Rows(outcome=cohort.outcome, statistic="share_improved_by", timepoint=timepoint, unit="proportion")
     for group, members in () if absent else grid.members():
         _trace_group(rows, grid, group, members[~np.isnan(amount[members])], amount, points)
     method = say("cumulative.method", time=label_timepoint(cohort, timepoint))
     return conclude("cumulative", cohort, rows, method=method, warnings=[absent or say("change.description")])
-
-
-def _list_points(cohort: Cohort, attained: np.ndarray) -> np.ndarray:
-    instrument = cohort.instrument
-    step = instrument.step or (instrument.maximum - instrument.minimum) / _POINTS_WITHOUT_STEP
-    return np.unique(np.floor(attained / step + _TOLERANCE)) * step
 
 
 def _trace_group(

@@ -184,7 +184,10 @@ def _set_side_by_side(
     if expected is None:
         return say("site_funnel.not_estimated"), say("site_funnel.spread_none")
     target = float(values[fitted].mean())
-    sites = [replace(site, adjusted=_adjust(site, values, expected, target, outcome)) for site in sites]
+    for place, site in enumerate(sites):  # indirect standardisation
+        had, would = float(values[site.seen].mean()), float(expected[site.seen].mean())
+        adjusted = min(1.0, target * had / would) if outcome.is_share else target + had - would
+        sites[place] = replace(site, adjusted=adjusted)
     n = np.array([len(grid.patients(site.seen)) for site in sites], dtype=float)
     z = (np.array([site.adjusted for site in sites]) - target) / (sd / np.sqrt(n))
     widening, spread = _widen(rows, grid, fitted, z)
@@ -234,12 +237,6 @@ def _predict_shares(columns: np.ndarray, improved: np.ndarray) -> np.ndarray | N
     except np.linalg.LinAlgError:
         return None
     return np.asarray(fit.fittedvalues) if fit.converged else None
-
-
-def _adjust(site: _Site, values: np.ndarray, expected: np.ndarray, target: float, outcome: Measured) -> float:
-    """Return a site's outcome by indirect standardisation."""
-    had, would = float(values[site.seen].mean()), float(expected[site.seen].mean())
-    return min(1.0, target * had / would) if outcome.is_share else target + had - would
 
 
 def _widen(rows: Rows, grid: Grid, fitted: np.ndarray, z: np.ndarray) -> tuple[float, Text]:

@@ -149,8 +149,3 @@ class Cohort:
         shown = self.flow.drop(columns=["patients", "patients_gone"], errors="ignore")
         head = f"<p>{len(self.episodes)} episodes, {len(self.therapies)} therapies</p>"
         return head + shown.to_html(index=False)
-
-    @property
-    def missing_covariates(self) -> pd.Series:
-        """How many episodes of the cohort lack each declared covariate."""
-        return self.episodes[list(self.covariates)].isna().sum()
