@@ -17,11 +17,13 @@ from outcomes.analyses import (
     estimate_effect_sizes,
     standardise_responders,
 )
-from outcomes.analyses._cluster_robust import estimate_clustered
-from outcomes.analyses._effect_size import estimate_hedges_g
 from outcomes.analyses._interval import adjust_holm, estimate_share
-from outcomes.analyses._regression import fit_least_squares
+from outcomes.analyses._regression import estimate_clustered, fit_least_squares
+from outcomes.analyses.effect_sizes import estimate_hedges_g
 from outcomes.errors import AnalysisError
+from outcomes.facts import read_words
+
+write = read_words().write
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -220,7 +222,7 @@ def test_too_few_seen_is_not_comparable_and_says_where():
     assert result.comparable is False
     assert (pick(result, term="n_seen")["level"], pick(result, term="n_seen")["estimate"]) == ("x", 25)
     assert pick(result, term="share_seen")["estimate"] == pytest.approx(25 / 40)
-    assert "fewer than 30 patients of x" in result.warnings[0]
+    assert "fewer than 30 patients of x" in str(result.warnings[0])
 
 
 def test_the_share_seen_leaves_out_those_not_yet_due():
@@ -230,7 +232,7 @@ def test_the_share_seen_leaves_out_those_not_yet_due():
     wide.loc[wide.index[:25], "month_6"] = "lost"
     result = check_comparability(assemble_cohort(wide))
     assert result.comparable is False
-    assert "at least 60 %" not in result.warnings[0] and "60 %" in result.warnings[0]
+    assert "at least 60 %" not in str(result.warnings[0]) and "60 %" in str(result.warnings[0])
 
 
 def test_one_covariate_out_of_balance_closes_the_gate():
@@ -239,7 +241,7 @@ def test_one_covariate_out_of_balance_closes_the_gate():
     result = check_comparability(assemble_cohort(wide, covariates=("age_years",)))
     assert result.comparable is False
     assert pick(result, term="smd")["level"] == "age_years"
-    assert "age" in result.warnings[0]
+    assert "age" in str(result.warnings[0])
 
 
 def test_groups_without_overlap_are_not_comparable_and_have_no_number():
@@ -257,7 +259,7 @@ def test_nothing_known_of_the_start_closes_the_gate_and_says_so():
     result = check_comparability(cohort)
     assert result.comparable is False
     assert pick(result, term="smd")["state"] == "too_few"
-    assert "nothing is recorded of how the patients" in result.warnings[0]
+    assert "nothing is recorded of how the patients" in str(result.warnings[0])
     assert compare_at_timepoints(cohort).comparable is False
     assert check_comparability(assemble_cohort(wide, design="randomised")).comparable is True
 
@@ -280,7 +282,7 @@ def test_a_time_point_that_depends_on_the_outcome_is_never_compared():
     assert check_comparability(cohort).comparable is False
     result = compare_at_timepoints(cohort)
     assert result.table.empty
-    assert any("depends on the outcome" in text for text in result.warnings)
+    assert any("depends on the outcome" in str(text) for text in result.warnings)
 
 
 # --- states ----------------------------------------------------------------------------------------------
@@ -296,7 +298,7 @@ def test_one_therapy_is_degenerate_and_says_so():
     wide = make_clinic(therapies=("x",))
     result = compare_at_timepoints(assemble_cohort(wide))
     assert set(result.table["state"]) == {"degenerate"}
-    assert any("nothing to compare" in text for text in result.warnings)
+    assert any("nothing to compare" in str(text) for text in result.warnings)
     assert set(standardise_responders(assemble_cohort(wide)).table["state"]) == {"degenerate"}
 
 
@@ -316,7 +318,7 @@ def test_an_empty_cell_leaves_that_therapy_out_and_the_others_in():
     assert pick(result, statistic="marginal_mean", group="z")["state"] == "too_few"
     assert pick(result, statistic="contrast", group="y", versus="x")["state"] == "ok"
     assert pick(result, statistic="contrast", group="z", versus="x")["state"] == "too_few"
-    assert any("fewer than two" in text for text in result.warnings)
+    assert any("fewer than two" in str(text) for text in result.warnings)
 
 
 def test_more_columns_than_patients_is_too_few():
@@ -376,7 +378,7 @@ def test_ten_therapists_are_clusters_with_their_own_degrees_of_freedom():
     result = compare_at_timepoints(with_therapists(12))
     row = pick(result, statistic="contrast")
     assert 4 < row["df"] < 12
-    assert "therapist" in result.method
+    assert "therapist" in write(result.method)
     plain = pick(compare_at_timepoints(with_therapists(12), cluster="none"), statistic="contrast")
     assert plain["estimate"] == pytest.approx(row["estimate"])
     assert plain["df"] == 117
@@ -396,7 +398,7 @@ def test_a_bootstrap_that_cannot_be_drawn_is_refused(options):
 def test_few_therapists_are_named_and_not_clustered():
     result = compare_at_timepoints(with_therapists(5))
     assert pick(result, statistic="contrast")["df"] == 117
-    assert any("5 therapists" in text for text in result.warnings)
+    assert any("5 therapists" in str(text) for text in result.warnings)
 
 
 def test_few_clusters_on_demand_withhold_the_interval():
@@ -409,18 +411,18 @@ def test_therapists_of_one_therapy_only_are_counted():
     wide = make_clinic(60)
     wide.insert(2, "therapist", [f"{row.therapy}{row.Index % 6}" for row in wide.itertuples()])
     result = compare_at_timepoints(assemble_cohort(wide))
-    assert any("12 of 12 therapists" in text for text in result.warnings)
+    assert any("12 of 12 therapists" in str(text) for text in result.warnings)
 
 
 def test_few_sites_enter_as_a_fixed_effect_unless_they_go_with_therapy():
     wide = make_clinic(60)
     wide.insert(2, "site", np.tile(["a", "b", "c"], 40))
     result = compare_at_timepoints(assemble_cohort(wide))
-    assert "fixed effect" in result.method
+    assert "fixed effect" in write(result.method)
     assert pick(result, statistic="contrast")["df"] == 115
     confounded = compare_at_timepoints(assemble_cohort(wide.assign(site=wide["therapy"])))
     assert pick(confounded, statistic="contrast")["state"] == "ok"
-    assert any("differences between sites" in text for text in confounded.warnings)
+    assert any("differences between sites" in str(text) for text in confounded.warnings)
 
 
 def test_second_episodes_are_clustered_by_patient():

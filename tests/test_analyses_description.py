@@ -19,6 +19,9 @@ from outcomes.analyses import (
     summarise_change,
 )
 from outcomes.errors import AnalysisError
+from outcomes.facts import read_words
+
+write = read_words().write
 
 SMALL = """
 patient therapy  region   age_years  baseline week_6  month_6
@@ -250,6 +253,6 @@ def test_analyses_are_found_in_the_folder_and_run_by_name(small):
 
 def test_results_say_where_they_come_from(small):
     result = summarise_change(small)
-    assert result.provenance["source"] == "made-up"
-    assert result.provenance["n_patients"] == 5
-    assert "95 %" in result.method
+    assert result.origin.source == "made-up"
+    assert result.origin.n_patients == 5
+    assert "95 %" in write(result.method)

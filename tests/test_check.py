@@ -18,8 +18,11 @@ from outcomes.cli import main
 from outcomes.cohort import select_cohort
 from outcomes.drafting import write_form
 from outcomes.errors import AnalysisError
+from outcomes.facts import read_words
 from outcomes.records import read_records
 from outcomes.reports import run_report
+
+write = read_words().write
 
 #: Ends with which `check` tells a user something: read, or what must be done first.
 TOLD = {0, 2, 3, 4, 5, 6}
@@ -242,12 +245,12 @@ def test_a_covariate_that_nobody_recorded_leaves_the_model_and_the_page_says_so(
     fill_form(tmp_path / "form.xlsx", 60, {"weeks of complaint"})
     cohort = select_cohort(read_records("template", "form.xlsx"))
     assert cohort.covariates == ("age_years", "sex", "region")
-    assert "which nobody recorded: nothing is adjusted for it" in cohort.rules["missing"]
+    assert "which nobody recorded: nothing is adjusted for it" in write(cohort.rules["missing"])
     report = run_report(
         "therapy_comparison", {"audience": "team"}, source="template", path="form.xlsx", out="html"
     )
     page = report.page.read_text(encoding="utf-8")
-    assert "duration" in cohort.rules["missing"] and cohort.rules["missing"] in page
+    assert "duration" in write(cohort.rules["missing"]) and write(cohort.rules["missing"]) in page
     with pytest.raises(AnalysisError, match="duration_weeks was never recorded"):
         select_cohort(cohort.records, covariates=("age_years", "duration_weeks"))
 
@@ -258,7 +261,7 @@ def test_a_measure_that_nobody_has_at_the_start_leaves_the_model_too(tmp_path, m
     write_source(tmp_path, rows, EVERY, COVARIATES)
     cohort = select_cohort(read_records("clinic.toml", "clinic.csv"))
     assert cohort.covariates == ("age_years", "sex")
-    assert "NPRS at the start" in cohort.rules["missing"]
+    assert "NPRS at the start" in write(cohort.rules["missing"])
 
 
 def test_start_dates_without_dates_of_visits_are_no_bug(check):

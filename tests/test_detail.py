@@ -12,10 +12,12 @@ from outcomes.analyses import list_analyses, run_analysis
 from outcomes.cohort import list_groups, reselect_cohort
 from outcomes.disclosure import release
 from outcomes.errors import AnalysisError, DisclosureError
-from outcomes.facts import read_therapies
+from outcomes.facts import read_therapies, read_words
 from outcomes.panel.panes import PanelAnswer, write_code
 from outcomes.panel.question import PanelMeasure, PanelQuestion
 from outcomes.views import draw_trajectory, say_answer, say_methods, say_title, tabulate_change
+
+write = read_words().write
 
 TIMES = ("baseline", "month_3", "month_6", "month_12")
 SOURCE = """
@@ -85,8 +87,8 @@ def test_a_declared_group_counts_as_one_where_one_of_it_is_too_small(tmp_path, f
     assert chosen.therapies["exercise_together"].label == "exercise (strengthening, stretching)"
     assert (chosen.episodes["therapy"] == "exercise_together").sum() == 20 + few[0]
     assert chosen.reference == "usual_care" and list(chosen.timepoints) == list(TIMES)
-    assert len(chosen.detail) == 1 and "strengthening and stretching together" in chosen.detail[0]
-    assert "exercise (strengthening, stretching)" in chosen.rules["therapy"]
+    assert len(chosen.detail) == 1 and "strengthening and stretching together" in str(chosen.detail[0])
+    assert "exercise (strengthening, stretching)" in write(chosen.rules["therapy"])
 
 
 def test_a_group_of_which_all_can_be_shown_stays_apart(tmp_path):
@@ -106,20 +108,20 @@ def test_all_are_taken_together_where_fewer_than_two_can_be_shown(tmp_path):
     chosen = choose(tmp_path, {"manual_therapy": (15, 15, 11, 9), "usual_care": (14, 12, 10, 9)})
     assert list(chosen.therapies) == ["all_together"] and chosen.reference is None
     assert list(chosen.timepoints) == list(TIMES), "all together have enough at 12 months"
-    assert len(chosen.detail) == 1 and "(manual therapy, usual care)" in chosen.detail[0]
+    assert len(chosen.detail) == 1 and "(manual therapy, usual care)" in str(chosen.detail[0])
 
 
 def test_times_at_which_most_therapies_cannot_be_shown_are_left_out(tmp_path):
     seen = {"manual_therapy": (20, 9, 15, 4), "usual_care": (20, 10, 15, 12)}
     chosen = choose(tmp_path, seen)
     assert list(chosen.timepoints) == ["baseline", "month_6", "month_12"], "at 12 months one of two is shown"
-    assert list(chosen.therapies) == list(seen) and "3 months" in chosen.detail[0]
+    assert list(chosen.therapies) == list(seen) and "3 months" in str(chosen.detail[0])
 
 
 def test_the_nearest_time_with_enough_patients_takes_the_place_of_the_primary_one(tmp_path):
     chosen = choose(tmp_path, {"manual_therapy": (15, 8, 5, 12), "usual_care": (10, 8, 5, 2)})
     assert (chosen.primary, list(chosen.therapies)) == ("month_3", ["all_together"])
-    assert "3 months in place of 6 months" in chosen.detail[1]
+    assert "3 months in place of 6 months" in str(chosen.detail[1])
     later = choose(tmp_path, {"manual_therapy": (15, 4, 5, 12), "usual_care": (10, 4, 5, 2)})
     assert later.primary == "month_12"
 
@@ -192,7 +194,7 @@ def test_every_analysis_takes_a_cohort_in_less_detail(coarse, name):
     except AnalysisError as error:  # such as a reference mean that nobody declared
         assert str(error)
         return
-    assert result.provenance["detail"]["merge"] and result.provenance["disclosure_profile"] == "standard"
+    assert result.origin.detail.merge and result.origin.disclosure_profile == "standard"
     groups = set(result.table["group"].dropna()) | set(result.table["versus"].dropna())
     assert not groups & {"strengthening", "stretching"}
     assert set(release(result).table["group"].dropna()) <= groups
@@ -225,7 +227,7 @@ def test_a_page_says_what_was_merged_in_title_answer_and_methods(coarse):
     title = "Which kind of therapy goes with less disability?"
     assert say_title(change).alt == (title if merged else "How did patients do, all therapies together?")
     answer = say_answer(change, None, None, checks).alt
-    assert coarse.detail[0] in answer and "In how much detail?" in answer
+    assert write(coarse.detail[0]) in answer and "In how much detail?" in answer
     assert "Only one therapy was recorded" not in answer
     methods = say_methods(change).alt
     assert "profile standard, with k = 11" in methods and "Therapies that count as one" in methods

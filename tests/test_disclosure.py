@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outcomes.disclosure import RELEASE_COLUMNS, read_rules, release
-from outcomes.disclosure.notes import drop_counts
 from outcomes.disclosure.writing import pick_band, round_count, round_share, round_to
 from outcomes.errors import DisclosureError
-from outcomes.result import build_result
+from outcomes.facts import Count, Text, read_words
+from outcomes.result import Detail, Origin, build_result
+
+write = read_words().write
 
 K = 11
 EXACT = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
@@ -377,8 +379,8 @@ def comparison(comparable):
 def test_therapies_that_are_not_comparable_leave_no_comparison(comparable):
     released = release(comparison(comparable))
     assert released.table["statistic"].tolist() == ["mean_score"]
-    assert "7.8" not in released.table.to_csv() + "".join(released.notes)
-    assert any("not compared" in note for note in released.notes)
+    assert "7.8" not in released.table.to_csv() + "".join(map(write, released.notes))
+    assert any("not compared" in write(note) for note in released.notes)
     assert len(release(comparison(True)).table) == 4
 
 
@@ -431,24 +433,33 @@ def test_k_is_what_the_caller_says():
     assert not release(make([row], [sets]), k=9).table["shown"].any()
 
 
-def test_sentences_that_count_patients_stay_and_rules_leave():
-    text = "Means. 3 patients lacked age; 4 of 17 older patients too. At least 30 patients are needed."
-    assert drop_counts(text) == "Means. At least 30 patients are needed."
-    assert drop_counts("Differences above 0.25 among all patients count.").startswith("Differences")
-    result = make([mean(50)], [{"all": people(50)}], warnings=["2 patients were refused.", "Read this."])
+def test_a_sentence_in_somebodys_own_words_leaves_only_without_numbers():
+    texts = ["2 patients were refused.", "Read this.", "At least 30 are needed."]
+    result = make([mean(50)], [{"all": people(50)}], warnings=texts)
     assert release(result).warnings == ("Read this.",)
+    assert release(result, "team").warnings == tuple(texts)
 
 
-def test_provenance_is_allow_listed():
-    origin = {
-        "source": "s",
-        "fingerprint": "0123456789abcdef",
-        "n_patients": 317,
-        "path": "/home/x",
-        "rules": {"missing": "4 patients have no age. Kept."},
-    }
-    released = release(make([mean(50)], [{"all": people(50)}], provenance=origin))
-    assert released.provenance == {"source": "s", "fingerprint": "01234567", "rules": {"missing": "Kept."}}
+def test_an_origin_is_allow_listed():
+    lacking = Text.of("methods.clusters.nested", nested=Count(4), found=9)
+    kept = Text("cohort.rules.no_covariates")
+    origin = Origin(
+        source="s",
+        fingerprint="0123456789abcdef",
+        n_patients=317,
+        answered=("40 scores were turned.",),
+        rules={"missing": (lacking, kept), "therapy": lacking},
+        caveats=("Between 25 and 37 in 100 did not answer.", lacking),
+        detail=Detail(("all",), (kept, lacking)),
+    )
+    released = release(make([mean(50)], [{"all": people(50)}], origin=origin))
+    assert released.origin == Origin(
+        source="s",
+        fingerprint="01234567",
+        rules={"missing": (kept,), "therapy": ""},
+        caveats=("Between 25 and 37 in 100 did not answer.",),
+        detail=Detail(("all",), (kept,)),
+    )
 
 
 def test_a_release_is_no_result_and_has_its_columns():
@@ -457,7 +468,7 @@ def test_a_release_is_no_result_and_has_its_columns():
     assert tuple(released.to_frame().columns) == RELEASE_COLUMNS
     assert not hasattr(released, "support")
     assert "1 of 2 rows" in repr(release(completeness_rows(400, 392, 5, 3)))
-    assert "rounded" in released.notes[0].lower()
+    assert "rounded" in write(released.notes[0])
 
 
 @settings(max_examples=25)

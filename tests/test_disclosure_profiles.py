@@ -13,7 +13,7 @@ from outcomes.disclosure import read_rules, release
 from outcomes.errors import DisclosureError, FactsError
 from outcomes.facts import read_facts
 from outcomes.facts.source import build_source
-from outcomes.result import build_result
+from outcomes.result import Origin, build_result
 from outcomes.views import say_methods
 
 PROFILES = read_facts("disclosure")["profiles"]
@@ -32,7 +32,7 @@ def share(n_with, n, profile, statistic="share_improved", **options):
         "unit": "proportion", "timepoint": "month_6",
     }  # fmt: skip
     result = build_result(
-        "responders", [row], method="", support=[sets], provenance={"disclosure_profile": profile}
+        "responders", [row], method="", support=[sets], origin=Origin(disclosure_profile=profile)
     )
     return release(result, **options).table.iloc[0]
 
@@ -93,7 +93,7 @@ def test_a_share_that_a_model_gives_is_no_quotient_of_counts():
     }  # fmt: skip
     result = build_result(
         "standardised", [row], method="", support=[{"all": members}], comparable=True,
-        provenance={"disclosure_profile": "nhs"},
+        origin=Origin(disclosure_profile="nhs"),
     )  # fmt: skip
     assert release(result).table["display"].tolist() == ["52 %"]
 
@@ -118,7 +118,7 @@ def test_safe_harbor_lets_no_period_leave_that_is_finer_than_a_year():
 
 def test_the_source_names_the_profile_and_the_page_says_it():
     change = release(summarise_change(select_cohort(of_profile("opensafely"))))
-    assert change.k == 8 and change.provenance["disclosure_profile"] == "opensafely"
+    assert change.k == 8 and change.origin.disclosure_profile == "opensafely"
     text = say_methods(change).alt
     assert "profile OpenSAFELY, with k = 8" in text and "7 or fewer are redacted" in text
     assert "k was set" not in text
@@ -134,7 +134,7 @@ def test_every_result_carries_the_profile_of_its_source():
         if name in ("model_checks", "important_change", "measurement_error", "regression_to_mean"):
             continue  # for the team alone, or made from what this clinic does not declare
         result = run_analysis(name, records if name == "data_quality" else cohort)
-        missing += [] if result.provenance.get("disclosure_profile") == "nhs" else [name]
+        missing += [] if result.origin.disclosure_profile == "nhs" else [name]
     assert not missing
 
 

@@ -299,13 +299,13 @@ def test_two_analyses_of_one_page_are_compared_as_pages_are(tmp_path, monkeypatc
     part = clinic.build({"seen": range(77)})
     ((first, second),) = release_pages(tmp_path, monkeypatch, [[whole, part]])
     assert first.table["shown"].all() and not second.table["shown"].any()
-    assert any("beside those of another page" in note for note in second.notes)
+    assert any("beside those of another page" in str(note) for note in second.notes)
 
 
 def test_notes_say_since_when_and_why(clinic, tmp_path, monkeypatch):
     pages = [[clinic.build({"all": range(n)})] for n in (50, 53)]
     _, (second,) = release_pages(tmp_path / "other", monkeypatch, pages)
-    (note,) = [note for note in second.notes if "earlier edition" in note]
+    (note,) = [str(note) for note in second.notes if "earlier edition" in str(note)]
     assert "2000-01-01" in note and "fewer than 11 patients" in note
 
 

@@ -185,7 +185,7 @@ def test_a_change_that_matters_within_the_error_carries_a_caution() -> None:
     assert quebec.find_larger_error(quebec.threshold("ostelo-2008-absolute")) is None
     cohort = build_cohort("patient therapy baseline month_3\np1 a 40 30", instrument=quebec)
     warnings = count_responders(cohort, thresholds="demoulin-2010-absolute").warnings
-    assert any("smaller than a detectable change of 15.8 points" in text for text in warnings)
+    assert any("smaller than a detectable change of 15.8 points" in str(text) for text in warnings)
 
 
 def test_unknown_names_are_answered_with_the_nearest() -> None:

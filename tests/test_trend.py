@@ -10,7 +10,7 @@ import pytest
 
 from handmade import FUNCTION, PAIN, assemble_cohort, pick, supported
 from outcomes.analyses import monitor_periods
-from outcomes.analyses._control_chart import find_signals
+from outcomes.analyses._charts import find_signals
 from outcomes.cohort import select_cohort
 from outcomes.disclosure import release
 from outcomes.errors import AnalysisError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from dataclasses import asdict
+from dataclasses import replace
 
 import html5lib
 import numpy as np
@@ -16,7 +16,7 @@ from outcomes import views
 from outcomes.disclosure import release
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import read_instrument, read_therapies, read_timepoints
-from outcomes.result import build_result
+from outcomes.result import Origin, build_result
 from outcomes.views.cumulative_curve import choose_steps, plot_cumulative
 from outcomes.views.figure import darken, spread_apart
 from outcomes.views.forest import plot_forest
@@ -34,18 +34,19 @@ def people(n, start=0):
 
 
 def trace(outcome="odi", **kwargs):
-    return {
+    told = {
         "source": "made-up",
         "fingerprint": "abcdef0123",
         "instrument": outcome.split(":")[0],
         "design": "routine",
         "primary": "month_6",
         "reference": "usual_care",
-        "covariates": ["age_years"],
-        "therapies": {id: asdict(read_therapies()[id]) for id in THERAPIES},
-        "timepoints": {id: asdict(read_timepoints()[id]) for id in TIMES},
+        "covariates": ("age_years",),
+        "therapies": {id: read_therapies()[id] for id in THERAPIES},
+        "timepoints": {id: read_timepoints()[id] for id in TIMES},
         **kwargs,
     }
+    return Origin(**told)
 
 
 def change(groups=THERAPIES, n=200, outcome="odi", start=42.0, gain=15.0, **kwargs):
@@ -74,7 +75,7 @@ def change(groups=THERAPIES, n=200, outcome="odi", start=42.0, gain=15.0, **kwar
                         }
                     )
                     sets.append({"all": people(size, 1000 * place)})
-    return build_result("change", rows, method="Means.", support=sets, provenance=trace(outcome, **kwargs))
+    return build_result("change", rows, method="Means.", support=sets, origin=trace(outcome, **kwargs))
 
 
 def contrasts(
@@ -114,7 +115,7 @@ def contrasts(
         rows,
         method="ANCOVA.",
         support=sets,
-        provenance=trace(outcome, **kwargs),
+        origin=trace(outcome, **kwargs),
         comparable=comparable,
     )
 
@@ -151,7 +152,7 @@ def checks(verdict, warnings=(), **kwargs):
         support=sets,
         warnings=warnings,
         comparable=fair,
-        provenance=trace(**kwargs),
+        origin=trace(**kwargs),
     )
 
 
@@ -178,7 +179,7 @@ def standardised(level="ostelo-2008-absolute", outcome="odi"):
         method="g.",
         support=[{"all": people(200)}] * 4,
         comparable=True,
-        provenance=trace(outcome),
+        origin=trace(outcome),
     )
 
 
@@ -203,7 +204,7 @@ def cumulative():
                 }
             )
             sets.append({"all": members, "with": members[has], "without": members[~has]})
-    return build_result("cumulative", rows, method="Shares.", support=sets, provenance=trace())
+    return build_result("cumulative", rows, method="Shares.", support=sets, origin=trace())
 
 
 def completeness(n=200):
@@ -217,7 +218,7 @@ def completeness(n=200):
                 sets.append({"all": held})
             rows.append({**row, "statistic": "share_seen", "estimate": cut / n, "n": n})
             sets.append({"all": members, "with": members[:cut], "without": members[cut:]})
-    return build_result("completeness", rows, method="Counts.", support=sets, provenance=trace())
+    return build_result("completeness", rows, method="Counts.", support=sets, origin=trace())
 
 
 def flow():
@@ -242,7 +243,7 @@ def flow():
                 }
             )
             sets.append({"all": held})
-    return build_result("flow", rows, method="Flow.", support=sets, provenance=trace())
+    return build_result("flow", rows, method="Flow.", support=sets, origin=trace())
 
 
 def baseline(groups=THERAPIES, n=200):
@@ -265,7 +266,7 @@ def baseline(groups=THERAPIES, n=200):
             {"outcome": "odi", "statistic": "max_smd", "term": term, "group": "all", "estimate": 0.123}
         )
         sets.append({"group": people(n), "versus": people(n, 1000)})
-    return build_result("baseline", rows, method="Baseline.", support=sets, provenance=trace())
+    return build_result("baseline", rows, method="Baseline.", support=sets, origin=trace())
 
 
 def responders():
@@ -291,7 +292,7 @@ def responders():
                     }
                 )
                 sets.append({"all": members, "with": members[:n_with], "without": members[n_with:]})
-    return build_result("responders", rows, method="Shares.", support=sets, provenance=trace())
+    return build_result("responders", rows, method="Shares.", support=sets, origin=trace())
 
 
 def parse(view):
@@ -438,13 +439,13 @@ def test_all_therapies_together_stand_in_where_no_single_one_may_be_shown():
 
 def named_evil(result):
     swapped = result.table.replace({"strengthening": EVIL})
-    origin = {key: value for key, value in result.provenance.items() if key != "therapies"}
+    origin = replace(result.origin, therapies=None)
     return build_result(
         result.name,
         swapped.to_dict("records"),
         method=EVIL,
         support=result.support,
-        provenance=origin,
+        origin=origin,
         comparable=result.comparable,
         warnings=[EVIL],
     )
@@ -616,7 +617,7 @@ def test_a_figure_is_saved_where_one_says(tmp_path):
 
 def test_therapies_of_a_page_share_neither_colour_nor_marker():
     groups = ("strengthening", "psychological", "modalities", "injection", "unheard_of", "usual_care")
-    origin = {"therapies": {id: asdict(read_therapies()[id]) for id in groups if id in read_therapies()}}
+    origin = {"therapies": {id: read_therapies()[id] for id in groups if id in read_therapies()}}
     labels = read_labels(release(change(groups=groups, **origin)))
     for key in ("colour", "marker"):
         assert len({getattr(labels.therapies[id], key) for id in groups}) == len(groups)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from outcomes.facts.statistic import read_statistics
+from outcomes.facts import Text, Therapy, Timepoint, read_statistics, read_words
 
 COLUMNS = (
     "outcome", "statistic", "term", "level", "group", "versus", "timepoint", "x", "estimate", "std_error",
@@ -50,6 +50,132 @@ class Patients:
     digests: np.ndarray = field(repr=False)
 
 
+#: A sentence, or several in a row; a plain string is somebody's own words, such as a source's.
+Said: TypeAlias = "Text | str | tuple[Said, ...]"
+
+
+#: Metadata of a field of `Origin`: stakeholders may know it, or it is for the team only.
+_TOLD, _KEPT = {"told": True}, {"told": False}
+
+
+@dataclass(frozen=True)
+class Detail:
+    """In how much less detail a page is made for an audience, and why."""
+
+    #: Groups of therapies that count as one each; ``all`` where all of them do.
+    merge: tuple[str, ...] = ()
+    said: tuple[Said, ...] = ()
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """What the differences of an adjusted comparison are adjusted for."""
+
+    adjusted_for: tuple[str, ...]
+    p_adjustment: str
+    interval_adjustment: str
+    #: Whether a simpler covariance took the place of the one asked for; None where none was asked for.
+    simplified: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a result was made from; what does not apply to it is None.
+
+    The metadata of each field say whether stakeholders may know it; without them nothing is imported.
+    """
+
+    source: str | None = field(default=None, metadata=_TOLD)
+    #: Hash of the records; stakeholders see how it begins.
+    fingerprint: str | None = field(default=None, metadata=_TOLD)
+    instrument: str | None = field(default=None, metadata=_TOLD)
+    instrument_version: str | None = field(default=None, metadata=_TOLD)
+    variant: str | None = field(default=None, metadata=_TOLD)
+    design: str | None = field(default=None, metadata=_TOLD)
+    made_up: bool | None = field(default=None, metadata=_TOLD)
+    #: Id of the primary time point.
+    primary: str | None = field(default=None, metadata=_TOLD)
+    #: Id of the therapy that the others are compared with.
+    reference: str | None = field(default=None, metadata=_TOLD)
+    covariates: tuple[str, ...] | None = field(default=None, metadata=_TOLD)
+    timepoints: Mapping[str, Timepoint] | None = field(default=None, metadata=_TOLD)
+    therapies: Mapping[str, Therapy] | None = field(default=None, metadata=_TOLD)
+    #: What the source says of itself, and what must be known of the measure.
+    caveats: tuple[Said, ...] | None = field(default=None, metadata=_TOLD)
+    #: Rules of the cohort by name, and under ``reading`` how the records were read.
+    rules: Mapping[str, Said] | None = field(default=None, metadata=_TOLD)
+    #: What the source answered against the evidence; it counts patients.
+    answered: tuple[Said, ...] | None = field(default=None, metadata=_KEPT)
+    detail: Detail | None = field(default=None, metadata=_TOLD)
+    disclosure_profile: str | None = field(default=None, metadata=_TOLD)
+    n_patients: int | None = field(default=None, metadata=_KEPT)
+    adjustment: Adjustment | None = field(default=None, metadata=_TOLD)
+    #: What the release was called that this one is set beside.
+    earlier: Said | None = field(default=None, metadata=_TOLD)
+    #: Why each step of a flow excluded episodes, by the term of its rows.
+    steps: Mapping[str, Said] | None = field(default=None, metadata=_TOLD)
+
+    def allow(self) -> Origin:
+        """Return the part that stakeholders may know; its texts are still to be judged."""
+        return Origin(**{entry.name: getattr(self, entry.name) for entry in fields(self) if _is_told(entry)})
+
+
+def _is_told(entry: Any) -> bool:
+    if "told" not in entry.metadata:
+        raise TypeError(f"Origin.{entry.name}: its metadata must say whether stakeholders may know it (told)")
+    return bool(entry.metadata["told"])
+
+
+for _entry in fields(Origin):
+    _is_told(_entry)
+
+
+def write_origin(origin: Origin) -> dict[str, Any]:
+    """Return an origin as JSON holds it in run folders, archive and ledger; its texts in English."""
+    write = read_words().write
+    about_measure = ("variant", "reference") if origin.instrument is not None else ()
+    held = {entry.name: getattr(origin, entry.name) for entry in fields(origin)}
+    del held["adjustment"], held["earlier"], held["steps"]
+    told = {name: value for name, value in held.items() if value is not None or name in about_measure}
+    for name in ("timepoints", "therapies"):
+        if name in told:
+            told[name] = {id: asdict(entry) for id, entry in told[name].items()}
+    if origin.covariates is not None:
+        told["covariates"] = list(origin.covariates)
+    for name in ("caveats", "answered"):
+        if name in told:
+            told[name] = [write(text) for text in told[name]]
+    if origin.rules is not None:
+        told["rules"] = {name: write(text) for name, text in origin.rules.items()}
+    if origin.detail is not None:
+        told["detail"] = {
+            "merge": list(origin.detail.merge),
+            "said": [write(text) for text in origin.detail.said],
+        }
+    if origin.adjustment is not None:
+        made = asdict(origin.adjustment) | {"adjusted_for": list(origin.adjustment.adjusted_for)}
+        told |= {name: value for name, value in made.items() if value is not None}
+    return told if origin.earlier is None else {**told, "earlier": write(origin.earlier)}
+
+
+def read_origin(told: Mapping[str, Any]) -> Origin:
+    """Return the origin that `write_origin` wrote; its texts are plain strings."""
+    held = dict(told)
+    for name, kind in (("timepoints", Timepoint), ("therapies", Therapy)):
+        if name in held:
+            held[name] = {id: kind(**content) for id, content in held[name].items()}
+    for name in ("covariates", "caveats", "answered"):
+        if name in held:
+            held[name] = tuple(held[name])
+    if "detail" in held:
+        held["detail"] = Detail(*(tuple(held["detail"][name]) for name in ("merge", "said")))
+    made = {entry.name: held.pop(entry.name) for entry in fields(Adjustment) if entry.name in held}
+    if made:
+        made["adjusted_for"] = tuple(made["adjusted_for"])
+        held["adjustment"] = Adjustment(**made)
+    return Origin(**held)
+
+
 @dataclass(frozen=True)
 class Result:
     """One estimate a row, with the sentence that says how it was made.
@@ -61,13 +187,13 @@ class Result:
     table : pandas.DataFrame
         One row per estimate, with exactly the columns of `COLUMNS`. ``estimate`` and its companions
         are missing unless ``state`` is ``ok`` or ``boundary``; ``n`` counts distinct patients.
-    method : str
+    method : Text, or tuple of Text
         One sentence or more: what was computed, from whom, how missing data were treated.
-    warnings : tuple of str
+    warnings : tuple of Text
         What a reader must know before using a number.
-    estimand : str
+    estimand : Text
         Population, therapy strategies, variable and time, intercurrent events, summary.
-    provenance : mapping
+    origin : Origin
         What it was made from: source name, fingerprint of the records, instrument and version, rules.
     comparable : bool or None
         Whether therapies passed the gate for a comparison; None where the result compares none.
@@ -81,10 +207,10 @@ class Result:
 
     name: str
     table: pd.DataFrame
-    method: str
-    warnings: tuple[str, ...] = ()
-    estimand: str = ""
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    method: Said
+    warnings: tuple[Said, ...] = ()
+    estimand: Said = ""
+    origin: Origin = field(default_factory=Origin)
     comparable: bool | None = None
     support: tuple[Support, ...] = field(default=(), repr=False, compare=False)
     patients: Patients | None = field(default=None, repr=False, compare=False)
@@ -143,7 +269,8 @@ class Result:
 
     def _repr_html_(self) -> str:
         shown = self.table.dropna(axis="columns", how="all").to_html(index=False, na_rep="", escape=True)
-        notes = "".join(f"<p>{html.escape(text)}</p>" for text in (self.method, *self.warnings))
+        texts = (str(read_words().write(text)) for text in (self.method, *self.warnings))
+        notes = "".join(f"<p>{html.escape(text)}</p>" for text in texts)
         return f"{shown}{notes}"
 
 
@@ -151,11 +278,11 @@ def build_result(
     name: str,
     rows: Iterable[Mapping[str, Any]],
     *,
-    method: str,
+    method: Said,
     support: Sequence[Support] | None = None,
-    warnings: Iterable[str] = (),
-    estimand: str = "",
-    provenance: Mapping[str, Any] | None = None,
+    warnings: Iterable[Said] = (),
+    estimand: Said = "",
+    origin: Origin | None = None,
     comparable: bool | None = None,
     patients: Patients | None = None,
 ) -> Result:
@@ -166,7 +293,7 @@ def build_result(
 
     Parameters
     ----------
-    name, method, warnings, estimand, provenance, comparable, patients
+    name, method, warnings, estimand, origin, comparable, patients
         As in `Result`.
     rows : iterable of mappings
         One per estimate, keys from `COLUMNS`.
@@ -196,6 +323,6 @@ def build_result(
         table.loc[without, list(_ESTIMATES)] = np.nan
     empty: list[Support] = [{} for _ in rows]
     return Result(
-        name, table, method, tuple(warnings), estimand, dict(provenance or {}), comparable,
+        name, table, method, tuple(warnings), estimand, origin or Origin(), comparable,
         tuple(support if support is not None else empty), patients,
     )  # fmt: skip

@@ -22,7 +22,7 @@ from outcomes.analyses import (
 from outcomes.cohort import select_cohort
 from outcomes.disclosure import release
 from outcomes.errors import AnalysisError
-from outcomes.facts import read_words
+from outcomes.facts import Text
 from outcomes.result import build_result
 from outcomes.synthetic import simulate_clinic
 from outcomes.views import draw_cumulative, tabulate_baseline, tabulate_change
@@ -187,8 +187,8 @@ def test_a_difference_in_a_category_does_not_give_its_withheld_shares(part, show
     ],
 )
 def test_a_sentence_does_not_tell_of_a_group_of_none_or_of_all_alike(key):
-    sentence = read_words().say(f"methods.{key}", time="6 months", count=3)
-    told = read_words().say("methods.change.description")
+    sentence = Text.of(f"methods.{key}", time="6 months", count=3)
+    told = Text("methods.change.description")
     row = {"statistic": "mean_score", "group": "a", "estimate": 30.0, "n": 50}
     result = make("change", [row], [{"all": people(50)}], warnings=[sentence, told])
     assert release(result).warnings == (told,)

@@ -61,18 +61,7 @@ def list_analyses() -> tuple[str, ...]:
 
 
 def read_analysis(name: str) -> Callable[..., Result]:
-    """Return the function of an analysis.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``"change"``; see `list_analyses`.
-
-    Raises
-    ------
-    AnalysisError
-        When there is none of that name; the message suggests the nearest.
-    """
+    """Return the function of an analysis; for an unknown name the error suggests the nearest."""
     from difflib import get_close_matches
 
     known = list_analyses()

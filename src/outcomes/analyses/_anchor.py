@@ -10,27 +10,19 @@ from scipy import stats
 
 from outcomes.analyses._grid import Grid
 from outcomes.cohort import Cohort
-from outcomes.cohort.grid import find_follow_up
-from outcomes.cohort.positions import gather_rows
+from outcomes.cohort.grid import find_follow_up, gather_rows
 from outcomes.errors import AnalysisError
 from outcomes.facts import Instrument, read_facts, read_instrument
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """A rating of change, or any other instrument, at one time point.
+    """A rating of change, or any other instrument, at one time point."""
 
-    Parameters
-    ----------
-    name : str
-        ``id`` or ``id:variant``.
-    instrument : Instrument
-    score : array, shape (E,)
-        One per episode of the grid; missing where not rated then.
-    """
-
+    #: ``id`` or ``id:variant``.
     name: str
     instrument: Instrument
+    #: One per episode of the grid; missing where not rated then.
     score: np.ndarray
 
 
@@ -38,15 +30,10 @@ def read_anchor(cohort: Cohort, grid: Grid, name: str | None, timepoint: str) ->
     """Return the scores of an anchor, by the rule by which a follow-up score is chosen.
 
     Where no name is given, the only recorded rating of change is the anchor.
-
-    Raises
-    ------
-    AnalysisError
-        When the cohort's patients were not assessed with it; the message lists what they were.
     """
-    table = cohort.assessments
+    table, looking_back = cohort.assessments, read_facts("cohort")["domains_without_baseline"]
     others = [entry for entry in _list_measures(table) if entry != cohort.outcome]
-    ratings = [entry for entry in others if _is_rating(entry)]
+    ratings = [entry for entry in others if read_instrument(entry).domain in looking_back]
     name = ratings[0] if name is None and len(ratings) == 1 else name
     if name not in others:
         raise AnalysisError(
@@ -62,10 +49,6 @@ def read_anchor(cohort: Cohort, grid: Grid, name: str | None, timepoint: str) ->
     code = list(cohort.timepoints).index(timepoint)
     found = find_follow_up(rows, cohort.timepoints[timepoint], code, len(grid.patient))
     return Anchor(name, read_instrument(name), np.append(rows.score, np.nan)[found])
-
-
-def _is_rating(name: str) -> bool:
-    return read_instrument(name).domain in read_facts("cohort")["domains_without_baseline"]
 
 
 def _list_measures(table: pd.DataFrame) -> list[str]:

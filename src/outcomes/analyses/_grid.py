@@ -1,58 +1,51 @@
-"""The cohort's grid as arrays: one row per episode, one column per time point."""
+"""What every analysis works on: the cohort's grid as arrays, and the rows that it gathers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from outcomes.analyses._interval import estimate_share
 from outcomes.cohort import STATUSES, Cohort
 from outcomes.cohort.grid import find_bounds
 from outcomes.cohort.remembering import remember
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_schema
+from outcomes.result import ALL, Result, Support
 
 #: Group of those whose value of the grouping column is not recorded.
 NOT_RECORDED = "not_recorded"
-#: Group that holds everyone.
-ALL = "all"
 #: Id of the time point at the start.
 BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Arrays of a cohort; E episodes, T time points, baseline first.
+    """Arrays of a cohort; E episodes, T time points, baseline first."""
 
-    Parameters
-    ----------
-    patient, group : array of int, shape (E,)
-        Code of the patient; index into ``groups``.
-    groups, timepoints : tuple of str
-    score, improvement : array, shape (E, T)
-        Missing unless the visit was seen; improvement also where the baseline score is missing.
-    baseline : array, shape (E,)
-    status : array of int, shape (E, T)
-        Index into `outcomes.cohort.STATUSES`; not yet due also where a score came before its time point has
-        closed, since of the others of that time nobody can say yet whether they will be seen.
-    episodes : pandas.DataFrame
-        One row per episode, in the order of the arrays.
-    one_each : bool
-        Whether no patient has a second episode.
-    """
-
+    #: Code of the patient, shape (E,).
     patient: np.ndarray
+    #: Index into `groups`, shape (E,).
     group: np.ndarray
     groups: tuple[str, ...]
     timepoints: tuple[str, ...]
+    #: Missing unless the visit was seen, shape (E, T).
     score: np.ndarray
+    #: Missing also where the baseline score is missing, shape (E, T).
     improvement: np.ndarray
+    #: The score at the start, shape (E,).
     baseline: np.ndarray
+    #: Index into `outcomes.cohort.STATUSES`, shape (E, T); not yet due also where a score came before its
+    #: time point has closed, since of the others of that time nobody can say yet whether they will be seen.
     status: np.ndarray
+    #: One row per episode, in the order of the arrays.
     episodes: pd.DataFrame
+    #: Whether no patient has a second episode.
     one_each: bool
 
     @cached_property
@@ -96,6 +89,14 @@ class Grid:
         codes = self.patient[which]
         return codes if self.one_each else np.unique(codes)
 
+    def split(self, members: np.ndarray, has: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the distinct patients of some episodes: all, those with a mark and those without."""
+        return {
+            "all": self.patients(members),
+            "with": self.patients(members[has]),
+            "without": self.patients(members[~has]),
+        }
+
     def column(self, timepoint: str) -> int:
         """Return the position of a time point."""
         return self.timepoints.index(timepoint)
@@ -103,23 +104,7 @@ class Grid:
 
 @remember
 def arrange_grid(cohort: Cohort, by: str = "therapy") -> Grid:
-    """Arrange a cohort as arrays.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    by : str
-        Column whose values are the groups: ``therapy``, ``site``, ``therapist`` or one of the episodes.
-
-    Returns
-    -------
-    Grid
-
-    Raises
-    ------
-    AnalysisError
-        When there is no such column; the message lists those that there are.
-    """
+    """Arrange a cohort as arrays, grouped by therapy, site, therapist or a column of the episodes."""
     table, width = cohort.table, len(cohort.timepoints)
     if len(table) != len(cohort.episodes) * width:
         raise ValueError("the grid of a cohort has one row per episode and time point")
@@ -194,3 +179,43 @@ def _find_groups(
         names.append(NOT_RECORDED)
         codes = np.where(codes < 0, len(names) - 1, codes)
     return codes, tuple(names)
+
+
+class Rows:
+    """A list of rows and of the patients behind each, with columns that all rows share.
+
+    Examples
+    --------
+    >>> rows = Rows(outcome="odi", unit="points")
+    >>> rows.add({"all": np.array([1, 2])}, statistic="mean_score", estimate=30.0, n=2)
+    >>> rows.table
+    [{'outcome': 'odi', 'unit': 'points', 'statistic': 'mean_score', 'estimate': 30.0, 'n': 2}]
+    """
+
+    def __init__(self, **shared: Any) -> None:
+        self.shared = shared
+        self.table: list[dict[str, Any]] = []
+        self.support: list[Support] = []
+
+    def add(self, support: Support, **columns: Any) -> None:
+        """Add one row with the distinct patients behind it."""
+        self.table.append({**self.shared, **columns})
+        self.support.append(support)
+
+    def copy(self, result: Result, **columns: Any) -> None:
+        """Add the rows of a result."""
+        for row, sets in zip(result.table.to_dict("records"), result.support, strict=True):
+            self.add(sets, **{**{str(name): value for name, value in row.items()}, **columns})
+
+    def add_count(self, patients: np.ndarray, **columns: Any) -> None:
+        """Add a count of distinct patients."""
+        counted = {"estimate": len(patients), "n": len(patients), "unit": "patients"}
+        self.add({"all": patients}, **{**counted, **columns})
+
+    def add_share(
+        self, grid: Grid, members: np.ndarray, has: np.ndarray, conf_level: float, **columns: Any
+    ) -> None:
+        """Add the share of some episodes, given by position, that have a mark, with its Wilson interval."""
+        sets = grid.split(members, has)
+        share = estimate_share(int(has.sum()), len(members), len(sets["all"]), conf_level)
+        self.add(sets, **{"unit": "proportion", **columns}, **share)

@@ -12,16 +12,7 @@ from outcomes.errors import AnalysisError
 
 
 def check_level(conf_level: object) -> None:
-    """Refuse a level of intervals that is no proportion between 0 and 1.
-
-    Raises
-    ------
-    AnalysisError
-
-    Examples
-    --------
-    >>> check_level(0.9)
-    """
+    """Refuse a level of intervals that is no proportion between 0 and 1."""
     proper = isinstance(conf_level, Real) and not isinstance(conf_level, bool | np.bool_)
     if not proper or not 0 < float(conf_level) < 1:  # type: ignore[arg-type]
         raise AnalysisError(
@@ -54,25 +45,11 @@ def p_value_t(statistic: float | np.ndarray, df: float | np.ndarray) -> Any:
 def estimate_mean(
     values: np.ndarray, patients: np.ndarray, conf_level: float, one_each: bool = False
 ) -> dict[str, Any]:
-    """Estimate a mean with its t interval.
+    """Estimate the mean of some episodes, none missing, with its t interval, as columns of a row.
 
-    Parameters
-    ----------
-    values : array
-        One per episode, none missing.
-    patients : array of int
-        The patient of each.
-    conf_level : float
-    one_each : bool
-        Whether it is known that no patient comes twice.
-
-    Returns
-    -------
-    dict
-        ``estimate, std_error, df, conf_low, conf_high, n, state``. Where patients have several episodes the
-        variance is clustered by patient: that of the patients' summed deviations, with the number of
-        patients less one as degrees of freedom. Fewer than two patients: ``too_few``. No spread:
-        ``boundary``, without an interval.
+    Where patients have several episodes the variance is clustered by patient: that of the patients' summed
+    deviations, with the number of patients less one as degrees of freedom; `one_each` says that none comes
+    twice. Fewer than two patients: ``too_few``. No spread: ``boundary``, without an interval.
     """
     distinct, position = (patients, None) if one_each else np.unique(patients, return_inverse=True)
     n = len(distinct)
@@ -84,10 +61,8 @@ def estimate_mean(
     sums = values - mean if position is None else np.bincount(position, weights=values - mean)
     std_error = float(np.sqrt(n / (n - 1) * (sums**2).sum()) / len(values))
     margin = float(quantile_t(conf_level, n - 1)) * std_error
-    return {
-        "estimate": mean, "std_error": std_error, "df": n - 1,
-        "conf_low": mean - margin, "conf_high": mean + margin, "n": n, "state": "ok",
-    }  # fmt: skip
+    bounds = {"conf_low": mean - margin, "conf_high": mean + margin}
+    return {"estimate": mean, "std_error": std_error, "df": n - 1, **bounds, "n": n, "state": "ok"}
 
 
 def estimate_sd(values: np.ndarray, n: int) -> dict[str, Any]:
@@ -99,21 +74,11 @@ def estimate_sd(values: np.ndarray, n: int) -> dict[str, Any]:
 
 
 def estimate_share(n_with: int, n_rows: int, n: int, conf_level: float) -> dict[str, Any]:
-    """Estimate a share with the interval of Wilson (1927, doi 10.1080/01621459.1927.10502953).
+    """Estimate the share of `n_with` of `n_rows` episodes, as columns of a row.
 
-    Parameters
-    ----------
-    n_with, n_rows : int
-        Episodes with the property, and all.
-    n : int
-        Distinct patients behind them; the interval takes these as its sample, so that second episodes
-        of a patient do not make it narrower.
-    conf_level : float
-
-    Returns
-    -------
-    dict
-        ``estimate, conf_low, conf_high, n, state``; no patients: ``too_few``.
+    The interval is that of Wilson (1927, doi 10.1080/01621459.1927.10502953); it takes the `n` distinct
+    patients as its sample, so that second episodes of a patient do not make it narrower. No patients:
+    ``too_few``.
 
     Examples
     --------
@@ -127,10 +92,8 @@ def estimate_share(n_with: int, n_rows: int, n: int, conf_level: float) -> dict[
     z = float(special.ndtri((1 + conf_level) / 2))
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     margin = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return {
-        "estimate": share, "conf_low": max(0.0, float(centre - margin)),
-        "conf_high": min(1.0, float(centre + margin)), "n": n, "state": "ok",
-    }  # fmt: skip
+    low, high = max(0.0, float(centre - margin)), min(1.0, float(centre + margin))
+    return {"estimate": share, "conf_low": low, "conf_high": high, "n": n, "state": "ok"}
 
 
 def adjust_holm(p_values: np.ndarray) -> np.ndarray:

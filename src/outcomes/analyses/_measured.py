@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from outcomes.analyses._declaration import explain_no_improvement, say
-from outcomes.analyses._grid import Grid
+from outcomes.analyses._grid import Grid, Rows
 from outcomes.analyses._interval import estimate_mean, estimate_share
-from outcomes.analyses._rows import Rows
 from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
 from outcomes.cohort import STATUSES, Cohort
 from outcomes.errors import AnalysisError
+from outcomes.facts import Listing, Text
 
 #: What may be measured.
 MEASURED = ("improvement", "responders")
@@ -21,29 +21,19 @@ MEASURED = ("improvement", "responders")
 
 @dataclass(frozen=True)
 class Measured:
-    """The outcome of every episode at one time point.
-
-    Parameters
-    ----------
-    grid : Grid
-    column : int
-        Position of the time point.
-    kind : str
-        ``improvement`` or ``responders``.
-    values : array, shape (E,)
-        Improvement, or 1 and 0; missing where it was not seen or has no score at the start.
-    rule : str
-        The threshold in words.
-    reason : str
-        Why nothing is measured, if so.
-    """
+    """The outcome of every episode at one time point."""
 
     grid: Grid
+    #: Position of the time point.
     column: int
+    #: ``improvement`` or ``responders``.
     kind: str
+    #: Improvement, or 1 and 0; missing where it was not seen or has no score at the start; shape (E,).
     values: np.ndarray
-    rule: str = ""
-    reason: str = ""
+    #: The threshold in words.
+    rule: Text | Listing | None = None
+    #: Why nothing is measured, if so.
+    reason: Text | None = None
 
     @property
     def is_share(self) -> bool:
@@ -60,11 +50,9 @@ class Measured:
 
     def support(self, seen: np.ndarray) -> dict[str, np.ndarray]:
         """Return the distinct patients behind the mean of some episodes; of a share both sides too."""
-        sets = {"all": self.grid.patients(seen)}
         if self.is_share:
-            has = self.values[seen] == 1
-            sets |= {"with": self.grid.patients(seen[has]), "without": self.grid.patients(seen[~has])}
-        return sets
+            return self.grid.split(seen, self.values[seen] == 1)
+        return {"all": self.grid.patients(seen)}
 
     def name(self, improvement: str, share: str) -> dict[str, str]:
         """Return the columns that name a statistic, by what is measured."""
@@ -84,48 +72,23 @@ class Measured:
     def add_share_seen(self, rows: Rows, due: np.ndarray, **place: Any) -> None:
         """Add the share seen of some episodes that were due."""
         seen = self.grid.status[due, self.column] == STATUSES.index("seen")
-        sets = {
-            "all": self.grid.patients(due), "with": self.grid.patients(due[seen]),
-            "without": self.grid.patients(due[~seen]),
-        }  # fmt: skip
-        share = estimate_share(int(seen.sum()), len(due), len(sets["all"]), 0.95)
-        rows.add(sets, statistic="share_seen", **place, **share, unit="proportion")
+        rows.add_share(self.grid, due, seen, 0.95, statistic="share_seen", **place)
 
 
 def measure_outcome(
     cohort: Cohort, grid: Grid, timepoint: str, measured: str, threshold: str | None
 ) -> Measured:
-    """Measure the outcome of every episode.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    grid : Grid
-    timepoint : str
-    measured : str
-        One of `MEASURED`.
-    threshold : str, optional
-        As in `outcomes.analyses.responders.count_responders`; by default that of the source, else the
-        instrument's default.
-
-    Raises
-    ------
-    AnalysisError
-        When it is not one of these, or when there is no such threshold.
-    """
+    """Measure one of `MEASURED` of every episode; the threshold is that of the source where none is named."""
     if measured not in MEASURED:
         raise AnalysisError(f"What is measured is {' or '.join(MEASURED)}; {measured!r} is neither.")
     column = grid.column(timepoint)
-    nothing = np.full(len(grid.patient), np.nan)
     reason = explain_no_improvement(cohort)
-    if reason:
-        return Measured(grid, column, measured, nothing, reason=reason)
-    if measured == "improvement":
+    if reason is None and measured == "improvement":
         return Measured(grid, column, measured, grid.improvement[:, column])
-    chosen = choose_threshold(cohort, threshold)
+    chosen = choose_threshold(cohort, threshold) if reason is None else None
     if chosen is None:
-        reason = say("responders.none", instrument=cohort.instrument.short_name)
-        return Measured(grid, column, measured, nothing, reason=reason)
+        reason = reason or say("responders.none", instrument=cohort.instrument.short_name)
+        return Measured(grid, column, measured, np.full(len(grid.patient), np.nan), reason=reason)
     improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
     reached = np.where(defined & grid.based, improved.astype(float), np.nan)
     return Measured(grid, column, measured, reached, describe_threshold(cohort, chosen))

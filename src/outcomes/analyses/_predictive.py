@@ -15,43 +15,30 @@ _STEEPEST = 200.0
 
 @dataclass(frozen=True)
 class Cutoffs:
-    """Cut-offs, one entry per sample; missing where a sample has none.
+    """Cut-offs, one entry per sample; missing where a sample has none."""
 
-    Parameters
-    ----------
-    intercept, slope : array
-        Of the logistic regression of being improved on change.
-    predictive, adjusted, adjusted_2022 : array
-        Predictive cut-off (Terluin 2015), adjusted for the share improved (2017), and by the improved
-        adjustment (2022).
-    roc, youden, auc : array
-        Smallest cut-off with the largest Youden index, that index, and the area under the curve.
-    share : array
-        Share of patients improved.
-    """
-
+    #: Of the logistic regression of being improved on change.
     intercept: np.ndarray
     slope: np.ndarray
+    #: Predictive cut-off (Terluin 2015), adjusted for the share improved (2017), and improved adjustment
+    #: (2022).
     predictive: np.ndarray
     adjusted: np.ndarray
     adjusted_2022: np.ndarray
+    #: Smallest cut-off with the largest Youden index, that index, and the area under the curve.
     roc: np.ndarray
     youden: np.ndarray
     auc: np.ndarray
+    #: Share of patients improved.
     share: np.ndarray
 
 
 def find_cutoffs(change: np.ndarray, better: np.ndarray, others: np.ndarray, reliability: float) -> Cutoffs:
     """Find the cut-offs of one or many samples.
 
-    Parameters
-    ----------
-    change : array, shape (m,)
-        Distinct amounts of improvement, ascending.
-    better, others : array, shape (samples, m)
-        How many patients with that change are improved by the anchor, and how many are not.
-    reliability : float
-        Of the anchor, a proportion.
+    `change` holds distinct amounts of improvement, ascending; `better` and `others`, shape (samples,
+    amounts), how many patients with each are improved by the anchor and how many are not; `reliability` is
+    the anchor's.
     """
     facts = read_facts("psychometrics")
     total, n = better + others, (better + others).sum(axis=1)

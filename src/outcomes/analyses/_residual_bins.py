@@ -8,38 +8,26 @@ import numpy as np
 from scipy import special, stats
 
 from outcomes.analyses._comparison import Comparison
+from outcomes.analyses._grid import Rows
 from outcomes.analyses._interval import quantile_t
-from outcomes.analyses._rows import Rows
 from outcomes.analyses._visits import Visits
 from outcomes.facts import read_facts
+from outcomes.result import ALL
 
 
 @dataclass(frozen=True)
 class Residuals:
-    """Residuals of the fitted visits.
+    """Residuals of the N fitted visits."""
 
-    Parameters
-    ----------
-    episode, visit : array of int, shape (N,)
-        Position in the grid and number of the time point among those compared.
-    fitted, residual : array, shape (N,)
-        In score units.
-    standardised, normalised : array, shape (N,)
-        Over its standard deviation; by the Cholesky factor of the covariance of the patient's visits.
-    """
-
+    #: Position in the grid, and number of the time point among those compared.
     episode: np.ndarray
     visit: np.ndarray
+    #: In score units.
     fitted: np.ndarray
     residual: np.ndarray
+    #: Over its standard deviation; by the Cholesky factor of the covariance of the patient's visits.
     standardised: np.ndarray
     normalised: np.ndarray
-
-    def spread(self, n_episodes: int, n_visits: int) -> np.ndarray:
-        """Return the residuals as episodes by time points, missing where not seen."""
-        wide = np.full((n_episodes, n_visits), np.nan)
-        wide[self.episode, self.visit] = self.residual
-        return wide
 
 
 def list_residuals(visits: Visits) -> Residuals:
@@ -47,10 +35,9 @@ def list_residuals(visits: Visits) -> Residuals:
     assert visits.fitted is not None
     table = visits.fitted.residuals()
     places = [visits.timepoints.index(str(visit)) for visit in visits.fitted.layout.visits]
-    return Residuals(
-        table["episode"].to_numpy("int64"), np.array(places)[table["visit"].cat.codes],
-        *(table[name].to_numpy() for name in ("fitted", "residual", "standardised", "normalised")),
-    )  # fmt: skip
+    values = (table[name].to_numpy() for name in ("fitted", "residual", "standardised", "normalised"))
+    visit = np.array(places)[table["visit"].cat.codes]
+    return Residuals(table["episode"].to_numpy("int64"), visit, *values)
 
 
 def add_bins(rows: Rows, plan: Comparison, residuals: Residuals) -> None:
@@ -67,15 +54,12 @@ def add_bins(rows: Rows, plan: Comparison, residuals: Residuals) -> None:
         along["baseline"] = plan.grid.baseline[residuals.episode]
     for level, x in along.items():
         for held in _cut(x, patient, facts["at_most" if level == "ranked" else "at_most_along"]):
-            interval = (
-                {} if level == "ranked" else _find_interval(values[held], patient[held], plan.conf_level)
-            )
+            columns = {"x": float(x[held].mean()), "estimate": float(values[held].mean()), "unit": "sd"}
+            if level != "ranked":
+                columns |= _find_interval(values[held], patient[held], plan.conf_level)
             members = np.unique(patient[held])
-            rows.add(
-                {"all": members}, statistic="mean_residual", term="residual", level=level, group="all",
-                x=float(x[held].mean()), estimate=float(values[held].mean()), n=len(members), unit="sd",
-                **interval,
-            )  # fmt: skip
+            place = {"term": "residual", "level": level, "group": ALL, "n": len(members)}
+            rows.add({"all": members}, statistic="mean_residual", **place, **columns)
 
 
 def _find_interval(values: np.ndarray, patient: np.ndarray, conf_level: float) -> dict[str, float]:
@@ -114,17 +98,17 @@ def add_shapes(rows: Rows, plan: Comparison, visits: Visits, residuals: Residual
             "standardised_beyond": float((np.abs(values) > limit).mean()),
         }
         for statistic, estimate in found.items():
-            rows.add(
-                {"all": patients}, statistic=statistic, term="residual", group="all", timepoint=timepoint,
-                x=limit if statistic == "standardised_beyond" else np.nan, estimate=estimate,
-                n=len(patients), unit="proportion" if statistic == "standardised_beyond" else "sd",
-            )  # fmt: skip
+            beyond = statistic == "standardised_beyond"
+            named = {"term": "residual", "group": ALL, "timepoint": timepoint, "n": len(patients)}
+            unit = {"x": limit, "unit": "proportion"} if beyond else {"unit": "sd"}
+            rows.add({"all": patients}, statistic=statistic, **named, estimate=estimate, **unit)
 
 
 def add_spreads(rows: Rows, plan: Comparison, visits: Visits, residuals: Residuals) -> None:
     """Add observed spreads and correlations of residuals between time points beside those of the model."""
     assert visits.fitted is not None
-    wide = residuals.spread(len(plan.grid.patient), len(visits.timepoints))
+    wide = np.full((len(plan.grid.patient), len(visits.timepoints)), np.nan)
+    wide[residuals.episode, residuals.visit] = residuals.residual
     model = visits.fitted.visit_covariance.to_numpy()
     held = [visits.timepoints.index(str(visit)) for visit in visits.fitted.layout.visits]
     for place, number in enumerate(held):
@@ -140,19 +124,15 @@ def _add_spread(
     seen = ~np.isnan(wide[:, number])
     timepoint = visits.timepoints[number]
     everyone = plan.grid.patients(np.flatnonzero(seen))
-    rows.add(
-        {"all": everyone}, statistic="residual_sd", term="residual", group="all", timepoint=timepoint,
-        estimate=model, n=len(everyone),
-    )  # fmt: skip
+    place = {"term": "residual", "timepoint": timepoint}
+    rows.add({"all": everyone}, statistic="residual_sd", group=ALL, **place, estimate=model, n=len(everyone))
     members = {name: seen & (plan.grid.group == plan.grid.groups.index(name)) for name in plan.groups}
-    for name, which in {"all": seen, **members}.items():
+    for name, which in {ALL: seen, **members}.items():
         patients = plan.grid.patients(np.flatnonzero(which))
         enough = len(patients) >= read_facts("model_checks")["bins"]["patients_at_least"]
-        rows.add(
-            {"all": patients}, statistic="observed_residual_sd", term="residual", group=name,
-            timepoint=timepoint, n=len(patients),
-            **({"estimate": float(wide[which, number].std(ddof=1))} if enough else {"state": "too_few"}),
-        )  # fmt: skip
+        found = {"estimate": float(wide[which, number].std(ddof=1))} if enough else {"state": "too_few"}
+        columns = {**place, "group": name, "n": len(patients), **found}
+        rows.add({"all": patients}, statistic="observed_residual_sd", **columns)
 
 
 def _add_correlation(
@@ -161,11 +141,9 @@ def _add_correlation(
     both = ~np.isnan(wide[:, pair]).any(axis=1)
     patients = plan.grid.patients(np.flatnonzero(both))
     place = {"level": visits.timepoints[pair[0]], "timepoint": visits.timepoints[pair[1]]}
-    shared = {"term": "residual", "group": "all", "unit": "correlation", "n": len(patients), **place}
+    shared = {"term": "residual", "group": ALL, "unit": "correlation", "n": len(patients), **place}
     rows.add({"all": patients}, statistic="residual_correlation", estimate=model, **shared)
     enough = len(patients) >= read_facts("model_checks")["bins"]["patients_at_least"]
     found = float(np.corrcoef(wide[np.ix_(both, pair)].T)[0, 1]) if enough else np.nan
-    rows.add(
-        {"all": patients}, statistic="observed_residual_correlation",
-        **({"estimate": found} if np.isfinite(found) else {"state": "too_few"}), **shared,
-    )  # fmt: skip
+    known = {"estimate": found} if np.isfinite(found) else {"state": "too_few"}
+    rows.add({"all": patients}, statistic="observed_residual_correlation", **known, **shared)

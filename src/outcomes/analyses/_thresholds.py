@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outcomes.analyses._declaration import has_baseline, join_names, require_baseline, say
+from outcomes.analyses._declaration import has_baseline, require_baseline, say
 from outcomes.analyses._grid import Grid
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError, FactsError
-from outcomes.facts import Threshold, parse_rule, read_facts, read_schema
+from outcomes.facts import Listing, Name, Text, Threshold, parse_rule, read_facts, read_schema
 
 #: Scores are sums and quotients of small numbers, so that 29.9999999 is meant to be 30.
 _TOLERANCE = 1e-7
@@ -19,21 +19,11 @@ RELATIVE = ("percent", "percent_of_possible")
 
 
 def choose_thresholds(cohort: Cohort, thresholds: str | Sequence[str] | None) -> list[Threshold]:
-    """Return the thresholds to apply to individual patients.
+    """Return the thresholds to apply to individual patients, given by id or as rules written out.
 
-    Parameters
-    ----------
-    cohort : Cohort
-    thresholds : str, sequence of str, or None
-        Ids of the instrument's thresholds, or rules written out: ``absolute:2``, ``percent:30``,
-        ``percent_of_possible:42``, ``state:<=1``. None takes the instrument's default one, those of the
-        same source, and those that the records' source names under ``primary``; without a default, all
-        verified MIC and PASS of level individual.
-
-    Raises
-    ------
-    AnalysisError
-        When one is unknown or holds for groups only, or when there is none at all.
+    None takes the instrument's default one, those of the same source, and those that the records' source
+    names under ``primary``; without a default, all verified MIC and PASS of level individual. One that holds
+    for groups only is refused.
     """
     if thresholds is None:
         chosen = _choose_usual(cohort)
@@ -60,17 +50,18 @@ def _choose_usual(cohort: Cohort) -> list[Threshold]:
     usable = [
         entry
         for entry in cohort.instrument.thresholds
-        if entry.level == "individual" and entry.kind != "MDC" and entry.verified
+        if entry.level == "individual"
+        and entry.kind != "MDC"
+        and entry.verified
         and (entry.rule == "state" or has_baseline(cohort))
-    ]  # fmt: skip
+    ]
     main = next((entry for entry in usable if entry.default), None)
     chosen = [entry for entry in usable if main is None or entry.source == main.source]
     if cohort.source.primary.get("instrument") == cohort.instrument.id:
         named = [*cohort.source.primary.get("thresholds", ()), cohort.source.primary.get("threshold")]
         chosen += [read_rule(name) or _find_threshold(cohort, name) for name in named if name]
-    return list({(entry.rule, entry.comparison, entry.value): entry for entry in reversed(chosen)}.values())[
-        ::-1
-    ]
+    distinct = {(entry.rule, entry.comparison, entry.value): entry for entry in reversed(chosen)}
+    return list(distinct.values())[::-1]
 
 
 def choose_threshold(cohort: Cohort, threshold: str | None) -> Threshold | None:
@@ -99,50 +90,46 @@ def read_rule(text: str) -> Threshold | None:
         raise AnalysisError(str(error)) from None
 
 
-def describe_threshold(cohort: Cohort, threshold: Threshold) -> str:
+def describe_threshold(cohort: Cohort, threshold: Threshold) -> Text | Listing:
     """Return a rule in words, with its source, and for whom it was published where these patients differ."""
     rule = say(
-        f"thresholds.{threshold.rule}", value=f"{threshold.value:g}", unit=cohort.instrument.unit,
-        comparison=threshold.comparison, source=threshold.source or say("thresholds.own"),
-    )  # fmt: skip
+        f"thresholds.{threshold.rule}",
+        value=f"{threshold.value:g}",
+        unit=cohort.instrument.unit,
+        comparison=threshold.comparison,
+        source=threshold.source or say("thresholds.own"),
+    )
     regions = list_foreign_regions(cohort, threshold)
-    return f"{rule}, {say('thresholds.published_for', regions=regions)}" if regions else rule
+    if regions is None:
+        return rule
+    return Listing((rule, say("thresholds.published_for", regions=regions)), "comma")
 
 
-def list_foreign_regions(cohort: Cohort, threshold: Threshold) -> str:
-    """Return for which parts of the body a threshold was published; "" where (nearly) all patients fit.
+def list_foreign_regions(cohort: Cohort, threshold: Threshold) -> Listing | None:
+    """Return for which parts of the body a threshold was published; None where (nearly) all patients fit.
 
     The region ``other`` may hold several, so it says nothing against a threshold.
     """
     if not threshold.regions or "region" not in cohort.episodes:
-        return ""
+        return None
     region = cohort.episodes["region"].dropna()
     n_foreign = int((~region.isin([*threshold.regions, "other"])).sum())
     limits = read_facts("checks")["regions"]
     if n_foreign < max(limits["fewest"], limits["share"] * len(region)):
-        return ""
+        return None
     labels = read_schema()["episodes"]["region"].labels or {}
-    return join_names([labels[name] for name in threshold.regions])
+    return Listing(tuple(Name("regions", name, labels[name]) for name in threshold.regions))
 
 
 def mark_improved(
     cohort: Cohort, grid: Grid, threshold: Threshold
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mark who improved, who got worse, and for whom the rule is defined.
+    """Mark who improved, who got worse, and for whom the rule is defined, shape (E, T).
 
-    Parameters
-    ----------
-    cohort : Cohort
-    grid : Grid
-    threshold : Threshold
-        ``absolute``: points of improvement; ``percent``: of the baseline score, not defined where that is 0;
-        ``percent_of_possible``: of what lies between the baseline score and the best one, not defined where
-        that is nothing (a recovery rate); ``state``: the score itself, which nobody can get worse by.
-
-    Returns
-    -------
-    improved, worse, defined : arrays of bool, shape (E, T)
-        Neither improved nor worse where not seen or not defined.
+    ``absolute``: points of improvement; ``percent``: of the baseline score, not defined where that is 0;
+    ``percent_of_possible``: of what lies between the baseline score and the best one, not defined where that
+    is nothing (a recovery rate); ``state``: the score itself, which nobody can get worse by. Who was not
+    seen, or for whom the rule is not defined, is neither improved nor worse.
     """
     if threshold.rule == "state":
         reached = compare_scores(grid.score, threshold.comparison, threshold.value)

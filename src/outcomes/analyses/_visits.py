@@ -19,47 +19,31 @@ _NOT_RECORDED = "not recorded"
 
 @dataclass(frozen=True)
 class Visits:
-    """The scores of a comparison over time, and their model once fitted.
+    """The scores of a comparison over time, and their model once fitted."""
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row per episode and time point at which it was seen: ``episode, visit, score, group``,
-        ``baseline`` and one or two columns per covariate.
-    formula : str
-    timepoints : tuple of str
-        Those compared, in order.
-    episodes : array of int
-        Positions in the grid of the episodes with any row.
-    patients : mapping of (time point, group) to array
-        Distinct patients seen.
-    without : array
-        Patients of whom no compared follow-up was seen.
-    state : str
-        Of the model.
-    covariance, df : str
-        Used in the end.
-    given_up : tuple of str
-        Covariances that had no trustworthy maximum.
-    robust : bool
-        Whether standard errors are cluster-robust.
-    fitted : MmrmFit or None
-    n_absent : int
-        Columns of the model that repeat others and were left out.
-    """
-
+    #: One row per episode and time point at which it was seen: ``episode, visit, score, group``, ``baseline``
+    #: and one or two columns per covariate.
     table: pd.DataFrame
     formula: str
+    #: Those compared, in order.
     timepoints: tuple[str, ...]
+    #: Positions in the grid of the episodes with any row.
     episodes: np.ndarray
+    #: Distinct patients seen, by time point and group.
     patients: dict[tuple[str, str], np.ndarray]
+    #: Patients of whom no compared follow-up was seen.
     without: np.ndarray
+    #: Of the model.
     state: str = "ok"
+    #: Covariance and degrees of freedom used in the end.
     covariance: str = "us"
     df: str = ""
+    #: Covariances that had no trustworthy maximum.
     given_up: tuple[str, ...] = ()
+    #: Whether standard errors are cluster-robust.
     robust: bool = False
     fitted: MmrmFit | None = field(repr=False, default=None)
+    #: Columns of the model that repeat others and were left out.
     n_absent: int = 0
 
     def tabulate_means(self, conf_level: float) -> dict[Any, dict[Any, Any]]:
@@ -107,10 +91,8 @@ def gather_visits(plan: Comparison, timepoints: list[str]) -> Visits:
     }
     # Covariates come first, so that a group that cannot be told from them is the one left out, and is named.
     formula = " + ".join([*terms, "group*visit"])
-    return Visits(
-        pd.DataFrame(table), f"score ~ {formula}", tuple(timepoints), held, patients,
-        np.setdiff1d(grid.patient, grid.patient[held]),
-    )  # fmt: skip
+    without = np.setdiff1d(grid.patient, grid.patient[held])
+    return Visits(pd.DataFrame(table), f"score ~ {formula}", tuple(timepoints), held, patients, without)
 
 
 def _add_covariate(
@@ -149,19 +131,28 @@ def fit_visits(visits: Visits, plan: Comparison, *, covariance: str, method: str
     given_up: list[str] = []
     for name in ladder:
         robust = clustered or bool(given_up)
-        fitted = fit(
-            visits.formula, visits.table, subject="episode", visit="visit", covariance=name, method=method,
+        fitted = fit_alternative(
+            visits,
+            covariance=name,
+            method=method,
             df=choose_df(df, method, robust=robust),
-            vcov="CR2" if robust else None, cluster="cluster" if clustered else None,
+            vcov="CR2" if robust else None,
+            cluster="cluster" if clustered else None,
             conf_level=plan.conf_level,
-        )  # fmt: skip
+        )
         if fitted.state not in ("not_converged", "boundary") or name == ladder[-1]:
             break
         given_up.append(name)
     return replace(
-        visits, fitted=fitted, state=fitted.state, covariance=name, df=fitted.df, given_up=tuple(given_up),
-        robust=robust, n_absent=len(fitted.dropped),
-    )  # fmt: skip
+        visits,
+        fitted=fitted,
+        state=fitted.state,
+        covariance=name,
+        df=fitted.df,
+        given_up=tuple(given_up),
+        robust=robust,
+        n_absent=len(fitted.dropped),
+    )
 
 
 def fit_alternative(visits: Visits, **options: Any) -> MmrmFit:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from outcomes.analyses._cluster_robust import estimate_clustered
-from outcomes.analyses._clusters import count_clusters
-from outcomes.analyses._comparison import Comparison, plan_comparison
+from outcomes.analyses._comparison import Comparison, count_clusters, plan_comparison
 from outcomes.analyses._declaration import (
-    join_names,
+    conclude,
     label_timepoint,
     list_follow_ups,
     percent,
     say,
+    say_set_aside,
     state_estimand,
-    trace_provenance,
+    trace_origin,
 )
-from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import adjust_holm, check_level, p_value_t, quantile_t
-from outcomes.analyses._regression import Design, build_design, fit_least_squares
-from outcomes.analyses._rows import Rows
+from outcomes.analyses._regression import Design, build_design, estimate_clustered, fit_least_squares
 from outcomes.analyses.comparability import check_comparability, check_follow_up
-from outcomes.cohort import Cohort, list_patients
+from outcomes.cohort import Cohort
 from outcomes.facts import read_facts
 from outcomes.machine.threads import in_one_thread
-from outcomes.result import Result, build_result
+from outcomes.result import ALL, Adjustment, Result
 
 __all__ = ["compare_at_timepoints"]
 
@@ -51,7 +50,7 @@ def compare_at_timepoints(
         Level of each interval, a proportion; intervals are not adjusted for the number of comparisons.
     cluster : str
         ``auto``, ``therapist``, ``site``, ``patient`` or ``none``: see
-        `outcomes.analyses._clusters.choose_clusters`. Clustered standard errors are CR2 with Satterthwaite
+        `outcomes.analyses._comparison.choose_clusters`. Clustered standard errors are CR2 with Satterthwaite
         degrees of freedom, otherwise those of least squares with residual degrees of freedom.
 
     Returns
@@ -89,22 +88,18 @@ def compare_at_timepoints(
         reason = _compare(rows, plan, timepoint, state)
         if reason and len(grid.groups) > 1:
             warnings.append(say(reason, time=label_timepoint(cohort, timepoint)))
-    set_aside = [
-        label_timepoint(cohort, id) for id, entry in cohort.timepoints.items() if not entry.comparable
-    ]
-    if set_aside:
-        warnings.append(say("comparison.not_compared", times=join_names(set_aside)))
     sentence = say("ancova.method", covariates=plan.name_covariates(), level=percent(conf_level))
-    return build_result(
-        "ancova", rows.table, support=rows.support, patients=list_patients(cohort.records), warnings=warnings,
-        provenance=trace_provenance(cohort) | {
-            "adjusted_for": [entry.name for entry in plan.covariates],
-            "p_adjustment": "holm", "interval_adjustment": "none",
-        },
-        method=" ".join([sentence, plan.describe("least_squares")]),
+    adjusted = Adjustment(tuple(entry.name for entry in plan.covariates), "holm", "none")
+    return conclude(
+        "ancova",
+        cohort,
+        rows,
+        method=(sentence, *plan.describe("least_squares")),
+        warnings=[*warnings, *say_set_aside(cohort)],
         estimand=state_estimand(cohort, "ancova.summary", compared),
+        origin=replace(trace_origin(cohort), adjustment=adjusted),
         comparable=gate.comparable,
-    )  # fmt: skip
+    )
 
 
 def _compare(rows: Rows, plan: Comparison, timepoint: str, state: str) -> str | None:
@@ -178,40 +173,44 @@ def _summarise(
     p_values[~is_pair] = np.nan
     return {
         key: {
-            "estimate": estimates[i], "std_error": std_error[i], "df": df[i],
-            "conf_low": estimates[i] - margin[i], "conf_high": estimates[i] + margin[i],
-            "p_value": p_values[i], "state": "ok" if trusted[i] else "few_clusters",
+            "estimate": estimates[i],
+            "std_error": std_error[i],
+            "df": df[i],
+            "conf_low": estimates[i] - margin[i],
+            "conf_high": estimates[i] + margin[i],
+            "p_value": p_values[i],
+            "state": "ok" if trusted[i] else "few_clusters",
         }
         for i, key in enumerate(keys)
-    }  # fmt: skip
+    }
 
 
 def _add_rows(
-    rows: Rows, plan: Comparison, timepoint: str, patients: dict[str, np.ndarray], present: tuple[str, ...],
-    state: str, estimates: dict[Any, dict[str, Any]],
-) -> None:  # fmt: skip
+    rows: Rows,
+    plan: Comparison,
+    timepoint: str,
+    patients: dict[str, np.ndarray],
+    present: tuple[str, ...],
+    state: str,
+    estimates: dict[Any, dict[str, Any]],
+) -> None:
     for name in plan.groups:
         found = estimates.get(name, {"state": state if name in present and state != "ok" else "too_few"})
         if len(plan.groups) < 2:
             found = {"state": "degenerate"}
-        rows.add(
-            {"all": patients[name]}, statistic="marginal_mean", group=name, timepoint=timepoint,
-            n=len(patients[name]), **found,
-        )  # fmt: skip
+        place = {"statistic": "marginal_mean", "group": name, "timepoint": timepoint}
+        rows.add({"all": patients[name]}, **place, n=len(patients[name]), **found)
     for first, second in combinations(plan.groups, 2):
         both = first in present and second in present
         found = estimates.get((first, second), {"state": state if both and state != "ok" else "too_few"})
         sets = {"group": patients[first], "versus": patients[second]}
-        rows.add(
-            sets, statistic="contrast", group=first, versus=second, timepoint=timepoint,
-            n=len(patients[first]), n_versus=len(patients[second]), **found,
-        )  # fmt: skip
+        place = {"statistic": "contrast", "group": first, "versus": second, "timepoint": timepoint}
+        rows.add(sets, **place, n=len(patients[first]), n_versus=len(patients[second]), **found)
 
 
 def _count_missing(rows: Rows, plan: Comparison, timepoint: str, fitted: np.ndarray) -> None:
     for covariate in plan.covariates:
         absent = plan.grid.patients(fitted[~covariate.recorded[fitted]])
         if len(absent):
-            rows.add_count(
-                absent, statistic="n_missing", term=covariate.name, group="all", timepoint=timepoint
-            )
+            place = {"term": covariate.name, "group": ALL, "timepoint": timepoint}
+            rows.add_count(absent, statistic="n_missing", **place)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from outcomes.analyses._balance import compare_covariate, describe_covariate
-from outcomes.analyses._covariates import list_covariates
-from outcomes.analyses._declaration import say, trace_provenance
-from outcomes.analyses._grid import arrange_grid
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
-from outcomes.result import Result, build_result
+from outcomes.analyses._covariates import compare_covariate, describe_covariate, list_covariates
+from outcomes.analyses._declaration import conclude, say
+from outcomes.analyses._grid import Rows, arrange_grid
+from outcomes.cohort import Cohort
+from outcomes.result import Result
 
 __all__ = ["describe_baseline"]
 
@@ -29,7 +27,7 @@ def describe_baseline(cohort: Cohort, *, by: str = "therapy") -> Result:
         baseline score) and group ``mean`` and ``sd`` of numbers or ``share`` of each level (proportion of
         those recorded; a level that a group lacks is a share of 0), and ``n_missing``; per covariate and
         pair of groups ``smd`` and over all pairs ``max_smd``, in standard deviations, see
-        `outcomes.analyses._balance.standardise_difference`. Missing values are counted and left out.
+        `outcomes.analyses._covariates.standardise_difference`. Missing values are counted and left out.
 
     Raises
     ------
@@ -45,8 +43,4 @@ def describe_baseline(cohort: Cohort, *, by: str = "therapy") -> Result:
         for group in groups:
             describe_covariate(rows, grid, covariate, group)
         compare_covariate(rows, grid, covariate, groups[:-1])
-    return build_result(
-        "baseline", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        method=say("baseline.method"),
-    )  # fmt: skip
+    return conclude("baseline", cohort, rows, method=say("baseline.method"))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from outcomes.analyses._declaration import percent, say, trace_provenance
-from outcomes.analyses._grid import BASELINE, Grid, arrange_grid
+from outcomes.analyses._declaration import conclude, percent, say
+from outcomes.analyses._grid import BASELINE, Grid, Rows, arrange_grid
 from outcomes.analyses._interval import check_level, estimate_mean, estimate_sd
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
-from outcomes.result import Result, build_result
+from outcomes.cohort import Cohort
+from outcomes.result import Result
 
 __all__ = ["summarise_change"]
 
@@ -51,18 +50,19 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
             if timepoint != BASELINE and note == "description":
                 gained = grid.improvement[:, column]
                 _add_moments(rows, grid, members, gained, "improvement", place, conf_level)
-    return build_result(
-        "change", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        method=say("change.method", level=percent(conf_level)),
-        warnings=[say(f"change.{note}")],
-    )  # fmt: skip
+    method = say("change.method", level=percent(conf_level))
+    return conclude("change", cohort, rows, method=method, warnings=[say(f"change.{note}")])
 
 
 def _add_moments(
-    rows: Rows, grid: Grid, members: np.ndarray, values: np.ndarray, name: str, place: dict[str, str],
+    rows: Rows,
+    grid: Grid,
+    members: np.ndarray,
+    values: np.ndarray,
+    name: str,
+    place: dict[str, str],
     conf_level: float,
-) -> None:  # fmt: skip
+) -> None:
     present = members[~np.isnan(values[members])]
     patients = grid.patients(present)
     mean = estimate_mean(values[present], grid.patient[present], conf_level, grid.one_each)

@@ -6,22 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.analyses._balance import compare_covariate, measure_imbalance
-from outcomes.analyses._covariates import list_covariates
+from outcomes.analyses._covariates import compare_covariate, list_covariates, measure_imbalance
 from outcomes.analyses._declaration import (
     choose_timepoint,
-    join_names,
+    conclude,
     label_covariate,
     label_group,
     label_timepoint,
     say,
-    trace_provenance,
 )
-from outcomes.analyses._grid import Grid, arrange_grid
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
-from outcomes.facts import read_facts
-from outcomes.result import Result, build_result
+from outcomes.analyses._grid import Grid, Rows, arrange_grid
+from outcomes.cohort import Cohort
+from outcomes.facts import Listing, Text, read_facts
+from outcomes.result import Result
 
 __all__ = ["check_comparability"]
 
@@ -71,12 +68,14 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
     rows.add(
         {"all": everyone}, statistic="verdict", level=verdict, estimate=float(comparable), n=len(everyone)
     )
-    return build_result(
-        "comparability", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
+    return conclude(
+        "comparability",
+        cohort,
+        rows,
         method=say("comparability.method", time=label_timepoint(cohort, timepoint), **_read_needs()),
-        warnings=_explain(cohort, grid, rows, verdict, passed, timepoint), comparable=comparable,
-    )  # fmt: skip
+        warnings=_explain(cohort, grid, rows, verdict, passed, timepoint),
+        comparable=comparable,
+    )
 
 
 def check_follow_up(cohort: Cohort, by: str, grid: Grid, timepoint: str) -> bool:
@@ -113,27 +112,22 @@ def _check_share(rows: Rows, grid: Grid, timepoint: str) -> bool:
         seen = grid.seen[due, column]
         shares.append((seen.mean() if len(due) else 0.0, name, due, seen))
     share, worst, due, seen = min(shares, key=lambda entry: entry[0])
-    sets = {"all": grid.patients(due), "with": grid.patients(due[seen]), "without": grid.patients(due[~seen])}
-    needed = read_facts("comparability")["share_seen"]["at_least"]
+    sets, needed = grid.split(due, seen), read_facts("comparability")["share_seen"]["at_least"]
     found: dict[str, Any] = {"estimate": share} if len(due) else {"state": "too_few"}
-    rows.add(
-        sets, statistic="check", term="share_seen", level=worst, x=needed, n=len(sets["all"]),
-        unit="proportion", **found,
-    )  # fmt: skip
+    found |= {"x": needed, "n": len(sets["all"]), "unit": "proportion"}
+    rows.add(sets, statistic="check", term="share_seen", level=worst, **found)
     return bool(share >= needed)
 
 
 def _check_balance(rows: Rows, cohort: Cohort, grid: Grid) -> bool:
     if len(grid.groups) < 2:
         return True
-    found = Rows()
+    found, needed = Rows(), read_facts("comparability")["smd"]["at_most"]
+    place = {"statistic": "check", "term": "smd", "unit": "sd", "x": needed}
     for covariate in list_covariates(cohort, grid):
         compare_covariate(found, grid, covariate, list(grid.members())[:-1])
     if not found.table:  # nothing is known of the start, so nobody can say who was given what
-        rows.add(
-            {}, statistic="check", term="smd", unit="sd", n=0, state="too_few",
-            x=read_facts("comparability")["smd"]["at_most"],
-        )  # fmt: skip
+        rows.add({}, **place, n=0, state="too_few")
         return False
     largest = [
         (row, sets)
@@ -141,11 +135,8 @@ def _check_balance(rows: Rows, cohort: Cohort, grid: Grid) -> bool:
         if row["statistic"] == "max_smd"
     ]
     row, sets = max(largest, key=lambda entry: measure_imbalance(entry[0]))
-    needed = read_facts("comparability")["smd"]["at_most"]
-    rows.add(
-        sets, statistic="check", term="smd", level=row["term"], x=needed, unit="sd", n=row["n"],
-        estimate=row["estimate"], state=row["state"],
-    )  # fmt: skip
+    found_worst = {name: row[name] for name in ("n", "estimate", "state")}
+    rows.add(sets, **place, level=row["term"], **found_worst)
     return measure_imbalance(row) <= needed
 
 
@@ -159,19 +150,16 @@ def _reach_verdict(cohort: Cohort, grid: Grid, by: str, passed: dict[str, bool])
 
 def _explain(
     cohort: Cohort, grid: Grid, rows: Rows, verdict: str, passed: dict[str, bool], timepoint: str
-) -> list[str]:
+) -> list[Text]:
     if verdict != "not_comparable":
         return [say(f"comparability.{verdict}")] if verdict != "comparable" else []
     worst = {row["term"]: row.get("level", "") for row in rows.table if row["statistic"] == "check"}
     time, needs = label_timepoint(cohort, timepoint), _read_needs()
     if not list_covariates(cohort, grid):
         passed = {**passed, "smd": True, "start": False}
-    reasons = [
-        say(
-            f"comparability.fails_{term}", group=label_group(cohort, worst.get(term, "")),
-            covariate=label_covariate(worst.get(term, "")), time=time, needed=needs.get(term),
-        )
-        for term, good in passed.items()
-        if not good
-    ]  # fmt: skip
-    return [say("comparability.not_comparable", reasons=join_names(reasons))]
+    reasons = []
+    for term in (term for term, good in passed.items() if not good):
+        level = worst.get(term, "")
+        names = {"group": label_group(cohort, level), "covariate": label_covariate(level), "time": time}
+        reasons.append(say(f"comparability.fails_{term}", **names, needed=needs.get(term)))
+    return [say("comparability.not_comparable", reasons=Listing(tuple(reasons)))]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from outcomes.analyses._declaration import percent, say, trace_provenance
-from outcomes.analyses._grid import arrange_grid
-from outcomes.analyses._interval import check_level, estimate_share
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import STATUSES, Cohort, list_patients
-from outcomes.result import Result, build_result
+from outcomes.analyses._declaration import conclude, percent, say
+from outcomes.analyses._grid import Rows, arrange_grid
+from outcomes.analyses._interval import check_level
+from outcomes.cohort import STATUSES, Cohort
+from outcomes.result import Result
 
 __all__ = ["count_completeness"]
 
@@ -53,13 +52,8 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
                 rows.add_count(
                     grid.patients(episodes), statistic=name, **place, estimate=len(episodes), unit=unit
                 )
-            due, seen = chosen["n_due"], chosen["n_seen"]
-            unseen = members[counted["n_due"][members, column] & ~counted["n_seen"][members, column]]
-            sets = {"all": grid.patients(due), "with": grid.patients(seen), "without": grid.patients(unseen)}
-            share = estimate_share(len(seen), len(due), len(sets["all"]), conf_level)
-            rows.add(sets, statistic="share_seen", **place, **share, unit="proportion")
-    return build_result(
-        "completeness", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        method=say("completeness.method", level=percent(conf_level)),
-    )  # fmt: skip
+            due = chosen["n_due"]
+            seen = counted["n_seen"][due, column]
+            rows.add_share(grid, due, seen, conf_level, statistic="share_seen", **place)
+    method = say("completeness.method", level=percent(conf_level))
+    return conclude("completeness", cohort, rows, method=method)

@@ -6,15 +6,14 @@ import numpy as np
 
 from outcomes.analyses._declaration import (
     choose_timepoint,
+    conclude,
     explain_no_improvement,
     label_timepoint,
     say,
-    trace_provenance,
 )
-from outcomes.analyses._grid import Grid, arrange_grid
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
-from outcomes.result import Result, Support, build_result
+from outcomes.analyses._grid import Grid, Rows, arrange_grid
+from outcomes.cohort import Cohort
+from outcomes.result import Result, Support
 
 __all__ = ["trace_cumulative"]
 
@@ -56,22 +55,14 @@ def trace_cumulative(cohort: Cohort, *, by: str = "therapy", timepoint: str | No
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)
     amount = grid.improvement[:, grid.column(timepoint)]
-    points = _list_points(cohort, amount[~np.isnan(amount)])
+    instrument, attained = cohort.instrument, amount[~np.isnan(amount)]
+    step = instrument.step or (instrument.maximum - instrument.minimum) / _POINTS_WITHOUT_STEP
+    points = np.unique(np.floor(attained / step + _TOLERANCE)) * step
     rows = Rows(outcome=cohort.outcome, statistic="share_improved_by", timepoint=timepoint, unit="proportion")
     for group, members in () if absent else grid.members():
         _trace_group(rows, grid, group, members[~np.isnan(amount[members])], amount, points)
-    return build_result(
-        "cumulative", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        method=say("cumulative.method", time=label_timepoint(cohort, timepoint)),
-        warnings=[absent or say("change.description")],
-    )  # fmt: skip
-
-
-def _list_points(cohort: Cohort, attained: np.ndarray) -> np.ndarray:
-    instrument = cohort.instrument
-    step = instrument.step or (instrument.maximum - instrument.minimum) / _POINTS_WITHOUT_STEP
-    return np.unique(np.floor(attained / step + _TOLERANCE)) * step
+    method = say("cumulative.method", time=label_timepoint(cohort, timepoint))
+    return conclude("cumulative", cohort, rows, method=method, warnings=[absent or say("change.description")])
 
 
 def _trace_group(

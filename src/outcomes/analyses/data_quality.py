@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._declaration import percent, say, trace_reading
-from outcomes.analyses._grid import may_group
+from outcomes.analyses._declaration import percent, say
+from outcomes.analyses._grid import Rows, may_group
 from outcomes.analyses._interval import check_level, estimate_share
-from outcomes.analyses._rows import Rows
 from outcomes.cohort import list_patients
+from outcomes.cohort.rules import say_reading
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_schema, read_timepoints
 from outcomes.records.tables import Records
-from outcomes.result import Result, build_result
+from outcomes.result import ALL, Origin, Result, build_result
 
 __all__ = ["summarise_data_quality"]
 
@@ -50,11 +50,6 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
         When `conf_level` is no proportion, or `by` no column that may name groups: ids, dates and numbers may
         not.
 
-    Examples
-    --------
-    >>> from outcomes.analyses import list_analyses
-    >>> "data_quality" in list_analyses()
-    True
     """
     check_level(conf_level)
     rows = Rows()
@@ -65,39 +60,42 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
     for group, members in groups:
         _describe_columns(rows, records.episodes, patient, group, members, conf_level)
         _describe_instruments(rows, records, patient, group, members, conf_level)
+    reading = records.list_said()
     return build_result(
-        "data_quality", rows.table, support=rows.support, patients=list_patients(records),
+        "data_quality",
+        rows.table,
+        support=rows.support,
+        patients=list_patients(records),
         method=say("data_quality.method", level=percent(conf_level)),
-        provenance={
-            "source": records.source.name,
-            "fingerprint": records.fingerprint,
-            "disclosure_profile": records.source.disclosure_profile,
-            **trace_reading(records),
-        },
-    )  # fmt: skip
+        origin=Origin(
+            source=records.source.name,
+            fingerprint=records.fingerprint,
+            disclosure_profile=records.source.disclosure_profile,
+            rules={"reading": say_reading(reading)} if reading else {},
+            answered=records.list_answered(),
+        ),
+    )
 
 
 def _count_records(rows: Rows, records: Records) -> None:
     counts = ("n_read", "n_accepted", *(["n_repeated"] if records.n_repeated else []), "n_refused")
     for statistic in counts:
-        rows.add({}, statistic=statistic, group="all", estimate=getattr(records, statistic), unit="records")
+        rows.add({}, statistic=statistic, group=ALL, estimate=getattr(records, statistic), unit="records")
     refused = records.refused.groupby(["scope", "rule"], observed=True).size().reset_index(name="number")
     for entry in refused.sort_values("number", ascending=False, kind="stable").to_dict("records"):
-        rows.add(
-            {}, statistic="n_refused_by_rule", group="all", term=entry["scope"], level=entry["rule"],
-            estimate=entry["number"], unit="records" if entry["scope"] == "record" else "cells",
-        )  # fmt: skip
+        place = {"group": ALL, "term": entry["scope"], "level": entry["rule"]}
+        unit = "records" if entry["scope"] == "record" else "cells"
+        rows.add({}, statistic="n_refused_by_rule", **place, estimate=entry["number"], unit=unit)
 
 
 def _count_tables(rows: Rows, records: Records, patient: np.ndarray) -> None:
     everyone = np.unique(patient)
     assessed = _place_episodes(records)
-    rows.add_count(everyone, statistic="n_patients", group="all")
-    rows.add_count(everyone, statistic="n_episodes", group="all", estimate=len(patient), unit="episodes")
-    rows.add_count(
-        np.unique(patient[assessed[assessed >= 0]]), statistic="n_assessments", group="all",
-        estimate=len(records.assessments), unit="assessments",
-    )  # fmt: skip
+    rows.add_count(everyone, statistic="n_patients", group=ALL)
+    rows.add_count(everyone, statistic="n_episodes", group=ALL, estimate=len(patient), unit="episodes")
+    assessed_patients = np.unique(patient[assessed[assessed >= 0]])
+    counted = {"estimate": len(records.assessments), "unit": "assessments"}
+    rows.add_count(assessed_patients, statistic="n_assessments", group=ALL, **counted)
 
 
 def _place_episodes(records: Records) -> np.ndarray:
@@ -109,7 +107,7 @@ def _find_groups(episodes: pd.DataFrame, by: str) -> list[tuple[str, np.ndarray]
     if not may_group(by):
         known = [name for name in read_schema()["episodes"] if may_group(name)]
         raise AnalysisError(f"Episodes are not grouped by {by!r}; choose one of: {', '.join(known)}.")
-    everyone = [("all", np.arange(len(episodes)))]
+    everyone = [(ALL, np.arange(len(episodes)))]
     if by not in episodes or not episodes[by].notna().any():
         return everyone
     values = episodes[by].astype("str")
@@ -129,9 +127,8 @@ def _describe_columns(
         if name in _KEYS or name not in episodes or not episodes[name].notna().any():
             continue
         recorded = episodes[name].notna().to_numpy()[members]
-        _add_share(
-            rows, patient, members, recorded, conf_level, statistic="share_recorded", term=name, group=group
-        )
+        place = {"statistic": "share_recorded", "term": name, "group": group}
+        _add_share(rows, patient, members, recorded, conf_level, **place)
 
 
 def _describe_instruments(
@@ -147,15 +144,11 @@ def _describe_instruments(
         marks = {"baseline": ~late, "follow_up": late, "ever": np.ones_like(late)}
         for level, mark in marks.items():
             has = np.isin(members, episode[mine & scored & mark])
-            _add_share(
-                rows, patient, members, has, conf_level, statistic="share_assessed", outcome=name,
-                level=level, group=group,
-            )  # fmt: skip
+            place = {"statistic": "share_assessed", "outcome": name, "level": level, "group": group}
+            _add_share(rows, patient, members, has, conf_level, **place)
         blank = episode[mine & ~scored]
-        rows.add_count(
-            np.unique(patient[blank]), statistic="n_without_score", outcome=name, group=group,
-            estimate=len(blank), unit="assessments",
-        )  # fmt: skip
+        place = {"statistic": "n_without_score", "outcome": name, "group": group, "unit": "assessments"}
+        rows.add_count(np.unique(patient[blank]), **place, estimate=len(blank))
 
 
 def _mark_follow_ups(table: pd.DataFrame) -> np.ndarray:
@@ -169,9 +162,7 @@ def _mark_follow_ups(table: pd.DataFrame) -> np.ndarray:
 def _add_share(
     rows: Rows, patient: np.ndarray, members: np.ndarray, has: np.ndarray, conf_level: float, **place: object
 ) -> None:
-    sets = {
-        "all": np.unique(patient[members]), "with": np.unique(patient[members[has]]),
-        "without": np.unique(patient[members[~has]]),
-    }  # fmt: skip
+    sides = {"all": members, "with": members[has], "without": members[~has]}
+    sets = {name: np.unique(patient[which]) for name, which in sides.items()}
     share = estimate_share(int(has.sum()), len(members), len(sets["all"]), conf_level)
     rows.add(sets, **place, **share, unit="proportion")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,20 @@ import pandas as pd
 
 from outcomes.analyses._declaration import (
     choose_timepoint,
+    conclude,
     label_timepoint,
     percent,
     say,
     say_of_measure,
-    trace_provenance,
-    trace_reading,
+    trace_origin,
 )
-from outcomes.analyses._grid import BASELINE, Grid, arrange_grid
+from outcomes.analyses._grid import BASELINE, Grid, Rows, arrange_grid
 from outcomes.analyses._interval import check_level
-from outcomes.analyses._rows import Rows
 from outcomes.analyses.change import summarise_change
-from outcomes.cohort import Cohort, follow_outcome, list_outcomes, list_patients
-from outcomes.facts import read_facts, read_instrument
-from outcomes.result import Result, build_result
+from outcomes.cohort import Cohort, follow_outcome, list_outcomes
+from outcomes.cohort.rules import say_reading
+from outcomes.facts import Text, read_facts, read_instrument
+from outcomes.result import Result
 
 __all__ = ["summarise_domains"]
 
@@ -71,20 +72,22 @@ def summarise_domains(
     named = {domain for domain, _ in described}
     rows = Rows()
     _count_recorded(rows, cohort, grid, [entry for entry in domains if entry["id"] not in named], outcomes)
-    said: dict[str, None] = {}
+    said: dict[Text, None] = {}
     for domain, outcome in described:
         followed = follow_outcome(cohort, outcome)
         _add_measure(rows, followed, domain, by, conf_level, [BASELINE, timepoint])
         said |= dict.fromkeys(say_of_measure(followed))
-    time = label_timepoint(cohort, timepoint)
-    measures = [outcome.partition(":")[0] for _, outcome in described]
-    return build_result(
-        "domains", rows.table, support=rows.support,
-        patients=list_patients(cohort.records),
-        provenance=trace_provenance(cohort) | trace_reading(cohort.records, measures, cohort.rules),
-        method=say("domains.method", time=time, level=percent(conf_level)),
+    records, measures = cohort.records, [outcome.partition(":")[0] for _, outcome in described]
+    reading = records.list_said(*measures)
+    rules = {**cohort.rules, **({"reading": say_reading(reading)} if reading else {})}
+    return conclude(
+        "domains",
+        cohort,
+        rows,
+        method=say("domains.method", time=label_timepoint(cohort, timepoint), level=percent(conf_level)),
         warnings=[say("domains.description"), say("domains.not_recorded"), *said],
-    )  # fmt: skip
+        origin=replace(trace_origin(cohort), rules=rules, answered=records.list_answered(*measures)),
+    )
 
 
 def _order_outcomes(
@@ -102,9 +105,7 @@ def _add_measure(
     rows: Rows, cohort: Cohort, domain: str, by: str, conf_level: float, timepoints: list[str]
 ) -> None:
     change = summarise_change(cohort, by=by, conf_level=conf_level)
-    held = change.where(statistic=_SHOWN, timepoint=timepoints)
-    for row, support in zip(held.table.to_dict("records"), held.support, strict=True):
-        rows.add(support, **{**{str(name): value for name, value in row.items()}, "level": domain})
+    rows.copy(change.where(statistic=_SHOWN, timepoint=timepoints), level=domain)
 
 
 def _count_recorded(
@@ -122,10 +123,8 @@ def _count_recorded(
             counted, rest = (grid.patients(members[has[members]]) for has in (mark, ~mark))
             # Those of whom nothing is recorded must be enough too, since the group's size is told.
             sets = {"all": counted, **({"rest": rest} if len(counted) and len(rest) else {})}
-            rows.add(
-                sets, statistic="n_recorded", term=domain, group=group, estimate=len(counted), n=len(counted),
-                unit="patients",
-            )  # fmt: skip
+            place = {"statistic": "n_recorded", "term": domain, "group": group, "unit": "patients"}
+            rows.add(sets, **place, estimate=len(counted), n=len(counted))
 
 
 def _mark_recorded(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from outcomes.analyses._declaration import join_names, label_timepoint, percent, say, trace_provenance
-from outcomes.analyses._grid import ALL, arrange_grid
-from outcomes.analyses._interval import estimate_share
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
-from outcomes.facts import read_facts
-from outcomes.result import Result, build_result
+from outcomes.analyses._declaration import conclude, label_timepoint, percent, say
+from outcomes.analyses._grid import Rows, arrange_grid
+from outcomes.cohort import Cohort
+from outcomes.facts import Listing, Text, read_facts
+from outcomes.result import ALL, Result
 
 __all__ = ["count_at_ends"]
 
@@ -44,29 +42,19 @@ def count_at_ends(cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.
     grid = arrange_grid(cohort, by)
     instrument = cohort.instrument
     most = read_facts("psychometrics")["floor_ceiling"]["most_share"]
-    rows, full = Rows(outcome=cohort.outcome, unit="proportion"), []
+    rows, full = Rows(outcome=cohort.outcome), list[Text]()
     for column, timepoint in grid.visits:
         score = grid.score[:, column]
         for group, members in grid.members():
             seen = members[~np.isnan(score[members])]
             for name, end in (("floor", instrument.minimum), ("ceiling", instrument.maximum)):
                 at_end = np.abs(score[seen] - end) <= _TOLERANCE
-                sets = {
-                    "all": grid.patients(seen),
-                    "with": grid.patients(seen[at_end]),
-                    "without": grid.patients(seen[~at_end]),
-                }
-                share = estimate_share(int(at_end.sum()), len(seen), len(sets["all"]), conf_level)
-                rows.add(sets, statistic=f"share_at_{name}", group=group, timepoint=timepoint, x=end, **share)
-                if group == ALL and share.get("estimate", 0.0) > most:
+                place = {"statistic": f"share_at_{name}", "group": group, "timepoint": timepoint, "x": end}
+                rows.add_share(grid, seen, at_end, conf_level, **place)
+                if group == ALL and rows.table[-1].get("estimate", 0.0) > most:
                     full.append(say(f"floor_ceiling.{name}", time=label_timepoint(cohort, timepoint)))
-    told = say("floor_ceiling.too_many", ends=join_names(full), most=percent(most)) if full else ""
-    return build_result(
-        "floor_ceiling", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        warnings=[told] if told else [],
-        method=say(
-            "floor_ceiling.method", level=percent(conf_level), low=f"{instrument.minimum:g}",
-            high=f"{instrument.maximum:g}", unit=instrument.unit,
-        ),
-    )  # fmt: skip
+    ends = Listing(tuple(full))
+    warnings = [say("floor_ceiling.too_many", ends=ends, most=percent(most))] if full else []
+    limits = {"low": f"{instrument.minimum:g}", "high": f"{instrument.maximum:g}", "unit": instrument.unit}
+    method = say("floor_ceiling.method", level=percent(conf_level), **limits)
+    return conclude("floor_ceiling", cohort, rows, method=method, warnings=warnings)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from outcomes.analyses._declaration import say, trace_provenance
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
-from outcomes.result import Result, build_result
+from outcomes.analyses._declaration import conclude, say, trace_origin
+from outcomes.analyses._grid import Rows
+from outcomes.cohort import Cohort
+from outcomes.result import Result
 
 __all__ = ["count_flow"]
 
@@ -31,25 +33,17 @@ def count_flow(cohort: Cohort) -> Result:
     excluded = [np.unique(np.asarray(codes, dtype="int64")) for codes in flow["patients"]]
     gone = [np.unique(np.asarray(codes, dtype="int64")) for codes in flow["patients_gone"]]
     remaining = _trace_back(cohort.episodes["patient"].to_numpy("int64"), excluded)
-    for place, step in enumerate(flow.to_dict("records")):
+    for number, step in enumerate(flow.to_dict("records")):
+        place = {"term": step["step"], "level": str(step["reason"])}
         for statistic, patients, unit in (
-            ("n_episodes", remaining[place], "episodes"),
-            ("n_patients", remaining[place], "patients"),
-            ("n_excluded_episodes", excluded[place], "episodes"),
-            ("n_excluded_patients", gone[place], "patients"),
+            ("n_episodes", remaining[number], "episodes"),
+            ("n_patients", remaining[number], "patients"),
+            ("n_excluded_episodes", excluded[number], "episodes"),
+            ("n_excluded_patients", gone[number], "patients"),
         ):
-            rows.add_count(
-                patients, statistic=statistic, term=step["step"], level=step["reason"],
-                estimate=step[statistic], unit=unit,
-            )  # fmt: skip
-    return build_result(
-        "flow",
-        rows.table,
-        support=rows.support,
-        patients=list_patients(cohort.records),
-        provenance=trace_provenance(cohort),
-        method=say("flow.method"),
-    )
+            rows.add_count(patients, statistic=statistic, **place, estimate=step[statistic], unit=unit)
+    origin = replace(trace_origin(cohort), steps=dict(zip(flow["step"], flow["reason"], strict=True)))
+    return conclude("flow", cohort, rows, method=say("flow.method"), origin=origin)
 
 
 def _trace_back(final: np.ndarray, excluded: list[np.ndarray]) -> list[np.ndarray]:

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from outcomes.analyses._declaration import explain_no_improvement, label_timepoint, say, trace_provenance
+from outcomes.analyses._declaration import conclude, explain_no_improvement, label_timepoint, say
+from outcomes.analyses._grid import Rows
 from outcomes.analyses._thresholds import choose_threshold
 from outcomes.analyses.change import summarise_change
 from outcomes.analyses.over_time import compare_over_time
 from outcomes.analyses.responders import count_responders
-from outcomes.cohort import Cohort, list_patients
-from outcomes.result import Result, build_result
+from outcomes.cohort import Cohort
+from outcomes.result import Result
 
 __all__ = ["list_headline"]
 
 
 def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
-    """List the headline numbers of a cohort at its primary time point.
+    """List the headline numbers of a cohort at its primary time point, each row as in its own analysis.
 
-    Parameters
-    ----------
-    cohort : Cohort
-    by : str
-        Column whose values are the groups.
-
-    Returns
-    -------
-    Result
-        Per group, then for ``all``: ``mean_improvement`` and ``share_improved`` by the default threshold, of
-        those seen (``mean_score`` where improvement is not defined); and, between therapies, the adjusted
-        ``contrast`` of each with the reference. Each row as in its own analysis.
-
-    Raises
-    ------
-    AnalysisError
-        When there is no column ``by``.
+    Per group, then for ``all``: ``mean_improvement`` and ``share_improved`` by the default threshold, of
+    those seen (``mean_score`` where improvement is not defined); and, between therapies, the adjusted
+    ``contrast`` of each with the reference.
     """
     time, results = cohort.primary, list[Result]()
     statistic = "mean_score" if explain_no_improvement(cohort) else "mean_improvement"
@@ -44,15 +31,14 @@ def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
     compared = compare_over_time(cohort) if by == "therapy" and cohort.reference else None
     if compared is not None:
         results.append(compared.where(statistic="contrast", timepoint=time, versus=cohort.reference))
-    rows = [
-        {str(name): value for name, value in row.items()}
-        for result in results
-        for row in result.table.to_dict("records")
-    ]
-    return build_result(
-        "headline", rows, support=[sets for result in results for sets in result.support],
-        patients=list_patients(cohort.records),
+    rows = Rows()
+    for result in results:
+        rows.copy(result)
+    return conclude(
+        "headline",
+        cohort,
+        rows,
         method=say("headline.method", time=label_timepoint(cohort, time)),
-        warnings=list(dict.fromkeys(text for result in results for text in result.warnings)),
-        provenance=trace_provenance(cohort), comparable=compared.comparable if compared else None,
-    )  # fmt: skip
+        warnings=dict.fromkeys(text for result in results for text in result.warnings),
+        comparable=compared.comparable if compared else None,
+    )

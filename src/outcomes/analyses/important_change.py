@@ -10,21 +10,20 @@ import numpy as np
 from outcomes.analyses._anchor import Anchor, correlate_ranks, read_anchor
 from outcomes.analyses._declaration import (
     choose_timepoint,
+    conclude,
     label_timepoint,
     percent,
     require_baseline,
     say,
-    trace_provenance,
 )
-from outcomes.analyses._grid import ALL, Grid, arrange_grid
+from outcomes.analyses._grid import Grid, Rows, arrange_grid
 from outcomes.analyses._interval import estimate_share
 from outcomes.analyses._predictive import Cutoffs, find_cutoffs, list_ties
-from outcomes.analyses._rows import Rows
 from outcomes.analyses._thresholds import compare_scores, read_rule
-from outcomes.cohort import Cohort, list_patients
+from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError, FactsError
-from outcomes.facts import Threshold, read_facts
-from outcomes.result import Result, build_result
+from outcomes.facts import Text, Threshold, read_facts
+from outcomes.result import ALL, Result
 
 __all__ = ["estimate_important_change"]
 
@@ -109,17 +108,18 @@ def estimate_important_change(
     rows = Rows(outcome=cohort.outcome, term=rating.name, level=rule.id, group=ALL, timepoint=chosen)
     _add_cutoffs(rows, cohort, sample, conf_level, resamples, seed)
     _add_anchor(rows, cohort, grid, rating, sample, held, correlation, conf_level)
-    return build_result(
-        "important_change", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        warnings=[*_warn(cohort, rating, rule), *_doubt(cohort, rows, correlation, facts)],
-        method=say(
-            "important_change.method", time=label_timepoint(cohort, chosen), level=percent(conf_level),
-            anchor=f"{rating.instrument.name}, {rating.instrument.version}",
-            rule=f"{rule.comparison} {rule.value:g}", resamples=resamples,
-            reliability=f"{reliability:g}", least=f"{facts['least_correlation']:g}",
-        ),
-    )  # fmt: skip
+    method = say(
+        "important_change.method",
+        time=label_timepoint(cohort, chosen),
+        level=percent(conf_level),
+        anchor=f"{rating.instrument.name}, {rating.instrument.version}",
+        rule=f"{rule.comparison} {rule.value:g}",
+        resamples=resamples,
+        reliability=f"{reliability:g}",
+        least=f"{facts['least_correlation']:g}",
+    )
+    warnings = [*_warn(cohort, rating, rule), *_doubt(cohort, rows, correlation, facts)]
+    return conclude("important_change", cohort, rows, method=method, warnings=warnings)
 
 
 class _Sample:
@@ -194,10 +194,8 @@ def _add_cutoffs(
         value = float(getattr(found, name)[0])
         bounds = _bound(getattr(drawn, name), conf_level) if np.isfinite(value) else {}
         state = "ok" if np.isfinite(value) else "separated"
-        rows.add(
-            _sides(sample), statistic=statistic, estimate=value, **bounds, n=n, state=state,
-            unit=unit or cohort.instrument.unit,
-        )  # fmt: skip
+        unit = unit or cohort.instrument.unit
+        rows.add(_sides(sample), statistic=statistic, estimate=value, **bounds, n=n, state=state, unit=unit)
     better, others = (counts[0] for counts in sample.count(np.ones(n)))
     for tie in list_ties(sample.change, better, others)[1:]:
         rows.add(
@@ -223,9 +221,15 @@ def _bound(drawn: np.ndarray, conf_level: float) -> dict[str, float]:
 
 
 def _add_anchor(
-    rows: Rows, cohort: Cohort, grid: Grid, rating: Anchor, sample: _Sample, held: np.ndarray,
-    correlation: float, conf_level: float,
-) -> None:  # fmt: skip
+    rows: Rows,
+    cohort: Cohort,
+    grid: Grid,
+    rating: Anchor,
+    sample: _Sample,
+    held: np.ndarray,
+    correlation: float,
+    conf_level: float,
+) -> None:
     n = len(sample.patients)
     share = estimate_share(int(sample.mark.sum()), len(held), n, conf_level)
     rows.add(_sides(sample), statistic="share_improved", **share, unit="proportion")
@@ -237,13 +241,11 @@ def _add_anchor(
     }
     for name, value in found.items():
         state = "ok" if np.isfinite(value) else "degenerate"
-        rows.add(
-            {"all": np.sort(sample.patients)}, statistic=f"correlation_{name}", estimate=value, n=n,
-            unit="correlation", state=state,
-        )  # fmt: skip
+        columns = {"estimate": value, "n": n, "unit": "correlation", "state": state}
+        rows.add({"all": np.sort(sample.patients)}, statistic=f"correlation_{name}", **columns)
 
 
-def _warn(cohort: Cohort, rating: Anchor, rule: Threshold) -> Iterator[str]:
+def _warn(cohort: Cohort, rating: Anchor, rule: Threshold) -> Iterator[Text]:
     yield say("important_change.description", instrument=cohort.instrument.short_name)
     if not rating.instrument.verified:
         yield say("unverified_instrument", instrument=rating.instrument.name)
@@ -251,7 +253,7 @@ def _warn(cohort: Cohort, rating: Anchor, rule: Threshold) -> Iterator[str]:
         yield say("responders.unverified", thresholds=rule.id)
 
 
-def _doubt(cohort: Cohort, rows: Rows, correlation: float, facts: dict[str, Any]) -> Iterator[str]:
+def _doubt(cohort: Cohort, rows: Rows, correlation: float, facts: dict[str, Any]) -> Iterator[Text]:
     """Say what makes the estimates weak: a loose anchor, sides that overlap, an amount within the error."""
     if correlation < facts["good_correlation"]:
         yield say("important_change.loose", good=f"{facts['good_correlation']:g}")

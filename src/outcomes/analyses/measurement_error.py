@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from scipy import special, stats
 
 from outcomes.analyses._anchor import Anchor, read_anchor
 from outcomes.analyses._declaration import (
     choose_timepoint,
+    conclude,
     label_timepoint,
     percent,
     require_baseline,
     say,
-    trace_provenance,
 )
-from outcomes.analyses._error import (
-    bound_error,
-    cut_between,
-    detectable_change,
-    error_from_reliability,
-    measure_error,
-    reliable_index,
-)
-from outcomes.analyses._grid import ALL, BASELINE, Grid, arrange_grid
-from outcomes.analyses._interval import estimate_share
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
+from outcomes.analyses._grid import BASELINE, Grid, Rows, arrange_grid
+from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
-from outcomes.result import Result, build_result
+from outcomes.result import ALL, Result
 
 __all__ = ["estimate_measurement_error"]
 
@@ -91,23 +82,29 @@ def estimate_measurement_error(
     rows = Rows(outcome=cohort.outcome)
     if reliability is not None:
         error = _add_known(rows, cohort, grid, reliability)
-        origin = say("measurement_error.known", reliability=f"{reliability:g}")
+        measured = say("measurement_error.known", reliability=f"{reliability:g}")
     else:
         rating = read_anchor(cohort, grid, anchor, chosen)
         error = _add_measured(rows, cohort, grid, rating, chosen, conf_level)
-        place = {"anchor": rating.instrument.name, "time": label_timepoint(cohort, chosen)}
-        origin = say("measurement_error.measured", **place, level=percent(conf_level))
+        measured = say(
+            "measurement_error.measured",
+            anchor=rating.instrument.name,
+            time=label_timepoint(cohort, chosen),
+            level=percent(conf_level),
+        )
     _add_detectable(rows, cohort, grid, error, chosen)
     cut = _add_cut_off(rows, cohort, grid, norm_mean, norm_sd)
     for column, time in grid.follow_ups:
         for group, members in grid.members():
             place = {"group": group, "timepoint": time}
             _add_shares(rows, cohort, grid, members, column, error, cut, conf_level, place)
-    return build_result(
-        "measurement_error", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        warnings=list(_warn(cohort)), method=f"{origin} {say('measurement_error.method')}",
-    )  # fmt: skip
+    return conclude(
+        "measurement_error",
+        cohort,
+        rows,
+        method=(measured, say("measurement_error.method")),
+        warnings=[say("measurement_error.description")],
+    )
 
 
 def _add_known(rows: Rows, cohort: Cohort, grid: Grid, reliability: float) -> float:
@@ -118,10 +115,8 @@ def _add_known(rows: Rows, cohort: Cohort, grid: Grid, reliability: float) -> fl
             "A reliability lies between 0 and 1, and needs two patients with a baseline score."
         )
     error = error_from_reliability(float(grid.baseline[held].std(ddof=1)), reliability)
-    rows.add(
-        {"all": patients}, statistic="sem", group=ALL, timepoint=BASELINE, x=reliability, estimate=error,
-        n=len(patients), unit=cohort.instrument.unit,
-    )  # fmt: skip
+    place = {"group": ALL, "timepoint": BASELINE, "unit": cohort.instrument.unit, "n": len(patients)}
+    rows.add({"all": patients}, statistic="sem", **place, x=reliability, estimate=error)
     return error
 
 
@@ -142,27 +137,29 @@ def _add_measured(
     if len(patients) < fewest:
         raise AnalysisError(
             f"Only {len(patients)} patients call themselves unchanged at "
-            f"{label_timepoint(cohort, timepoint)}; {fewest} are needed to measure the error. Or give a "
+            f"{cohort.timepoints[timepoint].label}; {fewest} are needed to measure the error. Or give a "
             "known one: reliability=..."
         )
     found = measure_error(grid.baseline[held], score[held])
     margin = detectable_change(found.spread / np.sqrt(2), 0.95)
     values = {
-        "sem_agreement": found.agreement, "sem_consistency": found.consistency, "icc": found.icc,
-        "mean_difference": found.difference, "limit_low": found.difference - margin,
+        "sem_agreement": found.agreement,
+        "sem_consistency": found.consistency,
+        "icc": found.icc,
+        "mean_difference": found.difference,
+        "limit_low": found.difference - margin,
         "limit_high": found.difference + margin,
-    }  # fmt: skip
+    }
+    place = {"term": rating.name, "group": ALL, "timepoint": timepoint, "n": len(patients)}
     for statistic, value in values.items():
         bounds = {}
         if statistic == "sem_consistency":
             low, high = bound_error(value, len(patients) - 1, conf_level)
             bounds = {"conf_low": low, "conf_high": high, "df": len(patients) - 1}
-        rows.add(
-            {"all": patients.copy()}, statistic=statistic, term=rating.name, group=ALL, timepoint=timepoint,
-            estimate=value, **bounds, n=len(patients),
-            unit="correlation" if statistic == "icc" else cohort.instrument.unit,
-            state="ok" if np.isfinite(value) else "degenerate",
-        )  # fmt: skip
+        unit = "correlation" if statistic == "icc" else cohort.instrument.unit
+        state = "ok" if np.isfinite(value) else "degenerate"
+        columns = {**place, "unit": unit, "state": state, **bounds}
+        rows.add({"all": patients}, statistic=statistic, estimate=value, **columns)
     return found.agreement
 
 
@@ -173,7 +170,7 @@ def _add_detectable(rows: Rows, cohort: Cohort, grid: Grid, error: float, timepo
     place = {"group": ALL, "timepoint": timepoint, "n": len(patients), "unit": cohort.instrument.unit}
     for level in (facts["detectable_level"], facts["also_level"]):
         change = detectable_change(error, level)
-        rows.add({"all": patients.copy()}, statistic="sdc", term=percent(level), estimate=change, **place)
+        rows.add({"all": patients}, statistic="sdc", term=percent(level), estimate=change, **place)
     found = {"estimate": detectable_change(error, facts["detectable_level"]) / np.sqrt(max(len(patients), 1))}
     state = found if len(patients) else {"state": "too_few"}
     rows.add(
@@ -193,17 +190,22 @@ def _add_cut_off(
     if len(patients) < 2:
         raise AnalysisError("A cut-off needs at least two patients with a baseline score.")
     cut = cut_between(float(start.mean()), float(start.std(ddof=1)), norm_mean, norm_sd)
-    rows.add(
-        {"all": patients}, statistic="cut_off", group=ALL, timepoint=BASELINE, estimate=cut, n=len(patients),
-        unit=cohort.instrument.unit,
-    )  # fmt: skip
+    place = {"group": ALL, "timepoint": BASELINE, "unit": cohort.instrument.unit, "n": len(patients)}
+    rows.add({"all": patients}, statistic="cut_off", **place, estimate=cut)
     return cut
 
 
 def _add_shares(
-    rows: Rows, cohort: Cohort, grid: Grid, members: np.ndarray, column: int, error: float,
-    cut: float | None, conf_level: float, place: dict[str, str],
-) -> None:  # fmt: skip
+    rows: Rows,
+    cohort: Cohort,
+    grid: Grid,
+    members: np.ndarray,
+    column: int,
+    error: float,
+    cut: float | None,
+    conf_level: float,
+    place: dict[str, str],
+) -> None:
     seen = members[~np.isnan(grid.improvement[members, column])]
     level = read_facts("psychometrics")["measurement_error"]["detectable_level"]
     limit = detectable_change(np.sqrt(0.5), level)  # 1.96 at 95 %
@@ -215,14 +217,92 @@ def _add_shares(
         sign = cohort.instrument.sign
         crossed = (sign * grid.baseline[seen] < sign * cut) & (sign * grid.score[seen, column] >= sign * cut)
         marks["share_recovered"] = marks["share_reliably_improved"] & crossed
-    everyone = grid.patients(seen)
     for statistic, mark in marks.items():
-        sets = {
-            "all": everyone.copy(), "with": grid.patients(seen[mark]), "without": grid.patients(seen[~mark]),
-        }  # fmt: skip
-        share = estimate_share(int(mark.sum()), len(seen), len(everyone), conf_level)
-        rows.add(sets, statistic=statistic, **place, **share, unit="proportion")
+        rows.add_share(grid, seen, mark, conf_level, statistic=statistic, **place)
 
 
-def _warn(cohort: Cohort) -> Iterator[str]:
-    yield say("measurement_error.description")
+@dataclass(frozen=True)
+class MeasurementError:
+    """Error of one score."""
+
+    #: Standard error of measurement, systematic differences between the visits included, and without them.
+    agreement: float
+    consistency: float
+    #: Intraclass correlation, two-way, absolute agreement, single score (McGraw and Wong 1996, ICC(A,1)).
+    icc: float
+    #: Mean and standard deviation of the differences between the visits.
+    difference: float
+    spread: float
+
+
+def measure_error(first: np.ndarray, second: np.ndarray) -> MeasurementError:
+    """Measure the error from two visits of patients who did not change, by two-way analysis of variance."""
+    n, scores = len(first), np.column_stack([first, second])
+    grand = scores.mean()
+    between = 2 * ((scores.mean(axis=1) - grand) ** 2).sum() / (n - 1)
+    visits = n * ((scores.mean(axis=0) - grand) ** 2).sum()
+    difference = second - first
+    residual = ((difference - difference.mean()) ** 2).sum() / (2 * (n - 1))
+    # ICC(A,1): (MSB - MSE) / (MSB + MSE + 2 (MSV - MSE) / n); the visits' variance is (MSV - MSE) / n.
+    systematic = max(0.0, (visits - residual) / n)
+    whole = between + residual + 2 * (visits - residual) / n
+    return MeasurementError(
+        agreement=float(np.sqrt(residual + systematic)),
+        consistency=float(np.sqrt(residual)),
+        icc=float((between - residual) / whole) if whole > 0 else np.nan,
+        difference=float(difference.mean()),
+        spread=float(difference.std(ddof=1)),
+    )
+
+
+def error_from_reliability(sd: float, reliability: float) -> float:
+    """Return the standard error of measurement from a standard deviation and a reliability.
+
+    Examples
+    --------
+    >>> round(error_from_reliability(16, 0.84), 6)
+    6.4
+    """
+    return float(sd * np.sqrt(1 - reliability))
+
+
+def detectable_change(error: float, level: float) -> float:
+    """Return the change that measurement error alone exceeds in one of ``1 / (1 - level)`` patients.
+
+    Examples
+    --------
+    >>> round(detectable_change(6.4, 0.95), 2), round(detectable_change(6.4, 0.90), 2)
+    (17.74, 14.89)
+    """
+    return float(special.ndtri((1 + level) / 2) * np.sqrt(2) * error)
+
+
+def reliable_index(change: np.ndarray, error: float) -> np.ndarray:
+    """Return change in units of its standard error (Jacobson and Truax 1991).
+
+    Examples
+    --------
+    >>> reliable_index(np.array([18.0]), 6.4).round(4).tolist()
+    [1.9887]
+    """
+    return change / (np.sqrt(2) * error)
+
+
+def cut_between(mean: float, sd: float, norm_mean: float, norm_sd: float) -> float:
+    """Return the score that lies as far from patients as from the norm, in their own standard deviations.
+
+    Jacobson and Truax 1991, cut-off c.
+
+    Examples
+    --------
+    >>> cut_between(40, 10, 10, 5)
+    20.0
+    """
+    return (norm_sd * mean + sd * norm_mean) / (sd + norm_sd)
+
+
+def bound_error(error: float, df: int, conf_level: float) -> tuple[float, float]:
+    """Return the chi-squared interval of a standard error of measurement."""
+    tail = (1 - conf_level) / 2
+    low, high = (error * np.sqrt(df / stats.chi2.ppf(point, df)) for point in (1 - tail, tail))
+    return float(low), float(high)

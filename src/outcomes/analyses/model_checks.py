@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 
 from outcomes.analyses._comparison import Comparison, plan_comparison
-from outcomes.analyses._declaration import list_follow_ups, percent, say, trace_provenance
-from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._declaration import conclude, list_follow_ups, percent, say
+from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level
 from outcomes.analyses._residual_bins import add_bins, add_shapes, add_spreads, list_residuals
-from outcomes.analyses._rows import Rows
 from outcomes.analyses._visits import LADDER, Visits, fit_alternative, fit_visits, gather_visits
 from outcomes.analyses.ancova import compare_at_timepoints
 from outcomes.analyses.mmrm import MmrmFit
 from outcomes.analyses.over_time import compare_over_time
-from outcomes.cohort import Cohort, list_patients
+from outcomes.cohort import Cohort
 from outcomes.machine.threads import in_one_thread
-from outcomes.result import WITH_ESTIMATE, Result, build_result
+from outcomes.result import ALL, WITH_ESTIMATE, Result
 
 __all__ = ["check_model"]
 
@@ -30,9 +29,12 @@ _MODELS: dict[str, dict[str, Any]] = {
     "by_group": {"group": "group"},
 }
 _ERRORS = {
-    "kenward-roger": {"df": "kenward-roger"}, "satterthwaite": {"df": "satterthwaite"},
+    "kenward-roger": {"df": "kenward-roger"},
+    "satterthwaite": {"df": "satterthwaite"},
     "robust": {"vcov": "CR2"},
-}  # fmt: skip
+}
+#: Columns of an estimate.
+_ESTIMATE = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "state")
 
 
 @in_one_thread
@@ -95,35 +97,35 @@ def check_model(
             add_spreads(rows, plan, visits, residuals)
             add_shapes(rows, plan, visits, residuals)
             add_bins(rows, plan, residuals)
-    return build_result(
-        "model_checks", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), warnings=reported.warnings,
-        method=" ".join([reported.method, say("model_checks.method", level=percent(conf_level))]),
-        estimand=reported.estimand, comparable=reported.comparable,
-        provenance=dict(reported.provenance) or trace_provenance(cohort),
-    )  # fmt: skip
+    return conclude(
+        "model_checks",
+        cohort,
+        rows,
+        method=(reported.method, say("model_checks.method", level=percent(conf_level))),
+        warnings=reported.warnings,
+        estimand=reported.estimand,
+        origin=reported.origin,
+        comparable=reported.comparable,
+    )
 
 
 def _describe_model(rows: Rows, plan: Comparison, visits: Visits) -> None:
     """Say what was used in the end, and whether it can be trusted."""
     unit = "episode" if plan.clustering.unit == "none" else plan.clustering.unit
     said = {
-        "state": visits.state, "covariance": visits.covariance, "given_up": "+".join(visits.given_up),
+        "state": visits.state,
+        "covariance": visits.covariance,
+        "given_up": "+".join(visits.given_up),
         "errors": unit if visits.robust else "model",
         "df": "bell-mccaffrey" if visits.robust else visits.df,
-    }  # fmt: skip
+    }
     patients = plan.grid.patients(visits.episodes)
+    place = {"statistic": "model", "group": ALL, "n": len(patients)}
     for term, level in said.items():
         if level:
-            rows.add(
-                {"all": patients}, statistic="model", term=term, level=level, group="all", estimate=1.0,
-                n=len(patients), unit="",
-            )  # fmt: skip
+            rows.add({"all": patients}, **place, term=term, level=level, estimate=1.0, unit="")
     for term, number in (("patients", len(patients)), ("rows", len(visits.table))):
-        rows.add(
-            {"all": patients}, statistic="model", term=term, group="all", estimate=number, n=len(patients),
-            unit=term,
-        )  # fmt: skip
+        rows.add({"all": patients}, **place, term=term, estimate=number, unit=term)
 
 
 def _count_patterns(rows: Rows, plan: Comparison, visits: Visits) -> None:
@@ -133,9 +135,8 @@ def _count_patterns(rows: Rows, plan: Comparison, visits: Visits) -> None:
     for number, pattern in enumerate(patterns):
         patients = plan.grid.patients(np.flatnonzero(which.ravel() == number))
         level = "+".join(id for id, there in zip(visits.timepoints, pattern, strict=True) if there)
-        rows.add_count(
-            patients, statistic="visit_pattern", term="pattern", level=level or "none", group="all"
-        )
+        place = {"term": "pattern", "level": level or "none", "group": ALL}
+        rows.add_count(patients, statistic="visit_pattern", **place)
 
 
 def _add_sensitivity(rows: Rows, cohort: Cohort, plan: Comparison, visits: Visits, reported: Result) -> None:
@@ -143,11 +144,10 @@ def _add_sensitivity(rows: Rows, cohort: Cohort, plan: Comparison, visits: Visit
     _copy_contrasts(rows, reported, cohort.primary, "reported")
     patients = plan.grid.patients(visits.episodes)
     for name, fitted in _fit_alternatives(visits):
+        place = {"term": "covariance", "level": name, "group": ALL, "unit": "", "n": len(patients)}
         for statistic in ("n_parameters", "deviance", "aic", "bic") if name in _MODELS else ():
-            rows.add(
-                {"all": patients}, statistic=statistic, term="covariance", level=name, group="all", unit="",
-                estimate=float(getattr(fitted, statistic)), state=fitted.state, n=len(patients),
-            )  # fmt: skip
+            value = float(getattr(fitted, statistic))
+            rows.add({"all": patients}, statistic=statistic, **place, estimate=value, state=fitted.state)
         _add_alternative(rows, cohort, plan, visits, name, fitted)
     single = compare_at_timepoints(
         cohort, by=str(rows.shared["term"]), conf_level=plan.conf_level, cluster=plan.clustering.unit
@@ -181,24 +181,22 @@ def _add_alternative(
         # a therapy that nobody attended then is no part of the model
         state = "too_few" if fitted.state in WITH_ESTIMATE else fitted.state
         row = found.get((cohort.primary, first, second), {"state": state})
-        sets = {side: visits.patients[cohort.primary, id]
-                for side, id in (("group", first), ("versus", second))}  # fmt: skip
-        names = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "state")
-        rows.add(
-            sets, statistic="alternative_contrast", level=name, group=first, versus=second,
-            timepoint=cohort.primary, n=len(sets["group"]), n_versus=len(sets["versus"]),
-            **{column: row[column] for column in names if column in row},
-        )  # fmt: skip
+        sets = {
+            "group": visits.patients[cohort.primary, first],
+            "versus": visits.patients[cohort.primary, second],
+        }
+        sizes = {"n": len(sets["group"]), "n_versus": len(sets["versus"])}
+        place = {"level": name, "group": first, "versus": second, "timepoint": cohort.primary}
+        columns = {column: row[column] for column in _ESTIMATE if column in row}
+        rows.add(sets, statistic="alternative_contrast", **place, **sizes, **columns)
 
 
 def _copy_contrasts(rows: Rows, result: Result, timepoint: str, level: str) -> None:
     held = result.where(statistic="contrast", timepoint=timepoint)
-    names = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "state", "n", "n_versus")
     for row, sets in zip(held.table.to_dict("records"), held.support, strict=True):
-        rows.add(
-            sets, statistic="alternative_contrast", level=level, group=row["group"], versus=row["versus"],
-            timepoint=timepoint, **{name: row[name] for name in names},
-        )  # fmt: skip
+        columns = {name: row[name] for name in ("group", "versus", "n", "n_versus", *_ESTIMATE)}
+        columns |= {"level": level, "timepoint": timepoint}
+        rows.add(sets, statistic="alternative_contrast", **columns)
 
 
 def _add_tests(rows: Rows, plan: Comparison, visits: Visits, fitted: MmrmFit) -> None:
@@ -208,8 +206,12 @@ def _add_tests(rows: Rows, plan: Comparison, visits: Visits, fitted: MmrmFit) ->
     for row in table.to_dict("records"):
         place = {"level": "interaction"} if row["visit"] == "interaction" else {"timepoint": row["visit"]}
         known = np.isfinite(row["p_value"])
-        rows.add(
-            {"all": patients}, statistic="f_test", group="all", x=row["num_df"], n=len(patients), unit="",
-            state="ok" if known else "rank_deficient", estimate=row["statistic"], df=row["den_df"],
-            p_value=row["p_value"], **place,
-        )  # fmt: skip
+        columns = {
+            "estimate": row["statistic"],
+            "x": row["num_df"],
+            "df": row["den_df"],
+            "p_value": row["p_value"],
+            "state": "ok" if known else "rank_deficient",
+        }
+        shared = {"statistic": "f_test", "group": ALL, "n": len(patients), "unit": ""}
+        rows.add({"all": patients}, **shared, **place, **columns)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from outcomes.analyses._balance import compare_covariate, describe_covariate
-from outcomes.analyses._covariates import list_covariates
-from outcomes.analyses._declaration import choose_timepoint, label_timepoint, say, trace_provenance
-from outcomes.analyses._grid import arrange_grid
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
-from outcomes.result import Result, build_result
+from outcomes.analyses._covariates import compare_covariate, describe_covariate, list_covariates
+from outcomes.analyses._declaration import choose_timepoint, conclude, label_timepoint, say
+from outcomes.analyses._grid import Rows, arrange_grid
+from outcomes.cohort import Cohort
+from outcomes.result import Result
 
 __all__ = ["compare_respondents"]
 
@@ -48,8 +46,5 @@ def compare_respondents(cohort: Cohort, *, timepoint: str | None = None) -> Resu
         for group in groups:
             describe_covariate(rows, grid, covariate, group)
         compare_covariate(rows, grid, covariate, groups)
-    return build_result(
-        "nonresponse", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        method=say("nonresponse.method", time=label_timepoint(cohort, timepoint)),
-    )  # fmt: skip
+    method = say("nonresponse.method", time=label_timepoint(cohort, timepoint))
+    return conclude("nonresponse", cohort, rows, method=method)

@@ -11,19 +11,27 @@ import numpy as np
 
 from outcomes.analyses._comparison import Comparison, plan_comparison
 from outcomes.analyses._covariates import SCORE
-from outcomes.analyses._declaration import list_follow_ups, say, state_estimand, trace_provenance
-from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._declaration import (
+    conclude,
+    label_covariate,
+    label_timepoint,
+    list_follow_ups,
+    percent,
+    say,
+    say_set_aside,
+    state_estimand,
+    trace_origin,
+)
+from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level
-from outcomes.analyses._model_sentences import describe_model, list_warnings
-from outcomes.analyses._rows import Rows
 from outcomes.analyses._visits import Visits, choose_df, fit_visits, gather_visits
 from outcomes.analyses.comparability import check_comparability, check_follow_up
 from outcomes.analyses.mmrm import ADJUSTMENTS, METHODS, check_choices
-from outcomes.cohort import Cohort, list_patients
+from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
-from outcomes.facts import read_facts
+from outcomes.facts import Count, Listing, Text, read_facts
 from outcomes.machine.threads import in_one_thread
-from outcomes.result import WITH_ESTIMATE, Result, build_result
+from outcomes.result import ALL, WITH_ESTIMATE, Adjustment, Result, Said
 
 __all__ = ["compare_over_time"]
 
@@ -111,21 +119,21 @@ def compare_over_time(
     if directed:
         _count_missing(rows, plan, visits)
     _add_checks(rows, plan, visits)
-    warnings = [*gate.warnings, *plan.clustering.warnings]
-    warnings += (
-        list_warnings(cohort, plan, visits, enough, rows) if directed else [say("comparison.no_direction")]
+    found = [say("comparison.no_direction")]
+    if directed:
+        found = _list_warnings(cohort, plan, visits, enough, rows)
+    terms = tuple(entry.name for entry in plan.covariates)
+    adjusted = Adjustment(terms, adjust, ADJUSTMENTS[adjust], bool(visits.given_up))
+    return conclude(
+        "over_time",
+        cohort,
+        rows,
+        method=_describe_model(plan, visits, method, adjust),
+        warnings=[*gate.warnings, *plan.clustering.warnings, *found],
+        estimand=state_estimand(cohort, "over_time.summary", compared),
+        origin=replace(trace_origin(cohort), adjustment=adjusted),
+        comparable=gate.comparable,
     )
-    return build_result(
-        "over_time", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), warnings=warnings,
-        method=describe_model(plan, visits, method, adjust),
-        provenance=trace_provenance(cohort) | {
-            "adjusted_for": [entry.name for entry in plan.covariates],
-            "p_adjustment": adjust, "interval_adjustment": ADJUSTMENTS[adjust],
-            "simplified": bool(visits.given_up),
-        },
-        estimand=state_estimand(cohort, "over_time.summary", compared), comparable=gate.comparable,
-    )  # fmt: skip
 
 
 def _check_choices(covariance: str, method: str, df: str, adjust: str) -> None:
@@ -179,14 +187,8 @@ def _add_means(rows: Rows, plan: Comparison, visits: Visits, enough: dict[str, b
             state = _find_state(plan, visits, enough[timepoint], [len(patients)])
             found = _copy(means.get((timepoint, name), {"state": "too_few"}), state, visits.robust)
             found.pop("p_value", None)
-            rows.add(
-                {"all": patients},
-                statistic="marginal_mean",
-                group=name,
-                timepoint=timepoint,
-                n=len(patients),
-                **found,
-            )
+            place = {"statistic": "marginal_mean", "group": name, "timepoint": timepoint}
+            rows.add({"all": patients}, **place, n=len(patients), **found)
 
 
 def _add_contrasts(
@@ -199,18 +201,17 @@ def _add_contrasts(
             sizes = [len(codes) for codes in sets.values()]
             state = _find_state(plan, visits, enough[timepoint], sizes)
             found = contrasts.get((timepoint, first, second), {"state": "too_few"})
-            rows.add(
-                sets, statistic="contrast", group=first, versus=second, timepoint=timepoint, n=sizes[0],
-                n_versus=sizes[1], **_copy(found, state, visits.robust),
-            )  # fmt: skip
+            place = {"statistic": "contrast", "group": first, "versus": second, "timepoint": timepoint}
+            columns = _copy(found, state, visits.robust)
+            rows.add(sets, **place, n=sizes[0], n_versus=sizes[1], **columns)
 
 
 def _count_missing(rows: Rows, plan: Comparison, visits: Visits) -> None:
-    rows.add_count(visits.without, statistic="n_excluded_patients", term="no_follow_up", group="all")
+    rows.add_count(visits.without, statistic="n_excluded_patients", term="no_follow_up", group=ALL)
     for covariate in plan.covariates:
         absent = plan.grid.patients(visits.episodes[~covariate.recorded[visits.episodes]])
         if len(absent):
-            rows.add_count(absent, statistic="n_missing", term=covariate.name, group="all")
+            rows.add_count(absent, statistic="n_missing", term=covariate.name, group=ALL)
 
 
 def _add_checks(rows: Rows, plan: Comparison, visits: Visits) -> None:
@@ -222,15 +223,79 @@ def _add_checks(rows: Rows, plan: Comparison, visits: Visits) -> None:
     held = visits.fitted.layout.visits
     for place, timepoint in enumerate(held):
         seen = plan.grid.seen[visits.episodes, plan.grid.column(timepoint)]
-        rows.add(
-            {"all": plan.grid.patients(visits.episodes[seen])}, statistic="residual_sd", group="all",
-            timepoint=timepoint, estimate=sd[place], n=len(plan.grid.patients(visits.episodes[seen])),
-        )  # fmt: skip
+        patients = plan.grid.patients(visits.episodes[seen])
+        shared = {"group": ALL, "timepoint": timepoint}
+        rows.add({"all": patients}, statistic="residual_sd", **shared, estimate=sd[place], n=len(patients))
         for earlier in range(place):
             both = seen & plan.grid.seen[visits.episodes, plan.grid.column(held[earlier])]
             patients = plan.grid.patients(visits.episodes[both])
-            rows.add(
-                {"all": patients}, statistic="residual_correlation", level=held[earlier], group="all",
-                timepoint=timepoint, estimate=covariance[place, earlier] / (sd[place] * sd[earlier]),
-                n=len(patients), unit="correlation",
-            )  # fmt: skip
+            correlation = covariance[place, earlier] / (sd[place] * sd[earlier])
+            named = {"level": held[earlier], "unit": "correlation", "n": len(patients), **shared}
+            rows.add({"all": patients}, statistic="residual_correlation", **named, estimate=correlation)
+
+
+def _list_warnings(
+    cohort: Cohort, plan: Comparison, visits: Visits, enough: dict[str, bool], rows: Rows
+) -> list[Text]:
+    """Return what a reader must know: time points set aside, states, what the model left out."""
+    found = say_set_aside(cohort)
+    if len(plan.groups) < 2:
+        return found
+    if visits.state != "ok":
+        found.append(say(f"over_time.{visits.state}"))
+    if visits.n_absent:
+        found.append(say("over_time.repeated_columns", count=Count(visits.n_absent)))
+    for timepoint in visits.timepoints:
+        time = label_timepoint(cohort, timepoint)
+        states = {
+            row.get("state")
+            for row in rows.table
+            if row["statistic"] == "contrast" and row["timepoint"] == timepoint
+        }
+        if not enough[timepoint]:
+            found.append(say("comparison.not_followed_up", time=time))
+        elif min(len(visits.patients[timepoint, name]) for name in plan.groups) < 2:
+            found.append(say("comparison.empty_group", time=time))
+        if "rank_deficient" in states:
+            found.append(say("over_time.rank_deficient", time=time))
+        if "few_clusters" in states and visits.state == "ok":
+            found.append(say("over_time.few_clusters"))
+    return list(dict.fromkeys(found))
+
+
+def _describe_model(plan: Comparison, visits: Visits, method: str, adjust: str) -> Said:
+    """Return the method sentences: model, covariance, margins, adjustment, errors, missing covariates."""
+    if not visits.timepoints:
+        return say("comparison.no_direction")
+    likelihood = say(f"over_time.{method}")
+    parts = [_describe_terms(plan, visits, likelihood), say("over_time.margins")]
+    if visits.fitted is None:
+        return tuple(parts)
+    how = adjust if len(plan.groups) > 2 else "one"
+    parts.append(say(f"over_time.adjust_{how}", level=percent(plan.conf_level)))
+    if visits.given_up:
+        gone = tuple(say(f"over_time.covariance_{name}") for name in visits.given_up)
+        parts.append(say("over_time.ladder", given_up=Listing(gone)))
+    parts.append(say(f"clusters.by_{plan.clustering.unit}"))
+    parts.append(say("over_time.robust" if visits.robust else f"over_time.df_{visits.df}".replace("-", "_")))
+    if plan.clustering.site_effect:
+        parts.append(say("clusters.site_effect"))
+    return (*parts, say("clusters.missing"))
+
+
+def _describe_terms(plan: Comparison, visits: Visits, likelihood: Text) -> Text:
+    """Say which model it is; with one follow-up nothing is repeated."""
+    names = [label_covariate(entry.name) for entry in plan.covariates if entry.name != SCORE]
+    based = len(names) < len(plan.covariates)
+    if len(visits.timepoints) == 1:
+        start = [label_covariate(SCORE)] if based else []
+        terms = Listing((say("over_time.group"), *start, *names))
+        return say("over_time.method_one", method=likelihood, terms=terms)
+    start = [say("over_time.term_baseline")] if based else []
+    return say(
+        "over_time.method",
+        method=likelihood,
+        terms=Listing((say("over_time.term_group"), *start, *names)),
+        covariance=say(f"over_time.covariance_{visits.covariance}"),
+        based=say(f"over_time.{'with' if based else 'without'}_baseline"),
+    )

@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.analyses._declaration import (
-    explain_no_improvement,
-    join_names,
-    percent,
-    say,
-    trace_provenance,
-)
-from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._declaration import conclude, explain_no_improvement, percent, say
+from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level, estimate_mean
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
+from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
-from outcomes.result import Result, build_result
+from outcomes.facts import Listing
+from outcomes.result import Result
 
 __all__ = ["bound_regression_to_mean"]
 
@@ -58,9 +52,8 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
     check_level(conf_level)
     absent = explain_no_improvement(cohort)
     grid = arrange_grid(cohort, by)
-    references = [
-        entry for entry in cohort.source.reference_scores if entry.get("instrument") in _name(cohort)
-    ]
+    names = (cohort.outcome, cohort.instrument.id)
+    references = [entry for entry in cohort.source.reference_scores if entry.get("instrument") in names]
     for entry in references:
         _check_reference(entry)
     rows = Rows(outcome=cohort.outcome, timepoint=grid.timepoints[0], unit=cohort.instrument.unit)
@@ -70,18 +63,16 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
         low, high = _bound(cohort, references, mean)
         for statistic, found in (("regression_to_mean_low", low), ("regression_to_mean_high", high)):
             rows.add({"all": grid.patients(held)}, statistic=statistic, group=group, n=mean["n"], **found)
-    cited = join_names(entry["citation"] for entry in references) or say("regression_to_mean.none")
-    return build_result(
-        "regression_to_mean", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        method=say("regression_to_mean.method", level=percent(conf_level), citations=cited),
-        warnings=[absent] if absent else [] if references else [say("regression_to_mean.cannot_tell")],
-    )  # fmt: skip
-
-
-def _name(cohort: Cohort) -> tuple[str, ...]:
-    """Return the names under which references may speak of this outcome."""
-    return (cohort.outcome, cohort.instrument.id)
+    cited = tuple(str(entry["citation"]) for entry in references)
+    citations = Listing(cited) if cited else say("regression_to_mean.none")
+    warnings = [] if references else [say("regression_to_mean.cannot_tell")]
+    return conclude(
+        "regression_to_mean",
+        cohort,
+        rows,
+        method=say("regression_to_mean.method", level=percent(conf_level), citations=citations),
+        warnings=[absent] if absent else warnings,
+    )
 
 
 def _check_reference(entry: Mapping[str, Any]) -> None:

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from outcomes.analyses._declaration import (
-    join_names,
-    percent,
-    say,
-    trace_provenance,
-)
-from outcomes.analyses._grid import Grid, arrange_grid
-from outcomes.analyses._interval import check_level, estimate_share
-from outcomes.analyses._rows import Rows
+from outcomes.analyses._declaration import conclude, percent, say
+from outcomes.analyses._grid import Grid, Rows, arrange_grid
+from outcomes.analyses._interval import check_level
 from outcomes.analyses._thresholds import (
     RELATIVE,
     choose_thresholds,
@@ -23,9 +15,9 @@ from outcomes.analyses._thresholds import (
     mark_improved,
     mark_out_of_reach,
 )
-from outcomes.cohort import Cohort, list_patients
-from outcomes.facts import Threshold
-from outcomes.result import Result, build_result
+from outcomes.cohort import Cohort
+from outcomes.facts import Listing, Threshold
+from outcomes.result import Result
 
 __all__ = ["count_responders"]
 
@@ -77,10 +69,11 @@ def count_responders(
     for threshold in chosen:
         _count_threshold(rows, cohort, grid, threshold, conf_level)
     unread = [entry.id for entry in chosen if not entry.verified and entry.source]
-    none = say("responders.none", instrument=cohort.instrument.short_name)
-    warnings = [say("responders.description")] if directed else [say("change.no_direction")]
-    warnings += [none] if directed and not chosen else []
-    warnings += [say("responders.unverified", thresholds=join_names(unread))] if unread else []
+    warnings = [say("responders.description" if directed else "change.no_direction")]
+    if directed and not chosen:
+        warnings.append(say("responders.none", instrument=cohort.instrument.short_name))
+    if unread:
+        warnings.append(say("responders.unverified", thresholds=Listing(tuple(unread))))
     warnings += [
         say("responders.within_error", threshold=entry.id, error=f"{error:g}", unit=cohort.instrument.unit)
         for entry in chosen
@@ -91,12 +84,10 @@ def count_responders(
         for entry in chosen
         if (regions := list_foreign_regions(cohort, entry))
     ]
-    rules = "; ".join(describe_threshold(cohort, entry) for entry in chosen) or say("thresholds.none")
-    return build_result(
-        "responders", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        warnings=warnings, method=say("responders.method", level=percent(conf_level), thresholds=rules),
-    )  # fmt: skip
+    rules = Listing(tuple(describe_threshold(cohort, entry) for entry in chosen), "semicolon")
+    named = rules if chosen else say("thresholds.none")
+    method = say("responders.method", level=percent(conf_level), thresholds=named)
+    return conclude("responders", cohort, rows, method=method, warnings=warnings)
 
 
 def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshold, conf_level: float) -> None:
@@ -113,27 +104,11 @@ def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshol
             asked = members[due[members]]
             answered = members[known[members]]
             for term, counted in (("seen", answered), ("due", asked)):
-                _add_shares(rows, grid, counted, marks, conf_level, {"term": term, **place})
+                for statistic, mark in marks.items():
+                    named = {"statistic": statistic, "term": term, **place}
+                    rows.add_share(grid, counted, mark[counted], conf_level, **named)
             if threshold.rule in RELATIVE:
                 undefined = members[grid.seen[members, column] & ~known[members]]
                 rows.add_count(grid.patients(undefined), statistic="n_undefined", **place)
             if threshold.rule != "state":
                 rows.add_count(grid.patients(asked[near[asked]]), statistic="n_out_of_reach", **place)
-
-
-def _add_shares(
-    rows: Rows,
-    grid: Grid,
-    counted: np.ndarray,
-    marks: dict[str, np.ndarray],
-    conf_level: float,
-    place: dict[str, object],
-) -> None:
-    everyone = grid.patients(counted)
-    for statistic, mark in marks.items():
-        has = mark[counted]
-        sets = {
-            "all": everyone, "with": grid.patients(counted[has]), "without": grid.patients(counted[~has]),
-        }  # fmt: skip
-        share = estimate_share(int(has.sum()), len(counted), len(everyone), conf_level)
-        rows.add(sets, statistic=statistic, **place, **share, unit="proportion")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._declaration import join_names, say, trace_provenance
-from outcomes.analyses._rows import Rows
+from outcomes.analyses._declaration import conclude, conclude_nothing, say, trace_origin
+from outcomes.analyses._grid import Rows
 from outcomes.analyses.headline import list_headline
-from outcomes.cohort import Cohort, Snapshot, list_patients, reselect_cohort
+from outcomes.cohort import Cohort, Snapshot, reselect_cohort
 from outcomes.cohort.snapshot import (
     add_new_episodes,
     compare_episodes,
@@ -20,9 +21,9 @@ from outcomes.cohort.snapshot import (
     rebuild_records,
 )
 from outcomes.errors import AnalysisError
-from outcomes.facts import read_facts
+from outcomes.facts import Listing, Text, read_facts
 from outcomes.records import Records
-from outcomes.result import Result, build_result
+from outcomes.result import ALL, Result
 
 __all__ = ["split_changes"]
 
@@ -65,10 +66,8 @@ def split_changes(cohort: Cohort, *, by: str = "therapy", earlier: Snapshot | No
     AnalysisError
         When there is no column ``by``.
     """
-    provenance = trace_provenance(cohort)
     if earlier is None:
-        reason = say("since_last.none")
-        return build_result("since_last", [], method=reason, warnings=[reason], provenance=provenance)
+        return conclude_nothing("since_last", cohort, say("since_last.none"))
     steps, warnings = _compute_steps(cohort, by, earlier)
     patients = np.unique(cohort.episodes["patient"].to_numpy("int64"))
     rows = Rows(timepoint=cohort.primary)
@@ -76,17 +75,14 @@ def split_changes(cohort: Cohort, *, by: str = "therapy", earlier: Snapshot | No
     for number in steps.to_dict("records"):
         _add_number(rows, {str(name): value for name, value in number.items()}, patients)
     label = earlier.label or say("since_last.last")
-    return build_result(
-        "since_last", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance={**provenance, "earlier": label},
-        method=say("since_last.method", label=label), warnings=warnings,
-    )  # fmt: skip
+    method, origin = say("since_last.method", label=label), replace(trace_origin(cohort), earlier=label)
+    return conclude("since_last", cohort, rows, method=method, warnings=warnings, origin=origin)
 
 
-def _compute_steps(cohort: Cohort, by: str, earlier: Snapshot) -> tuple[pd.DataFrame, list[str]]:
+def _compute_steps(cohort: Cohort, by: str, earlier: Snapshot) -> tuple[pd.DataFrame, list[Text]]:
     """Return the headline numbers before, in between and after, one row per number; and what to know."""
-    records, names = cohort.records, describe_definitions(cohort)
-    changed = [name for name, value in names.items() if earlier.definitions.get(name) != value]
+    records, today = cohort.records, describe_definitions(cohort)
+    changed = [name for name, value in today.items() if earlier.definitions.get(name) != value]
     same_files = bool(earlier.files) and dict(earlier.files) == dict(records.files)
     after = _list_numbers(cohort, by)
     if same_files:  # nothing came and nobody revised: whatever is read otherwise is read by other rules
@@ -98,7 +94,9 @@ def _compute_steps(cohort: Cohort, by: str, earlier: Snapshot) -> tuple[pd.DataF
         }
     if _has_passing_ids(cohort):
         between["with_new"] = between["with_definitions"]
-    warnings = [_say_definitions(changed)]
+    names = Listing(tuple(say(f"since_last.definition.{name}") for name in changed))
+    definitions = say("since_last.changed_definitions", names=names)
+    warnings = [definitions if changed else say("since_last.same_definitions")]
     if not same_files and {"source", "code"} & set(changed):
         warnings.append(say("since_last.read_otherwise"))
     if _has_passing_ids(cohort):
@@ -129,13 +127,6 @@ def _has_passing_ids(cohort: Cohort) -> bool:
     return any(spec.patient == "one per row" for spec in cohort.source.files)
 
 
-def _say_definitions(changed: list[str]) -> str:
-    if not changed:
-        return say("since_last.same_definitions")
-    names = join_names(say(f"since_last.definition.{name}") for name in changed)
-    return say("since_last.changed_definitions", names=names)
-
-
 def _line_up(numbers: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return one row per headline number of today, with its value at each step, rounded as it is shown."""
     lined = numbers["after"][[*KEYS, "unit"]]
@@ -161,10 +152,8 @@ def _round(value: float, decimals: int) -> Decimal | None:
 def _count_episodes(rows: Rows, cohort: Cohort, earlier: Snapshot) -> None:
     nobody = np.array([], dtype=int)
     for term, ids in compare_episodes(earlier, cohort.records).items():
-        rows.add(
-            {"all": nobody}, statistic="n_episodes_changed", term=term, group="all", estimate=len(ids), n=0,
-            unit="episodes",
-        )  # fmt: skip
+        counted = {"estimate": len(ids), "n": 0, "unit": "episodes"}
+        rows.add({"all": nobody}, statistic="n_episodes_changed", term=term, group=ALL, **counted)
 
 
 def _add_number(rows: Rows, held: Mapping[str, Any], patients: np.ndarray) -> None:
@@ -173,22 +162,15 @@ def _add_number(rows: Rows, held: Mapping[str, Any], patients: np.ndarray) -> No
     shared = {**place, "term": held["statistic"], "unit": held["unit"]}
     values = [held[step] for step in ("before", "with_definitions", "with_new", "after")]
     ends = {"before": values[0], "after": values[3]}
-    found = {"before": ends["before"], **_subtract(values), "after": ends["after"]}
+    parts: dict[str, Decimal | None] = {}
+    for name, first, second in zip(PARTS, values[:-1], values[1:], strict=True):
+        parts[name] = second - first if first is not None and second is not None else None
+    found = {"before": ends["before"], **parts, "after": ends["after"]}
     n = {"before": held["n_before"], "after": held["n_after"]}
     for statistic in ("before", *PARTS, "after"):
         value = found[statistic]
         if values[0] is None and statistic != "after":
             continue
         known = {"estimate": float(value)} if value is not None else {"state": "too_few"}
-        rows.add(
-            {"all": patients}, statistic=statistic, **shared, **known, n=len(patients),
-            x=n.get(statistic, np.nan),
-        )  # fmt: skip
-
-
-def _subtract(values: list[Decimal | None]) -> dict[str, Decimal | None]:
-    """Return the difference of each value from the one before it, by the part that it stands for."""
-    parts: dict[str, Decimal | None] = {}
-    for name, first, second in zip(PARTS, values[:-1], values[1:], strict=True):
-        parts[name] = second - first if first is not None and second is not None else None
-    return parts
+        columns = {**shared, **known, "n": len(patients), "x": n.get(statistic, np.nan)}
+        rows.add({"all": patients}, statistic=statistic, **columns)

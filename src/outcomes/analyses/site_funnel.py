@@ -8,27 +8,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from outcomes.analyses._charts import limit_mean, limit_share, measure_overdispersion
 from outcomes.analyses._covariates import list_covariates
 from outcomes.analyses._declaration import (
     choose_timepoint,
-    join_names,
+    conclude,
+    conclude_nothing,
     label_covariate,
     label_timepoint,
     percent,
     say,
     state_estimand,
-    trace_provenance,
 )
-from outcomes.analyses._funnel import limit_mean, limit_share, measure_overdispersion
-from outcomes.analyses._grid import ALL, NOT_RECORDED, Grid, arrange_grid
+from outcomes.analyses._grid import NOT_RECORDED, Grid, Rows, arrange_grid
 from outcomes.analyses._measured import Measured, measure_outcome
 from outcomes.analyses._regression import build_design, fit_least_squares
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
+from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
-from outcomes.facts import read_facts
+from outcomes.facts import Listing, Text, read_facts
 from outcomes.machine.threads import in_one_thread
-from outcomes.result import Result, build_result
+from outcomes.result import ALL, Result
 
 __all__ = ["compare_sites"]
 
@@ -40,37 +39,24 @@ _RATIO = 1.15
 
 @dataclass(frozen=True)
 class _Site:
-    """A site that may be named.
-
-    Parameters
-    ----------
-    seen, due : array of int
-        Positions of its episodes with an outcome, and of those due.
-    adjusted : float
-        Its outcome, had it the case mix of all named sites.
-    """
+    """A site that may be named."""
 
     name: str
+    #: Positions of its episodes with an outcome, and of those due.
     seen: np.ndarray
     due: np.ndarray
+    #: Its outcome, had it the case mix of all named sites.
     adjusted: float = np.nan
 
 
 @dataclass(frozen=True)
 class _Funnel:
-    """Where a site would lie by chance alone, were all sites alike.
+    """Where a site would lie by chance alone, were all sites alike."""
 
-    Parameters
-    ----------
-    target, sd : float
-        Mean and standard deviation of a patient's outcome.
-    widening : float
-        Factor on the limits' distance from the target.
-    is_share : bool
-    """
-
+    #: Mean and standard deviation of a patient's outcome.
     target: float
     sd: float
+    #: Factor on the limits' distance from the target.
     widening: float
     is_share: bool
 
@@ -132,27 +118,28 @@ def compare_sites(
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)
     outcome = measure_outcome(cohort, grid, timepoint, measured, threshold)
-    provenance = trace_provenance(cohort)
     if outcome.reason:
-        return build_result(
-            "site_funnel", [], method=outcome.reason, warnings=[outcome.reason], provenance=provenance
-        )
+        return conclude_nothing("site_funnel", cohort, outcome.reason)
     rows = Rows(outcome=cohort.outcome, timepoint=timepoint, term=by)
     sites, why = _name_sites(rows, outcome)
     spread = say("site_funnel.spread_none")
     if not why:
         why, spread = _set_side_by_side(rows, cohort, outcome, sites)
-    names = join_names(label_covariate(entry.name) for entry in list_covariates(cohort, grid))
     method = say(
-        f"site_funnel.method_{measured}", time=label_timepoint(cohort, timepoint), covariates=names,
-        rule=outcome.rule, **_read_needs(),
-    )  # fmt: skip
-    return build_result(
-        "site_funnel", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=provenance, method=f"{method} {spread}",
+        f"site_funnel.method_{measured}",
+        time=label_timepoint(cohort, timepoint),
+        covariates=Listing(tuple(label_covariate(entry.name) for entry in list_covariates(cohort, grid))),
+        rule=outcome.rule,
+        **_read_needs(),
+    )
+    return conclude(
+        "site_funnel",
+        cohort,
+        rows,
+        method=(method, spread),
         warnings=[*([why] if why else []), say("site_funnel.description")],
         estimand=state_estimand(cohort, f"site_funnel.summary_{measured}", [timepoint]),
-    )  # fmt: skip
+    )
 
 
 def _read_needs() -> dict[str, str]:
@@ -164,7 +151,7 @@ def _read_needs() -> dict[str, str]:
     }
 
 
-def _name_sites(rows: Rows, outcome: Measured) -> tuple[list[_Site], str]:
+def _name_sites(rows: Rows, outcome: Measured) -> tuple[list[_Site], Text | None]:
     """Count the sites and return those that may be named, and why they are not set side by side, if so."""
     rules, grid = read_facts("monitoring")["sites"], outcome.grid
     found: dict[str, list[_Site]] = {"named": [], "few_patients": [], "incomplete": []}
@@ -179,22 +166,17 @@ def _name_sites(rows: Rows, outcome: Measured) -> tuple[list[_Site], str]:
     for level, sites in found.items():
         # The patients of the sites that are not named may be few: nothing is said of their number.
         nobody = np.array([], dtype=int)
-        rows.add(
-            {"all": nobody},
-            statistic="n_sites",
-            level=level,
-            group=ALL,
-            estimate=len(sites),
-            n=0,
-            unit="sites",
-        )
+        counted = {"estimate": len(sites), "n": 0, "unit": "sites"}
+        rows.add({"all": nobody}, statistic="n_sites", level=level, group=ALL, **counted)
     if not any(found.values()):
         return [], say("site_funnel.not_recorded")
     few_sites = len(found["named"]) < rules["number"]["at_least"]
-    return found["named"], say("site_funnel.few_sites", **_read_needs()) if few_sites else ""
+    return found["named"], say("site_funnel.few_sites", **_read_needs()) if few_sites else None
 
 
-def _set_side_by_side(rows: Rows, cohort: Cohort, outcome: Measured, sites: list[_Site]) -> tuple[str, str]:
+def _set_side_by_side(
+    rows: Rows, cohort: Cohort, outcome: Measured, sites: list[_Site]
+) -> tuple[Text | None, Text]:
     """Add the rows of the named sites; return why there are none, if so, and how limits were widened."""
     grid, values = outcome.grid, outcome.values
     fitted = np.sort(np.concatenate([site.seen for site in sites]))
@@ -202,7 +184,10 @@ def _set_side_by_side(rows: Rows, cohort: Cohort, outcome: Measured, sites: list
     if expected is None:
         return say("site_funnel.not_estimated"), say("site_funnel.spread_none")
     target = float(values[fitted].mean())
-    sites = [replace(site, adjusted=_adjust(site, values, expected, target, outcome)) for site in sites]
+    for place, site in enumerate(sites):  # indirect standardisation
+        had, would = float(values[site.seen].mean()), float(expected[site.seen].mean())
+        adjusted = min(1.0, target * had / would) if outcome.is_share else target + had - would
+        sites[place] = replace(site, adjusted=adjusted)
     n = np.array([len(grid.patients(site.seen)) for site in sites], dtype=float)
     z = (np.array([site.adjusted for site in sites]) - target) / (sd / np.sqrt(n))
     widening, spread = _widen(rows, grid, fitted, z)
@@ -215,7 +200,7 @@ def _set_side_by_side(rows: Rows, cohort: Cohort, outcome: Measured, sites: list
         _add_site(rows, outcome, site, _find_position(site.adjusted, inside))
     outcome.add_observed(rows, fitted, group=ALL)
     _add_limits(rows, outcome, fitted, funnel, float(n.max()))
-    return "", spread
+    return None, spread
 
 
 def _expect(
@@ -254,27 +239,15 @@ def _predict_shares(columns: np.ndarray, improved: np.ndarray) -> np.ndarray | N
     return np.asarray(fit.fittedvalues) if fit.converged else None
 
 
-def _adjust(site: _Site, values: np.ndarray, expected: np.ndarray, target: float, outcome: Measured) -> float:
-    """Return a site's outcome by indirect standardisation."""
-    had, would = float(values[site.seen].mean()), float(expected[site.seen].mean())
-    return min(1.0, target * had / would) if outcome.is_share else target + had - would
-
-
-def _widen(rows: Rows, grid: Grid, fitted: np.ndarray, z: np.ndarray) -> tuple[float, str]:
+def _widen(rows: Rows, grid: Grid, fitted: np.ndarray, z: np.ndarray) -> tuple[float, Text]:
     """Return the factor by which limits are widened, and the sentence that says so."""
     rules = read_facts("monitoring")["sites"]["overdispersion"]
     if len(z) < rules["at_least"]:
         return 1.0, say("site_funnel.spread_few", needed=rules["at_least"])
     found = measure_overdispersion(z, rules["winsorised"])
     patients = grid.patients(fitted)
-    rows.add(
-        {"all": patients},
-        statistic="overdispersion",
-        group=ALL,
-        estimate=found,
-        n=len(patients),
-        unit="ratio",
-    )
+    columns = {"estimate": found, "n": len(patients), "unit": "ratio"}
+    rows.add({"all": patients}, statistic="overdispersion", group=ALL, **columns)
     widening = float(np.sqrt(max(1.0, found)))
     key = "spread_wide" if widening > 1 else "spread_chance"
     return widening, say(f"site_funnel.{key}", factor=f"{widening:.2f}", tail=percent(rules["winsorised"]))
@@ -297,15 +270,8 @@ def _add_site(rows: Rows, outcome: Measured, site: _Site, position: str) -> None
     rows.add(sets, **name, group=site.name, estimate=site.adjusted, n=n)
     outcome.add_observed(rows, site.seen, group=site.name)
     outcome.add_share_seen(rows, site.due, group=site.name)
-    rows.add(
-        {"all": sets["all"]},
-        statistic="position",
-        group=site.name,
-        level=position,
-        estimate=1.0,
-        n=n,
-        unit="",
-    )
+    place = {"statistic": "position", "group": site.name, "level": position}
+    rows.add({"all": sets["all"]}, **place, estimate=1.0, n=n, unit="")
 
 
 def _add_limits(rows: Rows, outcome: Measured, fitted: np.ndarray, funnel: _Funnel, largest: float) -> None:
@@ -313,10 +279,8 @@ def _add_limits(rows: Rows, outcome: Measured, fitted: np.ndarray, funnel: _Funn
     name = outcome.name("funnel_limit", "funnel_limit_share")
     for level in read_facts("monitoring")["sites"]["limits"]["levels"]:
         for x, low, high in zip(numbers, *funnel.limit(numbers, level), strict=True):
-            rows.add(
-                sets, **name, group=ALL, level=f"{100 * level:g}", x=x, estimate=funnel.target,
-                conf_low=low, conf_high=high, n=len(sets["all"]),
-            )  # fmt: skip
+            place = {**name, "group": ALL, "level": f"{100 * level:g}", "x": x, "n": len(sets["all"])}
+            rows.add(sets, **place, estimate=funnel.target, conf_low=low, conf_high=high)
 
 
 def _choose_numbers(largest: float) -> np.ndarray:

@@ -8,26 +8,24 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from outcomes.analyses._clusters import count_clusters
-from outcomes.analyses._comparison import Comparison, plan_comparison
+from outcomes.analyses._comparison import Comparison, count_clusters, plan_comparison
 from outcomes.analyses._declaration import (
     choose_timepoint,
+    conclude,
     label_timepoint,
     percent,
     say,
     state_estimand,
-    trace_provenance,
 )
-from outcomes.analyses._grid import arrange_grid
+from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level, quantile_t
 from outcomes.analyses._regression import Design, build_design
-from outcomes.analyses._rows import Rows
 from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
 from outcomes.analyses.comparability import check_comparability
-from outcomes.cohort import Cohort, list_patients
+from outcomes.cohort import Cohort
 from outcomes.facts import read_facts
 from outcomes.machine.threads import in_one_thread
-from outcomes.result import Result, build_result
+from outcomes.result import Result
 
 __all__ = ["standardise_responders"]
 
@@ -87,10 +85,9 @@ def standardise_responders(
     directed = cohort.instrument.direction != "none"
     chosen = choose_threshold(cohort, threshold) if directed else None
     if chosen is None:
-        nobody = say(
-            "responders.none" if directed else "change.no_direction", instrument=cohort.instrument.short_name
-        )
-        return build_result("standardised", [], method=nobody, provenance=trace_provenance(cohort))
+        key = "responders.none" if directed else "change.no_direction"
+        nobody = say(key, instrument=cohort.instrument.short_name)
+        return conclude("standardised", cohort, Rows(), method=nobody)
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)
     gate = check_comparability(cohort, by=by, timepoint=timepoint)
@@ -104,27 +101,27 @@ def standardise_responders(
     state, shares = _estimate(plan, members, improved)
     rows = Rows(outcome=cohort.outcome, statistic="share_improved_standardised", unit="proportion")
     for name, held in members.items():
-        sets = {
-            "all": grid.patients(held), "with": grid.patients(held[improved[held]]),
-            "without": grid.patients(held[~improved[held]]),
-        }  # fmt: skip
-        rows.add(
-            sets, level=chosen.id, x=chosen.value, group=name, timepoint=timepoint, n=len(sets["all"]),
-            **shares.get(name, {"state": state}),
-        )  # fmt: skip
+        sets = grid.split(held, improved[held])
+        place = {"level": chosen.id, "x": chosen.value, "group": name, "timepoint": timepoint}
+        rows.add(sets, **place, n=len(sets["all"]), **shares.get(name, {"state": state}))
     time = label_timepoint(cohort, timepoint)
     reasons = [say(f"standardised.{state}", time=time)] if state != "ok" and len(grid.groups) > 1 else []
     sentence = say(
-        "standardised.method", rule=describe_threshold(cohort, chosen), time=time,
-        covariates=plan.name_covariates(), level=percent(conf_level),
-    )  # fmt: skip
-    return build_result(
-        "standardised", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), provenance=trace_provenance(cohort),
-        warnings=[*gate.warnings, *plan.clustering.warnings, *reasons], comparable=gate.comparable,
-        method=" ".join([sentence, plan.describe("likelihood")]),
+        "standardised.method",
+        rule=describe_threshold(cohort, chosen),
+        time=time,
+        covariates=plan.name_covariates(),
+        level=percent(conf_level),
+    )
+    return conclude(
+        "standardised",
+        cohort,
+        rows,
+        method=(sentence, *plan.describe("likelihood")),
+        warnings=[*gate.warnings, *plan.clustering.warnings, *reasons],
         estimand=state_estimand(cohort, "standardised.summary", [timepoint]),
-    )  # fmt: skip
+        comparable=gate.comparable,
+    )
 
 
 def _estimate(
@@ -172,17 +169,13 @@ def _fit(
     if not fit.converged:
         return "not_converged", {}
     covariance = np.asarray(fit.cov_params())
-    quantile = (
-        float(quantile_t(plan.conf_level, df)) if np.isfinite(df) else _quantile_normal(plan.conf_level)
-    )
+    quantile = float(special.ndtri((1 + plan.conf_level) / 2))
+    if np.isfinite(df):
+        quantile = float(quantile_t(plan.conf_level, df))
     return "ok", {
         name: _standardise(design, number, np.asarray(fit.params), covariance, quantile, df)
         for number, name in enumerate(design.groups)
     }
-
-
-def _quantile_normal(conf_level: float) -> float:
-    return float(special.ndtri((1 + conf_level) / 2))
 
 
 def _standardise(
@@ -196,7 +189,10 @@ def _standardise(
     margin = quantile * std_error / (share * (1 - share))
     centre = special.logit(share)
     return {
-        "estimate": share, "std_error": std_error, "df": df if np.isfinite(df) else np.nan,
-        "conf_low": float(special.expit(centre - margin)), "conf_high": float(special.expit(centre + margin)),
+        "estimate": share,
+        "std_error": std_error,
+        "df": df if np.isfinite(df) else np.nan,
+        "conf_low": float(special.expit(centre - margin)),
+        "conf_high": float(special.expit(centre + margin)),
         "state": "ok",
-    }  # fmt: skip
+    }

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._control_chart import Signal, find_signals
+from outcomes.analyses._charts import Signal, find_signals
 from outcomes.analyses._declaration import (
     choose_timepoint,
+    conclude,
+    conclude_nothing,
     label_timepoint,
     say,
-    trace_provenance,
 )
-from outcomes.analyses._grid import ALL, Grid, arrange_grid
+from outcomes.analyses._grid import Grid, Rows, arrange_grid
 from outcomes.analyses._measured import Measured, measure_outcome
-from outcomes.analyses._rows import Rows
-from outcomes.cohort import Cohort, list_patients
+from outcomes.cohort import Cohort
 from outcomes.cohort.grid import find_bounds
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
-from outcomes.result import Result, build_result
+from outcomes.result import ALL, Result
 
 __all__ = ["monitor_periods"]
 
@@ -30,22 +30,13 @@ _FREQUENCIES = {"month": "M", "quarter": "Q", "year": "Y"}
 
 @dataclass(frozen=True)
 class _Period:
-    """One period.
+    """One period."""
 
-    Parameters
-    ----------
-    name : str
-        Such as ``2024Q1``.
-    role : str
-        ``baseline``, ``later`` or ``open`` (its follow-up had not ended when the records were taken).
-    seen, due : array of int
-        Positions of its episodes with an outcome, and of those due.
-    value : float
-    patients : array of int
-    """
-
+    #: Such as ``2024Q1``.
     name: str
+    #: ``baseline``, ``later`` or ``open`` (its follow-up had not ended when the records were taken).
     role: str
+    #: Positions of its episodes with an outcome, and of those due.
     seen: np.ndarray
     due: np.ndarray
     value: float
@@ -114,11 +105,8 @@ def monitor_periods(
     grid = arrange_grid(cohort)
     outcome = measure_outcome(cohort, grid, timepoint, measured, threshold)
     starts = pd.to_datetime(grid.episodes.get("start_date", pd.Series(pd.NaT, grid.episodes.index)))
-    reason = outcome.reason or (say("trend.no_dates") if starts.isna().all() else "")
-    if reason:
-        return build_result(
-            "trend", [], method=reason, warnings=[reason], provenance=trace_provenance(cohort)
-        )
+    if outcome.reason or starts.isna().all():
+        return conclude_nothing("trend", cohort, outcome.reason or say("trend.no_dates"))
     periods = _divide(cohort, outcome, starts, every, timepoint)
     rows = Rows(outcome=cohort.outcome, timepoint=timepoint)
     chart = _set_limits(periods, outcome, every)
@@ -127,17 +115,15 @@ def monitor_periods(
         _add_chart(rows, outcome, periods, chart)
     facts = read_facts("monitoring")["periods"]
     method = say(
-        f"trend.method_{measured}", time=label_timepoint(cohort, timepoint),
-        every=say(f"trend.every.{every}"), baseline=facts["baseline"][every], rule=outcome.rule,
-        source=facts["rules"]["source"],
-        **{key: facts["rules"][key] for key in ("shift", "trend", "name")},
-    )  # fmt: skip
+        f"trend.method_{measured}",
+        time=label_timepoint(cohort, timepoint),
+        every=say(f"trend.every.{every}"),
+        baseline=facts["baseline"][every],
+        rule=outcome.rule,
+        **{key: facts["rules"][key] for key in ("shift", "trend", "name", "source")},
+    )
     warnings = [say("trend.few_periods", needed=facts["baseline"][every])] if chart is None else []
-    return build_result(
-        "trend", rows.table, support=rows.support,
-        patients=list_patients(cohort.records), method=method, provenance=trace_provenance(cohort),
-        warnings=[*warnings, say("trend.description")],
-    )  # fmt: skip
+    return conclude("trend", cohort, rows, method=method, warnings=[*warnings, say("trend.description")])
 
 
 def _divide(
@@ -196,11 +182,9 @@ def _add_periods(rows: Rows, outcome: Measured, periods: list[_Period]) -> None:
         held = outcome.values[period.seen]
         # An error of 0 says that all had the same, which is not shown.
         error = float(held.std(ddof=1) / np.sqrt(len(held))) if len(held) > 1 else np.nan
-        rows.add(
-            outcome.support(period.seen), **outcome.name("mean_improvement", "share_improved"),
-            term=period.role, group=period.name, estimate=period.value, n=len(period.patients),
-            std_error=error,
-        )  # fmt: skip
+        named = outcome.name("mean_improvement", "share_improved")
+        place = {"term": period.role, "group": period.name, "n": len(period.patients)}
+        rows.add(outcome.support(period.seen), **named, **place, estimate=period.value, std_error=error)
         if period.role != "open":
             outcome.add_share_seen(rows, period.due, group=period.name)
 
@@ -209,20 +193,17 @@ def _add_chart(rows: Rows, outcome: Measured, periods: list[_Period], chart: _Ch
     facts = read_facts("monitoring")["periods"]
     whole = np.concatenate([period.seen for period in periods if period.role == "baseline"])
     sets = outcome.support(whole)
-    rows.add(
-        sets, **outcome.name("mean_improvement", "share_improved"), term="baseline", group=ALL,
-        estimate=chart.centre, n=len(sets["all"]),
-    )  # fmt: skip
+    named = outcome.name("mean_improvement", "share_improved")
+    rows.add(sets, **named, term="baseline", group=ALL, estimate=chart.centre, n=len(sets["all"]))
+    named = outcome.name("control_limit", "control_limit_share")
     multiple, width = int(facts["limits"]["multiple"]), float(facts["limits"]["standard_errors"])
     ends = (0.0, 1.0) if outcome.is_share else (-np.inf, np.inf)
     closed = [period for period in periods if period.role != "open"]
     errors = [chart.measure_error(len(period.patients), multiple) for period in closed]
     for period, error in zip(closed, errors, strict=True):
         low, high = np.clip([chart.centre - width * error, chart.centre + width * error], *ends)
-        rows.add(
-            outcome.support(period.seen), **outcome.name("control_limit", "control_limit_share"),
-            group=period.name, estimate=chart.centre, conf_low=low, conf_high=high, n=len(period.patients),
-        )  # fmt: skip
+        columns = {"estimate": chart.centre, "conf_low": low, "conf_high": high, "n": len(period.patients)}
+        rows.add(outcome.support(period.seen), **named, group=period.name, **columns)
     z = [(period.value - chart.centre) / error for period, error in zip(closed, errors, strict=True)]
     values = [period.value for period in closed]
     for signal in find_signals(z, values, {**facts["rules"], **facts["limits"]}):
@@ -236,7 +217,5 @@ def _add_signal(rows: Rows, outcome: Measured, closed: list[_Period], signal: Si
     for place in signal.points:
         held = outcome.support(closed[place].seen)
         sets |= {f"{name}_{closed[place].name}": patients for name, patients in held.items()}
-    rows.add(
-        sets, statistic="signal", group=period.name, level=signal.rule, unit="",
-        term="better" if signal.better else "worse", estimate=1.0, n=len(period.patients),
-    )  # fmt: skip
+    named = {"group": period.name, "level": signal.rule, "term": "better" if signal.better else "worse"}
+    rows.add(sets, statistic="signal", **named, estimate=1.0, n=len(period.patients), unit="")

@@ -11,8 +11,9 @@ from outcomes.cli.screen import note, print_csv, print_json, print_table, say, s
 from outcomes.cohort import select_cohort
 from outcomes.disclosure import AUDIENCES, Release, release
 from outcomes.errors import DisclosureError
+from outcomes.facts import read_words
 from outcomes.records import Records, read_records
-from outcomes.result import Result
+from outcomes.result import Result, write_origin
 
 #: The one analysis that is asked of records, not of a cohort.
 _OF_RECORDS = "data_quality"
@@ -95,23 +96,25 @@ def _tabulate_flow(flow: Result | Release) -> list[dict[str, Any]]:
 
 
 def _describe(result: Result | Release) -> dict[str, Any]:
+    write = read_words().write
     return {
         "name": result.name,
-        "method": result.method,
-        "warnings": result.warnings,
-        "notes": getattr(result, "notes", ()),
-        "estimand": result.estimand,
+        "method": write(result.method),
+        "warnings": tuple(map(write, result.warnings)),
+        "notes": tuple(map(write, getattr(result, "notes", ()))),
+        "estimand": write(result.estimand),
         "comparable": result.comparable,
         "states": result.table["state"].value_counts().to_dict(),
-        "provenance": result.provenance,
+        "provenance": write_origin(result.origin),
     }
 
 
 def _write_words(result: Result | Release) -> list[str]:
-    states = ", ".join(f"{count} {state}" for state, count in _describe(result)["states"].items())
+    told = _describe(result)
+    states = ", ".join(f"{count} {state}" for state, count in told["states"].items())
     comparable = {True: "comparable", False: "not comparable"}.get(result.comparable)  # type: ignore[arg-type]
-    lines = [f"Method: {result.method}", f"States: {states or 'none'}"]
-    lines += [f"Estimand: {result.estimand}"] if result.estimand else []
+    lines = [f"Method: {told['method']}", f"States: {states or 'none'}"]
+    lines += [f"Estimand: {told['estimand']}"] if result.estimand else []
     lines += [f"Therapies: {comparable} on what was recorded"] if comparable else []
-    told = (*result.warnings, *result.provenance.get("caveats", ()), *getattr(result, "notes", ()))
-    return [*lines, *(f"Note: {text}" for text in dict.fromkeys(told))]
+    noted = (*told["warnings"], *told["provenance"].get("caveats", ()), *told["notes"])
+    return [*lines, *(f"Note: {text}" for text in dict.fromkeys(noted))]

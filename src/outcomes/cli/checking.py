@@ -154,15 +154,15 @@ def _foresee(cohort: Cohort) -> dict[str, Any]:
     """Count the rows that each audience will see of what a page shows of the primary outcome."""
     gate = check_comparability(cohort)
     seen = {audience: choose_detail(cohort, audience) for audience in AUDIENCES}
-    profile = read_rules(profile=cohort.source.disclosure_profile)
+    profile, write = read_rules(profile=cohort.source.disclosure_profile), read_words().write
     return {
         "outcome": cohort.outcome,
         "disclosure_profile": profile.profile,
         "k": profile.k,
-        "detail": {audience: list(held.detail) for audience, held in seen.items()},
+        "detail": {audience: list(map(write, held.detail)) for audience, held in seen.items()},
         "comparable": gate.comparable,
-        "because": [] if gate.comparable else list(gate.warnings),
-        "covariates": cohort.rules["missing"],
+        "because": [] if gate.comparable else list(map(write, gate.warnings)),
+        "covariates": write(cohort.rules["missing"]),
         "rows": [
             _count_shown(analyse(held), audience) for audience, held in seen.items() for analyse in _FORESEEN
         ],

@@ -6,51 +6,96 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from outcomes.cohort.positions import Rows, match_rows, take_first
-from outcomes.cohort.types import STATUSES
+from outcomes.cohort.types import STATUSES, locate_episodes
 from outcomes.facts import Timepoint, read_facts
 
 
 @dataclass(frozen=True)
-class Grid:
-    """Arrays of episodes x time points, baseline first.
+class EpisodeRows:
+    """Rows of a table with an episode, as arrays with one entry per row."""
 
-    Parameters
-    ----------
-    score : array of float
-        NaN where none counts.
-    day : array of float
-        Day on which it was recorded; NaN where there is none or only a label is known.
-    status : array of int
-        Codes into `STATUSES`.
-    """
-
-    score: np.ndarray
+    #: Position of the episode.
+    episode: np.ndarray
+    #: Day after time zero; NaN where only a label is known.
     day: np.ndarray
+    #: Code of the time point's label; -1 where there is none.
+    label: np.ndarray
+    score: np.ndarray
+
+    def where(self, which: np.ndarray) -> EpisodeRows:
+        """Return some of the rows."""
+        return EpisodeRows(self.episode[which], self.day[which], self.label[which], self.score[which])
+
+
+def gather_rows(table: pd.DataFrame, episodes: pd.Series, timepoints: Mapping[str, Timepoint]) -> EpisodeRows:
+    """Gather the rows of a table (assessments, sessions or events) that belong to known episodes.
+
+    Labels become codes into ``timepoints``; -1 where a row has none of them.
+    """
+    place = locate_episodes(table["episode_id"], episodes)
+    label = (
+        _code_labels(table["timepoint"], list(timepoints))
+        if "timepoint" in table
+        else np.full(len(table), -1)
+    )
+    score = table["score"].to_numpy("float64", na_value=np.nan) if "score" in table else np.zeros(len(table))
+    rows = EpisodeRows(place, table["day"].to_numpy("float64", na_value=np.nan), label, score)
+    return rows.where(place >= 0)
+
+
+def _code_labels(labels: pd.Series, known: list[str]) -> np.ndarray:
+    categories = labels.astype("category").cat
+    codes = np.array([known.index(name) if name in known else -1 for name in categories.categories] + [-1])
+    return codes[categories.codes.to_numpy()]
+
+
+def match_rows(rows: EpisodeRows, timepoint: Timepoint, code: int) -> np.ndarray:
+    """Return which rows may count for a time point: by day, or by label where no day or window is known."""
+    labelled = rows.label == code
+    if timepoint.first_day is None or timepoint.last_day is None:
+        return labelled
+    with np.errstate(invalid="ignore"):
+        inside = (rows.day >= timepoint.first_day) & (rows.day <= timepoint.last_day)
+    return np.where(np.isnan(rows.day), labelled, inside)
+
+
+def take_first(rows: EpisodeRows, candidates: np.ndarray, *order: np.ndarray) -> np.ndarray:
+    """Return the first of each episode of some rows, given by number, in the order of some keys.
+
+    Keys have one entry per row, the main key first; rows that agree in all keep their order.
+    """
+    keys = [key[candidates] for key in reversed(order)]
+    ranked = candidates[np.lexsort([*keys, rows.episode[candidates]])]
+    episode = rows.episode[ranked]
+    return ranked[np.append(True, episode[1:] != episode[:-1])] if len(ranked) else ranked
+
+
+@dataclass(frozen=True)
+class ScoreGrid:
+    """Scores of one measure, as arrays of episodes x time points, baseline first."""
+
+    #: NaN where none counts.
+    score: np.ndarray
+    #: Day on which it was recorded; NaN where there is none or only a label is known.
+    day: np.ndarray
+    #: Codes into `STATUSES`.
     status: np.ndarray
 
-    def at(self, columns: Sequence[int]) -> Grid:
+    def at(self, columns: Sequence[int]) -> ScoreGrid:
         """Return the given columns."""
-        return Grid(*(held[:, columns] for held in (self.score, self.day, self.status)))
+        return ScoreGrid(*(held[:, columns] for held in (self.score, self.day, self.status)))
 
 
-def find_baseline(rows: Rows, timepoint: Timepoint, code: int, first_session: np.ndarray) -> np.ndarray:
+def find_baseline(
+    rows: EpisodeRows, timepoint: Timepoint, code: int, first_session: np.ndarray
+) -> np.ndarray:
     """Return the row number of each episode's baseline score, -1 where there is none.
 
     The last score of the window up to the day of the first session counts (at the earliest day 0). Where no
-    session is recorded it is the last one up to day 0, else the first one after it.
-
-    Parameters
-    ----------
-    rows : Rows
-        Of one instrument, with a score.
-    timepoint : Timepoint
-        The baseline.
-    code : int
-        Code of its label.
-    first_session : array of float
-        Day of each episode's first session; NaN where none is recorded.
+    session is recorded (NaN) it is the last one up to day 0, else the first one after it. `code` is that of
+    the time point's label.
     """
     known = ~np.isnan(first_session)
     limit = np.where(known, np.clip(first_session, 0, timepoint.last_day), 0.0)[rows.episode]
@@ -62,7 +107,7 @@ def find_baseline(rows: Rows, timepoint: Timepoint, code: int, first_session: np
     return _spread(rows, first, len(first_session))
 
 
-def find_follow_up(rows: Rows, timepoint: Timepoint, code: int, n_episodes: int) -> np.ndarray:
+def find_follow_up(rows: EpisodeRows, timepoint: Timepoint, code: int, n_episodes: int) -> np.ndarray:
     """Return the row number of each episode's score at a time point, -1 where there is none.
 
     Of several in the window the one nearest to the target day counts, the earlier one of two as near.
@@ -72,7 +117,7 @@ def find_follow_up(rows: Rows, timepoint: Timepoint, code: int, n_episodes: int)
     return _spread(rows, take_first(rows, candidates, np.abs(day - timepoint.day), day), n_episodes)
 
 
-def find_end_of_therapy(rows: Rows, discharge_day: np.ndarray, code: int) -> np.ndarray:
+def find_end_of_therapy(rows: EpisodeRows, discharge_day: np.ndarray, code: int) -> np.ndarray:
     """Return the row of each episode's last score up to some days after discharge, -1 where there is none."""
     days_after = read_facts("cohort")["end_of_therapy"]["days_after_discharge"]
     day = np.nan_to_num(rows.day, nan=0.0)
@@ -82,7 +127,7 @@ def find_end_of_therapy(rows: Rows, discharge_day: np.ndarray, code: int) -> np.
     return _spread(rows, take_first(rows, candidates, rows.label != code, -day), len(discharge_day))
 
 
-def _spread(rows: Rows, found: np.ndarray, n_episodes: int) -> np.ndarray:
+def _spread(rows: EpisodeRows, found: np.ndarray, n_episodes: int) -> np.ndarray:
     place = np.full(n_episodes, -1)
     place[rows.episode[found]] = found
     return place
@@ -108,28 +153,19 @@ def find_bounds(
 
 
 def complete_grid(
-    rows: Rows,
+    rows: EpisodeRows,
     found: np.ndarray,
     bounds: tuple[np.ndarray, np.ndarray],
     observable_days: np.ndarray,
     last_contact: np.ndarray,
     event_day: np.ndarray,
-) -> Grid:
+) -> ScoreGrid:
     """Complete the grid with a status for each episode and time point.
 
-    Parameters
-    ----------
-    rows : Rows
-    found : array of int
-        Row number of each episode x time point, -1 where there is none.
-    bounds : pair of arrays
-        First and last day of each window, episodes x time points.
-    observable_days : array of float
-        Days over which each episode could be observed; NaN where all time points are due.
-    last_contact : array of float
-        Last day on which anything is known of the episode; NaN where nothing is.
-    event_day : array of float
-        Day of an event after which scores do not count; NaN where there is none.
+    `found` has the row number of each episode x time point, -1 where there is none; `bounds` the first and
+    the last day of each window. Per episode: the days over which it could be observed (NaN: all time points
+    are due), the last day on which anything is known of it, and that of an event after which scores do not
+    count.
     """
     opens, closes = bounds
     seen = found >= 0
@@ -148,4 +184,4 @@ def complete_grid(
     )
     status[~seen[:, 0], 0] = code["missing"]
     score[after], day[after] = np.nan, np.nan
-    return Grid(score, day, status)
+    return ScoreGrid(score, day, status)

@@ -2,73 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
 
-from outcomes.cohort.covariates import settle_covariates
-from outcomes.cohort.merging import EVERY, list_groups
-from outcomes.cohort.positions import gather_rows, match_rows
+from outcomes.cohort.grid import gather_rows, match_rows
+from outcomes.cohort.refusals import check_name, refuse
 from outcomes.cohort.remembering import remember
-from outcomes.cohort.therapies import build_therapies, check_therapy_rule, list_late_labels
-from outcomes.errors import AnalysisError
+from outcomes.cohort.therapies import (
+    EVERY,
+    build_therapies,
+    check_therapy_rule,
+    list_groups,
+    list_late_labels,
+)
 from outcomes.facts import (
     Instrument,
     Therapy,
     Timepoint,
+    list_instruments,
     read_facts,
     read_instrument,
+    read_schema,
     read_timepoints,
-    read_words,
 )
-from outcomes.facts.instrument_file import match_instruments
 from outcomes.facts.toml import build_strictly
 from outcomes.records.tables import Records
 
 
 @dataclass(frozen=True)
 class Question:
-    """A settled question; see `outcomes.cohort.select_cohort` for what its parts mean.
-
-    Parameters
-    ----------
-    instrument : Instrument
-    variant : str or None
-    timepoints : mapping of Timepoint
-        Baseline first.
-    labels : mapping of Timepoint
-        All time points of the source, whose order gives labels their codes.
-    primary : str
-    reference : str or None
-    therapies : mapping of Therapy
-        Those asked for.
-    covariates : tuple of str
-    episodes : str
-    strategies : mapping
-        Intercurrent event to strategy.
-    needs_baseline : bool
-        Whether episodes without a score at the start are excluded.
-    merge : tuple of str
-        Groups of therapies that count as one each.
-    unrecorded : tuple of str
-        Covariates that the source declares and nobody recorded.
-    """
+    """A settled question; see `outcomes.cohort.select_cohort` for what its parts mean."""
 
     instrument: Instrument
     variant: str | None
+    #: Those asked for, baseline first.
     timepoints: Mapping[str, Timepoint]
+    #: All time points of the source, whose order gives labels their codes.
     labels: Mapping[str, Timepoint]
     primary: str
     reference: str | None
+    #: Those asked for.
     therapies: Mapping[str, Therapy]
     covariates: tuple[str, ...]
     episodes: str
+    #: Intercurrent event to strategy.
     strategies: Mapping[str, str]
+    #: Whether episodes without a score at the start are excluded.
     needs_baseline: bool
+    #: Groups of therapies that count as one each.
     merge: tuple[str, ...] = ()
+    #: Covariates that the source declares and nobody recorded.
     unrecorded: tuple[str, ...] = ()
 
     @property
@@ -83,30 +69,19 @@ class Question:
 
 
 def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
-    """Settle a question: fill in what the source declares, refuse what the records do not have.
-
-    Parameters
-    ----------
-    records : Records
-    given : mapping
-        The arguments of `outcomes.cohort.select_cohort` that name something.
-
-    Raises
-    ------
-    AnalysisError
-        Naming what is unknown and what is known.
-    """
+    """Settle the arguments of `select_cohort`: fill in what the source declares, refuse what is unknown."""
     check_therapy_rule(records.source)
     asked = records.source.primary
     measure = _settle_instrument(records, given["instrument"] or asked.get("instrument"))
-    variant = _settle_variant(records, measure, given["variant"] or _own_variant(asked, measure))
+    own_variant = asked.get("variant") if asked.get("instrument") == measure.id else None
+    variant = _settle_variant(records, measure, given["variant"] or own_variant)
     measure = read_instrument(f"{measure.id}:{variant or ''}")  # a subscale's own range and direction
     known = list_timepoints(records)
     found = _find_timepoints(records, measure.id, variant)
     chosen = _settle_timepoints(found, known, given["timepoints"])
     therapies = _settle_therapies(records, given["therapies"])
     check_name("episodes", given["episodes"], ["first", "all"])
-    covariates = tuple(dict.fromkeys(settle_covariates(records, given["covariates"])))
+    covariates = tuple(dict.fromkeys(_settle_covariates(records, given["covariates"])))
     declared = asked.get("covariates", ()) if given["covariates"] is None else ()
     return Question(
         instrument=measure,
@@ -125,35 +100,10 @@ def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
     )
 
 
-def check_name(what: str, name: object, known: Iterable[object]) -> None:
-    """Refuse a name that is not among those known.
-
-    Raises
-    ------
-    AnalysisError
-        With the nearest name, or all of them.
-    """
-    names = [str(entry) for entry in known]
-    if name not in names:
-        near = get_close_matches(str(name), names, n=1)
-        if what == "instrument" and not near:
-            near = [id for id in match_instruments(str(name)) if id in names]
-        key = "cohort.errors.unknown_near" if near else "cohort.errors.unknown"
-        raise AnalysisError(
-            read_words().say(
-                key,
-                what=what,
-                name=repr(name),
-                near=repr(near[0]) if near else "",
-                known=", ".join(names) or "-",
-            )
-        )
-
-
 def _settle_instrument(records: Records, id: object) -> Instrument:
     recorded = sorted({instrument for instrument, _ in list_recorded(records)})
     if id is None:
-        raise AnalysisError(read_words().say("cohort.errors.no_instrument", known=", ".join(recorded)))
+        raise refuse("no_instrument", known=", ".join(recorded))
     check_name("instrument", id, recorded)
     return read_instrument(str(id))
 
@@ -169,10 +119,6 @@ def list_recorded(records: Records) -> tuple[tuple[str, str | None], ...]:
     )
 
 
-def _own_variant(asked: Mapping[str, Any], measure: Instrument) -> str | None:
-    return asked.get("variant") if asked.get("instrument") == measure.id else None
-
-
 def _settle_variant(records: Records, measure: Instrument, variant: str | None) -> str | None:
     own = [held for instrument, held in list_recorded(records) if instrument == measure.id]
     recorded = sorted(name for name in own if name is not None)
@@ -182,11 +128,7 @@ def _settle_variant(records: Records, measure: Instrument, variant: str | None) 
             return None
         if len(recorded) == 1 and not plain:
             return recorded[0]
-        raise AnalysisError(
-            read_words().say(
-                "cohort.errors.which_variant", instrument=measure.name, known=", ".join(recorded)
-            )
-        )
+        raise refuse("which_variant", instrument=measure.name, known=", ".join(recorded))
     check_name(f"variant of {measure.name}", variant, recorded)
     return variant
 
@@ -235,9 +177,9 @@ def _settle_timepoints(
 def _settle_primary(chosen: Mapping[str, Timepoint], primary: str | None) -> str:
     followed = [id for id in chosen if id != "baseline"]
     if not followed:
-        raise AnalysisError(read_words().say("cohort.errors.no_follow_up"))
+        raise refuse("no_follow_up")
     if primary is None:
-        raise AnalysisError(read_words().say("cohort.errors.no_primary", known=", ".join(followed)))
+        raise refuse("no_primary", known=", ".join(followed))
     check_name("primary", primary, followed)
     return primary
 
@@ -248,15 +190,13 @@ def _settle_therapies(records: Records, asked: Sequence[str] | None) -> dict[str
     late = list_late_labels(records.source)
     if not recorded:
         in_sessions = records.sessions["therapy"].notna().any()
-        raise AnalysisError(
-            read_words().say(f"cohort.errors.{'therapy_of_sessions' if in_sessions else 'no_therapy'}")
-        )
+        raise refuse("therapy_of_sessions" if in_sessions else "no_therapy")
     if asked is None:
         return {id: known[id] for id in recorded if id not in late}
     for id in [asked] if isinstance(asked, str) else asked:
         check_name("therapy", id, recorded)
         if id in late:
-            raise AnalysisError(read_words().say("cohort.errors.late_label", therapy=known[id].label))
+            raise refuse("late_label", therapy=known[id].label)
     return {id: known[id] for id in recorded if id in asked}
 
 
@@ -286,3 +226,66 @@ def _settle_strategies(asked: str | Mapping[str, str] | None) -> dict[str, str]:
         check_name("intercurrent event", event, events)
         check_name("strategy", strategy, strategies)
     return {event: asked.get(event, facts["default_strategy"]) for event in events}
+
+
+def _settle_covariates(records: Records, asked: Sequence[str] | None) -> Iterator[str]:
+    """Yield the covariates asked for, or those that the source declares and somebody recorded.
+
+    A covariate is a column of the episodes that is known at time zero, or the baseline score of another
+    instrument, written ``instrument@baseline`` or ``instrument:variant@baseline``.
+    """
+    declared = records.source.primary.get("covariates", ()) if asked is None else ()
+    chosen = declared if asked is None else asked
+    for name in [chosen] if isinstance(chosen, str) else chosen:
+        if declared and _is_blank(records, name):
+            continue
+        if "@" in name:
+            _check_score(records, name)
+        else:
+            _check_column(records, name)
+        yield name
+
+
+def _is_blank(records: Records, name: str) -> bool:
+    """Return whether a covariate is one that might have been recorded, and nobody did."""
+    if "@" in name:
+        instrument, _, timepoint = split_score(name)
+        scored = records.assessments.loc[records.assessments["score"].notna(), "instrument"]
+        return timepoint == "baseline" and instrument in list_instruments() and instrument not in set(scored)
+    column = read_schema()["episodes"].get(name)
+    return column is not None and column.covariate and bool(records.episodes[name].isna().all())
+
+
+def split_score(name: str) -> tuple[str, str | None, str]:
+    """Split ``nprs:average@baseline`` into instrument, variant and time point."""
+    outcome, _, timepoint = name.partition("@")
+    instrument, _, variant = outcome.partition(":")
+    return instrument, variant or None, timepoint
+
+
+def _check_score(records: Records, name: str) -> None:
+    instrument, variant, timepoint = split_score(name)
+    if timepoint != "baseline":
+        raise refuse("covariate_later", name=name)
+    recorded = list_recorded(records)
+    if (instrument, variant) not in recorded:
+        known = sorted(f"{id}:{own}" if own is not None else id for id, own in recorded)
+        raise refuse("covariate_score", name=name, known=", ".join(known))
+
+
+def _check_column(records: Records, name: str) -> None:
+    schema = read_schema()
+    columns = schema["episodes"]
+    recorded = [
+        id for id, column in columns.items() if column.covariate and records.episodes[id].notna().any()
+    ]
+    if name in recorded:
+        return
+    known = ", ".join(recorded)
+    if name in columns and columns[name].covariate:
+        raise refuse("covariate_empty", name=name, known=known)
+    if name.partition(":")[0] in records.assessments["instrument"].dropna().unique():
+        raise refuse("covariate_when", name=name)
+    if name in columns or name in schema["assessments"] or name in schema["sessions"]:
+        raise refuse("covariate_not_at_start", name=name, known=known)
+    raise refuse("covariate_unknown", name=name, known=known)

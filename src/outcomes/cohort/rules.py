@@ -4,109 +4,118 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from outcomes.cohort.covariates import split_score
-from outcomes.cohort.question import Question
-from outcomes.facts import Therapy, Timepoint, read_facts, read_instrument, read_schema, read_words
+from outcomes.cohort.question import Question, split_score
+from outcomes.facts import (
+    Listing,
+    Name,
+    Text,
+    Therapy,
+    Timepoint,
+    Value,
+    read_facts,
+    read_instrument,
+    read_schema,
+)
 from outcomes.records.tables import Records
+from outcomes.result import Said
 
 
-def state_rules(records: Records, question: Question, therapies: Mapping[str, Therapy]) -> dict[str, str]:
+def state_rules(records: Records, question: Question, therapies: Mapping[str, Therapy]) -> dict[str, Said]:
     """Return the rules by name, for the therapies that are left; none of them holds a number of patients."""
-    say = read_words().say
-    rules = {
-        "time_zero": say("cohort.rules.time_zero"),
+    rules: dict[str, Said] = {
+        "time_zero": _say("time_zero"),
         "baseline": _state_baseline(records, question),
         "windows": _state_windows(records, question),
         "therapy": _state_therapies(question, therapies),
-        "episodes": say(f"cohort.rules.episodes_{question.episodes}"),
+        "episodes": _say(f"episodes_{question.episodes}"),
         "intercurrent_events": _state_strategies(question),
         "missing": _state_missing(records, question),
     }
     others = [split_score(name)[0] for name in question.covariates if "@" in name]
-    said = " ".join(map(str, records.list_said(question.instrument.id, *others)))
-    return rules | ({"reading": said} if said else {})
+    said = records.list_said(question.instrument.id, *others)
+    return rules | ({"reading": say_reading(said)} if said else {})
 
 
-def _state_therapies(question: Question, therapies: Mapping[str, Therapy]) -> str:
-    say = read_words().say
-    merged = [therapy.label for id, therapy in therapies.items() if id not in question.therapies]
-    sentences = [say("cohort.rules.therapy")]
-    if merged:
-        sentences.append(say("cohort.rules.merged", therapies="; ".join(merged)))
-    return " ".join(sentences)
+def say_reading(said: tuple[Text | str, ...]) -> Said:
+    """Return what pages say of how records were read: sentences that hold no count."""
+    return tuple(Text.of("cohort.rules.reading", said=text) for text in said)
 
 
-def _state_baseline(records: Records, question: Question) -> str:
-    say = read_words().say
+def name_time(id: str, timepoint: Timepoint) -> Name:
+    """Return what a time point is called."""
+    return Name("timepoints", id, timepoint.label)
+
+
+def name_covariate(name: str) -> Name | Text:
+    """Return how a covariate is called in a sentence; the baseline score of an instrument by its own name."""
+    if "@" in name:
+        short_name = read_instrument(split_score(name)[0]).short_name
+        return Text.of("methods.score_at_start", instrument=short_name)
+    column = read_schema()["episodes"].get(name)
+    return Name("covariates", name, (column.label if column else "") or name)
+
+
+def _say(key: str, **values: Value) -> Text:
+    return Text(f"cohort.rules.{key}", values)
+
+
+def _state_therapies(question: Question, therapies: Mapping[str, Therapy]) -> Said:
+    merged = [Name("therapies", id, it.label) for id, it in therapies.items() if id not in question.therapies]
+    if not merged:
+        return _say("therapy")
+    return _say("therapy"), _say("merged", therapies=Listing(tuple(merged), "semicolon"))
+
+
+def _state_baseline(records: Records, question: Question) -> Said:
     if not question.has_baseline:
-        return say("cohort.rules.no_baseline", instrument=question.instrument.name)
+        return _say("no_baseline", instrument=question.instrument.name)
     start = question.labels["baseline"]
     key = "baseline_sessions" if len(records.sessions) else "baseline_no_sessions"
     if records.assessments["day"].isna().all():
         key = "baseline_label"
-    sentence = say(f"cohort.rules.{key}", first=start.first_day, last=start.last_day)
-    return sentence if question.needs_baseline else f"{sentence} {say('cohort.rules.baseline_not_needed')}"
+    sentence = _say(key, first=start.first_day, last=start.last_day)
+    return sentence if question.needs_baseline else (sentence, _say("baseline_not_needed"))
 
 
-def _state_windows(records: Records, question: Question) -> str:
-    say = read_words().say
-    if records.assessments["day"].isna().all():
-        names = [timepoint.label for id, timepoint in question.timepoints.items() if id != "baseline"]
-        return say("cohort.rules.labels", names=", ".join(names))
-    windows = [
-        _state_window(id, timepoint) for id, timepoint in question.timepoints.items() if id != "baseline"
-    ]
-    sentence = say("cohort.rules.windows", windows="; ".join(windows))
-    dayless = records.assessments["day"].isna().any()
-    return f"{sentence} {say('cohort.rules.labels_without_day')}" if dayless else sentence
+def _state_windows(records: Records, question: Question) -> Said:
+    followed = {id: timepoint for id, timepoint in question.timepoints.items() if id != "baseline"}
+    dayless = records.assessments["day"].isna()
+    if dayless.all():
+        names = tuple(name_time(id, timepoint) for id, timepoint in followed.items())
+        return _say("labels", names=Listing(names, "comma"))
+    windows = tuple(_state_window(id, timepoint) for id, timepoint in followed.items())
+    sentence = _say("windows", windows=Listing(windows, "semicolon"))
+    return (sentence, _say("labels_without_day")) if dayless.any() else sentence
 
 
-def _state_window(id: str, timepoint: Timepoint) -> str:
-    say, end = read_words().say, read_facts("cohort")["end_of_therapy"]
+def _state_window(id: str, timepoint: Timepoint) -> Text:
+    end, label = read_facts("cohort")["end_of_therapy"], name_time(id, timepoint)
     if id == end["timepoint"]:
-        return say("cohort.rules.end_of_therapy", label=timepoint.label, days=end["days_after_discharge"])
+        return _say("end_of_therapy", label=label, days=end["days_after_discharge"])
     if timepoint.first_day is None:
-        return say("cohort.rules.label", label=timepoint.label)
-    return say(
-        "cohort.rules.window", label=timepoint.label, first=timepoint.first_day, last=timepoint.last_day
-    )
+        return _say("label", label=label)
+    return _say("window", label=label, first=timepoint.first_day, last=timepoint.last_day)
 
 
-def _state_strategies(question: Question) -> str:
-    say = read_words().say
-    sentences = []
+def _state_strategies(question: Question) -> Said:
+    said = []
     for strategy in read_facts("cohort")["strategies"]:
         events = [event for event, chosen in question.strategies.items() if chosen == strategy]
         if events:
-            names = [say(f"cohort.events.{event}") for event in events]
-            sentences.append(say(f"cohort.rules.{strategy}", events=", ".join(names)))
-    return " ".join(sentences)
+            names = tuple(Text(f"cohort.events.{event}") for event in events)
+            said.append(_say(strategy, events=Listing(names, "comma")))
+    return tuple(said)
 
 
-def _state_missing(records: Records, question: Question) -> str:
-    say = read_words().say
+def _state_missing(records: Records, question: Question) -> Said:
     columns = read_schema()["episodes"]
     lacking = [
-        columns[name].label
-        for name in question.covariates
-        if name in columns and records.episodes[name].isna().any()
+        name for name in question.covariates if name in columns and records.episodes[name].isna().any()
     ]
     said = []
-    if question.unrecorded:
-        names = ", ".join(map(_name_covariate, question.unrecorded))
-        said.append(say("cohort.rules.covariates_unrecorded", names=names))
-    if lacking:
-        said.append(say("cohort.rules.covariates_missing", names=", ".join(lacking)))
+    for key, names in (("covariates_unrecorded", question.unrecorded), ("covariates_missing", lacking)):
+        if names:
+            said.append(_say(key, names=Listing(tuple(map(name_covariate, names)), "comma")))
     if said:
-        return " ".join(said)
-    return say(f"cohort.rules.{'covariates_complete' if question.covariates else 'no_covariates'}")
-
-
-def _name_covariate(name: str) -> str:
-    """Return how a covariate that was declared is called in a sentence."""
-    column = read_schema()["episodes"].get(name)
-    if column is not None:
-        return column.label or name
-    return read_words().say(
-        "methods.score_at_start", instrument=read_instrument(split_score(name)[0]).short_name
-    )
+        return tuple(said)
+    return _say("covariates_complete" if question.covariates else "no_covariates")

@@ -1,32 +1,39 @@
-"""`select_cohort`: the one way from records to a cohort."""
+"""`select_cohort`: the one way from records to a cohort, and to other measures of the same episodes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from outcomes.cohort.covariates import split_score
-from outcomes.cohort.exclusion import code_patients, exclude_episodes
-from outcomes.cohort.flow import Flow
+from outcomes.cohort.flow import Flow, code_patients, exclude_episodes
 from outcomes.cohort.grid import (
-    Grid,
+    EpisodeRows,
+    ScoreGrid,
     complete_grid,
     find_baseline,
     find_bounds,
     find_end_of_therapy,
     find_follow_up,
+    gather_rows,
 )
-from outcomes.cohort.merging import merge_therapies
-from outcomes.cohort.positions import Rows, gather_rows, locate_episodes
-from outcomes.cohort.question import Question, list_timepoints, pick_assessments, settle_question
+from outcomes.cohort.question import (
+    Question,
+    list_timepoints,
+    pick_assessments,
+    settle_question,
+    split_score,
+)
+from outcomes.cohort.refusals import refuse
 from outcomes.cohort.remembering import remember
 from outcomes.cohort.rules import state_rules
-from outcomes.cohort.types import STATUSES, Cohort
+from outcomes.cohort.therapies import merge_therapies
+from outcomes.cohort.types import STATUSES, Cohort, locate_episodes
 from outcomes.errors import AnalysisError
-from outcomes.facts import Instrument, Timepoint, read_facts, read_words
+from outcomes.facts import Instrument, Timepoint, read_facts, read_instrument
 from outcomes.records.tables import Records
 
 
@@ -113,25 +120,14 @@ def select_cohort(
 
 
 def reselect_cohort(cohort: Cohort, records: Records) -> Cohort:
-    """Select the cohort of the same question from other records of its source.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    records : Records
-
-    Raises
-    ------
-    AnalysisError
-        As `select_cohort`.
-    """
+    """Select the cohort of the same question from other records of its source."""
     return select_cohort(records, **cohort.asked)
 
 
 @remember
 def lay_grid(
     records: Records, instrument: str, variant: str | None, strategies: tuple[tuple[str, str], ...]
-) -> Grid:
+) -> ScoreGrid:
     """Lay the scores of one measure on all time points that the source may have, before any choice."""
     labels = list_timepoints(records)
     rows = gather_rows(pick_assessments(records, instrument, variant), records.episodes["episode_id"], labels)
@@ -149,7 +145,7 @@ def _take_days(table: pd.DataFrame, column: str) -> np.ndarray:
     return table[column].to_numpy("float64", na_value=np.nan)
 
 
-def _find_scores(records: Records, labels: Mapping[str, Timepoint], rows: Rows) -> np.ndarray:
+def _find_scores(records: Records, labels: Mapping[str, Timepoint], rows: EpisodeRows) -> np.ndarray:
     """Return the row number of the score that counts for each episode x time point, -1 where none does."""
     end = read_facts("cohort")["end_of_therapy"]["timepoint"]
     found = []
@@ -163,7 +159,7 @@ def _find_scores(records: Records, labels: Mapping[str, Timepoint], rows: Rows) 
     return np.column_stack(found)
 
 
-def _find_start(records: Records, labels: Mapping[str, Timepoint], rows: Rows) -> np.ndarray:
+def _find_start(records: Records, labels: Mapping[str, Timepoint], rows: EpisodeRows) -> np.ndarray:
     code = list(labels).index("baseline")
     return find_baseline(rows, labels["baseline"], code, _find_first_session(records))
 
@@ -203,7 +199,7 @@ def _find_event_day(records: Records, strategies: tuple[tuple[str, str], ...]) -
 
 
 def _assemble(
-    records: Records, question: Question, grid: Grid, flow: Flow, asked: Mapping[str, Any]
+    records: Records, question: Question, grid: ScoreGrid, flow: Flow, asked: Mapping[str, Any]
 ) -> Cohort:
     kept, patient = np.flatnonzero(flow.kept), code_patients(records)
     held = records.episodes.iloc[kept].reset_index(drop=True)
@@ -220,7 +216,7 @@ def _assemble(
         elif asked["covariates"] is None:
             question = question.leave_out(name)
         else:
-            raise AnalysisError(read_words().say("cohort.errors.covariate_no_start", name=name))
+            raise refuse("covariate_no_start", name=name)
     clustered = question.episodes == "all" and held["patient"].duplicated().any()
     return Cohort(
         table=lay_out(held, question.instrument, question.timepoints, grid, kept),
@@ -250,7 +246,7 @@ def _score_at_start(records: Records, question: Question, name: str) -> np.ndarr
 
 
 def lay_out(
-    held: pd.DataFrame, instrument: Instrument, timepoints: Iterable[str], grid: Grid, kept: np.ndarray
+    held: pd.DataFrame, instrument: Instrument, timepoints: Iterable[str], grid: ScoreGrid, kept: np.ndarray
 ) -> pd.DataFrame:
     """Return the grid of the held episodes as a table, one row per episode x time point."""
     ids, n = list(timepoints), len(kept)
@@ -273,4 +269,51 @@ def lay_out(
         change=change,
         improvement=sign * change + 0.0,  # no negative zeros
         status=pd.Categorical.from_codes(grid.status[kept].ravel(), categories=status),
+    )
+
+
+def list_outcomes(cohort: Cohort) -> tuple[str, ...]:
+    """Return the outcomes recorded for a cohort's episodes, its own first, then by name.
+
+    Examples
+    --------
+    >>> from outcomes.cohort import select_cohort
+    >>> from outcomes.synthetic import simulate_clinic
+    >>> list_outcomes(select_cohort(simulate_clinic(200, seed=1)))[:3]
+    ('odi', 'eq5d_5l:taiwan', 'mmst_cm')
+    """
+    held = cohort.assessments
+    if not len(held):
+        return (cohort.outcome,)
+    named = held.loc[held["score"].notna(), ["instrument", "variant"]].drop_duplicates()
+    found = {
+        f"{row.instrument}:{row.variant}" if isinstance(row.variant, str) else str(row.instrument)
+        for row in named.itertuples(index=False)
+    }
+    return (cohort.outcome, *sorted(found - {cohort.outcome}))
+
+
+def follow_outcome(cohort: Cohort, outcome: str) -> Cohort:
+    """Return a cohort with the same episodes and time points, followed with another of its measures.
+
+    `outcome` is an instrument's id, with its variant where it has one: ``nprs:average``. A patient who lacks
+    a score of it at the start stays, and has no improvement. Flow and rules are those of the given cohort, by
+    whose measure its patients were chosen.
+    """
+    if outcome == cohort.outcome:
+        return cohort
+    known = list_outcomes(cohort)
+    if outcome not in known:
+        raise AnalysisError(f"{outcome!r} was not recorded for these patients; known are {', '.join(known)}.")
+    instrument = read_instrument(outcome)
+    variant = outcome.partition(":")[2] or None
+    grid = lay_grid(cohort.records, instrument.id, variant, tuple(cohort.strategies.items()))
+    places = list(list_timepoints(cohort.records))
+    grid = grid.at([places.index(id) for id in cohort.timepoints])
+    kept = locate_episodes(cohort.episodes["episode_id"], cohort.records.episodes["episode_id"])
+    return replace(
+        cohort,
+        table=lay_out(cohort.episodes, instrument, cohort.timepoints, grid, kept),
+        instrument=instrument,
+        variant=variant,
     )

@@ -1,4 +1,4 @@
-"""`Snapshot`: what is kept privately of a release, so that the next one can say what changed."""
+"""`Snapshot`: what is kept privately of a release, so that the next can say what changed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 import outcomes
-from outcomes.cohort.types import Cohort
+from outcomes.cohort.remembering import remember
+from outcomes.cohort.types import Cohort, locate_episodes
 from outcomes.records.tables import Records
+from outcomes.result import Patients
 
 TABLES = ("episodes", "assessments", "sessions", "events")
 #: Differ when records are taken anew or come beside them, without anybody's record having changed.
@@ -25,40 +27,22 @@ OF_THE_DAY = ["observable_days", "episode_number"]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The records of a release as they were read, and its headline numbers. Private: it holds patients.
+    """The records of a release as they were read, and its headline numbers. Private: it holds patients."""
 
-    Parameters
-    ----------
-    tables : mapping of pandas.DataFrame
-        Those of the records, by name.
-    headline : pandas.DataFrame
-        One row per number, the columns of a result.
-    definitions : mapping
-        Texts and hashes of what the numbers depend on beside the records: ``question``, ``source``, ``code``.
-    files : mapping
-        Name of each file of records to its SHA-256; empty where the records come from no file.
-    label : str
-        What the release was called, such as ``2026-Q2``.
-    """
-
+    #: Those of the records, by name.
     tables: Mapping[str, pd.DataFrame] = field(repr=False)
+    #: One row per number, the columns of a result.
     headline: pd.DataFrame = field(repr=False)
+    #: Texts and hashes of what the numbers depend on beside the records: ``question``, ``source``, ``code``.
     definitions: Mapping[str, str]
+    #: Name of each file of records to its SHA-256; empty where the records come from no file.
     files: Mapping[str, str]
+    #: What the release was called, such as ``2026-Q2``.
     label: str = ""
 
 
 def take_snapshot(cohort: Cohort, headline: pd.DataFrame, *, label: str = "") -> Snapshot:
-    """Take what the next release needs of this one.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    headline : pandas.DataFrame
-        Its headline numbers, the columns of a result.
-    label : str
-        What the release is called.
-    """
+    """Take what the next release needs of this one; `headline` has the columns of a result."""
     tables = {name: getattr(cohort.records, name).copy() for name in TABLES}
     files = dict(cohort.records.files)
     return Snapshot(tables, headline.copy(), describe_definitions(cohort), files, label)
@@ -95,25 +79,19 @@ def rebuild_records(snapshot: Snapshot, like: Records) -> Records:
 
 
 def _replace_tables(records: Records, tables: Mapping[str, pd.DataFrame]) -> Records:
-    return dataclasses.replace(
-        records, episodes=tables["episodes"], assessments=tables["assessments"], sessions=tables["sessions"],
-        events=tables["events"],
-    )  # fmt: skip
+    given: dict[str, Any] = {name: tables[name] for name in TABLES}
+    return dataclasses.replace(records, **given)
 
 
 def add_new_episodes(snapshot: Snapshot, records: Records) -> Records:
     """Return the records of a snapshot with the episodes that came since, each with all its rows."""
-    known = _list_ids(snapshot.tables["episodes"])
+    known = pd.Index(snapshot.tables["episodes"]["episode_id"].astype("str"))
     tables = {}
     for name in TABLES:
         before, now = snapshot.tables[name], getattr(records, name)
         new = now[~now["episode_id"].astype("str").isin(known)]
         tables[name] = _join_tables(before, new)
     return _replace_tables(records, tables)
-
-
-def _list_ids(table: pd.DataFrame) -> pd.Index:
-    return pd.Index(table["episode_id"].astype("str"))
 
 
 def _join_tables(before: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
@@ -164,3 +142,25 @@ def _spell(column: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return column.astype("float64").map(lambda value: f"{value:.9g}")
     return column.astype("str").astype("object").fillna("")
+
+
+@remember
+def list_patients(records: Records) -> Patients:
+    """List the patients of records by code, each with a digest of their rows in the four tables.
+
+    Examples
+    --------
+    >>> from outcomes import read_records
+    >>> patients = list_patients(read_records("made-up-clinic"))
+    >>> len(patients.ids) == len(patients.digests)
+    True
+    """
+    codes, ids = pd.factorize(records.episodes["patient_id"])
+    digests = np.zeros(len(ids), dtype="uint64")
+    for number, name in enumerate(TABLES):
+        table = getattr(records, name).drop(columns=OF_THE_DAY, errors="ignore")
+        place = locate_episodes(table["episode_id"], records.episodes["episode_id"])
+        hashed = pd.util.hash_pandas_object(table, index=False).to_numpy("uint64")
+        # an odd factor for each table, so that a row counts differently in another
+        np.add.at(digests, codes[place], hashed * np.uint64(2 * number + 1))
+    return Patients(np.asarray(ids, dtype=object), digests)

@@ -1,14 +1,19 @@
-"""The therapies of a source: those that everybody knows and those that it names itself."""
+"""The therapies of a source: the known ones, its own, and those that count as one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from outcomes.errors import AnalysisError, FactsError
-from outcomes.facts import Source, Therapy, read_facts, read_therapies, read_words
+from outcomes.cohort.refusals import refuse
+from outcomes.errors import FactsError
+from outcomes.facts import Listing, Source, Text, Therapy, read_facts, read_therapies
+from outcomes.result import ALL
 
 #: Keys of a source's therapy that say when it is known, not what it is.
 _OF_THE_SOURCE = ("known_at_start",)
+#: Stands for all therapies together where the names of groups are asked for.
+EVERY = ALL
 
 
 def build_therapies(source: Source) -> Mapping[str, Therapy]:
@@ -16,19 +21,6 @@ def build_therapies(source: Source) -> Mapping[str, Therapy]:
 
     A therapy of the source's own that says neither colour nor marker takes the next pair of the palette that
     no other therapy of the source has. One with a known id changes only what it says.
-
-    Parameters
-    ----------
-    source : Source
-
-    Returns
-    -------
-    mapping of Therapy
-
-    Raises
-    ------
-    FactsError
-        When a therapy of the source has an unknown key.
     """
     therapies = dict(read_therapies())
     for id, content in source.therapies.items():
@@ -70,16 +62,59 @@ def list_late_labels(source: Source) -> tuple[str, ...]:
 
 
 def check_therapy_rule(source: Source) -> None:
-    """Refuse a rule for therapies that needs what happened after time zero.
-
-    Raises
-    ------
-    AnalysisError
-        When the source's ``primary`` declares another rule than the plan at time zero.
-    """
+    """Refuse a rule for therapies that needs what happened after time zero."""
     allowed = read_facts("cohort")["therapy_rules"]
     rule = source.primary.get("therapy_rule", allowed[0])
     if rule not in allowed:
-        raise AnalysisError(
-            read_words().say("cohort.errors.therapy_rule", rule=repr(rule), allowed=", ".join(allowed))
-        )
+        raise refuse("therapy_rule", rule=repr(rule), allowed=", ".join(allowed))
+
+
+def list_groups(therapies: Mapping[str, Therapy]) -> dict[str, tuple[str, ...]]:
+    """Return the declared groups that hold several of some therapies, each with their ids.
+
+    Therapies of the group that a source's own ones get by default have nothing in common but that nobody
+    said what they are, so that it is none.
+
+    Examples
+    --------
+    >>> known = read_therapies()
+    >>> list_groups({id: known[id] for id in ("strengthening", "stretching", "manual_therapy", "other")})
+    {'exercise': ('strengthening', 'stretching')}
+    """
+    undeclared = read_facts("cohort")["undeclared_group"]
+    groups: dict[str, tuple[str, ...]] = {}
+    for id, therapy in therapies.items():
+        groups[therapy.group] = (*groups.get(therapy.group, ()), id)
+    return {name: ids for name, ids in groups.items() if name != undeclared and len(ids) > 1}
+
+
+def merge_therapies(
+    therapies: Mapping[str, Therapy], merge: Sequence[str]
+) -> tuple[dict[str, Therapy], dict[str, str]]:
+    """Merge the therapies of some groups, or of ``all``, into one each; return them, and old id to new.
+
+    A group with fewer than two of the therapies changes nothing. A merged therapy stands where its first one
+    stood, with that one's colour and marker, and its label names all of them.
+    """
+    groups = list_groups(therapies)
+    if EVERY in merge and len(therapies) > 1:
+        groups[EVERY] = tuple(therapies)
+    counted = {id: id for id in therapies}
+    made: dict[str, Therapy] = {}
+    for name in (EVERY,) if EVERY in merge else merge:
+        for id in groups.get(name, ()):
+            merged = _build_merged(name, [therapies[one] for one in groups[name]])
+            counted[id], made[merged.id] = merged.id, merged
+    remaining = {counted[id]: made.get(counted[id], therapy) for id, therapy in therapies.items()}
+    return remaining, counted
+
+
+def _build_merged(group: str, therapies: Sequence[Therapy]) -> Therapy:
+    name = str(Text.of("cohort.merged.every")) if group == EVERY else group.replace("_", " ")
+    names = Listing(tuple(one.short_label for one in therapies), "comma")
+    label = str(Text.of("cohort.merged.label", name=name, therapies=names))
+    first, palette = therapies[0], read_facts("appearance")["palette"]
+    if group == EVERY:
+        first = replace(first, colour=palette["whole_colour"], marker=palette["whole_marker"])
+    # No therapy has such an id, so that nobody takes the group for one of its therapies.
+    return replace(first, id=f"{group}_together", label=label, short_label=name, aliases=(), labels=None)

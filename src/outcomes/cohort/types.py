@@ -7,14 +7,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from outcomes.cohort.positions import locate_episodes
 from outcomes.facts import Instrument, Source, Therapy, Timepoint
 from outcomes.records.tables import Records
+from outcomes.result import Said
 
 #: What a row of the grid can be.
 STATUSES = ("seen", "missing", "lost", "not_yet_due", "after_event")
+
+
+def locate_episodes(ids: pd.Series, episodes: pd.Series) -> np.ndarray:
+    """Return the position among ``episodes`` of each id, -1 where it is not among them."""
+    own, held = ids.astype("category").cat, episodes.astype("category").cat
+    places = np.full(len(held.categories) + 1, -1)
+    places[held.codes.to_numpy()] = np.arange(len(episodes))
+    places[-1] = -1
+    codes = own.codes.to_numpy()
+    if not own.categories.equals(held.categories):  # ids of one reading share their categories
+        known = held.categories.astype("str").get_indexer(own.categories.astype("str"))
+        codes = np.append(known, -1)[codes]
+    return places[codes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +50,10 @@ class Cohort:
         One row per episode of the cohort, with ``patient`` (code) in place of ``patient_id`` and all other
         columns of the records; a covariate that is the baseline score of another instrument is a column more.
     flow : pandas.DataFrame
-        One row per step in order: ``step, reason, n_episodes, n_patients, n_excluded_episodes,
-        n_excluded_patients`` (patients of whom no episode is left, so that both kinds of counts sum). Two
-        private columns hold patients' codes: ``patients`` all those behind the excluded episodes,
-        ``patients_gone`` those of whom no episode is left.
+        One row per step in order: ``step, reason`` (a Text, or the source's own words), ``n_episodes,
+        n_patients, n_excluded_episodes, n_excluded_patients`` (patients of whom no episode is left, so that
+        both kinds of counts sum). Two private columns hold patients' codes: ``patients`` all those behind the
+        excluded episodes, ``patients_gone`` those of whom no episode is left.
     instrument : Instrument
     variant : str or None
     timepoints : mapping of Timepoint
@@ -52,9 +66,9 @@ class Cohort:
         Id of the primary time point.
     covariates : tuple of str
         Declared baseline covariates (columns of ``episodes``) for adjustment and balance.
-    rules : mapping
+    rules : mapping of Text, or of tuples of Text
         The rules that decided: ``time_zero, baseline, windows, therapy, episodes, intercurrent_events,
-        missing``, each a sentence; ``reading`` where something must be said of how the records were read.
+        missing``; ``reading`` where something must be said of how the records were read.
     clustered_by : str or None
         ``patient`` where patients have several episodes, else None.
     records : Records
@@ -63,8 +77,8 @@ class Cohort:
         Intercurrent event to its strategy.
     asked : mapping
         The arguments of `select_cohort`, by name.
-    detail : tuple of str
-        What was made coarser for an audience, and why, each in a sentence; see
+    detail : tuple of Text
+        What was made coarser for an audience, and why; see
         `outcomes.disclosure.choose_detail`.
     """
 
@@ -78,12 +92,12 @@ class Cohort:
     reference: str | None
     primary: str
     covariates: tuple[str, ...]
-    rules: Mapping[str, str]
+    rules: Mapping[str, Said]
     clustered_by: str | None
     records: Records = field(repr=False)
     strategies: Mapping[str, str] = field(default_factory=dict, repr=False)
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    detail: tuple[str, ...] = ()
+    detail: tuple[Said, ...] = ()
 
     @property
     def source(self) -> Source:
@@ -135,8 +149,3 @@ class Cohort:
         shown = self.flow.drop(columns=["patients", "patients_gone"], errors="ignore")
         head = f"<p>{len(self.episodes)} episodes, {len(self.therapies)} therapies</p>"
         return head + shown.to_html(index=False)
-
-    @property
-    def missing_covariates(self) -> pd.Series:
-        """How many episodes of the cohort lack each declared covariate."""
-        return self.episodes[list(self.covariates)].isna().sum()

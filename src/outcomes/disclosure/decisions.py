@@ -102,11 +102,10 @@ class Decisions:
         """Return whether a row shows its number so far."""
         return self.fates[place] == Fate.SHOWN
 
-    def list_why_left_out(self) -> list[Reason]:
-        """Return for each row that is left out the rule that decided it in the end."""
-        return [
-            reasons[-1] for fate, reasons in zip(self.fates, self.reasons, strict=True) if fate in NO_TRACE
-        ]
+    def list_why_left_out(self, n_rows: int) -> list[Reason]:
+        """Return for each of the first rows that is left out the rule that decided it in the end."""
+        decided = list(zip(self.fates, self.reasons, strict=True))[:n_rows]
+        return [reasons[-1] for fate, reasons in decided if fate in NO_TRACE]
 
     def copy(self) -> Decisions:
         """Return the decisions so far, to try further ones on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from outcomes.cohort import EVERY, Cohort, list_groups, select_cohort
 from outcomes.disclosure.rules import AUDIENCES, read_rules
 from outcomes.errors import DisclosureError
-from outcomes.facts import read_facts, read_words
+from outcomes.facts import Listing, Name, Text, read_facts
 
 
 def choose_detail(cohort: Cohort, audience: str = "stakeholder", *, k: int | None = None) -> Cohort:
@@ -65,7 +65,7 @@ def choose_detail(cohort: Cohort, audience: str = "stakeholder", *, k: int | Non
     return replace(chosen, detail=said) if said else cohort
 
 
-def _merge_therapies(cohort: Cohort, k: int) -> tuple[Cohort, list[str]]:
+def _merge_therapies(cohort: Cohort, k: int) -> tuple[Cohort, list[Text]]:
     """Merge the groups of therapies of which one is too small; all therapies, where that is not enough."""
     groups = {
         name: ids for name, ids in list_groups(cohort.therapies).items() if set(ids) & _find_small(cohort, k)
@@ -73,20 +73,26 @@ def _merge_therapies(cohort: Cohort, k: int) -> tuple[Cohort, list[str]]:
     merged = _ask_again(cohort, merge=list(groups)) if groups else cohort
     shown = set(merged.therapies) - _find_small(merged, k)
     fewest = read_facts("disclosure")["detail"]["therapies_at_least"]
-    say, time = read_words().say, cohort.timepoints[cohort.primary].label
+    time = _name_time(cohort, cohort.primary)
     if len(cohort.therapies) > 1 and len(shown) < fewest:
-        names = ", ".join(therapy.short_label for therapy in cohort.therapies.values())
-        said = say("detail.together", therapies=names, k=k, time=time)
+        names = Listing(_name_therapies(cohort, cohort.therapies), "comma")
+        said = Text.of("detail.together", therapies=names, k=k, time=time)
         return _ask_again(cohort, merge=[EVERY]), [said]
-    said_each = [
-        say(
-            "detail.merged", group=therapy.short_label.capitalize(), k=k, time=time,
-            therapies=" and ".join(cohort.therapies[id].short_label for id in groups[therapy.group]),
-        )
-        for id, therapy in merged.therapies.items()
-        if id not in cohort.therapies
-    ]  # fmt: skip
+    said_each = []
+    for id, therapy in merged.therapies.items():
+        if id not in cohort.therapies:
+            group = Name("therapies", id, therapy.short_label)
+            names = Listing(_name_therapies(cohort, groups[therapy.group]))
+            said_each.append(Text.of("detail.merged", group=group, therapies=names, k=k, time=time))
     return merged, said_each
+
+
+def _name_therapies(cohort: Cohort, ids: Iterable[str]) -> tuple[Name, ...]:
+    return tuple(Name("therapies", id, cohort.therapies[id].short_label) for id in ids)
+
+
+def _name_time(cohort: Cohort, id: str) -> Name:
+    return Name("timepoints", id, cohort.timepoints[id].label)
 
 
 def _find_small(cohort: Cohort, k: int) -> set[str]:
@@ -97,7 +103,7 @@ def _find_small(cohort: Cohort, k: int) -> set[str]:
     return {id for id in cohort.therapies if min(counts.get((id, time), 0) for time in wanted) < k}
 
 
-def _move_primary(cohort: Cohort, k: int) -> tuple[Cohort, list[str]]:
+def _move_primary(cohort: Cohort, k: int) -> tuple[Cohort, list[Text]]:
     counts = _count_all(cohort)
     if len(cohort.therapies) > 1 or counts.get(cohort.primary, 0) >= k:
         return cohort, []
@@ -107,12 +113,12 @@ def _move_primary(cohort: Cohort, k: int) -> tuple[Cohort, list[str]]:
     found = next((id for id in nearest if counts.get(id, 0) >= k), None)
     if found is None:
         return cohort, []
-    labels = {id: cohort.timepoints[id].label for id in (found, cohort.primary)}
-    said = read_words().say("detail.primary", time=labels[found], asked=labels[cohort.primary], k=k)
+    names = {"time": _name_time(cohort, found), "asked": _name_time(cohort, cohort.primary)}
+    said = Text.of("detail.primary", **names, k=k)
     return _ask_again(cohort, primary=found), [said]
 
 
-def _leave_out_times(cohort: Cohort, k: int) -> tuple[Cohort, list[str]]:
+def _leave_out_times(cohort: Cohort, k: int) -> tuple[Cohort, list[Text]]:
     counts = _count_seen(cohort)
     n_needed = read_facts("disclosure")["detail"]["share_of_therapies"] * len(cohort.therapies)
     empty = [
@@ -124,9 +130,9 @@ def _leave_out_times(cohort: Cohort, k: int) -> tuple[Cohort, list[str]]:
     # Where nothing can be shown at the primary time point either, there is nothing to make room for.
     if not empty or _count_all(cohort).get(cohort.primary, 0) < k:
         return cohort, []
-    names = ", ".join(cohort.timepoints[time].label for time in empty)
+    names = Listing(tuple(_name_time(cohort, time) for time in empty), "comma")
     key = "times" if len(cohort.therapies) > 1 else "times_one"
-    said = read_words().say(f"detail.{key}", times=names, k=k)
+    said = Text.of(f"detail.{key}", times=names, k=k)
     kept = [time for time in cohort.timepoints if time not in empty]
     return _ask_again(cohort, timepoints=kept), [said]
 

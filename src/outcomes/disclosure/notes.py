@@ -1,132 +1,178 @@
-"""The sentences that travel with a release: its own notes, and those of its result that hold no count."""
+"""The sentences of a release: its own notes, and those of its result whose counts may be said."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from outcomes.disclosure.backing import join_support
+from outcomes.disclosure.decisions import Decisions, Fate, Reason
 from outcomes.disclosure.rules import Rules
-from outcomes.facts import read_facts, read_words
+from outcomes.facts import Count, Listing, Text, list_parts, read_facts
+from outcomes.result import Origin, Result, Said, Support, build_result
+
+#: Statistic of the rows by which the counts of sentences are judged.
+SAID = "n_said"
+#: Fates of a count whose sentence is said.
+_SAYING = (Fate.SHOWN, Fate.HELD)
+_DIGIT = re.compile(r"\d")
 
 
-def _counting() -> re.Pattern[str]:
-    words = read_words()
-    nouns, bounds, units = (words.say(f"release.{key}") for key in ("counted", "bounds", "units"))
-    # A bound such as "at least 30 patients" is a rule, not a count of these records.
-    return re.compile(
-        rf"(?<!\w)(?P<bound>(?:{bounds})\s+)?(?<![.\d])\d[\d,]*(?![.,]?\d)\s+(?!{units})(?:\w+\s+){{0,2}}(?:{nouns})\b",
-        re.I,
+def add_counts(result: Result) -> Result:
+    """Return a result with one more row for each set of patients that its sentences count.
+
+    A count is judged as the rows are, with those whom it leaves out: both must be enough. A sentence that
+    counts without saying whom gets no row, so that it never leaves.
+    """
+    found = {
+        codes.tobytes(): codes
+        for part in list_parts((result.method, result.warnings, result.estimand))
+        if isinstance(part, Count) and part.patients is not None
+        for codes in [np.unique(part.patients).astype("int64")]
+    }
+    if not found:
+        return result
+    everybody = join_support([*result.support, *({"all": codes} for codes in found.values())])
+    rows = [
+        {"statistic": SAID, "term": str(number), "estimate": len(codes), "n": len(codes), "unit": "patients"}
+        for number, codes in enumerate(found.values())
+    ]
+    support = [
+        {"all": codes, **({"rest": rest} if (rest := np.setdiff1d(everybody, codes)).size else {})}
+        for codes in found.values()
+    ]
+    counted = build_result(result.name, rows, method="", support=support)
+    table = pd.concat([result.table, counted.table], ignore_index=True)
+    return replace(result, table=table, support=(*result.support, *counted.support))
+
+
+def hush_counts(table: pd.DataFrame, decisions: Decisions) -> None:
+    """Leave out counts of sentences that may not be shown, without a trace."""
+    for place, statistic in enumerate(table["statistic"]):
+        if statistic == SAID and decisions.fates[place] not in _SAYING:
+            decisions.settle(place, Fate.LEFT_OUT, (decisions.reasons[place] or (Reason.FEW,))[-1])
+
+
+class Sentences:
+    """Which sentences of a result may be said to stakeholders, and with which numbers."""
+
+    def __init__(
+        self, rules: Rules, table: pd.DataFrame | None = None, support: Sequence[Support] = ()
+    ) -> None:
+        """Take the counts that may be said from the rows that are shown; none without a table."""
+        self._kept_back = frozenset(rules.kept_back)
+        rows = () if table is None else table.itertuples(index=False)
+        self._told = {
+            sets["all"].tobytes(): str(row.display)
+            for row, sets in zip(rows, support, strict=True)
+            if row.statistic == SAID
+        }
+
+    def choose(self, said: Said) -> Said:
+        """Return what may be said of a sentence, or of several in a row; empty for nothing."""
+        if isinstance(said, tuple):
+            return tuple(kept for one in said if (kept := self.choose(one)))
+        return self._write_counts(said) if self._may_say(said) else ""
+
+    def choose_all(self, texts: Iterable[Said]) -> tuple[Said, ...]:
+        """Return those of several texts that may be said."""
+        return tuple(kept for text in texts if (kept := self.choose(text)))
+
+    def _may_say(self, said: Text | str) -> bool:
+        """Return whether a sentence may leave: its counts are shown, and it tells of no group of none."""
+        if isinstance(said, str):  # nobody can judge a number that somebody typed
+            return not _DIGIT.search(said)
+        parts = list(list_parts(said))
+        if any(isinstance(part, Text) and part.key in self._kept_back for part in parts):
+            return False
+        return all(self._find(part) is not None for part in parts if isinstance(part, Count))
+
+    def _find(self, count: Count) -> str | None:
+        """Return a count as its row shows it; None where that is not shown."""
+        if count.patients is None:
+            return None
+        return self._told.get(np.unique(count.patients).astype("int64").tobytes())
+
+    def _write_counts(self, value: Any) -> Any:
+        """Return a value with the numbers that are shown in place of the true ones."""
+        match value:
+            case Count():
+                return self._find(value)
+            case Text(key=key, values=values):
+                return Text(key, {name: self._write_counts(held) for name, held in values.items()})
+            case Listing(entries=entries, by=by):
+                return Listing(tuple(map(self._write_counts, entries)), by)
+            case tuple():
+                return tuple(map(self._write_counts, value))
+        return value
+
+
+def allow_origin(origin: Origin, rules: Rules) -> Origin:
+    """Return what stakeholders may know of an origin, its fingerprint cut to a prefix.
+
+    Its sentences never count; a caveat in the source's own words was published by whoever wrote it, and
+    leaves as it stands.
+    """
+    allowed, said = origin.allow(), Sentences(rules)
+    caveats, detail = allowed.caveats, allowed.detail
+    return replace(
+        allowed,
+        fingerprint=allowed.fingerprint and allowed.fingerprint[: rules.provenance["fingerprint_characters"]],
+        caveats=caveats and tuple(one for one in caveats if isinstance(one, str) or said.choose(one)),
+        rules=allowed.rules and {name: said.choose(text) for name, text in allowed.rules.items()},
+        detail=detail and replace(detail, said=said.choose_all(detail.said)),
+        steps=allowed.steps and {term: said.choose(text) for term, text in allowed.steps.items()},
     )
 
 
-def drop_counts(text: str) -> str:
-    """Return a text without its sentences that count people or records.
-
-    Sentences of a result are written for the team and may say how many patients a step concerned; a number
-    in a sentence cannot be checked against k, so such a sentence does not leave.
-
-    Examples
-    --------
-    >>> drop_counts("Means with t intervals. 3 patients had no age. Needed are at least 30 patients.")
-    'Means with t intervals. Needed are at least 30 patients.'
-    """
-    pattern = _counting()
-    kept = [
-        sentence
-        for sentence in re.split(r"(?<=[.;!?])\s+(?=[A-Z0-9])", text)
-        if all(match.group("bound") for match in pattern.finditer(sentence))
-    ]
-    return " ".join(kept)
-
-
-def choose_sentences(texts: Iterable[str], rules: Rules) -> tuple[str, ...]:
-    """Return texts without sentences that count, and without those that tell of very few or of all alike."""
-    kept_back = [_match_sentence(key) for key in rules.kept_back]
-    said = (text for text in texts if not any(pattern.fullmatch(text) for pattern in kept_back))
-    return tuple(kept for kept in map(drop_counts, said) if kept)
-
-
-def _match_sentence(key: str) -> re.Pattern[str]:
-    """Return what matches a sentence of the catalogue, whatever stands in its places."""
-    section, _, name = key.rpartition(".")
-    parts = re.split(r"\{\{ \w+ \}\}", read_words().list(section)[name])
-    return re.compile(".+".join(map(re.escape, parts)))
-
-
-def allow_provenance(provenance: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
-    """Return the allowed entries of a provenance, the fingerprint cut to a prefix.
-
-    Texts within lose the sentences that count people or records.
-    """
-    allowed = {key: _clean(provenance[key]) for key in rules.provenance["allowed"] if key in provenance}
-    if provenance.get("fingerprint"):
-        allowed["fingerprint"] = str(provenance["fingerprint"])[: rules.provenance["fingerprint_characters"]]
-    return allowed
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return drop_counts(value)
-    if isinstance(value, Mapping):
-        return {key: _clean(entry) for key, entry in value.items()}
-    return value
-
-
-def write_held_notes(rows: Sequence[Mapping[str, Any]], withholds: bool, rules: Rules) -> Iterator[str]:
+def write_held_notes(rows: Sequence[Mapping[str, Any]], withholds: bool, rules: Rules) -> Iterator[Text]:
     """Yield the notes about numbers that the ledger of releases held back: since when, and why.
 
-    Parameters
-    ----------
-    rows : sequence of mappings
-        As released.
-    withholds : bool
-        Whether some had no earlier value to show.
-    rules : Rules
+    `rows` are as released; `withholds` says whether some had no earlier value to show.
     """
-    words = read_words()
     days = sorted({str(row["as_of"]) for row in rows if isinstance(row.get("as_of"), str)})
     if days:
-        mark = words.say("release.as_of_mark")
-        yield words.say("release.held.note", mark=mark, k=rules.k, days=", ".join(days))
+        mark = Text.of("release.as_of_mark")
+        yield Text.of("release.held.note", mark=mark, k=rules.k, days=Listing(tuple(days), "comma"))
     if withholds:
-        yield words.say("release.held.withheld", mark=words.say("release.withheld"), k=rules.k)
+        yield Text.of("release.held.withheld", mark=Text.of("release.withheld"), k=rules.k)
 
 
-def _say_profile(rules: Rules) -> str:
+def _name_profile(rules: Rules) -> tuple[Text, ...]:
     """Name the profile, its source, and k where the report has another than the profile."""
-    words, own = read_words(), read_facts("disclosure")["profiles"][rules.profile]
-    said = words.say("release.profile", profile=own["label"], source=own["source"], k=rules.k)
+    own = read_facts("disclosure")["profiles"][rules.profile]
+    said = Text.of("release.profile", profile=own["label"], source=own["source"], k=rules.k)
     if rules.k == own["k"]:
-        return said
+        return (said,)
     key = "k_lower" if rules.k < own["k"] else "k_higher"
-    return f"{said} {words.say(f'release.{key}', k=rules.k, usual=own['k'])}"
+    return said, Text.of(f"release.{key}", k=rules.k, usual=own["k"])
 
 
-def write_notes(said: Sequence[str], bands: bool, rules: Rules) -> tuple[str, ...]:
+def write_notes(said: Sequence[str], bands: bool, rules: Rules) -> tuple[Said, ...]:
     """Return the notes of a stakeholder's release: precision, what was withheld and why.
 
     `said` holds the fates of all rows, and the reasons of those that were left out.
     """
-    words = read_words()
-    counted = {entry: said.count(entry) for entry in set(said)}
-    notes = [words.say("release.rounded", multiple=rules.cells["count_multiple"]), _say_profile(rules)]
+    happened, k = set(said), rules.k
+    notes: list[Said] = [Text.of("release.rounded", multiple=rules.cells["count_multiple"])]
+    notes.append(_name_profile(rules))
     if bands:
-        notes.append(words.say("release.bands_note"))
-    if counted.get("withheld") or counted.get("few"):
-        notes.append(words.say("release.withheld_note", mark=words.say("release.withheld"), k=rules.k))
-    if counted.get("spread"):
-        notes.append(words.say("release.spread_note"))
-    if counted.get("dropped"):
-        notes.append(words.say("release.dropped_note", k=rules.k))
-    if counted.get("sites"):
+        notes.append(Text.of("release.bands_note"))
+    if happened & {"withheld", "few"}:
+        notes.append(Text.of("release.withheld_note", mark=Text.of("release.withheld"), k=k))
+    if "spread" in happened:
+        notes.append(Text.of("release.spread_note"))
+    if "dropped" in happened:
+        notes.append(Text.of("release.dropped_note", k=k))
+    if "sites" in happened:
         league = rules.league
-        notes.append(
-            words.say(
-                "release.league_note", sites=league["sites_at_least"], n=max(league["n_at_least"], rules.k),
-                largest=f"{100 * league['largest_share']:g}",
-            )
-        )  # fmt: skip
-    if counted.get("not_comparable"):
-        notes.append(words.say("release.not_compared"))
+        n, largest = max(league["n_at_least"], k), f"{100 * league['largest_share']:g}"
+        notes.append(Text.of("release.league_note", sites=league["sites_at_least"], n=n, largest=largest))
+    if "not_comparable" in happened:
+        notes.append(Text.of("release.not_compared"))
     return tuple(notes)

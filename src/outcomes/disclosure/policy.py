@@ -28,9 +28,10 @@ from outcomes.disclosure.lines import (
     thin_curves,
 )
 from outcomes.disclosure.notes import (
-    allow_provenance,
-    choose_sentences,
-    drop_counts,
+    Sentences,
+    add_counts,
+    allow_origin,
+    hush_counts,
     write_held_notes,
     write_notes,
 )
@@ -102,7 +103,7 @@ def release(result: Result, page: PageContext | str = "stakeholder", *, k: int |
     [[30.3, nan, 10.0, '30.3']]
     """
     page = find_page(page, k)
-    rules = read_rules(page.k, result.provenance.get("disclosure_profile"))
+    rules = read_rules(page.k, result.origin.disclosure_profile)
     make = _release_to_team if page.audience == "team" else _release_outside
     return make(result, rules, page)
 
@@ -123,7 +124,7 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext) -> Release
         method=result.method,
         warnings=result.warnings,
         estimand=result.estimand,
-        provenance=dict(result.provenance),
+        origin=result.origin,
         comparable=result.comparable,
         audience="team",
         k=rules.k,
@@ -135,8 +136,10 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext) -> Release
 
 def _release_outside(result: Result, rules: Rules, page: PageContext) -> Release:
     refuse_dates(result, rules)
+    n_rows, result = len(result.table), add_counts(result)
     decisions, sizes = judge_rows(result, rules)
     thin_curves(result.table, decisions, sizes, rules)
+    hush_counts(result.table, decisions)
     earlier, exact, own = page.earlier, result.table.to_dict("records"), list(decisions.fates)
 
     def write(place: int, fate: Fate, unsized: bool = False) -> dict[str, Any]:
@@ -154,10 +157,13 @@ def _release_outside(result: Result, rules: Rules, page: PageContext) -> Release
         if decisions.fates[place] == Fate.WITHHELD and rules.statistics[str(statistic)].kind == "curve":
             decisions.settle(place, Fate.DROPPED, decisions.reasons[place][-1])
     beside = Page() if page.shown is None else page.shown
+    hush_counts(result.table, decisions)
     decisions = beside.protect(result.table, decisions, result.support, result.patients, rules)
+    hush_counts(result.table, decisions)
     beside.remember(result.table, decisions, result.support, result.patients, rules)
     held = hold_vanishing(held, decisions.fates, rules, earlier)
     _take_over(decisions, held)
+    hush_counts(result.table, decisions)
     fates, unsized = decisions.fates, decisions.unsized
     kept = [place for place, fate in enumerate(fates) if fate not in NO_TRACE]
     note_shown(held, fates, earlier)
@@ -174,21 +180,24 @@ def _release_outside(result: Result, rules: Rules, page: PageContext) -> Release
     bands = any(rules.statistics[name].kind == "band" for name in table["statistic"])
     replaced = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
     backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), replaced)
-    left_out = decisions.list_why_left_out()
-    n_visible = sum(fate in (Fate.SHOWN, Fate.STATE, Fate.HELD) for fate in fates)
+    backing = backing.at(kept)
+    said = Sentences(rules, table, backing.support)
+    # What becomes of a sentence's count is no withheld number.
+    left_out = decisions.list_why_left_out(n_rows)
+    n_visible = sum(fate in (Fate.SHOWN, Fate.STATE, Fate.HELD) for fate in fates[:n_rows])
     return Release(
         name=result.name,
         table=table,
-        method=drop_counts(result.method),
-        warnings=choose_sentences(result.warnings, rules),
-        estimand=drop_counts(result.estimand),
-        provenance=allow_provenance(result.provenance, rules),
+        method=said.choose(result.method),
+        warnings=said.choose_all(result.warnings),
+        estimand=said.choose(result.estimand),
+        origin=allow_origin(result.origin, rules),
         comparable=result.comparable,
         audience="stakeholder",
         k=rules.k,
-        n_withheld=len(fates) - n_visible - left_out.count(Reason.SPREAD),
-        notes=(*write_notes([*fates, *left_out], bands, rules), *notes),
-        backing=backing.at(kept),
+        n_withheld=n_rows - n_visible - left_out.count(Reason.SPREAD),
+        notes=(*write_notes([*fates[:n_rows], *left_out], bands, rules), *notes),
+        backing=backing,
         language=page.language,
         reasons=tell_reasons(result, decisions),
     )

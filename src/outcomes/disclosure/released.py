@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from outcomes.disclosure.backing import Backing
 from outcomes.disclosure.decisions import Decisions
 from outcomes.disclosure.rules import read_rules
 from outcomes.facts import read_words
-from outcomes.result import COLUMNS, Result
+from outcomes.result import COLUMNS, Origin, Result, Said
 
 #: Columns of a release as it is written: those of a result, whether the number is shown, how it is written,
 #: and, where it is that of an earlier edition, the day (ISO) of it.
@@ -38,11 +37,11 @@ class Release:
         earlier edition whose row stands here, marked in ``display``, because the new one would tell of a few
         patients; missing in all other rows. ``fate`` says what became of the row (``shown``, ``held``,
         ``few``, ``state`` or ``withheld``), for views; it is written nowhere.
-    method, estimand : str
-    warnings, notes : tuple of str
+    method, estimand : Text, or tuple of Text
+    warnings, notes : tuple of Text
         What a reader must know; `notes` are about this release.
-    provenance : mapping
-        Allow-listed.
+    origin : Origin
+        What the audience may know of what it was made from.
     comparable : bool or None
     audience : str
         ``stakeholder`` or ``team``.
@@ -61,15 +60,15 @@ class Release:
 
     name: str
     table: pd.DataFrame
-    method: str
-    warnings: tuple[str, ...]
-    estimand: str
-    provenance: Mapping[str, Any]
+    method: Said
+    warnings: tuple[Said, ...]
+    estimand: Said
+    origin: Origin
     comparable: bool | None
     audience: str
     k: int
     n_withheld: int
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Said, ...] = field(default=())
     backing: Backing | None = field(default=None, repr=False, compare=False)
     language: str = "en"
     reasons: pd.DataFrame | None = field(default=None, repr=False, compare=False)
@@ -116,7 +115,8 @@ class Release:
 
     def _repr_html_(self) -> str:
         shown = self.to_frame().dropna(axis="columns", how="all").to_html(index=False, na_rep="", escape=True)
-        texts = (self.method, *self.warnings, *self.notes)
+        write = read_words(self.language).write
+        texts = (str(write(text)) for text in (self.method, *self.warnings, *self.notes))
         return shown + "".join(f"<p>{html.escape(text)}</p>" for text in texts if text)
 
 

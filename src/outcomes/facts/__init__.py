@@ -10,7 +10,7 @@ from outcomes.facts.source import Source, list_sources, read_source
 from outcomes.facts.statistic import Statistic, read_statistics
 from outcomes.facts.threshold import Threshold, parse_rule
 from outcomes.facts.toml import find_project, list_facts, read_facts
-from outcomes.facts.wording import Count, Lines, Listing, Name, Text, Value, Words, read_words
+from outcomes.facts.wording import Count, Lines, Listing, Name, Text, Value, Words, list_parts, read_words
 
 __all__ = [
     "OWN",
@@ -41,6 +41,7 @@ __all__ = [
     "list_facts",
     "list_instruments",
     "list_loinc_codes",
+    "list_parts",
     "list_scales",
     "list_sources",
     "parse_rule",

@@ -6,7 +6,7 @@ is the file and the rest the place in it. Another language is one more folder wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
@@ -55,12 +55,12 @@ class Text:
         return str(read_words().write(self))
 
     def __hash__(self) -> int:
-        """Return the hash of its key, so that equal texts can be told once."""
+        """Return the same for equal texts."""
         return hash(self.key)
 
-    def counts(self) -> Iterable[Count]:
+    def counts(self) -> Iterator[Count]:
         """Yield the counts of patients in it, those of sentences within it too."""
-        return _find_counts(tuple(self.values.values()))
+        return (part for part in list_parts(self) if isinstance(part, Count))
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,10 @@ class Name:
 
 @dataclass(frozen=True)
 class Listing:
-    """Several values in a row, such as "age, sex and region"."""
+    """Several values in a row, such as "age, sex and region"; by ``comma`` or ``semicolon`` without "and"."""
 
     entries: tuple[Value, ...]
+    by: str = "and"
 
 
 @dataclass(frozen=True)
@@ -113,17 +114,26 @@ class Lines:
     between: str = "\n"
 
 
-def _find_counts(value: Value) -> Iterable[Count]:
+def list_parts(value: object) -> Iterator[object]:
+    """Yield a value and all that stands within it.
+
+    Examples
+    --------
+    >>> list(list_parts(Listing((Count(3), "rows"))))[1:]
+    [Count(n=3), 'rows']
+    """
+    yield value
     match value:
-        case Count():
-            yield value
         case Text(values=values):
-            yield from _find_counts(tuple(values.values()))
+            within: Iterable[object] = values.values()
         case Listing(entries=entries) | Lines(entries=entries):
-            yield from _find_counts(entries)
+            within = entries
         case tuple():
-            for entry in value:
-                yield from _find_counts(entry)
+            within = value
+        case _:
+            within = ()
+    for part in within:
+        yield from list_parts(part)
 
 
 @dataclass(frozen=True)
@@ -163,8 +173,10 @@ class Words:
                 return named if isinstance(named, str) else label
             case Count(n=n):
                 return n
-            case Listing(entries=entries):
+            case Listing(entries=entries, by=by):
                 said = [str(self.write(entry)) for entry in entries]
+                if by != "and":
+                    return self.say(f"methods.{by}").join(said)
                 return f" {self.say('methods.and')} ".join(
                     [*([", ".join(said[:-1])] * (len(said) > 1)), *said[-1:]]
                 )

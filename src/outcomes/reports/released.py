@@ -14,6 +14,7 @@ import pandas as pd
 from outcomes.disclosure import Audit, Release, audit_page
 from outcomes.disclosure.backing import read_backing
 from outcomes.errors import DisclosureError
+from outcomes.result import read_origin
 from outcomes.views.view import MEDIA_TYPE, View, read_view
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def read_releases(run_folder: Path) -> list[Release]:
                 method=content["method"],
                 warnings=(),
                 estimand="",
-                provenance=content["provenance"],
+                origin=read_origin(content["provenance"]),
                 comparable=None,
                 audience=content["audience"],
                 k=content["k"],

@@ -102,7 +102,7 @@ def _answer_one(change: Release, labels: Labels) -> Answer:
 
 def _answer_without_comparing(change: Release, comparability: Release | None, labels: Labels) -> Answer:
     words = read_words()
-    reasons = [text for text in comparability.warnings if text] if comparability is not None else []
+    reasons = list(map(words.write, comparability.warnings)) if comparability is not None else []
     lead = " ".join(map(escape_emphasis, reasons)) or words.say("sentences.not_compared")
     facts = [(words.say("sentences.what_happened"), describe_groups(change, labels))]
     if comparability is not None:

@@ -84,8 +84,8 @@ def turn_round(row: pd.Series) -> pd.Series:
 
 def list_adjusted(contrasts: Release, labels: Labels) -> list[str]:
     """Return in words what differences are adjusted for, the score at the start first."""
-    origin = contrasts.provenance
-    terms = origin.get("adjusted_for", ["score", *origin.get("covariates", ())])
+    made = contrasts.origin.adjustment
+    terms = made.adjusted_for if made else ("score", *(contrasts.origin.covariates or ()))
     return [labels.covariate(str(term))[0] for term in dict.fromkeys(terms)]
 
 
@@ -93,4 +93,5 @@ def allows_for_several(contrasts: Release) -> bool:
     """Say whether intervals allow for several comparisons at a time point, and not only p-values do."""
     held = contrasts.where(statistic="contrast").table
     several = bool((held.groupby("timepoint").size() > 1).any())
-    return several and str(contrasts.provenance.get("interval_adjustment", "none")) != "none"
+    made = contrasts.origin.adjustment
+    return several and made is not None and made.interval_adjustment != "none"

@@ -41,8 +41,10 @@ def say_comparison(
     held = contrasts.where(statistic="contrast").table
     if held.empty:
         return build_empty_view("comparison", "sentence", (contrasts,), explain_absence(contrasts))
-    said = [_say_model(contrasts, labels)] if contrasts.audience != "team" else [contrasts.method]
-    said += _say_states(contrasts, held, labels) if contrasts.audience != "team" else list(contrasts.warnings)
+    if contrasts.audience == "team":
+        said = list(map(read_words().write, (contrasts.method, *contrasts.warnings)))
+    else:
+        said = [_say_model(contrasts, labels), *_say_states(contrasts, held, labels)]
     said += _say_left_out(contrasts, labels)
     body = "".join(f"<p>{write_html(text)}</p>" for text in said if text)
     return build_view(
@@ -81,7 +83,8 @@ def _say_states(contrasts: Release, held: pd.DataFrame, labels: Labels) -> list[
     words = read_words()
     missing = held[~held["shown"]]
     reasons = missing["state"].where(missing["state"].isin(list(WITHOUT_ESTIMATE)), "too_few")
-    said = [words.say("sentences.simplified")] if contrasts.provenance.get("simplified") else []
+    made = contrasts.origin.adjustment
+    said = [words.say("sentences.simplified")] if made and made.simplified else []
     if (held.loc[held["shown"], "state"] == "boundary").any():
         said.append(words.say("sentences.boundary"))
     for reason in sorted(set(reasons)):

@@ -105,7 +105,7 @@ def tabulate_contrasts(
             rows.append(_contrast_cells(row, contrasts, labels))
     headings = {name: words.say(f"views.table.{name}") for name in ("patients_pair", "difference")}
     if contrasts.audience == "team":
-        how = str(contrasts.provenance.get("p_adjustment", "holm"))
+        how = contrasts.origin.adjustment.p_adjustment if contrasts.origin.adjustment else "holm"
         headings["p_value"] = words.say(f"views.table.p_{how}")
     adjusted = join_words(list_adjusted(contrasts, labels))
     caption = [words.say("views.caption.contrasts", measure=labels.measure, covariates=adjusted)]

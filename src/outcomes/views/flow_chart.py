@@ -82,6 +82,8 @@ def read_steps(flow: Release) -> list[Step]:
         # a count that may not even be printed as withheld is like one that is
         rows = table[table["term"] == term].set_index("statistic").reindex(list(_COUNTS))
         rows["shown"] = rows["shown"].eq(True)
+        if reason := (flow.origin.steps or {}).get(str(term)):
+            rows["level"] = read_words().write(reason)
         gone = rows.loc[["n_excluded_episodes", "n_excluded_patients"]]
         if place and not (gone["shown"].all() and (gone["estimate"] == 0).all()):
             waiting.append(_count(rows, "n_excluded_episodes", "n_excluded_patients"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pandas as pd
 
@@ -21,6 +20,7 @@ from outcomes.facts import (
     read_words,
 )
 from outcomes.facts.scoring_rule import ValueSet
+from outcomes.result import Origin
 from outcomes.views.text import capitalise, write_id
 
 #: The group of a result that holds everybody.
@@ -165,40 +165,34 @@ def read_labels(
     therapies, timepoints : mapping, optional
         Used instead.
     """
-    origin: dict[str, Any] = {}
-    for release in releases:
-        origin = {**release.provenance, **origin}
-    named_therapies = therapies or _rebuild(Therapy, origin.get("therapies")) or read_therapies()
-    named_timepoints = timepoints or _rebuild(Timepoint, origin.get("timepoints")) or read_timepoints()
-    outcome = _find_outcome(releases, origin)
+    origins = [release.origin for release in releases]
+    told = next((origin for origin in origins if origin.instrument is not None), Origin())
+    own_therapies = next((origin.therapies for origin in origins if origin.therapies), None)
+    own_timepoints = next((origin.timepoints for origin in origins if origin.timepoints), None)
+    named_therapies = therapies or own_therapies or read_therapies()
+    named_timepoints = timepoints or own_timepoints or read_timepoints()
+    outcome = _find_outcome(releases, told)
     groups = (group for release in releases for group in _find_groups(release))
     return Labels(
         read_instrument(outcome),
         outcome.partition(":")[2] or None,
         complete_therapies(
             named_therapies,
-            groups if therapies or not origin.get("therapies") else [*named_therapies, *groups],
+            groups if therapies or not own_therapies else [*named_therapies, *groups],
         ),
         named_timepoints,
-        origin.get("primary"),
-        origin.get("reference"),
-        str(origin.get("design", "routine")),
+        told.primary,
+        told.reference,
+        told.design or "routine",
     )
 
 
-def _rebuild(kind: type, entries: Mapping[str, Any] | None) -> dict[str, Any]:
-    if not entries:
-        return {}
-    return {id: entry if isinstance(entry, kind) else kind(**entry) for id, entry in entries.items()}
-
-
-def _find_outcome(releases: Iterable[Release], origin: Mapping[str, Any]) -> str:
+def _find_outcome(releases: Iterable[Release], origin: Origin) -> str:
     for release in releases:
         named = release.table["outcome"].dropna()
         if len(named):
             return str(named.iloc[0])
-    variant = f":{origin['variant']}" if origin.get("variant") else ""
-    return f"{origin.get('instrument', '')}{variant}"
+    return f"{origin.instrument or ''}{f':{origin.variant}' if origin.variant else ''}"
 
 
 def _find_groups(release: Release) -> list[str]:

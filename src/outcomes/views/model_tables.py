@@ -42,7 +42,7 @@ def say_model(checks: Release) -> View:
         counted = pd.isna(row.level)
         value = write_number(row.estimate) if counted else _name_choice(str(row.term), str(row.level))
         entries.append((words.say(f"model_checks.model_term.{row.term}"), value))
-    entries += [(words.say("model_checks.model_term.notes"), text) for text in checks.warnings]
+    entries += [(words.say("model_checks.model_term.notes"), words.write(text)) for text in checks.warnings]
     alt = " ".join(f"{term}: {text}." for term, text in entries)
     return build_view("model", "sentence", (checks,), render_list(entries), alt=alt)
 

@@ -75,7 +75,7 @@ def _name_score(change: Release) -> str:
 def _own_groups(release: Release, labels: Labels) -> list[str]:
     """Return the groups of a release; everybody only where there are several others, shown or not."""
     groups = labels.order(release.table["group"].dropna())
-    alone = len(groups) == 2 and groups[-1] == WHOLE and len(release.provenance.get("therapies", ())) < 2
+    alone = len(groups) == 2 and groups[-1] == WHOLE and len(release.origin.therapies or ()) < 2
     return groups[:-1] if alone else groups
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.facts import read_words
+from outcomes.facts import Text, read_words
 from outcomes.views.labels import WHOLE, Labels, read_labels
 from outcomes.views.released_rows import (
     explain_absence,
@@ -59,9 +59,9 @@ def name_period(period: str) -> str:
 def explain_no_periods(trend: Release) -> str:
     """Say why there is no period to show."""
     words = read_words()
-    reason = words.say("methods.trend.no_dates")
+    reason = Text("methods.trend.no_dates")
     if reason in trend.warnings:
-        return reason
+        return str(words.write(reason))
     longer = f" {words.say('views.periods.longer')}" if trend.n_withheld else ""
     return f"{explain_absence(trend)}{longer}"
 
@@ -169,8 +169,8 @@ def say_trend(trend: Release) -> View:
 def _say_signals(trend: Release, limited: bool) -> list[str]:
     words = read_words()
     if not limited:
-        few = [text for text in trend.warnings if text != words.say("methods.trend.description")]
-        return few or [words.say("views.periods.no_centre", k=trend.k)]
+        few = [text for text in trend.warnings if text != Text("methods.trend.description")]
+        return list(map(words.write, few)) or [words.say("views.periods.no_centre", k=trend.k)]
     held = trend.where(statistic="signal", shown=True).table
     texts = []
     for side in ("better", "worse"):

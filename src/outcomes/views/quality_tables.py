@@ -102,11 +102,11 @@ def say_counting(quality: Release) -> View:
     quality : Release
         Of the analysis ``data_quality``.
     """
-    say = read_words().say
-    entries = [(say("sentences.analysis.data_quality"), " ".join([quality.method, *quality.warnings]))]
-    reading = quality.provenance.get("rules", {}).get("reading")
-    entries += [(say("sentences.rule.reading"), reading)] if reading else []
-    entries += [(say("sentences.numbers"), " ".join(quality.notes))] if quality.notes else []
+    say, write = read_words().say, read_words().write
+    entries = [(say("sentences.analysis.data_quality"), write((quality.method, *quality.warnings)))]
+    reading = (quality.origin.rules or {}).get("reading")
+    entries += [(say("sentences.rule.reading"), write(reading))] if reading else []
+    entries += [(say("sentences.numbers"), write(quality.notes))] if quality.notes else []
     entries.append((say("sentences.made_from"), describe_origin(quality)))
     alt = " ".join(f"{term}: {text}" for term, text in entries)
     return build_view("counting", "sentence", (quality,), render_list(entries), alt=alt)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release, read_rules, split_mark, write_value
-from outcomes.facts import read_words
+from outcomes.facts import Text, read_words
 from outcomes.result import WITHOUT_ESTIMATE
 
 
@@ -60,9 +60,10 @@ def explain_absence(release: Release) -> str:
         "comparison.no_direction",
         "change.no_baseline",
     ):
-        reason = words.say(f"methods.{key}")
-        if reason in release.warnings:
-            return words.say("detail.nothing_compared") if EVERY in list_merged(release) else reason
+        told = Text(f"methods.{key}")
+        if told in release.warnings:
+            merged = EVERY in list_merged(release)
+            return str(words.write(Text("detail.nothing_compared") if merged else told))
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
     states = {row.state for row in list_rows(release.table) if _tells_state(row)}
@@ -74,12 +75,13 @@ def explain_absence(release: Release) -> str:
 
 def list_merged(release: Release) -> list[str]:
     """Return the groups of therapies that count as one each; ``all`` where all of them do."""
-    return list(release.provenance.get("detail", {}).get("merge", ()))
+    return list(release.origin.detail.merge) if release.origin.detail else []
 
 
 def say_detail(release: Release) -> str:
     """Return in words what was made coarser for this audience, and why; empty where nothing was."""
-    return " ".join(release.provenance.get("detail", {}).get("said", ()))
+    detail = release.origin.detail
+    return str(read_words().write(detail.said)) if detail else ""
 
 
 def _tells_state(row: Any) -> bool:

@@ -52,7 +52,7 @@ def tabulate_since_last(since_last: Release) -> View:
     return build_table_view(
         "since-last", (since_last,), pd.DataFrame(rows, columns=["row", *headings]), headings=headings,
         groups=blocks, stub=words.say("views.table.therapy"), released=since_last.table,
-        caption=words.say(caption, label=since_last.provenance.get("earlier", "")),
+        caption=words.say(caption, label=since_last.origin.earlier or ""),
     )  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def _say_numbers(since_last: Release) -> list[str]:
     }
     before, after = (steps[step] for step in _ENDS)
     moved = sum(after[place] != before[place] for place in before.keys() & after.keys())
-    label = since_last.provenance.get("earlier", "")
+    label = since_last.origin.earlier or ""
     return [
         read_words().say(
             "views.since_last.released", label=label, moved=moved, all=len(before.keys() & after.keys())
@@ -138,7 +138,7 @@ def _say_changes(since_last: Release) -> list[str]:
         row.term: int(row.estimate)
         for row in list_rows(since_last.where(statistic="n_episodes_changed").table)
     }
-    label = since_last.provenance.get("earlier", "")
+    label = since_last.origin.earlier or ""
     texts = [words.say("views.since_last.lead", label=label, **counts)]
     parts = since_last.where(statistic=list(_STEPS[1:4]), term="mean_improvement", group=WHOLE).table
     moved = [
@@ -157,4 +157,4 @@ def _say_changes(since_last: Release) -> list[str]:
         }  # fmt: skip
         key = "moved" if moved else "same"
         texts.append(words.say(f"views.since_last.{key}", parts=join_words(moved), **place))
-    return [*texts, *since_last.warnings]
+    return [*texts, *map(words.write, since_last.warnings)]

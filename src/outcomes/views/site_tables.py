@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.facts import read_words
+from outcomes.facts import Text, read_words
+from outcomes.result import Said
 from outcomes.views.labels import WHOLE, Labels, read_labels
 from outcomes.views.released_rows import (
     explain_absence,
@@ -32,14 +33,13 @@ def list_sites(sites: Release) -> pd.DataFrame:
 
 def explain_no_sites(sites: Release) -> str:
     """Say why no site is shown: none recorded, too few, or not for this audience."""
-    known = [read_words().say(f"methods.site_funnel.{key}") for key in ("not_recorded", "not_estimated")]
-    reasons = [text for text in sites.warnings if text in known]
+    known = [Text(f"methods.site_funnel.{key}") for key in ("not_recorded", "not_estimated")]
+    reasons: list[Said] = [text for text in sites.warnings if text in known]
     if not reasons and sites.warnings[1:]:
         reasons = [sites.warnings[0]]
-    if reasons:
-        return reasons[0]
-    league = [note for note in sites.notes if note.startswith(read_words().say("release.league_start"))]
-    return league[0] if league else explain_absence(sites)
+    league = (note for note in sites.notes if isinstance(note, Text) and note.key == "release.league_note")
+    said = next(iter(reasons), None) or next(league, None)
+    return str(read_words().write(said)) if said else explain_absence(sites)
 
 
 def tabulate_sites(sites: Release) -> View:

@@ -72,10 +72,10 @@ def say_limits(
     words = read_words()
     labels = read_labels(change)
     items = [words.say(f"sentences.limit_choice_{labels.design}")]
-    items += list(regression_to_mean.warnings) if regression_to_mean is not None else []
+    items += list(map(words.write, regression_to_mean.warnings)) if regression_to_mean is not None else []
     items += _say_regression(regression_to_mean)
     items += [words.say("sentences.limit_lost"), words.say("sentences.limit_cause")]
-    items += [*map(str, change.provenance.get("caveats", ())), *caveats]
+    items += [*map(words.write, change.origin.caveats or ()), *caveats]
     releases = (change,) if regression_to_mean is None else (change, regression_to_mean)
     body = "".join(f"<li>{write_html(item)}</li>" for item in dict.fromkeys(items) if item)
     return build_view(
@@ -108,20 +108,21 @@ def say_methods(*releases: Release) -> View:
     words = read_words()
     labels = read_labels(*releases)
     entries = _describe_instrument(labels)
-    rules = dict(releases[0].provenance.get("rules", {}))
+    rules = {key: words.write(text) for key, text in (releases[0].origin.rules or {}).items()}
     # a release of several measures says of the first one too how it was read
-    told_of = [str(release.provenance.get("rules", {}).get("reading", "")) for release in releases]
+    told_of = [words.write((release.origin.rules or {}).get("reading", "")) for release in releases]
     rules["reading"] = max(told_of, key=len)
     entries += [(words.say(f"sentences.rule.{key}"), text) for key, text in rules.items() if text]
     told = set()
     for release in releases:
         if release.name not in told:
             told.add(release.name)
-            text = " ".join([release.method, *release.warnings])
+            text = words.write((release.method, *release.warnings))
             entries.append((words.say(f"sentences.analysis.{release.name}"), text))
-    estimands = dict.fromkeys(release.estimand for release in releases if release.estimand)
+    estimands = dict.fromkeys(words.write(release.estimand) for release in releases if release.estimand)
     entries += [(words.say("sentences.estimand"), text) for text in estimands]
-    notes = [*dict.fromkeys(note for release in releases for note in release.notes), *_count_held(releases)]
+    noted = dict.fromkeys(words.write(note) for release in releases for note in release.notes)
+    notes = [*noted, *_count_held(releases)]
     entries += [(words.say("sentences.numbers"), " ".join(notes))] if notes else []
     entries.append((words.say("sentences.made_from"), describe_origin(releases[0])))
     alt = " ".join(f"{term}: {text}" for term, text in entries)
@@ -185,12 +186,11 @@ def describe_origin(release: Release) -> str:
     from outcomes import __version__
 
     words = read_words()
-    origin = release.provenance
+    origin = release.origin
     parts = [
-        words.say("sentences.origin_source", source=origin["source"]) if origin.get("source") else "",
-        words.say("sentences.origin_records", fingerprint=str(origin.get("fingerprint", ""))[:8]),
-        words.say("sentences.origin_package", version=origin.get("package_version", __version__)),
-        str(origin.get("day", "")),
+        words.say("sentences.origin_source", source=origin.source) if origin.source else "",
+        words.say("sentences.origin_records", fingerprint=(origin.fingerprint or "")[:8]),
+        words.say("sentences.origin_package", version=__version__),
     ]
     return capitalise(join_words([part for part in parts if part]))
 

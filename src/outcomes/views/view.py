@@ -20,6 +20,7 @@ from outcomes.disclosure.backing import write_backing
 from outcomes.disclosure.page_context import find_run_folder
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import read_words
+from outcomes.result import write_origin
 from outcomes.views.figure import save_png
 from outcomes.views.glyphs import explain_undrawn, find_undrawn_of
 from outcomes.views.released_rows import list_days
@@ -137,8 +138,8 @@ def _write_release(release: Release, folder: Path) -> None:
         "analysis": release.name,
         "audience": release.audience,
         "k": release.k,
-        "method": release.method,
-        "provenance": dict(release.provenance),
+        "method": read_words().write(release.method),
+        "provenance": write_origin(release.origin),
         "table": json.loads(release.to_frame().to_json(orient="table", index=False, double_precision=15)),
     }
     text = json.dumps(content, ensure_ascii=False, default=str, sort_keys=True)
@@ -210,7 +211,7 @@ def build_view(
     table = table if table is None else table.drop(columns="fate", errors="ignore")
     return View(
         id, kind, fragment.replace(_ID_PLACE, f'id="{id}"'), png, alt, caption, table, audiences.pop(),
-        max(release.k for release in releases), dict(releases[0].provenance), releases,
+        max(release.k for release in releases), write_origin(releases[0].origin), releases,
     )  # fmt: skip
 
 

@@ -17,9 +17,9 @@ from outcomes.disclosure.ledger.comparison import Judgement, count_differing, ju
 from outcomes.disclosure.ledger.editions import Edition
 from outcomes.disclosure.ledger.ledger import Ledger
 from outcomes.disclosure.ledger.stored_cells import number_new, read_numbers
-from outcomes.disclosure.notes import allow_provenance
+from outcomes.disclosure.notes import allow_origin
 from outcomes.disclosure.rules import Rules
-from outcomes.result import Result
+from outcomes.result import Result, write_origin
 
 #: Fates by which a number of an earlier edition would vanish.
 _VANISHING = frozenset({"withheld", "dropped", "unsaid"})
@@ -137,7 +137,7 @@ def hold_back(
         return HeldRows(tuple(fates), {})
     now, rows, waiting = list(fates), dict[int, Cell](), dict[int, Cell]()
     backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support))
-    provenance = allow_provenance(result.provenance, rules)
+    provenance = write_origin(allow_origin(result.origin, rules))
     cells = build_row_cells(result.name, written, backing, provenance, earlier.numbering, rules)
     asked = {place: cell for place, cell in cells.items() if not cell.is_kept_back}
     judged = earlier.judge(list(asked.values()), rules.k)

@@ -39,6 +39,7 @@ from outcomes.disclosure.ledger.stored_cells import (
 from outcomes.disclosure.released import Release
 from outcomes.disclosure.rules import read_rules
 from outcomes.errors import DisclosureError
+from outcomes.result import write_origin
 
 _COLUMNS = tuple(entry.name for entry in dataclasses.fields(Edition))
 
@@ -240,7 +241,7 @@ def build_cells(
             )
         rows = [{str(name): value for name, value in row.items()} for row in release.table.to_dict("records")]
         cells = build_row_cells(
-            release.name, rows, backing, release.provenance, numbering, read_rules(release.k)
+            release.name, rows, backing, write_origin(release.origin), numbering, read_rules(release.k)
         )
         for place, cell in cells.items():
             id = backing.earlier[place] if backing.earlier else 0

@@ -52,11 +52,11 @@ def set_beside_last(since_last: Release, *shown: Release) -> Release:
         label = previous.manifest.slot or previous.manifest.due[:10]
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
     table = table.astype({name: since_last.table[name].dtype for name in RELEASE_COLUMNS})
-    provenance = {**since_last.provenance, "earlier": label}
+    origin = replace(since_last.origin, earlier=label)
     # the page shows these rows elsewhere, with the patients behind them
     backing = Backing(("shown",) * len(rows), tuple({} for _ in rows), None)
     return replace(
-        since_last, table=table, warnings=(), provenance=provenance, n_withheld=0, notes=(), backing=backing
+        since_last, table=table, warnings=(), origin=origin, n_withheld=0, notes=(), backing=backing
     )
 
 
@@ -73,9 +73,9 @@ def _name(row: dict[Any, Any]) -> tuple[str, ...]:
 
 def _list_rows(release: Release, earlier: dict[tuple[str, ...], dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the headline numbers of a release at its primary time point, before and after."""
-    wanted = {**_HEADLINE[release.name], "timepoint": release.provenance.get("primary")}
+    wanted = {**_HEADLINE[release.name], "timepoint": release.origin.primary}
     if wanted["statistic"] == "contrast":
-        wanted["versus"] = release.provenance.get("reference")
+        wanted["versus"] = release.origin.reference
     for row in release.where(**wanted).table.to_dict("records"):
         named = {str(name): value for name, value in row.items()}
         before = earlier.get((release.name, *_name(named)))

@@ -16,7 +16,7 @@ import outcomes
 from outcomes.disclosure import RELEASE_COLUMNS, Audit, Release
 from outcomes.disclosure.ledger import Edition, Ledger, open_ledger
 from outcomes.disclosure.page_context import hand_ledger
-from outcomes.facts import find_project
+from outcomes.facts import find_project, read_words
 from outcomes.machine.lock import hold_lock
 from outcomes.reports.editions.released_pages import (
     EDITIONS_LOCK,
@@ -27,6 +27,7 @@ from outcomes.reports.editions.released_pages import (
     hash_list,
     recover_editions,
 )
+from outcomes.result import Origin
 
 if TYPE_CHECKING:
     from outcomes.reports.job import Job
@@ -54,13 +55,13 @@ class Guard:
         about: Mapping[str, Any],
     ) -> dict[str, bytes]:
         """Enter the page in the ledger, and return the files beside it with the release record among them."""
-        provenances = [release.provenance for release in releases]
+        origins = [release.origin for release in releases]
         files = {name: hashlib.sha256(content).hexdigest() for name, content in exports.items()}
         edition = dataclasses.replace(
             self.edition,
             page_sha256=hashlib.sha256(html).hexdigest(),
             files_sha256=hash_list(files),
-            profile=next(filter(None, (one.get("disclosure_profile") for one in provenances)), "standard"),
+            profile=next(filter(None, (one.disclosure_profile for one in origins)), "standard"),
         )
         self.ledger.enter(edition, releases)
         numbers = _list_numbers(releases)
@@ -80,7 +81,7 @@ class Guard:
             n_numbers=len(numbers),
             n_withheld=int((numbers["fate"] == "withheld").sum()),
             n_held=int((numbers["fate"] == "held").sum()),
-            merged=list(dict.fromkeys(said for one in provenances for said in _list_merged(one))),
+            merged=list(dict.fromkeys(said for one in origins for said in _list_merged(one))),
             audit="passed" if audit.passed else "failed",
             made_on=edition.made,
             outcomes=outcomes.__version__,
@@ -94,9 +95,9 @@ def _name_page(page: Path) -> str:
     return (page.relative_to(project) if page.is_relative_to(project) else page).as_posix()
 
 
-def _list_merged(provenance: Mapping[str, Any]) -> Sequence[str]:
+def _list_merged(origin: Origin) -> Sequence[str]:
     """Return the sentences that say in how much less detail a page is, so that more can be shown."""
-    return list(provenance.get("detail", {}).get("said", ()))
+    return [str(read_words().write(said)) for said in origin.detail.said] if origin.detail else []
 
 
 def _list_numbers(releases: Sequence[Release]) -> pd.DataFrame:

@@ -1,0 +1,118 @@
+"""Limits of funnels and control charts, and the rules by which a point is a signal.
+
+Funnel limits and overdispersion after Spiegelhalter 2005 (Stat Med 24:1185, doi 10.1002/sim.1970).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special, stats
+
+
+def limit_mean(target: float, sd: float, n: np.ndarray, level: float, widening: float = 1.0) -> np.ndarray:
+    """Return the lower and upper limit of the mean of n patients, shape (2, n).
+
+    `target` and `sd` are mean and standard deviation of a patient, were all sites alike; `level` is the share
+    of sites within the limits by chance alone; `widening` is a factor on the distance from the target.
+
+    Examples
+    --------
+    >>> limit_mean(10.0, 5.0, np.array([25.0, 100.0]), 0.95).round(2).tolist()
+    [[8.04, 9.02], [11.96, 10.98]]
+    """
+    margin = widening * float(special.ndtri((1 + level) / 2)) * sd / np.sqrt(np.asarray(n, dtype=float))
+    return np.array([target - margin, target + margin])
+
+
+def limit_share(target: float, n: np.ndarray, level: float, widening: float = 1.0) -> np.ndarray:
+    """Return the exact lower and upper limit of a share of n patients, shape (2, n).
+
+    The binomial quantile is interpolated between counts, so that limits do not jump from one n to the next.
+    """
+    n = np.asarray(n, dtype=float)
+    ends = []
+    for p in ((1 - level) / 2, (1 + level) / 2):
+        count = stats.binom.ppf(p, n, target)
+        below, reached = stats.binom.cdf(count - 1, n, target), stats.binom.cdf(count, n, target)
+        ends.append((count - (reached - p) / (reached - below)) / n)
+    return np.clip(target + widening * (np.array(ends) - target), 0.0, 1.0)
+
+
+def measure_overdispersion(z: np.ndarray, winsorised: float) -> float:
+    """Return the mean square of z-scores whose extremes are drawn in; 1 where sites differ by chance alone.
+
+    Limits are widened by the root of it. Drawing in the extremes keeps a site that is truly different from
+    hiding itself by widening the limits. `winsorised` is the share at each end that is set to the quantile
+    there (linear between neighbours).
+
+    Examples
+    --------
+    >>> measure_overdispersion(np.array([-1.0, 1.0, -1.0, 1.0]), 0.1)
+    1.0
+    """
+    low, high = np.quantile(z, [winsorised, 1 - winsorised])
+    return float((np.clip(z, low, high) ** 2).mean())
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A point that chance alone hardly explains."""
+
+    #: Position of the point at which the rule is fulfilled.
+    point: int
+    #: ``beyond_limits``, ``near_limit``, ``shift`` or ``trend``.
+    rule: str
+    #: Whether it lies on the side of more improvement.
+    better: bool
+    #: Positions of all the points that make it.
+    points: tuple[int, ...]
+
+
+def find_signals(z: Sequence[float], values: Sequence[float], rules: Mapping[str, Any]) -> list[Signal]:
+    """Find the signals of a control chart, by point and then by rule.
+
+    `z` is the distance of each point from the centre in standard errors, positive for better; `rules` are
+    those of ``facts/monitoring.toml``.
+
+    Examples
+    --------
+    >>> rules = {"standard_errors": 3, "shift": 7, "trend": 7, "near": 2, "near_of": [2, 3]}
+    >>> [(s.point, s.rule, s.better) for s in find_signals([0.1, -3.2, 0.4], [5.0, 1.0, 5.2], rules)]
+    [(1, 'beyond_limits', False)]
+    """
+    found = [*_find_beyond(z, rules), *_find_near(z, rules)]
+    found += _find_runs(np.sign(z), int(rules["shift"]), "shift", 0)
+    found += _find_runs(np.sign(np.diff(values)), int(rules["trend"]) - 1, "trend", 1)
+    order = ("beyond_limits", "near_limit", "shift", "trend")
+    return sorted(found, key=lambda signal: (signal.point, order.index(signal.rule)))
+
+
+def _find_beyond(z: Sequence[float], rules: Mapping[str, Any]) -> Iterator[Signal]:
+    for place, value in enumerate(z):
+        if abs(value) > rules["standard_errors"]:
+            yield Signal(place, "beyond_limits", value > 0, (place,))
+
+
+def _find_near(z: Sequence[float], rules: Mapping[str, Any]) -> Iterator[Signal]:
+    """Find points that complete so many of so many in a row near the same limit."""
+    needed, window = rules["near_of"]
+    for place in range(len(z)):
+        last = range(max(0, place - window + 1), place + 1)
+        for side in (1, -1):
+            near = tuple(i for i in last if side * z[i] > rules["near"])
+            if place in near and len(near) >= needed:
+                yield Signal(place, "near_limit", side > 0, near)
+
+
+def _find_runs(signs: np.ndarray, length: int, rule: str, offset: int) -> Iterator[Signal]:
+    """Find the points at which a run of one sign is long enough; a zero ends a run."""
+    run = 0
+    for place, sign in enumerate(signs):
+        run = run + 1 if place and sign == signs[place - 1] and sign != 0 else int(sign != 0)
+        if run >= length:
+            last = place + offset
+            yield Signal(last, rule, bool(sign > 0), tuple(range(last - length + 1 - offset, last + 1)))
