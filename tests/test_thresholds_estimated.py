@@ -250,7 +250,7 @@ def test_coding_of_the_anchor_and_what_weakens_the_estimate_are_said():
     assert any("less closely (Spearman below 0.5)" in str(text) for text in result.warnings)
     assert any("overlap so much (area under the curve below 0.7)" in str(text) for text in result.warnings)
     close = estimate_important_change(build_rated(CHANGE, np.where(IMPROVED, 2.0, 5.0)), resamples=20)
-    assert not any("Spearman below" in text or "overlap" in str(text) for text in close.warnings)
+    assert not any("Spearman below" in str(text) or "overlap" in str(text) for text in close.warnings)
 
 
 def test_an_own_threshold_within_the_error_carries_a_caution():

@@ -53,7 +53,7 @@ def _code_labels(labels: pd.Series, known: list[str]) -> np.ndarray:
 
 def match_rows(rows: EpisodeRows, timepoint: Timepoint, code: int) -> np.ndarray:
     """Return which rows may count for a time point: by day, or by label where no day or window is known."""
-    labelled = rows.label == code
+    labelled: np.ndarray = rows.label == code
     if timepoint.first_day is None or timepoint.last_day is None:
         return labelled
     with np.errstate(invalid="ignore"):

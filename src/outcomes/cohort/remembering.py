@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 Whole = TypeVar("Whole")
@@ -52,4 +52,4 @@ def remember(
             kept[key] = function(whole, *args, **named)
         return kept[key]
 
-    return answer
+    return cast("Callable[Concatenate[Whole, Rest], Value]", answer)

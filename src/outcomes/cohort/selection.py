@@ -242,7 +242,8 @@ def _score_at_start(records: Records, question: Question, name: str) -> np.ndarr
     instrument, variant, _ = split_score(name)
     table = pick_assessments(records, instrument, variant)
     rows = gather_rows(table, records.episodes["episode_id"], question.labels)
-    return np.append(rows.score, np.nan)[_find_start(records, question.labels, rows)]
+    found: np.ndarray = np.append(rows.score, np.nan)[_find_start(records, question.labels, rows)]
+    return found
 
 
 def lay_out(
