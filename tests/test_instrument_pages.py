@@ -21,8 +21,7 @@ from outcomes.cohort import Cohort
 from outcomes.disclosure import Release, release
 from outcomes.facts import list_instruments, read_instrument
 from outcomes.views import say_ends, say_limits, say_methods, tabulate_responders
-from outcomes.views.labels import read_labels
-from outcomes.views.rules import cite, name_rule, pick_marked, say_marked
+from outcomes.views.labels import cite, name_rule, pick_marked, read_labels, say_marked
 
 #: How the beginning of a source reads that names nobody.
 NO_AUTHOR = ("pmc", "pmid", "doi", "http", "thesis", "public", "quoted")

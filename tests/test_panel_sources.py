@@ -10,6 +10,7 @@ import pytest
 
 from outcomes import read_records, simulate_clinic
 from outcomes.errors import AnalysisError, FactsError, ReportError
+from outcomes.facts import read_words
 from outcomes.panel import open_panel
 from outcomes.panel.making import check_cuts, list_parameters
 from outcomes.panel.offers import list_measures
@@ -110,14 +111,14 @@ def test_a_view_is_kept_as_choices_without_records(records, tmp_path, monkeypatc
         Measure("nprs", "average"), ("usual_care",), {"sex": ("female",), "region": ("low_back", "neck")},
         ("month_3",), "month_6", False, None, "stakeholder",
     )  # fmt: skip
-    path = save_question("Women, low back", question, "made-up-clinic")
+    path = save_question("Women, low back", question, "made-up-clinic", read_words())
     assert path.parent == tmp_path / "data" / "views"
     assert tomllib.loads(path.read_text(encoding="utf-8"))["source"] == "made-up-clinic"
     assert list_saved("made-up-clinic") == ("Women, low back",) and not list_saved("another")
     assert read_question("Women, low back") == question
     for name in ("", "../x", "a/b", "x" * 61, "con:1", "."):
         with pytest.raises(ReportError, match="Name the view"):
-            save_question(name, question, "made-up-clinic")
+            save_question(name, question, "made-up-clinic", read_words())
 
 
 def test_a_question_becomes_the_parameters_of_its_report():

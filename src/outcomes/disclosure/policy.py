@@ -21,7 +21,7 @@ from outcomes.disclosure.episodes import leave_out_episodes
 from outcomes.disclosure.joint.page import open_page
 from outcomes.disclosure.league import protect_league
 from outcomes.disclosure.ledger.holding import hold_back, hold_vanishing, note_shown
-from outcomes.disclosure.ledger.memory import recall_memory
+from outcomes.disclosure.ledger.memory import recall_language, recall_memory
 from outcomes.disclosure.lines import protect_lines
 from outcomes.disclosure.notes import (
     allow_provenance,
@@ -52,7 +52,7 @@ from outcomes.disclosure.writing import (
     write_value,
 )
 from outcomes.errors import DisclosureError
-from outcomes.facts import read_words
+from outcomes.facts import Words, read_words
 from outcomes.result import WITH_ESTIMATE, Result
 
 _NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
@@ -62,7 +62,9 @@ _SIZES = ("n", "n_versus")
 _NO_TRACE = frozenset({"dropped", "not_compared", "spread", "league", "unsaid", "collapsed"})
 
 
-def release(result: Result, audience: str = "stakeholder", *, k: int | None = None) -> Release:
+def release(
+    result: Result, audience: str = "stakeholder", *, k: int | None = None, language: str | None = None
+) -> Release:
     """Release a result for an audience.
 
     Parameters
@@ -77,6 +79,8 @@ def release(result: Result, audience: str = "stakeholder", *, k: int | None = No
     k : int, optional
         Smallest number of distinct patients behind what a stakeholder sees; that of the profile which the
         source declares where absent, such as 11. Some profiles allow a smaller one, none below 5.
+    language : str, optional
+        Of the page that shows it; that of the report which is being made, else English.
 
     Returns
     -------
@@ -102,21 +106,23 @@ def release(result: Result, audience: str = "stakeholder", *, k: int | None = No
     if audience not in AUDIENCES:
         raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")
     rules = read_rules(k, result.provenance.get("disclosure_profile"))
-    return _release_to_team(result, rules) if audience == "team" else _release_outside(result, rules)
+    words = read_words(language or recall_language())
+    make = _release_to_team if audience == "team" else _release_outside
+    return make(result, rules, words)
 
 
-def _release_to_team(result: Result, rules: Rules) -> Release:
+def _release_to_team(result: Result, rules: Rules, words: Words) -> Release:
     table = result.to_frame()
     table["shown"] = table["estimate"].notna()
-    table["display"] = [_write(row, "team", rules) for row in table.itertuples(index=False)]
+    table["display"] = [_write(row, "team", rules, words) for row in table.itertuples(index=False)]
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
     return Release(
         result.name, table, result.method, result.warnings, result.estimand, dict(result.provenance),
-        result.comparable, "team", rules.k, 0,
+        result.comparable, "team", rules.k, 0, language=words.language,
     )  # fmt: skip
 
 
-def _release_outside(result: Result, rules: Rules) -> Release:
+def _release_outside(result: Result, rules: Rules, words: Words) -> Release:
     refuse_dates(result, rules)
     own, sizes = judge_rows(result, rules)
     own = thin_curves(result.table, own, sizes, rules)
@@ -124,7 +130,7 @@ def _release_outside(result: Result, rules: Rules) -> Release:
 
     def write(place: int, fate: str, unsized: bool = False) -> dict[str, Any]:
         row = {str(key): value for key, value in exact[place].items()}
-        return _write_outside(row, fate, sizes[place].whole, rules, unsized)
+        return _write_outside(row, fate, sizes[place].whole, rules, unsized, words)
 
     written = [write(place, fate) for place, fate in enumerate(own)]
     held = hold_back(result, written, own, rules, memory)
@@ -159,7 +165,7 @@ def _release_outside(result: Result, rules: Rules) -> Release:
         result.name, table, drop_counts(result.method), choose_sentences(result.warnings, rules),
         drop_counts(result.estimand), allow_provenance(result.provenance, rules), result.comparable,
         "stakeholder", rules.k, sum(fate not in ("shown", "state", "spread", "held") for fate in fates),
-        (*write_notes(fates, bands, rules), *notes), backing.at(kept),
+        (*write_notes(fates, bands, rules), *notes), backing.at(kept), words.language,
     )  # fmt: skip
 
 
@@ -169,11 +175,12 @@ def _build_table(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame
     return table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
 
 
-def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules, unsized: bool) -> dict[str, Any]:
+def _write_outside(
+    row: dict[str, Any], fate: str, n: int, rules: Rules, unsized: bool, words: Words
+) -> dict[str, Any]:
     """Return one row with its numbers rounded or removed, those of patients too where they would tell."""
     if unsized:
         row |= dict.fromkeys(_SIZES, math.nan)
-    words = read_words()
     row |= dict.fromkeys(_NEVER, math.nan)
     if fate == "withheld":
         # Its state could tell a group of none or one from one of ten.
@@ -181,9 +188,9 @@ def _write_outside(row: dict[str, Any], fate: str, n: int, rules: Rules, unsized
     if fate == "state":
         return _blank(_round_sizes(row, rules), words.say(f"release.state.{row['state']}"))
     if fate == "few":
-        display = write_few(SimpleNamespace(**row), math.nan if unsized else n, rules)
+        display = write_few(SimpleNamespace(**row), math.nan if unsized else n, rules, words)
         return _blank(_round_sizes(row, rules), display, keep_n=row["statistic"] != "check")
-    return _round(row, n, rules)
+    return _round(row, n, rules, words)
 
 
 def _round_sizes(row: dict[str, Any], rules: Rules) -> dict[str, Any]:
@@ -195,18 +202,18 @@ def _blank(row: dict[str, Any], display: str, keep_n: bool = True) -> dict[str, 
     return {**row, **dict.fromkeys(gone, math.nan), "shown": False, "display": display}
 
 
-def _round(row: dict[str, Any], n: int, rules: Rules) -> dict[str, Any]:
+def _round(row: dict[str, Any], n: int, rules: Rules, words: Words) -> dict[str, Any]:
     cells, kind = rules.cells, find_kind(SimpleNamespace(**row), rules)
     row = {**_round_sizes(row, rules), "p_value": round_p(row["p_value"], cells)}
     if kind == "band":
         low, high = pick_band(row["estimate"], n, rules.k, cells) or (0.0, 100.0)
         row |= {"estimate": low / 100, "conf_low": math.nan, "conf_high": math.nan}
-        return {**row, "shown": True, "display": write_band(low, high)}
+        return {**row, "shown": True, "display": write_band(low, high, words)}
     if row["statistic"] == "check":
-        return _round_check(row, kind, rules)
+        return _round_check(row, kind, rules, words)
     for column in ("estimate", "conf_low", "conf_high"):
         row[column] = _round_number(row, column, kind, n, rules)
-    return {**row, "shown": True, "display": _write(SimpleNamespace(**row), "stakeholder", rules)}
+    return {**row, "shown": True, "display": _write(SimpleNamespace(**row), "stakeholder", rules, words)}
 
 
 def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Rules) -> float:
@@ -220,18 +227,17 @@ def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Ru
     return round_to(row[column], f"1e-{decimals}", "ROUND_HALF_EVEN")
 
 
-def _round_check(row: dict[str, Any], kind: str, rules: Rules) -> dict[str, Any]:
+def _round_check(row: dict[str, Any], kind: str, rules: Rules, words: Words) -> dict[str, Any]:
     """Round what a check found without carrying it across what it needed."""
     multiple: Any = (
         rules.cells["count_multiple"] if kind == "count" else f"1e-{rules.cells['effect_decimals']}"
     )
     at_least = row["term"] in rules.roles["smallest_needed"]
     row["estimate"] = round_away(row["estimate"], multiple, row["x"], at_least)
-    return {**row, "shown": True, "display": _write(SimpleNamespace(**row), "stakeholder", rules)}
+    return {**row, "shown": True, "display": _write(SimpleNamespace(**row), "stakeholder", rules, words)}
 
 
-def _write(row: Any, audience: str, rules: Rules) -> str:
-    words = read_words()
+def _write(row: Any, audience: str, rules: Rules, words: Words) -> str:
     if rules.kind_of.get(str(row.statistic)) in ("verdict", "signal"):
         return words.say(f"release.verdict.{row.level}")
     if row.state not in WITH_ESTIMATE:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.disclosure.backing import Backing
+from outcomes.facts import Words, read_words
 from outcomes.result import COLUMNS
 
 #: Columns of a release: those of a result, whether the number is shown, how it is written, and, where it is
@@ -47,6 +48,8 @@ class Release:
     backing : Backing or None
         Private: who stands behind each row, for the audit of a page and the ledger of releases; none for the
         team's.
+    language : str
+        In which its page is written, and ``display`` too.
     """
 
     name: str
@@ -61,6 +64,12 @@ class Release:
     n_withheld: int
     notes: tuple[str, ...] = field(default=())
     backing: Backing | None = field(default=None, repr=False, compare=False)
+    language: str = "en"
+
+    @property
+    def words(self) -> Words:
+        """The catalogue of its language."""
+        return read_words(self.language)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the table, one row per estimate."""
@@ -84,4 +93,4 @@ class Release:
     def _repr_html_(self) -> str:
         shown = self.table.dropna(axis="columns", how="all").to_html(index=False, na_rep="", escape=True)
         texts = (self.method, *self.warnings, *self.notes)
-        return shown + "".join(f"<p>{html.escape(text)}</p>" for text in texts if text)
+        return shown + "".join(f"<p>{html.escape(str(self.words.write(text)))}</p>" for text in texts if text)

@@ -21,10 +21,13 @@ class Answer:
     ----------
     records : Records
     question : Question
+    language : str
+        In which it is written.
     """
 
-    def __init__(self, records: Records, question: Question) -> None:
+    def __init__(self, records: Records, question: Question, language: str = "en") -> None:
         self.records = records
+        self.language = language
         self.question = question
         self._releases: dict[str, Release] = {}
         self._panes: dict[str, tuple[View | Drawing, ...]] = {}
@@ -52,7 +55,9 @@ class Answer:
         if name not in self._releases:
             step = list_steps(self.question)[name]
             analyse = getattr(outcomes, step.analysis)
-            self._releases[name] = release(analyse(self.cohort, **step.options), self.question.audience)
+            self._releases[name] = release(
+                analyse(self.cohort, **step.options), self.question.audience, language=self.language
+            )
         return self._releases[name]
 
     def show(self, pane: str) -> tuple[View | Drawing, ...]:
@@ -65,7 +70,7 @@ class Answer:
         """
         if pane not in self._panes:
             if pane == INDIVIDUALS:
-                self._panes[pane] = (draw_individuals(self.cohort),)
+                self._panes[pane] = (draw_individuals(self.cohort, self.language),)
             else:
                 self._panes[pane] = tuple(
                     getattr(outcomes, part.view)(*(self.release(name) for name in part.steps), **part.options)

@@ -44,14 +44,16 @@ class Controls:
         self._measured: Callable[[], None] | None = None
         self._silent = False
         self.measure = self._list(
-            "measure", [_name(option) for option in offer_measures(records)], self._tell_measure
+            "measure", [_name(option, words) for option in offer_measures(records, words)], self._tell_measure
         )
         self.primary, self.threshold = (self._list(name, [], self._tell) for name in ("primary", "threshold"))
         self._places = {"primary": widgets.Box(layout=_FULL), "threshold": widgets.Box(layout=_FULL)}
         all_of_them = words.say("panel.all")
         self.therapies = Choice(words.say("panel.therapies"), none=all_of_them)
         self.timepoints = Choice(words.say("panel.timepoints"), none=all_of_them)
-        self.filters = {column: Choice(label_filter(column), none=all_of_them) for column in list_filters()}
+        self.filters = {
+            column: Choice(label_filter(column, words), none=all_of_them) for column in list_filters()
+        }
         self.compared = self._row("compared", ("adjusted", "raw"))
         self.audience = self._row("audience", ("team", "stakeholder"))
         for choice in (self.therapies, self.timepoints, *self.filters.values(), self.compared, self.audience):
@@ -93,21 +95,21 @@ class Controls:
 
     def offer(self, widest: Cohort) -> None:
         """Offer what a measure's records hold; what is chosen and still there stays chosen."""
-        follow_ups = offer_follow_ups(widest, Question(self.question.measure))
+        follow_ups = offer_follow_ups(widest, Question(self.question.measure), self._words)
         held = self.primary.value if self.primary.value in widest.timepoints else widest.primary
-        self._replace("primary", [_name(option) for option in follow_ups], held)
+        self._replace("primary", [_name(option, self._words) for option in follow_ups], held)
         usual = (self._words.say("panel.usual_threshold"), "")
-        cited = [(option.label, option.id) for option in offer_thresholds(widest)]
+        cited = [(option.label, option.id) for option in offer_thresholds(widest, self._words)]
         self._replace("threshold", [usual, *cited], self.threshold.value)
         self.count(widest)
 
     def count(self, widest: Cohort) -> None:
         """Write beside each choice how many patients fit it and all other choices."""
         question = self.question
-        self.therapies.offer(offer_therapies(widest, question))
-        self.timepoints.offer(offer_follow_ups(widest, question))
+        self.therapies.offer(offer_therapies(widest, question, self._words))
+        self.timepoints.offer(offer_follow_ups(widest, question, self._words))
         for column, choice in self.filters.items():
-            options = offer_levels(widest, question, column)
+            options = offer_levels(widest, question, column, self._words)
             choice.none = self._words.say("panel.all" if options else "panel.not_recorded")
             choice.offer(options)
 
@@ -155,5 +157,5 @@ class Controls:
             self._measured()
 
 
-def _name(option: Option) -> tuple[str, str]:
-    return describe_count(option), option.id
+def _name(option: Option, words: Words) -> tuple[str, str]:
+    return describe_count(option, words), option.id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from outcomes.facts import read_words
+from outcomes.facts import Words
 from outcomes.panel.question import Question
 
 #: Two-sided level of the intervals that are shown.
@@ -31,7 +31,7 @@ class Looking:
         for pair in combinations(sorted(therapies), 2):
             self._seen.add((question.measure, timepoint, chosen, pair))
 
-    def warn(self) -> str:
+    def warn(self, words: Words) -> str:
         """Say what so many comparisons mean, once one of them is expected to stand out by chance.
 
         Returns
@@ -42,7 +42,7 @@ class Looking:
         expected = self.count * (1 - _LEVEL)
         if expected < 1:
             return ""
-        return read_words().say(
+        return words.say(
             "panel.chance",
             count=self.count,
             level=f"{_LEVEL:.0%}".replace("%", " %"),

@@ -11,12 +11,12 @@ from outcomes.cohort.question import list_recorded, list_timepoints
 from outcomes.cohort.remembering import remember
 from outcomes.cohort.types import STATUSES
 from outcomes.errors import AnalysisError
-from outcomes.facts import read_facts, read_schema, read_words
+from outcomes.facts import Words, read_facts, read_instrument, read_schema
 from outcomes.panel.choice import Option
 from outcomes.panel.question import Measure, Question
 from outcomes.records import Records
 from outcomes.views.individual import label_cohort
-from outcomes.views.rules import name_rule
+from outcomes.views.labels import capitalise, name_column, name_level, name_rule, name_therapy, name_timepoint
 
 
 @remember
@@ -55,33 +55,45 @@ def select_widest(records: Records, measure: Measure) -> Cohort:
     raise reason
 
 
-def offer_measures(records: Records) -> tuple[Option, ...]:
+def label_measure(measure: Measure, words: Words) -> str:
+    """Return how a list calls a measure."""
+    instrument = read_instrument(measure.instrument)
+    name = words.name("instruments", instrument.id, instrument.name)
+    variant = (measure.variant or "").replace("-", ", ").replace("_", " ")
+    own = words.name(f"variants.{instrument.id}", measure.variant or "", variant)
+    return f"{name}, {own}" if measure.variant else name
+
+
+def offer_measures(records: Records, words: Words) -> tuple[Option, ...]:
     """Offer the recorded measures with the patients who have a score."""
     return tuple(
-        _offer(str(place), measure.label, count_measured(records, measure))
+        _offer(str(place), label_measure(measure, words), count_measured(records, measure))
         for place, measure in enumerate(list_measures(records))
     )
 
 
-def offer_therapies(widest: Cohort, question: Question) -> tuple[Option, ...]:
+def offer_therapies(widest: Cohort, question: Question, words: Words) -> tuple[Option, ...]:
     """Offer the therapies with the patients who fit the other choices."""
     counts = _count_levels(widest, question, "therapy")
-    return tuple(_offer(id, therapy.label, counts.get(id, 0)) for id, therapy in widest.therapies.items())
+    return tuple(
+        _offer(id, name_therapy(therapy, words), counts.get(id, 0))
+        for id, therapy in widest.therapies.items()
+    )
 
 
-def offer_levels(widest: Cohort, question: Question, column: str) -> tuple[Option, ...]:
+def offer_levels(widest: Cohort, question: Question, column: str, words: Words) -> tuple[Option, ...]:
     """Offer the recorded values of a column with the patients who fit the other choices."""
     schema = read_schema()["episodes"][column]
     held = sorted(str(value) for value in widest.episodes[column].dropna().unique())
     known = [value for value in schema.allowed if value in held] or held
     counts = _count_levels(widest, question, column)
-    labels = schema.labels or {}
     return tuple(
-        _offer(value, labels.get(value, value.replace("_", " ")), counts.get(value, 0)) for value in known
+        _offer(value, name_level(column, value, words).replace("_", " "), counts.get(value, 0))
+        for value in known
     )
 
 
-def offer_follow_ups(widest: Cohort, question: Question) -> tuple[Option, ...]:
+def offer_follow_ups(widest: Cohort, question: Question, words: Words) -> tuple[Option, ...]:
     """Offer the time points after the start with the patients seen then who fit the choices."""
     width = len(widest.timepoints)
     status = widest.table["status"].cat.codes.to_numpy().reshape(-1, width)
@@ -89,15 +101,15 @@ def offer_follow_ups(widest: Cohort, question: Question) -> tuple[Option, ...]:
     fits = _fit(widest, question)
     seen = status == STATUSES.index("seen")
     return tuple(
-        _offer(id, timepoint.label, len(np.unique(patient[fits & seen[:, place]])))
+        _offer(id, name_timepoint(timepoint, words), len(np.unique(patient[fits & seen[:, place]])))
         for place, (id, timepoint) in enumerate(widest.timepoints.items())
         if place
     )
 
 
-def offer_thresholds(widest: Cohort) -> tuple[Option, ...]:
+def offer_thresholds(widest: Cohort, words: Words) -> tuple[Option, ...]:
     """Offer the cited thresholds by which a single patient may count as improved."""
-    labels = label_cohort(widest)
+    labels = label_cohort(widest, words)
     return tuple(
         Option(entry.id, name_rule(entry.id, labels))
         for entry in widest.instrument.thresholds
@@ -114,10 +126,9 @@ def list_filters() -> tuple[str, ...]:
     return tuple(read_facts("panel")["filters"])
 
 
-def label_filter(column: str) -> str:
+def label_filter(column: str, words: Words) -> str:
     """Return how a column is called above its values."""
-    label = read_schema()["episodes"][column].label or column.replace("_", " ")
-    return label[:1].upper() + label[1:]
+    return capitalise(name_column(column, words))
 
 
 def _fit(widest: Cohort, question: Question, *, but: str = "") -> np.ndarray:
@@ -137,8 +148,8 @@ def _count_levels(widest: Cohort, question: Question, column: str) -> dict[str, 
     return {str(value): int(count) for value, count in held[column].value_counts().items()}
 
 
-def describe_count(option: Option) -> str:
+def describe_count(option: Option, words: Words) -> str:
     """Return an option with its count in one text, for a list that shows nothing else."""
     if not option.note:
         return option.label
-    return read_words().say("panel.counted", label=option.label, count=option.note)
+    return words.say("panel.counted", label=option.label, count=option.note)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.errors import ReportError
-from outcomes.facts import find_project, read_words
+from outcomes.facts import Words, find_project
 from outcomes.facts.toml import read_toml
 from outcomes.panel.question import Measure, Question
 
 _NAME = re.compile(r"[\w][\w .,-]{0,59}")
 
 
-def save_question(name: str, question: Question, source: str) -> Path:
+def save_question(name: str, question: Question, source: str, words: Words) -> Path:
     """Keep a set of choices under a name; one of the same name is replaced.
 
     Parameters
@@ -39,7 +39,7 @@ def save_question(name: str, question: Question, source: str) -> Path:
     """
     name = name.strip()
     if not _NAME.fullmatch(name) or name.endswith("."):
-        raise ReportError(read_words().say("panel.bad_name"), exit_code=2)
+        raise ReportError(words.say("panel.bad_name"), exit_code=2)
     path = _find_folder() / f"{name}.toml"
     content = {"source": source, **_flatten(question)}
     lines = [
@@ -49,12 +49,10 @@ def save_question(name: str, question: Question, source: str) -> Path:
     ]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            "\n".join([f"# {read_words().say('panel.saved_comment')}", *lines, ""]), encoding="utf-8"
-        )
+        path.write_text("\n".join([f"# {words.say('panel.saved_comment')}", *lines, ""]), encoding="utf-8")
     except OSError as error:
         raise ReportError(
-            read_words().say("panel.not_saved", folder=path.parent.name, reason=error.strerror), exit_code=9
+            words.say("panel.not_saved", folder=path.parent.name, reason=error.strerror), exit_code=9
         ) from None
     return path
 

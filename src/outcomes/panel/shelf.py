@@ -48,7 +48,7 @@ class Shelf:
     def save(self) -> None:
         """Keep the choices under the name that was typed."""
         try:
-            save_question(self.name.value, self._ask(), self._source)
+            save_question(self.name.value, self._ask(), self._source, self._words)
         except OutcomesError as error:
             self._say(str(error), "alert")
             return

@@ -39,6 +39,8 @@ class Panel:
     Parameters
     ----------
     records : Records
+    language : str
+        Of its words, of what it shows and of the report that it makes.
 
     Attributes
     ----------
@@ -48,9 +50,9 @@ class Panel:
         Keeps what is chosen by name.
     """
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, language: str = "en") -> None:
         self.records = records
-        self._words = read_words()
+        self._words = read_words(language)
         self._controls = Controls(records, self._words)
         self._screen = Screen(self._words)
         self._looking = Looking()
@@ -150,7 +152,7 @@ class Panel:
 
     def _refresh(self) -> None:
         question = self.question
-        answer = Answer(self.records, question)
+        answer = Answer(self.records, question, self._words.language)
         try:
             cohort = answer.cohort
         except OutcomesError as error:
@@ -165,7 +167,7 @@ class Panel:
         )
         self._show_numbers()
         self._looking.add(question, tuple(cohort.therapies), cohort.primary)
-        self._screen.warn(*self._list_answered(), self._looking.warn())
+        self._screen.warn(*self._list_answered(), self._looking.warn(self._words))
         front = self._screen.pane
         slow = waiting and front == "comparison"
         if slow:
@@ -258,12 +260,14 @@ class Panel:
         return self._box._repr_mimebundle_(**kw)
 
 
-def open_panel(records: Records) -> Panel:
+def open_panel(records: Records, language: str = "en") -> Panel:
     """Open the panel on records.
 
     Parameters
     ----------
     records : Records
+    language : str
+        Of its words, of what it shows and of the report that it makes.
 
     Returns
     -------
@@ -276,5 +280,5 @@ def open_panel(records: Records) -> Panel:
         When no measure was recorded.
     """
     if not list_measures(records):
-        raise AnalysisError(read_words().say("panel.no_measure"))
-    return Panel(records)
+        raise AnalysisError(read_words(language).say("panel.no_measure"))
+    return Panel(records, language)

@@ -51,7 +51,7 @@ from outcomes.reports.publication import prepare_folder, publish
 from outcomes.reports.reasons import name_reason
 from outcomes.reports.released import collect_views, count_dropped, read_releases
 from outcomes.reports.runs import Run, open_run
-from outcomes.views.glyphs import explain_undrawn
+from outcomes.views.figure import explain_undrawn
 from outcomes.views.view import View
 
 # parameters that a manifest may repeat: none that names a person or a place on a disk
@@ -184,6 +184,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
     folder = prepare_folder(Path(job.out) / job.folder)
     engine = settle_engine(job.engine)
     run = open_run(job.private_folder)
+    run.write("language", words.language)
     name = name_page(job.report, values, source)
     with (
         _record(job, values, making, engine, run) as record,
@@ -200,7 +201,8 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         audit = audit_run(run.folder, audience)
         fingerprint = _find_fingerprint(views)
         _refuse_other_records(job, fingerprint)
-        undrawn = explain_undrawn("".join(sorted({sign for view in views.values() for sign in view.undrawn})))
+        signs = "".join(sorted({sign for view in views.values() for sign in view.undrawn}))
+        undrawn = explain_undrawn(signs, words)
         page = build_page(notebook, views, values, source, run.started, fingerprint, words)
         if undrawn and audience == "team":
             page = dataclasses.replace(page, banners=(*page.banners, undrawn))

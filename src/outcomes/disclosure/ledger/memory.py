@@ -23,6 +23,8 @@ from outcomes.machine.private_files import write_private_file
 #: Set while a report runs: the private folder in which views leave their content.
 RUN_FOLDER = "OUTCOMES_RUN_DIR"
 _HANDED = "ledger.json"
+#: In it the language of the page that is being made.
+LANGUAGE = "language"
 
 
 def hand_ledger(private: Path, edition: Edition, run_folder: Path) -> None:
@@ -127,6 +129,13 @@ class Memory:
 def _count_apart(cell: Cell, others: Sequence[Cell]) -> int:
     """Return in how many patients a cell differs from the nearest of others."""
     return min(np.setxor1d(cell.whole, other.whole).size for other in others)
+
+
+def recall_language() -> str:
+    """Return the language of the page that is being made; English outside a report's run."""
+    run_folder = os.environ.get(RUN_FOLDER)
+    path = Path(run_folder) / LANGUAGE if run_folder else None
+    return path.read_text(encoding="utf-8") if path and path.is_file() else "en"
 
 
 _MEMORIES: dict[Path, Memory] = {}
