@@ -31,6 +31,7 @@ _LONGEST_NAME = 160
 
 
 def build_page(
+    report: str,
     notebook: NotebookNode,
     views: Mapping[str, View],
     values: Mapping[str, Value],
@@ -43,6 +44,8 @@ def build_page(
 
     Parameters
     ----------
+    report : str
+        Name of the notebook.
     notebook : NotebookNode
     views : mapping of View
         By id.
@@ -60,7 +63,7 @@ def build_page(
     -------
     Page
     """
-    title, opening, sections = build_sections(notebook, views, words)
+    title, opening, sections = build_sections(report, notebook, views, words)
     return Page(
         title=title,
         kicker=_say_kicker(values, source, words),

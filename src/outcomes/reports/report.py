@@ -203,7 +203,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         _refuse_other_records(job, fingerprint)
         signs = "".join(sorted({sign for view in views.values() for sign in view.undrawn}))
         undrawn = explain_undrawn(signs, words)
-        page = build_page(notebook, views, values, source, run.started, fingerprint, words)
+        page = build_page(job.report, notebook, views, values, source, run.started, fingerprint, words)
         if undrawn and audience == "team":
             page = dataclasses.replace(page, banners=(*page.banners, undrawn))
         html = render_page(page, words).encode("utf-8")

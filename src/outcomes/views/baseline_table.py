@@ -99,7 +99,7 @@ def tabulate_nonresponse(nonresponse: Release) -> View:
 def _drop_withheld(
     lines: Iterable[TableLine], columns: Iterable[str], labels: Labels
 ) -> tuple[list[TableLine], list[str]]:
-    """Return the lines that show something, and a sentence that names those of which every cell is withheld."""
+    """Return the lines that show something, and a sentence that names those that are withheld as a whole."""
     shown, hidden = [], []
     for line in lines:
         if _is_withheld(line, columns, labels):

@@ -144,7 +144,7 @@ def spread_apart(positions: Sequence[float], gap: float) -> list[float]:
 
 
 def name_lines(axes: Axes, ends: Sequence[tuple[float, str]]) -> None:
-    """Write the names of lines at the right of axes with set limits, each near the height at which it ends."""
+    """Write the names of lines at the right of axes with set limits, each near the height where it ends."""
     style = read_style()
     low, high = axes.get_ylim()
     gap = (high - low) / (axes.get_window_extent().height / axes.figure.dpi) * style["small_size"] / 72 * 1.2

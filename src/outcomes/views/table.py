@@ -99,8 +99,8 @@ def render_table(
 ) -> str:
     """Return a table as HTML, made by great-tables, with the page's own few classes.
 
-    Its column ``row`` holds the headers. great-tables gives headers their scope and escapes texts; its style
-    sheet (9 kB a table, with rules that reach beyond it) is left out, the caption it has no place for is put in.
+    Its column ``row`` holds the headers. great-tables gives headers their scope and escapes texts; its
+    style sheet (9 kB a table, with rules that reach beyond it) is left out, the caption is put in.
 
     Examples
     --------

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from outcomes.facts import Words, read_instrument, read_schema, read_therapies
+from outcomes.facts import Words, read_instrument, read_therapies
 from outcomes.reports.archive import Manifest, list_manifests
 from outcomes.reports.editions import ReleaseRecord
 from outcomes.reports.series import Series, SlotRecord, find_next_slot, read_history
+from outcomes.views.labels import name_level, name_therapy
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _show_released(pages: Mapping[Path, ReleaseRecord], folder: Path, words: Wor
         about = say_about(asked, words) if record.series else record.title
         link = page.relative_to(folder).as_posix()
         yield Entry(
-            about, record.slot or record.approved_on, record.due, state, said, link, *find_marks(asked)
+            about, record.slot or record.approved_on, record.due, state, said, link, *find_marks(asked, words)
         )
 
 
@@ -170,7 +171,13 @@ def _show_page(manifest: Manifest, is_current: bool, words: Words, editions: Map
         said += f", {words.say(f'site.editions.{stands}')}"
     asked = {**manifest.parameters, **manifest.slice}
     return Entry(
-        say_about(asked, words), manifest.slot, manifest.due, state, said, manifest.page, *find_marks(asked)
+        say_about(asked, words),
+        manifest.slot,
+        manifest.due,
+        state,
+        said,
+        manifest.page,
+        *find_marks(asked, words),
     )
 
 
@@ -182,7 +189,7 @@ def _show_failures(
     for one in failed:
         said = words.say("site.failed", reason=words.say(f"site.reasons.{one.reason}"))
         asked = {**one.parameters, **one.slice}
-        yield Entry(say_about(asked, words), one.slot, one.due, "failed", said, "", *find_marks(asked))
+        yield Entry(say_about(asked, words), one.slot, one.due, "failed", said, "", *find_marks(asked, words))
     told = {one.slot for one in failed}
     for record in history:
         if record.state == "failed" and record.slot not in told:
@@ -196,30 +203,31 @@ def _show_slots(history: Sequence[SlotRecord], words: Words) -> Iterator[Entry]:
             yield Entry("", record.slot, record.due, record.state, words.say(f"site.{record.state}"))
 
 
-def find_marks(asked: Mapping[str, object]) -> tuple[str, str]:
+def find_marks(asked: Mapping[str, object], words: Words) -> tuple[str, str]:
     """Return site and therapy of a page by what was asked, empty where it is about all."""
     therapy = str(asked.get("therapy") or "")
-    return str(asked.get("site") or ""), _label_therapy(therapy) if therapy else ""
+    return str(asked.get("site") or ""), _label_therapy(therapy, words) if therapy else ""
 
 
-def _label_therapy(id: str) -> str:
+def _label_therapy(id: str, words: Words) -> str:
     known = read_therapies()
-    return known[id].label if id in known else id
+    return name_therapy(known[id], words) if id in known else id
 
 
 def say_about(asked: Mapping[str, object], words: Words) -> str:
     """Return what a page is about in words, by what was asked."""
     parts = []
     if asked.get("instrument"):
-        parts.append(read_instrument(str(asked["instrument"])).name)
+        instrument = read_instrument(str(asked["instrument"]))
+        parts.append(words.name("instruments", instrument.id, instrument.name))
     if asked.get("variant"):
-        parts.append(str(asked["variant"]))
+        variant = str(asked["variant"])
+        parts.append(words.name(f"variants.{asked.get('instrument')}", variant, variant))
     if asked.get("therapy"):
-        parts.append(_label_therapy(str(asked["therapy"])))
-    columns = read_schema()["episodes"]
+        parts.append(_label_therapy(str(asked["therapy"]), words))
     for name in ("site", "therapist", "region"):
         if asked.get(name):
-            parts.append((columns[name].labels or {}).get(str(asked[name]), str(asked[name])))
+            parts.append(name_level(name, str(asked[name]), words))
     if not any(asked.get(name) for name in ("site", "therapist", "region")):
         parts.append(words.say("site.whole"))
     about = ", ".join(parts)

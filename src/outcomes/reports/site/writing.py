@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
 from markupsafe import Markup
 
 import outcomes
-from outcomes.facts import find_project, read_words
+from outcomes.facts import Words, find_project, read_words
 from outcomes.reports.editions import RELEASED, list_released
 from outcomes.reports.publication import prepare_folder, replace_file
 from outcomes.reports.series import Series
@@ -50,8 +50,9 @@ def write_site(
     ReportError
         When the folder cannot be written (exit code 9).
     """
-    groups = list_groups(declared, private / "archive", find_project() / out, now, read_words(), editions)
-    return _write_index(prepare_folder(out), groups, "team", now)
+    words = _choose_words(series.parameters for series in declared)
+    groups = list_groups(declared, private / "archive", find_project() / out, now, words, editions)
+    return _write_index(prepare_folder(out), groups, "team", now, words)
 
 
 def write_released_site(now: dt.datetime) -> Path:
@@ -67,14 +68,23 @@ def write_released_site(now: dt.datetime) -> Path:
     ReportError
         When the folder cannot be written (exit code 9).
     """
-    groups = list_released_groups(list_released(), find_project() / RELEASED, read_words())
-    return _write_index(prepare_folder(RELEASED), groups, "stakeholder", now)
+    records = list_released()
+    words = _choose_words(record.about for record in records.values())
+    groups = list_released_groups(records, find_project() / RELEASED, words)
+    return _write_index(prepare_folder(RELEASED), groups, "stakeholder", now, words)
 
 
-def _write_index(folder: Path, groups: Sequence[Group], audience: str, now: dt.datetime) -> Path:
+def _choose_words(asked: Iterable[Mapping[str, object]]) -> Words:
+    """Return the words of the language that all pages share by their parameters; English where they differ."""
+    languages = {str(parameters.get("language") or "en") for parameters in asked}
+    return read_words(languages.pop() if len(languages) == 1 else "en")
+
+
+def _write_index(
+    folder: Path, groups: Sequence[Group], audience: str, now: dt.datetime, words: Words
+) -> Path:
     from jinja2 import Environment, StrictUndefined
 
-    words = read_words()
     entries = [entry for group in groups for entry in group.entries]
     script = _read("site.js").strip()
     environment = Environment(
