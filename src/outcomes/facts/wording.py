@@ -1,9 +1,9 @@
 """The words of pages: `Text`, a sentence as a value, and `Words`, the catalogue of one language.
 
 A catalogue is a folder of TOML files below ``facts/words/``: jinja2 templates by dotted key, whose first part
-is the file and the rest the place in it. Another language is one more folder with the same keys, there or
-in the project's ``data/words/``. Its ``language.toml`` says how it counts (``plural``), its ``names.toml`` what it
-calls therapies, time points and other facts, and its ``notebooks.toml`` holds the prose of the reports.
+is the file and the rest the place in it. Another language is one more folder with the same keys, there or in
+the project's ``data/words/``. Its ``language.toml`` says how it counts (``plural``), its ``names.toml`` what
+it calls therapies, time points and other facts, and its ``notebooks.toml`` holds the prose of the reports.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ class Panel:
         if self.question.audience != "team":
             return []
         told = self.records.list_answered(self.question.measure.instrument)
-        return [f"{self._words.say('page.answered')} {text}." for text in told]
+        return [f"{self._words.say('page.answered')} {self._words.write(text)}." for text in told]
 
     def _start(self, jobs: list[Callable[[], None]]) -> None:
         """Work on jobs one by one while the kernel has nothing else to do; later ones replace them."""

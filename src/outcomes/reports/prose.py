@@ -30,7 +30,7 @@ def translate_cell(report: str, cell: NotebookNode, words: Words) -> str:
 
     The cell's id is its key in the catalogue. What somebody wrote into a notebook of their own stays.
     """
-    english = read_words("en").list(f"notebooks.{report}").get(cell.get("id"))
+    english = read_words("en").list(f"notebooks.{report}").get(str(cell.get("id")))
     if cell.source != english:
         return str(cell.source)
     return str(words.list(f"notebooks.{report}").get(cell.id, english))

@@ -75,7 +75,7 @@ def write_released_site(now: dt.datetime) -> Path:
 
 
 def _choose_words(asked: Iterable[Mapping[str, object]]) -> Words:
-    """Return the words of the language that all pages share by their parameters; English where they differ."""
+    """Return the words of the language that all pages share; English where they differ."""
     languages = {str(parameters.get("language") or "en") for parameters in asked}
     return read_words(languages.pop() if len(languages) == 1 else "en")
 
