@@ -26,7 +26,7 @@ _MARKED = dict(zip("abcdefghijklmnopqrstuvwxyz", "åƀçđéƒğħîĵķļḿñ�
 _LETTERS = str.maketrans(_MARKED | {letter.upper(): marked.upper() for letter, marked in _MARKED.items()})
 #: What a template fills or computes, addresses of links, and code stay as they are.
 _KEPT = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\]\([^)]*\)|`[^`]*`)", re.DOTALL)
-_FORM = re.compile(r'"([^"]*)"')
+_FORM = re.compile(r"'([^']*)'")
 #: Sections that are no texts of a page: how sentences count, and how the language does.
 _NO_TEXTS = {("release", key) for key in ("counted", "units", "bounds", "as_of_mark")} | {
     ("language", "plural")
@@ -36,8 +36,8 @@ _NO_TEXTS = {("release", key) for key in ("counted", "units", "bounds", "as_of_m
 def mark(text: str) -> str:
     """Return a text with a mark on each letter; the forms of ``plural`` are marked too.
 
-    >>> mark("{{ n }} {{ n | plural('episode', 'episodes') }}, seen")[:8]
-    '{{ n }} '
+    >>> mark("{{ n }} {{ n | plural('day', 'days') }}")
+    "{{ n }} {{ n | plural('đåý', 'đåýš') }}"
     """
     parts = _KEPT.split(text)
     return "".join(
@@ -48,11 +48,11 @@ def mark(text: str) -> str:
 def _mark_forms(part: str) -> str:
     if "plural(" not in part:
         return part
-    return _FORM.sub(lambda match: json.dumps(match[1].translate(_LETTERS), ensure_ascii=False), part)
+    return _FORM.sub(lambda match: f"'{match[1].translate(_LETTERS)}'", part)
 
 
 def write_pseudo_language(project: Path) -> None:
-    """Write the language into a project's ``data/words/``, with names for all that the facts call something."""
+    """Write the language into a project's ``data/words/``, with names for whatever the facts name."""
     folder = project / "data" / "words" / LANGUAGE
     folder.mkdir(parents=True)
     english = Path(str(resources.files("outcomes.facts"))) / "words" / "en"

@@ -11,6 +11,7 @@ from typing import Any
 
 import html5lib
 import ipywidgets as widgets
+import openpyxl
 import pytest
 from matplotlib.text import Text as Drawn
 
@@ -104,7 +105,7 @@ def find_english(texts: list[str], allowed: list[str]) -> list[str]:
 
 
 def list_texts(html: str) -> list[str]:
-    """Return what a reader or a screen reader is told by a page: texts of blocks, titles, names and alt texts."""
+    """Return what a page tells: texts of blocks, titles, names of regions and alt texts."""
     tree = html5lib.parse(html, namespaceHTMLElements=False)
     blocks = {
         "p", "dt", "dd", "li", "td", "th", "caption", "figcaption", "h1", "h2", "h3", "h4", "title", "label",
@@ -181,6 +182,10 @@ def test_a_report_is_made_in_the_language(project):
     html = report.page.read_text(encoding="utf-8")
     assert f'<html lang="{LANGUAGE}">' in html and mark("Patients") in html and "Patients" not in html
     assert html.count(mark("## Methods and sources")[3:]) == 2
+    book = openpyxl.load_workbook(report.folder / "results.xlsx", read_only=True)
+    first = book.worksheets[0]
+    told = [first.title, *(str(cell.value) for row in first.iter_rows(max_row=1) for cell in row)]
+    assert told == [mark(text) for text in ("contents", "sheet", "shows")]
 
 
 def test_all_catalogues_have_the_same_keys():

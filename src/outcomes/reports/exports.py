@@ -11,6 +11,7 @@ from datetime import datetime
 import pandas as pd
 
 from outcomes.errors import ReportError
+from outcomes.facts import read_words
 from outcomes.views.view import View
 
 # spreadsheet programs take text that begins like this for a formula
@@ -67,11 +68,11 @@ def write_workbook(views: Sequence[View]) -> bytes:
     options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
     book = xlsxwriter.Workbook(buffer, options)
     book.set_properties({"created": datetime(2000, 1, 1)})
-    names = dict(_name_sheets(views))
-    listed = pd.DataFrame(
-        {"sheet": list(names.values()), "shows": [view.caption or view.alt for view in views]}
-    )
-    _fill_sheet(book, "contents", listed)
+    words = read_words(views[0].language)
+    contents, sheet, shows = (words.say(f"page.workbook.{key}") for key in ("contents", "sheet", "shows"))
+    names = dict(_name_sheets(views, contents))
+    listed = pd.DataFrame({sheet: list(names.values()), shows: [view.caption or view.alt for view in views]})
+    _fill_sheet(book, contents, listed)
     for view in views:
         _fill_sheet(book, names[view.id], _tidy(view))
     book.close()
@@ -111,8 +112,8 @@ def _make_safe(value: object) -> object:
     return f"'{value}" if _FORMULA.match(value) else value
 
 
-def _name_sheets(views: Sequence[View]) -> Iterator[tuple[str, str]]:
-    taken = {"contents"}
+def _name_sheets(views: Sequence[View], contents: str) -> Iterator[tuple[str, str]]:
+    taken = {contents.lower()}
     for number, view in enumerate(views, start=1):
         name = view.id[:_LONGEST_SHEET_NAME]
         if name.lower() in taken:

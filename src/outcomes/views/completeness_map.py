@@ -10,14 +10,7 @@ import pandas as pd
 from outcomes.disclosure import Release
 from outcomes.facts import read_facts
 from outcomes.result import ALL
-from outcomes.views.figure import (
-    apply_style,
-    measure_text,
-    open_figure,
-    place_axes,
-    read_style,
-    wrap_label,
-)
+from outcomes.views.figure import apply_style, measure_text, open_figure, place_axes, read_style, wrap_label
 from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows
 from outcomes.views.view import View, build_empty_view, build_figure_view
@@ -30,9 +23,7 @@ _CELL_INCHES = 0.5
 _PALE = 1.9
 
 
-def draw_completeness(
-    completeness: Release,
-) -> View:
+def draw_completeness(completeness: Release) -> View:
     """Draw the share of patients seen of those due as a map in shades with the numbers in it.
 
     Parameters

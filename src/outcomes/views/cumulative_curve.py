@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 _HEIGHT_INCHES = 3.5
 
 
-def draw_cumulative(
-    cumulative: Release,
-    *,
-    threshold: str | None = None,
-) -> View:
+def draw_cumulative(cumulative: Release, *, threshold: str | None = None) -> View:
     """Draw the share of patients who improved by at least each amount, one curve a therapy.
 
     Parameters

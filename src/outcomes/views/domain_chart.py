@@ -31,9 +31,7 @@ _ROW_INCHES = 0.32
 _GROUP_INCHES = 0.17
 
 
-def draw_domains(
-    domains: Release,
-) -> View:
+def draw_domains(domains: Release) -> View:
     """Draw the improvement in every measure on one axis, as a percentage of the measure's range.
 
     Parameters

@@ -145,10 +145,7 @@ def _say_measures(measures: list[DomainMeasure], group: str, domains: Release) -
     named = {key: words.join(domains) for key, domains in found.items() if domains}
     return [
         words.say(
-            f"views.domains.{lead}",
-            time=labels.time(later),
-            therapy=therapy,
-            domains=named.pop("better", ""),
+            f"views.domains.{lead}", time=labels.time(later), therapy=therapy, domains=named.pop("better", "")
         ),
         *(words.say(f"views.domains.{key}_in", domains=domains) for key, domains in named.items()),
     ]

@@ -124,10 +124,7 @@ def tabulate_patterns(checks: Release) -> View:
     lines = [
         TableLine(
             capitalise(_name_pattern(str(row.level), labels)),
-            {
-                "n": write_number(row.estimate),
-                "share": f"{write_number(100 * row.estimate / total, 1)} %",
-            },
+            {"n": write_number(row.estimate), "share": f"{write_number(100 * row.estimate / total, 1)} %"},
         )
         for row in list_rows(ordered)
     ]

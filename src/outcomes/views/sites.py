@@ -23,12 +23,7 @@ from outcomes.views.figure import (
     spread_apart,
 )
 from outcomes.views.labels import Labels, capitalise, read_labels, write_id
-from outcomes.views.released_rows import (
-    explain_absence,
-    has_warning,
-    list_days,
-    list_rows,
-)
+from outcomes.views.released_rows import explain_absence, has_warning, list_days, list_rows
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
 from outcomes.views.view import View, build_empty_view, build_figure_view, build_sentence
 

@@ -52,9 +52,7 @@ class _Axis:
         return max(self.places.values()) - min(self.places.values()) or 1.0
 
 
-def draw_trajectory(
-    change: Release,
-) -> View:
+def draw_trajectory(change: Release) -> View:
     """Draw the mean score of each therapy over time, with intervals and the patients seen beneath.
 
     Parameters
@@ -83,9 +81,7 @@ def draw_trajectory(
     )
 
 
-def draw_marginal_means(
-    contrasts: Release,
-) -> View:
+def draw_marginal_means(contrasts: Release) -> View:
     """Draw the adjusted mean score of each therapy at the follow-ups that are compared.
 
     Parameters
