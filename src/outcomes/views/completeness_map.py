@@ -10,7 +10,15 @@ import pandas as pd
 from outcomes.disclosure import Release
 from outcomes.facts import read_facts
 from outcomes.result import ALL
-from outcomes.views.figure import apply_style, measure_text, open_figure, place_axes, read_style, wrap_label
+from outcomes.views.figure import (
+    apply_style,
+    measure_text,
+    open_figure,
+    place_axes,
+    read_style,
+    wrap_label,
+    write_small,
+)
 from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows
 from outcomes.views.view import View, build_empty_view, build_figure_view
@@ -112,19 +120,11 @@ def plot_completeness(
 
 def _write_withheld(axes: Any, grid: pd.DataFrame, said: Sequence[Sequence[str]]) -> None:
     """Write into the cells that seaborn leaves without text, because they hold no number."""
-    style, missing = read_style(), grid.isna().to_numpy()
+    missing = grid.isna().to_numpy()
     for y, row in enumerate(said):
         for x, text in enumerate(row):
             if missing[y, x]:
-                axes.text(
-                    x + 0.5,
-                    y + 0.5,
-                    text,
-                    ha="center",
-                    va="center",
-                    size=style["small_size"],
-                    color=style["soft"],
-                )
+                write_small(axes, x + 0.5, y + 0.5, text, ha="center")
 
 
 def _write_cells(shares: pd.DataFrame, completeness: Release) -> dict[tuple[str, str], str]:

@@ -21,6 +21,7 @@ from outcomes.views.figure import (
     read_style,
     spread_apart,
     wrap_label,
+    write_at_right,
 )
 from outcomes.views.labels import Labels, pick_marked, read_labels, say_marked
 from outcomes.views.released_rows import explain_absence, list_rows
@@ -158,27 +159,9 @@ def _label_ends(
     # Curves end near zero: the lowest label stays above the axis.
     lift = max(0.0, gap / 2 - min(wanted))
     for group, end, row, y in zip(groups, ends, last, wanted, strict=True):
-        axes.annotate(
-            end,
-            xy=(1, y + lift),
-            xycoords=("axes fraction", "data"),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            size=size,
-            weight="bold",
-            color=pick_look(group, labels)[1],
-            annotation_clip=False,
-        )
-        axes.plot(
-            [row["x"], right],
-            [row["estimate"] * 100, y + lift],
-            color=soft,
-            linewidth=0.5,
-            zorder=2,
-            clip_on=False,
-            label="_leader",
-        )
+        write_at_right(axes, y + lift, end, 5, size=size, weight="bold", color=pick_look(group, labels)[1])
+        ends_at = [row["x"], right], [row["estimate"] * 100, y + lift]
+        axes.plot(*ends_at, color=soft, linewidth=0.5, zorder=2, clip_on=False, label="_leader")
 
 
 def _describe(points: pd.DataFrame, labels: Labels, threshold: Threshold | None, release: Release) -> str:

@@ -13,11 +13,14 @@ from outcomes.views.domains import DomainMeasure, list_measures, pick_groups, pi
 from outcomes.views.figure import (
     apply_style,
     cut_label,
+    draw_mark,
+    list_marks_by_row,
     measure_text,
     open_figure,
     pick_look,
     place_axes,
     read_style,
+    write_small,
 )
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.released_rows import explain_absence, write_interval
@@ -118,15 +121,7 @@ def _draw_mark(axes: Axes, y: float, measure: DomainMeasure, group: str, row: An
     per = 100 / (instrument.maximum - instrument.minimum)
     colour, _, marker = pick_look(group, labels)
     axes.hlines(y, row.conf_low * per, row.conf_high * per, color=colour, linewidth=style["line_width"])
-    axes.plot(
-        [row.estimate * per],
-        [y],
-        marker=marker,
-        color=colour,
-        markersize=style["marker_size"] + 1,
-        linestyle="none",
-        zorder=3,
-    )
+    draw_mark(axes, row.estimate * per, y, (colour, marker), 1, zorder=3)
 
 
 def _finish_axes(axes: Axes, names: Sequence[str], axis: str) -> None:
@@ -136,45 +131,22 @@ def _finish_axes(axes: Axes, names: Sequence[str], axis: str) -> None:
     axes.set_xlim(min(low, -2 * edge), max(high, 2 * edge))
     axes.axvline(0, color=style["soft"], linewidth=1, zorder=1)
     axes.grid(axis="x")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
+    list_marks_by_row(axes, names)
     axes.set_xlabel(axis)
 
 
 def _write_numbers(axes: Axes, numbers: Sequence[str], head: str) -> None:
-    style, transform = read_style(), axes.get_yaxis_transform()
+    transform = axes.get_yaxis_transform()
     for place, text in enumerate(numbers):
-        axes.text(1.02, place, text, transform=transform, va="center", size=style["small_size"])
-    axes.text(
-        1.02, -0.72, head, transform=transform, va="bottom", size=style["small_size"], color=style["soft"]
-    )
+        write_small(axes, 1.02, place, text, transform, color=read_style()["ink"])
+    write_small(axes, 1.02, -0.72, head, transform, va="bottom")
 
 
 def _write_key(axes: Axes, groups: Sequence[str], labels: Labels) -> None:
     """Name the therapies at the right, each with its mark, in the order of the marks of a row."""
-    style = read_style()
     height = axes.get_window_extent().height / axes.figure.dpi
     for place, group in enumerate(groups):
         colour, text, marker = pick_look(group, labels)
         y = 1 - (0.1 + 0.22 * place) / height
-        axes.plot(
-            [1.03],
-            [y],
-            marker=marker,
-            color=colour,
-            markersize=style["marker_size"],
-            clip_on=False,
-            transform=axes.transAxes,
-            linestyle="none",
-        )
-        axes.text(
-            1.055,
-            y,
-            _name_group(group, labels),
-            transform=axes.transAxes,
-            va="center",
-            size=style["small_size"],
-            color=text,
-        )
+        draw_mark(axes, 1.03, y, (colour, marker), clip_on=False, transform=axes.transAxes)
+        write_small(axes, 1.055, y, _name_group(group, labels), axes.transAxes, color=text)

@@ -149,17 +149,34 @@ def name_lines(axes: Axes, ends: Sequence[tuple[float, str]]) -> None:
     low, high = axes.get_ylim()
     gap = (high - low) / (axes.get_window_extent().height / axes.figure.dpi) * style["small_size"] / 72 * 1.2
     for (_, text), y in zip(ends, spread_apart([value for value, _ in ends], gap), strict=True):
-        axes.annotate(
-            text,
-            xy=(1, y),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            size=style["small_size"],
-            color=style["soft"],
-            annotation_clip=False,
-        )
+        write_at_right(axes, y, text, size=style["small_size"], color=style["soft"])
+
+
+def write_at_right(axes: Axes, y: float, text: str, points: float = 4, **font: Any) -> None:
+    """Write a text beside axes, so many points from their right edge, at a height in data."""
+    place: dict[str, Any] = {"xy": (1, y), "xycoords": ("axes fraction", "data"), "xytext": (points, 0)}
+    axes.annotate(text, **place, textcoords="offset points", va="center", annotation_clip=False, **font)
+
+
+def write_small(axes: Axes, x: float, y: float, text: str, transform: Any = None, **font: Any) -> None:
+    """Write a small text: soft, at its left end and the middle of its height, unless said otherwise."""
+    style = read_style()
+    font = {"size": style["small_size"], "color": style["soft"], "va": "center"} | font
+    axes.text(x, y, text, transform=transform or axes.transData, **font)
+
+
+def draw_mark(axes: Axes, x: float, y: float, look: tuple[str, str], larger: float = 0, **more: Any) -> None:
+    """Draw one mark of a colour and a marker."""
+    size, (colour, marker) = read_style()["marker_size"] + larger, look
+    axes.plot([x], [y], marker=marker, color=colour, markersize=size, linestyle="none", **more)
+
+
+def list_marks_by_row(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows of axes in which each row of marks stands for one thing, the first at the top."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
 
 
 def _touch(lower: tuple[float, list[int]], upper: tuple[float, list[int]], gap: float) -> bool:

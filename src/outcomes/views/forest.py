@@ -12,11 +12,14 @@ from outcomes.views.comparing import allows_for_several, list_adjusted, pick_con
 from outcomes.views.figure import (
     apply_style,
     cut_label,
+    draw_mark,
+    list_marks_by_row,
     measure_text,
     open_figure,
     pick_look,
     place_axes,
     read_style,
+    write_small,
 )
 from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
@@ -102,15 +105,7 @@ def _draw_row(axes: Axes, place: int, row: Any, labels: Labels) -> None:
     style = read_style()
     colour, _, marker = pick_look(str(row.group), labels)
     axes.hlines(place, row.conf_low, row.conf_high, color=colour, linewidth=style["line_width"] + 0.4)
-    axes.plot(
-        [row.estimate],
-        [place],
-        marker=marker,
-        color=colour,
-        markersize=style["marker_size"] + 2,
-        linestyle="none",
-        zorder=3,
-    )
+    draw_mark(axes, row.estimate, place, (colour, marker), 2, zorder=3)
 
 
 def _finish_axes(axes: Axes, points: pd.DataFrame, names: list[str], labels: Labels) -> None:
@@ -122,17 +117,14 @@ def _finish_axes(axes: Axes, points: pd.DataFrame, names: list[str], labels: Lab
     reach = 0.3 * (high - low or 1)
     axes.set_xlim(min(low - edge, -reach), max(high + edge, reach))
     axes.axvline(0, color=style["soft"], linewidth=1)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
+    list_marks_by_row(axes, names)
     axes.set_xlabel(words.say("views.forest_axis", measure=labels.measure, unit=labels.unit), labelpad=18)
     _write_directions(axes, points, labels)
 
 
 def _write_directions(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
     """Say on each side of zero whom it favours, which depends on the direction of the measure."""
-    words, style = labels.words, read_style()
+    words = labels.words
     one = points["versus"].nunique() == 1
     versus = labels.short(points["versus"].iloc[0]) if one else words.say("views.second_therapy")
     group = words.say("views.the_therapy" if one else "views.first_therapy")
@@ -141,16 +133,8 @@ def _write_directions(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
     y = -0.29 / (axes.get_window_extent().height / axes.figure.dpi)
     zero = axes.transAxes.inverted().transform(axes.transData.transform((0, 0)))[0]
     for x, side, key in ((zero - 0.02, left, "favours_left"), (zero + 0.02, right, "favours_right")):
-        axes.text(
-            x,
-            y,
-            words.say(f"views.{key}", who=cut_label(side, characters)),
-            va="top",
-            ha="right" if x < zero else "left",
-            transform=axes.transAxes,
-            size=style["small_size"],
-            color=style["soft"],
-        )
+        text = words.say(f"views.{key}", who=cut_label(side, characters))
+        write_small(axes, x, y, text, axes.transAxes, va="top", ha="right" if x < zero else "left")
 
 
 def _write_columns(axes: Axes, numbers: list[str], sizes: list[str], words: Words) -> None:
@@ -166,18 +150,9 @@ def _write_columns(axes: Axes, numbers: list[str], sizes: list[str], words: Word
     ):
         box = axes.get_position()
         x = (column - box.x0) / box.width
-        axes.text(
-            x,
-            -0.72,
-            head,
-            transform=transform,
-            ha="right",
-            va="bottom",
-            size=style["small_size"],
-            color=style["soft"],
-        )
+        write_small(axes, x, -0.72, head, transform, ha="right", va="bottom")
         for place, text in enumerate(cells):
-            axes.text(x, place, text, transform=transform, ha="right", va="center", size=style["small_size"])
+            write_small(axes, x, place, text, transform, ha="right", color=style["ink"])
 
 
 def _describe(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:

@@ -13,11 +13,13 @@ from outcomes.result import ALL
 from outcomes.views.figure import (
     apply_style,
     darken,
+    draw_mark,
     measure_text,
     name_lines,
     open_figure,
     place_axes,
     read_style,
+    write_small,
 )
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.released_rows import (
@@ -296,21 +298,14 @@ def _draw_line(axes: Axes, periods: pd.DataFrame, places: dict[str, int], factor
 def _draw_marks(
     axes: Axes, periods: pd.DataFrame, trend: Release, places: dict[str, int], factor: float
 ) -> None:
-    style, facts, signals = read_style(), read_facts("appearance"), list_signals(trend)
+    facts, signals = read_facts("appearance"), list_signals(trend)
     colours = [darken(colour, facts["contrast"]["text"]) for colour in facts["palette"]["colours"]]
     for row in list_rows(periods[periods["shown"]]):
         held = signals.get(str(row.group), [])
         colour = colours[0] if not held or held[0].term == "better" else colours[1]
-        axes.plot(
-            [places[str(row.group)]],
-            [row.estimate * factor],
-            marker="D" if held else "o",
-            color=colour,
-            markerfacecolor="white" if row.term == "open" else colour,
-            linestyle="none",
-            zorder=3,
-            markersize=style["marker_size"] + (2.5 if held else 1),
-        )
+        look, face = (colour, "D" if held else "o"), "white" if row.term == "open" else colour
+        x, y = places[str(row.group)], row.estimate * factor
+        draw_mark(axes, x, y, look, 2.5 if held else 1, markerfacecolor=face, zorder=3)
 
 
 def _draw_limits(axes: Axes, trend: Release, places: dict[str, int], factor: float) -> None:
@@ -334,16 +329,8 @@ def _draw_limits(axes: Axes, trend: Release, places: dict[str, int], factor: flo
     name_lines(axes, ends)
     baseline = [places[str(row.group)] for row in list_rows(list_periods(trend)) if row.term == "baseline"]
     axes.axvspan(min(baseline) - 0.5, max(baseline) + 0.5, color=style["line"], alpha=0.45, zorder=0, lw=0)
-    axes.text(
-        min(baseline) - 0.45,
-        1.01,
-        words.say("views.periods.baseline_span"),
-        va="bottom",
-        ha="left",
-        size=style["small_size"],
-        color=style["soft"],
-        transform=axes.get_xaxis_transform(),
-    )
+    said, transform = words.say("views.periods.baseline_span"), axes.get_xaxis_transform()
+    write_small(axes, min(baseline) - 0.45, 1.01, said, transform, va="bottom")
 
 
 def _name_periods(axes: Axes, periods: pd.DataFrame, places: dict[str, int], trend: Release) -> None:
@@ -355,25 +342,9 @@ def _name_periods(axes: Axes, periods: pd.DataFrame, places: dict[str, int], tre
     axes.set_xticks(kept, [names[place] for place in kept], size=style["small_size"])
     height = axes.get_window_extent().height / axes.figure.dpi
     y = -0.62 / height
-    axes.text(
-        -0.01,
-        y,
-        words.say("views.patients"),
-        transform=axes.transAxes,
-        ha="right",
-        va="center",
-        size=style["small_size"],
-        color=style["soft"],
-    )
+    write_small(axes, -0.01, y, words.say("views.patients"), axes.transAxes, ha="right")
     for row in list_rows(periods):
         place = places[str(row.group)]
         if place in kept:
-            axes.text(
-                place,
-                y,
-                write_size(row, trend) or "·",
-                transform=axes.get_xaxis_transform(),
-                ha="center",
-                va="center",
-                size=style["small_size"],
-            )
+            size, transform = write_size(row, trend) or "·", axes.get_xaxis_transform()
+            write_small(axes, place, y, size, transform, ha="center", color=style["ink"])

@@ -15,6 +15,7 @@ from outcomes.views.figure import (
     apply_style,
     cut_label,
     darken,
+    draw_mark,
     measure_text,
     name_lines,
     open_figure,
@@ -228,21 +229,13 @@ def _draw_limits(axes: Axes, limits: pd.DataFrame, factor: float, labels: Labels
 
 
 def _draw_sites(axes: Axes, shown: pd.DataFrame, outside: Set[str], factor: float) -> None:
-    style, facts = read_style(), read_facts("appearance")
+    facts = read_facts("appearance")
     colours = facts["palette"]["colours"]
     named: list[tuple[float, float, str, str]] = []
     for row in list_rows(shown):
         inside = row.group not in outside
         colour = darken(colours[0 if inside else 1], facts["contrast"]["text"])
-        axes.plot(
-            [row.n],
-            [row.estimate * factor],
-            marker="o" if inside else "D",
-            color=colour,
-            markersize=style["marker_size"] + 1,
-            linestyle="none",
-            zorder=4,
-        )
+        draw_mark(axes, row.n, row.estimate * factor, (colour, "o" if inside else "D"), 1, zorder=4)
         if len(shown) <= _MOST_NAMES or not inside:
             name = cut_label(name_site(str(row.group)), facts["labels"]["direct_characters"])
             named.append((float(row.n), float(row.estimate) * factor, name, colour))

@@ -23,6 +23,7 @@ from outcomes.views.figure import (
     read_style,
     spread_apart,
     wrap_label,
+    write_at_right,
 )
 from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows, write_size
@@ -215,19 +216,8 @@ def _label_ends(axes: Axes, points: pd.DataFrame, groups: Sequence[str], labels:
     gap = (high - low) / inches * size / 72 * 1.25 * lines
     last = [_last_row(points, group, labels) for group in groups]
     for group, row, y in zip(groups, last, spread_apart([r["estimate"] for r in last], gap), strict=True):
-        axes.annotate(
-            _end_label(group, labels),
-            xy=(1, y),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            ha="left",
-            size=size,
-            weight="bold",
-            color=pick_look(group, labels)[1],
-            annotation_clip=False,
-        )
+        colour = pick_look(group, labels)[1]
+        write_at_right(axes, y, _end_label(group, labels), size=size, weight="bold", color=colour)
         start, end = axis.places[row["timepoint"]] + 0.02 * axis.width, axes.get_xlim()[1]
         if abs(y - row["estimate"]) > gap / 4:
             axes.plot([start, end], [row["estimate"], y], color=read_style()["soft"], linewidth=0.5, zorder=1)
