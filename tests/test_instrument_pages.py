@@ -120,7 +120,7 @@ def test_a_detectable_change_is_never_called_what_patients_notice() -> None:
 def test_an_own_rule_marks_the_curve_and_says_that_it_is_one() -> None:
     labels = read_labels(release(trace_cumulative(make_cohort("odi")), "team"))
     marked = pick_marked(labels, "absolute:8")
-    assert (marked.value, cite(marked)) == (8.0, "a rule of this page, without a source")
+    assert (marked.value, cite(marked, labels.words)) == (8.0, "a rule of this page, without a source")
     assert say_marked(marked, labels).startswith("Dashed: 8 points (a rule of this page")
 
 

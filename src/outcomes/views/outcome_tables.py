@@ -102,7 +102,7 @@ def tabulate_responders(responders: Release) -> View:
         for level in held.table["level"].drop_duplicates()
         for line in _list_responders(held.where(level=level), str(level), labels)
     ]
-    improved, worse = (words.say(f"views.table.{name}") for name in ("improved", "worse"))
+    improved, worse = words.say("views.table.improved"), words.say("views.table.worse")
     seen, due = words.say("views.table.of_seen"), words.say("views.table.of_due")
     return build_table_view(
         "responders",
