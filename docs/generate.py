@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,11 @@ from outcomes.facts import (
 from outcomes.facts.instrument_sheet import list_instrument_rows, tabulate_rows, write_instrument_sheet
 
 FOLDER = Path(__file__).parent
+NOTEBOOKS = FOLDER.parent / "notebooks"
+NOTEBOOK_WORDS = FOLDER.parent / "src/outcomes/facts/words/en/notebooks.toml"
+NOTEBOOK_NOTICE = (
+    "# Made by docs/generate.py from the Markdown cells of notebooks/, by their ids; change these."
+)
 NOTICE = "<!-- Made by docs/generate.py from the package's facts; changes belong there. -->"
 
 INDEX_LEAD = """\
@@ -152,7 +158,20 @@ def make_pages() -> Mapping[Path, str]:
         FOLDER / "records.md": write_records_page(),
         FOLDER / "gate.md": write_gate_page(NOTICE),
         FOLDER / "api.md": write_api_page(NOTICE),
+        NOTEBOOK_WORDS: write_notebook_words(),
     }
+
+
+def write_notebook_words() -> str:
+    """Return the English prose of the reports' notebooks as a file of the catalogue of words."""
+    lines = [NOTEBOOK_NOTICE]
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if any("parameters" in cell["metadata"].get("tags", ()) for cell in cells) and path.stem != "explore":
+            prose = {cell["id"]: "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
+            lines += ["", f"[{path.stem}]"]
+            lines += [f"{id} = {json.dumps(text, ensure_ascii=False)}" for id, text in prose.items()]
+    return "\n".join([*lines, ""])
 
 
 def write_index_page() -> str:

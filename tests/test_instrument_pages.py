@@ -21,8 +21,7 @@ from outcomes.cohort import Cohort
 from outcomes.disclosure import Release, release
 from outcomes.facts import list_instruments, read_instrument
 from outcomes.views import say_ends, say_limits, say_methods, tabulate_responders
-from outcomes.views.labels import read_labels
-from outcomes.views.rules import cite, name_rule, pick_marked, say_marked
+from outcomes.views.labels import cite, name_rule, pick_marked, read_labels, say_marked
 
 #: How the beginning of a source reads that names nobody.
 NO_AUTHOR = ("pmc", "pmid", "doi", "http", "thesis", "public", "quoted")
@@ -121,7 +120,7 @@ def test_a_detectable_change_is_never_called_what_patients_notice() -> None:
 def test_an_own_rule_marks_the_curve_and_says_that_it_is_one() -> None:
     labels = read_labels(release(trace_cumulative(make_cohort("odi")), "team"))
     marked = pick_marked(labels, "absolute:8")
-    assert (marked.value, cite(marked)) == (8.0, "a rule of this page, without a source")
+    assert (marked.value, cite(marked, labels.words)) == (8.0, "a rule of this page, without a source")
     assert say_marked(marked, labels).startswith("Dashed: 8 points (a rule of this page")
 
 

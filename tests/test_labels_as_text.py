@@ -31,7 +31,7 @@ from outcomes.analyses import (
 from outcomes.cli import main
 from outcomes.cohort import Cohort, select_cohort
 from outcomes.disclosure import release
-from outcomes.facts import read_facts
+from outcomes.facts import read_facts, read_words
 from outcomes.reports import run_report
 from outcomes.synthetic import simulate_clinic, write_clinic
 from outcomes.views import (
@@ -44,8 +44,16 @@ from outcomes.views import (
     draw_trajectory,
     draw_trend,
 )
-from outcomes.views.figure import _learn_fonts, apply_style, find_fonts, open_figure, save_png
-from outcomes.views.glyphs import _list_characters, explain_undrawn, find_undrawn
+from outcomes.views.figure import (
+    _learn_fonts,
+    _list_characters,
+    apply_style,
+    explain_undrawn,
+    find_fonts,
+    find_undrawn,
+    open_figure,
+    save_png,
+)
 from outcomes.views.individual import draw_individuals
 from outcomes.views.table import render_table
 
@@ -217,13 +225,13 @@ def test_what_is_installed_draws_latin_greek_and_cyrillic() -> None:
         "a\nb",
         *MARKED,
     ]
-    assert find_undrawn(texts) == "" and explain_undrawn("") == ""
+    assert find_undrawn(texts) == "" and explain_undrawn("", read_words()) == ""
 
 
 def test_scripts_are_told_without_their_characters(monkeypatch) -> None:
-    monkeypatch.setattr("outcomes.views.glyphs._list_characters", lambda weight: frozenset(range(0x250)))
+    monkeypatch.setattr("outcomes.views.figure._list_characters", lambda weight: frozenset(range(0x250)))
     undrawn = find_undrawn(["推拿 復健 推", "カナ", "도수치료", "นวด", "☃"])
-    said = explain_undrawn(undrawn)
+    said = explain_undrawn(undrawn, read_words())
     assert "(4 Chinese, 2 Japanese, 4 Korean, 3 Thai and 1 other)" in said
     assert 'Install "Noto Sans CJK", "Noto Sans Thai" and "Noto Sans Symbols"' in said
     assert not set(undrawn) & set(said)
@@ -305,7 +313,7 @@ def test_boxes_are_told_by_check_and_report_before_anybody_sees_them(tmp_path, m
 def test_boxes_are_told_in_a_notebook_and_beside_single_patients(
     cohort: Cohort, monkeypatch, recwarn
 ) -> None:
-    monkeypatch.setattr("outcomes.views.glyphs._list_characters", lambda weight: frozenset(range(0x2500)))
+    monkeypatch.setattr("outcomes.views.figure._list_characters", lambda weight: frozenset(range(0x2500)))
     marked = relabel(cohort, ("推拿", "復健"))
     view = draw_trajectory(release(summarise_change(marked), "stakeholder"))
     assert sorted(view.undrawn) == sorted("推拿復健")

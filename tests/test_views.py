@@ -20,8 +20,7 @@ from outcomes.result import Origin, build_result
 from outcomes.views.cumulative_curve import choose_steps, plot_cumulative
 from outcomes.views.figure import darken, spread_apart
 from outcomes.views.forest import plot_forest
-from outcomes.views.labels import read_labels
-from outcomes.views.rules import pick_marked
+from outcomes.views.labels import pick_marked, read_labels
 from outcomes.views.trajectory import plot_trajectory
 
 THERAPIES = ("strengthening", "manual_therapy", "combined_pt", "usual_care")

@@ -27,9 +27,8 @@ from outcomes.machine.private_files import open_private_folder, write_private_fi
 from outcomes.records import Records
 from outcomes.records.gate import measure_anonymity
 from outcomes.result import ALL, Result
-from outcomes.views.glyphs import explain_undrawn, find_undrawn
+from outcomes.views.figure import explain_undrawn, find_undrawn
 from outcomes.views.labels import name_measure
-from outcomes.views.text import join_words
 
 _KINDS = {
     "refused records": ("quarantine_row", "quarantine_patient_pair"),
@@ -50,6 +49,7 @@ _FORESEEN = (describe_baseline, count_completeness, summarise_change, count_resp
 def describe_records(records: Records) -> dict[str, Any]:
     """Describe what was read of a source, without any patient's value."""
     cohorts, problems = _select_cohorts(records)
+    boxes = explain_undrawn(find_undrawn(_list_drawn(records, cohorts)), read_words())
     description: dict[str, Any] = {
         "source": records.source.name,
         "n_read": records.n_read,
@@ -66,7 +66,7 @@ def describe_records(records: Records) -> dict[str, Any]:
         "anonymity": _describe_anonymity(records),
         "completeness": [row for cohort in cohorts for row in _count_seen(cohort)],
         "problems": problems,
-        "figures": list(filter(None, [explain_undrawn(find_undrawn(_list_drawn(records, cohorts)))])),
+        "figures": [boxes] if boxes else [],
     }
     if cohorts:
         description["audiences"] = _foresee(cohorts[0])
@@ -126,7 +126,7 @@ def _select_cohorts(records: Records) -> tuple[list[Cohort], list[str]]:
 def _list_drawn(records: Records, cohorts: list[Cohort]) -> Iterator[str]:
     """Yield the labels that figures may draw: of therapies, time points and measures, and names of sites."""
     for cohort in cohorts:
-        yield name_measure(cohort.instrument.id, cohort.variant, short=True)
+        yield name_measure(cohort.instrument.id, cohort.variant, read_words(), short=True)
         yield from (therapy.short_label for therapy in cohort.therapies.values())
         yield from (timepoint.label for timepoint in cohort.timepoints.values())
     yield from (name for name in records.episodes["site"].dropna().unique() if isinstance(name, str))
@@ -229,7 +229,7 @@ def _print_anonymity(anonymity: Mapping[str, Any] | None) -> None:
     if anonymity is None:
         return
     figures = {row["what"]: int(row["value"]) for row in anonymity["figures"]}
-    k, traits = anonymity["k_min"], join_words([_name_trait(name) for name in anonymity["traits"]])
+    k, traits = anonymity["k_min"], read_words().join([_name_trait(name) for name in anonymity["traits"]])
     n_small, n_patients = figures[f"patients in groups below {k}"], figures["patients"]
     say("", f"Patients who are alike by {traits}")
     if not n_small:

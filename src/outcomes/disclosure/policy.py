@@ -54,7 +54,7 @@ from outcomes.disclosure.writing import (
     write_held,
     write_value,
 )
-from outcomes.facts import read_words
+from outcomes.facts import Words, read_words
 from outcomes.result import WITH_ESTIMATE, Result
 
 _NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
@@ -105,13 +105,13 @@ def release(result: Result, page: PageContext | str = "stakeholder", *, k: int |
     page = find_page(page, k)
     rules = read_rules(page.k, result.origin.disclosure_profile)
     make = _release_to_team if page.audience == "team" else _release_outside
-    return make(result, rules, page)
+    return make(result, rules, page, read_words(page.language))
 
 
-def _release_to_team(result: Result, rules: Rules, page: PageContext) -> Release:
+def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Words) -> Release:
     table = result.to_frame()
     table["shown"] = table["estimate"].notna()
-    table["display"] = [_write(row, "team", rules) for row in table.itertuples(index=False)]
+    table["display"] = [_write(row, "team", rules, words) for row in table.itertuples(index=False)]
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
     decisions = Decisions(len(table))
     for place, shown in enumerate(table["shown"]):
@@ -134,7 +134,7 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext) -> Release
     )
 
 
-def _release_outside(result: Result, rules: Rules, page: PageContext) -> Release:
+def _release_outside(result: Result, rules: Rules, page: PageContext, words: Words) -> Release:
     refuse_dates(result, rules)
     n_rows, result = len(result.table), add_counts(result)
     decisions, sizes = judge_rows(result, rules)
@@ -144,7 +144,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext) -> Release
 
     def write(place: int, fate: Fate, unsized: bool = False) -> dict[str, Any]:
         row = {str(key): value for key, value in exact[place].items()}
-        return _write_outside(row, fate, sizes[place].whole, rules, unsized)
+        return _write_outside(row, fate, sizes[place].whole, rules, unsized, words)
 
     written = [write(place, fate) for place, fate in enumerate(own)]
     held = hold_back(result, written, own, rules, earlier)
@@ -216,11 +216,12 @@ def _build_table(rows: list[dict[str, Any]], fates: Sequence[Fate], like: pd.Dat
     return table.assign(fate=pd.Series(map(str, fates), index=table.index, dtype="str"))
 
 
-def _write_outside(row: dict[str, Any], fate: Fate, n: int, rules: Rules, unsized: bool) -> dict[str, Any]:
+def _write_outside(
+    row: dict[str, Any], fate: Fate, n: int, rules: Rules, unsized: bool, words: Words
+) -> dict[str, Any]:
     """Return one row with its numbers rounded or removed, those of patients too where they would tell."""
     if unsized:
         row |= dict.fromkeys(_SIZES, math.nan)
-    words = read_words()
     row |= dict.fromkeys(_NEVER, math.nan)
     if fate == Fate.WITHHELD:
         # Its state could tell a group of none or one from one of ten.
@@ -229,9 +230,9 @@ def _write_outside(row: dict[str, Any], fate: Fate, n: int, rules: Rules, unsize
         return _blank(_round_sizes(row, rules), words.say(f"release.state.{row['state']}"))
     if fate == Fate.FEW:
         is_check = rules.statistics[row["statistic"]].kind == "check"
-        display = write_few(SimpleNamespace(**row), math.nan if unsized else n, rules)
+        display = write_few(SimpleNamespace(**row), math.nan if unsized else n, rules, words)
         return _blank(_round_sizes(row, rules), display, keep_n=not is_check)
-    return _round(row, n, rules)
+    return _round(row, n, rules, words)
 
 
 def _round_sizes(row: dict[str, Any], rules: Rules) -> dict[str, Any]:
@@ -243,18 +244,18 @@ def _blank(row: dict[str, Any], display: str, keep_n: bool = True) -> dict[str, 
     return {**row, **dict.fromkeys(gone, math.nan), "shown": False, "display": display}
 
 
-def _round(row: dict[str, Any], n: int, rules: Rules) -> dict[str, Any]:
+def _round(row: dict[str, Any], n: int, rules: Rules, words: Words) -> dict[str, Any]:
     cells, kind = rules.cells, find_kind(SimpleNamespace(**row), rules)
     row = {**_round_sizes(row, rules), "p_value": round_p(row["p_value"], cells)}
     if kind == "band":
         low, high = pick_band(row["estimate"], n, rules.k, cells) or (0.0, 100.0)
         row |= {"estimate": low / 100, "conf_low": math.nan, "conf_high": math.nan}
-        return {**row, "shown": True, "display": write_band(low, high)}
+        return {**row, "shown": True, "display": write_band(low, high, words)}
     if rules.statistics[row["statistic"]].kind == "check":
-        return _round_check(row, kind, rules)
+        return _round_check(row, kind, rules, words)
     for column in ("estimate", "conf_low", "conf_high"):
         row[column] = _round_number(row, column, kind, n, rules)
-    return {**row, "shown": True, "display": _write(SimpleNamespace(**row), "stakeholder", rules)}
+    return {**row, "shown": True, "display": _write(SimpleNamespace(**row), "stakeholder", rules, words)}
 
 
 def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Rules) -> float:
@@ -269,18 +270,17 @@ def _round_number(row: dict[str, Any], column: str, kind: str, n: int, rules: Ru
     return round_to(row[column], f"1e-{decimals}", "ROUND_HALF_EVEN")
 
 
-def _round_check(row: dict[str, Any], kind: str, rules: Rules) -> dict[str, Any]:
+def _round_check(row: dict[str, Any], kind: str, rules: Rules, words: Words) -> dict[str, Any]:
     """Round what a check found without carrying it across what it needed."""
     multiple: Any = (
         rules.cells["count_multiple"] if kind == "count" else f"1e-{rules.cells['effect_decimals']}"
     )
     at_least = row["term"] in rules.roles["smallest_needed"]
     row["estimate"] = round_away(row["estimate"], multiple, row["x"], at_least)
-    return {**row, "shown": True, "display": _write(SimpleNamespace(**row), "stakeholder", rules)}
+    return {**row, "shown": True, "display": _write(SimpleNamespace(**row), "stakeholder", rules, words)}
 
 
-def _write(row: Any, audience: str, rules: Rules) -> str:
-    words = read_words()
+def _write(row: Any, audience: str, rules: Rules, words: Words) -> str:
     if rules.statistics[str(row.statistic)].kind in ("verdict", "signal"):
         return words.say(f"release.verdict.{row.level}")
     if row.state not in WITH_ESTIMATE:

@@ -12,7 +12,7 @@ import pandas as pd
 from outcomes.disclosure.backing import Backing
 from outcomes.disclosure.decisions import Decisions
 from outcomes.disclosure.rules import read_rules
-from outcomes.facts import read_words
+from outcomes.facts import Words, read_words
 from outcomes.result import COLUMNS, Origin, Result, Said
 
 #: Columns of a release as it is written: those of a result, whether the number is shown, how it is written,
@@ -73,6 +73,11 @@ class Release:
     language: str = "en"
     reasons: pd.DataFrame | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def words(self) -> Words:
+        """The catalogue of its language."""
+        return read_words(self.language)
+
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the table as it is written, one row per estimate."""
         return self.table.drop(columns="fate", errors="ignore")
@@ -89,7 +94,7 @@ class Release:
         """
         if self.reasons is None:
             return pd.DataFrame(columns=[*_NAMING, "fate", "reason", "sentence"])
-        words, rules = read_words(), read_rules(self.k)
+        words, rules = self.words, read_rules(self.k)
         said = [
             words.say(f"release.reason.{reason}", k=self.k, full=rules.full_cell_size) if reason else ""
             for reason in self.reasons["reason"]
@@ -115,7 +120,7 @@ class Release:
 
     def _repr_html_(self) -> str:
         shown = self.to_frame().dropna(axis="columns", how="all").to_html(index=False, na_rep="", escape=True)
-        write = read_words(self.language).write
+        write = self.words.write
         texts = (str(write(text)) for text in (self.method, *self.warnings, *self.notes))
         return shown + "".join(f"<p>{html.escape(text)}</p>" for text in texts if text)
 

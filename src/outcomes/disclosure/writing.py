@@ -10,7 +10,7 @@ from typing import Any
 
 from outcomes.disclosure.rules import Rules
 from outcomes.errors import FactsError
-from outcomes.facts import read_instrument, read_words
+from outcomes.facts import Words, read_instrument, read_words
 
 MINUS = "\N{MINUS SIGN}"
 _HELD = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
@@ -198,15 +198,14 @@ def write_value(row: Any, column: str, audience: str, rules: Rules) -> str:
     return write_number(value, decimals)
 
 
-def write_band(low: float, high: float) -> str:
+def write_band(low: float, high: float, words: Words) -> str:
     """Write a band of completeness given in percent.
 
     Examples
     --------
-    >>> write_band(0, 60), write_band(60, 80), write_band(80, 100)
-    ('under 60 %', '60 to 79 %', '80 % or more')
+    >>> [write_band(low, high, read_words()) for low, high in ((0, 60), (60, 80), (80, 100))]
+    ['under 60 %', '60 to 79 %', '80 % or more']
     """
-    words = read_words()
     if low <= 0:
         return words.say("release.band_lowest", high=f"{high:g}")
     if high >= 100:
@@ -239,9 +238,9 @@ def write_held(row: dict[str, Any], earlier: Mapping[str, Any], as_of: str, rule
     return {**row, **numbers, **kept}
 
 
-def write_few(row: Any, n: float, rules: Rules) -> str:
+def write_few(row: Any, n: float, rules: Rules, words: Words) -> str:
     """Write the bound that stands for a small number of patients, or for all but so few; zero included."""
-    words, statistic = read_words(), rules.statistics[str(row.statistic)]
+    statistic = rules.statistics[str(row.statistic)]
     most = statistic.when_few == "bounded" and row.estimate > 0.5
     if statistic.kind == "check" or math.isnan(n) or n <= 0:
         return words.say("release.most" if most else "release.few", k=rules.k)

@@ -1,7 +1,9 @@
 """The words of pages: `Text`, a sentence as a value, and `Words`, the catalogue of one language.
 
 A catalogue is a folder of TOML files below ``facts/words/``: jinja2 templates by dotted key, whose first part
-is the file and the rest the place in it. Another language is one more folder with the same keys.
+is the file and the rest the place in it. Another language is one more folder with the same keys, there or in
+the project's ``data/words/``. Its ``language.toml`` says how it counts (``plural``), its ``names.toml`` what
+it calls therapies, time points and other facts, and its ``notebooks.toml`` holds the prose of the reports.
 """
 
 from __future__ import annotations
@@ -15,10 +17,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from outcomes.errors import FactsError, Finding
-from outcomes.facts.toml import list_facts, read_facts
+from outcomes.facts.toml import find_project, read_toml
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import jinja2
+
+#: Catalogues of one's own, below the project's folder.
+OWN_WORDS = "data/words"
 
 #: What fills a place of a sentence: a text, a name or a number; a tuple is several sentences in a row.
 Value: TypeAlias = "str | int | float | Text | Count | Name | Listing | Lines | tuple[Value, ...] | None"
@@ -144,9 +151,16 @@ class Words:
     ----------
     language : str
         Language code, also the ``lang`` of a page.
+    folder : Path
+        Where its files lie.
     """
 
     language: str
+    folder: Path = field(repr=False)
+
+    def __deepcopy__(self, memo: object) -> Words:
+        """Return itself: a catalogue never changes, and its templates cannot be copied."""
+        return self
 
     def say(self, key: str, /, **values: object) -> str:
         """Return a text by its dotted key, with its places filled.
@@ -175,11 +189,7 @@ class Words:
                 return n
             case Listing(entries=entries, by=by):
                 said = [str(self.write(entry)) for entry in entries]
-                if by != "and":
-                    return self.say(f"methods.{by}").join(said)
-                return f" {self.say('methods.and')} ".join(
-                    [*([", ".join(said[:-1])] * (len(said) > 1)), *said[-1:]]
-                )
+                return self.join(said) if by == "and" else self.say(f"methods.{by}").join(said)
             case Lines(entries=entries, between=between):
                 return between.join(str(self.write(entry)) for entry in entries)
             case Finding():
@@ -188,36 +198,66 @@ class Words:
                 return " ".join(str(self.write(entry)) for entry in value)
         return value
 
+    def name(self, kind: str, id: str, label: str) -> str:
+        """Return what something of the facts is called; its label where this language has no name for it."""
+        return str(self.write(Name(kind, id, label)))
+
+    def join(self, items: Iterable[str], last: str = "and") -> str:
+        """Join texts for a sentence; `last` (``and`` or ``or``) is the word before the last of them.
+
+        Examples
+        --------
+        >>> read_words().join(["age", "sex", "region"]), read_words().join(["pain"])
+        ('age, sex and region', 'pain')
+        """
+        items = list(items)
+        if len(items) < 2:
+            return "".join(items)
+        return f"{', '.join(items[:-1])} {self.say(f'views.{last}')} {items[-1]}"
+
     def list(self, key: str) -> Mapping[str, Any]:
         """Return a section of the catalogue as it stands in the file; empty where there is none."""
         file, *path = key.split(".")
-        held: Any = read_facts(f"words/{self.language}/{file}") if file in self._files else {}
+        held: Any = self._files[file]
         for part in path:
             held = held.get(part, {})
         return held if isinstance(held, Mapping) else {}
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle it by its language: compiled templates stay behind."""
-        return read_words, (self.language,)
-
     @cached_property
-    def _files(self) -> frozenset[str]:
-        return frozenset(list_facts(f"words/{self.language}"))
+    def _files(self) -> _Files:
+        return _Files(self.folder)
 
     @cached_property
     def _templates(self) -> _Templates:
         return _Templates(self)
 
 
+class _Files(dict[str, Mapping[str, Any]]):
+    """Files of one language by name, read when first asked for; empty where there is none."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def __missing__(self, name: str) -> Mapping[str, Any]:
+        path = self._folder / f"{name}.toml"
+        self[name] = read_toml(path) if path.is_file() else {}
+        return self[name]
+
+
 class _Templates(dict[str, "jinja2.Template"]):
     """Templates of one language by key, compiled when first asked for."""
 
     def __init__(self, words: Words) -> None:
-        from jinja2 import Environment, StrictUndefined
+        from jinja2 import StrictUndefined
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         super().__init__()
         self._words = words
-        self._environment = Environment(undefined=StrictUndefined, autoescape=False)
+        self._environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+        rule = str(words.list("language").get("plural", "0"))
+        self._find_form = self._environment.compile_expression(rule)
+        self._environment.filters["plural"] = self._pick_form
 
     def __missing__(self, key: str) -> jinja2.Template:
         section, _, name = key.rpartition(".")
@@ -227,20 +267,45 @@ class _Templates(dict[str, "jinja2.Template"]):
         self[key] = self._environment.from_string(text)
         return self[key]
 
+    def _pick_form(self, n: object, *forms: str) -> str:
+        """Return the form that a number takes; a bound such as "fewer than 11" takes the last one."""
+        try:
+            number = float(str(n))
+        except ValueError:
+            return forms[-1]
+        return forms[min(int(self._find_form(n=number) or 0), len(forms) - 1)]
 
-@cache
+
 def read_words(language: str = "en") -> Words:
-    """Return the catalogue of a language.
+    """Return the catalogue of a language: of the package, or of the project's ``data/words/``.
 
     Raises
     ------
     FactsError
         When there is none; the message lists those that there are.
     """
-    place = resources.files("outcomes.facts").joinpath("words")
-    known = sorted(
-        entry.name for entry in place.iterdir() if entry.is_dir() and not entry.name.startswith("_")
-    )
-    if language not in known:
-        raise FactsError(f"There are no words in {language!r}; known are {', '.join(known)}.")
-    return Words(language)
+    shipped = _list_shipped()
+    if language in shipped:
+        return _open_words(language, shipped[language])
+    own = _list_folders(find_project() / OWN_WORDS)
+    if language in own:
+        return _open_words(language, own[language])
+    known = ", ".join(sorted({*shipped, *own}))
+    raise FactsError(f"There are no words in {language!r}; known are {known}.")
+
+
+@cache
+def _open_words(language: str, folder: Path) -> Words:
+    return Words(language, folder)
+
+
+@cache
+def _list_shipped() -> dict[str, Path]:
+    return _list_folders(resources.files("outcomes.facts").joinpath("words"))  # type: ignore[arg-type]
+
+
+def _list_folders(place: Path) -> dict[str, Path]:
+    entries = place.iterdir() if place.is_dir() else ()
+    return {
+        entry.name: entry for entry in entries if entry.is_dir() and not entry.name.startswith(("_", "."))
+    }

@@ -35,13 +35,15 @@ class Controls:
         self._heard: Callable[[], None] | None = None
         self._measured: Callable[[], None] | None = None
         self._silent = False
-        self.measure = self._list("measure", self._name(offer_measures(records)), self._tell_measure)
+        self.measure = self._list("measure", self._name(offer_measures(records, words)), self._tell_measure)
         self.primary, self.threshold = (self._list(name, [], self._tell) for name in ("primary", "threshold"))
         self._places = {name: widgets.Box(layout=FULL) for name in ("primary", "threshold")}
         all_of_them = words.say("panel.all")
         self.therapies = Choice(words.say("panel.therapies"), none=all_of_them)
         self.timepoints = Choice(words.say("panel.timepoints"), none=all_of_them)
-        self.filters = {column: Choice(label_filter(column), none=all_of_them) for column in list_filters()}
+        self.filters = {
+            column: Choice(label_filter(column, words), none=all_of_them) for column in list_filters()
+        }
         self.compared = self._row("compared", ("adjusted", "raw"))
         self.audience = self._row("audience", ("team", "stakeholder"))
         choices = [self.audience, self.compared, self.therapies, *self.filters.values(), self.timepoints]
@@ -79,21 +81,21 @@ class Controls:
 
     def offer(self, widest: Cohort) -> None:
         """Offer what a measure's records hold; what is chosen and still there stays chosen."""
-        follow_ups = offer_follow_ups(widest, PanelQuestion(self.question.measure))
+        follow_ups = offer_follow_ups(widest, PanelQuestion(self.question.measure), self._words)
         held = self.primary.value if self.primary.value in widest.timepoints else widest.primary
         self._replace("primary", self._name(follow_ups), held)
         usual = (self._words.say("panel.usual_threshold"), "")
-        cited = [(option.label, option.id) for option in offer_thresholds(widest)]
+        cited = [(option.label, option.id) for option in offer_thresholds(widest, self._words)]
         self._replace("threshold", [usual, *cited], self.threshold.value)
         self.count(widest)
 
     def count(self, widest: Cohort) -> None:
         """Write beside each choice how many patients fit it and all other choices."""
         question = self.question
-        self.therapies.offer(offer_therapies(widest, question))
-        self.timepoints.offer(offer_follow_ups(widest, question))
+        self.therapies.offer(offer_therapies(widest, question, self._words))
+        self.timepoints.offer(offer_follow_ups(widest, question, self._words))
         for column, choice in self.filters.items():
-            options = offer_levels(widest, question, column)
+            options = offer_levels(widest, question, column, self._words)
             choice.none = self._words.say("panel.all" if options else "panel.not_recorded")
             choice.offer(options)
 

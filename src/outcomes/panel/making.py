@@ -21,7 +21,7 @@ REPORT = "therapy_comparison"
 _SHARED = ("site", "region")
 
 
-def list_parameters(question: PanelQuestion) -> dict[str, Any]:
+def list_parameters(question: PanelQuestion, language: str = "en") -> dict[str, Any]:
     """Return a question as parameters of the report; what is not chosen is absent."""
     alone = {
         column: values[0]
@@ -39,6 +39,7 @@ def list_parameters(question: PanelQuestion) -> dict[str, Any]:
         **alone,
         "only": write_filters(rest),
         "audience": question.audience,
+        "language": "" if language == "en" else language,
     }
     return {name: value for name, value in chosen.items() if value}
 
@@ -51,7 +52,7 @@ def check_cuts(records: Records, question: PanelQuestion, words: Words) -> None:
     cut |= {"therapy"} if question.therapies else set()
     refused = find_refused_cuts(records.source.name, cut)
     if refused:
-        names = ", ".join(label_filter(column).lower() for column in refused)
+        names = ", ".join(label_filter(column, words).lower() for column in refused)
         raise ReportError(words.say("panel.cut_refused", cuts=names), exit_code=2)
 
 
@@ -91,7 +92,7 @@ class ReportButton:
         records = self._records
         job = Job(
             REPORT,
-            list_parameters(question),
+            list_parameters(question, self._words.language),
             records.place,
             records.path,
             records_sha256=records.fingerprint,

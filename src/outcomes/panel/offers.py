@@ -11,12 +11,12 @@ from outcomes.cohort.question import list_recorded, list_timepoints
 from outcomes.cohort.remembering import remember
 from outcomes.cohort.types import STATUSES
 from outcomes.errors import AnalysisError
-from outcomes.facts import Words, read_facts, read_schema
+from outcomes.facts import Words, read_facts, read_instrument, read_schema
 from outcomes.panel.choice import Option
 from outcomes.panel.question import PanelMeasure, PanelQuestion
 from outcomes.records import Records
 from outcomes.views.individual import label_cohort
-from outcomes.views.rules import name_rule
+from outcomes.views.labels import capitalise, name_column, name_level, name_rule, name_therapy, name_timepoint
 
 
 @remember
@@ -49,33 +49,45 @@ def select_widest(records: Records, measure: PanelMeasure) -> Cohort:
     raise reason
 
 
-def offer_measures(records: Records) -> tuple[Option, ...]:
+def label_measure(measure: PanelMeasure, words: Words) -> str:
+    """Return how a list calls a measure."""
+    instrument = read_instrument(measure.instrument)
+    name = words.name("instruments", instrument.id, instrument.name)
+    variant = (measure.variant or "").replace("-", ", ").replace("_", " ")
+    own = words.name(f"variants.{instrument.id}", measure.variant or "", variant)
+    return f"{name}, {own}" if measure.variant else name
+
+
+def offer_measures(records: Records, words: Words) -> tuple[Option, ...]:
     """Offer the recorded measures with the patients who have a score."""
     return tuple(
-        _offer(str(place), measure.label, count_measured(records, measure))
+        _offer(str(place), label_measure(measure, words), count_measured(records, measure))
         for place, measure in enumerate(list_measures(records))
     )
 
 
-def offer_therapies(widest: Cohort, question: PanelQuestion) -> tuple[Option, ...]:
+def offer_therapies(widest: Cohort, question: PanelQuestion, words: Words) -> tuple[Option, ...]:
     """Offer the therapies with the patients who fit the other choices."""
     counts = _count_levels(widest, question, "therapy")
-    return tuple(_offer(id, therapy.label, counts.get(id, 0)) for id, therapy in widest.therapies.items())
+    return tuple(
+        _offer(id, name_therapy(therapy, words), counts.get(id, 0))
+        for id, therapy in widest.therapies.items()
+    )
 
 
-def offer_levels(widest: Cohort, question: PanelQuestion, column: str) -> tuple[Option, ...]:
+def offer_levels(widest: Cohort, question: PanelQuestion, column: str, words: Words) -> tuple[Option, ...]:
     """Offer the recorded values of a column with the patients who fit the other choices."""
     schema = read_schema()["episodes"][column]
     held = sorted(str(value) for value in widest.episodes[column].dropna().unique())
     known = [value for value in schema.allowed if value in held] or held
     counts = _count_levels(widest, question, column)
-    labels = schema.labels or {}
     return tuple(
-        _offer(value, labels.get(value, value.replace("_", " ")), counts.get(value, 0)) for value in known
+        _offer(value, name_level(column, value, words).replace("_", " "), counts.get(value, 0))
+        for value in known
     )
 
 
-def offer_follow_ups(widest: Cohort, question: PanelQuestion) -> tuple[Option, ...]:
+def offer_follow_ups(widest: Cohort, question: PanelQuestion, words: Words) -> tuple[Option, ...]:
     """Offer the time points after the start with the patients seen then who fit the choices."""
     width = len(widest.timepoints)
     status = widest.table["status"].cat.codes.to_numpy().reshape(-1, width)
@@ -83,15 +95,15 @@ def offer_follow_ups(widest: Cohort, question: PanelQuestion) -> tuple[Option, .
     fits = _fit(widest, question)
     seen = status == STATUSES.index("seen")
     return tuple(
-        _offer(id, timepoint.label, len(np.unique(patient[fits & seen[:, place]])))
+        _offer(id, name_timepoint(timepoint, words), len(np.unique(patient[fits & seen[:, place]])))
         for place, (id, timepoint) in enumerate(widest.timepoints.items())
         if place
     )
 
 
-def offer_thresholds(widest: Cohort) -> tuple[Option, ...]:
+def offer_thresholds(widest: Cohort, words: Words) -> tuple[Option, ...]:
     """Offer the cited thresholds by which a single patient may count as improved."""
-    labels = label_cohort(widest)
+    labels = label_cohort(widest, words)
     return tuple(
         Option(entry.id, name_rule(entry.id, labels))
         for entry in widest.instrument.thresholds
@@ -108,10 +120,9 @@ def list_filters() -> tuple[str, ...]:
     return tuple(read_facts("panel")["filters"])
 
 
-def label_filter(column: str) -> str:
+def label_filter(column: str, words: Words) -> str:
     """Return how a column is called above its values."""
-    label = read_schema()["episodes"][column].label or column.replace("_", " ")
-    return label[:1].upper() + label[1:]
+    return capitalise(name_column(column, words))
 
 
 def _fit(widest: Cohort, question: PanelQuestion, *, but: str = "") -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import outcomes
 from outcomes.cohort import Cohort, select_cohort
-from outcomes.disclosure import Release, choose_detail, release
+from outcomes.disclosure import Release, choose_detail, open_page, release
 from outcomes.panel.question import PanelQuestion
 from outcomes.records import Records
 from outcomes.views import View
@@ -108,9 +108,10 @@ def list_in_front(question: PanelQuestion) -> tuple[str, ...]:
 class PanelAnswer:
     """The answer to a question; whatever was worked out once is kept."""
 
-    def __init__(self, records: Records, question: PanelQuestion) -> None:
+    def __init__(self, records: Records, question: PanelQuestion, language: str = "en") -> None:
         self.records = records
         self.question = question
+        self._page = open_page(question.audience, language=language)
         self._releases: dict[str, Release] = {}
         self._panes: dict[str, tuple[View | Drawing, ...]] = {}
 
@@ -125,13 +126,15 @@ class PanelAnswer:
         if name not in self._releases:
             step = list_steps(self.question)[name]
             analyse = getattr(outcomes, step.analysis)
-            self._releases[name] = release(analyse(self.cohort, **step.options), self.question.audience)
+            self._releases[name] = release(analyse(self.cohort, **step.options), self._page)
         return self._releases[name]
 
     def show(self, pane: str) -> tuple[View | Drawing, ...]:
         """Return the views of a pane."""
         if pane not in self._panes:
-            views: list[View | Drawing] = [draw_individuals(self.cohort)] if pane == INDIVIDUALS else []
+            views: list[View | Drawing] = (
+                [draw_individuals(self.cohort, self._page.language)] if pane == INDIVIDUALS else []
+            )
             for part in list_panes(self.question)[pane]:
                 releases = [self.release(name) for name in part.steps]
                 views.append(getattr(outcomes, part.view)(*releases, **part.options))

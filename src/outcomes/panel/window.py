@@ -63,11 +63,13 @@ class Panel:
 
     The sentence, the table and the view in front follow a choice at once; the comparison of therapies and the
     other views are worked out one by one while nothing else is asked for.
+
+    `language` is that of its words, of what it shows and of the report that it makes.
     """
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, language: str = "en") -> None:
         self.records = records
-        self._words = read_words()
+        self._words = read_words(language)
         self._controls = Controls(records, self._words)
         self._screen = Screen(self._words)
         self._comparisons = ComparisonCount()
@@ -142,7 +144,7 @@ class Panel:
 
     def _refresh(self) -> None:
         question = self.question
-        answer = PanelAnswer(self.records, question)
+        answer = PanelAnswer(self.records, question, self._words.language)
         try:
             cohort = answer.cohort
         except OutcomesError as error:
@@ -180,7 +182,7 @@ class Panel:
         if self.question.audience != "team":
             return []
         told = self.records.list_answered(self.question.measure.instrument)
-        return [f"{self._words.say('page.answered')} {text}." for text in told]
+        return [f"{self._words.say('page.answered')} {self._words.write(text)}." for text in told]
 
     def _explain_withheld(self) -> str:
         """Tell the team why numbers of the table are not shown to stakeholders; empty where all are."""
@@ -266,12 +268,14 @@ class Panel:
         return self._box._repr_mimebundle_(**kw)
 
 
-def open_panel(records: Records) -> Panel:
+def open_panel(records: Records, language: str = "en") -> Panel:
     """Open the panel on records.
 
     Parameters
     ----------
     records : Records
+    language : str
+        Of its words, of what it shows and of the report that it makes.
 
     Returns
     -------
@@ -284,5 +288,5 @@ def open_panel(records: Records) -> Panel:
         When no measure was recorded.
     """
     if not list_measures(records):
-        raise AnalysisError(read_words().say("panel.no_measure"))
-    return Panel(records)
+        raise AnalysisError(read_words(language).say("panel.no_measure"))
+    return Panel(records, language)

@@ -11,6 +11,7 @@ from datetime import datetime
 import pandas as pd
 
 from outcomes.errors import ReportError
+from outcomes.facts import read_words
 from outcomes.views.view import View
 
 # spreadsheet programs take text that begins like this for a formula
@@ -60,11 +61,11 @@ def write_workbook(views: Sequence[View]) -> bytes:
     options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
     book = xlsxwriter.Workbook(buffer, options)
     book.set_properties({"created": datetime(2000, 1, 1)})
-    names = _name_sheets(views)
-    listed = pd.DataFrame(
-        {"sheet": list(names.values()), "shows": [view.caption or view.alt for view in views]}
-    )
-    _fill_sheet(book, "contents", listed)
+    words = read_words(views[0].language)
+    contents, sheet, shows = (words.say(f"page.workbook.{key}") for key in ("contents", "sheet", "shows"))
+    names = _name_sheets(views, contents)
+    listed = pd.DataFrame({sheet: list(names.values()), shows: [view.caption or view.alt for view in views]})
+    _fill_sheet(book, contents, listed)
     for view in views:
         _fill_sheet(book, names[view.id], _tidy(view))
     book.close()
@@ -98,9 +99,9 @@ def _make_safe(value: object) -> object:
     return f"'{value}" if _FORMULA.match(value) else value
 
 
-def _name_sheets(views: Sequence[View]) -> dict[str, str]:
+def _name_sheets(views: Sequence[View], contents: str) -> dict[str, str]:
     """Return a name for the sheet of each view by its id, no two alike and none too long."""
-    names, taken = dict[str, str](), {"contents"}
+    names, taken = dict[str, str](), {contents.lower()}
     for number, view in enumerate(views, start=1):
         name = view.id[:_LONGEST_SHEET_NAME]
         if name.lower() in taken:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import outcomes
 from outcomes.cohort import read_filters
-from outcomes.facts import Source, Words, read_schema
+from outcomes.facts import Source, Words
 from outcomes.reports.page import Page, build_sections
 from outcomes.reports.parameters import Value
-from outcomes.views.labels import name_measure
+from outcomes.views.labels import name_column, name_level, name_measure
 from outcomes.views.view import View
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _LONGEST_NAME = 160
 
 
 def build_page(
+    report: str,
     notebook: NotebookNode,
     views: Mapping[str, View],
     values: Mapping[str, Value],
@@ -43,6 +44,8 @@ def build_page(
 
     Parameters
     ----------
+    report : str
+        Name of the notebook.
     notebook : NotebookNode
     views : mapping of View
         By id.
@@ -60,7 +63,7 @@ def build_page(
     -------
     Page
     """
-    title, opening, sections = build_sections(notebook, views, words)
+    title, opening, sections = build_sections(report, notebook, views, words)
     return Page(
         title=title,
         kicker=_say_kicker(values, source, words),
@@ -106,30 +109,23 @@ def _say_kicker(values: Mapping[str, Value], source: Source | None, words: Words
         variant = str(primary.get("variant") or "")
     parts = (
         values.get("clinic") or (source and (source.clinic or source.label)),
-        instrument and name_measure(str(instrument), variant),
-        *(_label_part(name, str(values[name])) for name in _PARTS if values.get(name)),
-        *_label_filters(values.get("only")),
+        instrument and name_measure(str(instrument), variant, words),
+        *(name_level(name, str(values[name]), words) for name in _PARTS if values.get(name)),
+        *_label_filters(values.get("only"), words),
         values.get("period") or (source and source.period),
         words.say(f"page.audiences.{values['audience']}"),
     )
     return tuple(str(part) for part in parts if part)
 
 
-def _label_filters(only: Value) -> Iterator[str]:
+def _label_filters(only: Value, words: Words) -> Iterator[str]:
     """Yield what each filter keeps, in words."""
-    columns = read_schema()["episodes"]
     for name, wanted in read_filters(only if isinstance(only, list) else []).items():
-        column = columns.get(name)
         said = wanted if isinstance(wanted, list) else [wanted]
         if isinstance(wanted, tuple):
             said = ["–".join(end or "" for end in wanted)]
-        label = (column.label if column else "") or name.replace("_", " ")
-        yield f"{label}: {', '.join(_label_part(name, str(one)) for one in said)}"
-
-
-def _label_part(name: str, value: str) -> str:
-    labels = read_schema()["episodes"][name].labels or {}
-    return labels.get(value, value)
+        levels = ", ".join(name_level(name, str(one), words) for one in said)
+        yield f"{name_column(name, words)}: {levels}"
 
 
 def _say_byline(values: Mapping[str, Value], words: Words) -> tuple[str, ...]:

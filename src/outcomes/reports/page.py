@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from outcomes.facts import Words
 from outcomes.reports.exports import strip_png
-from outcomes.reports.prose import render_fragment, render_prose, split_sections
+from outcomes.reports.prose import render_fragment, render_prose, split_sections, translate_cell
 from outcomes.reports.released import find_view_ids
 from outcomes.views.view import View
 
@@ -100,7 +100,7 @@ class Page:
 
 
 def build_sections(
-    notebook: NotebookNode, views: Mapping[str, View], words: Words
+    report: str, notebook: NotebookNode, views: Mapping[str, View], words: Words
 ) -> tuple[str, list[Block], list[Section]]:
     """Return title, text below the title, and sections of an executed notebook.
 
@@ -131,11 +131,12 @@ def build_sections(
                     blocks.append(block)
         if cell.cell_type != "markdown":
             continue
-        for level, heading, below in split_sections(cell.source):
+        for level, heading, below in split_sections(translate_cell(report, cell, words)):
             if level == 1 and not title:
                 title = _flatten(heading)
             elif level:
-                sections.append(_open_section(_flatten(heading), cell, sections))
+                known = cell.get("id") in words.list(f"notebooks.{report}")
+                sections.append(_open_section(_flatten(heading), cell, sections, cell.id if known else ""))
             blocks = sections[-1].blocks if sections else opening
             blocks.append(Block(Markup(render_prose(below))))
     return asked or title, opening, sections
@@ -200,9 +201,10 @@ def _show_view(view: View, words: Words) -> Block:
     return Block(Markup(_CAPTION.sub("", fragment)), "table", view.id, "", "", captions[0], label)
 
 
-def _open_section(title: str, cell: NotebookNode, before: Sequence[Section]) -> Section:
+def _open_section(title: str, cell: NotebookNode, before: Sequence[Section], place: str) -> Section:
     letters = unicodedata.normalize("NFKC", title).lower()
-    slug = re.sub(r"[^\w]+", "-", letters).strip("-") or "section"
+    # where the prose is translated, links within it name the cell
+    slug = place or re.sub(r"[^\w]+", "-", letters).strip("-") or "section"
     if slug in {"main", *(section.id for section in before)}:
         slug = f"{slug}-{len(before) + 1}"
     return Section(slug, title, tuple(mark for mark in _MARKS if mark in cell.metadata.get("tags", ())))

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import nh3
+
+from outcomes.facts import Words, read_words
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 _PROSE = {
     "p", "ul", "ol", "li", "em", "strong", "b", "i", "code", "blockquote", "br", "hr", "sub", "sup",
@@ -17,6 +23,17 @@ _TABLE_ATTRIBUTES = {"scope", "colspan", "rowspan"}  # "headers" would name ids,
 _STYLES = {"text-align", "width", "color", "background-color", "font-weight", "padding-left", "white-space"}
 _HEADING = re.compile(r"^(#{1,2})[ \t]+(.+?)[ \t#]*$")
 _FENCE = re.compile(r"^[ \t]*(```|~~~)")
+
+
+def translate_cell(report: str, cell: NotebookNode, words: Words) -> str:
+    """Return the prose of a notebook's Markdown cell in the language of the page.
+
+    The cell's id is its key in the catalogue. What somebody wrote into a notebook of their own stays.
+    """
+    english = read_words("en").list(f"notebooks.{report}").get(str(cell.get("id")))
+    if cell.source != english:
+        return str(cell.source)
+    return str(words.list(f"notebooks.{report}").get(cell.id, english))
 
 
 def render_prose(markdown: str) -> str:

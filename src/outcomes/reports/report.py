@@ -31,7 +31,7 @@ from outcomes.reports.parameters import Value, check_parameters, read_parameters
 from outcomes.reports.publication import prepare_folder, publish
 from outcomes.reports.released import audit_run, collect_views, count_dropped, read_releases
 from outcomes.reports.runs import Run, open_run
-from outcomes.views.glyphs import explain_undrawn
+from outcomes.views.figure import explain_undrawn
 
 # parameters that a manifest may repeat: none that names a person or a place on a disk
 _RECORDED = {
@@ -180,8 +180,9 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
                 "Run it again when nobody writes to them."
             )
 
-        page = build_page(notebook, views, values, source, run.started, fingerprint, words)
-        undrawn = explain_undrawn("".join(sorted({sign for view in views.values() for sign in view.undrawn})))
+        signs = "".join(sorted({sign for view in views.values() for sign in view.undrawn}))
+        undrawn = explain_undrawn(signs, words)
+        page = build_page(job.report, notebook, views, values, source, run.started, fingerprint, words)
         if undrawn and audience == "team":
             page = dataclasses.replace(page, banners=(*page.banners, undrawn))
         html = render_page(page, words).encode("utf-8")

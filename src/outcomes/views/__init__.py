@@ -2,24 +2,21 @@
 
 from outcomes.views.answer import say_answer
 from outcomes.views.baseline_table import tabulate_baseline, tabulate_nonresponse
-from outcomes.views.comparison_statement import say_comparison
-from outcomes.views.comparison_tables import (
+from outcomes.views.comparison import (
+    say_comparison,
     tabulate_comparability,
     tabulate_contrasts,
     tabulate_marginal_means,
     tabulate_standardised,
 )
 from outcomes.views.completeness_map import draw_completeness
-from outcomes.views.control_chart import draw_trend
 from outcomes.views.cumulative_curve import draw_cumulative
-from outcomes.views.domain_answer import say_profile
 from outcomes.views.domain_chart import draw_domains
-from outcomes.views.domain_tables import tabulate_domains
-from outcomes.views.ends import say_ends
+from outcomes.views.domains import say_profile, tabulate_domains
 from outcomes.views.flow_chart import draw_flow
 from outcomes.views.forest import draw_forest
-from outcomes.views.funnel import draw_funnel
-from outcomes.views.model_tables import (
+from outcomes.views.model_checks import (
+    draw_residuals,
     say_model,
     tabulate_criteria,
     tabulate_joint_tests,
@@ -34,12 +31,18 @@ from outcomes.views.outcome_tables import (
     tabulate_effect_sizes,
     tabulate_responders,
 )
-from outcomes.views.period_tables import say_trend, tabulate_periods
+from outcomes.views.periods import draw_trend, say_trend, tabulate_periods
 from outcomes.views.quality_tables import say_counting, tabulate_assessed, tabulate_reading, tabulate_recorded
-from outcomes.views.residual_plot import draw_residuals
 from outcomes.views.since_last import say_since_last, tabulate_since_last
-from outcomes.views.site_tables import say_sites, tabulate_sites
-from outcomes.views.statements import say_flow, say_limits, say_methods, say_title, tabulate_instrument
+from outcomes.views.sites import draw_funnel, say_sites, tabulate_sites
+from outcomes.views.statements import (
+    say_ends,
+    say_flow,
+    say_limits,
+    say_methods,
+    say_title,
+    tabulate_instrument,
+)
 from outcomes.views.trajectory import draw_marginal_means, draw_trajectory
 from outcomes.views.view import View, read_view, write_view
 

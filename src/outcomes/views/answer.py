@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,34 +10,41 @@ import pandas as pd
 
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
-from outcomes.facts import Therapy, Timepoint, read_words
-from outcomes.result import WITHOUT_ESTIMATE
-from outcomes.views.amounts import say_amount, say_better, say_between, tells_apart
-from outcomes.views.comparing import allows_for_several, pick_contrasts, pick_reference, pick_time
-from outcomes.views.description import describe_course, describe_groups
-from outcomes.views.labels import Labels, read_labels
-from outcomes.views.released_rows import explain_mark, explain_state, list_merged, list_rows, say_detail
-from outcomes.views.rules import cite, find_rule, name_rule
-from outcomes.views.text import capitalise, escape_emphasis, join_words, write_html, write_plain
-from outcomes.views.view import View, build_view
+from outcomes.result import ALL, WITHOUT_ESTIMATE
+from outcomes.views.comparing import (
+    allows_for_several,
+    pick_contrasts,
+    pick_reference,
+    pick_time,
+    say_amount,
+    say_better,
+    say_between,
+    tells_apart,
+)
+from outcomes.views.labels import Labels, capitalise, cite, find_rule, name_rule, read_labels
+from outcomes.views.released_rows import (
+    explain_absence,
+    explain_mark,
+    explain_state,
+    list_merged,
+    list_rows,
+    say_detail,
+    write_ends,
+    write_size,
+    write_texts,
+)
+from outcomes.views.view import View, build_view, escape_emphasis, write_html, write_plain
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer in parts, each a sentence or more with ``**words**`` for emphasis.
+class SaidAnswer:
+    """An answer in parts, each a sentence or more with ``**words**`` for emphasis."""
 
-    Parameters
-    ----------
-    lead : str
-        The answer itself.
-    facts : tuple of (str, str)
-        A question in bold and what can be said to it.
-    caution : str
-        What must not be read into it.
-    """
-
+    #: The answer itself.
     lead: str
+    #: Questions, each with what can be said to it.
     facts: tuple[tuple[str, str], ...]
+    #: What must not be read into it.
     caution: str
 
 
@@ -46,9 +53,6 @@ def say_answer(
     contrasts: Release | None = None,
     standardised: Release | None = None,
     comparability: Release | None = None,
-    *,
-    therapies: Mapping[str, Therapy] | None = None,
-    timepoints: Mapping[str, Timepoint] | None = None,
 ) -> View:
     """Say in words what was found: the answer, whether it matters, how sure it is, whether it is fair.
 
@@ -57,8 +61,6 @@ def say_answer(
     change, contrasts, standardised, comparability : Release
         Of the analyses ``change``, ``over_time`` (or ``ancova``), ``standardised`` and ``comparability``, for
         one audience.
-    therapies, timepoints : mapping, optional
-        Labels to use instead of those that the releases name.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def say_answer(
         one is cited, never against one for single patients.
     """
     releases = tuple(entry for entry in (change, contrasts, standardised, comparability) if entry is not None)
-    labels = read_labels(*releases, therapies=therapies, timepoints=timepoints)
+    labels = read_labels(*releases)
     verdict = find_verdict(change, comparability)
     if verdict == "one_therapy":
         answer = _answer_one(change, labels)
@@ -78,7 +80,7 @@ def say_answer(
         answer = _answer_comparing(change, contrasts, standardised, labels, verdict)
     detail = say_detail(change)
     if detail:
-        first = (read_words().say("sentences.detail"), detail)
+        first = (change.words.say("sentences.detail"), detail)
         answer = replace(answer, facts=(first, *answer.facts))
     return _render(answer, releases)
 
@@ -89,31 +91,31 @@ def find_verdict(change: Release, comparability: Release | None) -> str:
         named = comparability.where(statistic="verdict").table["level"]
         if len(named):
             return str(named.iloc[0])
-    groups = set(change.table["group"].dropna()) - {"all"}
+    groups = set(change.table["group"].dropna()) - {ALL}
     return "one_therapy" if len(groups) <= 1 else "not_comparable"
 
 
-def _answer_one(change: Release, labels: Labels) -> Answer:
-    words = read_words()
+def _answer_one(change: Release, labels: Labels) -> SaidAnswer:
+    words = labels.words
     course = describe_course(change, labels)
     only = "" if EVERY in list_merged(change) else f"{words.say('sentences.one_therapy')} "
-    return Answer(f"{only}{course}", (), _caution(labels))
+    return SaidAnswer(f"{only}{course}", (), _caution(labels))
 
 
-def _answer_without_comparing(change: Release, comparability: Release | None, labels: Labels) -> Answer:
-    words = read_words()
-    reasons = list(map(words.write, comparability.warnings)) if comparability is not None else []
+def _answer_without_comparing(change: Release, comparability: Release | None, labels: Labels) -> SaidAnswer:
+    words = labels.words
+    reasons = write_texts(comparability.warnings, words) if comparability is not None else []
     lead = " ".join(map(escape_emphasis, reasons)) or words.say("sentences.not_compared")
     facts = [(words.say("sentences.what_happened"), describe_groups(change, labels))]
     if comparability is not None:
         facts.append((words.say("sentences.comparable"), words.say("sentences.comparable_no")))
-    return Answer(lead, tuple(facts), _caution(labels))
+    return SaidAnswer(lead, tuple(facts), _caution(labels))
 
 
 def _answer_comparing(
     change: Release, contrasts: Release, standardised: Release | None, labels: Labels, verdict: str
-) -> Answer:
-    words = read_words()
+) -> SaidAnswer:
+    words = labels.words
     time = pick_time(contrasts, "contrast", labels)
     pairs = pick_contrasts(contrasts, labels, time, all_pairs=True)
     reference = pick_reference(pairs, labels)
@@ -121,37 +123,39 @@ def _answer_comparing(
     against = [row for row in rows if row.versus == reference]
     if not against or reference is None or time is None:
         facts = ((words.say("sentences.what_happened"), describe_groups(change, labels)),)
-        return Answer(_say_none(pairs, contrasts), facts, _caution(labels))
-    lead = " ".join(
-        part
-        for part in (
-            _lead(against, reference, time, labels, contrasts),
-            _others_apart(rows, against, reference, labels),
-            _unclear(against, reference, labels, contrasts),
-            _missing(pairs, reference, labels),
-        )
-        if part
-    )
+        return SaidAnswer(_say_none(pairs, contrasts), facts, _caution(labels))
+    lead = [
+        _lead(against, reference, time, labels, contrasts),
+        _others_apart(rows, against, reference, labels),
+        _unclear(against, reference, labels, contrasts),
+        _missing(pairs, reference, labels),
+    ]
     said = (
         (words.say("sentences.matters"), _matter(against, standardised, reference, labels, contrasts)),
         (words.say("sentences.sure"), _sure(against, reference, labels, contrasts)),
         (words.say("sentences.comparable"), words.say(f"sentences.comparable_{verdict}")),
     )
-    return Answer(lead, said, _caution(labels, verdict))
+    return SaidAnswer(" ".join(filter(None, lead)), said, _caution(labels, verdict))
 
 
 def _say_none(pairs: Any, contrasts: Release) -> str:
     """Say why no difference can be given: the one reason that all share, else that patients are too few."""
-    words = read_words()
+    words = contrasts.words
     states = set(pairs["state"]) if len(pairs) else set()
     if len(states) == 1 and states <= WITHOUT_ESTIMATE - {"too_few"}:
-        return words.say("sentences.none_estimated", why=explain_state(states.pop()))
+        return words.say("sentences.none_estimated", why=explain_state(states.pop(), words))
     return words.say("sentences.too_few", k=contrasts.k)
 
 
 def _lead(against: Sequence[Any], reference: str, time: str, labels: Labels, release: Release) -> str:
     """Say which therapies differ from the reference, better ones first."""
-    words = read_words()
+    words = labels.words
+    place = {
+        "time": labels.time(time),
+        "versus": labels.name(reference),
+        "scale": labels.scale,
+        "measure": labels.measure,
+    }
     sentences: list[str] = []
     for better in (True, False):
         rows = [
@@ -160,111 +164,86 @@ def _lead(against: Sequence[Any], reference: str, time: str, labels: Labels, rel
             if tells_apart(row) and (row.estimate * labels.instrument.sign > 0) == better
         ]
         if rows:
-            sentences.append(
-                words.say(
-                    f"sentences.lead_{labels.design}" if not sentences else "sentences.lead_also",
-                    time=labels.time(time), groups=_emphasise(rows, labels), versus=labels.name(reference),
-                    better=say_better(labels, better), scale=labels.scale,
-                    amounts=join_words([say_amount(row, labels, release) for row in rows]),
-                )
-            )  # fmt: skip
-    if not sentences:
-        return words.say(
-            "sentences.lead_none",
-            time=labels.time(time),
-            versus=labels.name(reference),
-            measure=labels.measure,
-        )
-    return " ".join(sentences)
-
-
-def _emphasise(rows: Sequence[Any], labels: Labels) -> str:
-    return join_words([f"**{escape_emphasis(labels.name(row.group))}**" for row in rows], "or")
+            groups = words.join((f"**{escape_emphasis(labels.name(row.group))}**" for row in rows), "or")
+            amounts = words.join(say_amount(row, labels, release) for row in rows)
+            key = "lead_also" if sentences else f"lead_{labels.design}"
+            said = {"groups": groups, "amounts": amounts, "better": say_better(labels, better)}
+            sentences.append(words.say(f"sentences.{key}", **place, **said))
+    return " ".join(sentences) or words.say("sentences.lead_none", **place)
 
 
 def _others_apart(rows: Sequence[Any], against: Sequence[Any], reference: str, labels: Labels) -> str:
     """Say whether the therapies that differ from the reference can be told from each other."""
-    words = read_words()
+    words = labels.words
     clear = [row.group for row in against if tells_apart(row)]
     between = [row for row in rows if reference != row.versus and {row.group, row.versus} <= set(clear)]
     if len(clear) < 2 or not between:
         return ""
     apart = [row for row in between if tells_apart(row)]
     if not apart:
-        return words.say(
-            "sentences.not_told_apart_two" if len(clear) == 2 else "sentences.not_told_apart_more"
-        )
+        return words.say(f"sentences.not_told_apart_{'two' if len(clear) == 2 else 'more'}")
     pairs = []
     for row in apart:
-        first, second = (row.group, row.versus)
-        if row.estimate * labels.instrument.sign < 0:
-            first, second = second, first
+        ahead = row.estimate * labels.instrument.sign > 0
+        first, second = (row.group, row.versus) if ahead else (row.versus, row.group)
         pairs.append(words.say("sentences.ahead_of", group=labels.name(first), versus=labels.name(second)))
     key = "sentences.told_apart" if len(apart) < len(between) else "sentences.told_apart_all"
-    return words.say(key, pairs=join_words(pairs))
+    return words.say(key, pairs=words.join(pairs))
 
 
 def _unclear(against: Sequence[Any], reference: str, labels: Labels, release: Release) -> str:
     """Say which therapies cannot be told from the reference, with their intervals."""
-    words = read_words()
-    rows = [row for row in against if not tells_apart(row)]
+    words = labels.words
     said = [
         words.say(
             "sentences.unclear_one", group=labels.name(row.group), interval=say_between(row, labels, release)
         )
-        for row in rows
+        for row in against
+        if not tells_apart(row)
     ]
-    return (
-        words.say("sentences.unclear", groups=capitalise(join_words(said)), versus=labels.name(reference))
-        if said
-        else ""
-    )
+    if not said:
+        return ""
+    groups = capitalise(words.join(said))
+    return words.say("sentences.unclear", groups=groups, versus=labels.name(reference))
 
 
 def _missing(pairs: Any, reference: str, labels: Labels) -> str:
-    absent = [row.group for row in list_rows(pairs) if row.versus == reference and not row.shown]
-    if not absent:
-        return ""
-    return read_words().say(
-        "sentences.not_shown", groups=join_words([labels.name(group) for group in absent])
-    )
+    rows = [row for row in list_rows(pairs) if row.versus == reference and not row.shown]
+    groups = labels.words.join(labels.name(row.group) for row in rows)
+    return labels.words.say("sentences.not_shown", groups=groups) if rows else ""
 
 
 def _matter(
     against: Sequence[Any], standardised: Release | None, reference: str, labels: Labels, release: Release
 ) -> str:
     """Set differences against a cited threshold between groups; where none is cited, say shares instead."""
-    words = read_words()
-    cited = next((entry for entry in labels.instrument.thresholds if entry.level == "between-group"), None)
+    words = labels.words
+    instrument = labels.instrument
+    cited = next((entry for entry in instrument.thresholds if entry.level == "between-group"), None)
     if cited is None:
-        said = [words.say("sentences.no_group_threshold", measure=labels.instrument.short_name)]
+        measure = words.name("instruments_short", instrument.id, instrument.short_name)
+        said = [words.say("sentences.no_group_threshold", measure=measure)]
     else:
-        said = [
-            words.say(
-                "sentences.group_threshold", value=f"{cited.value:g}", unit=labels.instrument.unit,
-                source=cite(cited),
-            )
-        ]  # fmt: skip
-        for row in (entry for entry in against if tells_apart(entry)):
-            said.append(_set_against(row, cited.value, labels))
-    shares = _say_shares(standardised, reference, labels)
-    return " ".join([*said, shares] if shares else said)
+        values = {"value": f"{cited.value:g}", "unit": labels.unit, "source": cite(cited, words)}
+        said = [words.say("sentences.group_threshold", **values)]
+        said += [_set_against(row, cited.value, labels) for row in against if tells_apart(row)]
+    return " ".join([*said, *_say_shares(standardised, reference, labels)])
 
 
 def _set_against(row: Any, threshold: float, labels: Labels) -> str:
     low, high = sorted((abs(row.conf_low), abs(row.conf_high)))
     key = "beyond" if low >= threshold else "below" if high < threshold else "around"
-    return read_words().say(f"sentences.threshold_{key}", group=capitalise(labels.name(row.group)))
+    return labels.words.say(f"sentences.threshold_{key}", group=capitalise(labels.name(row.group)))
 
 
-def _say_shares(standardised: Release | None, reference: str, labels: Labels) -> str:
+def _say_shares(standardised: Release | None, reference: str, labels: Labels) -> list[str]:
     if standardised is None:
-        return ""
+        return []
     shares = standardised.where(statistic="share_improved_standardised", shown=True).table
     rows = {row.group: row for row in list_rows(shares)}
     if reference not in rows or len(rows) < 2:
-        return ""
-    words = read_words()
+        return []
+    words = labels.words
     said = [
         words.say("sentences.share_of", share=rows[group].display, group=labels.name(group))
         for group in [*(group for group in labels.order(rows) if group != reference), reference]
@@ -273,47 +252,104 @@ def _say_shares(standardised: Release | None, reference: str, labels: Labels) ->
     threshold = find_rule(str(rows[reference].level), labels)
     noticed = threshold is not None and threshold.kind == "MIC"
     key = "sentences.shares_noticed" if noticed else "sentences.shares"
-    return words.say(key, shares=join_words(said), rule=rule[:1].lower() + rule[1:])
+    return [words.say(key, shares=words.join(said), rule=rule[:1].lower() + rule[1:])]
 
 
 def _sure(against: Sequence[Any], reference: str, labels: Labels, contrasts: Release) -> str:
     """Say how many differences are clear after allowing for their number, and what the intervals mean."""
-    words = read_words()
+    words = labels.words
     clear = sum(tells_apart(row) for row in against)
-    key = (
-        "sentences.sure_all"
-        if clear == len(against)
-        else "sentences.sure_none"
-        if not clear
-        else "sentences.sure_some"
-    )
+    key = "all" if clear == len(against) else "some" if clear else "none"
     if len(against) == 1:
-        key = f"sentences.sure_one_{'clear' if clear else 'unclear'}"
-    counts = words.say(key, clear=clear, all=len(against), versus=labels.name(reference))
-    together = f" {words.say('sentences.sure_together')}" if allows_for_several(contrasts) else ""
-    return f"{counts}{together} {words.say('sentences.sure_interval')}"
+        key = f"one_{'clear' if clear else 'unclear'}"
+    said = [words.say(f"sentences.sure_{key}", clear=clear, all=len(against), versus=labels.name(reference))]
+    if allows_for_several(contrasts):
+        said.append(words.say("sentences.sure_together"))
+    return " ".join([*said, words.say("sentences.sure_interval")])
 
 
 def _caution(labels: Labels, verdict: str = "") -> str:
-    words = read_words()
+    words = labels.words
     first = "" if verdict == "randomised" else f"{words.say('sentences.caution_routine')} "
     domain = "pain" if labels.instrument.domain.startswith(("pain", "function")) else "other"
     return f"{first}{words.say(f'sentences.caution_{domain}')}"
 
 
-def _render(answer: Answer, releases: tuple[Release, ...]) -> View:
-    facts = "".join(
-        f"<li><b>{write_html(question)}</b> {write_html(text)}</li>"
-        for question, text in answer.facts
-        if text
-    )
-    said = [answer.lead, *(text for _, text in answer.facts), answer.caution]
-    marked = explain_mark(pd.concat([release.table for release in releases]), " ".join(said))
+def _render(answer: SaidAnswer, releases: tuple[Release, ...]) -> View:
+    told = [(question, text) for question, text in answer.facts if text]
+    facts = "".join(f"<li><b>{write_html(question)}</b> {write_html(text)}</li>" for question, text in told)
+    said = " ".join([answer.lead, *(text for _, text in told), answer.caution])
+    marked = explain_mark(pd.concat([release.table for release in releases]), releases[0].words, said)
     caution = " ".join(filter(None, [answer.caution, marked]))
     fragment = (
         f'<div class="answer" id="{{id}}"><p class="lead">{write_html(answer.lead)}</p>'
         + (f'<ul class="facts">{facts}</ul>' if facts else "")
         + f'<p class="caution">{write_html(caution)}</p></div>'
     )
-    plain = " ".join([answer.lead, *(f"{q} {text}" for q, text in answer.facts if text), caution])
+    plain = " ".join([answer.lead, *(f"{question} {text}" for question, text in told), caution])
     return build_view("answer", "sentence", releases, fragment, alt=write_plain(plain))
+
+
+def describe_groups(change: Release, labels: Labels) -> str:
+    """Describe the course of every therapy that may be shown; where none may, of all together."""
+    groups = [group for group in labels.order(change.table["group"].dropna()) if group != ALL]
+    said = {group: _say_course(change, group, labels) for group in groups}
+    courses = [text for text in said.values() if text]
+    words = labels.words
+    if not courses:
+        whole = _say_course(change, ALL, labels)
+        return f"{words.say('sentences.together')} {whole}" if whole else explain_absence(change)
+    time = labels.time(str(pick_time(change, "mean_improvement", labels)))
+    absent = [labels.name(group) for group, text in said.items() if not text]
+    if absent:
+        courses.append(words.say("sentences.not_shown", groups=words.join(absent)))
+    return f"{words.say('sentences.description', measure=labels.measure, time=time)} {' '.join(courses)}"
+
+
+def describe_course(change: Release, labels: Labels) -> str:
+    """Describe in a full sentence the course of the only therapy, or of all together."""
+    groups = [group for group in labels.order(change.table["group"].dropna()) if group != ALL]
+    for group in [*groups[:1], ALL]:
+        found = _find_course(change, group, labels)
+        if found:
+            key = f"sentences.course{_name_missing(found)}"
+            return labels.words.say(key, measure=labels.measure, **found)
+    return explain_absence(change)
+
+
+def _say_course(change: Release, group: str, labels: Labels) -> str:
+    found = _find_course(change, group, labels)
+    if not found:
+        return ""
+    key = f"sentences.course_{'whole' if group == ALL else 'of'}{_name_missing(found)}"
+    return labels.words.say(key, measure=labels.measure, group=capitalise(labels.name(group)), **found)
+
+
+def _name_missing(found: dict[str, str]) -> str:
+    return "" if "first" in found else "_gain"
+
+
+def _find_course(change: Release, group: str, labels: Labels) -> dict[str, str]:
+    """Return the numbers of a course from the start to the primary time point; the improvement at least.
+
+    Empty where the improvement may not be shown; without the scores where one of these may not.
+    """
+    time = pick_time(change, "mean_improvement", labels)
+    held: dict[Any, Any] = {
+        (row.statistic, row.timepoint): row for row in list_rows(change.where(group=group, shown=True).table)
+    }
+    start = next(iter(labels.order_times(change.table["timepoint"].dropna())), None)
+    wanted = [("mean_score", start), ("mean_score", time), ("mean_improvement", time)]
+    first, last, gain = (held.get(key) for key in wanted)
+    if gain is None:
+        return {}
+    (low, high), n, words = write_ends(gain, change), write_size(gain, change), labels.words
+    said = {
+        "gain": gain.display,
+        "low": low,
+        "high": high,
+        "patients": words.say("sentences.patients", n=n) if n else words.say("sentences.patients_uncounted"),
+        "time": labels.time(str(time)),
+        "unit": labels.unit,
+    }
+    return said | ({"first": first.display, "last": last.display} if first and last else {})

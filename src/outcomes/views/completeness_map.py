@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.facts import Therapy, Timepoint, read_facts, read_words
+from outcomes.facts import read_facts
+from outcomes.result import ALL
 from outcomes.views.figure import (
     apply_style,
     measure_text,
@@ -16,10 +17,10 @@ from outcomes.views.figure import (
     place_axes,
     read_style,
     wrap_label,
+    write_small,
 )
-from outcomes.views.labels import WHOLE, Labels, read_labels
+from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows
-from outcomes.views.text import capitalise, join_words
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
 if TYPE_CHECKING:
@@ -30,20 +31,13 @@ _CELL_INCHES = 0.5
 _PALE = 1.9
 
 
-def draw_completeness(
-    completeness: Release,
-    *,
-    therapies: Mapping[str, Therapy] | None = None,
-    timepoints: Mapping[str, Timepoint] | None = None,
-) -> View:
+def draw_completeness(completeness: Release) -> View:
     """Draw the share of patients seen of those due as a map in shades with the numbers in it.
 
     Parameters
     ----------
     completeness : Release
         Of the analysis ``completeness``.
-    therapies, timepoints : mapping, optional
-        Labels to use instead of those that the release names.
 
     Returns
     -------
@@ -51,30 +45,33 @@ def draw_completeness(
         A figure; a withheld cell stays white and says so, and a therapy without any other is named beneath.
         Stakeholders see bands.
     """
-    labels = read_labels(completeness, therapies=therapies, timepoints=timepoints)
+    labels = read_labels(completeness)
     shares = completeness.where(statistic="share_seen").table
     if not shares["shown"].any():
         return build_empty_view("completeness", "figure", (completeness,), explain_absence(completeness))
-    if shares.loc[shares["group"] != WHOLE, "group"].nunique() == 1:
-        shares = shares[shares["group"] != WHOLE]
+    if shares.loc[shares["group"] != ALL, "group"].nunique() == 1:
+        shares = shares[shares["group"] != ALL]
     held = set(shares.loc[shares["shown"], "group"])
     left_out = [group for group in labels.order(shares["group"]) if group not in held]
     shares = shares[shares["group"].isin(held)]
     groups, times = labels.order(shares["group"]), labels.order_times(shares["timepoint"])
     texts = _write_cells(shares, completeness)
     figure = plot_completeness(shares, texts, groups, times, labels)
-    words = read_words()
+    words = completeness.words
     courses = " ".join(_course(group, shares, times, labels) for group in groups)
     team = completeness.audience == "team"
     caption = words.say("views.completeness_caption" if team else "views.completeness_caption_bands")
     if left_out:
-        names = join_words([labels.short(group) for group in left_out])
+        names = words.join([labels.short(group) for group in left_out])
         caption = f"{caption} {words.say('views.completeness_left_out', groups=names)}"
     return build_figure_view(
-        "completeness", (completeness,), figure,
-        words.say("views.completeness_alt", courses=courses), caption,
-        shares.drop(columns=["shown"]),
-    )  # fmt: skip
+        "completeness",
+        (completeness,),
+        figure,
+        words.say("views.completeness_alt", courses=courses),
+        caption,
+        shares,
+    )
 
 
 def plot_completeness(
@@ -99,11 +96,20 @@ def plot_completeness(
         left = measure_text(figure, lines, read_style()["text_size"]) + 0.3
         axes = place_axes(figure, left, 0.1, 0.1, 0.4)
         seaborn.heatmap(
-            grid.astype(float), ax=axes, annot=said, fmt="", vmin=0, vmax=_PALE, cbar=False, linewidths=2,
-            linecolor="white", cmap=facts["completeness"]["colour_map"],
+            grid.astype(float),
+            ax=axes,
+            annot=said,
+            fmt="",
+            vmin=0,
+            vmax=_PALE,
+            cbar=False,
+            linewidths=2,
+            linecolor="white",
+            cmap=facts["completeness"]["colour_map"],
             annot_kws={"size": read_style()["small_size"], "color": read_style()["ink"]},
-            xticklabels=[capitalise(labels.time(id)) for id in times], yticklabels=names,
-        )  # fmt: skip
+            xticklabels=[capitalise(labels.time(id)) for id in times],
+            yticklabels=names,
+        )
         _write_withheld(axes, grid, said)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
@@ -114,19 +120,16 @@ def plot_completeness(
 
 def _write_withheld(axes: Any, grid: pd.DataFrame, said: Sequence[Sequence[str]]) -> None:
     """Write into the cells that seaborn leaves without text, because they hold no number."""
-    style, missing = read_style(), grid.isna().to_numpy()
+    missing = grid.isna().to_numpy()
     for y, row in enumerate(said):
         for x, text in enumerate(row):
             if missing[y, x]:
-                axes.text(
-                    x + 0.5, y + 0.5, text, ha="center", va="center", size=style["small_size"],
-                    color=style["soft"],
-                )  # fmt: skip
+                write_small(axes, x + 0.5, y + 0.5, text, ha="center")
 
 
 def _write_cells(shares: pd.DataFrame, completeness: Release) -> dict[tuple[str, str], str]:
     """Return what each cell says: the share, and seen of due or the number due where these are shown."""
-    words = read_words()
+    words = completeness.words
     counts = completeness.where(statistic=["n_due", "n_seen"], shown=True).table
     shown = {(row.group, row.timepoint, row.statistic): row.display for row in list_rows(counts)}
     texts = {}
@@ -143,7 +146,7 @@ def _write_cells(shares: pd.DataFrame, completeness: Release) -> dict[tuple[str,
 
 
 def _course(group: str, shares: pd.DataFrame, times: Sequence[str], labels: Labels) -> str:
-    words = read_words()
+    words = labels.words
     rows = shares[shares["group"] == group].set_index("timepoint")["display"]
     points = [
         words.say("views.trajectory_point", value=rows[id], time=labels.time(id))

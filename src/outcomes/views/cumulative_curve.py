@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from outcomes.disclosure import Release, read_rules, write_value
-from outcomes.facts import Therapy, Threshold, Timepoint, read_facts, read_words
+from outcomes.facts import Threshold, read_facts
+from outcomes.result import ALL
 from outcomes.views.comparing import pick_time
 from outcomes.views.figure import (
     apply_style,
@@ -20,10 +21,10 @@ from outcomes.views.figure import (
     read_style,
     spread_apart,
     wrap_label,
+    write_at_right,
 )
-from outcomes.views.labels import WHOLE, Labels, read_labels
+from outcomes.views.labels import Labels, pick_marked, read_labels, say_marked
 from outcomes.views.released_rows import explain_absence, list_rows
-from outcomes.views.rules import pick_marked, say_marked
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
 if TYPE_CHECKING:
@@ -33,13 +34,7 @@ if TYPE_CHECKING:
 _HEIGHT_INCHES = 3.5
 
 
-def draw_cumulative(
-    cumulative: Release,
-    *,
-    threshold: str | None = None,
-    therapies: Mapping[str, Therapy] | None = None,
-    timepoints: Mapping[str, Timepoint] | None = None,
-) -> View:
+def draw_cumulative(cumulative: Release, *, threshold: str | None = None) -> View:
     """Draw the share of patients who improved by at least each amount, one curve a therapy.
 
     Parameters
@@ -49,15 +44,13 @@ def draw_cumulative(
     threshold : str, optional
         Id of a threshold of the instrument to mark, or a rule such as ``absolute:3``; the default one where
         absent. Only a threshold in points for single patients is drawn.
-    therapies, timepoints : mapping, optional
-        Labels to use instead of those that the release names.
 
     Returns
     -------
     View
         A figure whose steps are the shown rows and no others.
     """
-    labels = read_labels(cumulative, therapies=therapies, timepoints=timepoints)
+    labels = read_labels(cumulative)
     time = pick_time(cumulative, "share_improved_by", labels)
     points = choose_steps(cumulative, time)
     if points.empty:
@@ -65,9 +58,13 @@ def draw_cumulative(
     marked = pick_marked(labels, threshold)
     figure = plot_cumulative(points, labels, marked)
     return build_figure_view(
-        "cumulative", (cumulative,), figure, _describe(points, labels, marked, cumulative),
-        _caption(points, labels, marked, cumulative), points.drop(columns=["shown"]),
-    )  # fmt: skip
+        "cumulative",
+        (cumulative,),
+        figure,
+        _describe(points, labels, marked, cumulative),
+        _caption(points, labels, marked, cumulative),
+        points,
+    )
 
 
 def choose_steps(cumulative: Release, timepoint: str | None) -> pd.DataFrame:
@@ -75,7 +72,7 @@ def choose_steps(cumulative: Release, timepoint: str | None) -> pd.DataFrame:
     shown = cumulative.where(statistic="share_improved_by", timepoint=timepoint, shown=True).table
     # A single point is no curve; its share stands among those who improved.
     shown = shown[shown.groupby("group")["x"].transform("size") > 1]
-    own = shown[shown["group"] != WHOLE]
+    own = shown[shown["group"] != ALL]
     return (shown if own.empty else own).sort_values(["group", "x"]).reset_index(drop=True)
 
 
@@ -93,7 +90,7 @@ def plot_cumulative(points: pd.DataFrame, labels: Labels, threshold: Threshold |
             _draw_steps(axes, points[points["group"] == group], group, labels)
         _finish_axes(axes, points, labels)
         if threshold is not None:
-            _mark_threshold(axes, threshold)
+            _mark_threshold(axes, threshold, labels)
         _label_ends(axes, points, groups, ends, labels)
     return figure
 
@@ -105,14 +102,21 @@ def _draw_steps(axes: Axes, rows: pd.DataFrame, group: str, labels: Labels) -> N
     xs, shares = rows["x"].tolist(), (rows["estimate"] * 100).tolist()
     step = labels.instrument.step or min((b - a for a, b in pairwise(xs)), default=1.0)
     axes.plot(
-        [xs[0] - step, *xs], [shares[0], *shares], drawstyle="steps-pre", color=colour, marker=marker,
-        markersize=style["marker_size"] - 1, markevery=(1, max(1, len(xs) // 5)), zorder=3, label=group,
+        [xs[0] - step, *xs],
+        [shares[0], *shares],
+        drawstyle="steps-pre",
+        color=colour,
+        marker=marker,
+        markersize=style["marker_size"] - 1,
+        markevery=(1, max(1, len(xs) // 5)),
+        zorder=3,
+        label=group,
         linewidth=style["line_width"],
-    )  # fmt: skip
+    )
 
 
 def _finish_axes(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
-    words = read_words()
+    words = labels.words
     time = labels.time(str(points["timepoint"].iloc[0]))
     low, high = min(points["x"].min(), 0), points["x"].max()
     edge = 0.04 * (high - low or 1)
@@ -120,23 +124,25 @@ def _finish_axes(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
     axes.set_ylim(0, 103)
     axes.grid(axis="both")
     axes.set_ylabel(words.say("views.cumulative_y"))
-    axes.set_xlabel(
-        words.say("views.cumulative_x", measure=labels.measure, unit=labels.instrument.unit, time=time)
-    )
+    axes.set_xlabel(words.say("views.cumulative_x", measure=labels.measure, unit=labels.unit, time=time))
 
 
-def _mark_threshold(axes: Axes, threshold: Threshold) -> None:
-    words, style = read_words(), read_style()
+def _mark_threshold(axes: Axes, threshold: Threshold, labels: Labels) -> None:
+    words, style = labels.words, read_style()
     low, high = axes.get_xlim()
     for value, key in ((threshold.value, "better_by"), (-threshold.value, "worse_by")):
         if not low < value < high:
             continue
         axes.axvline(value, color=style["soft"], linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
         axes.annotate(
-            words.say(f"views.{key}", value=f"{threshold.value:g}"), xy=(value, 0.02),
-            xycoords=("data", "axes fraction"), xytext=(3, 2), textcoords="offset points",
-            size=style["small_size"], color=style["soft"],
-        )  # fmt: skip
+            words.say(f"views.{key}", value=f"{threshold.value:g}"),
+            xy=(value, 0.02),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, 2),
+            textcoords="offset points",
+            size=style["small_size"],
+            color=style["soft"],
+        )
 
 
 def _label_ends(
@@ -153,20 +159,14 @@ def _label_ends(
     # Curves end near zero: the lowest label stays above the axis.
     lift = max(0.0, gap / 2 - min(wanted))
     for group, end, row, y in zip(groups, ends, last, wanted, strict=True):
-        axes.annotate(
-            end, xy=(1, y + lift), xycoords=("axes fraction", "data"), xytext=(5, 0),
-            textcoords="offset points", va="center", size=size, weight="bold",
-            color=pick_look(group, labels)[1], annotation_clip=False,
-        )  # fmt: skip
-        axes.plot(
-            [row["x"], right], [row["estimate"] * 100, y + lift], color=soft, linewidth=0.5, zorder=2,
-            clip_on=False, label="_leader",
-        )  # fmt: skip
+        write_at_right(axes, y + lift, end, 5, size=size, weight="bold", color=pick_look(group, labels)[1])
+        ends_at = [row["x"], right], [row["estimate"] * 100, y + lift]
+        axes.plot(*ends_at, color=soft, linewidth=0.5, zorder=2, clip_on=False, label="_leader")
 
 
 def _describe(points: pd.DataFrame, labels: Labels, threshold: Threshold | None, release: Release) -> str:
     """Say the share of each therapy at the threshold, or at its first, middle and last step."""
-    words, rules = read_words(), read_rules(release.k)
+    words, rules = labels.words, read_rules(release.k)
     courses = []
     for group in labels.order(points["group"]):
         rows = points[points["group"] == group]
@@ -186,7 +186,7 @@ def _describe(points: pd.DataFrame, labels: Labels, threshold: Threshold | None,
 
 
 def _caption(points: pd.DataFrame, labels: Labels, threshold: Threshold | None, release: Release) -> str:
-    words = read_words()
+    words = labels.words
     parts = [words.say("views.cumulative_caption", time=labels.time(str(points["timepoint"].iloc[0])))]
     if threshold is not None:
         parts.append(say_marked(threshold, labels))

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.facts import Therapy, Timepoint, read_facts, read_words
-from outcomes.views.domain_rows import Measure, list_measures, pick_groups, pick_later
+from outcomes.facts import read_facts
+from outcomes.views.domains import DomainMeasure, list_measures, pick_groups, pick_later
 from outcomes.views.figure import (
     apply_style,
     cut_label,
+    draw_mark,
+    list_marks_by_row,
     measure_text,
     open_figure,
     pick_look,
     place_axes,
     read_style,
+    write_small,
 )
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.released_rows import explain_absence, write_interval
@@ -31,20 +34,13 @@ _ROW_INCHES = 0.32
 _GROUP_INCHES = 0.17
 
 
-def draw_domains(
-    domains: Release,
-    *,
-    therapies: Mapping[str, Therapy] | None = None,
-    timepoints: Mapping[str, Timepoint] | None = None,
-) -> View:
+def draw_domains(domains: Release) -> View:
     """Draw the improvement in every measure on one axis, as a percentage of the measure's range.
 
     Parameters
     ----------
     domains : Release
         Of the analysis ``domains``.
-    therapies, timepoints : mapping, optional
-        Labels to use instead of those that the release names.
 
     Returns
     -------
@@ -52,7 +48,7 @@ def draw_domains(
         A figure with one row a measure and one mark a therapy; a mark stands for every shown row. Measures
         without a score at the start or without a direction are left to the table.
     """
-    labels = read_labels(domains, therapies=therapies, timepoints=timepoints)
+    labels = read_labels(domains)
     groups, later = pick_groups(domains, labels), pick_later(domains)
     shown = [
         (measure, group, measure.cells[group, "mean_improvement", later])
@@ -64,24 +60,29 @@ def draw_domains(
     if not shown:
         return build_empty_view("domains-figure", "figure", (domains,), explain_absence(domains))
     figure = plot_domains(shown, groups, labels, domains)
-    words, time = read_words(), labels.time(later)
+    words, time = domains.words, labels.time(later)
     texts = [
         words.say(
-            "views.domains.figure_row", measure=measure.labels.measure, group=labels.short(group),
-            number=write_interval(row, domains), unit=measure.labels.instrument.unit,
+            "views.domains.figure_row",
+            measure=measure.labels.measure,
+            group=labels.short(group),
+            number=write_interval(row, domains),
+            unit=measure.labels.unit,
         )
         for measure, group, row in shown
-    ]  # fmt: skip
+    ]
     return build_figure_view(
-        "domains-figure", (domains,), figure,
+        "domains-figure",
+        (domains,),
+        figure,
         words.say("views.domains.figure_alt", time=time, rows=" ".join(texts)),
         words.say("views.domains.figure_caption", time=time),
-        pd.DataFrame([row for *_, row in shown]).drop(columns=["shown"]),
-    )  # fmt: skip
+        pd.DataFrame([row for *_, row in shown]),
+    )
 
 
 def plot_domains(
-    shown: Sequence[tuple[Measure, str, Any]], groups: Sequence[str], labels: Labels, domains: Release
+    shown: Sequence[tuple[DomainMeasure, str, Any]], groups: Sequence[str], labels: Labels, domains: Release
 ) -> Figure:
     """Return the figure of some shown improvements, one mark each."""
     measures = list(dict.fromkeys(measure.outcome for measure, *_ in shown))
@@ -90,7 +91,7 @@ def plot_domains(
     height = max(_ROW_INCHES, _GROUP_INCHES * len(groups) + 0.2)
     with apply_style():
         figure = open_figure(0.95 + height * len(measures))
-        style, words = read_style(), read_words()
+        style, words = read_style(), labels.words
         left = measure_text(figure, list(names.values()), style["text_size"]) + 0.25
         head = [words.say("views.domains.number_head")] if numbers else []
         names_of_groups = [_name_group(group, labels) for group in groups] if len(groups) > 1 else []
@@ -99,7 +100,7 @@ def plot_domains(
         for measure, group, row in shown:
             shift = (groups.index(group) - (len(groups) - 1) / 2) * _GROUP_INCHES / height
             _draw_mark(axes, measures.index(measure.outcome) + shift, measure, group, row, labels)
-        _finish_axes(axes, [names[outcome] for outcome in measures])
+        _finish_axes(axes, [names[outcome] for outcome in measures], words.say("views.domains.axis"))
         if numbers:
             _write_numbers(axes, numbers, head[0])
         else:
@@ -107,7 +108,7 @@ def plot_domains(
     return figure
 
 
-def _name(measure: Measure) -> str:
+def _name(measure: DomainMeasure) -> str:
     return cut_label(measure.labels.measure, read_facts("appearance")["labels"]["row_characters"])
 
 
@@ -115,52 +116,37 @@ def _name_group(group: str, labels: Labels) -> str:
     return cut_label(labels.title(group), read_facts("appearance")["labels"]["direct_characters"])
 
 
-def _draw_mark(axes: Axes, y: float, measure: Measure, group: str, row: Any, labels: Labels) -> None:
+def _draw_mark(axes: Axes, y: float, measure: DomainMeasure, group: str, row: Any, labels: Labels) -> None:
     style, instrument = read_style(), measure.labels.instrument
     per = 100 / (instrument.maximum - instrument.minimum)
     colour, _, marker = pick_look(group, labels)
     axes.hlines(y, row.conf_low * per, row.conf_high * per, color=colour, linewidth=style["line_width"])
-    axes.plot(
-        [row.estimate * per], [y], marker=marker, color=colour, markersize=style["marker_size"] + 1,
-        linestyle="none", zorder=3,
-    )  # fmt: skip
+    draw_mark(axes, row.estimate * per, y, (colour, marker), 1, zorder=3)
 
 
-def _finish_axes(axes: Axes, names: Sequence[str]) -> None:
+def _finish_axes(axes: Axes, names: Sequence[str], axis: str) -> None:
     style = read_style()
     low, high = axes.get_xlim()
     edge = 0.04 * (max(high, 0) - min(low, 0) or 1)
     axes.set_xlim(min(low, -2 * edge), max(high, 2 * edge))
     axes.axvline(0, color=style["soft"], linewidth=1, zorder=1)
     axes.grid(axis="x")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.set_xlabel(read_words().say("views.domains.axis"))
+    list_marks_by_row(axes, names)
+    axes.set_xlabel(axis)
 
 
 def _write_numbers(axes: Axes, numbers: Sequence[str], head: str) -> None:
-    style, transform = read_style(), axes.get_yaxis_transform()
+    transform = axes.get_yaxis_transform()
     for place, text in enumerate(numbers):
-        axes.text(1.02, place, text, transform=transform, va="center", size=style["small_size"])
-    axes.text(
-        1.02, -0.72, head, transform=transform, va="bottom", size=style["small_size"], color=style["soft"]
-    )
+        write_small(axes, 1.02, place, text, transform, color=read_style()["ink"])
+    write_small(axes, 1.02, -0.72, head, transform, va="bottom")
 
 
 def _write_key(axes: Axes, groups: Sequence[str], labels: Labels) -> None:
     """Name the therapies at the right, each with its mark, in the order of the marks of a row."""
-    style = read_style()
     height = axes.get_window_extent().height / axes.figure.dpi
     for place, group in enumerate(groups):
         colour, text, marker = pick_look(group, labels)
         y = 1 - (0.1 + 0.22 * place) / height
-        axes.plot(
-            [1.03], [y], marker=marker, color=colour, markersize=style["marker_size"], clip_on=False,
-            transform=axes.transAxes, linestyle="none",
-        )  # fmt: skip
-        axes.text(
-            1.055, y, _name_group(group, labels), transform=axes.transAxes, va="center",
-            size=style["small_size"], color=text,
-        )  # fmt: skip
+        draw_mark(axes, 1.03, y, (colour, marker), clip_on=False, transform=axes.transAxes)
+        write_small(axes, 1.055, y, _name_group(group, labels), axes.transAxes, color=text)

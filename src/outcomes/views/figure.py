@@ -1,17 +1,20 @@
-"""What all figures share: one column wide, no titles, labels that keep apart, the same bytes each time."""
+"""What all figures share: one column wide, no titles, labels kept apart, the same bytes each time."""
 
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from outcomes.facts import read_facts
-from outcomes.views.labels import WHOLE, Labels
+from outcomes.facts import Words, read_facts
+from outcomes.result import ALL
+from outcomes.views.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,23 +144,39 @@ def spread_apart(positions: Sequence[float], gap: float) -> list[float]:
 
 
 def name_lines(axes: Axes, ends: Sequence[tuple[float, str]]) -> None:
-    """Write the names of lines at the right of the axes, near where each line ends, kept apart.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        With its limits set.
-    ends : sequence of (float, str)
-        Height at which a line ends, and its name.
-    """
+    """Write the names of lines at the right of axes with set limits, each near the height where it ends."""
     style = read_style()
     low, high = axes.get_ylim()
     gap = (high - low) / (axes.get_window_extent().height / axes.figure.dpi) * style["small_size"] / 72 * 1.2
     for (_, text), y in zip(ends, spread_apart([value for value, _ in ends], gap), strict=True):
-        axes.annotate(
-            text, xy=(1, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
-            va="center", size=style["small_size"], color=style["soft"], annotation_clip=False,
-        )  # fmt: skip
+        write_at_right(axes, y, text, size=style["small_size"], color=style["soft"])
+
+
+def write_at_right(axes: Axes, y: float, text: str, points: float = 4, **font: Any) -> None:
+    """Write a text beside axes, so many points from their right edge, at a height in data."""
+    place: dict[str, Any] = {"xy": (1, y), "xycoords": ("axes fraction", "data"), "xytext": (points, 0)}
+    axes.annotate(text, **place, textcoords="offset points", va="center", annotation_clip=False, **font)
+
+
+def write_small(axes: Axes, x: float, y: float, text: str, transform: Any = None, **font: Any) -> None:
+    """Write a small text: soft, at its left end and the middle of its height, unless said otherwise."""
+    style = read_style()
+    font = {"size": style["small_size"], "color": style["soft"], "va": "center"} | font
+    axes.text(x, y, text, transform=transform or axes.transData, **font)
+
+
+def draw_mark(axes: Axes, x: float, y: float, look: tuple[str, str], larger: float = 0, **more: Any) -> None:
+    """Draw one mark of a colour and a marker."""
+    size, (colour, marker) = read_style()["marker_size"] + larger, look
+    axes.plot([x], [y], marker=marker, color=colour, markersize=size, linestyle="none", **more)
+
+
+def list_marks_by_row(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows of axes in which each row of marks stands for one thing, the first at the top."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
 
 
 def _touch(lower: tuple[float, list[int]], upper: tuple[float, list[int]], gap: float) -> bool:
@@ -181,14 +200,7 @@ def cut_label(text: str, characters: int) -> str:
 
 
 def darken(colour: str, contrast: float) -> str:
-    """Return a colour, darkened until it contrasts enough with white.
-
-    Parameters
-    ----------
-    colour : str
-        Hexadecimal.
-    contrast : float
-        Ratio by WCAG 2.2, 1 to 21.
+    """Return a hexadecimal colour, darkened until its contrast with white (ratio by WCAG 2.2) is enough.
 
     Examples
     --------
@@ -211,5 +223,64 @@ def pick_look(group: str, labels: Labels) -> tuple[str, str, str]:
     facts = read_facts("appearance")
     therapy = labels.therapies.get(group)
     whole = facts["palette"]["whole_colour"], facts["palette"]["whole_marker"]
-    colour, marker = (therapy.colour, therapy.marker) if therapy and group != WHOLE else whole
+    colour, marker = (therapy.colour, therapy.marker) if therapy and group != ALL else whole
     return darken(colour, facts["contrast"]["graphics"]), darken(colour, facts["contrast"]["text"]), marker
+
+
+#: Weights in which figures write.
+_WEIGHTS = ("normal", "bold")
+
+
+def find_undrawn(texts: Iterable[str]) -> str:
+    """Return the characters of some texts that the fonts of figures lack, each once, in order.
+
+    Examples
+    --------
+    >>> find_undrawn(["Übung β", "Боль в спине", "5 > 3 − 1"])
+    ''
+    """
+    wanted = {character for text in texts for character in text if character != "\n"}
+    return "".join(sorted(character for character in wanted if not _is_drawn(character)))
+
+
+def find_undrawn_of(figure: Figure) -> str:
+    """Return the characters of a figure's visible texts that are drawn as boxes."""
+    from matplotlib.text import Text
+
+    drawn = figure.findobj(lambda artist: isinstance(artist, Text) and artist.get_visible())
+    return find_undrawn(text.get_text() for text in drawn)  # type: ignore[attr-defined]
+
+
+def explain_undrawn(characters: str, words: Words) -> str:
+    """Say of which scripts characters cannot be drawn and what to install; empty where there are none.
+
+    The characters themselves are not named, since they may come from records.
+    """
+    if not characters:
+        return ""
+    counts = Counter(map(_find_script, characters))
+    scripts = {id: script for id, script in read_facts("appearance")["scripts"].items() if id in counts}
+    labels = {id: words.name("scripts", id, script["label"]) for id, script in scripts.items()}
+    what = [words.say("views.glyphs.count", n=counts[id], script=label) for id, label in labels.items()]
+    fonts = dict.fromkeys(f'"{script["font"]}"' for script in scripts.values())
+    return words.say("views.glyphs.said", what=words.join(what), fonts=words.join(list(fonts)))
+
+
+def _find_script(character: str) -> str:
+    """Return the script of a character, as ``appearance.toml`` lists them."""
+    name = unicodedata.name(character, "")
+    scripts = read_facts("appearance")["scripts"]
+    return next((id for id in scripts if any(map(name.startswith, scripts[id]["names"]))), "other")
+
+
+def _is_drawn(character: str) -> bool:
+    return all(ord(character) in _list_characters(weight) for weight in _WEIGHTS)
+
+
+@cache
+def _list_characters(weight: str) -> frozenset[int]:
+    """Return the characters that the fonts of figures hold together."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    fonts = (findfont(FontProperties(family=name, weight=weight)) for name in find_fonts())
+    return frozenset(character for font in fonts for character in get_font(font).get_charmap())

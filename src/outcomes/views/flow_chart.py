@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.facts import read_words
+from outcomes.facts import Words
 from outcomes.views.figure import apply_style, open_figure, place_axes, read_style
-from outcomes.views.text import capitalise
+from outcomes.views.labels import capitalise
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
 if TYPE_CHECKING:
@@ -28,18 +28,12 @@ _SIDE_CHARACTERS = 54
 
 
 @dataclass(frozen=True)
-class Step:
-    """What stands between two counts of a flow, in words.
+class FlowStep:
+    """What stands between two counts of a flow, in words."""
 
-    Parameters
-    ----------
-    remaining : str
-        Who remains.
-    excluded : tuple of str
-        Who was excluded since the count before, and why; empty at the first.
-    """
-
+    #: Who remains.
     remaining: str
+    #: Who was excluded since the count before, and why; empty at the first.
     excluded: tuple[str, ...]
 
 
@@ -63,50 +57,54 @@ def draw_flow(flow: Release) -> View:
     """
     steps = read_steps(flow)
     if not steps:
-        return build_empty_view("flow", "figure", (flow,), read_words().say("views.empty_nothing"))
-    words = read_words()
+        return build_empty_view("flow", "figure", (flow,), flow.words.say("views.empty_nothing"))
+    words = flow.words
     said = " ".join(f"{text}." for step in steps for text in (*step.excluded, step.remaining))
     return build_figure_view(
-        "flow", (flow,), plot_flow(steps), words.say("views.flow_alt", steps=said),
-        words.say("views.flow_caption"), flow.table.drop(columns=["shown"]),
-    )  # fmt: skip
+        "flow",
+        (flow,),
+        plot_flow(steps),
+        words.say("views.flow_alt", steps=said),
+        words.say("views.flow_caption"),
+        flow.table,
+    )
 
 
-def read_steps(flow: Release) -> list[Step]:
+def read_steps(flow: Release) -> list[FlowStep]:
     """Return the counts of a flow in words, each with the exclusions before it."""
     table = flow.table
     terms = list(dict.fromkeys(table["term"].dropna()))
-    steps: list[Step] = []
+    steps: list[FlowStep] = []
     waiting: list[str] = []
     for place, term in enumerate(terms):
         # a count that may not even be printed as withheld is like one that is
         rows = table[table["term"] == term].set_index("statistic").reindex(list(_COUNTS))
         rows["shown"] = rows["shown"].eq(True)
         if reason := (flow.origin.steps or {}).get(str(term)):
-            rows["level"] = read_words().write(reason)
+            rows["level"] = flow.words.write(reason)
         gone = rows.loc[["n_excluded_episodes", "n_excluded_patients"]]
         if place and not (gone["shown"].all() and (gone["estimate"] == 0).all()):
-            waiting.append(_count(rows, "n_excluded_episodes", "n_excluded_patients"))
+            waiting.append(_count(rows, "n_excluded_episodes", "n_excluded_patients", flow.words))
         ends = place in (0, len(terms) - 1)
         if ends or (waiting and rows.loc[["n_episodes", "n_patients"], "shown"].any()):
-            steps.append(Step(_count(rows, "n_episodes", "n_patients", named=False), tuple(waiting)))
+            steps.append(
+                FlowStep(_count(rows, "n_episodes", "n_patients", flow.words, named=False), tuple(waiting))
+            )
             waiting = []
-    return _name_ends(steps)
+    return _name_ends(steps, flow.words)
 
 
-def _name_ends(steps: list[Step]) -> list[Step]:
-    words = read_words()
+def _name_ends(steps: list[FlowStep], words: Words) -> list[FlowStep]:
     named = list(steps)
     for place, key in ((0, "views.flow_first"), (-1, "views.flow_last")) if named else ():
         if len(named) > 1 or place == 0:
             remaining = words.say(key, count=steps[place].remaining)
-            named[place] = Step(remaining, steps[place].excluded)
+            named[place] = FlowStep(remaining, steps[place].excluded)
     return named
 
 
-def _count(rows: pd.DataFrame, episodes: str, patients: str, named: bool = True) -> str:
+def _count(rows: pd.DataFrame, episodes: str, patients: str, words: Words, named: bool = True) -> str:
     """Say what is shown of episodes and patients, one number where both are alike, after the reason."""
-    words = read_words()
     both = rows.loc[[episodes, patients]]
     many, people = both["display"]
     none = both["estimate"].iloc[1] == 0
@@ -118,11 +116,11 @@ def _count(rows: pd.DataFrame, episodes: str, patients: str, named: bool = True)
         count = words.say("views.flow_episodes", episodes=many)
     else:
         count = words.say("views.flow_both", episodes=many, patients=people)
-    reason = str(rows["level"].dropna().iloc[0]) if rows["level"].notna().any() else ""
+    reason = str(words.write(rows["level"].dropna().iloc[0])) if rows["level"].notna().any() else ""
     return f"{capitalise(reason)}: {count}" if named and reason else count
 
 
-def plot_flow(steps: list[Step]) -> Figure:
+def plot_flow(steps: list[FlowStep]) -> Figure:
     """Return the figure of the steps of a flow."""
     texts = [
         (
@@ -171,9 +169,14 @@ def _draw_box(
     edge = style["ink"] if strong else style["soft"]
     axes.add_patch(Rectangle((x, y), width, height, facecolor="white", edgecolor=edge, linewidth=0.9))
     axes.text(
-        x + 0.1, y + height / 2, "\n".join(lines), va="center", ha="left",
-        size=style["text_size"] if strong else style["small_size"], linespacing=1.3,
-    )  # fmt: skip
+        x + 0.1,
+        y + height / 2,
+        "\n".join(lines),
+        va="center",
+        ha="left",
+        size=style["text_size"] if strong else style["small_size"],
+        linespacing=1.3,
+    )
 
 
 def _draw_arrow(axes: Axes, top: float, bottom: float) -> None:

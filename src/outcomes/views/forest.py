@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.facts import Therapy, Timepoint, read_facts, read_words
+from outcomes.facts import Words, read_facts
 from outcomes.views.comparing import allows_for_several, list_adjusted, pick_contrasts, pick_time
 from outcomes.views.figure import (
     apply_style,
     cut_label,
+    draw_mark,
+    list_marks_by_row,
     measure_text,
     open_figure,
     pick_look,
     place_axes,
     read_style,
+    write_small,
 )
-from outcomes.views.labels import Labels, read_labels
+from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
-from outcomes.views.text import capitalise, join_words
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
 if TYPE_CHECKING:
@@ -31,23 +32,13 @@ if TYPE_CHECKING:
 _ROW_INCHES = 0.3
 
 
-def draw_forest(
-    contrasts: Release,
-    *,
-    timepoint: str | None = None,
-    therapies: Mapping[str, Therapy] | None = None,
-    timepoints: Mapping[str, Timepoint] | None = None,
-) -> View:
-    """Draw the adjusted differences between therapies at one time point.
+def draw_forest(contrasts: Release) -> View:
+    """Draw the adjusted differences between therapies at the primary time point.
 
     Parameters
     ----------
     contrasts : Release
         Of the analysis ``over_time`` or ``ancova``.
-    timepoint : str, optional
-        Id of a time point; the primary one where absent.
-    therapies, timepoints : mapping, optional
-        Labels to use instead of those that the release names.
 
     Returns
     -------
@@ -56,8 +47,8 @@ def draw_forest(
         compared, a sentence that says so. No threshold is drawn: those of single patients say nothing about
         a difference between groups.
     """
-    labels = read_labels(contrasts, therapies=therapies, timepoints=timepoints)
-    time = pick_time(contrasts, "contrast", labels, timepoint)
+    labels = read_labels(contrasts)
+    time = pick_time(contrasts, "contrast", labels)
     points = pick_contrasts(contrasts, labels, time, all_pairs=contrasts.audience == "team")
     points = points[points["shown"]].reset_index(drop=True)
     if points.empty:
@@ -65,9 +56,13 @@ def draw_forest(
         return build_empty_view("forest", "figure", (contrasts,), reason)
     figure = plot_forest(points, labels, contrasts)
     return build_figure_view(
-        "forest", (contrasts,), figure, _describe(points, labels, contrasts),
-        _caption(labels, contrasts, time), points.drop(columns=["shown"]),
-    )  # fmt: skip
+        "forest",
+        (contrasts,),
+        figure,
+        _describe(points, labels, contrasts),
+        _caption(labels, contrasts, time),
+        points,
+    )
 
 
 def plot_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -> Figure:
@@ -80,11 +75,11 @@ def plot_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -> Fig
     ]
     with apply_style():
         figure = open_figure(0.95 + _ROW_INCHES * (len(points) + 0.6))
-        axes = _open_axes(figure, names, numbers, sizes)
+        axes = _open_axes(figure, names, numbers, sizes, labels.words)
         for place, row in enumerate(list_rows(points)):
             _draw_row(axes, place, row, labels)
         _finish_axes(axes, points, names, labels)
-        _write_columns(axes, numbers, sizes)
+        _write_columns(axes, numbers, sizes, labels.words)
     return figure
 
 
@@ -93,12 +88,12 @@ def _name_row(row: Any, points: pd.DataFrame, labels: Labels) -> str:
     name = labels.title(str(row.group))
     if points["versus"].nunique() == 1:
         return cut_label(name, characters)
-    pair = read_words().say("views.pair", group=name, versus=labels.short(str(row.versus)))
+    pair = labels.words.say("views.pair", group=name, versus=labels.short(str(row.versus)))
     return cut_label(pair, characters + 12)
 
 
-def _open_axes(figure: Figure, names: list[str], numbers: list[str], sizes: list[str]) -> Axes:
-    words, style = read_words(), read_style()
+def _open_axes(figure: Figure, names: list[str], numbers: list[str], sizes: list[str], words: Words) -> Axes:
+    style = read_style()
     small = style["small_size"]
     left = measure_text(figure, names, style["text_size"]) + 0.25
     first = measure_text(figure, [*numbers, words.say("views.difference_head")], small)
@@ -110,14 +105,11 @@ def _draw_row(axes: Axes, place: int, row: Any, labels: Labels) -> None:
     style = read_style()
     colour, _, marker = pick_look(str(row.group), labels)
     axes.hlines(place, row.conf_low, row.conf_high, color=colour, linewidth=style["line_width"] + 0.4)
-    axes.plot(
-        [row.estimate], [place], marker=marker, color=colour, markersize=style["marker_size"] + 2,
-        linestyle="none", zorder=3,
-    )  # fmt: skip
+    draw_mark(axes, row.estimate, place, (colour, marker), 2, zorder=3)
 
 
 def _finish_axes(axes: Axes, points: pd.DataFrame, names: list[str], labels: Labels) -> None:
-    words, style = read_words(), read_style()
+    words, style = labels.words, read_style()
     ends = [*points["conf_low"], *points["conf_high"], *points["estimate"], 0.0]
     low, high = min(ends), max(ends)
     edge = 0.08 * (high - low or 1)
@@ -125,19 +117,14 @@ def _finish_axes(axes: Axes, points: pd.DataFrame, names: list[str], labels: Lab
     reach = 0.3 * (high - low or 1)
     axes.set_xlim(min(low - edge, -reach), max(high + edge, reach))
     axes.axvline(0, color=style["soft"], linewidth=1)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.set_xlabel(
-        words.say("views.forest_axis", measure=labels.measure, unit=labels.instrument.unit), labelpad=18
-    )
+    list_marks_by_row(axes, names)
+    axes.set_xlabel(words.say("views.forest_axis", measure=labels.measure, unit=labels.unit), labelpad=18)
     _write_directions(axes, points, labels)
 
 
 def _write_directions(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
     """Say on each side of zero whom it favours, which depends on the direction of the measure."""
-    words, style = read_words(), read_style()
+    words = labels.words
     one = points["versus"].nunique() == 1
     versus = labels.short(points["versus"].iloc[0]) if one else words.say("views.second_therapy")
     group = words.say("views.the_therapy" if one else "views.first_therapy")
@@ -146,15 +133,12 @@ def _write_directions(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
     y = -0.29 / (axes.get_window_extent().height / axes.figure.dpi)
     zero = axes.transAxes.inverted().transform(axes.transData.transform((0, 0)))[0]
     for x, side, key in ((zero - 0.02, left, "favours_left"), (zero + 0.02, right, "favours_right")):
-        axes.text(
-            x, y, words.say(f"views.{key}", who=cut_label(side, characters)), va="top",
-            ha="right" if x < zero else "left", transform=axes.transAxes, size=style["small_size"],
-            color=style["soft"],
-        )  # fmt: skip
+        text = words.say(f"views.{key}", who=cut_label(side, characters))
+        write_small(axes, x, y, text, axes.transAxes, va="top", ha="right" if x < zero else "left")
 
 
-def _write_columns(axes: Axes, numbers: list[str], sizes: list[str]) -> None:
-    words, style = read_words(), read_style()
+def _write_columns(axes: Axes, numbers: list[str], sizes: list[str], words: Words) -> None:
+    style = read_style()
     figure = axes.figure
     edge = 1 - 0.06 / style["width_inches"]
     width = measure_text(figure, [*sizes, words.say("views.patients")], style["small_size"])  # type: ignore[arg-type]
@@ -166,33 +150,35 @@ def _write_columns(axes: Axes, numbers: list[str], sizes: list[str]) -> None:
     ):
         box = axes.get_position()
         x = (column - box.x0) / box.width
-        axes.text(
-            x, -0.72, head, transform=transform, ha="right", va="bottom", size=style["small_size"],
-            color=style["soft"],
-        )  # fmt: skip
+        write_small(axes, x, -0.72, head, transform, ha="right", va="bottom")
         for place, text in enumerate(cells):
-            axes.text(x, place, text, transform=transform, ha="right", va="center", size=style["small_size"])
+            write_small(axes, x, place, text, transform, ha="right", color=style["ink"])
 
 
 def _describe(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:
-    words = read_words()
+    words = labels.words
     rows = [
         words.say(
-            "views.forest_row", group=labels.title(row.group), versus=labels.short(row.versus),
+            "views.forest_row",
+            group=labels.title(row.group),
+            versus=labels.short(row.versus),
             number=write_interval(row, contrasts),
         )
         for row in list_rows(points)
-    ]  # fmt: skip
+    ]
     return words.say(
-        "views.forest_alt", measure=labels.measure, time=labels.time(points["timepoint"].iloc[0]),
-        rows=" ".join(rows), favours=words.say(f"views.favours_{labels.instrument.direction}"),
-    )  # fmt: skip
+        "views.forest_alt",
+        measure=labels.measure,
+        time=labels.time(points["timepoint"].iloc[0]),
+        rows=" ".join(rows),
+        favours=words.say(f"views.favours_{labels.instrument.direction}"),
+    )
 
 
 def _caption(labels: Labels, contrasts: Release, time: str | None) -> str:
-    words = read_words()
+    words = labels.words
     parts = [words.say("views.forest_caption", measure=labels.measure, time=labels.time(str(time)))]
-    parts.append(words.say("views.forest_adjusted", covariates=join_words(list_adjusted(contrasts, labels))))
+    parts.append(words.say("views.forest_adjusted", covariates=words.join(list_adjusted(contrasts, labels))))
     if allows_for_several(contrasts):
         parts.append(words.say("views.intervals_together"))
     parts.append(capitalise(words.say("views.forest_patients")))

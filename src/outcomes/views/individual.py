@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +12,19 @@ import numpy as np
 from outcomes.cohort import Cohort
 from outcomes.disclosure.page_context import find_run_folder
 from outcomes.errors import DisclosureError
-from outcomes.facts import read_facts, read_words
-from outcomes.views.figure import apply_style, open_figure, pick_look, read_style, save_png, wrap_label
-from outcomes.views.glyphs import explain_undrawn, find_undrawn_of
-from outcomes.views.labels import Labels, complete_therapies
-from outcomes.views.text import capitalise
+from outcomes.facts import Words, read_facts, read_words
+from outcomes.views.figure import (
+    apply_style,
+    explain_undrawn,
+    find_undrawn_of,
+    open_figure,
+    pick_look,
+    read_style,
+    save_png,
+    wrap_label,
+)
+from outcomes.views.labels import Labels, capitalise, complete_therapies
+from outcomes.views.view import embed_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,15 +37,9 @@ _FEW, _MOST_COLUMNS = 4, 3
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture of single patients; not a `View`, so that no report can take it up.
+    """A picture of single patients; not a `View`, so that no report can take it up."""
 
-    Parameters
-    ----------
-    png : bytes
-        Never shown in a repr.
-    alt, caption : str
-    """
-
+    #: Never shown in a repr.
     png: bytes = field(repr=False)
     alt: str
     caption: str
@@ -48,36 +49,25 @@ class Drawing:
         """The picture with its caption, as the panel shows it."""
         if not self.png:
             return f'<p class="empty">{html.escape(self.caption)}</p>'
-        image = base64.b64encode(self.png).decode()
-        return (
-            f'<figure><img src="data:image/png;base64,{image}" alt="{html.escape(self.alt)}">'
-            f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
-        )
+        return embed_png(self.png, self.alt, self.caption)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if find_run_folder() is not None:
-            raise DisclosureError(read_words().say("views.individuals_refused"))
+            raise DisclosureError(read_words("en").say("views.individuals_refused"))
         return {"text/html": f'<div class="outcomes-view">{self.html}</div>', "text/plain": self.alt}
 
 
-def draw_individuals(cohort: Cohort) -> Drawing:
+def draw_individuals(cohort: Cohort, language: str = "en") -> Drawing:
     """Draw the courses of single patients under each therapy, with the mean of all its patients.
 
-    Parameters
-    ----------
-    cohort : Cohort
-
-    Returns
-    -------
-    Drawing
-        For the team only. Of each therapy so many patients are drawn as can be told apart, spread evenly over
-        the scores at the start; those without a score at the start or later are left out and counted.
+    For the team only. Of each therapy so many patients are drawn as can be told apart, spread evenly over the
+    scores at the start; those without a score at the start or later are left out and counted.
     """
-    labels = label_cohort(cohort)
+    words = read_words(language)
+    labels = label_cohort(cohort, words)
     times = [id for id, timepoint in cohort.timepoints.items() if timepoint.comparable]
     courses = {group: _take_courses(cohort, group, times) for group in labels.order(cohort.therapies)}
     courses = {group: scores for group, scores in courses.items() if len(scores)}
-    words = read_words()
     if not courses:
         return Drawing(b"", "", words.say("views.individuals_none"))
     drawn = {group: _spread_evenly(scores) for group, scores in courses.items()}
@@ -89,17 +79,23 @@ def draw_individuals(cohort: Cohort) -> Drawing:
     )
     caption = words.say("views.individuals_caption", measure=labels.measure, counts=counts)
     figure = _plot(courses, drawn, times, labels)
-    png, undrawn = save_png(figure), explain_undrawn(find_undrawn_of(figure))
+    png, undrawn = save_png(figure), explain_undrawn(find_undrawn_of(figure), words)
     caption = " ".join(filter(None, [caption, undrawn]))
     return Drawing(png, words.say("views.individuals_alt", measure=labels.measure), caption)
 
 
-def label_cohort(cohort: Cohort) -> Labels:
+def label_cohort(cohort: Cohort, words: Words) -> Labels:
     """Return how the therapies, time points and the measure of a cohort are called."""
     return Labels(
-        cohort.instrument, cohort.variant, complete_therapies(cohort.therapies, cohort.therapies),
-        cohort.timepoints, cohort.primary, cohort.reference, cohort.source.design,
-    )  # fmt: skip
+        cohort.instrument,
+        cohort.variant,
+        complete_therapies(cohort.therapies, cohort.therapies),
+        cohort.timepoints,
+        cohort.primary,
+        cohort.reference,
+        cohort.source.design,
+        words,
+    )
 
 
 def _take_courses(cohort: Cohort, group: str, times: list[str]) -> np.ndarray:
@@ -151,9 +147,14 @@ def _draw_courses(axes: Axes, scores: np.ndarray, drawn: np.ndarray, group: str,
         known = ~np.isnan(course)
         axes.plot(places[known], course[known], color=colour, linewidth=0.6, alpha=0.35, zorder=2)
     axes.plot(
-        places, _average(scores), color=style["ink"], linewidth=style["line_width"] + 0.6,
-        marker=marker, markersize=style["marker_size"], zorder=3,
-    )  # fmt: skip
+        places,
+        _average(scores),
+        color=style["ink"],
+        linewidth=style["line_width"] + 0.6,
+        marker=marker,
+        markersize=style["marker_size"],
+        zorder=3,
+    )
     axes.grid(axis="y")
     axes.set_title(
         wrap_label(labels.title(group), 30, 1), size=style["text_size"], weight="bold", color=text, loc="left"

@@ -1,62 +1,82 @@
-"""`Labels`: how the therapies, time points and the measure of a release are called and drawn."""
+"""`Labels`: how the therapies, time points, thresholds and the measure of a release are called."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from outcomes.disclosure import Release
+from outcomes.disclosure import Release, write_number
 from outcomes.facts import (
     Instrument,
     Therapy,
+    Threshold,
     Timepoint,
+    Words,
+    parse_rule,
     read_facts,
     read_instrument,
     read_schema,
     read_therapies,
     read_timepoints,
-    read_words,
 )
 from outcomes.facts.scoring_rule import ValueSet
-from outcomes.result import Origin
-from outcomes.views.text import capitalise, write_id
+from outcomes.facts.threshold import MATTERING
+from outcomes.result import ALL, Origin
 
-#: The group of a result that holds everybody.
-WHOLE = "all"
+#: How comparisons are written.
+SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">"}
+#: Groups of patients that are no therapies.
+_GROUPS = (ALL, "seen", "not_seen")
+
+
+def capitalise(text: str) -> str:
+    """Return a text with its first letter a capital, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def write_id(text: str) -> str:
+    """Return an id as words; a name that is none of this package's ids, such as a site's, stays as it is.
+
+    Examples
+    --------
+    >>> write_id("low_back"), write_id("Ward_7 (A)")
+    ('low back', 'Ward_7 (A)')
+    """
+    return text.replace("_", " ") if re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", text) else text
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What the ids in a release stand for.
+    """What the ids in a release stand for, in the language of its page.
 
-    Parameters
-    ----------
-    instrument : Instrument
-    variant : str or None
-    therapies : mapping of Therapy
-        By id, in the order of a page.
-    timepoints : mapping of Timepoint
-        By id, in order of time.
-    primary, reference : str or None
-        Ids of the declared primary time point and reference therapy.
-    design : str
-        ``routine`` or ``randomised``.
+    What the facts call something is said in that language; what a source calls it stays as it was typed.
     """
 
     instrument: Instrument
     variant: str | None
+    #: By id, in the order of a page.
     therapies: Mapping[str, Therapy]
+    #: By id, in order of time.
     timepoints: Mapping[str, Timepoint]
+    #: Ids of the declared primary time point and reference therapy.
     primary: str | None
     reference: str | None
+    #: ``routine`` or ``randomised``.
     design: str
+    words: Words
 
     @property
     def measure(self) -> str:
         """Short name of the measure with its variant: ``NPRS (average)``, an index with its value set."""
-        return name_measure(self.instrument.id, self.variant, short=True)
+        return name_measure(self.instrument.id, self.variant, self.words, short=True)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the measure's scores."""
+        return name_unit(self.instrument.unit, self.words)
 
     @property
     def value_set(self) -> ValueSet | None:
@@ -69,7 +89,7 @@ class Labels:
         low, high = (
             f"{end:g}".replace("-", "−") for end in (self.instrument.minimum, self.instrument.maximum)
         )
-        return f"{low}–{high}" if self.instrument.unit == "points" else self.instrument.unit
+        return f"{low}–{high}" if self.instrument.unit == "points" else self.unit
 
     @property
     def scale(self) -> str:
@@ -79,17 +99,19 @@ class Labels:
     @property
     def axis(self) -> str:
         """Label of an axis of scores: ``ODI (0–100, lower is better)``."""
-        return read_words().say(
-            f"views.axis_{self.instrument.direction}", measure=self.measure, span=self.span
-        )
+        key = f"views.axis_{self.instrument.direction}"
+        return self.words.say(key, measure=self.measure, span=self.span)
 
     def short(self, group: str) -> str:
         """Return how a group is called in a figure or table."""
-        if group == WHOLE:
-            return read_words().say("views.whole")
-        if group in ("seen", "not_seen"):
-            return read_words().say(f"views.{group}")
-        return self.therapies[group].short_label if group in self.therapies else write_id(group)
+        if group in _GROUPS:
+            return self.words.say(f"views.{'whole' if group == ALL else group}")
+        therapy, known = self.therapies.get(group), read_therapies().get(group)
+        if therapy is None:
+            return write_id(group)
+        if known is None or therapy.short_label != known.short_label:
+            return therapy.short_label
+        return self.words.name("therapies_short", group, therapy.short_label)
 
     def title(self, group: str) -> str:
         """Return the same with a capital, for a label that stands by itself."""
@@ -97,21 +119,21 @@ class Labels:
 
     def name(self, group: str) -> str:
         """Return how a therapy is called in a sentence: its label without explanations."""
-        if group in self.therapies:
-            return self.therapies[group].label.split(" (")[0].split(",")[0]
-        return self.short(group)
+        if group not in self.therapies:
+            return self.short(group)
+        return name_therapy(self.therapies[group], self.words).split(" (")[0].split(",")[0]
 
     def time(self, timepoint: str) -> str:
         """Return how a time point is called."""
         entry = self.timepoints.get(timepoint)
-        return entry.label if entry else str(timepoint).replace("_", " ")
+        return name_timepoint(entry, self.words) if entry else str(timepoint).replace("_", " ")
 
     def order(self, groups: Iterable[str]) -> list[str]:
         """Return the given groups in the order of a page, everybody last."""
         known = list(self.therapies)
         return sorted(
             dict.fromkeys(groups),
-            key=lambda group: (group == WHOLE, known.index(group) if group in known else len(known), group),
+            key=lambda group: (group == ALL, known.index(group) if group in known else len(known), group),
         )
 
     def order_times(self, timepoints: Iterable[str]) -> list[str]:
@@ -124,66 +146,92 @@ class Labels:
     def covariate(self, term: str) -> tuple[str, str]:
         """Return label and unit of a baseline covariate; ``score`` is the measure itself."""
         if term == "score":
-            return read_words().say("views.baseline_score", measure=self.measure), ""
+            return self.words.say("views.baseline_score", measure=self.measure), ""
         column = read_schema()["episodes"].get(term)
-        return ((column.label if column else "") or term.replace("_", " "), column.unit if column else "")
+        unit = name_unit(column.unit, self.words) if column and column.unit else ""
+        return name_column(term, self.words), unit
 
     def level(self, term: str, level: str) -> str:
         """Return how a level of a covariate is called."""
-        column = read_schema()["episodes"].get(term)
-        labels = (column.labels if column else None) or {}
-        return write_id(str(labels.get(level, level)))
+        return write_id(name_level(term, level, self.words))
 
 
-def name_measure(id: str, variant: str | None, *, short: bool = False) -> str:
+def name_unit(unit: str, words: Words) -> str:
+    """Return how a unit is written."""
+    return words.name("units", unit, unit)
+
+
+def name_therapy(therapy: Therapy, words: Words) -> str:
+    """Return the label of a therapy: in the page's language where it is that of the facts."""
+    known = read_therapies().get(therapy.id)
+    if known is None or known.label != therapy.label:
+        return therapy.label
+    own = (known.labels or {}).get(words.language)
+    return own or words.name("therapies", therapy.id, therapy.label)
+
+
+def name_timepoint(timepoint: Timepoint, words: Words) -> str:
+    """Return the label of a time point: in the page's language where it is that of the facts."""
+    known = read_timepoints().get(timepoint.id)
+    if known is None or known.label != timepoint.label:
+        return timepoint.label
+    return words.name("timepoints", timepoint.id, timepoint.label)
+
+
+def name_column(term: str, words: Words) -> str:
+    """Return how a column of the episodes is called."""
+    column = read_schema()["episodes"].get(term)
+    label = column.label if column else ""
+    return words.name("covariates", term, label or term.removeprefix("n_").replace("_", " "))
+
+
+def name_level(term: str, level: str, words: Words) -> str:
+    """Return how a level of a column is called; what is none of the schema's stays as it was typed."""
+    column = read_schema()["episodes"].get(term)
+    labels = (column.labels if column else None) or {}
+    return words.name(f"levels.{term}", level, labels[level]) if level in labels else level
+
+
+def name_measure(id: str, variant: str | None, words: Words, *, short: bool = False) -> str:
     """Return how a measure with its variant is called; an index with its value set.
 
     Examples
     --------
-    >>> name_measure("nprs", "average", short=True), name_measure("eq5d_5l", "uk")
+    >>> from outcomes.facts import read_words
+    >>> name_measure("nprs", "average", read_words(), short=True), name_measure("eq5d_5l", "uk", read_words())
     ('NPRS (average)', 'EQ-5D-5L index (value set: United Kingdom)')
     """
     instrument = read_instrument(id)
     name = instrument.short_name if short else instrument.name
+    name = words.name("instruments_short" if short else "instruments", instrument.id, name)
     if not variant:
         return name
     key = "measure_index" if instrument.find_value_set(variant) else "measure"
-    return read_words().say(f"views.{key}", measure=name, variant=instrument.name_variant(variant))
+    return words.say(f"views.{key}", measure=name, variant=name_variant(instrument, variant, words))
 
 
-def read_labels(
-    *releases: Release,
-    therapies: Mapping[str, Therapy] | None = None,
-    timepoints: Mapping[str, Timepoint] | None = None,
-) -> Labels:
-    """Read what the ids of some releases stand for.
+def name_variant(instrument: Instrument, variant: str, words: Words) -> str:
+    """Return how a variant of an instrument is called."""
+    return words.name(f"variants.{instrument.id}", variant, instrument.name_variant(variant))
 
-    Parameters
-    ----------
-    *releases : Release
-        The first that names its therapies and time points decides; else the package's facts.
-    therapies, timepoints : mapping, optional
-        Used instead.
-    """
+
+def read_labels(*releases: Release) -> Labels:
+    """Read what the ids of some releases stand for; the first that names its therapies and times decides."""
     origins = [release.origin for release in releases]
     told = next((origin for origin in origins if origin.instrument is not None), Origin())
-    own_therapies = next((origin.therapies for origin in origins if origin.therapies), None)
-    own_timepoints = next((origin.timepoints for origin in origins if origin.timepoints), None)
-    named_therapies = therapies or own_therapies or read_therapies()
-    named_timepoints = timepoints or own_timepoints or read_timepoints()
+    named = next((origin.therapies for origin in origins if origin.therapies), None) or {}
+    timepoints = next((origin.timepoints for origin in origins if origin.timepoints), None)
     outcome = _find_outcome(releases, told)
-    groups = (group for release in releases for group in _find_groups(release))
+    groups = [group for release in releases for group in _find_groups(release)]
     return Labels(
-        read_instrument(outcome),
-        outcome.partition(":")[2] or None,
-        complete_therapies(
-            named_therapies,
-            groups if therapies or not own_therapies else [*named_therapies, *groups],
-        ),
-        named_timepoints,
-        told.primary,
-        told.reference,
-        told.design or "routine",
+        instrument=read_instrument(outcome),
+        variant=outcome.partition(":")[2] or None,
+        therapies=complete_therapies(named or read_therapies(), [*named, *groups]),
+        timepoints=timepoints or read_timepoints(),
+        primary=told.primary,
+        reference=told.reference,
+        design=told.design or "routine",
+        words=releases[0].words,
     )
 
 
@@ -197,7 +245,7 @@ def _find_outcome(releases: Iterable[Release], origin: Origin) -> str:
 
 def _find_groups(release: Release) -> list[str]:
     columns = pd.concat([release.table["group"], release.table["versus"]]).dropna()
-    return [str(group) for group in columns if group not in (WHOLE, "seen", "not_seen")]
+    return [str(group) for group in columns if group not in _GROUPS]
 
 
 def complete_therapies(therapies: Mapping[str, Therapy], groups: Iterable[str]) -> dict[str, Therapy]:
@@ -217,3 +265,77 @@ def complete_therapies(therapies: Mapping[str, Therapy], groups: Iterable[str]) 
                 taken[place] = free.pop(0) if free else choices[place % len(choices)]
                 complete[id] = replace(complete[id], **{key: taken[place]})
     return complete
+
+
+def find_rule(level: str, labels: Labels) -> Threshold | None:
+    """Return the threshold of that id, or the rule that is written out."""
+    known = (entry for entry in labels.instrument.thresholds if entry.id == level)
+    return next(known, None) or parse_rule(level)
+
+
+def name_rule(level: str, labels: Labels, *, source: bool = True) -> str:
+    """Return in words the rule of a responder analysis, by its threshold's id or as ``percent:30``.
+
+    With its source, author and year follow; where that was not read, it is said.
+    """
+    words, threshold = labels.words, find_rule(level, labels)
+    if threshold is None:
+        return level
+    rule = words.say(
+        f"views.table.rule_{threshold.rule}",
+        value=write_number(threshold.value, len(f"{threshold.value:g}".partition(".")[2])),
+        unit=labels.unit,
+        comparison=SIGNS[threshold.comparison],
+    )
+    if threshold.kind == "MDC":
+        rule = words.say("views.table.rule_detectable", rule=rule)
+    return words.say("views.table.rule_source", rule=rule, source=cite(threshold, words)) if source else rule
+
+
+def cite(threshold: Threshold, words: Words) -> str:
+    """Return who a threshold is from, in few words, and whether that source was not read.
+
+    Examples
+    --------
+    >>> from outcomes.facts import read_instrument, read_words
+    >>> cite(read_instrument("odi").threshold("ostelo-2008-absolute"), read_words())
+    'Ostelo 2008'
+    >>> cite(read_instrument("odi").threshold("copay-2008-absolute"), read_words())
+    'Copay 2008, not read at the source'
+    """
+    if not threshold.source:
+        return words.say("views.table.source_own")
+    if not threshold.verified:
+        return words.say("views.table.source_unread", source=threshold.short_source)
+    return threshold.short_source
+
+
+def pick_marked(labels: Labels, chosen: str | None = None) -> Threshold | None:
+    """Return the threshold in points for single patients that a curve of improvement marks, if there is one.
+
+    Where none is chosen by its id or as a rule: the default one, else the first that was read and says that a
+    change matters.
+    """
+    if chosen is not None:
+        named = find_rule(chosen, labels)
+        return named if named and (named.rule, named.level) == ("absolute", "individual") else None
+    fitting = [
+        entry
+        for entry in labels.instrument.thresholds
+        if (entry.rule, entry.level) == ("absolute", "individual")
+        and entry.verified
+        and entry.kind in MATTERING
+    ]
+    return next((entry for entry in fitting if entry.default), fitting[0] if fitting else None)
+
+
+def say_marked(threshold: Threshold, labels: Labels) -> str:
+    """Say what the marked threshold is: what a patient notices, or of what other kind."""
+    words = labels.words
+    values = {"value": f"{threshold.value:g}", "unit": labels.unit, "source": cite(threshold, words)}
+    if threshold.kind == "MIC":
+        return words.say("views.cumulative_threshold", **values)
+    if not threshold.kind:
+        return words.say("views.cumulative_threshold_own", **values)
+    kind = words.say(f"instrument_sheet.thresholds.kind.{threshold.kind}")
+    return words.say("views.cumulative_threshold_other", kind=kind, **values)

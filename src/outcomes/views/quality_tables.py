@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import pandas as pd
-
 from outcomes.disclosure import Release, write_number
-from outcomes.facts import read_schema, read_words
-from outcomes.views.labels import WHOLE, name_measure
-from outcomes.views.released_rows import list_rows
+from outcomes.facts import Words
+from outcomes.result import ALL
+from outcomes.views.labels import capitalise, name_column, name_measure, write_id
+from outcomes.views.released_rows import list_rows, write_texts
 from outcomes.views.statements import describe_origin
-from outcomes.views.table import build_table_view, render_list
-from outcomes.views.text import capitalise, write_id
-from outcomes.views.view import View, build_empty_view, build_view
+from outcomes.views.table import TableColumn, TableLine, build_list_view, build_table_view
+from outcomes.views.view import View, build_empty_view
 
 _COUNTS = ("n_read", "n_accepted", "n_repeated", "n_refused", "n_patients", "n_episodes", "n_assessments")
-_LEVELS = ("baseline", "follow_up", "ever")
+_LEVELS = ("baseline", "follow_up", "ever", "without")
 
 
 def tabulate_reading(quality: Release) -> View:
@@ -28,19 +26,29 @@ def tabulate_reading(quality: Release) -> View:
     quality : Release
         Of the analysis ``data_quality``.
     """
-    say = read_words().say
-    rows, blocks = [], []
-    for row in list_rows(quality.where(statistic=list(_COUNTS)).table):
-        rows.append({"row": say(f"quality.{row.statistic}"), "number": _write_count(row)})
-        blocks.append(say("quality.counted"))
-    for row in list_rows(quality.where(statistic="n_refused_by_rule").table):
-        rows.append({"row": say(f"quality.refused_{row.term}", rule=row.level), "number": _write_count(row)})
-        blocks.append(say("quality.refused"))
+    say = quality.words.say
+    held = quality.where(statistic=[*_COUNTS, "n_refused_by_rule"])
+    lines = [
+        TableLine(say(f"quality.{row.statistic}"), {"number": row}, say("quality.counted"))
+        for row in list_rows(held.where(statistic=list(_COUNTS)).table)
+    ]
+    lines += [
+        TableLine(say(f"quality.refused_{row.term}", rule=row.level), {"number": row}, say("quality.refused"))
+        for row in list_rows(held.where(statistic="n_refused_by_rule").table)
+    ]
     return build_table_view(
-        "reading", (quality,), pd.DataFrame(rows, columns=["row", "number"]), groups=blocks, stub="",
-        headings={"number": say("quality.number")}, caption=say("quality.reading_caption"),
-        released=quality.where(statistic=[*_COUNTS, "n_refused_by_rule"]).table,
-    )  # fmt: skip
+        "reading",
+        (quality,),
+        lines,
+        {"number": TableColumn(say("quality.number"), write=_write_count)},
+        caption=say("quality.reading_caption"),
+        released=held.table,
+    )
+
+
+def _write_count(row: Any, quality: Release) -> str:
+    # numbers of records have no patients behind them and so no rule of writing of their own
+    return write_number(row.estimate) if row.shown else str(row.display)
 
 
 def tabulate_recorded(quality: Release) -> View:
@@ -51,19 +59,25 @@ def tabulate_recorded(quality: Release) -> View:
     quality : Release
         Of the analysis ``data_quality``.
     """
-    say = read_words().say
-    held = quality.where(statistic="share_recorded")
+    words, held = quality.words, quality.where(statistic="share_recorded")
     if held.table.empty:
-        return build_empty_view("recorded", "table", (quality,), say("views.empty_nothing"))
-    groups = _order(held.table["group"])
-    cells = held.table.pivot(index="term", columns="group", values="display")
-    cells = cells.loc[held.table["term"].drop_duplicates(), groups]
-    cells.insert(0, "row", [_name_column(str(term)) for term in cells.index])
+        return build_empty_view("recorded", "table", (quality,), words.say("views.empty_nothing"))
+    rows = list_rows(held.table)
     return build_table_view(
-        "recorded", (quality,), cells.reset_index(drop=True), stub=say("quality.column"),
-        headings={group: _name_group(group) for group in groups}, caption=say("quality.recorded_caption"),
+        "recorded",
+        (quality,),
+        [
+            TableLine(
+                capitalise(name_column(str(term), words)),
+                {row.group: row for row in rows if row.term == term},
+            )
+            for term in held.table["term"].drop_duplicates()
+        ],
+        {group: TableColumn(_name_group(group, words)) for group in _order(held.table["group"])},
+        stub=words.say("quality.column"),
+        caption=words.say("quality.recorded_caption"),
         released=held.table,
-    )  # fmt: skip
+    )
 
 
 def tabulate_assessed(quality: Release) -> View:
@@ -74,24 +88,25 @@ def tabulate_assessed(quality: Release) -> View:
     quality : Release
         Of the analysis ``data_quality``.
     """
-    say = read_words().say
-    held = quality.where(statistic=["share_assessed", "n_without_score"])
+    words, held = quality.words, quality.where(statistic=["share_assessed", "n_without_score"])
     if held.table.empty:
-        return build_empty_view("assessed", "table", (quality,), say("views.empty_nothing"))
-    rows, blocks = [], []
+        return build_empty_view("assessed", "table", (quality,), words.say("views.empty_nothing"))
+    lines = []
     for outcome in held.table["outcome"].dropna().drop_duplicates():
+        id, _, variant = str(outcome).partition(":")
         for group in _order(held.table["group"]):
-            cells = {row.level if row.statistic == "share_assessed" else "without": row.display
-                     for row in list_rows(held.where(outcome=outcome, group=group).table)}  # fmt: skip
-            rows.append({"row": _name_group(group), **cells})
-            id, _, variant = str(outcome).partition(":")
-            blocks.append(name_measure(id, variant))
-    headings = {name: say(f"quality.{name}") for name in (*_LEVELS, "without")}
+            rows = list_rows(held.where(outcome=outcome, group=group).table)
+            cells = {row.level if row.statistic == "share_assessed" else "without": row for row in rows}
+            lines.append(TableLine(_name_group(group, words), cells, name_measure(id, variant, words)))
     return build_table_view(
-        "assessed", (quality,), pd.DataFrame(rows, columns=["row", *headings]), groups=blocks,
-        stub=say("quality.group"), headings=headings, caption=say("quality.assessed_caption"),
+        "assessed",
+        (quality,),
+        lines,
+        {name: TableColumn(words.say(f"quality.{name}")) for name in _LEVELS},
+        stub=words.say("quality.group"),
+        caption=words.say("quality.assessed_caption"),
         released=held.table,
-    )  # fmt: skip
+    )
 
 
 def say_counting(quality: Release) -> View:
@@ -102,29 +117,22 @@ def say_counting(quality: Release) -> View:
     quality : Release
         Of the analysis ``data_quality``.
     """
-    say, write = read_words().say, read_words().write
-    entries = [(say("sentences.analysis.data_quality"), write((quality.method, *quality.warnings)))]
+    words = quality.words
     reading = (quality.origin.rules or {}).get("reading")
-    entries += [(say("sentences.rule.reading"), write(reading))] if reading else []
-    entries += [(say("sentences.numbers"), write(quality.notes))] if quality.notes else []
-    entries.append((say("sentences.made_from"), describe_origin(quality)))
-    alt = " ".join(f"{term}: {text}" for term, text in entries)
-    return build_view("counting", "sentence", (quality,), render_list(entries), alt=alt)
-
-
-def _write_count(row: Any) -> str:
-    # numbers of records have no patients behind them and so no rule of writing of their own
-    return write_number(row.estimate) if row.shown else str(row.display)
+    texts: dict[str, Iterable[object]] = {
+        "analysis.data_quality": [quality.method, *quality.warnings],
+        "rule.reading": [reading],
+        "numbers": quality.notes,
+    }
+    said = {key: " ".join(write_texts(own, words)) for key, own in texts.items()}
+    said["made_from"] = describe_origin(quality)
+    entries = [(words.say(f"sentences.{key}"), text) for key, text in said.items() if text]
+    return build_list_view("counting", "sentence", (quality,), entries)
 
 
 def _order(groups: Any) -> Sequence[str]:
-    return sorted({str(group) for group in groups.dropna()}, key=lambda group: (group == WHOLE, group))
+    return sorted({str(group) for group in groups.dropna()}, key=lambda group: (group == ALL, group))
 
 
-def _name_group(group: str) -> str:
-    return read_words().say("quality.whole") if group == WHOLE else capitalise(write_id(group))
-
-
-def _name_column(term: str) -> str:
-    column = read_schema()["episodes"].get(term)
-    return capitalise((column.label if column else "") or term.removeprefix("n_").replace("_", " "))
+def _name_group(group: str, words: Words) -> str:
+    return words.say("quality.whole") if group == ALL else capitalise(write_id(group))

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release, read_rules, split_mark, write_value
-from outcomes.facts import Text, read_words
-from outcomes.result import WITHOUT_ESTIMATE
+from outcomes.facts import Words
+from outcomes.facts.wording import Text, read_words
+from outcomes.result import ALL, WITHOUT_ESTIMATE
+from outcomes.views.labels import Labels
+
+#: Why a whole release has no number, the first that holds.
+_REASONS = (
+    "comparability.one_therapy",
+    "change.no_direction",
+    "comparison.no_direction",
+    "change.no_baseline",
+)
 
 
 def list_rows(table: pd.DataFrame) -> list[Any]:
     """Return the rows of a table as named tuples."""
     return list(table.itertuples(index=False))
+
+
+def show(row: Any, release: Release) -> str:
+    """Write a row as it was released."""
+    return str(row.display)
 
 
 def write_size(row: Any, release: Release, column: str = "n") -> str:
@@ -27,7 +43,7 @@ def write_interval(row: Any, release: Release) -> str:
     low, high = write_ends(row, release)
     if not low or not high:
         return str(row.display)
-    return read_words().say("views.interval", estimate=row.display, low=low, high=high)
+    return release.words.say("views.interval", estimate=row.display, low=low, high=high)
 
 
 def write_ends(row: Any, release: Release) -> tuple[str, str]:
@@ -37,15 +53,56 @@ def write_ends(row: Any, release: Release) -> tuple[str, str]:
     return low.removesuffix(" %"), high
 
 
+def own_groups(release: Release, labels: Labels) -> list[str]:
+    """Return the groups of a release; everybody only where there are several others, shown or not."""
+    groups = labels.order(release.table["group"].dropna())
+    alone = len(groups) == 2 and groups[-1] == ALL and len(release.origin.therapies or ()) < 2
+    return groups[:-1] if alone else groups
+
+
+def sort_groups(table: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """Return rows in the order that their groups have on a page."""
+    order = labels.order(table["group"])
+    return table.iloc[table["group"].map(order.index).argsort(kind="stable")]
+
+
+def write_texts(texts: Iterable[object], words: Words) -> list[str]:
+    """Return sentences of a release in a page's language, those that are empty left out."""
+    return [str(words.write(text)) for text in texts if text]
+
+
+def has_warning(release: Release, key: str) -> bool:
+    """Return whether a sentence of the catalogue, without places, is among the warnings of a release."""
+    return len(drop_warning(release, key)) < len(release.warnings)
+
+
+def drop_warning(release: Release, key: str) -> list[object]:
+    """Return the warnings of a release without a sentence of the catalogue that has no places."""
+    english = read_words("en").say(key)
+    return [
+        text for text in release.warnings if (text.key != key if isinstance(text, Text) else text != english)
+    ]
+
+
+def is_withheld(row: Any, words: Words) -> bool:
+    """Return whether a row is withheld, and no other reason stands in place of its number."""
+    return not row.shown and row.display == words.say("release.withheld")
+
+
+def is_bound(row: Any, release: Release) -> bool:
+    """Return whether a row gives no number but that fewer than k patients are meant."""
+    few = release.words.say("release.few", k=release.k)
+    return not row.shown and str(row.display).startswith(few)
+
+
 def list_days(table: pd.DataFrame) -> str:
     """Return the days of the earlier editions of which numbers stand in a release's rows; empty for none."""
     return ", ".join(sorted(set(table["as_of"].dropna()))) if "as_of" in table else ""
 
 
-def explain_mark(table: pd.DataFrame, text: str | None = None) -> str:
+def explain_mark(table: pd.DataFrame, words: Words, text: str | None = None) -> str:
     """Say what the mark behind some numbers means; empty where none, or none in the text, has it."""
-    words, days = read_words(), list_days(table)
-    mark = words.say("release.as_of_mark")
+    days, mark = list_days(table), words.say("release.as_of_mark")
     if not days or (text is not None and mark not in text):
         return ""
     return words.say("release.held.marked", mark=mark, days=days)
@@ -53,24 +110,28 @@ def explain_mark(table: pd.DataFrame, text: str | None = None) -> str:
 
 def explain_absence(release: Release) -> str:
     """Say in words why a view of a release holds nothing."""
-    words = read_words()
-    for key in (
-        "comparability.one_therapy",
-        "change.no_direction",
-        "comparison.no_direction",
-        "change.no_baseline",
-    ):
-        told = Text(f"methods.{key}")
-        if told in release.warnings:
+    words = release.words
+    for key in _REASONS:
+        if has_warning(release, f"methods.{key}"):
             merged = EVERY in list_merged(release)
-            return str(words.write(Text("detail.nothing_compared") if merged else told))
+            return words.say("detail.nothing_compared" if merged else f"methods.{key}")
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
-    states = {row.state for row in list_rows(release.table) if _tells_state(row)}
+    states = {row.state for row in list_rows(release.table) if _tells_state(row, words)}
     if len(states) == 1 and not release.table["shown"].any():
-        return words.say("views.empty_state", why=explain_state(states.pop()))
+        return words.say("views.empty_state", why=explain_state(states.pop(), words))
     reason = "withheld" if release.n_withheld else "nothing"
     return words.say(f"views.empty_{reason}", k=release.k)
+
+
+def _tells_state(row: Any, words: Words) -> bool:
+    known = row.state in WITHOUT_ESTIMATE
+    return known and split_mark(row.display)[0] == words.say(f"release.state.{row.state}")
+
+
+def explain_state(state: str, words: Words) -> str:
+    """Return in plain words why a number was not estimated."""
+    return words.say(f"sentences.not_estimated.{state}")
 
 
 def list_merged(release: Release) -> list[str]:
@@ -81,14 +142,4 @@ def list_merged(release: Release) -> list[str]:
 def say_detail(release: Release) -> str:
     """Return in words what was made coarser for this audience, and why; empty where nothing was."""
     detail = release.origin.detail
-    return str(read_words().write(detail.said)) if detail else ""
-
-
-def _tells_state(row: Any) -> bool:
-    known = row.state in WITHOUT_ESTIMATE
-    return known and split_mark(row.display)[0] == read_words().say(f"release.state.{row.state}")
-
-
-def explain_state(state: str) -> str:
-    """Return in plain words why a number was not estimated."""
-    return read_words().say(f"sentences.not_estimated.{state}")
+    return " ".join(write_texts(detail.said, release.words)) if detail else ""

@@ -7,13 +7,12 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure import Release, write_number
-from outcomes.facts import read_facts, read_words
-from outcomes.views.labels import WHOLE, Labels, read_labels
-from outcomes.views.outcome_tables import name_rule
-from outcomes.views.released_rows import list_rows
-from outcomes.views.table import build_table_view
-from outcomes.views.text import capitalise, join_words, write_html, write_plain
-from outcomes.views.view import View, build_empty_view, build_view
+from outcomes.facts import read_facts
+from outcomes.result import ALL
+from outcomes.views.labels import Labels, capitalise, name_rule, name_unit, read_labels
+from outcomes.views.released_rows import list_rows, show, write_texts
+from outcomes.views.table import TableColumn, TableLine, build_table_view
+from outcomes.views.view import View, build_empty_view, build_sentence
 
 _STEPS = ("before", "definitions", "new_episodes", "revised_records", "after")
 _ENDS = (_STEPS[0], _STEPS[-1])
@@ -28,46 +27,51 @@ def tabulate_since_last(since_last: Release) -> View:
     since_last : Release
         Of the analysis ``since_last``; for stakeholders as `outcomes.reports.set_beside_last` gives it.
     """
-    words, reason = read_words(), _explain_nothing(since_last)
+    words, reason = since_last.words, _explain_nothing(since_last)
     if reason:
         return build_empty_view("since-last", "table", (since_last,), reason)
-    labels = read_labels(since_last)
+    labels, team = read_labels(since_last), since_last.audience == "team"
     held = since_last.where(statistic=list(_STEPS)).table
-    if held["group"].nunique() == 2 and WHOLE in set(held["group"]):
-        held = held[held["group"] != WHOLE]
-    team, rows, blocks = since_last.audience == "team", [], []
+    if held["group"].nunique() == 2 and ALL in set(held["group"]):
+        held = held[held["group"] != ALL]
     keys = held[_PLACE].fillna("")
+    absent = dict.fromkeys(_STEPS, words.say("views.since_last.absent"))
+    lines = []
     for _, part in held.groupby([keys[name] for name in _PLACE], sort=False):
-        cells = {str(row.statistic): row for row in list_rows(part)}
-        any_row = next(iter(cells.values()))
-        blocks.append(_name_number(any_row, labels))
-        rows.append(
-            {
-                "row": _name_group(any_row, labels),
-                **{step: _write_cell(step, cells.get(step), team) for step in (_STEPS if team else _ENDS)},
-            }
-        )
-    headings = {step: words.say(f"views.since_last.{step}") for step in (_STEPS if team else _ENDS)}
-    caption = "views.since_last.caption" if team else "views.since_last.caption_released"
+        rows = list_rows(part)
+        cells = absent | {str(row.statistic): row for row in rows}
+        lines.append(TableLine(_name_group(rows[0], labels), cells, _name_number(rows[0], labels)))
+    write = _write_step if team else show
     return build_table_view(
-        "since-last", (since_last,), pd.DataFrame(rows, columns=["row", *headings]), headings=headings,
-        groups=blocks, stub=words.say("views.table.therapy"), released=since_last.table,
-        caption=words.say(caption, label=since_last.origin.earlier or ""),
-    )  # fmt: skip
+        "since-last",
+        (since_last,),
+        lines,
+        {
+            step: TableColumn(words.say(f"views.since_last.{step}"), write=write)
+            for step in (_STEPS if team else _ENDS)
+        },
+        stub=words.say("views.table.therapy"),
+        caption=words.say(
+            f"views.since_last.caption{'' if team else '_released'}",
+            label=since_last.origin.earlier or "",
+        ),
+    )
 
 
 def _explain_nothing(since_last: Release) -> str:
     held = since_last.where(statistic=list(_STEPS)).table
     told = len(held) if since_last.audience == "team" else held["shown"].any()
-    return "" if told else read_words().say("methods.since_last.none")
+    return "" if told else since_last.words.say("methods.since_last.none")
 
 
 def _name_number(row: Any, labels: Labels) -> str:
-    words = read_words()
-    time = labels.time(str(row.timepoint))
     rule = name_rule(str(row.level), labels, source=False) if isinstance(row.level, str) else ""
-    text = words.say(
-        f"views.since_last.{row.term}", measure=labels.measure, unit=row.unit, rule=rule, time=time
+    text = labels.words.say(
+        f"views.since_last.{row.term}",
+        measure=labels.measure,
+        unit=name_unit(row.unit, labels.words),
+        rule=rule,
+        time=labels.time(str(row.timepoint)),
     )
     return capitalise(text)
 
@@ -75,21 +79,17 @@ def _name_number(row: Any, labels: Labels) -> str:
 def _name_group(row: Any, labels: Labels) -> str:
     if isinstance(row.versus, str):
         pair = {"group": labels.title(str(row.group)), "versus": labels.short(row.versus)}
-        return read_words().say("views.pair", **pair)
+        return labels.words.say("views.pair", **pair)
     return labels.title(str(row.group))
 
 
-def _write_cell(step: str, row: Any, team: bool = True) -> str:
-    """Write a number with its patients, or a part with its sign; for stakeholders as it was released."""
-    words = read_words()
-    if row is None:
-        return words.say("views.since_last.absent")
-    if not team:
-        return str(row.display)
+def _write_step(row: Any, since_last: Release) -> str:
+    """Write a number with its patients, or a part with its sign."""
+    words = since_last.words
     if pd.isna(row.estimate):
         return words.say("views.since_last.not_told")
     text = _write(row)
-    if step in ("before", "after"):
+    if row.statistic in _ENDS:
         return words.say("views.since_last.number", number=text, n=f"{row.x:g}") if pd.notna(row.x) else text
     return text if row.estimate <= 0 else f"+{text}"
 
@@ -111,50 +111,43 @@ def say_since_last(since_last: Release) -> View:
     """
     say = _say_changes if since_last.audience == "team" else _say_numbers
     text = _explain_nothing(since_last) or " ".join(say(since_last))
-    fragment = f'<p id="{{id}}">{write_html(text)}</p>'
-    return build_view("since-last-sentence", "sentence", (since_last,), fragment, alt=write_plain(text))
+    return build_sentence("since-last-sentence", (since_last,), text)
 
 
 def _say_numbers(since_last: Release) -> list[str]:
     """Say how many of the headline numbers are others than stakeholders were given before."""
-    steps = {
-        step: {tuple(row[name] for name in _PLACE): row["display"] for row in held.to_dict("records")}
-        for step in _ENDS
-        for held in (since_last.where(statistic=step).table.fillna(""),)
-    }
-    before, after = (steps[step] for step in _ENDS)
-    moved = sum(after[place] != before[place] for place in before.keys() & after.keys())
+    before, after = (
+        {tuple(row[name] for name in _PLACE): row["display"] for row in held.to_dict("records")}
+        for held in (since_last.where(statistic=step).table.fillna("") for step in _ENDS)
+    )
+    both = before.keys() & after.keys()
+    moved = sum(after[place] != before[place] for place in both)
     label = since_last.origin.earlier or ""
-    return [
-        read_words().say(
-            "views.since_last.released", label=label, moved=moved, all=len(before.keys() & after.keys())
-        )
-    ]
+    return [since_last.words.say("views.since_last.released", label=label, moved=moved, all=len(both))]
 
 
 def _say_changes(since_last: Release) -> list[str]:
-    words = read_words()
-    counts = {
-        row.term: int(row.estimate)
-        for row in list_rows(since_last.where(statistic="n_episodes_changed").table)
-    }
-    label = since_last.origin.earlier or ""
+    words, label = since_last.words, since_last.origin.earlier or ""
+    counted = since_last.where(statistic="n_episodes_changed").table
+    counts = {row.term: int(row.estimate) for row in list_rows(counted)}
     texts = [words.say("views.since_last.lead", label=label, **counts)]
-    parts = since_last.where(statistic=list(_STEPS[1:4]), term="mean_improvement", group=WHOLE).table
-    moved = [
-        words.say(f"views.since_last.by_{row.statistic}", amount=_write_cell(str(row.statistic), row))
-        for row in list_rows(parts)
-        if pd.notna(row.estimate) and row.estimate != 0
-    ]
     whole = {
-        row.statistic: row for row in list_rows(since_last.where(term="mean_improvement", group=WHOLE).table)
+        row.statistic: row for row in list_rows(since_last.where(term="mean_improvement", group=ALL).table)
     }
-    if {"before", "after"} <= set(whole) and pd.notna(whole["before"].estimate):
-        labels = read_labels(since_last)
-        place = {
-            "measure": labels.measure, "unit": whole["after"].unit, "before": _write(whole["before"]),
-            "after": _write(whole["after"]),
-        }  # fmt: skip
-        key = "moved" if moved else "same"
-        texts.append(words.say(f"views.since_last.{key}", parts=join_words(moved), **place))
-    return [*texts, *map(words.write, since_last.warnings)]
+    moved = [
+        words.say(f"views.since_last.by_{step}", amount=_write_step(whole[step], since_last))
+        for step in _STEPS[1:4]
+        if step in whole and pd.notna(whole[step].estimate) and whole[step].estimate != 0
+    ]
+    if set(_ENDS) <= set(whole) and pd.notna(whole["before"].estimate):
+        texts.append(
+            words.say(
+                f"views.since_last.{'moved' if moved else 'same'}",
+                parts=words.join(moved),
+                measure=read_labels(since_last).measure,
+                unit=name_unit(whole["after"].unit, words),
+                before=_write(whole["before"]),
+                after=_write(whole["after"]),
+            )
+        )
+    return [*texts, *write_texts(since_last.warnings, words)]

@@ -1,22 +1,22 @@
-"""Sentences around the answer: the title, the flow, the methods, what the records cannot show."""
+"""Sentences around the answer: title, flow, methods, the ends of the measure, what records cannot show."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pandas as pd
 
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
-from outcomes.facts import Instrument, Threshold, read_instrument, read_words
-from outcomes.views.amounts import say_better
+from outcomes.facts import Threshold, read_facts, read_instrument
+from outcomes.result import ALL
+from outcomes.views.comparing import say_better
 from outcomes.views.flow_chart import read_steps
-from outcomes.views.labels import Labels, read_labels
-from outcomes.views.released_rows import list_merged
-from outcomes.views.rules import SIGNS
-from outcomes.views.table import render_list
-from outcomes.views.text import capitalise, join_words, write_html
-from outcomes.views.view import View, build_view
+from outcomes.views.labels import SIGNS, Labels, capitalise, name_variant, read_labels
+from outcomes.views.released_rows import list_merged, list_rows, write_texts
+from outcomes.views.table import build_list_view
+from outcomes.views.view import View, build_sentence, build_view, write_html
 
 
 def say_title(change: Release) -> View:
@@ -27,9 +27,8 @@ def say_title(change: Release) -> View:
     change : Release
         Of the analysis ``change`` or ``domains``; what improves and under which therapies is read from it.
     """
-    labels = read_labels(change)
+    labels, words, merged = read_labels(change), change.words, list_merged(change)
     groups = [group for group in labels.therapies if group in set(change.table["group"])]
-    words, merged = read_words(), list_merged(change)
     if EVERY in merged:
         text = words.say("sentences.title.together")
     elif len(groups) > 1 and change.name == "domains":
@@ -39,20 +38,71 @@ def say_title(change: Release) -> View:
     else:
         key = "several_kinds" if merged else "several"
         text = words.say(f"sentences.title.{key}", better=say_better(labels))
-    return build_view("title", "title", (change,), f'<p id="{{id}}">{write_html(text)}</p>', alt=text)
+    return build_sentence("title", (change,), text, "title")
 
 
 def say_flow(flow: Release) -> View:
     """Say how many episodes and patients the records held, who was excluded and who remained."""
-    steps = read_steps(flow)
-    words = read_words()
+    steps, words = read_steps(flow), flow.words
     texts = [steps[0].remaining] if steps else [words.say("views.empty_nothing")]
     if len(steps) > 1:
         excluded = [text for step in steps for text in step.excluded]
         if excluded:
             texts.append(words.say("sentences.excluded", steps="; ".join(excluded)))
         texts.append(steps[-1].remaining)
-    return _say("flow-sentence", (flow,), " ".join(f"{text}." for text in texts))
+    return build_sentence("flow-sentence", (flow,), " ".join(f"{text}." for text in texts))
+
+
+def say_ends(ends: Release) -> View:
+    """Say at which times many patients had the lowest or the highest score there is.
+
+    Parameters
+    ----------
+    ends : Release
+        Of the analysis ``floor_ceiling``.
+
+    Returns
+    -------
+    View
+        Sentences: the shares that are higher than an accepted limit (see ``psychometrics.toml``); for a
+        measurement that stops at some value every share that stopped there, and what that means. Where no
+        share may be shown, that no number is given here.
+    """
+    return build_sentence("ends", (ends,), " ".join(_say_ends(ends, read_labels(ends))))
+
+
+def _say_ends(ends: Release, labels: Labels) -> Iterator[str]:
+    words, stop = labels.words, labels.instrument.censored_at
+    if stop is not None:
+        values = {"measure": labels.measure, "limit": f"{stop:g}", "unit": labels.unit}
+        yield words.say("sentences.ends_censored", **values)
+    shown = ends.where(group=ALL, shown=True).table
+    if shown.empty:
+        yield words.say("sentences.ends_withheld")
+        return
+    most = read_facts("psychometrics")["floor_ceiling"]["most_share"]
+    stopping = "ceiling" if stop == labels.instrument.maximum else "floor"
+    said = []
+    for end in ("floor", "ceiling"):
+        stops = stop is not None and end == stopping
+        rows = [
+            row
+            for row in list_rows(shown[shown["statistic"] == f"share_at_{end}"])
+            if row.estimate > most or (stops and row.estimate > 0)
+        ]
+        if rows:
+            value = f"{rows[0].x:g}".replace("-", "−")
+            value += "" if labels.instrument.unit == "points" else f" {labels.unit}"
+            shares = words.join(_say_share(row, labels) for row in rows)
+            said.append(words.say(f"sentences.ends_{end}", shares=shares, value=value))
+    if said:
+        yield capitalise(" ".join([*said, words.say("sentences.ends_meaning")]))
+    else:
+        yield words.say("sentences.ends_few", most=f"{100 * most:g} %")
+
+
+def _say_share(row: Any, labels: Labels) -> str:
+    return labels.words.say("sentences.ends_share", share=row.display, time=labels.time(row.timepoint))
 
 
 def say_limits(
@@ -69,13 +119,12 @@ def say_limits(
     caveats : iterable of str
         Further sentences, beside those of the source that the release names.
     """
-    words = read_words()
-    labels = read_labels(change)
-    items = [words.say(f"sentences.limit_choice_{labels.design}")]
-    items += list(map(words.write, regression_to_mean.warnings)) if regression_to_mean is not None else []
-    items += _say_regression(regression_to_mean)
+    words = change.words
+    items = [words.say(f"sentences.limit_choice_{read_labels(change).design}")]
+    if regression_to_mean is not None:
+        items += [*write_texts(regression_to_mean.warnings, words), *_say_regression(regression_to_mean)]
     items += [words.say("sentences.limit_lost"), words.say("sentences.limit_cause")]
-    items += [*map(words.write, change.origin.caveats or ()), *caveats]
+    items += write_texts([*(change.origin.caveats or ()), *caveats], words)
     releases = (change,) if regression_to_mean is None else (change, regression_to_mean)
     body = "".join(f"<li>{write_html(item)}</li>" for item in dict.fromkeys(items) if item)
     return build_view(
@@ -83,18 +132,15 @@ def say_limits(
     )
 
 
-def _say_regression(release: Release | None) -> list[str]:
-    if release is None:
-        return []
+def _say_regression(release: Release) -> list[str]:
     ends = [
-        release.where(statistic=f"regression_to_mean_{end}", group="all", shown=True).table["display"]
+        release.where(statistic=f"regression_to_mean_{end}", group=ALL, shown=True).table["display"]
         for end in ("low", "high")
     ]
     if not all(len(end) for end in ends):
         return []
     low, high = (end.iloc[0] for end in ends)
-    unit = read_labels(release).instrument.unit
-    return [read_words().say("sentences.regression", low=low, high=high, unit=unit)]
+    return [release.words.say("sentences.regression", low=low, high=high, unit=read_labels(release).unit)]
 
 
 def say_methods(*releases: Release) -> View:
@@ -105,95 +151,91 @@ def say_methods(*releases: Release) -> View:
     *releases : Release
         Those of the page; each analysis is told once.
     """
-    words = read_words()
-    labels = read_labels(*releases)
-    entries = _describe_instrument(labels)
-    rules = {key: words.write(text) for key, text in (releases[0].origin.rules or {}).items()}
+    first, words = releases[0], releases[0].words
+    entries = _describe_instrument(read_labels(*releases))
+    rules = dict(first.origin.rules or {})
     # a release of several measures says of the first one too how it was read
     told_of = [words.write((release.origin.rules or {}).get("reading", "")) for release in releases]
-    rules["reading"] = max(told_of, key=len)
-    entries += [(words.say(f"sentences.rule.{key}"), text) for key, text in rules.items() if text]
-    told = set()
-    for release in releases:
-        if release.name not in told:
-            told.add(release.name)
-            text = words.write((release.method, *release.warnings))
-            entries.append((words.say(f"sentences.analysis.{release.name}"), text))
-    estimands = dict.fromkeys(words.write(release.estimand) for release in releases if release.estimand)
-    entries += [(words.say("sentences.estimand"), text) for text in estimands]
-    noted = dict.fromkeys(words.write(note) for release in releases for note in release.notes)
-    notes = [*noted, *_count_held(releases)]
+    rules["reading"] = max(map(str, told_of), key=len)
+    entries += [
+        (words.say(f"sentences.rule.{key}"), words.write(text)) for key, text in rules.items() if text
+    ]
+    for name in dict.fromkeys(release.name for release in releases):
+        release = next(release for release in releases if release.name == name)
+        text = " ".join(write_texts([release.method, *release.warnings], words))
+        entries.append((words.say(f"sentences.analysis.{name}"), text))
+    estimands = write_texts((release.estimand for release in releases), words)
+    entries += [(words.say("sentences.estimand"), text) for text in dict.fromkeys(estimands)]
+    notes = write_texts((note for release in releases for note in release.notes), words)
+    notes = [*dict.fromkeys(notes), *_count_held(releases)]
     entries += [(words.say("sentences.numbers"), " ".join(notes))] if notes else []
-    entries.append((words.say("sentences.made_from"), describe_origin(releases[0])))
-    alt = " ".join(f"{term}: {text}" for term, text in entries)
-    return build_view("methods", "sentence", releases, render_list(entries), alt=alt)
+    entries.append((words.say("sentences.made_from"), describe_origin(first)))
+    return build_list_view("methods", "sentence", releases, entries)
 
 
-def _count_held(releases: Iterable[Release]) -> Iterator[str]:
+def _count_held(releases: tuple[Release, ...]) -> Iterator[str]:
     """Yield how many numbers are those of an earlier edition, where any is."""
-    days = pd.concat([release.table["as_of"] for release in releases])
+    days, words = pd.concat([release.table["as_of"] for release in releases]), releases[0].words
     if days.notna().any():
-        words = read_words()
-        yield words.say(
-            "release.held.counted",
-            n=int(days.notna().sum()),
-            of=len(days),
-            mark=words.say("release.as_of_mark"),
-        )
+        mark = words.say("release.as_of_mark")
+        yield words.say("release.held.counted", n=int(days.notna().sum()), of=len(days), mark=mark)
 
 
 def tabulate_instrument(release: Release) -> View:
     """List what is known of the measure: version, range, direction, thresholds with their source."""
-    entries = _describe_instrument(read_labels(release))
-    alt = " ".join(f"{term}: {text}" for term, text in entries)
-    return build_view("instrument", "table", (release,), render_list(entries), alt=alt)
+    return build_list_view("instrument", "table", (release,), _describe_instrument(read_labels(release)))
 
 
 def _describe_instrument(labels: Labels) -> list[tuple[str, str]]:
-    words, instrument, value_set = read_words(), labels.instrument, labels.value_set
-    whole = read_instrument(instrument.id)
-    variant = "" if value_set or not labels.variant else f" ({whole.name_variant(labels.variant)})"
+    words, instrument, value_set = labels.words, labels.instrument, labels.value_set
+    name = words.name("instruments", instrument.id, instrument.name)
+    if labels.variant and not value_set:
+        name = f"{name} ({name_variant(read_instrument(instrument.id), labels.variant, words)})"
     text = words.say(
-        "sentences.instrument_text", name=f"{instrument.name}{variant}", unit=instrument.unit,
-        version=instrument.version, low=f"{instrument.minimum:g}", high=f"{instrument.maximum:g}",
+        "sentences.instrument_text",
+        name=name,
+        unit=labels.unit,
+        version=words.name("versions", instrument.id, instrument.version),
+        low=f"{instrument.minimum:g}",
+        high=f"{instrument.maximum:g}",
         source=instrument.source,
         direction=words.say(f"sentences.direction_{instrument.direction}"),
-    )  # fmt: skip
+    )
     entries = [(words.say("sentences.instrument"), text)]
     if value_set is not None:
-        text = words.say("sentences.value_set_text", label=value_set.label, source=value_set.source)
-        entries.append((words.say("sentences.value_set"), f"{text} {value_set.note}".strip()))
-    cited = [_describe_threshold(entry, instrument) for entry in instrument.thresholds if entry.verified]
+        label = words.name("value_sets", value_set.id, value_set.label)
+        text = words.say("sentences.value_set_text", label=label, source=value_set.source)
+        note = words.name("value_set_notes", value_set.id, value_set.note)
+        entries.append((words.say("sentences.value_set"), f"{text} {note}".strip()))
+    cited = [_describe_threshold(entry, labels) for entry in instrument.thresholds if entry.verified]
     if cited:
         entries.append((words.say("sentences.thresholds"), "; ".join(cited)))
     return entries
 
 
-def _describe_threshold(threshold: Threshold, instrument: Instrument) -> str:
-    unit = instrument.unit if threshold.rule == "absolute" else "%"
-    text = read_words().say(
-        f"sentences.threshold_{threshold.rule}", value=f"{threshold.value:g}", unit=unit,
-        comparison=SIGNS[threshold.comparison], source=threshold.source,
-        kind=read_words().say(f"instrument_sheet.thresholds.kind.{threshold.kind}"),
-        level=read_words().say(f"instrument_sheet.thresholds.level.{threshold.level}"),
-        population=threshold.population,
-    )  # fmt: skip
-    return f"{text} {threshold.note}".strip()
+def _describe_threshold(threshold: Threshold, labels: Labels) -> str:
+    words, place = labels.words, f"{labels.instrument.id}:{threshold.id}"
+    text = words.say(
+        f"sentences.threshold_{threshold.rule}",
+        value=f"{threshold.value:g}",
+        unit=labels.unit if threshold.rule == "absolute" else "%",
+        comparison=SIGNS[threshold.comparison],
+        source=threshold.source,
+        kind=words.say(f"instrument_sheet.thresholds.kind.{threshold.kind}"),
+        level=words.say(f"instrument_sheet.thresholds.level.{threshold.level}"),
+        population=words.name("populations", place, threshold.population),
+    )
+    return f"{text} {words.name('threshold_notes', place, threshold.note)}".strip()
 
 
 def describe_origin(release: Release) -> str:
     """Return in words what a release was made from: source, records, version, day."""
     from outcomes import __version__
 
-    words = read_words()
-    origin = release.origin
+    words, origin = release.words, release.origin
     parts = [
         words.say("sentences.origin_source", source=origin.source) if origin.source else "",
         words.say("sentences.origin_records", fingerprint=(origin.fingerprint or "")[:8]),
         words.say("sentences.origin_package", version=__version__),
     ]
-    return capitalise(join_words([part for part in parts if part]))
-
-
-def _say(name: str, releases: tuple[Release, ...], text: str) -> View:
-    return build_view(name, "sentence", releases, f'<p id="{{id}}">{write_html(text)}</p>', alt=text)
+    return capitalise(words.join(part for part in parts if part))

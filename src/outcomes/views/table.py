@@ -4,54 +4,89 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.views.released_rows import explain_mark
-from outcomes.views.text import write_html
-from outcomes.views.view import View, build_view
+from outcomes.views.released_rows import explain_mark, show, write_interval, write_size
+from outcomes.views.view import View, build_view, write_html
 
 #: From so many characters on, a cell may take several lines.
 _LONG = 26
 
 
+@dataclass(frozen=True)
+class TableColumn:
+    """A column of a table: its heading, which row of each line it shows, and how that is written."""
+
+    head: str
+    #: Of the row among the cells of a line; the column's own name where absent.
+    key: Any = None
+    #: Makes text of a row and its release.
+    write: Callable[[Any, Release], str] = show
+
+
+@dataclass(frozen=True)
+class TableLine:
+    """A line of a table: its header, its cells by key and the heading of the block that it stands in.
+
+    A cell is a row of a release, a text, or None.
+    """
+
+    head: str
+    cells: Mapping[Any, Any]
+    block: str = ""
+
+
+def show_size(head: str, key: Any = None) -> TableColumn:
+    """Return a column of numbers of patients."""
+    return TableColumn(head, key, write_size)
+
+
+def show_interval(head: str, key: Any = None) -> TableColumn:
+    """Return a column of estimates with their intervals."""
+    return TableColumn(head, key, write_interval)
+
+
 def build_table_view(
     name: str,
     releases: tuple[Release, ...],
-    cells: pd.DataFrame,
+    lines: Iterable[TableLine],
+    columns: Mapping[str, TableColumn],
     *,
-    stub: str,
-    headings: Mapping[str, str],
     caption: str,
-    released: pd.DataFrame,
-    groups: Sequence[str] | None = None,
+    stub: str = "",
+    released: pd.DataFrame | None = None,
 ) -> View:
-    """Build the view of a table from cells that are text already.
+    """Build the view of a table; `released` are the rows that it shows, all of the first release if absent.
 
-    Parameters
-    ----------
-    name : str
-    releases : tuple of Release
-    cells : pandas.DataFrame
-        One row per row of the table: column ``row`` its header, the others as in `headings`.
-    stub : str
-        Heading of the row headers.
-    headings : mapping
-        Column of `cells` to its heading, in order.
-    caption : str
-    released : pandas.DataFrame
-        The rows of the release that it shows.
-    groups : sequence of str, optional
-        For each row the heading of the block that it stands in.
+    ``stub`` is the heading of the lines' headers.
     """
-    caption = " ".join(filter(None, [caption, explain_mark(released)]))
-    fragment = render_table(cells, stub=stub, headings=headings, caption=caption, groups=groups)
+    lines, release = list(lines), releases[0]
+    cells = pd.DataFrame(
+        [
+            {"row": line.head} | {id: _write(line, id, column, release) for id, column in columns.items()}
+            for line in lines
+        ],
+        columns=["row", *columns],
+    )
+    headings = {id: column.head for id, column in columns.items()}
+    blocks = [line.block for line in lines] if any(line.block for line in lines) else None
+    table = release.table if released is None else released
+    caption = " ".join(filter(None, [caption, explain_mark(table, release.words)]))
+    fragment = render_table(cells, stub=stub, headings=headings, caption=caption, groups=blocks)
     alt = f"{caption} {_read_aloud(cells, headings)}"
-    table = released.drop(columns=["shown"], errors="ignore").reset_index(drop=True)
     return build_view(name, "table", releases, fragment, alt=alt, caption=caption, table=table)
+
+
+def _write(line: TableLine, id: str, column: TableColumn, release: Release) -> str:
+    held = line.cells.get(id if column.key is None else column.key)
+    if held is None or isinstance(held, str):
+        return held or ""
+    return column.write(held, release)
 
 
 def render_table(
@@ -64,8 +99,8 @@ def render_table(
 ) -> str:
     """Return a table as HTML, made by great-tables, with the page's own few classes.
 
-    great-tables gives headers their scope and escapes texts; its style sheet (9 kB a table, with rules that
-    reach beyond it) is left out, the caption it has no place for is put in.
+    Its column ``row`` holds the headers. great-tables gives headers their scope and escapes texts; its
+    style sheet (9 kB a table, with rules that reach beyond it) is left out, the caption is put in.
 
     Examples
     --------
@@ -114,18 +149,15 @@ def _read_aloud(cells: pd.DataFrame, headings: Mapping[str, str]) -> str:
     rows = [
         f"{row['row']}: "
         + ", ".join(f"{headings[column]} {row[column]}" for column in headings if str(row[column]).strip())
-        for row in cells.fillna("").to_dict("records")
+        for row in cells.to_dict("records")
     ]
     return ". ".join(rows) + ("." if rows else "")
 
 
-def render_list(entries: Sequence[tuple[str, str]]) -> str:
-    """Return a description list as HTML, every text escaped.
-
-    Examples
-    --------
-    >>> render_list([("Instrument", "ODI <2.1a>")])
-    '<dl id="{id}"><dt>Instrument</dt><dd>ODI &lt;2.1a&gt;</dd></dl>'
-    """
+def build_list_view(
+    name: str, kind: str, releases: tuple[Release, ...], entries: Sequence[tuple[str, str]], end: str = ""
+) -> View:
+    """Build the view of a description list: terms, each with a text; read aloud, a text ends with `end`."""
     rows = "".join(f"<dt>{html.escape(term)}</dt><dd>{write_html(text)}</dd>" for term, text in entries)
-    return f'<dl id="{{id}}">{rows}</dl>'
+    alt = " ".join(f"{term}: {text}{end}" for term, text in entries)
+    return build_view(name, kind, releases, f'<dl id="{{id}}">{rows}</dl>', alt=alt)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.facts import Therapy, Timepoint, read_facts, read_words
+from outcomes.facts import read_facts
+from outcomes.result import ALL
 from outcomes.views.comparing import list_adjusted
 from outcomes.views.figure import (
     apply_style,
@@ -22,10 +23,10 @@ from outcomes.views.figure import (
     read_style,
     spread_apart,
     wrap_label,
+    write_at_right,
 )
-from outcomes.views.labels import WHOLE, Labels, read_labels
+from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows, write_size
-from outcomes.views.text import capitalise, join_words
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
 if TYPE_CHECKING:
@@ -52,20 +53,13 @@ class _Axis:
         return max(self.places.values()) - min(self.places.values()) or 1.0
 
 
-def draw_trajectory(
-    change: Release,
-    *,
-    therapies: Mapping[str, Therapy] | None = None,
-    timepoints: Mapping[str, Timepoint] | None = None,
-) -> View:
+def draw_trajectory(change: Release) -> View:
     """Draw the mean score of each therapy over time, with intervals and the patients seen beneath.
 
     Parameters
     ----------
     change : Release
         Of the analysis ``change``.
-    therapies, timepoints : mapping, optional
-        Labels to use instead of those that the release names.
 
     Returns
     -------
@@ -73,31 +67,28 @@ def draw_trajectory(
         A figure. Where no therapy has a mean to show, all therapies together; where that is withheld too,
         a sentence that says why. A mark stands for every shown row, and for no other.
     """
-    labels = read_labels(change, therapies=therapies, timepoints=timepoints)
+    labels = read_labels(change)
     points = _choose_points(change, labels)
     if points.empty:
         return build_empty_view("trajectory", "figure", (change,), explain_absence(change))
     figure = plot_trajectory(points, labels, change)
     return build_figure_view(
-        "trajectory", (change,), figure, _describe(points, labels, "trajectory_alt"),
-        _caption(points, labels), points.drop(columns=["shown"]),
-    )  # fmt: skip
+        "trajectory",
+        (change,),
+        figure,
+        _describe(points, labels, "trajectory_alt"),
+        _caption(points, labels),
+        points,
+    )
 
 
-def draw_marginal_means(
-    contrasts: Release,
-    *,
-    therapies: Mapping[str, Therapy] | None = None,
-    timepoints: Mapping[str, Timepoint] | None = None,
-) -> View:
+def draw_marginal_means(contrasts: Release) -> View:
     """Draw the adjusted mean score of each therapy at the follow-ups that are compared.
 
     Parameters
     ----------
     contrasts : Release
         Of the analysis ``over_time`` or ``ancova``.
-    therapies, timepoints : mapping, optional
-        Labels to use instead of those that the release names.
 
     Returns
     -------
@@ -105,25 +96,31 @@ def draw_marginal_means(
         A figure. Where therapies are not compared, or at one follow-up only so that there is no course, a
         sentence that says so.
     """
-    labels = read_labels(contrasts, therapies=therapies, timepoints=timepoints)
+    labels = read_labels(contrasts)
     means = contrasts.where(statistic="marginal_mean")
     points = means.where(shown=True).table
     if points.empty:
         return build_empty_view("marginal-means", "figure", (contrasts,), explain_absence(means))
     if points["timepoint"].nunique() == 1:
-        reason = read_words().say("views.one_follow_up", time=labels.time(str(points["timepoint"].iloc[0])))
+        reason = contrasts.words.say(
+            "views.one_follow_up", time=labels.time(str(points["timepoint"].iloc[0]))
+        )
         return build_empty_view("marginal-means", "figure", (contrasts,), reason)
     figure = plot_trajectory(points, labels, contrasts)
     return build_figure_view(
-        "marginal-means", (contrasts,), figure, _describe(points, labels, "marginal_means_alt"),
-        _caption_adjusted(points, labels, contrasts), points.drop(columns=["shown"]),
-    )  # fmt: skip
+        "marginal-means",
+        (contrasts,),
+        figure,
+        _describe(points, labels, "marginal_means_alt"),
+        _caption_adjusted(points, labels, contrasts),
+        points,
+    )
 
 
 def _choose_points(change: Release, labels: Labels) -> pd.DataFrame:
     """Return the shown means of the therapies, or of everybody where none of a therapy is shown."""
     means = change.where(statistic="mean_score", shown=True).table
-    own = means[means["group"] != WHOLE]
+    own = means[means["group"] != ALL]
     chosen = means if own.empty else own
     # Reaching the end of therapy depends on the outcome, so it lies on no axis of time.
     usual = [id for id in chosen["timepoint"].unique() if _is_on_axis(id, labels)]
@@ -166,7 +163,7 @@ def _open_axes(figure: Figure, groups: Sequence[str], labels: Labels) -> Axes:
     small = read_style()["small_size"]
     rows = [cut_label(labels.title(group), facts["row_characters"]) for group in groups]
     ends = [_end_label(group, labels).split("\n") for group in groups]
-    left = max(0.75, measure_text(figure, [*rows, read_words().say("views.patients")], small) + 0.4)
+    left = max(0.75, measure_text(figure, [*rows, labels.words.say("views.patients")], small) + 0.4)
     widest = measure_text(
         figure, [line for lines in ends for line in lines], read_style()["text_size"], "bold"
     )
@@ -186,9 +183,16 @@ def _draw_group(
     rows = rows.set_index("timepoint").loc[labels.order_times(rows["timepoint"])]
     xs = [axis.places[id] + shift for id in rows.index]
     axes.plot(
-        xs, rows["estimate"], color=colour, marker=marker, markersize=style["marker_size"],
-        linewidth=style["line_width"], label=group, zorder=3, clip_on=False,
-    )  # fmt: skip
+        xs,
+        rows["estimate"],
+        color=colour,
+        marker=marker,
+        markersize=style["marker_size"],
+        linewidth=style["line_width"],
+        label=group,
+        zorder=3,
+        clip_on=False,
+    )
     axes.vlines(
         xs, rows["conf_low"], rows["conf_high"], color=colour, linewidth=style["line_width"], zorder=2
     )
@@ -212,11 +216,8 @@ def _label_ends(axes: Axes, points: pd.DataFrame, groups: Sequence[str], labels:
     gap = (high - low) / inches * size / 72 * 1.25 * lines
     last = [_last_row(points, group, labels) for group in groups]
     for group, row, y in zip(groups, last, spread_apart([r["estimate"] for r in last], gap), strict=True):
-        axes.annotate(
-            _end_label(group, labels), xy=(1, y), xycoords=("axes fraction", "data"), xytext=(4, 0),
-            textcoords="offset points", va="center", ha="left", size=size, weight="bold",
-            color=pick_look(group, labels)[1], annotation_clip=False,
-        )  # fmt: skip
+        colour = pick_look(group, labels)[1]
+        write_at_right(axes, y, _end_label(group, labels), size=size, weight="bold", color=colour)
         start, end = axis.places[row["timepoint"]] + 0.02 * axis.width, axes.get_xlim()[1]
         if abs(y - row["estimate"]) > gap / 4:
             axes.plot([start, end], [row["estimate"], y], color=read_style()["soft"], linewidth=0.5, zorder=1)
@@ -243,7 +244,7 @@ def _write_patients(
             place = {"transform": axes.get_xaxis_transform(), "ha": "center", "x": column}
         axes.text(y=y, s=text, size=size, color=colour, va="center", clip_on=False, **place)  # type: ignore[arg-type]
 
-    write(None, 0, read_words().say("views.patients"), read_style()["soft"])
+    write(None, 0, labels.words.say("views.patients"), read_style()["soft"])
     for number, group in enumerate(groups, start=1):
         write(None, number, cut_label(labels.title(group), characters), pick_look(group, labels)[1])
         for id, place in axis.places.items():
@@ -253,7 +254,7 @@ def _write_patients(
 
 
 def _describe(points: pd.DataFrame, labels: Labels, key: str) -> str:
-    words = read_words()
+    words = labels.words
     times = labels.order_times(points["timepoint"])
     courses = []
     for group in labels.order(points["group"]):
@@ -267,25 +268,28 @@ def _describe(points: pd.DataFrame, labels: Labels, key: str) -> str:
             words.say("views.trajectory_course", group=labels.title(group), course=", ".join(course))
         )
     return words.say(
-        f"views.{key}", measure=labels.measure, times=join_words([labels.time(id) for id in times]),
-        courses=" ".join(courses), better=words.say(f"views.better_{labels.instrument.direction}"),
-    )  # fmt: skip
+        f"views.{key}",
+        measure=labels.measure,
+        times=words.join([labels.time(id) for id in times]),
+        courses=" ".join(courses),
+        better=words.say(f"views.better_{labels.instrument.direction}"),
+    )
 
 
 def _caption(points: pd.DataFrame, labels: Labels) -> str:
-    words = read_words()
+    words = labels.words
     parts = [words.say("views.trajectory_caption", measure=labels.measure)]
     if labels.design != "randomised" and points["group"].nunique() > 1:
         parts.append(words.say("views.description_only"))
     parts += _say_distances(points, labels)
-    if set(points["group"]) == {WHOLE}:
+    if set(points["group"]) == {ALL}:
         parts.append(words.say("views.whole_only"))
     return " ".join(parts)
 
 
 def _caption_adjusted(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:
-    words = read_words()
-    adjusted = join_words(list_adjusted(contrasts, labels))
+    words = labels.words
+    adjusted = words.join(list_adjusted(contrasts, labels))
     parts = [words.say("views.marginal_means_caption", measure=labels.measure, covariates=adjusted)]
     return " ".join([*parts, *_say_distances(points, labels), words.say("views.not_by_overlap")])
 
@@ -293,4 +297,4 @@ def _caption_adjusted(points: pd.DataFrame, labels: Labels, contrasts: Release) 
 def _say_distances(points: pd.DataFrame, labels: Labels) -> list[str]:
     axis = _place_times(labels.order_times(points["timepoint"]), labels)
     unequal = not axis.true_scale and len(axis.places) > 2
-    return [read_words().say("views.equal_distances")] if unequal else []
+    return [labels.words.say("views.equal_distances")] if unequal else []

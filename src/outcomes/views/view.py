@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -19,10 +19,9 @@ from outcomes.disclosure import Release
 from outcomes.disclosure.backing import write_backing
 from outcomes.disclosure.page_context import find_run_folder
 from outcomes.errors import DisclosureError, ReportError
-from outcomes.facts import read_words
+from outcomes.facts import Words, read_words
 from outcomes.result import write_origin
-from outcomes.views.figure import save_png
-from outcomes.views.glyphs import explain_undrawn, find_undrawn_of
+from outcomes.views.figure import explain_undrawn, find_undrawn_of, save_png
 from outcomes.views.released_rows import list_days
 
 if TYPE_CHECKING:
@@ -32,49 +31,36 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/vnd.outcomes.view+json"
 _ID = re.compile(r"[a-z][a-z0-9-]{0,99}")
 _ID_PLACE = 'id="{id}"'
+#: Columns of a release that say no more than others do.
+_NOT_EXPORTED = ("shown", "fate")
 
 
 @dataclass(frozen=True)
 class View:
-    """A piece of a page.
+    """A piece of a page."""
 
-    Parameters
-    ----------
-    id : str
-        The same for the same content; different for another.
-    kind : str
-        ``figure``, ``table``, ``sentence`` or ``title``.
-    html : str
-        A fragment, every text in it escaped.
-    png : bytes or None
-        The figure; None where a reason stands in its place.
-    alt : str
-        What it shows, in words.
-    caption : str
-    table : pandas.DataFrame or None
-        The released numbers that it shows, for ``csv`` and ``xlsx``.
-    audience : str
-    k : int
-    provenance : mapping
-        What its numbers were made from, as released.
-    releases : tuple of Release
-        Those that it was made from; kept privately with a run of a report, for the next one to look back at.
-    undrawn : str
-        Characters of the figure that no installed font has, drawn as boxes.
-    """
-
+    #: The same for the same content; different for another.
     id: str
+    #: ``figure``, ``table``, ``sentence`` or ``title``.
     kind: str
+    #: A fragment, every text in it escaped.
     html: str
+    #: The figure; None where a reason stands in its place.
     png: bytes | None
+    #: What it shows, in words.
     alt: str
     caption: str
+    #: The released numbers that it shows, for ``csv`` and ``xlsx``.
     table: pd.DataFrame | None = field(repr=False)
     audience: str
     k: int
+    #: What its numbers were made from, as released.
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    #: Those that it was made from; kept privately with a run of a report, for the next one to look back at.
     releases: tuple[Release, ...] = field(default=(), repr=False, compare=False)
+    #: Characters of the figure that no installed font has, drawn as boxes.
     undrawn: str = field(default="", repr=False)
+    language: str = "en"
 
     def save_figure(self, path: str | Path) -> Path:
         """Write the figure as PNG and return where; a folder gets a file named after the view.
@@ -97,9 +83,10 @@ class View:
             write_view(self, folder / "views")
             return {MEDIA_TYPE: {"id": self.id}}
         style = resources.files("outcomes.views").joinpath("view.css").read_text(encoding="utf-8")
-        boxes = f"<p>{html.escape(explain_undrawn(self.undrawn))}</p>" if self.undrawn else ""
+        boxes = explain_undrawn(self.undrawn, read_words(self.language))
+        said = f"<p>{html.escape(boxes)}</p>" if boxes else ""
         return {
-            "text/html": f'<style>{style}</style><div class="outcomes-view">{self.html}{boxes}</div>',
+            "text/html": f'<style>{style}</style><div class="outcomes-view">{self.html}{said}</div>',
             "text/plain": self.alt or self.caption,
         }
 
@@ -113,15 +100,21 @@ def write_view(view: View, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for release in view.releases:
         _write_release(release, folder.parent / "releases")
-    content = {**asdict(replace(view, releases=())), "png": view.png is not None}
+    content = {**asdict(replace(view, releases=(), provenance={})), "png": view.png is not None}
     content |= {"provenance": dict(view.provenance)}
     del content["releases"]
     content["table"] = None if view.table is None else _write_columns(view.table)
+    write = _write_in(read_words(view.language))
     (folder / f"{view.id}.json").write_text(
-        json.dumps(content, ensure_ascii=False, default=str), encoding="utf-8"
+        json.dumps(content, ensure_ascii=False, default=write), encoding="utf-8"
     )
     if view.png is not None:
         (folder / f"{view.id}.png").write_bytes(view.png)
+
+
+def _write_in(words: Words) -> Callable[[object], str]:
+    """Return what writes the values of a release as text: sentences in the page's language."""
+    return lambda value: str(words.write(value))
 
 
 def _write_columns(table: pd.DataFrame) -> list[tuple[str, str, list[Any]]]:
@@ -138,11 +131,11 @@ def _write_release(release: Release, folder: Path) -> None:
         "analysis": release.name,
         "audience": release.audience,
         "k": release.k,
-        "method": read_words().write(release.method),
+        "method": release.words.write(release.method),
         "provenance": write_origin(release.origin),
         "table": json.loads(release.to_frame().to_json(orient="table", index=False, double_precision=15)),
     }
-    text = json.dumps(content, ensure_ascii=False, default=str, sort_keys=True)
+    text = json.dumps(content, ensure_ascii=False, default=_write_in(release.words), sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     (folder / f"{release.name}-{digest}.json").write_text(text, encoding="utf-8")
     if release.backing is not None:
@@ -150,13 +143,7 @@ def _write_release(release: Release, folder: Path) -> None:
 
 
 def read_view(folder: Path, id: str) -> View:
-    """Read a view back that `write_view` wrote.
-
-    Raises
-    ------
-    ReportError
-        When there is none of that id.
-    """
+    """Read a view back that `write_view` wrote; one that is not there is a ReportError."""
     path = folder / f"{id}.json"
     if not _ID.fullmatch(id) or not path.is_file():
         raise ReportError("A view of the notebook was not found in the run folder.")
@@ -182,22 +169,8 @@ def build_view(
 ) -> View:
     """Build a view, its id made of its name, the measure and its content.
 
-    Parameters
-    ----------
-    name : str
-        Such as ``trajectory``.
-    kind : str
-    releases : tuple of Release
-        All for the same audience.
-    fragment : str
-        HTML in which ``id="{id}"`` stands for the view's id; texts, whose quotes are escaped, never hold it.
-    alt, caption, png, table
-        As in `View`.
-
-    Raises
-    ------
-    DisclosureError
-        When releases for different audiences are mixed.
+    In the fragment ``id="{id}"`` stands for the view's id; texts, whose quotes are escaped, never hold it.
+    Releases for different audiences are never mixed: a DisclosureError.
     """
     audiences = {release.audience for release in releases}
     if len(audiences) != 1:
@@ -208,11 +181,22 @@ def build_view(
     slug = re.sub(r"[^a-z0-9]+", "-", "-".join([name, *outcomes[:1]]).lower()).strip("-")
     digest = hashlib.sha256(fragment.encode() + (png or b"") + str(audiences).encode()).hexdigest()[:8]
     id = f"{slug[:80]}-{digest}"
-    table = table if table is None else table.drop(columns="fate", errors="ignore")
+    if table is not None:
+        table = table.drop(columns=list(_NOT_EXPORTED), errors="ignore").reset_index(drop=True)
     return View(
-        id, kind, fragment.replace(_ID_PLACE, f'id="{id}"'), png, alt, caption, table, audiences.pop(),
-        max(release.k for release in releases), write_origin(releases[0].origin), releases,
-    )  # fmt: skip
+        id,
+        kind,
+        fragment.replace(_ID_PLACE, f'id="{id}"'),
+        png,
+        alt,
+        caption,
+        table,
+        audiences.pop(),
+        max(release.k for release in releases),
+        write_origin(releases[0].origin),
+        releases,
+        language=releases[0].language,
+    )
 
 
 def build_figure_view(
@@ -221,18 +205,51 @@ def build_figure_view(
     """Build the view of a figure, the image within its HTML."""
     png = save_png(figure)
     if days := list_days(table):
-        held = read_words().say("release.held.unmarked", days=days)
+        held = releases[0].words.say("release.held.unmarked", days=days)
         alt, caption = (" ".join(filter(None, [text, held])) for text in (alt, caption))
-    image = base64.b64encode(png).decode()
-    fragment = (
-        f'<figure id="{{id}}"><img src="data:image/png;base64,{image}" alt="{html.escape(alt)}">'
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-    )
+    fragment = embed_png(png, alt, caption, ' id="{id}"')
     view = build_view(name, "figure", releases, fragment, alt=alt, caption=caption, png=png, table=table)
     return replace(view, undrawn=find_undrawn_of(figure))
+
+
+def embed_png(png: bytes, alt: str, caption: str, attributes: str = "") -> str:
+    """Return a picture with its caption as HTML."""
+    image = base64.b64encode(png).decode()
+    return (
+        f'<figure{attributes}><img src="data:image/png;base64,{image}" alt="{html.escape(alt)}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+
+
+def build_sentence(name: str, releases: tuple[Release, ...], text: str, kind: str = "sentence") -> View:
+    """Build the view of a paragraph, in which ``**words**`` are bold."""
+    return build_view(name, kind, releases, f'<p id="{{id}}">{write_html(text)}</p>', alt=write_plain(text))
 
 
 def build_empty_view(name: str, kind: str, releases: tuple[Release, ...], reason: str) -> View:
     """Build the view that says why there is nothing to show."""
     fragment = f'<p class="empty" id="{{id}}">{html.escape(reason)}</p>'
     return build_view(name, kind, releases, fragment, alt=reason, caption=reason)
+
+
+def write_html(text: str) -> str:
+    """Return a text as HTML: escaped, ``**words**`` bold, a number kept with its unit.
+
+    Examples
+    --------
+    >>> write_html("**9.3 points** less, 75 % <b>")
+    '<b>9.3&nbsp;points</b> less, 75&nbsp;% &lt;b&gt;'
+    """
+    escaped = html.escape(text)
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escaped)
+    return re.sub(r"(?<=\d) (?=%|points?\b|cm\b|mm\b|s\b)", "&nbsp;", bold)
+
+
+def write_plain(text: str) -> str:
+    """Return a text without its marks of emphasis."""
+    return re.sub(r"\*\*(.+?)\*\*", r"\1", text)
+
+
+def escape_emphasis(text: str) -> str:
+    """Return a label that holds no marks of emphasis of its own."""
+    return text.replace("**", "* *")

@@ -1,0 +1,247 @@
+"""All outcome domains of a release at a glance: what it holds, the answer in words, the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from outcomes.cohort import EVERY
+from outcomes.disclosure import Release
+from outcomes.facts import Words, read_facts, read_instrument
+from outcomes.result import ALL
+from outcomes.views.labels import Labels, capitalise, read_labels
+from outcomes.views.released_rows import (
+    explain_absence,
+    explain_mark,
+    list_merged,
+    list_rows,
+    say_detail,
+    write_ends,
+)
+from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
+from outcomes.views.view import View, build_empty_view, build_sentence
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class DomainMeasure:
+    """One outcome measure of a release."""
+
+    domain: str
+    outcome: str
+    #: Those of the release, with this measure's instrument.
+    labels: Labels
+    #: Group, statistic and time point to the row.
+    cells: dict[tuple[str, str, str], Any]
+
+    @property
+    def improves(self) -> bool:
+        """Whether improvement is defined for it: it has a direction and a score at the start."""
+        return any(statistic == "mean_improvement" for _, statistic, _ in self.cells)
+
+    @property
+    def name(self) -> str:
+        """The measure with its range, or with its unit; one without improvement says which end is better."""
+        labels = self.labels
+        if not self.improves:
+            return labels.words.say("views.domains.rating", measure=labels.axis)
+        return labels.scale if labels.instrument.unit == "points" else f"{labels.measure}, {labels.unit}"
+
+    @property
+    def full_name(self) -> str:
+        """Domain and measure, such as ``Pain: NPRS (average), 0–10``."""
+        return f"{capitalise(say_domain(self.domain, self.labels.words))}: {self.name}"
+
+
+def list_measures(release: Release, labels: Labels) -> list[DomainMeasure]:
+    """Return the measures of a release in the order of its rows."""
+    held = release.where(statistic=["mean_score", "mean_improvement"]).table
+    measures = []
+    for outcome, rows in held.groupby("outcome", sort=False):
+        variant = str(outcome).partition(":")[2] or None
+        own = replace(labels, instrument=read_instrument(str(outcome)), variant=variant)
+        cells = {(row.group, row.statistic, row.timepoint): row for row in list_rows(rows)}
+        measures.append(DomainMeasure(str(rows["level"].iloc[0]), str(outcome), own, cells))
+    return measures
+
+
+def pick_groups(release: Release, labels: Labels) -> list[str]:
+    """Return the therapies; everybody instead where none of them is shown."""
+    held = release.where(statistic=["mean_score", "mean_improvement"]).table
+    own = labels.order(group for group in held["group"] if group != ALL)
+    shown = set(held.loc[held["shown"], "group"])
+    return own if not own or shown & set(own) or ALL not in shown else [ALL]
+
+
+def pick_later(release: Release) -> str:
+    """Return the follow-up that the release is about."""
+    times = release.table["timepoint"].dropna()
+    later = [str(time) for time in times if time != BASELINE]
+    return later[0] if later else BASELINE
+
+
+def say_domain(domain: str, words: Words) -> str:
+    """Return how a domain is called."""
+    return words.say(f"views.domain.{domain}")
+
+
+def list_unmeasured(release: Release, groups: list[str]) -> Iterator[str]:
+    """Yield a sentence for each reason why domains have no numbers: not recorded, or not yet analysed."""
+    words = release.words
+    group = groups[0] if len(groups) == 1 else ALL
+    held = {row.term: row for row in list_rows(release.where(statistic="n_recorded", group=group).table)}
+    named: dict[str, list[str]] = {"not_recorded": [], "not_analysed": [], "not_analysed_few": []}
+    for entry in read_facts("domains")["domain"]:
+        row = held.get(entry["id"])
+        if row is not None:
+            key = "not_analysed" if row.shown else "not_analysed_few"
+            key = "not_recorded" if row.shown and row.estimate == 0 else key
+            named[key].append(say_domain(entry["id"], words))
+    for key, domains in named.items():
+        if domains:
+            yield words.say(f"views.domains.{key}", domains="; ".join(domains))
+
+
+def say_profile(domains: Release) -> View:
+    """Say in which domains patients got better, where nothing is clear, and what is not recorded.
+
+    Parameters
+    ----------
+    domains : Release
+        Of the analysis ``domains``; of several therapies it is only said that they are set out.
+    """
+    words, labels = domains.words, read_labels(domains)
+    groups, measures = pick_groups(domains, labels), list_measures(domains, labels)
+    if not groups or not measures:
+        texts = [explain_absence(domains)]
+    elif len(groups) > 1:
+        time = labels.time(pick_later(domains))
+        texts = [words.say("views.domains.lead_several", time=time, n=len(measures))]
+    else:
+        texts = _say_measures(measures, groups[0], domains)
+    texts += [text for text in (say_detail(domains), *list_unmeasured(domains, groups)) if text]
+    pain = any(measure.domain == "pain" for measure in measures)
+    texts.append(words.say(f"sentences.caution_{'pain' if pain else 'other'}"))
+    marked = explain_mark(domains.table, words, " ".join(texts))
+    return build_sentence("profile", (domains,), " ".join(filter(None, [*texts, marked])))
+
+
+def _say_measures(measures: list[DomainMeasure], group: str, domains: Release) -> list[str]:
+    labels, words, later = measures[0].labels, domains.words, pick_later(domains)
+    found: dict[str, list[str]] = {"better": [], "unclear": [], "worse": [], "withheld": []}
+    for measure in measures:
+        row = measure.cells.get((group, "mean_improvement", later))
+        if row is not None:
+            key = _read_change(row) or "withheld"
+            say = _say_change if key in ("better", "worse") else _name_measure
+            found[key].append(say(measure, row, domains))
+    everybody = group == ALL or EVERY in list_merged(domains)
+    therapy = words.say("views.domains.everybody") if everybody else labels.name(group)
+    lead = "lead" if found["better"] else "lead_none"
+    named = {key: words.join(domains) for key, domains in found.items() if domains}
+    return [
+        words.say(
+            f"views.domains.{lead}", time=labels.time(later), therapy=therapy, domains=named.pop("better", "")
+        ),
+        *(words.say(f"views.domains.{key}_in", domains=domains) for key, domains in named.items()),
+    ]
+
+
+def _read_change(row: Any) -> str:
+    """Return how an improvement reads by its own interval; empty where it is not told."""
+    if row is None or not row.shown or pd.isna(row.conf_low):
+        return ""
+    return "better" if row.conf_low > 0 else "worse" if row.conf_high < 0 else "unclear"
+
+
+def _say_change(measure: DomainMeasure, row: Any, domains: Release) -> str:
+    low, high = write_ends(row, domains)
+    return domains.words.say(
+        "views.domains.in_domain",
+        domain=say_domain(measure.domain, domains.words),
+        measure=measure.labels.measure,
+        number=row.display,
+        unit=measure.labels.unit,
+        low=low,
+        high=high,
+    )
+
+
+def _name_measure(measure: DomainMeasure, row: Any, domains: Release) -> str:
+    return f"{say_domain(measure.domain, domains.words)} ({measure.labels.measure})"
+
+
+def tabulate_domains(domains: Release) -> View:
+    """Tabulate every outcome domain at one time point.
+
+    Parameters
+    ----------
+    domains : Release
+        Of the analysis ``domains``.
+
+    Returns
+    -------
+    View
+        One therapy: start, follow-up, improvement and how it reads, one row a measure. A few therapies: the
+        improvement under each, one column a therapy; many: one row a measure and therapy. The caption names
+        the domains that were not recorded or are not yet analysed.
+    """
+    labels, words, later = read_labels(domains), domains.words, pick_later(domains)
+    groups, measures = pick_groups(domains, labels), list_measures(domains, labels)
+    if not groups or not measures:
+        return build_empty_view("domains", "table", (domains,), explain_absence(domains))
+    if 1 < len(groups) <= read_facts("appearance")["labels"]["most_columns"]:
+        columns = {group: show_interval(labels.title(group)) for group in groups}
+        lines = [_compare_groups(measure, groups, later) for measure in measures]
+    else:
+        columns = {
+            "n": show_size(words.say("views.table.patients")),
+            "start": TableColumn(words.say("views.domains.start"), ("mean_score", BASELINE)),
+            "later": TableColumn(
+                words.say("views.domains.later", time=labels.time(later)), ("mean_score", later)
+            ),
+            "improvement": show_interval(words.say("views.table.improvement"), ("mean_improvement", later)),
+            "reading": TableColumn(words.say("views.domains.reading")),
+        }
+        lines = [
+            _describe_group(measure, group, later, len(groups) > 1)
+            for measure in measures
+            for group in groups
+        ]
+    key = "caption_one" if len(groups) == 1 else "caption_several"
+    caption = words.say(f"views.domains.{key}", time=labels.time(later))
+    return build_table_view(
+        "domains",
+        (domains,),
+        lines,
+        columns,
+        stub=words.say("views.domains.measure"),
+        caption=" ".join([caption, *list_unmeasured(domains, groups)]),
+    )
+
+
+def _describe_group(measure: DomainMeasure, group: str, later: str, several: bool) -> TableLine:
+    """Return the line of a measure under one therapy, below the measure's name where there are several."""
+    own: dict[Any, Any] = {
+        (statistic, time): row for (of, statistic, time), row in measure.cells.items() if of == group
+    }
+    gain = own.get(("mean_improvement", later))
+    reading = _read_change(gain)
+    cells = {
+        **own,
+        "n": gain if gain is not None else own.get(("mean_score", later)),
+        "reading": measure.labels.words.say(f"views.domains.{reading}") if reading else "",
+    }
+    title = measure.labels.title(group)
+    return TableLine(title, cells, measure.full_name) if several else TableLine(measure.full_name, cells)
+
+
+def _compare_groups(measure: DomainMeasure, groups: list[str], later: str) -> TableLine:
+    """Return the line of a measure with the improvement under each therapy; its mean where it has none."""
+    statistic = "mean_improvement" if measure.improves else "mean_score"
+    cells = {group: measure.cells.get((group, statistic, later)) for group in groups}
+    return TableLine(measure.name, cells, capitalise(say_domain(measure.domain, measure.labels.words)))
