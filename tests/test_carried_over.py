@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from outcomes.reports.series.history import read_history
 
 from outcomes.cli import main
 from outcomes.disclosure.ledger import open_ledger
@@ -25,6 +24,7 @@ from outcomes.reports.archive.snapshots import read_snapshot
 from outcomes.reports.editions import approve_editions, find_waiting, list_released
 from outcomes.reports.editions.released_pages import find_newest_known
 from outcomes.reports.series import read_series
+from outcomes.reports.series.slots import read_history
 from series_project import run
 
 PROJECT = Path(__file__).parent / "carried_over" / "project.zip"

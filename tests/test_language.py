@@ -14,8 +14,7 @@ import ipywidgets as widgets
 import openpyxl
 import pytest
 from matplotlib.text import Text as Drawn
-from outcomes.disclosure.ledger.memory import LANGUAGE as LANGUAGE_FILE
-from outcomes.disclosure.ledger.memory import RUN_FOLDER
+from outcomes.disclosure.page_context import name_run_folder
 
 import series_project
 from outcomes import open_panel, read_records, write_clinic
@@ -78,17 +77,6 @@ def list_data() -> list[str]:
     return [text for text in (*cited, *names, *typed, *source.caveats) if text]
 
 
-def list_unconverted(release: Any) -> list[str]:
-    """Return the sentences of a release that are English texts still, not values of the catalogue."""
-    detail = release.provenance.get("detail", {})
-    told = release.provenance
-    texts = [release.method, release.estimand, *release.warnings, *release.notes]
-    texts += [*told.get("rules", {}).values(), *told.get("answered", ()), *detail.get("said", ())]
-    if release.name == "flow":
-        texts += list(release.table["level"].dropna().unique())
-    return [text for text in texts if isinstance(text, str) and text]
-
-
 def find_english(texts: list[str], allowed: list[str]) -> list[str]:
     """Return texts that hold Latin letters without a mark once what is allowed is taken out."""
     found = []
@@ -132,8 +120,8 @@ def show_notebook(name: str, audience: str, folder: Path, monkeypatch) -> tuple[
         return png
 
     monkeypatch.setattr(view, "save_png", note)
-    monkeypatch.setenv(RUN_FOLDER, str(folder))
-    (folder / LANGUAGE_FILE).write_text(LANGUAGE, encoding="utf-8")
+    for variable, value in name_run_folder(folder).items():
+        monkeypatch.setenv(variable, value)
     asked = {"path": str(Path("clinic").resolve()), "audience": audience, "k": 11, "language": LANGUAGE}
     notebook, names, releases = read_notebook(NOTEBOOKS / f"{name}.ipynb"), {}, []
     for cell in notebook.cells:
@@ -166,8 +154,7 @@ def test_a_page_and_its_figures_are_in_the_language(name, audience, tmp_path, mo
     html, drawn, releases = show_notebook(name, audience, tmp_path, monkeypatch)
     texts = list_texts(html)
     assert len(texts) > 20 and f'<html lang="{LANGUAGE}">' in html
-    allowed = [*list_data(), *(text for release in releases for text in list_unconverted(release))]
-    assert not find_english([*texts, *drawn], allowed)
+    assert not find_english([*texts, *drawn], list_data())
     assert name == "data_quality" or len([text for text in drawn if re.search(r"[^\W\d]", text)]) > 3
 
 
@@ -287,8 +274,7 @@ def test_the_panel_is_in_the_language(project):
         texts = list_widget_texts(panel._box)
         assert len(texts) > 100
         releases = panel.answer._releases.values()
-        allowed = [*list_data(), *(text for release in releases for text in list_unconverted(release))]
-        allowed += records.list_answered(panel.question.measure.instrument)
+            allowed += records.list_answered(panel.question.measure.instrument)
         code = re.compile(r"<pre.*?</pre>", re.DOTALL)
         assert not find_english([code.sub("", text) for text in texts], allowed)
     assert isinstance(panel._controls, Controls)

@@ -30,7 +30,8 @@ from outcomes.cohort import select_cohort
 from outcomes.disclosure import policy, read_rules, release
 from outcomes.disclosure.backing import read_backing, write_backing
 from outcomes.disclosure.decisions import Fate, Reason
-from outcomes.disclosure.ledger import Edition, hand_ledger, open_ledger
+from outcomes.disclosure.ledger import Edition, open_ledger
+from outcomes.disclosure.page_context import hand_ledger, name_run_folder, open_page
 from outcomes.facts import read_words
 from outcomes.panel import open_panel
 from outcomes.result import Patients, build_result
@@ -214,8 +215,9 @@ def test_a_number_of_an_earlier_edition_says_so(monkeypatch, tmp_path):
             edition = Edition(f"run{number}", "r", "p", series="whole", slot=day, k=11, made=day)
             (tmp_path / str(number)).mkdir()
             hand_ledger(tmp_path / ".outcomes", edition, tmp_path / str(number))
-            monkeypatch.setenv("OUTCOMES_RUN_DIR", str(tmp_path / str(number)))
-            released = release(measure(n))
+            for variable, value in name_run_folder(tmp_path / str(number)).items():
+                monkeypatch.setenv(variable, value)
+            released = release(measure(n), open_page())
             ledger.enter(edition, [released])
             ledger.prepare(edition.id, "A. Nurse", day)
             ledger.settle(edition.id)

@@ -27,7 +27,8 @@ def read_notebook(path: Path) -> NotebookNode:
     """
     import nbformat
 
-    return nbformat.read(path, as_version=4)
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
+    return notebook
 
 
 def _spare_slow_import() -> None:

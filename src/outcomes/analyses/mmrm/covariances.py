@@ -200,7 +200,7 @@ def _begin_unstructured(correlation: np.ndarray) -> np.ndarray:
     return np.zeros(len(correlation) * (len(correlation) - 1) // 2)
 
 
-def _pair(name: str, label: str, spaced: bool, *made: Callable) -> dict[str, Covariance]:
+def _pair(name: str, label: str, spaced: bool, *made: Callable[..., Any]) -> dict[str, Covariance]:
     return {
         name: Covariance(name, f"{label}, one variance", True, spaced, *made),
         f"{name}h": Covariance(f"{name}h", f"{label}, a variance per visit", False, spaced, *made),

@@ -46,6 +46,13 @@ def look_up_codes(codes: Mapping[str, str], texts: np.ndarray) -> np.ndarray:
     )
 
 
+def type_known(coded: Coded, target: np.ndarray) -> Coded:
+    """Return a column as what its texts mean; those that mean nothing known are missing."""
+    lost = ~is_known(target)
+    target[lost] = ""
+    return coded.type_as(target, lost)
+
+
 def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     """Return a category as codes of the schema; what is unknown is refused.
 
@@ -60,14 +67,7 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     label = Name("columns", name, column.label or name)
     worded = describe("columns.CATEGORY_UNKNOWN", label=label, name=name, codes="|".join(column.allowed))
     part.refuse_values(header, coded.rows(unknown), whole=False, **worded)
-    return _type_known(coded, target)
-
-
-def _type_known(coded: Coded, target: np.ndarray) -> Coded:
-    """Return a column as what its texts mean; those that mean nothing known are missing."""
-    lost = ~is_known(target)
-    target[lost] = ""
-    return coded.type_as(target, lost)
+    return type_known(coded, target)
 
 
 def _translate(part: Part, name: str, texts: np.ndarray, column: Column) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +87,7 @@ def read_category(part: Part, name: str) -> Coded:
     """Return a category of the episodes without a word about what is unknown in it, which is missing."""
     coded = part.columns[part.spec.columns[name]]
     target, _ = _translate(part, name, coded.values, read_schema()["episodes"][name])
-    return _type_known(coded, target)
+    return type_known(coded, target)
 
 
 def list_spellings(column: Column) -> dict[str, str]:

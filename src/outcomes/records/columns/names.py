@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from outcomes.facts import (
     read_timepoints,
 )
 from outcomes.records.columns.coded import Coded, is_known
-from outcomes.records.columns.mapping import list_missing_codes, look_up_codes
+from outcomes.records.columns.mapping import list_missing_codes, look_up_codes, type_known
 from outcomes.records.columns.numbers import find_missing
 from outcomes.records.columns.part import Part, refuse_hazards
 from outcomes.records.files import describe, simplify_name
@@ -31,24 +31,35 @@ _SHORTEST = 4
 
 def list_therapy_spellings(source: Source) -> dict[str, str]:
     """Return every known spelling of a therapy, simplified, to its id; the source's own come first."""
-    spellings: dict[str, str] = {}
-    for id, therapy in read_therapies().items():
-        names = [id, therapy.label, therapy.short_label, *therapy.aliases, *(therapy.labels or {}).values()]
-        spellings |= {simplify_name(name): id for name in names}
-    for id, content in source.therapies.items():
-        names = [id, content.get("label", id), content.get("short_label", id), *content.get("aliases", ())]
-        spellings |= {simplify_name(name): id for name in names}
-    return spellings
+    names = {
+        id: [id, therapy.label, therapy.short_label, *therapy.aliases, *(therapy.labels or {}).values()]
+        for id, therapy in read_therapies().items()
+    }
+    own = {
+        id: [id, content.get("label", id), content.get("short_label", id), *content.get("aliases", ())]
+        for id, content in source.therapies.items()
+    }
+    return _simplify_all(names) | _simplify_all(own)
 
 
 def list_timepoint_spellings(source: Source) -> dict[str, str]:
     """Return every known spelling of a time point, simplified, to its id."""
-    spellings = {
-        simplify_name(name): id for id, point in read_timepoints().items() for name in (id, point.label)
-    }
-    for id, content in source.timepoints.items():
-        spellings |= {simplify_name(name): id for name in (id, content.get("label", id))}
-    return spellings
+    names = {id: [id, point.label] for id, point in read_timepoints().items()}
+    own = {id: [id, content.get("label", id)] for id, content in source.timepoints.items()}
+    return _simplify_all(names) | _simplify_all(own)
+
+
+def list_instrument_spellings() -> dict[str, str]:
+    """Return every known spelling of an instrument, simplified, to its id; LOINC codes of scores too."""
+    names = {}
+    for id in list_instruments():
+        instrument = read_instrument(id)
+        names[id] = [*instrument.aliases, instrument.name, instrument.short_name, id]
+    return _simplify_all(names) | {simplify_name(code): name for code, name in list_loinc_codes().items()}
+
+
+def _simplify_all(names: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    return {simplify_name(name): id for id, several in names.items() for name in several}
 
 
 def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
@@ -84,9 +95,7 @@ def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
         rows = coded.rows(texts_refused) & needed
         part.refuse_values(header, rows, whole=True, **describe(f"columns.{rule}"))
     blank = (coded.rows(missing) | (coded.codes < 0)) & needed
-    lost = ~is_known(target)
-    target[lost] = ""
-    return coded.type_as(target, lost), blank
+    return type_known(coded, target), blank
 
 
 def _find_joined(part: Part, codes: Mapping[str, str], texts: np.ndarray, target: np.ndarray) -> None:
@@ -139,16 +148,6 @@ def read_labels(part: Part, header: str) -> Coded:
     return Coded(coded.codes, target)
 
 
-def list_instrument_spellings() -> dict[str, str]:
-    """Return every known spelling of an instrument, simplified, to its id; LOINC codes of scores too."""
-    spellings: dict[str, str] = {}
-    for id in list_instruments():
-        instrument = read_instrument(id)
-        names = [*instrument.aliases, instrument.name, instrument.short_name, id]
-        spellings |= {simplify_name(name): id for name in names}
-    return spellings | {simplify_name(code): name for code, name in list_loinc_codes().items()}
-
-
 def map_instruments(part: Part, header: str) -> Coded:
     """Return instruments as ``id`` or ``id:variant``; an unknown one refuses the record."""
     coded = part.columns[header]
@@ -157,11 +156,9 @@ def map_instruments(part: Part, header: str) -> Coded:
     target = look_up_codes(part.spec.codes.get("instrument", {}), coded.values)
     open_ = ~is_known(target)
     target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
-    lost = ~is_known(target)
-    unknown = coded.rows(lost) | (coded.codes < 0)
+    unknown = coded.rows(~is_known(target)) | (coded.codes < 0)
     part.refuse_values(header, unknown, whole=True, **describe("columns.INSTRUMENT_UNKNOWN"))
-    target[lost] = ""
-    return coded.type_as(target, lost)
+    return type_known(coded, target)
 
 
 def limit_categories(name: str) -> int:

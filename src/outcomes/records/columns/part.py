@@ -77,12 +77,14 @@ class Part:
 
     def accepted(self) -> np.ndarray:
         """Return which rows are not refused so far."""
-        return np.logical_not(self.problems.is_refused(self._rows))
+        accepted: np.ndarray = ~self.problems.is_refused(self._rows)
+        return accepted
 
     def accepted_once(self) -> np.ndarray:
         """Return which rows are neither refused so far nor told before by another file."""
-        repeated: np.ndarray = self.problems.is_repeated(self._rows)
-        return np.logical_and(self.accepted(), ~repeated)
+        accepted = self.accepted()
+        accepted &= ~self.problems.is_repeated(self._rows)
+        return accepted
 
     @property
     def _rows(self) -> slice:

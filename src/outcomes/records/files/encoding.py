@@ -19,7 +19,6 @@ from outcomes.errors import FactsError
 from outcomes.facts import Text, read_facts
 from outcomes.records.files.findings import FileFindings
 
-_BLOCK = 4 << 20
 _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _UTF32_MARKS = {codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be"}
 _ACCENTED, _GREEK_CYRILLIC = "\u00c0-\u024f", "\u0370-\u052f"
@@ -91,9 +90,9 @@ def _check_utf8(content: bytes, findings: FileFindings) -> None:
     lines = content.split(b"\n")
     broken = [number for number, line in enumerate(lines, 1) if not line.isascii() and not _is_utf8(line)]
     sound = any(not line.isascii() and _is_utf8(line) for line in lines)
-    offset = _first_invalid(content)
-    wrong_bytes = sum(_count_invalid(lines[number - 1], limit=2) for number in broken[:2])
-    if wrong_bytes == 1:
+    wrong = [_list_invalid(lines[number - 1]) for number in broken[:2]]
+    offset = sum(len(line) + 1 for line in lines[: broken[0] - 1]) + wrong[0][0]
+    if sum(map(len, wrong)) == 1:
         candidates = _name_candidates(content)
         findings.refuse_now("ENC_INVALID_BYTE.damaged", lines=broken, offset=offset, candidates=candidates)
     if sound:
@@ -112,28 +111,18 @@ def _is_utf8(content: bytes) -> bool:
     return True
 
 
-def _first_invalid(content: bytes) -> int:
-    decoder, position = codecs.getincrementaldecoder("utf-8")(), 0
-    for start in range(0, len(content), _BLOCK):
-        pending = len(decoder.getstate()[0])
+def _list_invalid(line: bytes) -> list[int]:
+    """Return where the invalid sequences of a line begin, the first two of them."""
+    places: list[int] = []
+    start = 0
+    while len(places) < 2:
         try:
-            decoder.decode(content[start : start + _BLOCK], start + _BLOCK >= len(content))
-        except UnicodeDecodeError as error:
-            position = start - pending + error.start
-            break
-    return position
-
-
-def _count_invalid(line: bytes, limit: int) -> int:
-    """Return how many invalid sequences a line holds, counted up to a limit."""
-    number = 0
-    while number < limit:
-        try:
-            line.decode("utf-8")
+            line[start:].decode("utf-8")
             break
         except UnicodeDecodeError as error:
-            number, line = number + 1, line[error.end :]
-    return number
+            places.append(start + error.start)
+            start += error.end
+    return places
 
 
 def _name_candidates(content: bytes) -> Text:

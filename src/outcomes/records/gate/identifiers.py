@@ -33,19 +33,10 @@ def is_taiwan_number(text: str) -> bool:
     (True, False, True)
     """
     number = _MARKS.sub("", text).upper()
-    return bool(_TAIWAN_FORM.fullmatch(number)) and _passes_taiwan(number)
-
-
-def _passes_taiwan(number: str) -> bool:
-    if number[0] not in _TAIWAN_LETTERS or not number[2:].isdigit():
+    if not _TAIWAN_FORM.fullmatch(number):
         return False
-    first = 10 + _TAIWAN_LETTERS.index(number[0])
-    second = number[1]
-    if second in "ABCD":
-        second = str((10 + _TAIWAN_LETTERS.index(second)) % 10)
-    if not second.isdigit():
-        return False
-    digits = [first // 10, first % 10, int(second), *map(int, number[2:])]
+    first, second = (10 + _TAIWAN_LETTERS.index(sign) if sign.isalpha() else int(sign) for sign in number[:2])
+    digits = [first // 10, first % 10, second % 10, *map(int, number[2:])]
     return sum(digit * weight for digit, weight in zip(digits, _TAIWAN_WEIGHTS, strict=True)) % 10 == 0
 
 

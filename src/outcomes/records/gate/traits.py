@@ -55,12 +55,14 @@ def _find_values(episodes: pd.DataFrame, name: str) -> pd.Series | None:
         name = "age_years"
     if name not in episodes:
         return None
-    values = episodes[name]
+    values: pd.Series = episodes[name]
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         width = read_facts("gate")["traits"]["width"]
         low = (values // width * width).astype("Int64")
-        return (low.astype("str") + "-" + (low + width - 1).astype("str")).where(values.notna())
-    return values.astype("str")
+        bands: pd.Series = low.astype("str") + "-" + (low + width - 1).astype("str")
+        return bands.where(values.notna())
+    texts: pd.Series = values.astype("str")
+    return texts
 
 
 def count_alike(traits: Sequence[Trait], patient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
