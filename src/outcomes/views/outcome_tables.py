@@ -67,9 +67,7 @@ def _gather_withheld(lines: list[TableLine], change: Release) -> Iterator[TableL
     for block in dict.fromkeys(line.block for line in lines):
         own = [line for line in lines if line.block == block]
         shown = [
-            line
-            for line in own
-            if "mean_score" in line.cells and not is_withheld(line.cells["mean_score"], words)
+            line for line in own if "mean_score" in line.cells and not is_withheld(line.cells["mean_score"])
         ]
         for line in shown:
             yield TableLine(line.head, {**line.cells, "score": _write_score(line.cells)}, block)
@@ -151,11 +149,11 @@ def _list_responders(held: Release, level: str, labels: Labels) -> list[TableLin
     }
     therapies = [line.cells for group, line in lines.items() if group != ALL]
     worse = [cells[key] for cells in therapies if (key := ("share_worse", "seen")) in cells]
-    bounds = [row for row in worse if row.display and not is_withheld(row, words)]
+    bounds = [row for row in worse if row.display and not is_withheld(row)]
     if (
         len(therapies) < 2
         or any(_shows_improved(cells, held) for cells in therapies)
-        or not all(is_bound(row, held) for row in bounds)
+        or not all(is_bound(row) for row in bounds)
     ):
         return list(lines.values())
     few = {("share_worse", "seen"): words.say("release.few", k=held.k)} if bounds else {}
@@ -166,7 +164,7 @@ def _list_responders(held: Release, level: str, labels: Labels) -> list[TableLin
 def _shows_improved(cells: Any, held: Release) -> bool:
     """Return whether anything but "withheld" stands for the patients of a therapy who improved."""
     rows = [row for (statistic, _), row in cells.items() if statistic == "share_improved"]
-    told = [row for row in rows if write_interval(row, held) and not is_withheld(row, held.words)]
+    told = [row for row in rows if write_interval(row, held) and not is_withheld(row)]
     sized = cells.get(("share_improved", "seen"))
     return bool(told) or (sized is not None and bool(write_size(sized, held)))
 

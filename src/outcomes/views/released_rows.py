@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from outcomes.cohort import EVERY
-from outcomes.disclosure import Release, read_rules, split_mark, write_value
+from outcomes.disclosure import Fate, Release, read_rules, write_value
 from outcomes.facts import Words
-from outcomes.facts.wording import Text, read_words
+from outcomes.facts.wording import Text
 from outcomes.result import ALL, WITHOUT_ESTIMATE
 from outcomes.views.labels import Labels
 
@@ -78,21 +78,18 @@ def has_warning(release: Release, key: str) -> bool:
 
 def drop_warning(release: Release, key: str) -> list[object]:
     """Return the warnings of a release without a sentence of the catalogue that has no places."""
-    english = read_words("en").say(key)
-    return [
-        text for text in release.warnings if (text.key != key if isinstance(text, Text) else text != english)
-    ]
+    return [text for text in release.warnings if not (isinstance(text, Text) and text.key == key)]
 
 
-def is_withheld(row: Any, words: Words) -> bool:
+def is_withheld(row: Any) -> bool:
     """Return whether a row is withheld, and no other reason stands in place of its number."""
-    return not row.shown and row.display == words.say("release.withheld")
+    return str(row.fate) == Fate.WITHHELD
 
 
-def is_bound(row: Any, release: Release) -> bool:
-    """Return whether a row gives no number but that fewer than k patients are meant."""
-    few = release.words.say("release.few", k=release.k)
-    return not row.shown and str(row.display).startswith(few)
+def is_bound(row: Any) -> bool:
+    """Return whether a row gives no number but a bound in words, of today or of an earlier edition."""
+    held = row.fate == Fate.HELD and not row.shown and row.state not in WITHOUT_ESTIMATE
+    return bool(row.fate == Fate.FEW or held)
 
 
 def list_days(table: pd.DataFrame) -> str:
@@ -117,16 +114,15 @@ def explain_absence(release: Release) -> str:
             return words.say("detail.nothing_compared" if merged else f"methods.{key}")
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
-    states = {row.state for row in list_rows(release.table) if _tells_state(row, words)}
+    states = {row.state for row in list_rows(release.table) if _tells_state(row)}
     if len(states) == 1 and not release.table["shown"].any():
         return words.say("views.empty_state", why=explain_state(states.pop(), words))
     reason = "withheld" if release.n_withheld else "nothing"
     return words.say(f"views.empty_{reason}", k=release.k)
 
 
-def _tells_state(row: Any, words: Words) -> bool:
-    known = row.state in WITHOUT_ESTIMATE
-    return known and split_mark(row.display)[0] == words.say(f"release.state.{row.state}")
+def _tells_state(row: Any) -> bool:
+    return row.state in WITHOUT_ESTIMATE and row.fate in (Fate.STATE, Fate.HELD)
 
 
 def explain_state(state: str, words: Words) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.facts import read_facts, read_words
+from outcomes.facts import read_facts
 from outcomes.facts.wording import Text
 from outcomes.result import ALL
 from outcomes.views.figure import (
@@ -51,14 +51,8 @@ def explain_no_sites(sites: Release) -> str:
             return words.say(key)
     if sites.warnings[1:]:
         return str(words.write(sites.warnings[0]))
-    return next((str(words.write(note)) for note in sites.notes if _is_league(note)), explain_absence(sites))
-
-
-def _is_league(note: object) -> bool:
-    """Return whether a note says when sites are set side by side."""
-    if isinstance(note, Text):
-        return note.key == "release.league_note"
-    return str(note).startswith(read_words("en").say("release.league_start"))
+    told = (note for note in sites.notes if isinstance(note, Text) and note.key == "release.league_note")
+    return next((str(words.write(note)) for note in told), explain_absence(sites))
 
 
 def tabulate_sites(sites: Release) -> View:
