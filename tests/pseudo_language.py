@@ -105,5 +105,6 @@ def _name_facts() -> dict[str, dict[str, Any]]:
         "variants": {entry.id: dict(_list_variants(entry)) for entry in instruments},
         "populations": {place: entry.population for place, entry in thresholds.items()},
         "threshold_notes": {place: entry.note for place, entry in thresholds.items()},
+        "profiles": {id: entry["label"] for id, entry in read_facts("disclosure")["profiles"].items()},
         "scripts": {id: entry["label"] for id, entry in read_facts("appearance")["scripts"].items()},
     }

@@ -71,9 +71,12 @@ def list_data() -> list[str]:
     cited = [one.source for one in instruments]
     cited += [text for entry in thresholds for text in (entry.source, entry.short_source)]
     cited += [entry["source"] for entry in read_facts("disclosure")["profiles"].values()]
+    rules = read_facts("monitoring")["periods"]["rules"]
+    cited += [rules["name"], rules["source"]]
     sites = read_records(path=Path("clinic")).episodes["site"].dropna().unique()
     names = [name for site in sites for name in (str(site), str(site).capitalize())]
     typed = [str(getattr(source, name)) for name in TYPED]
+    typed += [entry.reason for file in source.files for entry in file.exclude]
     return [text for text in (*cited, *names, *typed, *source.caveats) if text]
 
 

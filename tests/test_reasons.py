@@ -272,7 +272,7 @@ def test_fates_and_reasons_stay_with_the_team(tmp_path):
     assert sentence in set(released.why()["sentence"])
     view = tabulate_change(release(MADE[Reason.FEW]))
     assert view.table is None or "fate" not in view.table
-    texts = [repr(released), released._repr_html_(), released.to_frame().to_csv(), *released.notes]
+    texts = [repr(released), released._repr_html_(), released.to_frame().to_csv(), *map(str, released.notes)]
     assert all(sentence not in text and "fate" not in text for text in texts)
     assert released.backing is not None
     write_backing(released.backing, tmp_path, "baseline")

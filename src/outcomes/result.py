@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from outcomes.facts import Text, Therapy, Timepoint, read_statistics, read_words
+from outcomes.facts import Text, Therapy, Timepoint, Words, read_statistics, read_words
 
 COLUMNS = (
     "outcome", "statistic", "term", "level", "group", "versus", "timepoint", "x", "estimate", "std_error",
@@ -130,9 +130,9 @@ for _entry in fields(Origin):
     _is_told(_entry)
 
 
-def write_origin(origin: Origin) -> dict[str, Any]:
-    """Return an origin as JSON holds it in run folders, archive and ledger; its texts in English."""
-    write = read_words().write
+def write_origin(origin: Origin, words: Words | None = None) -> dict[str, Any]:
+    """Return an origin as JSON holds it, its texts in English unless other words are given."""
+    write = (words or read_words()).write
     about_measure = ("variant", "reference") if origin.instrument is not None else ()
     held = {entry.name: getattr(origin, entry.name) for entry in fields(origin)}
     del held["adjustment"], held["earlier"], held["steps"]

@@ -101,11 +101,11 @@ def trace_origin(cohort: Cohort) -> Origin:
 def say_of_measure(cohort: Cohort) -> list[Text]:
     """Return what to say of the measure: facts nobody checked, where it stops, which value set made it."""
     instrument = cohort.instrument
-    name, value_set = instrument.short_name, instrument.find_value_set(cohort.variant)
-    said = [] if instrument.verified else [say("unverified_instrument", instrument=instrument.name)]
+    name, value_set = instrument.called_short, instrument.find_value_set(cohort.variant)
+    said = [] if instrument.verified else [say("unverified_instrument", instrument=instrument.called)]
     if instrument.censored_at is not None:
         limit = f"{instrument.censored_at:g}"
-        said.append(say("censored", instrument=name, limit=limit, unit=instrument.unit))
+        said.append(say("censored", instrument=name, limit=limit, unit=instrument.called_unit))
     if value_set is not None:
         said.append(say("value_set", instrument=name, label=value_set.label, source=value_set.source))
     return said
@@ -123,7 +123,7 @@ def state_estimand(cohort: Cohort, summary: str, timepoints: Iterable[str]) -> T
         therapies=Listing(tuple(label_group(cohort, id) for id in cohort.therapies)),
         assignment=cohort.rules.get("therapy", ""),
         events=cohort.rules.get("intercurrent_events", ""),
-        summary=say(summary, instrument=cohort.instrument.short_name, times=times),
+        summary=say(summary, instrument=cohort.instrument.called_short, times=times),
     )
 
 

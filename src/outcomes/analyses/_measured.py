@@ -87,7 +87,7 @@ def measure_outcome(
         return Measured(grid, column, measured, grid.improvement[:, column])
     chosen = choose_threshold(cohort, threshold) if reason is None else None
     if chosen is None:
-        reason = reason or say("responders.none", instrument=cohort.instrument.short_name)
+        reason = reason or say("responders.none", instrument=cohort.instrument.called_short)
         return Measured(grid, column, measured, np.full(len(grid.patient), np.nan), reason=reason)
     improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
     reached = np.where(defined & grid.based, improved.astype(float), np.nan)

@@ -95,7 +95,7 @@ def describe_threshold(cohort: Cohort, threshold: Threshold) -> Text | Listing:
     rule = say(
         f"thresholds.{threshold.rule}",
         value=f"{threshold.value:g}",
-        unit=cohort.instrument.unit,
+        unit=cohort.instrument.called_unit,
         comparison=threshold.comparison,
         source=threshold.source or say("thresholds.own"),
     )
@@ -118,7 +118,7 @@ def list_foreign_regions(cohort: Cohort, threshold: Threshold) -> Listing | None
     if n_foreign < max(limits["fewest"], limits["share"] * len(region)):
         return None
     labels = read_schema()["episodes"]["region"].labels or {}
-    return Listing(tuple(Name("regions", name, labels[name]) for name in threshold.regions))
+    return Listing(tuple(Name("levels.region", name, labels[name]) for name in threshold.regions))
 
 
 def mark_improved(

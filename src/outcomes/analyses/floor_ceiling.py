@@ -7,7 +7,7 @@ import numpy as np
 from outcomes.analyses._declaration import conclude, label_timepoint, percent, say
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.cohort import Cohort
-from outcomes.facts import Listing, Text, read_facts
+from outcomes.facts import Listing, Text, Value, read_facts
 from outcomes.result import ALL, Result
 
 __all__ = ["count_at_ends"]
@@ -55,6 +55,7 @@ def count_at_ends(cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.
                     full.append(say(f"floor_ceiling.{name}", time=label_timepoint(cohort, timepoint)))
     ends = Listing(tuple(full))
     warnings = [say("floor_ceiling.too_many", ends=ends, most=percent(most))] if full else []
-    limits = {"low": f"{instrument.minimum:g}", "high": f"{instrument.maximum:g}", "unit": instrument.unit}
+    low, high = f"{instrument.minimum:g}", f"{instrument.maximum:g}"
+    limits: dict[str, Value] = {"low": low, "high": high, "unit": instrument.called_unit}
     method = say("floor_ceiling.method", level=percent(conf_level), **limits)
     return conclude("floor_ceiling", cohort, rows, method=method, warnings=warnings)

@@ -246,9 +246,9 @@ def _add_anchor(
 
 
 def _warn(cohort: Cohort, rating: Anchor, rule: Threshold) -> Iterator[Text]:
-    yield say("important_change.description", instrument=cohort.instrument.short_name)
+    yield say("important_change.description", instrument=cohort.instrument.called_short)
     if not rating.instrument.verified:
-        yield say("unverified_instrument", instrument=rating.instrument.name)
+        yield say("unverified_instrument", instrument=rating.instrument.called)
     if rule.source and not rule.verified:
         yield say("responders.unverified", thresholds=rule.id)
 
@@ -265,5 +265,8 @@ def _doubt(cohort: Cohort, rows: Rows, correlation: float, facts: dict[str, Any]
     error = cohort.instrument.find_larger_error(own) if amount is not None else None
     if error is not None:
         yield say(
-            "responders.within_error", threshold=own.id, error=f"{error:g}", unit=cohort.instrument.unit
+            "responders.within_error",
+            threshold=own.id,
+            error=f"{error:g}",
+            unit=cohort.instrument.called_unit,
         )

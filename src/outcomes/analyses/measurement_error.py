@@ -88,7 +88,7 @@ def estimate_measurement_error(
         error = _add_measured(rows, cohort, grid, rating, chosen, conf_level)
         measured = say(
             "measurement_error.measured",
-            anchor=rating.instrument.name,
+            anchor=rating.instrument.called,
             time=label_timepoint(cohort, chosen),
             level=percent(conf_level),
         )

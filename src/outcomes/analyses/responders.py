@@ -71,11 +71,16 @@ def count_responders(
     unread = [entry.id for entry in chosen if not entry.verified and entry.source]
     warnings = [say("responders.description" if directed else "change.no_direction")]
     if directed and not chosen:
-        warnings.append(say("responders.none", instrument=cohort.instrument.short_name))
+        warnings.append(say("responders.none", instrument=cohort.instrument.called_short))
     if unread:
         warnings.append(say("responders.unverified", thresholds=Listing(tuple(unread))))
     warnings += [
-        say("responders.within_error", threshold=entry.id, error=f"{error:g}", unit=cohort.instrument.unit)
+        say(
+            "responders.within_error",
+            threshold=entry.id,
+            error=f"{error:g}",
+            unit=cohort.instrument.called_unit,
+        )
         for entry in chosen
         if (error := cohort.instrument.find_larger_error(entry)) is not None
     ]

@@ -86,7 +86,7 @@ def standardise_responders(
     chosen = choose_threshold(cohort, threshold) if directed else None
     if chosen is None:
         key = "responders.none" if directed else "change.no_direction"
-        nobody = say(key, instrument=cohort.instrument.short_name)
+        nobody = say(key, instrument=cohort.instrument.called_short)
         return conclude("standardised", cohort, Rows(), method=nobody)
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)

@@ -90,7 +90,7 @@ def exclude_episodes(
     if (others & flow.kept).any():
         flow.exclude("other_therapy", Text("cohort.flow.other_therapy"), others)
     if question.has_baseline and question.needs_baseline:
-        named = Text.of("cohort.flow.no_baseline", instrument=question.instrument.name)
+        named = Text.of("cohort.flow.no_baseline", instrument=question.instrument.called)
         flow.exclude("no_baseline", named, np.isnan(grid.score[:, 0]))
     if question.episodes == "first":
         later = _find_later(_order_episodes(records), patient, flow.kept)

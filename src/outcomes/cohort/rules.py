@@ -47,10 +47,11 @@ def name_time(id: str, timepoint: Timepoint) -> Name:
 
 
 def name_covariate(name: str) -> Name | Text:
-    """Return how a covariate is called in a sentence; the baseline score of an instrument by its own name."""
+    """Return how a covariate is called in a sentence; a score at the start by its instrument."""
     if "@" in name:
-        short_name = read_instrument(split_score(name)[0]).short_name
-        return Text.of("methods.score_at_start", instrument=short_name)
+        return Text.of(
+            "methods.score_at_start", instrument=read_instrument(split_score(name)[0]).called_short
+        )
     column = read_schema()["episodes"].get(name)
     return Name("covariates", name, (column.label if column else "") or name)
 
@@ -68,7 +69,7 @@ def _state_therapies(question: Question, therapies: Mapping[str, Therapy]) -> Sa
 
 def _state_baseline(records: Records, question: Question) -> Said:
     if not question.has_baseline:
-        return _say("no_baseline", instrument=question.instrument.name)
+        return _say("no_baseline", instrument=question.instrument.called)
     start = question.labels["baseline"]
     key = "baseline_sessions" if len(records.sessions) else "baseline_no_sessions"
     if records.assessments["day"].isna().all():

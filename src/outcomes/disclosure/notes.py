@@ -13,7 +13,7 @@ import pandas as pd
 from outcomes.disclosure.backing import join_support
 from outcomes.disclosure.decisions import Decisions, Fate, Reason
 from outcomes.disclosure.rules import Rules
-from outcomes.facts import Count, Listing, Text, list_parts, read_facts
+from outcomes.facts import Count, Listing, Name, Text, list_parts, read_facts
 from outcomes.result import Origin, Result, Said, Support, build_result
 
 #: Statistic of the rows by which the counts of sentences are judged.
@@ -146,7 +146,8 @@ def write_held_notes(rows: Sequence[Mapping[str, Any]], withholds: bool, rules: 
 def _name_profile(rules: Rules) -> tuple[Text, ...]:
     """Name the profile, its source, and k where the report has another than the profile."""
     own = read_facts("disclosure")["profiles"][rules.profile]
-    said = Text.of("release.profile", profile=own["label"], source=own["source"], k=rules.k)
+    name = Name("profiles", rules.profile, own["label"])
+    said = Text.of("release.profile", profile=name, source=own["source"], k=rules.k)
     if rules.k == own["k"]:
         return (said,)
     key = "k_lower" if rules.k < own["k"] else "k_higher"

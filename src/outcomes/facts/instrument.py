@@ -10,6 +10,7 @@ from outcomes.errors import FactsError
 from outcomes.facts.scoring_rule import ScoringRule, ValueSet, read_value_sets
 from outcomes.facts.threshold import Threshold
 from outcomes.facts.toml import build_strictly
+from outcomes.facts.wording import Name
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,21 @@ class Instrument:
     censored_at: float | None = None
     regions: tuple[str, ...] = ()
     unchanged: tuple[float, ...] = ()
+
+    @property
+    def called(self) -> Name:
+        """What a sentence calls it."""
+        return Name("instruments", self.id, self.name)
+
+    @property
+    def called_short(self) -> Name:
+        """What a sentence calls it in short."""
+        return Name("instruments_short", self.id, self.short_name)
+
+    @property
+    def called_unit(self) -> Name:
+        """What a sentence calls its unit."""
+        return Name("units", self.unit, self.unit)
 
     @property
     def sign(self) -> int:

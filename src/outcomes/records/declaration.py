@@ -165,7 +165,7 @@ def _check_score_scale(score: ScoreSpec) -> list[_Wrong]:
     if not instrument.scale_required or computed:
         return []
     scales = " or ".join(f'scale = "{name}" ({it["meaning"]})' for name, it in instrument.scales.items())
-    what = Text.of("findings.SOURCE_NAME.opposite_ways", instrument=instrument.name)
+    what = Text.of("findings.SOURCE_NAME.opposite_ways", instrument=instrument.called)
     if score.column is None:
         return [(what, Text.of("findings.SOURCE_NAME.add_scale_of_column", scales=scales))]
     return [(what, Text.of("findings.SOURCE_NAME.add_scale", scales=scales))]
@@ -223,7 +223,7 @@ def _check_holds(spec: FileSpec, score: ScoreSpec) -> list[_Wrong]:
     except FactsError:
         return []  # told as an unknown instrument
     if holds == "improvement" and instrument.direction == "none":
-        what = Text.of("findings.SOURCE_NAME.no_improvement", instrument=instrument.name)
+        what = Text.of("findings.SOURCE_NAME.no_improvement", instrument=instrument.called)
         return [(what, Text.of("findings.SOURCE_NAME.write_change"))]
     measure = (score.instrument, score.variant)
     starts = ((other.instrument, other.variant) for other in spec.scores if other.timepoint == BASELINE)

@@ -120,7 +120,7 @@ def _read_signs(
         named |= dict.fromkeys(found)
         if found and OWN not in found:
             own = {"low": f"{instrument.minimum:g}", "high": f"{instrument.maximum:g}"}
-            values = {"header": repr(header), "instrument": instrument.short_name, **own}
+            values: dict[str, Value] = {"header": repr(header), "instrument": instrument.called_short, **own}
             why.append(Text("findings.SCORE_SCALE.header_names_another", values))
     for unit, count in units.items():
         found = find_shown(instrument, unit)

@@ -193,7 +193,7 @@ def build_view(
         table,
         audiences.pop(),
         max(release.k for release in releases),
-        write_origin(releases[0].origin),
+        write_origin(releases[0].origin, releases[0].words),
         releases,
         language=releases[0].language,
     )

@@ -243,7 +243,7 @@ def _settle_zeros(
 ) -> None:
     rows = group.here & stage & (scores.score == zero)
     column = _find_column(scores, rows)
-    name = group.measure.instrument.short_name
+    name = group.measure.instrument.called_short
     if is_settled(column):
         return
     if is_confirmed(group, "zeros"):
@@ -339,7 +339,7 @@ def _settle_constant(
     is_follow_up: np.ndarray,
     problems: Problems,
 ) -> None:
-    rule, name = "SCORE_CONSTANT_AFTER_START", group.measure.instrument.short_name
+    rule, name = "SCORE_CONSTANT_AFTER_START", group.measure.instrument.called_short
     constant = group.here & (scores.score == value) & is_follow_up
     column = _find_column(scores, constant)
     if is_settled(column):

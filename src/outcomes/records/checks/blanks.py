@@ -82,7 +82,7 @@ def ask_blanks(scores: Assessments, problems: Problems) -> None:
             continue
         asked.add(key)
         instrument: Instrument = other.measures[0].instrument
-        name, records = instrument.short_name, other.part.records(rows)
+        name, records = instrument.called_short, other.part.records(rows)
         if "blanks" in (*(other.spec.confirmed if other.spec else ()), *other.part.spec.confirmed):
             problems.note(
                 "SCORE_CONFIRMED",

@@ -41,7 +41,7 @@ def _check_open(scores: Assessments, site: np.ndarray, n_sites: int, problems: P
     for number in np.unique(scores.measure[off & ~named]):
         instrument = scores.measures[number].instrument
         what = Text.of("findings.SCORE_GRID.what")
-        said = Text.of("findings.SCORE_GRID.said", instrument=instrument.short_name)
+        said = Text.of("findings.SCORE_GRID.said", instrument=instrument.called_short)
         error = (instrument.step or 0.0) / (instrument.maximum - instrument.minimum)
         doubt = ScoreDoubt("SCORE_GRID", instrument, what, said)
         _tell_doubt(doubt, scores, off & ~named & (scores.measure == number), problems, error=error)
@@ -51,7 +51,7 @@ def _check_open(scores: Assessments, site: np.ndarray, n_sites: int, problems: P
 def _describe(measure: Measure) -> Text:
     instrument = measure.instrument
     ends = {"low": f"{instrument.minimum:g}", "high": f"{instrument.maximum:g}"}
-    return Text("findings.SCORE_RANGE.range", {"instrument": instrument.short_name, **ends})
+    return Text("findings.SCORE_RANGE.range", {"instrument": instrument.called_short, **ends})
 
 
 def _refuse_outside(scores: Assessments, outside: np.ndarray, problems: Problems) -> None:
@@ -205,7 +205,7 @@ def _give_scale(name: str, scores: Assessments, chosen: np.ndarray, scale: str =
 def _name_scores(groups: _SiteGroups, instrument: Instrument) -> Text:
     """Return the name of an instrument's scores, of one of several sites."""
     several = groups.n_sites > 2
-    return Text.of("findings.site.scores", instrument=instrument.short_name, several=several)
+    return Text.of("findings.site.scores", instrument=instrument.called_short, several=several)
 
 
 def _doubt_narrow(scores: Assessments, groups: _SiteGroups, problems: Problems) -> None:
@@ -325,7 +325,7 @@ def note_reversed_sites(
                 }
                 if turned:
                     answers = _give_scale("direction", scores, chosen, f'"{turned[0]}"')
-                name = instrument.short_name
+                name = instrument.called_short
                 what = Text.of("findings.SCORE_DIRECTION_SUSPECT.what", instrument=name)
                 said = Text.of("findings.SCORE_DIRECTION_SUSPECT.said", instrument=name)
                 question = Text.of("findings.SCORE_DIRECTION_SUSPECT.question")

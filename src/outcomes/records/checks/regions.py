@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from outcomes.facts import Instrument, Source, Text, read_facts, read_schema
+from outcomes.facts import Instrument, Listing, Name, Source, Text, Value, read_facts, read_schema
 from outcomes.records.episodes import Attribute, take_first
 from outcomes.records.problems import Problems
 from outcomes.records.scores import Assessments
@@ -30,7 +30,10 @@ def settle_regions(
         if not instrument.regions or not other.any():
             continue
         answer = source.other_regions.get(instrument.id)
-        values = {"instrument": instrument.short_name, "regions": _name_regions(instrument)}
+        values: dict[str, Value] = {
+            "instrument": instrument.called_short,
+            "regions": _name_regions(instrument),
+        }
         if answer == "leave_out":
             what = Text("findings.REGION_OTHER.left_out", values)
             for column, records in scores.split(other):
@@ -55,9 +58,9 @@ def _are_few(scores: Assessments, here: np.ndarray, other: np.ndarray) -> bool:
     return n_episodes < limits["fewest"] or bool(other.sum() <= limits["share"] * here.sum())
 
 
-def _name_regions(instrument: Instrument) -> str:
+def _name_regions(instrument: Instrument) -> Listing:
     labels = read_schema()["episodes"]["region"].labels or {}
-    return " and ".join(labels[region] for region in instrument.regions)
+    return Listing(tuple(Name("levels.region", region, labels[region]) for region in instrument.regions))
 
 
 def _note(
@@ -87,7 +90,7 @@ def _ask(
     where = ", ".join(f"{labels[region]} {count}" for region, count in zip(regions, counts, strict=True))
     what = Text.of(
         "findings.REGION_OTHER.asked",
-        instrument=instrument.short_name,
+        instrument=instrument.called_short,
         regions=_name_regions(instrument),
         n=int(other.sum()),
         n_all=int(here.sum()),

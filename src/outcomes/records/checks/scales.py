@@ -185,7 +185,7 @@ def _ask(
     others = tuple(meaning for name, meaning in evidence.readings.items() if name != OWN)
     what = Text.of(
         "findings.SCORE_SCALE.asked",
-        instrument=instrument.short_name,
+        instrument=instrument.called_short,
         where=where,
         why=Lines(evidence.why, "; "),
         mixed=evidence.mixed,
@@ -238,7 +238,7 @@ def _note_answer(
     if against is None:
         return
     meaning, other = scales[declared].meaning, scales[against].meaning
-    values = {"instrument": instrument.short_name, "meaning": meaning, "other": other}
+    values: dict[str, Value] = {"instrument": instrument.called_short, "meaning": meaning, "other": other}
     why = Lines(evidence.why, "; ") if evidence.why else Text("findings.SCORE_SCALE.looks_like", values)
     problems.note(
         "SCORE_SCALE",
@@ -351,7 +351,7 @@ def _settle(
     instrument, spec = measure.instrument, column.spec
     header = Text.of(f"findings.SCORE_OR_CHANGE.header_{said}") if said else None
     evidence = Text.of("findings.SCORE_OR_CHANGE.evidence", header=header, seen=seen)
-    values: dict[str, Value] = {"instrument": instrument.short_name, "evidence": evidence}
+    values: dict[str, Value] = {"instrument": instrument.called_short, "evidence": evidence}
     if (spec is not None and spec.holds == "score") or "change" in column.part.spec.confirmed:
         problems.note(
             "SCORE_OR_CHANGE",

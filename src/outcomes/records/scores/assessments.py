@@ -164,7 +164,7 @@ def _add_start(part: Part, column: ScoreColumn, columns: Sequence[ScoreColumn]) 
         Text.of("findings.SCORE_FROM_CHANGE.what", kind=kind),
         part.records(column.rows[kept]),
         column=column.header,
-        said=Text.of("findings.SCORE_FROM_CHANGE.said", instrument=instrument.short_name, kind=kind),
+        said=Text.of("findings.SCORE_FROM_CHANGE.said", instrument=instrument.called_short, kind=kind),
         measure=instrument.id,
     )
     return replace(

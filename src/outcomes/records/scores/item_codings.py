@@ -24,7 +24,7 @@ def ask_item_codings(parts: Sequence[Part], problems: Problems) -> None:
         weight = _weigh_shift(shift, seen, n_beyond, n_end)
         if weight < read_facts("checks")["scale"]["weight"]:
             continue
-        name, lowest = instrument.short_name, 0 if shift > 0 else 1
+        name, lowest = instrument.called_short, 0 if shift > 0 else 1
         part, column = alike[0], specs[0].items[0]
         records = part.records(np.arange(part.n_rows))
         if CONFIRMED in (*part.spec.confirmed, *(name for it in specs for name in it.confirmed)):
@@ -78,7 +78,7 @@ def _ask_letters(
         "findings.ITEM_CODING.letters",
         n=n_lettered,
         seen=seen,
-        instrument=instrument.short_name,
+        instrument=instrument.called_short,
         first=names[0],
         low=low,
         high=high,

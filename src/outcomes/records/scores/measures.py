@@ -243,7 +243,7 @@ def _refuse_undeclared(part: Part, measures: tuple[Measure, ...], codes: np.ndar
         if instrument.scale_required and find_scale(part, None, measure) is None:
             rows = codes == place
             known = ", ".join(f'"{name}" ({it["meaning"]})' for name, it in instrument.scales.items())
-            what = Text.of("findings.SCALE_UNDECLARED.what", instrument=instrument.short_name)
+            what = Text.of("findings.SCALE_UNDECLARED.what", instrument=instrument.called_short)
             remedy = Text.of("findings.SCALE_UNDECLARED.remedy", measure=measure.name, known=known)
             part.refuse_values(header, rows, "SCALE_UNDECLARED", what, whole=True, remedy=remedy)
             codes[rows] = -1

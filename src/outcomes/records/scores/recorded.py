@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import OWN, Instrument, ScoreSpec, Text, find_shown, list_scales, read_facts
+from outcomes.facts import OWN, Instrument, ScoreSpec, Text, Value, find_shown, list_scales, read_facts
 from outcomes.records.columns import Coded, Part, find_missing, map_numbers, read_written
 from outcomes.records.conversion import rescale
 from outcomes.records.problems import ScoreDoubt
@@ -69,7 +69,7 @@ def note_written(
         header, changed, "SCORE_WRITTEN", "repair_and_log", Text.of("findings.SCORE_WRITTEN.what")
     )
     if instrument is not None and letters and lettered.any():
-        values = {"instrument": instrument.short_name, "first": letters["a"]}
+        values: dict[str, Value] = {"instrument": instrument.called_short, "first": letters["a"]}
         part.problems.note(
             "SCORE_LETTERS",
             "repair_and_log",
@@ -90,7 +90,7 @@ def convert(
     """
     values = recorded.numbers.values
     score, stated = rescale(instrument, values, scale).copy(), np.zeros(len(values), dtype=bool)
-    name, foreign = instrument.short_name, []
+    name, foreign = instrument.called_short, []
     for unit in dict.fromkeys(recorded.units[recorded.units != ""]):
         here = recorded.units == unit
         named = find_shown(instrument, unit)
@@ -122,7 +122,7 @@ def _note_converted(
     **values: str,
 ) -> None:
     part, here = recorded.part, recorded.numbers.rows(distinct) & rows
-    named = {"instrument": instrument.short_name, **values}
+    named: dict[str, Value] = {"instrument": instrument.called_short, **values}
     part.problems.note(
         "SCORE_CONVERTED",
         "repair_and_log",
@@ -204,7 +204,7 @@ def compare_total(
         doubt.tell(part.problems, part.records(differs), shift, column=recorded.header, confirmed=confirmed)
     if alone.any():
         what = Text.of("findings.SCORE_TOTAL_ONLY.what")
-        said = Text.of("findings.SCORE_TOTAL_ONLY.said", instrument=instrument.short_name)
+        said = Text.of("findings.SCORE_TOTAL_ONLY.said", instrument=instrument.called_short)
         doubt = ScoreDoubt("SCORE_TOTAL_ONLY", instrument, what, said)
         doubt.tell(part.problems, part.records(alone), int(alone.sum()) / n_known, column=recorded.header)
     return np.where(alone, total, score), answered | alone
@@ -219,7 +219,7 @@ def _doubt_total(
     differs: np.ndarray,
 ) -> ScoreDoubt:
     """Return the doubt about totals that differ: about the items as well where most of them do."""
-    rule, name = "SCORE_TOTAL_DIFFERS", instrument.short_name
+    rule, name = "SCORE_TOTAL_DIFFERS", instrument.called_short
     said = Text.of("findings.SCORE_TOTAL_DIFFERS.said", instrument=name)
     n_differ, n_both = int(differs.sum()), int((~np.isnan(gap)).sum())
     if n_both < read_facts("checks")["scale"]["fewest"] or 2 * n_differ <= n_both:
