@@ -69,7 +69,7 @@ def list_data() -> list[str]:
     instruments = [read_instrument(id) for id in list_instruments()]
     thresholds = [entry for one in instruments for entry in one.thresholds]
     cited = [one.source for one in instruments]
-    cited += [text for entry in thresholds for text in (entry.source, entry.short_source)]
+    cited += [text for entry in thresholds for text in (entry.id, entry.source, entry.short_source)]
     cited += [entry["source"] for entry in read_facts("disclosure")["profiles"].values()]
     rules = read_facts("monitoring")["periods"]["rules"]
     cited += [rules["name"], rules["source"]]
