@@ -112,8 +112,8 @@ def list_texts(html: str) -> list[str]:
     return [re.sub(r"\{\w+\}", "", text) for text in told]
 
 
-def show_notebook(name: str, audience: str, folder: Path, monkeypatch) -> tuple[str, list[str], list[Any]]:
-    """Run a notebook's cells here; return its page, the texts that its figures draw, and its releases."""
+def show_notebook(name: str, audience: str, folder: Path, monkeypatch) -> tuple[str, list[str]]:
+    """Run a notebook's cells here; return its page and the texts that its figures draw."""
     drawn: list[str] = []
     save = view.save_png
 
@@ -126,7 +126,7 @@ def show_notebook(name: str, audience: str, folder: Path, monkeypatch) -> tuple[
     for variable, value in name_run_folder(folder).items():
         monkeypatch.setenv(variable, value)
     asked = {"path": str(Path("clinic").resolve()), "audience": audience, "k": 11, "language": LANGUAGE}
-    notebook, names, releases = read_notebook(NOTEBOOKS / f"{name}.ipynb"), {}, []
+    notebook, names = read_notebook(NOTEBOOKS / f"{name}.ipynb"), {}
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -140,7 +140,6 @@ def show_notebook(name: str, audience: str, folder: Path, monkeypatch) -> tuple[
         if isinstance(last, ast.Expr):
             shown = eval(compile(ast.Expression(last.value), name, "eval"), names)
             if isinstance(shown, view.View):
-                releases += shown.releases
                 cell.outputs = [
                     {"output_type": "display_data", "data": shown._repr_mimebundle_(), "metadata": {}}
                 ]
@@ -149,12 +148,12 @@ def show_notebook(name: str, audience: str, folder: Path, monkeypatch) -> tuple[
     words = read_words(LANGUAGE)
     day = dt.datetime(2026, 11, 26, tzinfo=dt.UTC)
     page = build_page(name, notebook, views, values, read_source("made-up-clinic"), day, "0" * 64, words)
-    return render_page(page, words), drawn, releases
+    return render_page(page, words), drawn
 
 
 @pytest.mark.parametrize(("name", "audience"), AUDIENCES)
 def test_a_page_and_its_figures_are_in_the_language(name, audience, tmp_path, monkeypatch):
-    html, drawn, releases = show_notebook(name, audience, tmp_path, monkeypatch)
+    html, drawn = show_notebook(name, audience, tmp_path, monkeypatch)
     texts = list_texts(html)
     assert len(texts) > 20 and f'<html lang="{LANGUAGE}">' in html
     assert not find_english([*texts, *drawn], list_data())

@@ -182,7 +182,7 @@ def test_a_release_for_stakeholders_keeps_what_is_said_and_drops_what_counts(pro
     (said,) = select_cohort(read_records("data/sources/doubt.toml", "data/doubt")).records.list_said("odi")
     outside, team = release(change, "stakeholder").origin, release(change, "team").origin
     assert outside.rules["reading"] == team.rules["reading"]
-    assert read_words().write(outside.rules["reading"]) == said
+    assert read_words().write(outside.rules["reading"]) == str(said)
     assert outside.answered is None and len(team.answered) == 1
 
 

@@ -13,7 +13,6 @@ import pytest
 import series_project
 from outcomes.cli.declared import print_status
 from outcomes.errors import FactsError, ReportError
-from outcomes.facts import Words, read_words
 from outcomes.machine.lock import hold_lock
 from outcomes.records import read_records
 from outcomes.reports.archive import find_last_release, list_manifests
@@ -28,6 +27,7 @@ from outcomes.reports.series import (
 )
 from outcomes.reports.series.cadence import find_period
 from outcomes.reports.site import write_site
+from pseudo_language import LANGUAGE, mark, write_pseudo_language
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
 
 UTC = dt.UTC
@@ -450,35 +450,27 @@ def test_a_series_says_what_changed_since_its_last_release(project):
     assert not list(Path(".outcomes/runs").glob("*/kept"))
 
 
-class Shouted(Words):
-    """A second language: English in capital letters."""
-
-    def say(self, key, **values):
-        return read_words().say(key, **values).upper()
-
-
 def index() -> str:
     place = write_site("reports/html", list(read_series().values()), Path(".outcomes"), NOW, {})
     return place.read_text(encoding="utf-8")
 
 
-def test_a_series_is_spoken_of_in_the_language_of_its_pages(project, monkeypatch, capsys):
-    shouted = Shouted("loud")
-    for module in ("declaration", "notification"):
-        place = f"outcomes.reports.series.{module}.read_words"
-        monkeypatch.setattr(place, lambda language="en": shouted if language == "loud" else read_words())
+def test_a_series_is_spoken_of_in_the_language_of_its_pages(project, capsys):
+    write_pseudo_language(project)
     defaults = series_project.DECLARED.partition("[report")[0]
-    loud = '[report.loud]\nparameters = { language = "loud" }\n'
-    declare(project, defaults + loud)
+    marked = f'[report.marked]\nparameters = {{ language = "{LANGUAGE}" }}\n'
+    declare(project, defaults + marked)
     assert print_status(None, None, as_json=False) == 0
-    assert "NEVER RUN" in capsys.readouterr().out
-    assert "NO RELEASE YET" in index() and 'lang="loud"' in index()
-    declare(project, f"{defaults}{loud}[report.quiet]\n")
-    assert "No release yet" in index() and "NO RELEASE YET" not in index(), "English where languages differ"
+    assert mark("never run") in capsys.readouterr().out
+    assert mark("No release yet") in index() and f'lang="{LANGUAGE}"' in index()
+    declare(project, f"{defaults}{marked}[report.quiet]\n")
+    assert "No release yet" in index() and mark("No release yet") not in index(), (
+        "English where languages differ"
+    )
 
 
 def test_a_language_that_there_is_not_fails_its_page_alone(project):
-    declare(project, series_project.DECLARED + 'parameters = { language = "xx" }\n')
+    declare(project, series_project.DECLARED + 'parameters = { language = "yy" }\n')
     assert run(now=NOW).reason == "configuration"
     assert 'lang="en"' in index() and "the declaration or a parameter is wrong" in index()
 

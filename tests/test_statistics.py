@@ -10,6 +10,7 @@ import pytest
 
 from declared_statistics import declare_statistic
 from outcomes.disclosure import audit_page, release
+from outcomes.disclosure.page_context import name_run_folder, open_page
 from outcomes.errors import FactsError
 from outcomes.facts import Statistic, read_facts, read_statistics
 from outcomes.facts.statistic import build_statistics
@@ -49,7 +50,7 @@ rests_on = nobody: verdict n_sites
 rests_on = analysis: marginal_mean contrast share_improved_standardised adjusted_share_improved
     adjusted_improvement funnel_limit funnel_limit_share control_limit control_limit_share signal
     position max_smd hedges_g regression_to_mean_low regression_to_mean_high check
-same_for_any = outcome: n n_missing n_patients n_episodes n_excluded_patients n_excluded_episodes share
+same_for_any = outcome: n n_said n_missing n_patients n_episodes n_excluded_patients n_excluded_episodes share
     smd mean sd
 same_for_any = level: share_improved_by position
 score_is = mean_score: mean
@@ -143,9 +144,11 @@ def test_an_undeclared_statistic_is_refused_where_a_result_is_built():
 @pytest.mark.parametrize("sums", [True, False])
 def test_a_new_mean_that_is_declared_whole_is_guarded(sums, monkeypatch, tmp_path):
     """The mean of three more patients would give these three; nothing but `sums` says that it would."""
-    monkeypatch.setenv("OUTCOMES_RUN_DIR", str(tmp_path))
+    for variable, value in name_run_folder(tmp_path).items():
+        monkeypatch.setenv(variable, value)
+    page = open_page()
     with declare_statistic("mean_durable", {**DURABLE, "sums": sums}):
-        made = [release(measure("mean_durable", n)) for n in (60, 63)]
+        made = [release(measure("mean_durable", n), page) for n in (60, 63)]
         assert [bool(one.table["shown"].iloc[0]) for one in made] == [True, not sums]
         assert made[1].why()["reason"].tolist() == (["sum"] if sums else [""])
         assert audit_page(made).passed

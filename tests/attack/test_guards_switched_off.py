@@ -35,7 +35,7 @@ from searching import find_planted
 from test_editions_in_series import find_isolated, list_cells
 
 from outcomes.analyses import summarise_change, summarise_data_quality
-from outcomes.disclosure import release
+from outcomes.disclosure import Fate, Reason, release
 from outcomes.errors import OutcomesError
 from outcomes.facts import Count, Text
 from outcomes.records import read_records
@@ -480,9 +480,10 @@ GUARDS = (
     Guard(
         "counts of sentences",
         f"{_POLICY}.hush_counts",
-        lambda table, fates: [
-            "shown" if name == "n_said" else fate
-            for name, fate in zip(table["statistic"], fates, strict=True)
+        lambda table, decisions: [
+            decisions.settle(place, Fate.SHOWN, Reason.FEW)
+            for place, name in enumerate(table["statistic"])
+            if name == "n_said"
         ],
         read_how_few_a_sentence_counts,
     ),
