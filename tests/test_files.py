@@ -16,7 +16,7 @@ from outcomes.drafting.grid import read_grids
 from outcomes.errors import FactsError, PrivacyError, RecordsError
 from outcomes.facts import FileSpec, ScoreSpec
 from outcomes.records.files.file_reader import read_text_table
-from outcomes.records.files.text_table import TextTable
+from outcomes.records.text_table import TextTable
 
 SPEC = FileSpec("*", "assessment", {"patient_id": "id", "score": "score"})
 

@@ -10,9 +10,7 @@ from outcomes.records.columns.coded import (
 )
 from outcomes.records.columns.dates import NO_DATE, DateForm, find_zone, parse_dates, to_day_number
 from outcomes.records.columns.mapping import (
-    list_missing_codes,
     list_spellings,
-    look_up_codes,
     map_category,
     map_dates,
     map_flags,
@@ -32,7 +30,14 @@ from outcomes.records.columns.names import (
     read_labels,
 )
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers, read_written
-from outcomes.records.columns.part import Part, blank_absent, build_part, refuse_hazards
+from outcomes.records.columns.part import (
+    Part,
+    blank_absent,
+    build_part,
+    list_missing_codes,
+    look_up_codes,
+    refuse_hazards,
+)
 
 __all__ = [
     "NO_DATE",

@@ -5,7 +5,6 @@ Ids are text: put together from their columns, told apart within a site, mended 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -22,35 +21,14 @@ from outcomes.records.columns.dates import (
     parse_dates,
 )
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
-from outcomes.records.columns.part import Part, refuse_hazards
-from outcomes.records.files import describe, simplify_name
+from outcomes.records.columns.part import Part, list_missing_codes, look_up_codes, refuse_hazards
+from outcomes.records.findings import describe
+from outcomes.records.spelling import simplify_name
 
 _DAMAGED_KEY = r"^\d\.\d+[eE]\+?\d+$"
 _NUMERIC_KEY = r"^(0\d+|\d{16,}|\d+[eE]\d+)$"
 _FRACTION = r"^\d+\.\d+$"
 _NO_FRACTION = r"^\d+\.0+$"
-
-
-def list_missing_codes(part: Part, name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return the source's codes for missing in a column of the schema."""
-    return (*part.spec.missing, *part.spec.missing_codes.get(name, ()), *extra)
-
-
-def look_up_codes(codes: Mapping[str, str], texts: np.ndarray) -> np.ndarray:
-    """Return what a code list says of each text, None where it says nothing."""
-    exact = dict(codes)
-    simple = {simplify_name(code): value for code, value in codes.items()}
-    return np.array(
-        [exact.get(text, simple.get(simplify_name(text)) if text else exact.get("")) for text in texts],
-        dtype=object,
-    )
-
-
-def type_known(coded: Coded, target: np.ndarray) -> Coded:
-    """Return a column as what its texts mean; those that mean nothing known are missing."""
-    lost = ~is_known(target)
-    target[lost] = ""
-    return coded.type_as(target, lost)
 
 
 def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
@@ -67,7 +45,7 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     label = Name("columns", name, column.label or name)
     worded = describe("columns.CATEGORY_UNKNOWN", label=label, name=name, codes="|".join(column.allowed))
     part.refuse_values(header, coded.rows(unknown), whole=False, **worded)
-    return type_known(coded, target)
+    return coded.type_known(target)
 
 
 def _translate(part: Part, name: str, texts: np.ndarray, column: Column) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +65,7 @@ def read_category(part: Part, name: str) -> Coded:
     """Return a category of the episodes without a word about what is unknown in it, which is missing."""
     coded = part.columns[part.spec.columns[name]]
     target, _ = _translate(part, name, coded.values, read_schema()["episodes"][name])
-    return type_known(coded, target)
+    return coded.type_known(target)
 
 
 def list_spellings(column: Column) -> dict[str, str]:

@@ -17,10 +17,10 @@ from outcomes.facts import (
     read_timepoints,
 )
 from outcomes.records.columns.coded import Coded, is_known
-from outcomes.records.columns.mapping import list_missing_codes, look_up_codes, type_known
 from outcomes.records.columns.numbers import find_missing
-from outcomes.records.columns.part import Part, refuse_hazards
-from outcomes.records.files import describe, simplify_name
+from outcomes.records.columns.part import Part, list_missing_codes, look_up_codes, refuse_hazards
+from outcomes.records.findings import describe
+from outcomes.records.spelling import simplify_name
 
 _SEPARATORS = re.compile(r"[;+/&,|、，；]|\band\b|\bplus\b")
 #: Where a word such as "None" names an arm that nobody has described yet.
@@ -95,7 +95,7 @@ def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
         rows = coded.rows(texts_refused) & needed
         part.refuse_values(header, rows, whole=True, **describe(f"columns.{rule}"))
     blank = (coded.rows(missing) | (coded.codes < 0)) & needed
-    return type_known(coded, target), blank
+    return coded.type_known(target), blank
 
 
 def _find_joined(part: Part, codes: Mapping[str, str], texts: np.ndarray, target: np.ndarray) -> None:
@@ -158,7 +158,7 @@ def map_instruments(part: Part, header: str) -> Coded:
     target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
     unknown = coded.rows(~is_known(target)) | (coded.codes < 0)
     part.refuse_values(header, unknown, whole=True, **describe("columns.INSTRUMENT_UNKNOWN"))
-    return type_known(coded, target)
+    return coded.type_known(target)
 
 
 def limit_categories(name: str) -> int:

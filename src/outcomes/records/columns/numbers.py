@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from outcomes.facts import read_facts
 from outcomes.records.columns.coded import match_texts
-from outcomes.records.files import simplify_name
+from outcomes.records.spelling import simplify_name
 
 _PLAIN_NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"

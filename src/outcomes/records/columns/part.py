@@ -14,8 +14,10 @@ import numpy as np
 from outcomes.facts import AbsenceSpec, FileSpec, Source, Text
 from outcomes.records.columns.coded import Coded, encode_text, match_texts, tidy_blanks
 from outcomes.records.columns.numbers import find_missing
-from outcomes.records.files import TextTable, describe, simplify_name
+from outcomes.records.findings import describe
 from outcomes.records.problems import Place, Problems
+from outcomes.records.spelling import simplify_name
+from outcomes.records.text_table import TextTable
 
 #: Columns without which a row means nothing: a bad cell in them refuses the row of a wide file too.
 _ESSENTIAL = frozenset(
@@ -186,6 +188,18 @@ _KEY_STEPS: Mapping[str, Callable[[str], str]] = {
     "casefold": str.casefold,
     "leading_zeros": _drop_zeros,
 }
+
+
+def list_missing_codes(part: Part, name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the source's codes for missing in a column of the schema."""
+    return (*part.spec.missing, *part.spec.missing_codes.get(name, ()), *extra)
+
+
+def look_up_codes(codes: Mapping[str, str], texts: np.ndarray) -> np.ndarray:
+    """Return what a code list says of each text, None where it says nothing."""
+    simple = {simplify_name(code): value for code, value in codes.items()}
+    found = [codes.get(text, simple.get(simplify_name(text)) if text else None) for text in texts]
+    return np.array(found, dtype=object)
 
 
 def refuse_hazards(part: Part, header: str, whole: bool) -> np.ndarray:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.findings import FileFindings, Refusal, describe
 from outcomes.records.files.headers import list_numeric_headers
-from outcomes.records.files.spelling import compose_text, find_mojibake, narrow_text, simplify_name
-from outcomes.records.files.text_table import RawColumns
+from outcomes.records.findings import FileFindings, Refusal, describe
+from outcomes.records.spelling import compose_text, find_mojibake, narrow_text, simplify_name
+from outcomes.records.text_table import RawColumns
 
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")

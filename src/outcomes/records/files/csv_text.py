@@ -11,7 +11,6 @@ import pyarrow.csv
 
 from outcomes.facts import FileSpec, read_facts
 from outcomes.records.files.encoding import find_encoding, recode_as_utf8
-from outcomes.records.files.findings import FileFindings, Refusal, describe
 from outcomes.records.files.headers import (
     check_header_place,
     check_width,
@@ -29,8 +28,9 @@ from outcomes.records.files.lines import (
     locate_records,
     split_fields,
 )
-from outcomes.records.files.spelling import is_total
-from outcomes.records.files.text_table import RawColumns, SheetCells
+from outcomes.records.findings import FileFindings, Refusal, describe
+from outcomes.records.spelling import is_total
+from outcomes.records.text_table import RawColumns, SheetCells
 
 _BLOCK = 4 << 20
 _SEARCHED = 1 << 16

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.findings import FileFindings
 from outcomes.records.files.headers import check_width, list_numeric_headers, match_headers, name_headers
-from outcomes.records.files.spelling import simplify_header, simplify_name
-from outcomes.records.files.text_table import RawColumns, SheetCells
+from outcomes.records.findings import FileFindings
+from outcomes.records.spelling import simplify_header, simplify_name
+from outcomes.records.text_table import RawColumns, SheetCells
 
 #: Kinds of files that are read here, as in ``limits.toml``.
 DATASETS = ("sav", "por", "dta", "xpt", "sas7bdat")

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from outcomes.errors import FactsError
 from outcomes.facts import Text, read_facts
-from outcomes.records.files.findings import FileFindings
+from outcomes.records.findings import FileFindings
 
 _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _UTF32_MARKS = {codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be"}

@@ -25,7 +25,6 @@ from outcomes.records.files.excel_cells import (
     spell_rows,
     stack_sheets,
 )
-from outcomes.records.files.findings import FileFindings, Refusal, describe
 from outcomes.records.files.headers import (
     check_header_place,
     check_width,
@@ -35,8 +34,6 @@ from outcomes.records.files.headers import (
     match_headers,
     name_headers,
 )
-from outcomes.records.files.spelling import is_total
-from outcomes.records.files.text_table import RawColumns, SheetCells
 from outcomes.records.files.workbook import (
     Sheet,
     SheetStructure,
@@ -47,6 +44,9 @@ from outcomes.records.files.workbook import (
     open_container,
     read_structure,
 )
+from outcomes.records.findings import FileFindings, Refusal, describe
+from outcomes.records.spelling import is_total
+from outcomes.records.text_table import RawColumns, SheetCells
 
 #: What a source writes as its sheet where all visible ones are read.
 _EVERY_SHEET = "*"

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.findings import FileFindings, Refusal
-from outcomes.records.files.spelling import simplify_header
-from outcomes.records.files.text_table import RawColumns, SheetCells
+from outcomes.records.findings import FileFindings, Refusal
+from outcomes.records.spelling import simplify_header
+from outcomes.records.text_table import RawColumns, SheetCells
 
 #: Parts of a number format that are text or a condition, not a sign of the format.
 _LITERAL = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.')

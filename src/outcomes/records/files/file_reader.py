@@ -11,10 +11,10 @@ from outcomes.records.files.cells import tidy_columns
 from outcomes.records.files.csv_text import list_csv_cells, read_csv_columns
 from outcomes.records.files.dataset import DATASETS, list_dataset_cells, read_dataset_columns
 from outcomes.records.files.excel import list_excel_cells, read_excel_columns
-from outcomes.records.files.findings import FileFindings, MarksTexts
 from outcomes.records.files.opening import open_file
 from outcomes.records.files.parquet import list_parquet_cells, read_parquet_columns
-from outcomes.records.files.text_table import RawColumns, SheetCells, TextTable
+from outcomes.records.findings import FileFindings, MarksTexts
+from outcomes.records.text_table import RawColumns, SheetCells, TextTable
 
 
 def read_text_table(

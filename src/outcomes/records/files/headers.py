@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from outcomes.facts import FileSpec, Text, read_facts, read_schema
-from outcomes.records.files.findings import FileFindings
-from outcomes.records.files.spelling import INVISIBLE, simplify_header
+from outcomes.records.findings import FileFindings
+from outcomes.records.spelling import INVISIBLE, simplify_header
 
 _LOOKS_LIKE_DATA = re.compile(r"[-+]?\d[\d.,/:-]*\Z")
 _MOST_SHOWN = 40

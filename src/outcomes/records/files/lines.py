@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from outcomes.facts import read_facts
-from outcomes.records.files.findings import FileFindings
+from outcomes.records.findings import FileFindings
 
 _QUOTE, _FEED = ord('"'), ord("\n")
 _BLOCK = 8 << 20

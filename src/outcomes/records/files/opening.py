@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from outcomes.facts import Text, read_facts
-from outcomes.records.files.findings import FileFindings, MarksTexts
+from outcomes.records.findings import FileFindings, MarksTexts
 
 _ZIP, _OLE, _GZIP, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"PAR1"
 #: First bytes to what a file is that begins with them.

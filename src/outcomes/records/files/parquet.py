@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.findings import FileFindings
 from outcomes.records.files.headers import check_width, match_headers, name_headers
-from outcomes.records.files.text_table import RawColumns, SheetCells
+from outcomes.records.findings import FileFindings
+from outcomes.records.text_table import RawColumns, SheetCells
 
 _EXTENSION_KEY = b"ARROW:extension:name"
 

@@ -17,7 +17,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from outcomes.facts import read_facts
-from outcomes.records.files.findings import FileFindings
+from outcomes.records.findings import FileFindings
 
 _RATIO_FROM_BYTES = 1 << 20
 _PROLOG_BYTES = 1 << 16

@@ -12,7 +12,7 @@ import pandas as pd
 
 from outcomes.errors import Finding, PrivacyError
 from outcomes.facts import Source, Text, read_facts
-from outcomes.records.files import describe
+from outcomes.records.findings import describe
 from outcomes.records.gate.traits import Trait, coarsen, count_alike, list_traits, sort_outcomes
 
 

@@ -17,7 +17,7 @@ from outcomes.errors import Finding
 from outcomes.facts import Source, Text, read_facts
 from outcomes.facts.toml import build_strictly, read_toml
 from outcomes.machine.private_files import open_private_folder, spell_safely, write_private_file
-from outcomes.records.files import describe
+from outcomes.records.findings import describe
 
 _USUAL_FILE = "privacy-exceptions.toml"
 _LEAD = """\

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.errors import Finding
-from outcomes.records.files.findings import Refusal
+from outcomes.records.findings import Refusal
 
 
 @dataclass(frozen=True)
