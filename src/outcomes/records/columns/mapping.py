@@ -35,7 +35,6 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     """Return a category as codes of the schema; what is unknown is refused.
 
     Codes of the source come first, then what means missing, then the schema's codes, labels and aliases.
-    A category without a list of allowed codes takes any short name.
     """
     coded = part.columns[header]
     hazard = refuse_hazards(part, header, not part.is_wide)
@@ -98,31 +97,22 @@ def map_numbers(
     absent = find_missing(texts, missing)
     values, rules = parse_numbers(texts, ~absent, part.spec.decimal)
     for name in ("SCORE_NOT_NUMERIC", "SCORE_NOT_FINITE"):
-        rows = coded.rows(rules[name])
-        if rows.any():
-            part.refuse_values(header, rows, whole=whole, **describe(f"columns.{name}"))
+        part.refuse_values(header, coded.rows(rules[name]), whole=whole, **describe(f"columns.{name}"))
     commas = coded.rows(rules["DECIMAL_COMMA"])
     part.note_values(header, commas, outcome="repair_and_log", **describe("columns.DECIMAL_COMMA"))
-    bad = np.zeros(len(values), dtype=bool)
-    if low is not None:
-        bad |= values < low
-    if high is not None:
-        bad |= values > high
+    bad = (values < (-np.inf if low is None else low)) | (values > (np.inf if high is None else high))
     if whole_number:
         bad |= ~np.isnan(values) & (values != np.floor(values))
-    rows = coded.rows(bad)
-    if rows.any():
-        remedy = describe("columns.SCORE_NOT_NUMERIC")["remedy"]
-        part.refuse_values(header, rows, rule, what, whole=whole, remedy=remedy)
+    remedy = describe("columns.SCORE_NOT_NUMERIC")["remedy"]
+    part.refuse_values(header, coded.rows(bad), rule, what, whole=whole, remedy=remedy)
     return coded.type_as(values, np.isnan(values) | bad)
 
 
 def map_flags(part: Part, name: str, header: str) -> Coded:
     """Return a column as 1.0 (yes) and 0.0 (no); codes of the source are ``"yes"`` and ``"no"``."""
     coded = part.columns[header]
-    texts = coded.values.copy()
-    told = look_up_codes(part.spec.codes.get(name, {}), texts)
-    texts = np.where(~is_known(told), texts, told)
+    told = look_up_codes(part.spec.codes.get(name, {}), coded.values)
+    texts = np.where(is_known(told), told, coded.values)
     absent = find_missing(texts, list_missing_codes(part, name)) & ~is_known(told)
     values, unclear = parse_flags(texts, ~absent)
     worded = describe("columns.FLAG_UNKNOWN", name=name)
@@ -162,10 +152,10 @@ def _ask_about_dates(part: Part, header: str, form: DateForm) -> None:
         worded = describe(f"columns.{doubt.rule}", **doubt.values)
         told = [name for name in doubt.answers.values() if name in part.spec.confirmed]
         if told:
-            said = " ".join(str(Text.of(f"{key}.confirmed.{name}", **doubt.values)) for name in told)
+            said = " ".join(str(Text(f"{key}.confirmed.{name}", doubt.values)) for name in told)
             part.problems.note(outcome="answered", records=records, column=header, said=said, **worded)
         else:
-            answers = {line: str(Text.of(f"{key}.answers.{name}")) for line, name in doubt.answers.items()}
+            answers = {line: Text(f"{key}.answers.{name}") for line, name in doubt.answers.items()}
             part.problems.ask(answers=answers, records=records, column=header, **worded)
 
 
@@ -186,9 +176,8 @@ def _find_form(part: Part) -> DateForm:
 def map_ids(part: Part, name: str) -> Coded:
     """Return ids as text, refusing rows without one.
 
-    A key is never a number: ``0007`` is not ``7``. What Excel has already turned into one (``1.23457E+11``)
-    cannot be mended, so the file is refused; ``1001.0`` in a column without other fractions is ``1001``. An
-    id made of several columns, or told apart within a site, is their cells together.
+    A key is never a number: ``0007`` is not ``7``. What Excel has turned into one (``1.23457E+11``) refuses
+    the file; an id made of several columns, or told apart within a site, is their cells together.
     """
     headers = part.spec.joined.get(name, (part.spec.columns[name],))
     pieces = [_read_id(part, header) for header in headers]

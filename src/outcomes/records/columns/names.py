@@ -51,10 +51,10 @@ def list_timepoint_spellings(source: Source) -> dict[str, str]:
 
 def list_instrument_spellings() -> dict[str, str]:
     """Return every known spelling of an instrument, simplified, to its id; LOINC codes of scores too."""
-    names = {}
-    for id in list_instruments():
-        instrument = read_instrument(id)
-        names[id] = [*instrument.aliases, instrument.name, instrument.short_name, id]
+    names = {
+        instrument.id: [*instrument.aliases, instrument.name, instrument.short_name, instrument.id]
+        for instrument in map(read_instrument, list_instruments())
+    }
     return _simplify_all(names) | {simplify_name(code): name for code, name in list_loinc_codes().items()}
 
 
@@ -65,8 +65,7 @@ def _simplify_all(names: Mapping[str, Iterable[str]]) -> dict[str, str]:
 def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
     """Return therapies by id, and which rows were left blank.
 
-    A therapy that is unknown, or several in one cell, refuses the record; rows that the source excludes
-    need none.
+    An unknown therapy, or several in one cell, refuse the record, unless the source excludes it.
     """
     coded = part.columns[header]
     texts = coded.values
@@ -80,7 +79,12 @@ def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
     target[word] = _UNNAMED_THERAPY
     open_ = ~told & ~missing & ~word & ~hazard
     target[open_] = [spellings.get(simplify_name(text)) for text in texts[open_]]
-    _find_joined(part, codes, texts, target)
+    separator = part.spec.therapy_separator
+    if separator:  # joined therapies are looked up whatever their order
+        joined = {_sort_joined(code, separator): value for code, value in codes.items() if separator in code}
+        for i in np.flatnonzero(~is_known(target)):
+            if separator in texts[i]:
+                target[i] = joined.get(_sort_joined(texts[i], separator))
     pairs = zip(part.raw[header], target, strict=True)
     exact = np.array([text in codes or text == found for text, found in pairs], dtype=bool)
     needed = part.excluded < 0
@@ -98,17 +102,6 @@ def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
     return coded.type_known(target), blank
 
 
-def _find_joined(part: Part, codes: Mapping[str, str], texts: np.ndarray, target: np.ndarray) -> None:
-    """Look joined therapies up in the source's codes whatever their order."""
-    separator = part.spec.therapy_separator
-    if not separator:
-        return
-    joined = {_sort_joined(code, separator): value for code, value in codes.items() if separator in code}
-    for i, text in enumerate(texts):
-        if target[i] is None and separator in text:
-            target[i] = joined.get(_sort_joined(text, separator))
-
-
 def _sort_joined(text: str, separator: str) -> str:
     return separator.join(sorted(simplify_name(piece) for piece in text.split(separator)))
 
@@ -118,20 +111,17 @@ def _names_several(part: Part, codes: Mapping[str, str], spellings: dict[str, st
     pieces = text.split(separator) if separator and separator in text else _SEPARATORS.split(text)
     pieces = [simplify_name(piece) for piece in pieces if piece.strip()]
     known = spellings.keys() | {simplify_name(code) for code in codes}
-
-    def is_therapy(piece: str) -> bool:
-        shortened = len(piece) >= _SHORTEST and any(name.startswith(piece) for name in known)
-        return piece in known or shortened
-
-    return len(pieces) > 1 and (bool(separator and separator in text) or all(map(is_therapy, pieces)))
+    known |= {
+        piece for piece in pieces if len(piece) >= _SHORTEST and any(n.startswith(piece) for n in known)
+    }
+    return len(pieces) > 1 and (bool(separator and separator in text) or known.issuperset(pieces))
 
 
 def map_timepoints(part: Part, header: str) -> Coded:
     """Return time points by id; an unknown label refuses the record."""
-    coded = part.columns[header]
     labels = read_labels(part, header)
-    missing = find_missing(coded.values, list_missing_codes(part, "timepoint"))
-    unknown = coded.rows((labels.values == "") & ~missing)
+    missing = find_missing(part.columns[header].values, list_missing_codes(part, "timepoint"))
+    unknown = labels.rows((labels.values == "") & ~missing)
     part.refuse_values(header, unknown, whole=True, **describe("columns.TIMEPOINT_UNKNOWN"))
     return labels.type_as(labels.values, labels.values == "")
 

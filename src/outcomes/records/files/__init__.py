@@ -1,6 +1,6 @@
 """Files to text: the mapped columns of one file, each record at its line."""
 
-from outcomes.records.files.excel_cells import SHEET_TITLE
+from outcomes.records.files.excel import SHEET_TITLE
 from outcomes.records.files.file_reader import read_cells, read_text_table
 from outcomes.records.files.headers import join_header_rows
 from outcomes.records.files.locations import find_root, list_files, list_other_files

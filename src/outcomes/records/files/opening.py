@@ -86,16 +86,30 @@ def open_file(
 ) -> OpenedFile:
     """Read a file's bytes after checking its name, its place, its size and its first bytes.
 
-    The options are those of `read_text_table`.
+    ``root`` is the folder that the file may not lie outside of, links resolved. ``check_name`` says whether
+    the file's name may identify a person, beside the patterns of ``limits.toml``; ``mark_texts`` which texts
+    may: headers that no message then shows, and what is hidden in a workbook, which is then refused.
     """
-    findings = _check_name(path.name, check_name, mark_texts)
+    patterns = read_facts("limits")["file"]["identifying_names"]
+    if any(re.search(pattern, path.name) for pattern in patterns) or (check_name and check_name(path.name)):
+        findings = FileFindings(None)
+        digest = hashlib.sha256(path.name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        findings.refuse_privately("FILENAME_IDENTIFIER", digest=digest)
+        findings.stop()
+    findings = FileFindings(escape_name(path.name), mark_texts)
+    if findings.file != path.name:
+        findings.repair("FILENAME_UNSAFE")
     kind = _check_place(path, root, findings)
     before = path.stat()
     content = _read_bytes(path, kind, findings)
     digest = hashlib.sha256(content).hexdigest()
-    if kind in ("gzip", "zip"):
-        content = _unpack_gzip(content, findings) if kind == "gzip" else _unpack_zip(content, findings)
-        kind = "csv"
+    if kind == "xlsm":
+        findings.refuse_now("XLSX_ACTIVE_CONTENT.macros")
+    if kind == "gzip":
+        with gzip.open(io.BytesIO(content)) as stream:
+            content, kind = _read_bounded(stream, len(content), findings), "csv"
+    elif kind == "zip":
+        content, kind = _unpack_zip(content, findings), "csv"
     return OpenedFile(kind, content, digest, findings, path, before)
 
 
@@ -111,23 +125,6 @@ def escape_name(name: str) -> str:
     return "".join(
         f"\\x{ord(sign):02x}" if sign in unsafe or not sign.isprintable() else sign for sign in name
     )
-
-
-def _check_name(
-    name: str, check_name: Callable[[str], bool] | None, mark_texts: MarksTexts | None
-) -> FileFindings:
-    """Refuse a name that may identify a person, without repeating it; note one that must be escaped."""
-    limits = read_facts("limits")["file"]
-    found = any(re.search(pattern, name) for pattern in limits["identifying_names"])
-    if found or (check_name is not None and check_name(name)):
-        findings = FileFindings(None)
-        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-        findings.refuse_privately("FILENAME_IDENTIFIER", digest=digest)
-        findings.stop()
-    findings = FileFindings(escape_name(name), mark_texts)
-    if findings.file != name:
-        findings.repair("FILENAME_UNSAFE")
-    return findings
 
 
 def _check_place(path: Path, root: Path | str | None, findings: FileFindings) -> str:
@@ -156,7 +153,7 @@ def _find_kind(name: str, findings: FileFindings) -> str:
         if name.endswith(suffix):
             return str(suffixes[suffix])
     readable = ", ".join(suffix for suffix, kind in suffixes.items() if kind != "xlsm")
-    known = any(name.endswith(suffix) for suffix in limits["refused_suffixes"])
+    known = name.endswith(tuple(limits["refused_suffixes"]))
     findings.refuse_now(f"FORMAT_NOT_ALLOWED.{'known' if known else 'unknown'}", readable=readable)
 
 
@@ -188,18 +185,13 @@ def _check_signature(block: bytes, kind: str, findings: FileFindings) -> None:
     start = block[:512].removeprefix(b"\xef\xbb\xbf").lstrip()[:16]
     if kind in ("xlsx", "xlsm") and block.startswith(_OLE):
         findings.refuse_now("XLSX_ENCRYPTED.workbook")
-    expected = _EXPECTED.get(kind)
-    if expected is not None and block.startswith(expected):
+    expected = _EXPECTED.get(kind, ())
+    if block.startswith(expected):
         return
     found = next((what for sign, what in _SIGNATURES.items() if start.lower().startswith(sign.lower())), None)
-    if expected is not None or found is not None:
+    if expected or found:
         content = Text.of(f"findings_files.signatures.{found or 'unknown'}")
         findings.refuse_now("TYPE_MISMATCH", kind=kind, content=content)
-
-
-def _unpack_gzip(content: bytes, findings: FileFindings) -> bytes:
-    with gzip.open(io.BytesIO(content)) as stream:
-        return _read_bounded(stream, len(content), findings)
 
 
 def _unpack_zip(content: bytes, findings: FileFindings) -> bytes:
