@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.errors import Finding, PrivacyError
-from outcomes.facts import Source, Text, read_facts
+from outcomes.facts import Source, Text, Value, read_facts
 from outcomes.records.findings import describe
 from outcomes.records.gate.traits import Trait, coarsen, count_alike, list_traits, sort_outcomes
 
@@ -47,17 +47,15 @@ class Anonymity:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per figure: ``what`` and ``value``."""
-        rows: list[tuple[str, Any]] = [("patients", self.n_patients), ("smallest group", self.smallest)]
-        rows += [(f"patients in groups below {size}", number) for size, number in self.below.items()]
-        rows += [
-            ("share alone, %", round(100 * self.below[2] / max(self.n_patients, 1), 1)),
-            ("average risk, %", round(100 * self.average_risk, 1)),
-            ("largest risk, %", round(100 * self.largest_risk, 1)),
-        ]
+        figures: dict[str, Any] = {"patients": self.n_patients, "smallest group": self.smallest}
+        figures |= {f"patients in groups below {size}": number for size, number in self.below.items()}
+        alone = self.below[2] / max(self.n_patients, 1)
+        shares = {"share alone": alone, "average risk": self.average_risk, "largest risk": self.largest_risk}
+        figures |= {f"{what}, %": round(100 * share, 1) for what, share in shares.items()}
         if self.least_diversity is not None:
-            rows.append(("fewest outcomes in a group", self.least_diversity))
-            rows.append(("patients whose group tells the outcome", self.n_alike_outcome))
-        return pd.DataFrame(rows, columns=["what", "value"])
+            figures["fewest outcomes in a group"] = self.least_diversity
+            figures["patients whose group tells the outcome"] = self.n_alike_outcome
+        return pd.DataFrame(list(figures.items()), columns=["what", "value"])
 
 
 def measure_anonymity(episodes: pd.DataFrame, assessments: pd.DataFrame, source: Source) -> Anonymity | None:
@@ -107,18 +105,20 @@ def _measure_diversity(
 
 def _advise(traits: Sequence[Trait], patient: np.ndarray, k_min: int) -> tuple[dict[str, Any], ...]:
     """Return what traits merged or left out would do, one by one and together, measured."""
-    before = _count_small(traits, patient, k_min)
     single = [
-        {"what": what, "left": _count_small(changed, patient, k_min)}
+        {"what": what, "left": _judge(changed, patient, k_min)[0]}
         for _, what, changed in _list_changes(traits, patient, k_min, leave_out=True)
     ]
     plans = [_change_step_by_step(list(traits), patient, k_min, leave_out) for leave_out in (False, True)]
+    before = _judge(traits, patient, k_min)[0]
     found = {entry["what"]: entry for entry in [*single, *plans] if entry["left"] < before}
     return tuple(sorted(found.values(), key=lambda entry: (entry["left"], len(entry["what"]))))
 
 
-def _count_small(traits: Sequence[Trait], patient: np.ndarray, k_min: int) -> int:
-    return int((count_alike(traits, patient)[1] < k_min).sum())
+def _judge(traits: Sequence[Trait], patient: np.ndarray, k_min: int) -> tuple[int, float]:
+    """Return how many patients are in small groups, and the average risk."""
+    alike = count_alike(traits, patient)[1]
+    return int((alike < k_min).sum()), float((1 / alike).mean())
 
 
 def _list_changes(
@@ -142,15 +142,10 @@ def _change_step_by_step(
     limits = read_facts("gate")["traits"]
     done: dict[str, str] = {}
     counts: Counter[str] = Counter()
-
-    def judge(chosen: Sequence[Trait]) -> tuple[int, float]:
-        alike = count_alike(chosen, patient)[1]
-        return int((alike < k_min).sum()), float((1 / alike).mean())
-
-    best = judge(traits)
+    best = _judge(traits, patient, k_min)
     for _ in range(limits["most_steps"]):
         changes = [
-            (judge(changed), name, what, changed)
+            (_judge(changed, patient, k_min), name, what, changed)
             for name, what, changed in _list_changes(traits, patient, k_min, leave_out=leave_out)
             if counts[name] < limits["most_merges"]
         ]
@@ -165,10 +160,9 @@ def _change_step_by_step(
 
 
 def report_anonymity(found: Anonymity | None, source: Source, file: str | None) -> Finding | None:
-    """Warn where patients share their traits with too few others; refuse that where the profile is strict.
+    """Warn where patients share their traits with too few others, unless ``k_min`` is 0.
 
-    A ``k_min`` of 0 asks for no warning; a profile may refuse whatever it is (``gate.toml``): a smallest
-    group that is too small, or too many patients in small ones.
+    A privacy profile of ``gate.toml`` may refuse that whatever ``k_min`` is.
     """
     if found is None:
         return None
@@ -176,23 +170,19 @@ def report_anonymity(found: Anonymity | None, source: Source, file: str | None) 
     if broken is None and (source.k_min < 1 or found.smallest >= source.k_min):
         return None
     best = found.advice[0] if found.advice else {"what": None, "left": None}
-    worded = describe(
-        "gate.K_ANONYMITY",
-        small=found.n_small,
-        patients=found.n_patients,
-        others=found.k_min - 1,
-        traits=", ".join(found.traits),
-        smallest=found.smallest,
-        broken=broken,
-        best=best["what"],
-        left=best["left"],
-    )
+    sizes: dict[str, Value] = {
+        "small": found.n_small,
+        "patients": found.n_patients,
+        "smallest": found.smallest,
+    }
+    sizes |= {"others": found.k_min - 1, "left": best["left"]}
+    traits = ", ".join(found.traits)
+    worded = describe("gate.K_ANONYMITY", traits=traits, broken=broken, best=best["what"], **sizes)
     if broken is None:
         return Finding(outcome="accept_with_warning", file=file, **worded)
-    message = Text.of(
-        "findings_files.errors.few_alike", source=source.name, profile=repr(source.privacy_profile)
-    )
-    raise PrivacyError(str(message), [Finding(outcome="refuse_file", file=file, **worded)])
+    profile = repr(source.privacy_profile)
+    message = Text.of("findings_files.errors.few_alike", source=source.name, profile=profile)
+    raise PrivacyError(message, [Finding(outcome="refuse_file", file=file, **worded)])
 
 
 def _find_broken_limit(found: Anonymity, source: Source) -> Text | None:

@@ -29,8 +29,7 @@ def find_identifying(
 ) -> list[Finding]:
     """Return what the gate finds in the mapped columns of a file; no message holds a value.
 
-    ``exceptions`` are what a person vouched for, and note what each came to; those of the source where
-    absent.
+    ``exceptions``, those of the source where absent, note what each came to.
     """
     exceptions = exceptions or ReviewedExceptions(source)
     return [
@@ -49,21 +48,22 @@ def _report(
     most, profile = limit_categories(column.name), source.privacy_profile
     found = _word(f"found.{rule.said_by}", kind=_word(f"kinds.{rule.kind}", most=most, profile=profile))
     if not rule.certain:
-        return Finding(rule.rule, "accept_with_warning", str(_word("found.by_chance", found=found)), *place)
+        return Finding(rule.rule, "accept_with_warning", _word("found.by_chance", found=found), *place)
     fingerprint = fingerprint_values(column.texts.to_pylist())
     verdict = exceptions.judge(column.header, rule.rule, fingerprint)
     if verdict is not None:
-        entry, key = verdict.entry, "found.excepted" if verdict.lifts else "found.not_excepted"
-        state, expires = verdict.word(), str(entry.expires)
-        found = _word(key, found=found, reviewer=entry.reviewer, expires=expires, state=state)
-        if verdict.lifts:
-            return Finding(rule.rule, "accept_with_warning", str(found), *place)
+        entry, lifts = verdict.entry, verdict.state == "in_force"
+        told = {"reviewer": entry.reviewer, "expires": str(entry.expires)}
+        key = "found.excepted" if lifts else "found.not_excepted"
+        found = _word(key, found=found, state=verdict.word(), **told)
+        if lifts:
+            return Finding(rule.rule, "accept_with_warning", found, *place)
     remedy = _word("remedies.review", source=source.name, file=exceptions.file)
     if rule.rule == "PHI_AGE_OVER_89":
         remedy = _word("remedies.band")
     if rule.said_by == "record_header":
         remedy = _word("remedies.rekey")
-    return Finding(rule.rule, "refuse_file", str(found), *place, str(remedy))
+    return Finding(rule.rule, "refuse_file", found, *place, remedy)
 
 
 def _word(key: str, **values: Value) -> Text:
@@ -71,15 +71,9 @@ def _word(key: str, **values: Value) -> Text:
 
 
 def _judge_column(column: GatedColumn, spec: FileSpec, source: Source) -> list[ValueRule]:
-    is_id = column.kind == "id"
-    rules = _judge_header(column, source)
-    rules += search_values(
-        column.texts,
-        column.header,
-        is_id=is_id,
-        holds_dates=column.kind == "date",
-        rekeyed=source.rekey and is_id,
-    )
+    is_id, is_date = column.kind == "id", column.kind == "date"
+    kind = {"is_id": is_id, "holds_dates": is_date, "rekeyed": source.rekey and is_id}
+    rules = _judge_header(column, source) + search_values(column.texts, column.header, **kind)
     if column.kind == "date" and not read_facts("gate")["profiles"][source.privacy_profile]["full_dates"]:
         rules += _search_full_dates(column, spec)
     if column.name == "age_years" and "age_years" not in spec.top_code:
@@ -115,8 +109,7 @@ def _search_alone(texts: Sequence[str]) -> list[ValueRule]:
 def mark_identifying(texts: Sequence[str], *, one_column: bool = False) -> np.ndarray:
     """Return which texts may identify a person, wherever they stand: headers, comments, hidden cells.
 
-    Among cells of one column many that look like names are names. Dates do not count: they may be those of an
-    export.
+    Among cells of one column many that look like names are names; dates do not count.
 
     Examples
     --------
@@ -160,11 +153,9 @@ def _search_old_bands(column: GatedColumn, spec: FileSpec, source: Source) -> li
     for place in np.flatnonzero(hits):
         text = fold_text(column.texts[int(place)].as_py()).strip()
         band = _BAND.match(text)
-        low, _, over, above, exact = (
-            int(part) if part else None for part in (band.groups() if band else [None] * 5)
-        )
-        first = low or exact or 0
-        hits[place] = text not in missing and (first > oldest or max(over or 0, above or 0) > oldest + 1)
+        low, _, over, above, exact = (int(part or 0) for part in (band.groups() if band else [0] * 5))
+        first = low or exact
+        hits[place] = text not in missing and (first > oldest or max(over, above) > oldest + 1)
     return [ValueRule("PHI_AGE_OVER_89", "old_band", hits)] if hits.any() else []
 
 
@@ -178,6 +169,5 @@ def names_person(file_name: str) -> bool:
     """
     stem = fold_text(file_name).rsplit(".", 1)[0]
     pieces = [piece for piece in re.split(r"[\W_]+", stem) if piece]
-    if mark_identifying([stem, *pieces, " ".join(pieces)]).any():
-        return True
-    return any((len(piece) >= 3 and is_han_name(piece)) or is_taiwan_number(piece) for piece in pieces)
+    named = ((len(piece) >= 3 and is_han_name(piece)) or is_taiwan_number(piece) for piece in pieces)
+    return bool(mark_identifying([stem, *pieces, " ".join(pieces)]).any()) or any(named)
