@@ -25,15 +25,7 @@ from outcomes.facts import (
     read_timepoints,
 )
 from outcomes.records.columns.coded import Coded, is_known, join_coded, match_texts
-from outcomes.records.columns.dates import (
-    DATE_RULES,
-    FORM_RULES,
-    NO_DATE,
-    REPAIRED_RULES,
-    DateForm,
-    find_date_doubts,
-    parse_dates,
-)
+from outcomes.records.columns.dates import DATE_RULES, NO_DATE, DateForm, find_date_doubts, parse_dates
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
 from outcomes.records.columns.part import Part, list_missing_codes, look_up_codes, refuse_hazards
 from outcomes.records.findings import describe
@@ -282,11 +274,10 @@ def map_dates(part: Part, header: str, *, whole: bool) -> Coded:
     _ask_about_dates(part, header, form)
     n_present = int(coded.rows(~absent).sum())
     for rule in (rule for rule in DATE_RULES if rule in rules):
-        rows, worded = coded.rows(rules[rule]), describe(f"columns.{rule}")
-        share = read_facts("checks")["share"][FORM_RULES.get(rule, "date_form")]
-        if rule in REPAIRED_RULES:
+        rows, worded, effect = coded.rows(rules[rule]), describe(f"columns.{rule}"), DATE_RULES[rule]
+        if effect == "repair":
             part.note_values(header, rows, outcome="repair_and_log", **worded)
-        elif rule in FORM_RULES and rows.sum() > share * n_present:
+        elif effect != "refuse" and rows.sum() > read_facts("checks")["share"][effect] * n_present:
             part.note_values(header, rows, outcome="refuse_file", **worded)
         else:
             part.refuse_values(header, rows, whole=whole, **worded)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -88,31 +89,17 @@ class Part:
         return slice(self.place.start, self.place.start + self.n_rows)
 
     def refuse_values(
-        self,
-        header: str,
-        rows: np.ndarray,
-        rule: str,
-        what: Text | str,
-        *,
-        whole: bool,
-        remedy: Text | str | None = None,
+        self, header: str, rows: np.ndarray, rule: str, what: Text | str, *, whole: bool, **worded: Any
     ) -> None:
         """Refuse the rows (``whole``) or only their cell in a column."""
         refuse = self.problems.refuse if whole else self.problems.refuse_cells
-        refuse(self.records(rows), rule, what, column=header, remedy=remedy)
+        refuse(self.records(rows), rule, what, column=header, **worded)
 
     def note_values(
-        self,
-        header: str,
-        rows: np.ndarray,
-        rule: str,
-        outcome: str,
-        what: Text | str,
-        remedy: Text | str | None = None,
-        said: Text | str = "",
+        self, header: str, rows: np.ndarray, rule: str, outcome: str, what: Text | str, **worded: Any
     ) -> None:
         """Add a finding about cells of a column."""
-        self.problems.note(rule, outcome, what, self.records(rows), column=header, remedy=remedy, said=said)
+        self.problems.note(rule, outcome, what, self.records(rows), column=header, **worded)
 
 
 def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Problems) -> Part:

@@ -25,10 +25,7 @@ _THOUSANDS_POINT = r"^\s*[-+]?[0-9]{1,3}(\.[0-9]{3})+\s*$"
 
 
 def tidy_columns(raw: RawColumns, spec: FileSpec, findings: FileFindings) -> tuple[pa.Table, list[Refusal]]:
-    """Return the mapped columns, tidied, as dictionary-encoded text of one chunk each, and all bad cells.
-
-    Text decoded with a wrong encoding refuses the file, and so does a column of numbers that holds dates.
-    """
+    """Return the mapped columns, tidied, as dictionary-encoded text of one chunk each, and all bad cells."""
     codes = [spec.missing, *spec.missing_codes.values(), *(score.missing for score in spec.scores)]
     missing = {simplify_name(code) for several in codes for code in several}
     numeric = list_numeric_headers(spec)
