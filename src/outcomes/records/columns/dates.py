@@ -1,7 +1,4 @@
-"""From text to days: dates by the declared order and calendar; what is ambiguous is asked, never guessed.
-
-A column of dates also says something of itself: swapped by a spreadsheet, or not in the declared order.
-"""
+"""From text to days: dates by the declared order and calendar; what is ambiguous is asked, never guessed."""
 
 from __future__ import annotations
 

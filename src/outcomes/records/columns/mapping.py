@@ -1,7 +1,4 @@
-"""From a file's text to typed columns of the schema, and to names of the field such as therapies.
-
-Ids are text: put together from their columns, told apart within a site, mended after a spreadsheet.
-"""
+"""From a file's text to typed columns of the schema, and to names of the field such as therapies."""
 
 from __future__ import annotations
 
@@ -72,10 +69,7 @@ def _simplify_all(names: Mapping[str, Iterable[str]]) -> dict[str, str]:
 
 
 def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
-    """Return therapies by id, and which rows were left blank.
-
-    An unknown therapy, or several in one cell, refuse the record, unless the source excludes it.
-    """
+    """Return therapies by id, refusing what is none or several, and which rows were left blank."""
     coded = part.columns[header]
     texts = coded.values
     hazard = refuse_hazards(part, header, whole=True)

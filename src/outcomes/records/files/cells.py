@@ -110,8 +110,7 @@ class _Cells:
 
     def fill_down(self) -> None:
         """Let blank cells take the cell above."""
-        empty = pc.index(self.texts, "").as_py()
-        blank = self.codes == empty
+        blank = self.codes == pc.index(self.texts, "").as_py()
         above = np.maximum.accumulate(np.where(blank, -1, np.arange(len(blank))))
         fillable = blank & (above >= 0)
         if fillable.any():

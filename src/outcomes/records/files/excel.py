@@ -237,10 +237,7 @@ def _choose_sheet(sheets: Sequence[Sheet], wanted: str | None, findings: FileFin
 
 
 def _read_every_sheet(workbook: Workbook, spec: FileSpec, findings: FileFindings) -> RawColumns:
-    """Read all visible sheets that have the mapped headers beneath each other, and count the others.
-
-    Beside the records of a sheet stand the values of its heading.
-    """
+    """Read all visible sheets that have the mapped headers, their headings beside them; count the others."""
     columns: dict[str, list[pa.Array]] = {name: [] for name in spec.mapped}
     lines: list[np.ndarray] = []
     headers: dict[str, None] = dict.fromkeys(spec.heading)

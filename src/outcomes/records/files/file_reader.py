@@ -1,7 +1,4 @@
-"""From a path to what a file holds: the mapped columns as a `TextTable`, or the cells of all its tables.
-
-What a file may be is checked before any of it is read.
-"""
+"""From a path to what a file holds, checked first: the mapped columns, or the cells of all its tables."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What an Excel container is and holds beside cells, checked before these are read: sizes, entities, active
-content, hidden parts, merged cells, comments, formulas without a value, and who may be named in them.
-"""
+"""What an Excel container is and holds beside cells, checked before these are read."""
 
 from __future__ import annotations
 
