@@ -33,6 +33,10 @@ _SEPARATORS = re.compile(r"[;+/&,|、，；]|\band\b|\bplus\b")
 _UNNAMED_THERAPY = "other"
 #: Signs of a shortened name of a therapy.
 _SHORTEST = 4
+_DAMAGED_KEY = r"^\d\.\d+[eE]\+?\d+$"
+_NUMERIC_KEY = r"^(0\d+|\d{16,}|\d+[eE]\d+)$"
+_FRACTION = r"^\d+\.\d+$"
+_NO_FRACTION = r"^\d+\.0+$"
 
 
 def list_therapy_spellings(source: Source) -> dict[str, str]:
@@ -158,12 +162,6 @@ def limit_categories(name: str) -> int:
     """Return how many distinct values a category may have before it is taken for free text."""
     limits = read_facts("checks")["categories"]
     return int(limits["most_therapists" if name == "therapist" else "most"])
-
-
-_DAMAGED_KEY = r"^\d\.\d+[eE]\+?\d+$"
-_NUMERIC_KEY = r"^(0\d+|\d{16,}|\d+[eE]\d+)$"
-_FRACTION = r"^\d+\.\d+$"
-_NO_FRACTION = r"^\d+\.0+$"
 
 
 def map_category(part: Part, name: str, header: str, column: Column) -> Coded:

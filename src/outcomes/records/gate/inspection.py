@@ -40,6 +40,9 @@ _TERMS = frozenset({"therapy", "instrument", "variant", "timepoint", "event"})
 _MAY_HAVE_TITLE = r"\S[\s.]\S|[^\x00-\x7f]"
 #: Names have no digits, and few marks.
 _MAY_BE_NAME = r"^[^0-9#%&*+/:;<=>?@\\^|~]*$"
+_BAND = re.compile(
+    r"(\d{1,3}) ?(?:-|to|bis|~|a|à) ?(\d{1,3})|(\d{1,3}) ?\+|(?:>=?|≥|over) ?(\d{1,3})|(\d{1,3})"
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,11 +162,6 @@ def _search_names(column: GatedColumn, open_: np.ndarray, strange: pa.Array) -> 
     hits = np.zeros(len(open_), dtype=bool)
     hits[np.flatnonzero(open_)[found]] = True
     return [ValueRule("PHI_NAME", "names", hits)] if hits.any() else []
-
-
-_BAND = re.compile(
-    r"(\d{1,3}) ?(?:-|to|bis|~|a|à) ?(\d{1,3})|(\d{1,3}) ?\+|(?:>=?|≥|over) ?(\d{1,3})|(\d{1,3})"
-)
 
 
 def find_identifying(
