@@ -1,7 +1,4 @@
-"""From text to days: dates by the declared order and calendar; what is ambiguous is asked, never guessed.
-
-A column of dates also says something of itself: swapped by a spreadsheet, or not in the declared order.
-"""
+"""From text to days: dates by the declared order and calendar; what is ambiguous is asked, never guessed."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -49,26 +47,21 @@ _LAST = re.compile(r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?:[ ,].*)?$")
 _EARLY, _LATE = 12 / 31, 19 / 31
 #: How many of a kind may be otherwise: cells that somebody typed later.
 _STRAY = 0.05
-#: Rules about dates in the order in which they are told; what they say stands in the catalogue.
-DATE_RULES = (
-    "DATE_AMBIGUOUS",
-    "DATE_ROC_SUSPECT",
-    "DATE_EXCEL_SERIAL",
-    "DATE_TWO_DIGIT_YEAR",
-    "DATE_INVALID",
-    "DATE_SENTINEL",
-    "DATE_SHORT_YEAR",
-    "DATE_TIMEZONE",
-    "DATE_DST",
-)
-#: Rules about the form of a whole column, not about single cells, and the proportion above which it is one.
-FORM_RULES = {
+#: Rules about dates in the order in which they are told, to what becomes of these: ``refuse``, ``repair``,
+#: or the name of the proportion above which the form of the whole column refuses the file.
+DATE_RULES = {
     "DATE_AMBIGUOUS": "date_form",
     "DATE_ROC_SUSPECT": "date_form",
     "DATE_EXCEL_SERIAL": "date_form",
     "DATE_TWO_DIGIT_YEAR": "short_year",
+    "DATE_INVALID": "refuse",
+    "DATE_SENTINEL": "refuse",
+    "DATE_SHORT_YEAR": "repair",
+    "DATE_TIMEZONE": "repair",
+    "DATE_DST": "repair",
 }
-REPAIRED_RULES = ("DATE_TIMEZONE", "DATE_DST", "DATE_SHORT_YEAR")
+#: A date, None where there is none, and the rule that it met.
+_Parsed: TypeAlias = tuple[dt.date | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -87,7 +80,7 @@ def parse_dates(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return distinct texts as days since 1970-01-01 (int32), and a mask per rule that they met.
 
-    `NO_DATE` stands where a text is not present or refused; `REPAIRED_RULES` were repaired, others refuse.
+    `NO_DATE` stands where a text is not present or refused.
 
     Examples
     --------
@@ -107,20 +100,13 @@ def parse_dates(
     return days, rules
 
 
-def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
-    stamp = _TIMESTAMP.match(text)
-    if stamp:
-        date_text, clock, offset = stamp.groups()
-        return _parse_timestamp(date_text, clock, offset, form)
+def _parse_date(text: str, form: DateForm) -> _Parsed:
+    if stamp := _TIMESTAMP.match(text):
+        return _parse_timestamp(stamp[1], stamp[2], stamp[3], form)
     if match := (_YEAR_FIRST.match(text) or _COMPACT.match(text)):
-        year, month, day = map(int, match.groups())
-        if form.swapped and day <= _MONTHS:
-            month, day = day, month
-        return _make_date(year, month, day)
+        return _make_date(*map(int, match.groups()), swapped=form.swapped)
     if match := _YEAR_LAST.match(text):
-        if form.order == "year-first":
-            return None, "DATE_AMBIGUOUS"
-        return _make_ordered(match, form)
+        return (None, "DATE_AMBIGUOUS") if form.order == "year-first" else _make_ordered(match, form)
     if match := (_ROC.match(text) or _ROC_COMPACT.match(text)):
         year, month, day = map(int, match.groups())
         if form.calendar == "roc":
@@ -130,20 +116,18 @@ def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
     if match := _SERIAL.match(text):
         return _parse_serial(int(match[1]), form)
     if match := _SHORT_YEAR.match(text):
-        if form.order == "year-first":
-            return None, "DATE_TWO_DIGIT_YEAR"
-        return _make_ordered(match, form)
+        return (None, "DATE_TWO_DIGIT_YEAR") if form.order == "year-first" else _make_ordered(match, form)
     return _parse_written(text, form)
 
 
-def _make_ordered(match: re.Match[str], form: DateForm) -> tuple[dt.date | None, str | None]:
+def _make_ordered(match: re.Match[str], form: DateForm) -> _Parsed:
     """Return a date with the year last, its day and month in the declared order."""
     first, second, year = map(int, match.groups())
     day, month = (first, second) if form.order == "day-first" else (second, first)
     return _make_date(year, month, day, short=len(match[3]) == _SHORT)
 
 
-def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
+def _parse_written(text: str, form: DateForm) -> _Parsed:
     """Return a date whose month is a word, in any order: a year of four digits leaves nothing open."""
     months, others = _read_month_words()
     plain = unicodedata.normalize("NFKD", _MONTH_SIGN.sub(r" m\1 ", text.casefold()))
@@ -159,9 +143,7 @@ def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | Non
     sizes = tuple(map(len, numbers))
     if max(sizes) == 4 and min(sizes) <= 2:
         day, year = (int(number) for number in sorted(numbers, key=len))
-        if form.swapped and day <= _MONTHS:
-            month, day = day, month
-        return _make_date(year, month, day)
+        return _make_date(year, month, day, swapped=form.swapped)
     if max(sizes) > _SHORT or sizes[1] != _SHORT:
         return None, "DATE_INVALID"
     day, year = map(int, numbers)  # the day stands first, as spreadsheets write it
@@ -175,7 +157,7 @@ def _read_month_words() -> tuple[Mapping[str, int], frozenset[str]]:
     return names, frozenset(facts["others"])
 
 
-def _parse_serial(serial: int, form: DateForm) -> tuple[dt.date | None, str | None]:
+def _parse_serial(serial: int, form: DateForm) -> _Parsed:
     limits = read_facts("checks")["excel"]
     if not limits["first_serial"] <= serial <= limits["last_serial"]:
         return None, "DATE_INVALID"
@@ -184,9 +166,11 @@ def _parse_serial(serial: int, form: DateForm) -> tuple[dt.date | None, str | No
     return _EXCEL_EPOCHS[form.calendar] + dt.timedelta(days=serial), None
 
 
-def _make_date(year: int, month: int, day: int, *, short: bool = False) -> tuple[dt.date | None, str | None]:
+def _make_date(year: int, month: int, day: int, *, short: bool = False, swapped: bool = False) -> _Parsed:
     """Return a date of the calendar; a short year has two digits and is of this century."""
     limits = read_facts("checks")
+    if swapped and day <= _MONTHS:
+        month, day = day, month
     try:
         date = dt.date(_CENTURY + year if short else year, month, day)
     except ValueError:
@@ -198,9 +182,7 @@ def _make_date(year: int, month: int, day: int, *, short: bool = False) -> tuple
     return date, "DATE_SHORT_YEAR" if short else None
 
 
-def _parse_timestamp(
-    date_text: str, clock: str, offset: str | None, form: DateForm
-) -> tuple[dt.date | None, str | None]:
+def _parse_timestamp(date_text: str, clock: str, offset: str | None, form: DateForm) -> _Parsed:
     """Return the day in the clinic's zone; without a declared zone the day as written."""
     date, rule = _parse_date(date_text, form)
     if date is None:
@@ -211,9 +193,7 @@ def _parse_timestamp(
         return None, "DATE_INVALID"
     zone = find_zone(form.zone)
     if offset:
-        moment = dt.datetime.fromisoformat(
-            f"{date.isoformat()}T{time.isoformat()}{offset.replace('Z', '+00:00')}"
-        )
+        moment = dt.datetime.fromisoformat(f"{date}T{time.isoformat()}{offset.replace('Z', '+00:00')}")
         return (moment.astimezone(zone).date() if zone else date), "DATE_TIMEZONE"
     early, late = (dt.datetime.combine(date, time, zone).replace(fold=fold) for fold in (0, 1))
     changes = zone is not None and early.utcoffset() != late.utcoffset()
@@ -228,7 +208,7 @@ def find_zone(name: str | None) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise FactsError(str(Text.of("findings_files.errors.no_zone", name=repr(name)))) from None
+        raise FactsError(Text.of("findings_files.errors.no_zone", name=repr(name))) from None
 
 
 def to_day_number(date: dt.date) -> int:
@@ -254,11 +234,11 @@ def find_date_doubts(texts: np.ndarray, n_rows: np.ndarray, form: DateForm) -> l
     typed = _read_pairs(texts, _TYPED, 2, 3)
     last = _read_pairs(texts, _LAST, 1, 2)
     written = typed + _read_written(texts, last, form)
-    doubts = [
+    doubts = (
         _find_swap(written, last, n_rows),
         _find_order(last, n_rows, form),
         _find_year_day(typed, n_rows),
-    ]
+    )
     return [doubt for doubt in doubts if doubt is not None]
 
 
@@ -288,10 +268,8 @@ def _find_swap(typed: np.ndarray, last: np.ndarray, n_rows: np.ndarray) -> DateD
     early = is_typed & (typed[:, 1] <= _MONTHS)
     late = is_last & (last.max(axis=1) > _MONTHS)
     n_early, n_late = int(early.sum()), int(late.sum())
-    strays = (is_typed & ~early).sum() > _STRAY * is_typed.sum() or (
-        is_last & ~late
-    ).sum() > _STRAY * is_last.sum()
-    if n_early < 2 or n_late < 2 or strays:
+    n_typed, n_last = int(is_typed.sum()), int(is_last.sum())
+    if n_early < 2 or n_late < 2 or n_typed - n_early > _STRAY * n_typed or n_last - n_late > _STRAY * n_last:
         return None
     if _EARLY**n_early * _LATE**n_late > read_facts("checks")["share"]["date_chance"]:
         return None

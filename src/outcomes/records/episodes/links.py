@@ -130,7 +130,7 @@ def _find_near_duplicates(parts: Sequence[Part], ids: Sequence[Coded | None], pr
             "KEY_NEAR_DUPLICATE",
             "refuse_file",
             Text.of("findings.KEY_NEAR_DUPLICATE.what"),
-            Text.of("findings.KEY_NEAR_DUPLICATE.remedy"),
+            remedy=Text.of("findings.KEY_NEAR_DUPLICATE.remedy"),
         )
 
 
