@@ -135,7 +135,7 @@ def map_numbers(
     rows = coded.rows(bad)
     if rows.any():
         remedy = describe("columns.SCORE_NOT_NUMERIC")["remedy"]
-        part.refuse_values(header, rows, rule, what, whole=whole, remedy=remedy)
+        part.refuse_values(header, rows, rule, what=what, whole=whole, remedy=remedy)
     return coded.type_as(values, np.isnan(values) | bad)
 
 
