@@ -16,7 +16,7 @@ from outcomes.drafting.grid import read_grids
 from outcomes.errors import FactsError, PrivacyError, RecordsError
 from outcomes.facts import FileSpec, ScoreSpec
 from outcomes.records.files.file_reader import read_text_table
-from outcomes.records.files.text_table import TextTable
+from outcomes.records.text_table import TextTable
 
 SPEC = FileSpec("*", "assessment", {"patient_id": "id", "score": "score"})
 
@@ -78,10 +78,10 @@ def test_a_header_of_two_lines_is_joined(read):
 
 def test_a_header_elsewhere_names_the_line_to_declare(refuse):
     found = refuse("Report\nid,score\nP1,1\n")
-    assert found["PREAMBLE"].remedy == "add header_row = 2"
+    assert str(found["PREAMBLE"].remedy) == "add header_row = 2"
     merged = {"patient_id": "Pt", "score": "First score"}
     found = refuse("Report\nPt,First,\n,id,score\nP1,1,2\n", columns=merged)
-    assert found["PREAMBLE"].remedy == "add header_row = [2, 3]"
+    assert str(found["PREAMBLE"].remedy) == "add header_row = [2, 3]"
 
 
 def test_quoted_fields_keep_delimiters_and_quotes(read):
@@ -128,7 +128,7 @@ def test_the_last_line_may_lack_its_end_but_not_its_fields(read, refuse):
 def test_all_problems_of_a_header_are_told_at_once(refuse):
     found = refuse("ID,Scor,ID\nP1,1,2\n")
     assert set(found) == {"HEADER_DUPLICATE", "COLUMN_MISSING"}
-    assert "'Scor'" in found["COLUMN_MISSING"].remedy
+    assert "'Scor'" in str(found["COLUMN_MISSING"].remedy)
 
 
 def test_headers_that_may_be_values_are_not_repeated(refuse):
@@ -154,7 +154,7 @@ def test_decimal_commas_are_read_where_declared_and_pointed_out_where_not(read):
     assert rows(read(content, decimal=",")) == [(2, "1,5", "7.5"), (3, "2", "8")]
     text = read(content)
     assert rows(text)[0] == (2, "1,5", "7,5")
-    assert [finding.remedy for finding in text.findings if finding.rule == "DECIMAL_COMMA"] == [
+    assert [str(finding.remedy) for finding in text.findings if finding.rule == "DECIMAL_COMMA"] == [
         'add decimal = "," if that is so'
     ]
 
@@ -199,7 +199,7 @@ def test_text_in_other_languages_is_no_mojibake(read, words):
 def test_an_undeclared_encoding_is_never_guessed(refuse):
     finding = refuse("id,score\nP1,thérapie\nP2,à la maison\n".encode("cp1252"))["ENC_UNDECIDED"]
     assert finding.lines == (2, 3)
-    assert 'encoding = "cp1252"' in finding.remedy
+    assert 'encoding = "cp1252"' in str(finding.remedy)
 
 
 EXPORTS = {
@@ -220,7 +220,7 @@ def test_the_most_plausible_encoding_is_named_first(refuse, encoding):
     for words in EXPORTS[encoding]:
         content = f'id,score\nP1,1\nP2,2\n"{words}",3\n"{words[::-1]}",3\n'.encode(encoding)
         found = refuse(content)
-        remedy = next(found[rule].remedy for rule in ("ENC_UNDECIDED", "ENC_INVALID_BYTE") if rule in found)
+        remedy = next(str(found[rule].remedy) for rule in ("ENC_UNDECIDED", "ENC_INVALID_BYTE") if rule in found)
         first = remedy.partition('encoding = "')[2].partition('"')[0]
         # Another name will do where the text reads the same.
         assert content.decode(first) == content.decode(encoding), (words, remedy)
@@ -255,7 +255,7 @@ def test_a_wrong_declared_encoding_names_the_line(refuse):
 
 
 def test_a_wrong_declared_delimiter_is_refused(refuse):
-    assert refuse("id;score\nP1;1\n", delimiter="|")["DELIM_DECLARED"].remedy.startswith(
+    assert str(refuse("id;score\nP1;1\n", delimiter="|")["DELIM_DECLARED"].remedy).startswith(
         "write delimiter = ';'"
     )
 

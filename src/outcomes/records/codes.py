@@ -13,13 +13,12 @@ import numpy as np
 
 from outcomes.facts import Column, Text, find_languages, read_facts, read_schema
 from outcomes.records.columns.coded import is_known
-from outcomes.records.columns.mapping import list_missing_codes, list_spellings, look_up_codes
-from outcomes.records.columns.names import list_therapy_spellings
+from outcomes.records.columns.mapping import list_spellings, list_therapy_spellings
 from outcomes.records.columns.numbers import find_missing, parse_flags
-from outcomes.records.columns.part import Part
-from outcomes.records.files.spelling import simplify_name
+from outcomes.records.columns.part import Part, list_missing_codes, look_up_codes
 from outcomes.records.gate.person_names import find_person_names
 from outcomes.records.problems import Answers, Problems, Values
+from outcomes.records.spelling import simplify_name
 
 #: A code stands in a message only where so many patients share it, or where a known reading has it.
 FEWEST_PATIENTS = 3

@@ -18,16 +18,14 @@ from outcomes.errors import Finding, PrivacyError, RecordsError
 from outcomes.facts import FileSpec, RowsSpec, Source, describe_finding, read_facts
 from outcomes.machine.private_files import open_private_folder, spell_safely, write_private_file
 from outcomes.records.columns.coded import match_texts
-from outcomes.records.columns.mapping import list_missing_codes
 from outcomes.records.columns.numbers import find_missing
-from outcomes.records.columns.part import Part
-from outcomes.records.files.file_reader import read_cells
+from outcomes.records.columns.part import Part, list_missing_codes
+from outcomes.records.files.file_reader import escape_name, read_cells
 from outcomes.records.files.locations import list_other_files
-from outcomes.records.files.opening import escape_name
-from outcomes.records.files.spelling import simplify_name
-from outcomes.records.files.text_table import SheetCells, TextTable
 from outcomes.records.gate.inspection import mark_identifying, names_person
 from outcomes.records.problems import Place, Problems
+from outcomes.records.spelling import simplify_name
+from outcomes.records.text_table import SheetCells, TextTable
 
 _WITHHELD = "(a name that is withheld)"
 

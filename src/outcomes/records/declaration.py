@@ -19,7 +19,7 @@ from outcomes.facts import (
 )
 from outcomes.facts.toml import suggest_name
 from outcomes.records.columns.dates import find_zone
-from outcomes.records.columns.names import list_therapy_spellings
+from outcomes.records.columns.mapping import list_therapy_spellings
 from outcomes.records.episodes.times import BASELINE, list_timepoints
 from outcomes.records.scores.measures import build_measure
 

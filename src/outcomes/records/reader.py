@@ -27,16 +27,15 @@ from outcomes.records.coverage import (
 )
 from outcomes.records.declaration import check_declaration
 from outcomes.records.episodes.links import link_parts
-from outcomes.records.files.file_reader import read_text_table
+from outcomes.records.files.file_reader import escape_name, read_text_table
 from outcomes.records.files.locations import find_root, list_files
-from outcomes.records.files.opening import escape_name
-from outcomes.records.files.text_table import TextTable
 from outcomes.records.gate.anonymity import measure_anonymity, report_anonymity
 from outcomes.records.gate.inspection import find_identifying, mark_identifying, names_person
 from outcomes.records.gate.keyed_ids import rekey_links
 from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions, keep_gate_record
 from outcomes.records.problems import Problems
 from outcomes.records.tables import Records
+from outcomes.records.text_table import TextTable
 
 
 def read_records(

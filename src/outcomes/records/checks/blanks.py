@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from outcomes.facts import Text, describe_finding, read_facts
-from outcomes.records.columns.mapping import list_missing_codes
 from outcomes.records.columns.numbers import find_missing
+from outcomes.records.columns.part import list_missing_codes
 from outcomes.records.problems import Values
 from outcomes.records.scores.assessments import Assessments
 from outcomes.records.scores.measures import Measure, ScoreColumn

@@ -10,29 +10,32 @@ from outcomes.records.columns.coded import (
 )
 from outcomes.records.columns.dates import NO_DATE, DateForm, find_zone, parse_dates, to_day_number
 from outcomes.records.columns.mapping import (
-    list_missing_codes,
+    limit_categories,
+    list_instrument_spellings,
     list_spellings,
-    look_up_codes,
+    list_therapy_spellings,
+    list_timepoint_spellings,
     map_category,
     map_dates,
     map_flags,
     map_ids,
-    map_numbers,
-    read_category,
-    read_dates,
-)
-from outcomes.records.columns.names import (
-    limit_categories,
-    list_instrument_spellings,
-    list_therapy_spellings,
-    list_timepoint_spellings,
     map_instruments,
+    map_numbers,
     map_therapy,
     map_timepoints,
+    read_category,
+    read_dates,
     read_labels,
 )
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers, read_written
-from outcomes.records.columns.part import Part, blank_absent, build_part, refuse_hazards
+from outcomes.records.columns.part import (
+    Part,
+    blank_absent,
+    build_part,
+    list_missing_codes,
+    look_up_codes,
+    refuse_hazards,
+)
 
 __all__ = [
     "NO_DATE",

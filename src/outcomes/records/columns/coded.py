@@ -19,8 +19,7 @@ class Coded:
 
     #: int32, one per row, an index into ``values``; -1 is missing.
     codes: np.ndarray
-    #: Distinct values of the file (text, as object), or what they were typed to (several distinct spellings
-    #: may then hold the same value).
+    #: Distinct texts of the file, or what they were typed to, where several may hold the same value.
     values: np.ndarray
 
     def __len__(self) -> int:
@@ -48,6 +47,12 @@ class Coded:
             codes = np.append(np.where(missing, -1, np.arange(len(values))), -1).astype(np.int32)[codes]
         return Coded(codes, values)
 
+    def type_known(self, target: np.ndarray) -> Coded:
+        """Return the same rows as what their texts mean, missing where that is None."""
+        lost = ~is_known(target)
+        target[lost] = ""
+        return self.type_as(target, lost)
+
     def merge_equal(self) -> Coded:
         """Return the same rows with every value once, sorted, so that codes can be compared."""
         values, inverse = np.unique(self.values, return_inverse=True)
@@ -68,10 +73,7 @@ def encode_text(column: pa.ChunkedArray | pa.Array) -> Coded:
 
 
 def join_coded(pieces: Sequence[Coded]) -> Coded:
-    """Return columns of text put together, missing where any of them is.
-
-    A slash within a text is doubled, so that different cells never give the same text.
-    """
+    """Return columns of text put together, missing where any is; a slash within a text is doubled."""
     joined = pieces[0]
     for piece in pieces[1:]:
         pair = joined.codes.astype(np.int64) * (len(piece.values) + 1) + piece.codes

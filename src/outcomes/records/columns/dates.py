@@ -113,14 +113,9 @@ def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
         date_text, clock, offset = stamp.groups()
         return _parse_timestamp(date_text, clock, offset, form)
     if match := (_YEAR_FIRST.match(text) or _COMPACT.match(text)):
-        year, month, day = map(int, match.groups())
-        if form.swapped and day <= _MONTHS:
-            month, day = day, month
-        return _make_date(year, month, day)
+        return _make_date(*map(int, match.groups()), swapped=form.swapped)
     if match := _YEAR_LAST.match(text):
-        if form.order == "year-first":
-            return None, "DATE_AMBIGUOUS"
-        return _make_ordered(match, form)
+        return (None, "DATE_AMBIGUOUS") if form.order == "year-first" else _make_ordered(match, form)
     if match := (_ROC.match(text) or _ROC_COMPACT.match(text)):
         year, month, day = map(int, match.groups())
         if form.calendar == "roc":
@@ -130,9 +125,7 @@ def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
     if match := _SERIAL.match(text):
         return _parse_serial(int(match[1]), form)
     if match := _SHORT_YEAR.match(text):
-        if form.order == "year-first":
-            return None, "DATE_TWO_DIGIT_YEAR"
-        return _make_ordered(match, form)
+        return (None, "DATE_TWO_DIGIT_YEAR") if form.order == "year-first" else _make_ordered(match, form)
     return _parse_written(text, form)
 
 
@@ -159,9 +152,7 @@ def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | Non
     sizes = tuple(map(len, numbers))
     if max(sizes) == 4 and min(sizes) <= 2:
         day, year = (int(number) for number in sorted(numbers, key=len))
-        if form.swapped and day <= _MONTHS:
-            month, day = day, month
-        return _make_date(year, month, day)
+        return _make_date(year, month, day, swapped=form.swapped)
     if max(sizes) > _SHORT or sizes[1] != _SHORT:
         return None, "DATE_INVALID"
     day, year = map(int, numbers)  # the day stands first, as spreadsheets write it
@@ -184,9 +175,13 @@ def _parse_serial(serial: int, form: DateForm) -> tuple[dt.date | None, str | No
     return _EXCEL_EPOCHS[form.calendar] + dt.timedelta(days=serial), None
 
 
-def _make_date(year: int, month: int, day: int, *, short: bool = False) -> tuple[dt.date | None, str | None]:
+def _make_date(
+    year: int, month: int, day: int, *, short: bool = False, swapped: bool = False
+) -> tuple[dt.date | None, str | None]:
     """Return a date of the calendar; a short year has two digits and is of this century."""
     limits = read_facts("checks")
+    if swapped and day <= _MONTHS:
+        month, day = day, month
     try:
         date = dt.date(_CENTURY + year if short else year, month, day)
     except ValueError:
@@ -211,9 +206,7 @@ def _parse_timestamp(
         return None, "DATE_INVALID"
     zone = find_zone(form.zone)
     if offset:
-        moment = dt.datetime.fromisoformat(
-            f"{date.isoformat()}T{time.isoformat()}{offset.replace('Z', '+00:00')}"
-        )
+        moment = dt.datetime.fromisoformat(f"{date}T{time.isoformat()}{offset.replace('Z', '+00:00')}")
         return (moment.astimezone(zone).date() if zone else date), "DATE_TIMEZONE"
     early, late = (dt.datetime.combine(date, time, zone).replace(fold=fold) for fold in (0, 1))
     changes = zone is not None and early.utcoffset() != late.utcoffset()
@@ -228,7 +221,7 @@ def find_zone(name: str | None) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise FactsError(str(Text.of("findings_files.errors.no_zone", name=repr(name)))) from None
+        raise FactsError(Text.of("findings_files.errors.no_zone", name=repr(name))) from None
 
 
 def to_day_number(date: dt.date) -> int:
@@ -254,11 +247,11 @@ def find_date_doubts(texts: np.ndarray, n_rows: np.ndarray, form: DateForm) -> l
     typed = _read_pairs(texts, _TYPED, 2, 3)
     last = _read_pairs(texts, _LAST, 1, 2)
     written = typed + _read_written(texts, last, form)
-    doubts = [
+    doubts = (
         _find_swap(written, last, n_rows),
         _find_order(last, n_rows, form),
         _find_year_day(typed, n_rows),
-    ]
+    )
     return [doubt for doubt in doubts if doubt is not None]
 
 
@@ -288,10 +281,8 @@ def _find_swap(typed: np.ndarray, last: np.ndarray, n_rows: np.ndarray) -> DateD
     early = is_typed & (typed[:, 1] <= _MONTHS)
     late = is_last & (last.max(axis=1) > _MONTHS)
     n_early, n_late = int(early.sum()), int(late.sum())
-    strays = (is_typed & ~early).sum() > _STRAY * is_typed.sum() or (
-        is_last & ~late
-    ).sum() > _STRAY * is_last.sum()
-    if n_early < 2 or n_late < 2 or strays:
+    n_typed, n_last = int(is_typed.sum()), int(is_last.sum())
+    if n_early < 2 or n_late < 2 or n_typed - n_early > _STRAY * n_typed or n_last - n_late > _STRAY * n_last:
         return None
     if _EARLY**n_early * _LATE**n_late > read_facts("checks")["share"]["date_chance"]:
         return None

@@ -1,16 +1,29 @@
-"""From a file's text to typed columns of the schema: categories, numbers, flags, dates and ids.
+"""From a file's text to typed columns of the schema, and to names of the field such as therapies.
 
 Ids are text: put together from their columns, told apart within a site, mended after a spreadsheet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from outcomes.facts import Column, Name, Text, read_facts, read_schema
+from outcomes.facts import (
+    Column,
+    Name,
+    Source,
+    Text,
+    list_instruments,
+    list_loinc_codes,
+    read_facts,
+    read_instrument,
+    read_schema,
+    read_therapies,
+    read_timepoints,
+)
 from outcomes.records.columns.coded import Coded, is_known, join_coded, match_texts
 from outcomes.records.columns.dates import (
     DATE_RULES,
@@ -22,8 +35,144 @@ from outcomes.records.columns.dates import (
     parse_dates,
 )
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
-from outcomes.records.columns.part import Part, refuse_hazards
-from outcomes.records.files import describe, simplify_name
+from outcomes.records.columns.part import Part, list_missing_codes, look_up_codes, refuse_hazards
+from outcomes.records.findings import describe
+from outcomes.records.spelling import simplify_name
+
+_SEPARATORS = re.compile(r"[;+/&,|、，；]|\band\b|\bplus\b")
+#: Where a word such as "None" names an arm that nobody has described yet.
+_UNNAMED_THERAPY = "other"
+#: Signs of a shortened name of a therapy.
+_SHORTEST = 4
+
+
+def list_therapy_spellings(source: Source) -> dict[str, str]:
+    """Return every known spelling of a therapy, simplified, to its id; the source's own come first."""
+    names = {
+        id: [id, therapy.label, therapy.short_label, *therapy.aliases, *(therapy.labels or {}).values()]
+        for id, therapy in read_therapies().items()
+    }
+    own = {
+        id: [id, content.get("label", id), content.get("short_label", id), *content.get("aliases", ())]
+        for id, content in source.therapies.items()
+    }
+    return _simplify_all(names) | _simplify_all(own)
+
+
+def list_timepoint_spellings(source: Source) -> dict[str, str]:
+    """Return every known spelling of a time point, simplified, to its id."""
+    names = {id: [id, point.label] for id, point in read_timepoints().items()}
+    own = {id: [id, content.get("label", id)] for id, content in source.timepoints.items()}
+    return _simplify_all(names) | _simplify_all(own)
+
+
+def list_instrument_spellings() -> dict[str, str]:
+    """Return every known spelling of an instrument, simplified, to its id; LOINC codes of scores too."""
+    names = {
+        instrument.id: [*instrument.aliases, instrument.name, instrument.short_name, instrument.id]
+        for instrument in map(read_instrument, list_instruments())
+    }
+    return _simplify_all(names) | {simplify_name(code): name for code, name in list_loinc_codes().items()}
+
+
+def _simplify_all(names: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    return {simplify_name(name): id for id, several in names.items() for name in several}
+
+
+def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
+    """Return therapies by id, and which rows were left blank.
+
+    An unknown therapy, or several in one cell, refuse the record, unless the source excludes it.
+    """
+    coded = part.columns[header]
+    texts = coded.values
+    hazard = refuse_hazards(part, header, whole=True)
+    spellings = list_therapy_spellings(part.source)
+    codes = part.spec.codes.get("therapy", {})
+    target = look_up_codes(codes, texts)
+    told = is_known(target)
+    missing = find_missing(texts, list_missing_codes(part, "therapy"), keep_words=True) & ~told
+    word = find_missing(texts) & ~missing & ~told
+    target[word] = _UNNAMED_THERAPY
+    open_ = ~told & ~missing & ~word & ~hazard
+    target[open_] = [spellings.get(simplify_name(text)) for text in texts[open_]]
+    separator = part.spec.therapy_separator
+    if separator:  # joined therapies are looked up whatever their order
+        joined = {_sort_joined(code, separator): value for code, value in codes.items() if separator in code}
+        for i in np.flatnonzero(~is_known(target)):
+            if separator in texts[i]:
+                target[i] = joined.get(_sort_joined(texts[i], separator))
+    pairs = zip(part.raw[header], target, strict=True)
+    exact = np.array([text in codes or text == found for text, found in pairs], dtype=bool)
+    needed = part.excluded < 0
+    several = open_ & ~is_known(target)
+    several[several] = [_names_several(part, codes, spellings, text) for text in texts[several]]
+    unknown = open_ & ~is_known(target) & ~several
+    worded = describe("columns.MISSING_TOKEN_IN_CATEGORY")
+    part.note_values(header, coded.rows(word), outcome="accept_with_warning", **worded)
+    alias = coded.rows(open_ & ~exact & is_known(target))
+    part.note_values(header, alias, outcome="repair_and_log", **describe("columns.THERAPY_ALIAS"))
+    for rule, texts_refused in (("THERAPY_MULTI", several), ("THERAPY_UNKNOWN", unknown)):
+        rows = coded.rows(texts_refused) & needed
+        part.refuse_values(header, rows, whole=True, **describe(f"columns.{rule}"))
+    blank = (coded.rows(missing) | (coded.codes < 0)) & needed
+    return coded.type_known(target), blank
+
+
+def _sort_joined(text: str, separator: str) -> str:
+    return separator.join(sorted(simplify_name(piece) for piece in text.split(separator)))
+
+
+def _names_several(part: Part, codes: Mapping[str, str], spellings: dict[str, str], text: str) -> bool:
+    separator = part.spec.therapy_separator
+    pieces = text.split(separator) if separator and separator in text else _SEPARATORS.split(text)
+    pieces = [simplify_name(piece) for piece in pieces if piece.strip()]
+    known = spellings.keys() | {simplify_name(code) for code in codes}
+    known |= {
+        piece for piece in pieces if len(piece) >= _SHORTEST and any(n.startswith(piece) for n in known)
+    }
+    return len(pieces) > 1 and (bool(separator and separator in text) or known.issuperset(pieces))
+
+
+def map_timepoints(part: Part, header: str) -> Coded:
+    """Return time points by id; an unknown label refuses the record."""
+    labels = read_labels(part, header)
+    missing = find_missing(part.columns[header].values, list_missing_codes(part, "timepoint"))
+    unknown = labels.rows((labels.values == "") & ~missing)
+    part.refuse_values(header, unknown, whole=True, **describe("columns.TIMEPOINT_UNKNOWN"))
+    return labels.type_as(labels.values, labels.values == "")
+
+
+def read_labels(part: Part, header: str) -> Coded:
+    """Return time points by id without a word about unknown labels, which are blank."""
+    coded = part.columns[header]
+    spellings = list_timepoint_spellings(part.source)
+    target = look_up_codes(part.spec.codes.get("timepoint", {}), coded.values)
+    missing = find_missing(coded.values, list_missing_codes(part, "timepoint"))
+    open_ = ~is_known(target) & ~missing
+    target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
+    target[~is_known(target)] = ""
+    return Coded(coded.codes, target)
+
+
+def map_instruments(part: Part, header: str) -> Coded:
+    """Return instruments as ``id`` or ``id:variant``; an unknown one refuses the record."""
+    coded = part.columns[header]
+    refuse_hazards(part, header, whole=True)
+    spellings = list_instrument_spellings()
+    target = look_up_codes(part.spec.codes.get("instrument", {}), coded.values)
+    open_ = ~is_known(target)
+    target[open_] = [spellings.get(simplify_name(text)) for text in coded.values[open_]]
+    unknown = coded.rows(~is_known(target)) | (coded.codes < 0)
+    part.refuse_values(header, unknown, whole=True, **describe("columns.INSTRUMENT_UNKNOWN"))
+    return coded.type_known(target)
+
+
+def limit_categories(name: str) -> int:
+    """Return how many distinct values a category may have before it is taken for free text."""
+    limits = read_facts("checks")["categories"]
+    return int(limits["most_therapists" if name == "therapist" else "most"])
+
 
 _DAMAGED_KEY = r"^\d\.\d+[eE]\+?\d+$"
 _NUMERIC_KEY = r"^(0\d+|\d{16,}|\d+[eE]\d+)$"
@@ -31,33 +180,10 @@ _FRACTION = r"^\d+\.\d+$"
 _NO_FRACTION = r"^\d+\.0+$"
 
 
-def list_missing_codes(part: Part, name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return the source's codes for missing in a column of the schema."""
-    return (*part.spec.missing, *part.spec.missing_codes.get(name, ()), *extra)
-
-
-def look_up_codes(codes: Mapping[str, str], texts: np.ndarray) -> np.ndarray:
-    """Return what a code list says of each text, None where it says nothing."""
-    exact = dict(codes)
-    simple = {simplify_name(code): value for code, value in codes.items()}
-    return np.array(
-        [exact.get(text, simple.get(simplify_name(text)) if text else exact.get("")) for text in texts],
-        dtype=object,
-    )
-
-
-def type_known(coded: Coded, target: np.ndarray) -> Coded:
-    """Return a column as what its texts mean; those that mean nothing known are missing."""
-    lost = ~is_known(target)
-    target[lost] = ""
-    return coded.type_as(target, lost)
-
-
 def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     """Return a category as codes of the schema; what is unknown is refused.
 
     Codes of the source come first, then what means missing, then the schema's codes, labels and aliases.
-    A category without a list of allowed codes takes any short name.
     """
     coded = part.columns[header]
     hazard = refuse_hazards(part, header, not part.is_wide)
@@ -67,7 +193,7 @@ def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
     label = Name("columns", name, column.label or name)
     worded = describe("columns.CATEGORY_UNKNOWN", label=label, name=name, codes="|".join(column.allowed))
     part.refuse_values(header, coded.rows(unknown), whole=False, **worded)
-    return type_known(coded, target)
+    return coded.type_known(target)
 
 
 def _translate(part: Part, name: str, texts: np.ndarray, column: Column) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +213,7 @@ def read_category(part: Part, name: str) -> Coded:
     """Return a category of the episodes without a word about what is unknown in it, which is missing."""
     coded = part.columns[part.spec.columns[name]]
     target, _ = _translate(part, name, coded.values, read_schema()["episodes"][name])
-    return type_known(coded, target)
+    return coded.type_known(target)
 
 
 def list_spellings(column: Column) -> dict[str, str]:
@@ -120,31 +246,22 @@ def map_numbers(
     absent = find_missing(texts, missing)
     values, rules = parse_numbers(texts, ~absent, part.spec.decimal)
     for name in ("SCORE_NOT_NUMERIC", "SCORE_NOT_FINITE"):
-        rows = coded.rows(rules[name])
-        if rows.any():
-            part.refuse_values(header, rows, whole=whole, **describe(f"columns.{name}"))
+        part.refuse_values(header, coded.rows(rules[name]), whole=whole, **describe(f"columns.{name}"))
     commas = coded.rows(rules["DECIMAL_COMMA"])
     part.note_values(header, commas, outcome="repair_and_log", **describe("columns.DECIMAL_COMMA"))
-    bad = np.zeros(len(values), dtype=bool)
-    if low is not None:
-        bad |= values < low
-    if high is not None:
-        bad |= values > high
+    bad = (values < (-np.inf if low is None else low)) | (values > (np.inf if high is None else high))
     if whole_number:
         bad |= ~np.isnan(values) & (values != np.floor(values))
-    rows = coded.rows(bad)
-    if rows.any():
-        remedy = describe("columns.SCORE_NOT_NUMERIC")["remedy"]
-        part.refuse_values(header, rows, rule, what=what, whole=whole, remedy=remedy)
+    remedy = describe("columns.SCORE_NOT_NUMERIC")["remedy"]
+    part.refuse_values(header, coded.rows(bad), rule, what=what, whole=whole, remedy=remedy)
     return coded.type_as(values, np.isnan(values) | bad)
 
 
 def map_flags(part: Part, name: str, header: str) -> Coded:
     """Return a column as 1.0 (yes) and 0.0 (no); codes of the source are ``"yes"`` and ``"no"``."""
     coded = part.columns[header]
-    texts = coded.values.copy()
-    told = look_up_codes(part.spec.codes.get(name, {}), texts)
-    texts = np.where(~is_known(told), texts, told)
+    told = look_up_codes(part.spec.codes.get(name, {}), coded.values)
+    texts = np.where(is_known(told), told, coded.values)
     absent = find_missing(texts, list_missing_codes(part, name)) & ~is_known(told)
     values, unclear = parse_flags(texts, ~absent)
     worded = describe("columns.FLAG_UNKNOWN", name=name)
@@ -184,10 +301,10 @@ def _ask_about_dates(part: Part, header: str, form: DateForm) -> None:
         worded = describe(f"columns.{doubt.rule}", **doubt.values)
         told = [name for name in doubt.answers.values() if name in part.spec.confirmed]
         if told:
-            said = " ".join(str(Text.of(f"{key}.confirmed.{name}", **doubt.values)) for name in told)
+            said = " ".join(str(Text(f"{key}.confirmed.{name}", doubt.values)) for name in told)
             part.problems.note(outcome="answered", records=records, column=header, said=said, **worded)
         else:
-            answers = {line: str(Text.of(f"{key}.answers.{name}")) for line, name in doubt.answers.items()}
+            answers = {line: Text(f"{key}.answers.{name}") for line, name in doubt.answers.items()}
             part.problems.ask(answers=answers, records=records, column=header, **worded)
 
 
@@ -208,9 +325,8 @@ def _find_form(part: Part) -> DateForm:
 def map_ids(part: Part, name: str) -> Coded:
     """Return ids as text, refusing rows without one.
 
-    A key is never a number: ``0007`` is not ``7``. What Excel has already turned into one (``1.23457E+11``)
-    cannot be mended, so the file is refused; ``1001.0`` in a column without other fractions is ``1001``. An
-    id made of several columns, or told apart within a site, is their cells together.
+    A key is never a number: ``0007`` is not ``7``. What Excel has turned into one (``1.23457E+11``) refuses
+    the file; an id made of several columns, or told apart within a site, is their cells together.
     """
     headers = part.spec.joined.get(name, (part.spec.columns[name],))
     pieces = [_read_id(part, header) for header in headers]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from outcomes.facts import read_facts
 from outcomes.records.columns.coded import match_texts
-from outcomes.records.files import simplify_name
+from outcomes.records.spelling import simplify_name
 
 _PLAIN_NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
@@ -81,8 +81,7 @@ def parse_numbers(
     ([7.5, 4.0], [True, False])
     """
     text = pa.array(texts, pa.string())
-    comma = np.zeros(len(texts), dtype=bool)
-    grouped = np.zeros(len(texts), dtype=bool)
+    comma = grouped = np.zeros(len(texts), dtype=bool)
     with_comma = match_texts(text, ",")
     if decimal == ",":
         comma = match_texts(text, _DECIMAL_COMMA)
@@ -103,10 +102,8 @@ def parse_numbers(
 
 def parse_flags(texts: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Parse texts as yes (1.0) or no (0.0); the second array marks those that are neither."""
-    names = [simplify_name(text) for text in texts]
-    values = np.array(
-        [1.0 if name in _TRUE else 0.0 if name in _FALSE else np.nan for name in names], dtype=float
-    )
+    meanings = dict.fromkeys(_TRUE, 1.0) | dict.fromkeys(_FALSE, 0.0)
+    values = np.array([meanings.get(simplify_name(text), np.nan) for text in texts], dtype=float)
     values[~present] = np.nan
     return values, present & np.isnan(values)
 
@@ -115,8 +112,7 @@ def parse_flags(texts: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.
 class Written:
     """Distinct texts as numbers can be read from them."""
 
-    #: The number alone where a text is one of the written forms, with the declared decimal mark; else the
-    #: text.
+    #: The number alone where a text is a written form, with the declared decimal mark; else the text.
     texts: np.ndarray
     #: Unit (``%``, ``cm``) or denominator (``/50``) of each; ``""`` for none.
     units: np.ndarray
@@ -154,7 +150,9 @@ def read_written(texts: np.ndarray, decimal: str = ".", letters: dict[str, str] 
         elif found := _OF.match(text):
             result.texts[i], result.units[i] = _spell(found[1], decimal, texts[i]), f"/{found[2]}"
         elif (found := _WITH_UNIT.match(text)) and found[2].casefold().rstrip(".") in _list_units():
-            result.texts[i], result.units[i] = _spell(found[1], decimal, texts[i]), _name_unit(found[2])
+            plain = found[2].casefold().rstrip(".")
+            result.texts[i] = _spell(found[1], decimal, texts[i])
+            result.units[i] = "" if plain in read_facts("scale_words")["points"] else plain
             result.labelled[i] = not result.units[i]
         elif found := _LABELLED.match(text):
             result.texts[i], result.labelled[i] = found[1], True
@@ -175,8 +173,3 @@ def _spell(number: str, decimal: str, text: str) -> str:
 @cache
 def _list_units() -> frozenset[str]:
     return frozenset(word for words in read_facts("scale_words").values() for word in words)
-
-
-def _name_unit(text: str) -> str:
-    plain = text.casefold().rstrip(".")
-    return "" if plain in read_facts("scale_words")["points"] else plain

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.facts import AbsenceSpec, FileSpec, Source
+from outcomes.facts import AbsenceSpec, FileSpec, Source, Text
 from outcomes.records.columns.coded import Coded, encode_text, match_texts, tidy_blanks
 from outcomes.records.columns.numbers import find_missing
-from outcomes.records.files import TextTable, describe, simplify_name
+from outcomes.records.findings import describe
 from outcomes.records.problems import Place, Problems
+from outcomes.records.spelling import simplify_name
+from outcomes.records.text_table import TextTable
 
+_IDS = frozenset({"episode_id", "patient_id"})
 #: Columns without which a row means nothing: a bad cell in them refuses the row of a wide file too.
-_ESSENTIAL = frozenset(
-    {"episode_id", "patient_id", "therapy", "timepoint", "date", "day", "start_date", "event"}
-)
-_IDS = ("episode_id", "patient_id")
+_ESSENTIAL = _IDS | {"therapy", "timepoint", "date", "day", "start_date", "event"}
 
 #: Rule to what it refuses: characters that turn the direction of text, markup or template code, what a
 #: spreadsheet would run as a formula, and what looks like a path.
@@ -82,14 +82,11 @@ class Part:
 
     def accepted(self) -> np.ndarray:
         """Return which rows are not refused so far."""
-        accepted: np.ndarray = ~self.problems.is_refused(self._rows)
-        return accepted
+        return np.logical_not(self.problems.is_refused(self._rows))
 
     def accepted_once(self) -> np.ndarray:
         """Return which rows are neither refused so far nor told before by another file."""
-        accepted = self.accepted()
-        accepted &= ~self.problems.is_repeated(self._rows)
-        return accepted
+        return self.accepted() & ~self.problems.is_repeated(self._rows)
 
     @property
     def _rows(self) -> slice:
@@ -111,29 +108,30 @@ def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Proble
     place = problems.add_file(text.file, lines.astype(np.int32))
     problems.findings.extend(text.findings)
     n_rows = len(text.lines)
-    for number, refusal in enumerate(text.refused):
-        problems.refuse_silently(place.start + n_rows + number, refusal.rule, refusal.what, refusal.column)
+    reasons = {what: str(what) for what in {refusal.what for refusal in text.refused}}
+    for record, refusal in enumerate(text.refused, start=place.start + n_rows):
+        problems.refuse_silently(record, refusal.rule, reasons[refusal.what], refusal.column)
     columns = {header: encode_text(text.table.column(header)) for header in text.table.column_names}
-    spec = _add_constants(spec, columns, n_rows)
+    constants = {name: f"constants.{name}" for name in spec.constants}
+    for name, value in spec.constants.items():  # as if every row held it
+        columns[constants[name]] = Coded(np.zeros(n_rows, dtype=np.int32), np.array([value], dtype=object))
+    spec = replace(spec, columns={**spec.columns, **constants})
     raw = {header: coded.values for header, coded in columns.items()}
     excluded = np.full(n_rows, -1, dtype=np.int16)
     part = Part(source, spec, problems, place, n_rows, columns, raw, excluded, text.unmapped)
     _refuse_bad_cells(part, text)
     ids = _list_ids(spec)
     for header, coded in columns.items():
-        # Ids keep blanks and case unless the source says so.
-        values = _normalise_keys(coded.values, spec) if header in ids else tidy_blanks(coded.values)
+        values = tidy_blanks(coded.values) if header not in ids else coded.values
+        for step in spec.key_normalise if header in ids else ():  # ids keep blanks and case otherwise
+            values = np.array([_KEY_STEPS[step](text) for text in values], dtype=object)
         columns[header] = Coded(coded.codes, values)
-    _mark_excluded(part)
+    for number, block in enumerate(spec.exclude):
+        wanted = {simplify_name(value) for value in block.values}
+        coded = columns[block.column]
+        found = np.array([simplify_name(text) in wanted for text in coded.values], dtype=bool)
+        excluded[coded.rows(found) & (excluded < 0)] = number
     return part
-
-
-def _add_constants(spec: FileSpec, columns: dict[str, Coded], n_rows: int) -> FileSpec:
-    """Put a declared constant beside the columns of the file, as if every row held it."""
-    named = {name: f"constants.{name}" for name in spec.constants}
-    for name, value in spec.constants.items():
-        columns[named[name]] = Coded(np.zeros(n_rows, dtype=np.int32), np.array([value], dtype=object))
-    return replace(spec, columns={**spec.columns, **named})
 
 
 def _refuse_bad_cells(part: Part, text: TextTable) -> None:
@@ -141,7 +139,7 @@ def _refuse_bad_cells(part: Part, text: TextTable) -> None:
     essential = {part.spec.columns[name] for name in _ESSENTIAL & set(part.spec.columns)}
     essential |= _list_ids(part.spec)
     row_of = {int(line): row for row, line in enumerate(text.lines)} if text.bad_cells else {}
-    alike: dict[tuple[str, str, str | None], list[int]] = {}
+    alike: dict[tuple[str, Text, str | None], list[int]] = {}
     for cell in text.bad_cells:
         alike.setdefault((cell.rule, cell.what, cell.column), []).append(part.place.start + row_of[cell.line])
     for (rule, what, column), records in alike.items():
@@ -157,22 +155,24 @@ def _list_ids(spec: FileSpec) -> set[str]:
     return several | {spec.columns[name] for name in _IDS if name in spec.columns}
 
 
-def _normalise_keys(values: np.ndarray, spec: FileSpec) -> np.ndarray:
-    for step in spec.key_normalise:
-        values = np.array([_KEY_STEPS[step](text) for text in values], dtype=object)
-    return values
-
-
-def _drop_zeros(text: str) -> str:
-    """Return a number without its leading zeros; other ids as they stand."""
-    return (text.lstrip("0") or "0") if text.isdigit() else text
-
-
+#: Steps of ``key_normalise``; what is no number keeps its zeros.
 _KEY_STEPS: Mapping[str, Callable[[str], str]] = {
     "strip": str.strip,
     "casefold": str.casefold,
-    "leading_zeros": _drop_zeros,
+    "leading_zeros": lambda text: (text.lstrip("0") or "0") if text.isdigit() else text,
 }
+
+
+def list_missing_codes(part: Part, name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the source's codes for missing in a column of the schema."""
+    return (*part.spec.missing, *part.spec.missing_codes.get(name, ()), *extra)
+
+
+def look_up_codes(codes: Mapping[str, str], texts: np.ndarray) -> np.ndarray:
+    """Return what a code list says of each text, None where it says nothing."""
+    simple = {simplify_name(code): value for code, value in codes.items()}
+    found = [codes.get(text, simple.get(simplify_name(text)) if text else None) for text in texts]
+    return np.array(found, dtype=object)
 
 
 def refuse_hazards(part: Part, header: str, whole: bool) -> np.ndarray:
@@ -184,19 +184,9 @@ def refuse_hazards(part: Part, header: str, whole: bool) -> np.ndarray:
         found = np.zeros(len(coded.values), dtype=bool)
         found[suspects] = [bool(pattern.search(text)) for text in coded.values[suspects]]
         rows = coded.rows(found & ~refused)
-        if rows.any():
-            part.refuse_values(header, rows, whole=whole, **describe(f"columns.{rule}"))
+        part.refuse_values(header, rows, whole=whole, **describe(f"columns.{rule}"))
         refused |= found
     return refused
-
-
-def _mark_excluded(part: Part) -> None:
-    for number, block in enumerate(part.spec.exclude):
-        coded = part.columns[block.column]
-        wanted = {simplify_name(value) for value in block.values}
-        found = np.array([simplify_name(text) in wanted for text in coded.values], dtype=bool)
-        rows = coded.rows(found) & (part.excluded < 0)
-        part.excluded[rows] = number
 
 
 def blank_absent(part: Part) -> None:
@@ -218,18 +208,11 @@ def blank_absent(part: Part) -> None:
 
 def _list_concerned(spec: FileSpec, entry: AbsenceSpec) -> list[str]:
     """Return the headers of scores that a declaration is about."""
-    blocks = [
-        (score.instrument, [*([score.column] if score.column else []), *score.items]) for score in spec.scores
-    ]
-    if "score" in spec.columns:
-        blocks.append(("", [spec.columns["score"]]))
-    named = [
-        header
-        for instrument, headers in blocks
-        for header in headers
-        if not entry.scores or instrument in entry.scores or header in entry.scores
-    ]
-    return list(dict.fromkeys(named))
+    blocks = [(score.instrument, (score.column, *score.items)) for score in spec.scores]
+    blocks.append(("", (spec.columns.get("score"),)))
+    headers = [(name, header) for name, several in blocks for header in several if header]
+    wanted = entry.scores
+    return list(dict.fromkeys(h for name, h in headers if not wanted or name in wanted or h in wanted))
 
 
 def _find_rows(part: Part, entry: AbsenceSpec) -> np.ndarray:
@@ -259,10 +242,8 @@ def _blank(part: Part, entry: AbsenceSpec, rows: np.ndarray, rule: str) -> None:
     for header in _list_concerned(part.spec, entry):
         coded = part.columns[header]
         filled |= rows & (coded.codes >= 0) & ~coded.rows(find_missing(coded.values, part.spec.missing))
-        blank = len(coded.values)
-        part.columns[header] = Coded(
-            np.where(rows, blank, coded.codes).astype(np.int32), np.append(coded.values, "")
-        )
+        codes = np.where(rows, len(coded.values), coded.codes).astype(np.int32)
+        part.columns[header] = Coded(codes, np.append(coded.values, ""))
         part.raw[header] = np.append(part.raw[header], "")
     worded, records = describe(f"columns.{rule}"), part.records(filled)
     part.problems.note(outcome="accept", records=records, column=entry.columns[0], **worded)

@@ -10,8 +10,7 @@ import pandas as pd
 
 from outcomes.facts import Column, Text, read_facts, read_schema
 from outcomes.records.columns.coded import Coded, join_coded, sort_rows
-from outcomes.records.columns.mapping import map_category, map_flags, read_category
-from outcomes.records.columns.names import map_therapy
+from outcomes.records.columns.mapping import map_category, map_flags, map_therapy, read_category
 from outcomes.records.columns.numbers import parse_numbers
 from outcomes.records.columns.part import Part
 from outcomes.records.episodes.times import Links, map_days, map_measured

@@ -12,14 +12,13 @@ import pandas as pd
 
 from outcomes.facts import Text, read_facts, read_schema
 from outcomes.records.columns.dates import NO_DATE
-from outcomes.records.columns.mapping import look_up_codes, read_category, read_dates
-from outcomes.records.columns.names import list_therapy_spellings, read_labels
+from outcomes.records.columns.mapping import list_therapy_spellings, read_category, read_dates, read_labels
 from outcomes.records.columns.numbers import find_missing, parse_numbers
-from outcomes.records.columns.part import Part
+from outcomes.records.columns.part import Part, look_up_codes
 from outcomes.records.episodes.sharing import RESTART, Sharing, ask_or_take
 from outcomes.records.episodes.times import FILE_ORDER, find_target_day
-from outcomes.records.files.spelling import simplify_name
 from outcomes.records.problems import Answers, Problems, Values
+from outcomes.records.spelling import simplify_name
 
 _SPAN = 1 << 32
 #: What to write where a column tells the courses of a patient apart.

@@ -9,8 +9,7 @@ import numpy as np
 from outcomes.facts import Column, read_facts, read_schema
 from outcomes.records.columns.coded import Coded
 from outcomes.records.columns.dates import NO_DATE
-from outcomes.records.columns.mapping import map_category
-from outcomes.records.columns.names import map_therapy
+from outcomes.records.columns.mapping import map_category, map_therapy
 from outcomes.records.columns.part import Part
 from outcomes.records.episodes.times import FILE_ORDER, Links, RowTimes, count_days, map_measured
 from outcomes.records.problems import Problems, Values

@@ -9,9 +9,9 @@ import numpy as np
 
 from outcomes.facts import Text, read_facts, read_schema
 from outcomes.records.columns.coded import Coded, match_texts, number_texts
-from outcomes.records.columns.mapping import list_missing_codes, read_category
+from outcomes.records.columns.mapping import read_category
 from outcomes.records.columns.numbers import find_missing, parse_numbers
-from outcomes.records.columns.part import Part
+from outcomes.records.columns.part import Part, list_missing_codes
 from outcomes.records.problems import Answers, Problems, Values
 
 _CONFIRMED = "shared_ids"

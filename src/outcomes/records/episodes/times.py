@@ -9,9 +9,8 @@ import numpy as np
 from outcomes.facts import Column, Source, Text, read_schema, read_timepoints
 from outcomes.records.columns.coded import Coded
 from outcomes.records.columns.dates import NO_DATE
-from outcomes.records.columns.mapping import list_missing_codes, map_dates, map_numbers
-from outcomes.records.columns.names import map_timepoints
-from outcomes.records.columns.part import Part
+from outcomes.records.columns.mapping import map_dates, map_numbers, map_timepoints
+from outcomes.records.columns.part import Part, list_missing_codes
 
 BASELINE = "baseline"
 #: The doubt whose answer is that the order of the file is that of the courses.

@@ -1,19 +1,16 @@
 """Files to text: the mapped columns of one file, each record at its line."""
 
-from outcomes.records.files.excel_cells import SHEET_TITLE
-from outcomes.records.files.file_reader import read_cells, read_text_table
-from outcomes.records.files.findings import describe
+from outcomes.records.files.excel import SHEET_TITLE
+from outcomes.records.files.file_reader import escape_name, read_cells, read_text_table
 from outcomes.records.files.headers import join_header_rows
 from outcomes.records.files.locations import find_root, list_files, list_other_files
-from outcomes.records.files.opening import escape_name
-from outcomes.records.files.spelling import simplify_name
-from outcomes.records.files.text_table import SheetCells, TextTable
+from outcomes.records.spelling import simplify_name
+from outcomes.records.text_table import SheetCells, TextTable
 
 __all__ = [
     "SHEET_TITLE",
     "SheetCells",
     "TextTable",
-    "describe",
     "escape_name",
     "find_root",
     "join_header_rows",

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.findings import FileFindings, Refusal, describe
 from outcomes.records.files.headers import list_numeric_headers
-from outcomes.records.files.spelling import compose_text, find_mojibake, narrow_text, simplify_name
-from outcomes.records.files.text_table import RawColumns
+from outcomes.records.findings import FileFindings, Refusal, describe
+from outcomes.records.spelling import compose_text, find_mojibake, narrow_text, simplify_name
+from outcomes.records.text_table import RawColumns
 
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")
@@ -27,15 +27,10 @@ _THOUSANDS_POINT = r"^\s*[-+]?[0-9]{1,3}(\.[0-9]{3})+\s*$"
 def tidy_columns(raw: RawColumns, spec: FileSpec, findings: FileFindings) -> tuple[pa.Table, list[Refusal]]:
     """Return the mapped columns, tidied, as dictionary-encoded text of one chunk each, and all bad cells.
 
-    Repaired and noted: spelling by composed characters (NFC), full-width and half-width forms, the minus
-    sign, invisible characters, spaces other than the plain one, line breaks, blank cells of columns with
-    ``fill_down``, decimal commas where declared. Cells with bidirectional or control characters are bad
-    cells, and dates and times where numbers stand; text decoded with a wrong encoding refuses the file, and
-    so does a column of numbers that holds dates.
+    Text decoded with a wrong encoding refuses the file, and so does a column of numbers that holds dates.
     """
-    codes = [*spec.missing, *(code for codes in spec.missing_codes.values() for code in codes)]
-    codes += [code for score in spec.scores for code in score.missing]
-    missing = {simplify_name(code) for code in codes}
+    codes = [spec.missing, *spec.missing_codes.values(), *(score.missing for score in spec.scores)]
+    missing = {simplify_name(code) for several in codes for code in several}
     numeric = list_numeric_headers(spec)
     columns: dict[str, pa.DictionaryArray] = {}
     bad = list(raw.bad_cells)
@@ -85,7 +80,10 @@ class _Cells:
 
     def repair_text(self) -> None:
         """Repair or refuse the texts that hold anything but printable ASCII."""
-        odd = {place: self.texts[place].as_py() for place in _find_odd(self.texts)}
+        content = np.frombuffer(self.texts.buffers()[2] or b"", np.uint8)
+        if not ((content < 0x20) | (content > 0x7E)).any():
+            return
+        odd = {place: self.texts[place].as_py() for place in _match(self.texts, r"[^ -~]")}
         if not odd:
             return
         if find_mojibake("".join(odd.values())):
@@ -125,17 +123,12 @@ class _Cells:
 
     def refuse_dates(self, missing: set[str]) -> None:
         """Refuse the cells of which a spreadsheet made dates or times; a column of dates refuses the file."""
-        limits = read_facts("limits")["score_dates"]
-        places = [
-            place
-            for place in _find_date_like(self.texts)
-            if simplify_name(self.texts[place].as_py()) not in missing
-        ]
+        limits, found = read_facts("limits")["score_dates"], _find_date_like(self.texts)
+        places = [place for place in found if simplify_name(self.texts[place].as_py()) not in missing]
         if not places:
             return
         lines = self.find_lines(places)
-        blank = _match(self.texts, r"^\s*$")
-        n_filled = int((self.codes >= 0).sum()) - len(self.find_lines(blank))
+        n_filled = int((self.codes >= 0).sum()) - len(self.find_lines(_match(self.texts, r"^\s*$")))
         if len(lines) >= limits["fewest"] and len(lines) > limits["share"] * n_filled:
             self.findings.refuse_privately("SCORE_DATE.column", lines=lines, column=self.header)
         else:
@@ -167,19 +160,13 @@ def _find_date_like(texts: pa.StringArray) -> list[int]:
     facts = read_facts("limits")["score_dates"]
     found: set[int] = set()
     suspects = _match(texts, r"^\s*\S+[-/.:年月 ]")
-    some = texts.take(pa.array(suspects, pa.int64())) if suspects else texts.slice(0, 0)
-    month = f"({'|'.join(sorted(facts['months'], key=len, reverse=True))})"
-    for pattern in facts["patterns"] if suspects else ():
-        found |= set(_match(pc.utf8_trim_whitespace(some), pattern.replace("{month}", month)))
-    return sorted(suspects[place] for place in found)
-
-
-def _find_odd(texts: pa.StringArray) -> list[int]:
-    """Return the places of the texts that hold anything but printable ASCII."""
-    content = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
-    if not ((content < 0x20) | (content > 0x7E)).any():
+    if not suspects:
         return []
-    return np.flatnonzero(pc.match_substring_regex(texts, r"[^ -~]").to_numpy(zero_copy_only=False)).tolist()
+    some = texts.take(pa.array(suspects, pa.int64()))
+    month = f"({'|'.join(sorted(facts['months'], key=len, reverse=True))})"
+    for pattern in facts["patterns"]:
+        found.update(_match(pc.utf8_trim_whitespace(some), pattern.replace("{month}", month)))
+    return sorted(suspects[place] for place in found)
 
 
 def _match(texts: pa.StringArray, pattern: str) -> list[int]:

@@ -11,7 +11,6 @@ import pyarrow.csv
 
 from outcomes.facts import FileSpec, read_facts
 from outcomes.records.files.encoding import find_encoding, recode_as_utf8
-from outcomes.records.files.findings import FileFindings, Refusal, describe
 from outcomes.records.files.headers import (
     check_header_place,
     check_width,
@@ -29,8 +28,9 @@ from outcomes.records.files.lines import (
     locate_records,
     split_fields,
 )
-from outcomes.records.files.spelling import is_total
-from outcomes.records.files.text_table import RawColumns, SheetCells
+from outcomes.records.findings import FileFindings, Refusal, describe
+from outcomes.records.spelling import is_total
+from outcomes.records.text_table import RawColumns, SheetCells
 
 _BLOCK = 4 << 20
 _SEARCHED = 1 << 16
@@ -56,16 +56,15 @@ class _CsvText:
         return split_fields(self.get_record(index), self.delimiter)
 
     def without(self, refused: Sequence[Refusal]) -> _CsvText:
-        if not refused:
-            return self
-        lines = np.array([refusal.line for refusal in refused])
-        return replace(self, records=self.records.keep(~np.isin(self.records.lines, lines)))
+        lines = [refusal.line for refusal in refused]
+        return (
+            replace(self, records=self.records.keep(~np.isin(self.records.lines, lines))) if lines else self
+        )
 
     def allows(self, n_misshapen: int) -> bool:
         """Return whether so few records are misshapen that the text may be what it is taken for."""
-        return bool(
-            n_misshapen <= read_facts("limits")["text"]["max_misshapen_share"] * len(self.records.lines)
-        )
+        share = read_facts("limits")["text"]["max_misshapen_share"]
+        return bool(n_misshapen <= share * len(self.records.lines))
 
 
 def read_csv_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
@@ -76,15 +75,24 @@ def read_csv_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> 
     table, misshapen = _parse(text)
     padded = _judge_shapes(text, misshapen, spec, refused, findings) if misshapen else {}
     findings.stop()
-    columns, lines = _assemble(text, table, misshapen, padded, spec)
+    kept = np.ones(len(text.records.lines), bool)
+    kept[list(misshapen)] = False
+    index = np.append(np.flatnonzero(kept), np.array(list(padded), np.int64))
+    order = np.argsort(index, kind="stable")
+    columns = {}
+    for name, place in zip(spec.mapped, text.positions, strict=True):
+        columns[name] = column = table.column(str(place))
+        if padded:
+            cells = pa.chunked_array([*column.chunks, pa.array([row[place] for row in padded.values()])])
+            columns[name] = cells.take(pa.array(order))
     headers = name_headers(text.headers, spec.mapped, text.positions)
-    return RawColumns(columns, lines, headers, refused)
+    return RawColumns(columns, text.records.lines[index[order]], headers, refused)
 
 
 def list_csv_cells(content: bytes, findings: FileFindings, most: int) -> list[SheetCells]:
-    """Return the cells of delimited text; its encoding and its delimiter are told from what it holds.
+    """Return the cells of delimited text, its encoding and delimiter told from what it holds.
 
-    Records whose quotes do not enclose whole fields are blank rows: reading refuses them.
+    Records whose quotes do not enclose whole fields, which reading refuses, are blank rows.
     """
     encoding, certain = find_encoding(content)
     text = recode_as_utf8(content, encoding, findings)
@@ -153,27 +161,21 @@ def _find_layout(content: bytes, spec: FileSpec, findings: FileFindings) -> tupl
         wanted = (1 + next(place for place, text in enumerate(texts) if text.strip()),)
     signs = list(dict.fromkeys([spec.delimiter or ",", *limits["delimiters"]]))
     readings = {sign: [split_fields(text, sign) for text in texts] for sign in signs}
-    matches = {sign: _count_at(readings[sign], wanted, spec.mapped) for sign in signs}
+    matches = dict.fromkeys(signs, (0, 0))  # mapped headers on the header's lines, and fields
+    for sign, rows in readings.items() if wanted[-1] <= len(texts) else ():
+        headers = join_header_rows([rows[line - 1] for line in wanted])
+        matches[sign] = count_matches(headers, spec.mapped), len(headers)
     delimiter = max(signs, key=lambda sign: matches[sign])
     if not matches[delimiter][0]:
         delimiter = spec.delimiter or delimiter
     others = [readings[sign] for sign in signs if sign != delimiter]
     check_header_place([readings[delimiter], *others], wanted, spec.mapped, findings)
     if spec.delimiter and delimiter != spec.delimiter:
-        findings.refuse_now(
-            "DELIM_DECLARED", declared=repr(spec.delimiter), sign=delimiter, spelt=repr(delimiter)
-        )
+        spelt = {"declared": repr(spec.delimiter), "spelt": repr(delimiter)}
+        findings.refuse_now("DELIM_DECLARED", sign=delimiter, **spelt)
     elif not spec.delimiter and delimiter != ",":
         findings.repair("DELIM_DETECTED", sign=delimiter)
     return wanted, delimiter
-
-
-def _count_at(rows: Sequence[Sequence[str]], lines: Sequence[int], mapped: Sequence[str]) -> tuple[int, int]:
-    """Return how many mapped headers stand on the header's lines, and how many fields there are."""
-    if lines[-1] > len(rows):
-        return 0, 0
-    headers = join_header_rows([rows[line - 1] for line in lines])
-    return count_matches(headers, mapped), len(headers)
 
 
 def _drop_blank_records(
@@ -203,25 +205,20 @@ def _refuse_lines(text: _CsvText, findings: FileFindings) -> list[Refusal]:
     if not text.allows(len(stray)):
         findings.refuse_now("QUOTE_STRAY.file", lines=text.records.stray)
     rest = text.without(stray)
-    repeated = _find_repeated_headers(rest)
+    worded = describe("files.HEADER_REPEATED")  # two exports joined
+    sizes = rest.records.ends - rest.records.starts
+    repeated = [
+        Refusal(int(rest.records.lines[index]), None, **worded)
+        for header in (head.encode("utf-8") for head in rest.head)
+        for index in np.flatnonzero(sizes == len(header))
+        if rest.content.startswith(header, rest.records.starts[index])
+    ]
     rest = rest.without(repeated)
     totals = []
     for index in range(max(len(rest.records.lines) - _LAST, 0), len(rest.records.lines)):
         if is_total(next((cell for cell in rest.split_record(index) if cell.strip()), "")):
             totals.append(Refusal(int(rest.records.lines[index]), None, **describe("files.TOTAL_ROW")))
     return [*stray, *repeated, *totals]
-
-
-def _find_repeated_headers(text: _CsvText) -> list[Refusal]:
-    """Return the records that repeat a line of the header (two exports joined)."""
-    worded = describe("files.HEADER_REPEATED")
-    sizes = text.records.ends - text.records.starts
-    return [
-        Refusal(int(text.records.lines[index]), None, **worded)
-        for header in (head.encode("utf-8") for head in text.head)
-        for index in np.flatnonzero(sizes == len(header))
-        if text.content.startswith(header, text.records.starts[index])
-    ]
 
 
 def _parse(text: _CsvText) -> tuple[pa.Table, dict[int, int]]:
@@ -298,8 +295,7 @@ def _refuse_split_decimals(
 ) -> None:
     """Refuse a file in which the comma seems to be both delimiter and decimal sign.
 
-    A surplus field of 5, 25 or 75 right after a number is taken for a split half or quarter; any other
-    surplus may be anything, and refuses its record only.
+    A surplus field of 5, 25 or 75 right after a number is taken for a split half or quarter.
     """
     if text.delimiter != ",":
         return
@@ -313,21 +309,3 @@ def _refuse_split_decimals(
             lines.append(int(text.records.lines[index]))
     if lines:
         findings.refuse("DELIM_AMBIGUOUS", lines=lines)
-
-
-def _assemble(
-    text: _CsvText, table: pa.Table, misshapen: dict[int, int], padded: dict[int, list[str]], spec: FileSpec
-) -> tuple[dict[str, pa.ChunkedArray], np.ndarray]:
-    """Return the mapped columns and the lines of the records kept, in the order of the file."""
-    kept = np.ones(len(text.records.lines), bool)
-    kept[list(misshapen)] = False
-    index = np.append(np.flatnonzero(kept), np.array(list(padded), np.int64))
-    order = np.argsort(index, kind="stable") if padded else None
-    columns = {}
-    for name, place in zip(spec.mapped, text.positions, strict=True):
-        column = table.column(str(place))
-        if order is not None:
-            cells = pa.chunked_array([*column.chunks, pa.array([row[place] for row in padded.values()])])
-            column = cells.take(pa.array(order))
-        columns[name] = column
-    return columns, text.records.lines[index if order is None else index[order]]

@@ -8,19 +8,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.findings import FileFindings
 from outcomes.records.files.headers import check_width, list_numeric_headers, match_headers, name_headers
-from outcomes.records.files.spelling import simplify_header, simplify_name
-from outcomes.records.files.text_table import RawColumns, SheetCells
+from outcomes.records.findings import FileFindings
+from outcomes.records.spelling import simplify_header, simplify_name
+from outcomes.records.text_table import RawColumns, SheetCells
 
 #: Kinds of files that are read here, as in ``limits.toml``.
 DATASETS = ("sav", "por", "dta", "xpt", "sas7bdat")
@@ -30,27 +29,25 @@ _NOT_INSTALLED = 3
 _TRANSPORT_LINE = 80
 
 
-@dataclass(frozen=True)
-class _Dataset:
+class _Dataset(NamedTuple):
     """Variables of a file as text, null where missing, with what the file says of them."""
 
-    table: pa.Table = field(repr=False)
+    table: pa.Table
     n_rows: int | None
     widths: Mapping[str, int]
     kinds: Mapping[str, str]
-    labels: Mapping[str, str] = field(repr=False)
-    value_labels: Mapping[str, Mapping[str, str]] = field(repr=False)
+    labels: Mapping[str, str]
+    value_labels: Mapping[str, Mapping[str, str]]
 
 
 def read_dataset_columns(kind: str, content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
-    """Read the mapped variables of a file of SPSS, Stata or SAS.
+    """Read the mapped variables of a file of SPSS, Stata or SAS, by their names or their labels.
 
     A value that the file declares as missing is blank. Dates become ISO text. Where a value has a label, the
     text of a cell is the label, unless the source names the number itself among its codes; in columns of
-    numbers, ids and dates it is the number, unless the source names the label. A variable is mapped by its
-    name or by its label.
+    numbers, ids and dates it is the number, unless the source names the label.
     """
-    about = _run(kind, content, findings, encoding=spec.encoding, columns=[])
+    about = _run(content, findings, kind=kind, encoding=spec.encoding, columns=[])
     names = about.table.column_names
     check_width(names, 1, findings)
     lacking = {simplify_header(name) for name in spec.mapped} - {simplify_header(name) for name in names}
@@ -60,62 +57,43 @@ def read_dataset_columns(kind: str, content: bytes, spec: FileSpec, findings: Fi
     wanted = [names[place] for place in positions if place >= 0]
     _check_size(about, wanted, len(content), findings)
     findings.stop()
-    found = _run(kind, content, findings, encoding=spec.encoding, columns=list(dict.fromkeys(wanted)))
+    found = _run(content, findings, kind=kind, encoding=spec.encoding, columns=list(dict.fromkeys(wanted)))
     _check_whole(kind, content, about, found, findings)
     findings.stop()
-    columns = {
-        mapped: _label(found, name, mapped, spec, findings)
-        for mapped, name in zip(spec.mapped, wanted, strict=True)
-    }
+    places = zip(spec.mapped, wanted, strict=True)
+    columns = {mapped: _label(found, name, mapped, spec, findings) for mapped, name in places}
     lines = np.arange(1, found.table.num_rows + 1, dtype=np.int32)
     return RawColumns(columns, lines, name_headers(names, spec.mapped, positions), typed=True)
 
 
 def list_dataset_cells(kind: str, content: bytes, findings: FileFindings, most: int) -> list[SheetCells]:
-    """Return the first cells of a file of SPSS, Stata or SAS under its variables' names, with its labels.
-
-    Labels that may identify a person are left out.
-    """
-    about = _run(kind, content, findings, columns=[])
+    """Return the first cells under their variables' names, with the labels that identify nobody."""
+    about = _run(content, findings, kind=kind, columns=[])
     names = about.table.column_names
     check_width(names, 1, findings)
     _check_size(about, names, len(content), findings)
     findings.stop()
-    found = _run(kind, content, findings, columns=None, rows=most)
+    found = _run(content, findings, kind=kind, columns=None, rows=most)
     if found.table.num_rows < most:
         _check_whole(kind, content, about, found, findings)
-    columns = [
-        [_type(text, found.kinds.get(name)) for text in found.table.column(name).to_pylist()]
-        for name in names
-    ]
+
+    def drop(labels: Mapping[str, str], one_column: bool) -> dict[str, str]:
+        kept = findings.drop_identifying(list(labels.values()), one_column=one_column)
+        return {name: text for name, text in zip(labels, kept, strict=True) if text}
+
+    cells = {name: found.table.column(name).to_pylist() for name in names}
+    columns = [[_type(text, found.kinds.get(name)) for text in cells[name]] for name in names]
     rows: list[tuple[Any, ...]] = [tuple(names), *zip(*columns, strict=True)]
-    labels = _drop_identifying(found.labels, findings)
-    value_labels = {
-        name: _drop_identifying(codes, findings, one_column=True)
-        for name, codes in found.value_labels.items()
-    }
     n_rows = (about.n_rows or found.table.num_rows) + 1
-    return [SheetCells(rows, n_rows, labels=labels, value_labels=value_labels)]
-
-
-def _drop_identifying(
-    labels: Mapping[str, str], findings: FileFindings, *, one_column: bool = False
-) -> dict[str, str]:
-    kept = findings.drop_identifying(list(labels.values()), one_column=one_column)
-    return {name: text for name, text in zip(labels, kept, strict=True) if text}
+    values = {name: drop(codes, True) for name, codes in found.value_labels.items()}
+    return [SheetCells(rows, n_rows, labels=drop(found.labels, False), value_labels=values)]
 
 
 def _run(
-    kind: str,
-    content: bytes,
-    findings: FileFindings,
-    *,
-    columns: Sequence[str] | None,
-    encoding: str | None = None,
-    rows: int = 0,
+    content: bytes, findings: FileFindings, *, encoding: str | None = None, rows: int = 0, **request: Any
 ) -> _Dataset:
-    """Read variables in a process of its own: all where ``columns`` is None, none where it is empty."""
-    request = {"kind": kind, "encoding": encoding, "columns": columns, "rows": rows}
+    """Read ``columns`` of a ``kind`` in a process of its own: all where they are None, or none."""
+    request |= {"encoding": encoding, "rows": rows}
     done = None
     try:
         done = subprocess.run(
@@ -188,7 +166,9 @@ def _label(
         for code, label in found.value_labels.get(name, {}).items()
         if label.strip() and simplify_name(code) not in named
     }
-    if header in _list_plain_headers(spec):
+    plain = list_numeric_headers(spec) | {score.date_column for score in spec.scores}
+    plain |= {spec.columns.get(name) for name in ("date", "start_date", "patient_id", "episode_id")}
+    if header in plain:
         labels = {code: label for code, label in labels.items() if simplify_name(label) in named}
     encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
     texts = encoded.dictionary.to_pylist() if labels else []
@@ -197,13 +177,6 @@ def _label(
         return column
     findings.accept("VALUE_LABELS", column=header, count=n_labelled)
     return pa.chunked_array([pa.array([labels.get(text, text) for text in texts]).take(encoded.indices)])
-
-
-def _list_plain_headers(spec: FileSpec) -> set[str]:
-    """Return the mapped headers in which the number counts and not its label: scores, numbers, ids, dates."""
-    names = {"date", "start_date", "patient_id", "episode_id"} & set(spec.columns)
-    dated = {score.date_column for score in spec.scores if score.date_column}
-    return list_numeric_headers(spec) | dated | {spec.columns[name] for name in names}
 
 
 def _list_named_codes(header: str, spec: FileSpec) -> set[str]:

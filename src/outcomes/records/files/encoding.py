@@ -17,10 +17,15 @@ import pyarrow as pa
 
 from outcomes.errors import FactsError
 from outcomes.facts import Text, read_facts
-from outcomes.records.files.findings import FileFindings
+from outcomes.records.findings import FileFindings
 
-_UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_UTF32_MARKS = {codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be"}
+#: Byte order marks to the encodings that they declare; those of UTF-32 begin like one of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 _ACCENTED, _GREEK_CYRILLIC = "\u00c0-\u024f", "\u0370-\u052f"
 _ODD_NEIGHBOURS = re.compile(
     f"(?<=[A-Za-z{_ACCENTED}])[{_GREEK_CYRILLIC}]|(?<=[{_GREEK_CYRILLIC}])[A-Za-z{_ACCENTED}]"
@@ -37,10 +42,19 @@ def recode_as_utf8(content: bytes, declared: str | None, findings: FileFindings)
     refused at once, for nothing after it can be read.
     """
     content, declared = _strip_marks(content, declared, findings)
-    if declared is None or _normalise(declared) in ("utf-8", "ascii"):
+    encoding = _normalise(declared or "utf-8")
+    if declared is None or encoding in ("utf-8", "ascii"):
         _check_utf8(content, findings)
     else:
-        content = _decode_declared(content, declared, findings)
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError as error:
+            place = {"offset": error.start, "encoding": declared}
+            line = content.count(b"\n", 0, error.start) + 1
+            findings.refuse_now("ENC_INVALID_BYTE.declared", lines=[line], **place)
+        if not encoding.startswith("utf-"):
+            findings.accept("ENC_DECLARED", encoding=declared)
+        content = text.encode("utf-8")
     if b"\0" in content:
         lines = [number for number, line in enumerate(content.split(b"\n"), 1) if b"\0" in line]
         findings.refuse_now("NUL_BYTE", lines=lines)
@@ -52,35 +66,22 @@ def _normalise(encoding: str) -> str:
         name = codecs.lookup(encoding).name
     except LookupError:
         unknown = Text.of("findings_files.errors.no_encoding", encoding=repr(encoding))
-        raise FactsError(str(unknown)) from None
+        raise FactsError(unknown) from None
     return "utf-8" if name == "utf-8-sig" else name
 
 
 def _strip_marks(content: bytes, declared: str | None, findings: FileFindings) -> tuple[bytes, str | None]:
     """Remove byte order marks; those of UTF-16 and UTF-32 declare the encoding."""
-    for marks in (_UTF32_MARKS, _UTF16_MARKS):
-        for mark, encoding in marks.items():
-            if content.startswith(mark):
-                findings.repair("ENC_UTF16", encoding=encoding.upper())
-                return content[len(mark) :], encoding
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            findings.repair("ENC_UTF16", encoding=encoding.upper())
+            return content[len(mark) :], encoding
     number = 0
     while content.startswith(codecs.BOM_UTF8, number * len(codecs.BOM_UTF8)):
         number += 1
     if number:
         findings.repair("ENC_BOM", count=number)
     return content[number * len(codecs.BOM_UTF8) :], declared
-
-
-def _decode_declared(content: bytes, declared: str, findings: FileFindings) -> bytes:
-    encoding = _normalise(declared)
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        findings.refuse_now("ENC_INVALID_BYTE.declared", lines=[line], offset=error.start, encoding=declared)
-    if not encoding.startswith("utf-"):
-        findings.accept("ENC_DECLARED", encoding=declared)
-    return text.encode("utf-8")
 
 
 def _check_utf8(content: bytes, findings: FileFindings) -> None:
@@ -106,9 +107,9 @@ def _is_utf8(content: bytes) -> bool:
     text = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(content))
     try:
         text.validate(full=True)
+        return True
     except pa.ArrowInvalid:
         return False
-    return True
 
 
 def _list_invalid(line: bytes) -> list[int]:
@@ -136,8 +137,8 @@ def find_encoding(content: bytes) -> tuple[str | None, bool]:
 
     None for UTF-8, for a text whose mark says what it is, and where `recode_as_utf8` refuses it.
     """
-    marks = (*_UTF32_MARKS, *_UTF16_MARKS, codecs.BOM_UTF8)
-    if content.isascii() or content.startswith(marks) or b"\0" in content or _is_utf8(content):
+    marked = content.startswith((*_MARKS, codecs.BOM_UTF8))
+    if content.isascii() or marked or b"\0" in content or _is_utf8(content):
         return None, True
     if any(not line.isascii() and _is_utf8(line) for line in content.split(b"\n")):
         return None, False
@@ -161,13 +162,12 @@ def _unify_line_ends(content: bytes, findings: FileFindings) -> bytes:
 
 
 class Candidate(NamedTuple):
-    """An encoding in which all bytes can be read.
-
-    ``likelihood`` is the natural logarithm of how likely the text is in it; ``text`` what of it was weighed.
-    """
+    """An encoding in which all bytes can be read."""
 
     encoding: str
+    #: Natural logarithm of how likely the text is in it.
     likelihood: float
+    #: What was weighed.
     text: str
 
 
@@ -215,7 +215,13 @@ def _weigh(text: str, facts: dict[str, Any], model: dict[str, Any]) -> float:
     rare = math.log((1 - model["common"]) / model["rare"])
     if "lead" in facts:
         daily = math.log(model["common"] / facts["number"])
-        beyond = sum(number * (daily if _is_daily(sign, facts) else rare) for sign, number in signs.items())
+        codes = {sign: sign.encode(facts["name"]) for sign in signs}
+        common = {
+            sign
+            for sign, code in codes.items()
+            if len(code) == 2 and any(low <= code[0] <= high for low, high in facts["lead"])
+        }
+        beyond = sum(number * (daily if sign in common else rare) for sign, number in signs.items())
     else:
         beyond = max(_weigh_letters(signs, letters, model["common"], rare) for letters in facts["letters"])
     return float(
@@ -233,24 +239,18 @@ def _weigh_letters(signs: Counter[str], letters: str, common: float, rare: float
     return sum(number * weights.get(sign, weights.get(sign.lower(), rare)) for sign, number in signs.items())
 
 
-def _is_daily(sign: str, facts: dict[str, Any]) -> bool:
-    code = sign.encode(facts["name"])
-    return len(code) == 2 and any(low <= code[0] <= high for low, high in facts["lead"])
-
-
 @cache
-def _list_known_words() -> tuple[str, ...]:
+def _list_known_words() -> set[str]:
     """Return the words beyond ASCII by which drafts know headers, of two characters or more."""
-    words = dict.fromkeys(_walk(read_facts("drafting")))
-    return tuple(word for word in words if len(word) > 1 and not word.isascii())
+    return {word for word in _walk(read_facts("drafting")) if len(word) > 1 and not word.isascii()}
 
 
 def _walk(facts: Any) -> Iterator[str]:
     if isinstance(facts, str):
         yield facts
     elif isinstance(facts, dict):
-        for key, value in facts.items():
-            yield from (key, *_walk(value))
+        yield from facts
+        yield from _walk(list(facts.values()))
     elif isinstance(facts, list | tuple):
         for value in facts:
             yield from _walk(value)

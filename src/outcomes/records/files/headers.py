@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from outcomes.facts import FileSpec, Text, read_facts, read_schema
-from outcomes.records.files.findings import FileFindings
-from outcomes.records.files.spelling import INVISIBLE, simplify_header
+from outcomes.records.findings import FileFindings
+from outcomes.records.spelling import INVISIBLE, simplify_header
 
 _LOOKS_LIKE_DATA = re.compile(r"[-+]?\d[\d.,/:-]*\Z")
 _MOST_SHOWN = 40
@@ -22,12 +22,8 @@ def list_header_lines(spec: FileSpec) -> tuple[int, ...]:
 
 def list_numeric_headers(spec: FileSpec) -> set[str]:
     """Return the mapped headers whose cells are numbers."""
-    numeric = {
-        name
-        for columns in read_schema().values()
-        for name, column in columns.items()
-        if column.type in ("number", "integer")
-    }
+    schema = [column for columns in read_schema().values() for column in columns.items()]
+    numeric = {name for name, column in schema if column.type in ("number", "integer")}
     headers = {header for name, header in spec.columns.items() if name in numeric}
     for score in spec.scores:
         headers |= {name for name in (score.column, score.day_column, *score.items) if name}
@@ -67,8 +63,8 @@ def check_header_place(
 ) -> None:
     """Refuse a file whose header stands on another line than declared, or that has none; raised at once.
 
-    ``readings`` are the first lines as rows of cells, once for every delimiter that may be meant; the first
-    reading is the one in use. ``wanted`` are the lines of the header, counted from 1.
+    ``readings`` are the first lines as rows of cells, once for every delimiter that may be meant, the one in
+    use first. ``wanted`` are the lines of the header, counted from 1.
     """
     if not mapped:
         return
@@ -78,27 +74,18 @@ def check_header_place(
     found = count_matches(join_header_rows(rows), mapped)
     if found == len(mapped):
         return
-    places = _list_places(readings, mapped)
+    places: dict[tuple[int, ...], int] = {}  # each line, then each two lines as a merged header
+    for depth in (1, 2):
+        for line in range(1, len(readings[0]) + 2 - depth):
+            headers = (join_header_rows(rows[line - 1 : line - 1 + depth]) for rows in readings)
+            places[tuple(range(line, line + depth))] = max(count_matches(row, mapped) for row in headers)
     best = max(places, key=lambda lines: places[lines])
     if places[best] > max(found, 1):
-        value = best[0] if len(best) == 1 else list(best)
-        key = "PREAMBLE.one_line" if len(best) == 1 else "PREAMBLE.two_lines"
-        findings.refuse_now(key, lines=best, count=1, first=best[0], last=best[-1], value=str(value))
+        value, number = (best[0], "one_line") if len(best) == 1 else (list(best), "two_lines")
+        place = {"first": best[0], "last": best[-1], "value": str(value)}
+        findings.refuse_now(f"PREAMBLE.{number}", lines=best, count=1, **place)
     if not found and any(_LOOKS_LIKE_DATA.match(cell.strip()) for row in rows for cell in row):
         findings.refuse_now("HEADER_MISSING", lines=wanted[:1], headers=", ".join(map(repr, mapped)))
-
-
-def _list_places(
-    readings: Sequence[Sequence[Sequence[str]]], mapped: Sequence[str]
-) -> dict[tuple[int, ...], int]:
-    """Return how many mapped headers stand on each line, and on each two lines read as a merged header."""
-    places: dict[tuple[int, ...], int] = {}
-    for line in range(1, len(readings[0]) + 1):
-        places[(line,)] = max(count_matches(rows[line - 1], mapped) for rows in readings)
-    for line in range(1, len(readings[0])):
-        pairs = (join_header_rows(rows[line - 1 : line + 1]) for rows in readings)
-        places[line, line + 1] = max(count_matches(pair, mapped) for pair in pairs)
-    return places
 
 
 def match_headers(
@@ -112,7 +99,11 @@ def match_headers(
     positions: list[int] = []
     # Where no header matches, the line may hold a patient's values, which no message repeats.
     shown = findings.veil(headers, mapped)
-    listed = _list_headers(shown) if count_matches(headers, mapped) else ""
+    listed: Text | str = ""
+    if count_matches(headers, mapped):
+        named = [repr(header) for header in shown if header]
+        more, some = max(len(named) - _MOST_SHOWN, 0), ", ".join(named[:_MOST_SHOWN])
+        listed = Text.of("findings_files.errors.headers", headers=some, more=more)
     for name in mapped:
         exact = [place for place, header in enumerate(headers) if header == name]
         places = exact or [place for place, header in enumerate(simple) if header == simplify_header(name)]
@@ -122,7 +113,7 @@ def match_headers(
         elif not places:
             near = _find_near(name, shown, mapped) if listed else None
             findings.refuse("COLUMN_MISSING.header", lines=[line], column=name, near=near, listed=listed)
-            listed = listed and str(Text.of("findings_files.errors.see_above"))
+            listed = listed and Text.of("findings_files.errors.see_above")
         elif not exact:
             found = headers[places[0]]
             hidden = INVISIBLE.search(found) or "\u00a0" in found
@@ -135,12 +126,6 @@ def _find_near(name: str, headers: Sequence[str], mapped: Sequence[str]) -> str 
     free = {simplify_header(header): header for header in headers if header and header not in mapped}
     near = get_close_matches(simplify_header(name), free, n=1, cutoff=0.5)
     return repr(free[near[0]]) if near else None
-
-
-def _list_headers(headers: Sequence[str]) -> str:
-    named = [repr(header) for header in headers if header]
-    more = max(len(named) - _MOST_SHOWN, 0)
-    return str(Text.of("findings_files.errors.headers", headers=", ".join(named[:_MOST_SHOWN]), more=more))
 
 
 def name_headers(headers: Sequence[str], mapped: Sequence[str], positions: Sequence[int]) -> tuple[str, ...]:

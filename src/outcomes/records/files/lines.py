@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from outcomes.facts import read_facts
-from outcomes.records.files.findings import FileFindings
+from outcomes.records.findings import FileFindings
 
 _QUOTE, _FEED = ord('"'), ord("\n")
 _BLOCK = 8 << 20
@@ -37,9 +37,8 @@ class RecordLines:
 def locate_records(content: bytes, delimiter: str, findings: FileFindings, start: int = 0) -> RecordLines:
     """Find the records of delimited text (UTF-8, line feeds) from an offset at which no quote is open.
 
-    Blank lines are records of length zero. A quote is whole where it opens a field and closes it; where one
-    does not, its line is stray. A quote that is never closed refuses the file at once, for nothing after it
-    can be trusted.
+    Blank lines are records of length zero. A line whose quotes do not enclose whole fields is stray; a quote
+    that is never closed refuses the file at once, for nothing after it can be trusted.
     """
     view = np.frombuffer(content, np.uint8)[start:]
     feeds, outside, sound = _scan_blocks(view, ord(delimiter))
@@ -93,16 +92,19 @@ def _find_wrong_quotes(
     beside = np.where(opening, quotes - 1, quotes + 1)
     inside = (beside >= 0) & (beside < len(view))
     signs = np.where(inside, view[np.clip(beside, 0, len(view) - 1)], _FEED)
-    right: np.ndarray = (signs == delimiter) | (signs == _FEED) | (signs == _QUOTE)
-    return ~right
+    return np.isin(signs, [delimiter, _FEED, _QUOTE], invert=True)
 
 
 def _follow_quotes(view: np.ndarray, feeds: np.ndarray, delimiter: str) -> _Follower:
     """Follow the quotes line by line through a text in which some do not enclose whole fields.
 
-    Lines whose quotes are right in themselves are passed over, unless a quote was left open before.
+    Lines whose quotes are right and even in number are passed over, unless a quote was left open before.
     """
-    lines, suspicious = _find_suspicious_lines(view, feeds, ord(delimiter))
+    quotes = np.flatnonzero(view == _QUOTE)
+    lines, first, counts = np.unique(np.searchsorted(feeds, quotes), return_index=True, return_counts=True)
+    opening = (np.arange(len(quotes)) - np.repeat(first, counts)) % 2 == 0
+    wrong = _find_wrong_quotes(view, quotes, opening, ord(delimiter))
+    suspicious = (counts % 2 == 1) | np.logical_or.reduceat(wrong, first)
     follower = _Follower(delimiter)
     starts = np.concatenate(([0], feeds + 1))
     places = np.flatnonzero(suspicious)
@@ -117,17 +119,6 @@ def _follow_quotes(view: np.ndarray, feeds: np.ndarray, delimiter: str) -> _Foll
         follower.read(line, view[starts[line] : feeds[line]].tobytes())
         place += 1
     return follower
-
-
-def _find_suspicious_lines(
-    view: np.ndarray, feeds: np.ndarray, delimiter: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lines with quotes, and whether their quotes are wrong or odd in number."""
-    quotes = np.flatnonzero(view == _QUOTE)
-    lines, first, counts = np.unique(np.searchsorted(feeds, quotes), return_index=True, return_counts=True)
-    opening = (np.arange(len(quotes)) - np.repeat(first, counts)) % 2 == 0
-    wrong = _find_wrong_quotes(view, quotes, opening, delimiter)
-    return lines, (counts % 2 == 1) | np.logical_or.reduceat(wrong, first)
 
 
 class _Follower:
@@ -204,7 +195,5 @@ def split_fields(record: str, delimiter: str) -> list[str]:
     """
     sign = re.escape(delimiter)
     field = rf'(?:\A|{sign})(?:"((?:[^"]|"")*)"|([^"{sign}]*))'
-    return [
-        found[1].replace('""', '"') if found[1] is not None else found[2]
-        for found in re.finditer(field, record)
-    ]
+    found = (match.groups() for match in re.finditer(field, record))
+    return [plain if quoted is None else quoted.replace('""', '"') for quoted, plain in found]

@@ -14,11 +14,12 @@ _DEFAULT_FOLDER = Path("data") / "raw"
 def list_files(source: Source, path: str | Path | None) -> list[tuple[FileSpec, Path]]:
     """Return each file with what describes it, in the order of the source TOML, then of their names.
 
-    A file stands there once for every ``[[file]]`` block that it matches, whether it is named itself, by a
-    pattern, or by its folder.
+    A file is given once for every ``[[file]]`` block that it matches.
     """
     if path is not None and not Path(path).is_dir():
-        return [pair for file in _expand(Path(path)) for pair in _match_specs(source, file)]
+        path = Path(path)
+        files = [] if path.exists() or not _is_pattern(path.name) else _glob(path.parent, path.name)
+        return [pair for file in files or [path] for pair in _match_specs(source, file)]
     folder = Path(path) if path is not None else _find_folder(source)
     found = []
     for spec in source.files:
@@ -47,12 +48,6 @@ def _glob(folder: Path, pattern: str) -> list[Path]:
     return sorted(file for file in folder.glob(pattern) if not file.name.startswith((".", "~$")))
 
 
-def _expand(path: Path) -> list[Path]:
-    if path.exists() or not _is_pattern(path.name):
-        return [path]
-    return _glob(path.parent, path.name) or [path]
-
-
 def _match_specs(source: Source, path: Path) -> list[tuple[FileSpec, Path]]:
     """Return the blocks that a file matches; all of them where they describe one file by another name."""
     found = [spec for spec in source.files if path.match(spec.path)]
@@ -60,7 +55,7 @@ def _match_specs(source: Source, path: Path) -> list[tuple[FileSpec, Path]]:
         found = list(source.files)  # a path that leads nowhere is told by what reads it
     if not found:
         names = ", ".join(dict.fromkeys(spec.path for spec in source.files))
-        raise FactsError(str(Text.of("findings_files.errors.several_files", source=source.name, names=names)))
+        raise FactsError(Text.of("findings_files.errors.several_files", source=source.name, names=names))
     return [(spec, path) for spec in found if path.exists() or spec is found[0]]
 
 

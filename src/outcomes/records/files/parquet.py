@@ -13,18 +13,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from outcomes.facts import FileSpec, read_facts
-from outcomes.records.files.findings import FileFindings
 from outcomes.records.files.headers import check_width, match_headers, name_headers
-from outcomes.records.files.text_table import RawColumns, SheetCells
+from outcomes.records.findings import FileFindings
+from outcomes.records.text_table import RawColumns, SheetCells
 
 _EXTENSION_KEY = b"ARROW:extension:name"
 
 
 def read_parquet_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
-    """Read the mapped columns of a Parquet file.
+    """Read the mapped columns of a Parquet file; null is a blank cell.
 
-    Texts, numbers, decimals, booleans, dates and timestamps are read, dictionary-encoded or not; nested and
-    binary columns cannot be mapped, and extension types refuse the file. Null is a blank cell.
+    Nested and binary columns cannot be mapped, and extension types refuse the file.
     """
     with _refuse_damaged(findings):
         footer, schema = _open(content, findings)
@@ -32,9 +31,8 @@ def read_parquet_columns(content: bytes, spec: FileSpec, findings: FileFindings)
         _check_size(footer, len(positions), len(content), findings)
         findings.stop()
         names = [schema.names[place] for place in positions]
-        table = pq.ParquetFile(pa.BufferReader(content)).read(
-            columns=list(dict.fromkeys(names)), use_threads=False
-        )
+        file = pq.ParquetFile(pa.BufferReader(content))
+        table = file.read(columns=list(dict.fromkeys(names)), use_threads=False)
         table.validate(full=True)
     columns = {mapped: _spell(table.column(name)) for mapped, name in zip(spec.mapped, names, strict=True)}
     lines = np.arange(1, table.num_rows + 1, dtype=np.int32)
@@ -101,19 +99,8 @@ def _get_value_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _is_readable(kind: pa.DataType) -> bool:
-    tests = (
-        pa.types.is_string,
-        pa.types.is_large_string,
-        pa.types.is_string_view,
-        pa.types.is_integer,
-        pa.types.is_floating,
-        pa.types.is_decimal,
-        pa.types.is_boolean,
-        pa.types.is_date,
-        pa.types.is_timestamp,
-        pa.types.is_null,
-    )
-    return any(test(kind) for test in tests)
+    names = "string large_string string_view integer floating decimal boolean date timestamp null"
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in names.split())
 
 
 def _check_size(footer: pq.FileMetaData, n_columns: int, packed: int, findings: FileFindings) -> None:
@@ -137,25 +124,17 @@ def _spell(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        texts = _trim_decimals(column.cast(pa.string()))
+        # Without zeros that end the decimals: 7.50 is 7.5, 7.00 is 7; NaN is blank.
+        texts = pc.replace_substring_regex(column.cast(pa.string()), r"^([-+]?\d+)\.0*$", r"\1")
+        texts = pc.replace_substring_regex(texts, r"^([-+]?\d+\.\d*[1-9])0+$", r"\1")
+        texts = pc.if_else(pc.equal(texts, "nan"), "", texts)
     elif pa.types.is_boolean(kind):
         texts = pc.if_else(column, "TRUE", "FALSE")
     elif pa.types.is_timestamp(kind):
-        texts = _spell_timestamps(column)
+        # ISO form; those at midnight without a time zone as dates.
+        texts = column.cast(pa.timestamp("us", kind.tz)).cast(pa.string())
+        texts = pc.replace_substring_regex(pc.replace_substring(texts, " ", "T"), r"\.0+", "")
+        texts = texts if kind.tz else pc.replace_substring_regex(texts, r"T00:00:00$", "")
     else:
         texts = column.cast(pa.string())
     return pc.fill_null(texts, "")
-
-
-def _trim_decimals(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Leave out zeros that end the decimals: 7.50 is 7.5, 7.00 is 7; NaN is blank."""
-    trimmed = pc.replace_substring_regex(texts, r"^([-+]?\d+)\.0*$", r"\1")
-    trimmed = pc.replace_substring_regex(trimmed, r"^([-+]?\d+\.\d*[1-9])0+$", r"\1")
-    return pc.if_else(pc.equal(trimmed, "nan"), "", trimmed)
-
-
-def _spell_timestamps(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return timestamps in ISO form; those at midnight without a time zone as dates."""
-    texts = pc.replace_substring(column.cast(pa.timestamp("us", column.type.tz)).cast(pa.string()), " ", "T")
-    texts = pc.replace_substring_regex(texts, r"\.0+", "")
-    return texts if column.type.tz else pc.replace_substring_regex(texts, r"T00:00:00$", "")

@@ -16,8 +16,8 @@ from itertools import islice
 from typing import Any
 from xml.etree import ElementTree
 
-from outcomes.facts import read_facts
-from outcomes.records.files.findings import FileFindings
+from outcomes.facts import FileSpec, read_facts
+from outcomes.records.findings import FileFindings
 
 _RATIO_FROM_BYTES = 1 << 20
 _PROLOG_BYTES = 1 << 16
@@ -55,8 +55,36 @@ class SheetStructure:
     comments: set[tuple[int, int]] = field(default_factory=set)
 
 
-def open_container(content: bytes, findings: FileFindings) -> zipfile.ZipFile:
-    """Open a workbook's zip container after checking its directory; nothing is unpacked before.
+@dataclass(frozen=True)
+class Workbook:
+    """A workbook whose container may be read."""
+
+    content: bytes = field(repr=False)
+    container: zipfile.ZipFile
+    sheets: list[Sheet]
+
+    @property
+    def visible(self) -> list[Sheet]:
+        """The sheets that are not hidden."""
+        return [sheet for sheet in self.sheets if not sheet.hidden]
+
+    @contextmanager
+    def open_book(self) -> Iterator[Any]:
+        """Open it for reading its values row by row."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles and extensions that hold no values
+            import openpyxl
+
+            stream = io.BytesIO(self.content)
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+            try:
+                yield book
+            finally:
+                book.close()
+
+
+def open_workbook(content: bytes, findings: FileFindings) -> Workbook:
+    """Open a workbook after checking its container's directory; nothing is unpacked before.
 
     One that is damaged, too large when unpacked, or holds macros, links, entities or a password is refused.
     """
@@ -66,10 +94,12 @@ def open_container(content: bytes, findings: FileFindings) -> zipfile.ZipFile:
         findings.refuse_now("XLSX_CORRUPT.workbook")
     _check_sizes(container, findings)
     findings.stop()
-    _check_active(container, findings)
+    active = tuple(read_facts("limits")["excel"]["active_members"])
+    if any(name.casefold().startswith(active) for name in container.namelist()):
+        findings.refuse("XLSX_ACTIVE_CONTENT.parts")
     _check_entities(container, findings)
     findings.stop()
-    return container
+    return Workbook(content, container, _list_sheets(container))
 
 
 def _check_sizes(container: zipfile.ZipFile, findings: FileFindings) -> None:
@@ -85,12 +115,6 @@ def _check_sizes(container: zipfile.ZipFile, findings: FileFindings) -> None:
         findings.refuse("XLSX_BOMB", size=total, parts=len(members))
     if any(member.flag_bits & 1 for member in members):
         findings.refuse("XLSX_ENCRYPTED.parts")
-
-
-def _check_active(container: zipfile.ZipFile, findings: FileFindings) -> None:
-    active = tuple(read_facts("limits")["excel"]["active_members"])
-    if any(name.casefold().startswith(active) for name in container.namelist()):
-        findings.refuse("XLSX_ACTIVE_CONTENT.parts")
 
 
 def _check_entities(container: zipfile.ZipFile, findings: FileFindings) -> None:
@@ -109,7 +133,7 @@ def _check_entities(container: zipfile.ZipFile, findings: FileFindings) -> None:
             return
 
 
-def list_sheets(container: zipfile.ZipFile) -> list[Sheet]:
+def _list_sheets(container: zipfile.ZipFile) -> list[Sheet]:
     """Return the worksheets in their order; charts are left out."""
     roots = [part for _, kind, part in _list_relations(container, "") if kind.endswith("/officeDocument")]
     book = roots[0] if roots else "xl/workbook.xml"
@@ -124,27 +148,23 @@ def list_sheets(container: zipfile.ZipFile) -> list[Sheet]:
     return sheets
 
 
-def find_last_row(container: zipfile.ZipFile, sheet: Sheet) -> int:
+def find_last_row(workbook: Workbook, sheet: Sheet) -> int:
     """Return the number of the last row without parsing the rows; 0 where rows have no numbers."""
     last, kept = 0, b""
-    with container.open(sheet.part) as part:
+    with workbook.container.open(sheet.part) as part:
         while block := part.read(_BLOCK):
             text = kept + block
-            found = re.match(rb'<\w*:?row\b[^>]*?\br="(\d{1,7})"', text[_find_last_tag(text) :])
+            place = text.rfind(b"row ", 0, max(text.rfind(b">"), 0))
+            tag = text[max(text.rfind(b"<", 0, place), 0) :] if place >= 0 else b""
+            found = re.match(rb'<\w*:?row\b[^>]*?\br="(\d{1,7})"', tag)
             last = int(found[1]) if found else last
             kept = text[-_TAG_BYTES:]
     return last
 
 
-def _find_last_tag(text: bytes) -> int:
-    """Return where the last complete tag of a row starts, or the end of the text."""
-    place = text.rfind(b"row ", 0, max(text.rfind(b">"), 0))
-    return max(text.rfind(b"<", 0, place), 0) if place >= 0 else len(text)
-
-
-def read_structure(container: zipfile.ZipFile, sheet: Sheet) -> SheetStructure:
+def read_structure(workbook: Workbook, sheet: Sheet) -> SheetStructure:
     """Read what a sheet holds beside values, in one pass and bounded memory."""
-    structure = SheetStructure()
+    structure, container = SheetStructure(), workbook.container
     with container.open(sheet.part) as part:
         rows: ElementTree.Element | None = None
         for event, element in ElementTree.iterparse(part, events=("start", "end")):
@@ -196,22 +216,20 @@ def _list_relations(container: zipfile.ZipFile, part: str) -> Iterator[tuple[str
     for element in ElementTree.fromstring(container.read(relations)).iter():
         if _local_name(element.tag) == "Relationship" and element.get("TargetMode") != "External":
             target = element.get("Target", "")
-            path = (
-                target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
-            )
-            yield element.get("Id", ""), element.get("Type", ""), path
+            if not target.startswith("/"):
+                target = f"/{posixpath.normpath(posixpath.join(folder, target))}"
+            yield element.get("Id", ""), element.get("Type", ""), target[1:]
 
 
 def _read_range(reference: str) -> tuple[int, int, int, int]:
     """Return first row, first column, last row, last column of a reference such as ``B2:C5``."""
     ends = re.findall(r"([A-Z]{1,3})(\d{1,7})", reference.upper().replace("$", ""))
     places = []
-    for letters, digits in ends:
+    for letters, digits in ends or [("", "0")]:
         column = 0
         for letter in letters:
             column = column * 26 + ord(letter) - ord("A") + 1
         places.append((int(digits), column))
-    places = places or [(0, 0)]
     return (*places[0], *places[-1])
 
 
@@ -220,60 +238,75 @@ def _local_name(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-@contextmanager
-def open_book(content: bytes) -> Iterator[Any]:
-    """Open a workbook for reading its values row by row."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about styles and extensions that hold no values
-        import openpyxl
-
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-        try:
-            yield book
-        finally:
-            book.close()
-
-
 def check_hidden_content(
-    content: bytes,
-    container: zipfile.ZipFile,
-    sheets: Sequence[Sheet],
-    sheet: Sheet,
-    structure: SheetStructure,
-    findings: FileFindings,
+    workbook: Workbook, sheet: Sheet, structure: SheetStructure, findings: FileFindings
 ) -> None:
     """Refuse a workbook in which something hidden may identify people, for nobody meant to pass it on.
 
-    Hidden sheets, comments of the sheet that is read, its page headers, texts in drawings, and the document's
-    properties. None of them is ever taken along; a workbook whose hidden parts are harmless is read. A hidden
-    column that is not mapped is as unread as one that shows, and only pointed out. ``sheet`` is the one that
-    is read.
+    That are hidden sheets, comments of the sheet that is read, its page headers, texts in drawings, and the
+    document's properties; where they are harmless the workbook is read without them. A hidden column that is
+    not mapped is only pointed out.
     """
+    container = workbook.container
     places: dict[str, Iterator[list[str]]] = {
-        "sheet": _list_columns(content, [other for other in sheets if other.hidden], None),
-        "comment": _list_related(container, sheet, "/comments", ("t",)),
-        "drawing": _list_related(container, sheet, "/drawing", ("t",)),
+        "sheet": _list_columns(workbook, [other for other in workbook.sheets if other.hidden], None),
+        "comment": _list_related(container, sheet, "/comments"),
+        "drawing": _list_related(container, sheet, "/drawing"),
         "page": _list_part(container, sheet.part, _PAGE_MARGINS),
         "property": _list_properties(container),
     }
     for place, columns in places.items():
-        number = sum(findings.count_identifying(texts) for texts in columns)
-        if number:
+        if number := sum(map(findings.count_identifying, columns)):
             findings.refuse_privately(f"XLSX_HIDDEN.identifying_{place}", count=number)
-    columns = _list_columns(content, [sheet], structure.hidden_columns)
-    number = sum(findings.count_identifying(texts) for texts in columns)
-    if number:
+    columns = _list_columns(workbook, [sheet], structure.hidden_columns)
+    if number := sum(map(findings.count_identifying, columns)):
         findings.warn("XLSX_HIDDEN.identifying_column", count=number)
     if findings.count_identifying([sheet.title]):
         findings.refuse_privately("XLSX_HIDDEN.identifying_title")
 
 
-def _list_columns(content: bytes, sheets: Sequence[Sheet], columns: set[int] | None) -> Iterator[list[str]]:
+def check_structure(
+    structure: SheetStructure,
+    headers: Sequence[str],
+    positions: Sequence[int],
+    header_lines: Sequence[int],
+    spec: FileSpec,
+    findings: FileFindings,
+) -> None:
+    """Refuse hidden parts, comments and merged cells in what is read; note those beside it."""
+    mapped = {place + 1: name for name, place in zip(spec.mapped, positions, strict=True) if place >= 0}
+    hidden_rows = sorted(row for row in structure.hidden_rows if row >= header_lines[0])
+    if hidden_rows:
+        findings.refuse_privately("XLSX_HIDDEN.rows", lines=hidden_rows)
+    comments = [row for row, column in structure.comments if row >= header_lines[0] and column in mapped]
+    if comments:
+        findings.refuse_privately("XLSX_HIDDEN.comments", lines=comments)
+    if len(structure.comments) > len(comments):
+        findings.warn("XLSX_HIDDEN.other_comments")
+    for column in sorted(column for column in structure.hidden_columns if column <= len(headers)):
+        if column in mapped:
+            findings.refuse_privately("XLSX_HIDDEN.column", column=mapped[column])
+        elif headers[column - 1]:
+            findings.warn("XLSX_HIDDEN.other_column")
+    # Merged cells among the records, unless fill_down says what their blank cells mean.
+    lines: dict[str, list[int]] = {}
+    for top, left, bottom, right in structure.merged:
+        for column in range(left, right + 1) if bottom > header_lines[-1] else ():
+            name = mapped.get(column)
+            if name is not None and (left != right or name not in spec.fill_down):
+                lines.setdefault(name, []).append(max(top, header_lines[-1] + 1))
+    for name, rows in lines.items():
+        findings.refuse("XLSX_MERGED", lines=rows, column=name, name=name)
+
+
+def _list_columns(
+    workbook: Workbook, sheets: Sequence[Sheet], columns: set[int] | None
+) -> Iterator[list[str]]:
     """Yield the distinct texts of sheets' columns, all of them or those counted from 1."""
     if not sheets or columns == set():
         return
     most = read_facts("limits")["excel"]["max_hidden_rows"]
-    with open_book(content) as book:
+    with workbook.open_book() as book:
         for sheet in sheets:
             if sheet.title not in book.sheetnames:
                 continue
@@ -285,13 +318,12 @@ def _list_columns(content: bytes, sheets: Sequence[Sheet], columns: set[int] | N
             yield from (list(texts) for texts in found.values())
 
 
-def _list_related(
-    container: zipfile.ZipFile, sheet: Sheet, kind: str, names: tuple[str, ...]
-) -> Iterator[list[str]]:
+def _list_related(container: zipfile.ZipFile, sheet: Sheet, kind: str) -> Iterator[list[str]]:
     for _, found, part in _list_relations(container, sheet.part):
         if found.casefold().endswith((kind, "/threadedcomment" if kind == "/comments" else kind)):
-            names_here = (*names, "text") if "threaded" in found.casefold() else names
-            yield from _list_part(container, part, names_here)
+            yield from _list_part(
+                container, part, ("t", "text") if "threaded" in found.casefold() else ("t",)
+            )
 
 
 def _list_part(container: zipfile.ZipFile, part: str, names: tuple[str, ...]) -> Iterator[list[str]]:
@@ -311,9 +343,8 @@ def _list_part(container: zipfile.ZipFile, part: str, names: tuple[str, ...]) ->
 def _cut_windows(text: str) -> list[str]:
     """Return a text and its two and three words in a row, among which a name may be."""
     words = [word.strip(",;:.!?()") for word in _CODES.sub(" ", text).split()]
-    windows = [
-        " ".join(words[place : place + size]) for size in (2, 3) for place in range(len(words) - size + 1)
-    ]
+    starts = [(size, place) for size in (2, 3) for place in range(len(words) - size + 1)]
+    windows = [" ".join(words[place : place + size]) for size, place in starts]
     return [" ".join(words), *windows] if len(words) > 2 else [" ".join(words)]
 
 

@@ -1,6 +1,6 @@
 """The de-identification gate: what may identify people is refused, counted or replaced."""
 
-from outcomes.records.gate.anonymity import Anonymity, measure_anonymity, report_anonymity
+from outcomes.records.gate.anonymity import measure_anonymity, report_anonymity
 from outcomes.records.gate.inspection import find_identifying, mark_identifying, names_person
 from outcomes.records.gate.keyed_ids import rekey_links
 from outcomes.records.gate.patterns import match_header
@@ -8,7 +8,6 @@ from outcomes.records.gate.person_names import find_person_names
 from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions, keep_gate_record
 
 __all__ = [
-    "Anonymity",
     "ReviewedExceptions",
     "find_identifying",
     "find_person_names",

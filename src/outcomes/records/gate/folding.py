@@ -52,13 +52,7 @@ def fold_texts(texts: pa.Array) -> pa.Array:
     odd = match_texts(texts, "[^\x00-\x7f]")
     if not odd.any():
         return texts
-    return pa.array(
-        [
-            fold_text(text) if folds else text
-            for text, folds in zip(texts.to_pylist(), odd.tolist(), strict=True)
-        ],
-        pa.string(),
-    )
+    return pa.array([fold_text(text) for text in texts.to_pylist()], pa.string())
 
 
 def strip_accents(text: str) -> str:

@@ -24,8 +24,7 @@ _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 def is_taiwan_number(text: str) -> bool:
     """Return whether a text is a number with the check digit of Taiwan's identity cards.
 
-    National identity numbers (one letter, 1 or 2, eight digits) and residence certificates (new: 8 or 9
-    after the letter; old: a second letter A to D, which counts by its last digit).
+    A letter, 1 or 2 (on residence certificates 8 or 9, on old ones a letter A to D), and eight digits.
 
     Examples
     --------

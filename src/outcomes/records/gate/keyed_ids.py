@@ -20,21 +20,20 @@ _SHOWN = 16  # hexadecimal digits: 64 bits, so that two of a million ids meet wi
 def rekey_links(links: Links, source: Source, private_folder: Path) -> Links:
     """Replace the ids of episodes and patients, after every check of them, by keyed hashes.
 
-    The private folder holds the key: with another one the same patient gets another id. Episodes stand in the
-    order of their new ids, so that the order tells nothing of the old ones.
+    The private folder holds the key. Episodes stand in the order of their new ids, which tells nothing of the
+    old ones.
     """
     key = _read_key(source.name, private_folder)
-    episodes = np.array([_hide(name, key) for name in links.episodes], dtype=object)
-    patients = np.array([_hide(name, key) for name in links.patients], dtype=object)
+
+    def hide(names: np.ndarray) -> np.ndarray:
+        hashes = (hmac.new(key, name.encode("utf-8"), hashlib.sha256).hexdigest() for name in names)
+        return np.array([text[:_SHOWN] for text in hashes], dtype=object)
+
+    episodes, patients = hide(links.episodes), hide(links.patients)
     order = np.argsort(episodes.astype(str), kind="stable")
     position = np.append(np.argsort(order), -1).astype(np.int32)
-    return Links(
-        episodes[order], patients[order], [position[rows] for rows in links.rows], links.order[order]
-    )
-
-
-def _hide(name: str, key: bytes) -> str:
-    return hmac.new(key, name.encode("utf-8"), hashlib.sha256).hexdigest()[:_SHOWN]
+    rows = [position[old] for old in links.rows]
+    return Links(episodes[order], patients[order], rows, links.order[order])
 
 
 def _read_key(source_name: str, private_folder: Path) -> bytes:

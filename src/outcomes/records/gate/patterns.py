@@ -56,7 +56,7 @@ def match_header(header: str, profile: str = "local") -> HeaderRule | None:
     words = [_simplify(word) for word in _MARKS.split(_CAMEL.sub(" ", plain)) if word]
     whole = [_simplify(word) for word in _MARKS.split(plain) if word]
     joined = "".join(whole)
-    present = {*words, *whole, *(first + second for first, second in pairwise(whole)), joined}
+    present = {*words, *whole, *map("".join, pairwise(whole)), joined}
     persons, families = _read_families()
     for family in families:
         if family.get("profile", profile) != profile:
@@ -87,31 +87,24 @@ def _read_families() -> tuple[set[str], tuple[dict[str, Any], ...]]:
     families = []
     for family in facts["headers"]:
         beside = family["not_beside"]
-        lists = {key: {_simplify(word) for word in family[key]} for key in ("words", "whole")}
-        families.append(
-            {
-                **family,
-                **lists,
-                "parts": [unicodedata.normalize("NFKC", part) for part in family["parts"]],
-                "not_beside": {word for word in beside if word.isascii()},
-                "signs": [word for word in beside if not word.isascii()],
-            }
-        )
+        lists: dict[str, Any] = {key: {_simplify(word) for word in family[key]} for key in ("words", "whole")}
+        lists["parts"] = [unicodedata.normalize("NFKC", part) for part in family["parts"]]
+        lists["not_beside"] = {word for word in beside if word.isascii()}
+        lists["signs"] = [word for word in beside if not word.isascii()]
+        families.append({**family, **lists})
     return set(facts["persons"]["header_words"]), tuple(families)
 
 
 class ValueRule(NamedTuple):
-    """What some values of a column look like: the gate's rule, and the kind of content.
-
-    ``hits`` marks the distinct texts, ``certain`` says whether they refuse the column or only warn,
-    ``said_by`` whether a value says so, a header, or the header of record numbers (the key of how it is
-    told).
-    """
+    """What some values of a column look like: the gate's rule, and the kind of content."""
 
     rule: str
     kind: str
+    #: Marks the distinct texts.
     hits: np.ndarray
+    #: Whether they refuse the column or only warn.
     certain: bool = True
+    #: ``value``, ``header`` or ``record_header``: the key of how it is told.
     said_by: str = "value"
 
 

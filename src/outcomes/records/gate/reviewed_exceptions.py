@@ -17,13 +17,23 @@ from outcomes.errors import Finding
 from outcomes.facts import Source, Text, read_facts
 from outcomes.facts.toml import build_strictly, read_toml
 from outcomes.machine.private_files import open_private_folder, spell_safely, write_private_file
-from outcomes.records.files import describe
+from outcomes.records.findings import describe
 
 _USUAL_FILE = "privacy-exceptions.toml"
 _LEAD = """\
 # Columns of {source} that the gate refused on {day}. Whoever has looked at the values themselves, and can
 # vouch that they identify nobody, completes an entry and moves it to {file}. It is void as soon as the values
 # change.
+"""
+_ENTRY = """\
+[[exception]]
+column = {}
+rule = {}
+sha256 = "{}"
+reason = ""    # why these values identify nobody
+reviewer = ""  # who looked at them
+reviewed = "{}"
+expires = ""   # a day within a year of the review
 """
 
 
@@ -39,7 +49,6 @@ class ReviewedException:
     sha256: str
     #: Why the values identify nobody.
     reason: str
-    #: Who looked at them.
     reviewer: str
     #: The day of the review (ISO).
     reviewed: str
@@ -66,11 +75,6 @@ class Verdict(NamedTuple):
 
     entry: ReviewedException
     state: str
-
-    @property
-    def lifts(self) -> bool:
-        """Whether it lifts its rule."""
-        return self.state == "in_force"
 
     def word(self) -> Text:
         """Return its state as a sentence."""
@@ -120,29 +124,20 @@ class ReviewedExceptions:
         for verdict in self.list_verdicts():
             entry = verdict.entry
             case = "not_needed" if verdict.state == "not_needed" else "faulty"
-            if verdict.lifts:
+            if verdict.state == "in_force":
                 case = "ends" if dt.date.fromisoformat(entry.expires) <= soon else "holds"
-            worded = describe(
-                f"gate.GATE_EXCEPTION.{case}",
-                lifted=entry.rule,
-                reviewer=entry.reviewer,
-                reviewed=str(entry.reviewed),
-                reason=entry.reason,
-                state=verdict.word(),
-                file=self.file,
-            )
-            findings.append(
-                Finding(outcome="accept_with_warning", file=self.file, column=entry.column, **worded)
-            )
+            told = {"reviewer": entry.reviewer, "reviewed": str(entry.reviewed), "reason": entry.reason}
+            told |= {"lifted": entry.rule, "file": self.file}
+            worded = describe(f"gate.GATE_EXCEPTION.{case}", state=verdict.word(), **told)
+            worded |= {"outcome": "accept_with_warning", "column": entry.column}
+            findings.append(Finding(file=self.file, **worded))
         return findings
 
 
 def _read_exceptions(source: Source) -> list[ReviewedException]:
     """Return the exceptions of a source; none where its file is absent."""
-    if source.privacy_exceptions is None:
-        return []
-    path = (source.folder or Path()) / source.privacy_exceptions
-    if not path.is_file():
+    path = (source.folder or Path()) / (source.privacy_exceptions or "")
+    if source.privacy_exceptions is None or not path.is_file():
         return []
     blocks = read_toml(path).get("exception", [])
     return [
@@ -157,11 +152,10 @@ def fingerprint_values(values: Iterable[str]) -> str:
 
 
 def keep_gate_record(exceptions: ReviewedExceptions, sha256: Mapping[str, str], private_folder: Path) -> None:
-    """Write what the gate did with the exceptions of a source, and entries for what it refused.
+    """Write ``gate/<source>.json``, what became of exceptions, and ``gate/<source>.toml`` of new ones.
 
     Fingerprints stand here and in no message: those of a few short values can be guessed. ``sha256`` are
-    those of the files' bytes. The private folder gets ``gate/<source>.json``, and ``gate/<source>.toml``
-    where a column was refused.
+    those of the files' bytes.
     """
     folder = open_private_folder(open_private_folder(private_folder) / "gate")
     name = spell_safely(exceptions.source.name)
@@ -182,18 +176,7 @@ def keep_gate_record(exceptions: ReviewedExceptions, sha256: Mapping[str, str], 
         return
     lead = _LEAD.format(source=exceptions.source.name, day=exceptions.today, file=exceptions.file)
     blocks = [
-        "\n".join(
-            [
-                "[[exception]]",
-                f"column = {json.dumps(column, ensure_ascii=False)}",
-                f"rule = {json.dumps(rule)}",
-                f'sha256 = "{fingerprint}"',
-                'reason = ""    # why these values identify nobody',
-                'reviewer = ""  # who looked at them',
-                f'reviewed = "{exceptions.today}"',
-                'expires = ""   # a day within a year of the review',
-            ]
-        )
+        _ENTRY.format(json.dumps(column, ensure_ascii=False), json.dumps(rule), fingerprint, exceptions.today)
         for column, rule, fingerprint in exceptions.refused
     ]
-    write_private_file(entries, "\n\n".join([lead.rstrip(), *blocks, ""]).encode("utf-8"))
+    write_private_file(entries, "\n".join([lead, *blocks, ""]).encode("utf-8"))

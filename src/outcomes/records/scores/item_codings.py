@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from outcomes.facts import FileSpec, Instrument, ScoreSpec, Text, read_facts, read_instrument
-from outcomes.records.columns.mapping import list_missing_codes
 from outcomes.records.columns.numbers import find_missing, parse_numbers, read_written
-from outcomes.records.columns.part import Part
+from outcomes.records.columns.part import Part, list_missing_codes
 from outcomes.records.problems import Problems, Values
 from outcomes.records.scale_evidence import weigh_excess
 

@@ -10,10 +10,9 @@ import numpy as np
 from outcomes.errors import FactsError
 from outcomes.facts import Instrument, ScoreSpec, Text, read_instrument
 from outcomes.records.columns.coded import Coded, is_known
-from outcomes.records.columns.mapping import list_missing_codes, look_up_codes
-from outcomes.records.columns.names import map_instruments
+from outcomes.records.columns.mapping import map_instruments
 from outcomes.records.columns.numbers import find_missing, read_written
-from outcomes.records.columns.part import Part, refuse_hazards
+from outcomes.records.columns.part import Part, list_missing_codes, look_up_codes, refuse_hazards
 from outcomes.records.scores.recorded import (
     Recorded,
     compare_total,

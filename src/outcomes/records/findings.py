@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partialmethod
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from outcomes.errors import Finding, PrivacyError, RecordsError
-from outcomes.facts import Text, Value, read_words
+from outcomes.facts import Text, Value, describe_finding
 
 _LINES_SHOWN = 10
+#: Says which texts may identify a person, with ``one_column`` among the cells of one column.
+MarksTexts: TypeAlias = Callable[..., Iterable[bool]]
 
 
 def describe(key: str, **values: Value) -> dict[str, Any]:
@@ -18,13 +21,10 @@ def describe(key: str, **values: Value) -> dict[str, Any]:
 
     Examples
     --------
-    >>> describe("files.FILE_EMPTY")
+    >>> {part: str(text) for part, text in describe("files.FILE_EMPTY").items()}
     {'rule': 'FILE_EMPTY', 'what': 'the file is empty', 'remedy': 'export it again'}
     """
-    key = f"findings_files.{key}"
-    worded = read_words().list(key)
-    parts = ["what", *(part for part in ("remedy", "said") if part in worded)]
-    return {"rule": key.split(".")[2], **{part: str(Text.of(f"{key}.{part}", **values)) for part in parts}}
+    return describe_finding(f"findings_files.{key}", **values)
 
 
 class Refusal(NamedTuple):
@@ -36,18 +36,11 @@ class Refusal(NamedTuple):
     line: int
     column: str | None
     rule: str
-    what: str
-
-
-class MarksTexts(Protocol):
-    """Says which texts may identify a person."""
-
-    def __call__(self, texts: Sequence[str], *, one_column: bool = False) -> Iterable[bool]:
-        """Return one answer per text."""
+    what: Text
 
 
 class FileFindings:
-    """The findings of one file, in the order in which they are made; texts that ``marks`` marks are withheld.
+    """The findings of one file in their order; texts that ``marks`` marks are withheld.
 
     A finding is added by its key in the catalogue; ``lines``, ``column`` and ``count`` say where it is, and
     further values fill the places of its sentences.
@@ -86,20 +79,18 @@ class FileFindings:
             Finding(outcome=outcome, file=self.file, lines=shown, column=column, count=number, **worded)
         )
 
-    def _note(
-        self,
-        outcome: str,
-        key: str,
-        lines: Iterable[int] = (),
-        column: str | None = None,
-        count: int | None = None,
-        **values: Value,
-    ) -> None:
-        self._add(outcome, describe(f"files.{key}", **values), lines, column, count)
+    def _note(self, outcome: str, key: str, **values: Any) -> None:
+        place = {name: values.pop(name) for name in ("lines", "column", "count") if name in values}
+        self._add(outcome, describe(f"files.{key}", **values), **place)
 
-    def refuse(self, key: str, **where: Any) -> None:
-        """Add a reason to refuse the file; `stop` raises it together with all others."""
-        self._note("refuse_file", key, **where)
+    #: Add a reason to refuse the file; `stop` raises it together with all others.
+    refuse = partialmethod(_note, "refuse_file")
+    #: Add a repair that changed no meaning.
+    repair = partialmethod(_note, "repair_and_log")
+    #: Add something that was accepted but should be looked at.
+    warn = partialmethod(_note, "accept_with_warning")
+    #: Add something unusual that is allowed.
+    accept = partialmethod(_note, "accept")
 
     def refuse_privately(self, key: str, **where: Any) -> None:
         """Add a reason to refuse the file because it may identify people."""
@@ -111,18 +102,6 @@ class FileFindings:
         self.refuse(key, **where)
         self.stop()
         raise AssertionError("a refused file stops")
-
-    def repair(self, key: str, **where: Any) -> None:
-        """Add a repair that changed no meaning."""
-        self._note("repair_and_log", key, **where)
-
-    def warn(self, key: str, **where: Any) -> None:
-        """Add something that was accepted but should be looked at."""
-        self._note("accept_with_warning", key, **where)
-
-    def accept(self, key: str, **where: Any) -> None:
-        """Add something unusual that is allowed."""
-        self._note("accept", key, **where)
 
     def report_refused(self, refused: Sequence[Refusal]) -> None:
         """Add one finding per rule and column for records that are refused."""
@@ -139,11 +118,12 @@ class FileFindings:
 
     def veil(self, headers: Sequence[str], shown: Sequence[str] = ()) -> list[str]:
         """Return headers as messages may show them; those that the source names are no secret (``shown``)."""
+        kept = self.drop_identifying(headers)
         return [
-            header if kept is not None or header in shown else str(_withhold(place))
-            for place, (header, kept) in enumerate(
-                zip(headers, self.drop_identifying(headers), strict=True), 1
-            )
+            header
+            if header in (*shown, kept[place])
+            else str(Text.of("findings_files.errors.header_withheld", place=place + 1))
+            for place, header in enumerate(headers)
         ]
 
     def drop_identifying(self, texts: Sequence[str], *, one_column: bool = False) -> list[str | None]:
@@ -157,8 +137,4 @@ class FileFindings:
         if number:
             kind = PrivacyError if self._identifying else RecordsError
             message = Text.of("findings_files.errors.not_read", file=self.file, number=number)
-            raise kind(str(message), self._findings)
-
-
-def _withhold(place: int) -> Text:
-    return Text.of("findings_files.errors.header_withheld", place=place)
+            raise kind(message, self._findings)

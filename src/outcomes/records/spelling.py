@@ -71,8 +71,8 @@ def is_total(cell: str) -> bool:
 def find_mojibake(text: str) -> bool:
     """Return whether a text looks as if it had been decoded with a wrong encoding.
 
-    Control characters of the range U+0080 to U+009F never stand in records; UTF-8 read as Latin-1 can be
-    turned back; and other wrongly decoded text is full of symbols that records hardly hold.
+    Records have no control characters U+0080 to U+009F; UTF-8 read as Latin-1 can be turned back; other
+    wrongly decoded text is full of rare symbols.
 
     Examples
     --------

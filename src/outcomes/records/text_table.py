@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.errors import Finding
-from outcomes.records.files.findings import Refusal
+from outcomes.records.findings import Refusal
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,16 @@ class TextTable:
 
     #: Name of the file, unusual characters escaped, with the sheet where several are read; never its folder.
     file: str
-    #: One row per record that has the right shape, in the file's order; one column per mapped header, named
-    #: as the source TOML spells it. Every column is dictionary-encoded text in a single chunk. Blank cells
-    #: are ``""``; null stands only where the cell is in ``bad_cells``.
+    #: One row per record that has the right shape, in the file's order; one column per mapped header, of
+    #: dictionary-encoded text in a single chunk. Blank cells are ``""``, null are those in ``bad_cells``.
     table: pa.Table = field(repr=False)
-    #: int32, one per row of ``table``: first physical line of the record, counted from 1 over the whole file
-    #: (blank lines, preamble and line breaks inside quotes included); in a workbook the row, in a Parquet
-    #: file the record's number.
+    #: int32, one per row of ``table``: first physical line of the record, counted from 1; in a workbook the
+    #: row, in a Parquet file the record's number.
     lines: np.ndarray = field(repr=False)
     #: All headers of the file; mapped ones as the source TOML spells them.
     headers: tuple[str, ...]
-    #: What was refused, repaired or accepted with a warning; refused records too, one finding per rule and
-    #: column. Bad cells have none: whether one refuses its record depends on what a row is.
+    #: What was refused, repaired or accepted with a warning. Bad cells have no finding: whether one refuses
+    #: its record depends on what a row is.
     findings: tuple[Finding, ...] = field(repr=False)
     #: Records refused by their shape; they are not in ``table``.
     refused: tuple[Refusal, ...] = field(repr=False)
@@ -55,8 +53,7 @@ class TextTable:
     n_read: int
     #: Of the file's bytes.
     sha256: str
-    #: Cells that cannot be read (a formula without a value, an error, a control character); null in
-    #: ``table``. A long file refuses their record, a wide one the cell where the schema allows it.
+    #: Cells that cannot be read, such as a formula without a value or an error.
     bad_cells: tuple[Refusal, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -81,9 +78,9 @@ class TextTable:
         >>> codes.tolist(), texts.to_pylist()
         ([0, 1, 0], ['f', 'm'])
         """
-        column = self.table.column(header).chunk(0) if self.table.num_rows else None
-        if column is None:
+        if not self.table.num_rows:
             return np.empty(0, np.int32), pa.array([], pa.string())
+        column = self.table.column(header).chunk(0)
         return pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False), column.dictionary
 
 
