@@ -220,7 +220,9 @@ def test_the_most_plausible_encoding_is_named_first(refuse, encoding):
     for words in EXPORTS[encoding]:
         content = f'id,score\nP1,1\nP2,2\n"{words}",3\n"{words[::-1]}",3\n'.encode(encoding)
         found = refuse(content)
-        remedy = next(str(found[rule].remedy) for rule in ("ENC_UNDECIDED", "ENC_INVALID_BYTE") if rule in found)
+        remedy = next(
+            str(found[rule].remedy) for rule in ("ENC_UNDECIDED", "ENC_INVALID_BYTE") if rule in found
+        )
         first = remedy.partition('encoding = "')[2].partition('"')[0]
         # Another name will do where the text reads the same.
         assert content.decode(first) == content.decode(encoding), (words, remedy)

@@ -28,10 +28,7 @@ def describe(key: str, **values: Value) -> dict[str, Any]:
 
 
 class Refusal(NamedTuple):
-    """A record or a cell that cannot be read; holds no value.
-
-    ``line`` is the record's first physical line (in a workbook its row), ``column`` a header or None.
-    """
+    """A record or a cell that cannot be read, by its first line and its header; holds no value."""
 
     line: int
     column: str | None

@@ -126,10 +126,8 @@ def is_known(values: np.ndarray) -> np.ndarray:
 
 
 def sort_rows(*keys: np.ndarray) -> np.ndarray:
-    """Return the stable order of rows by whole-number keys, the first one foremost.
-
-    Several keys are packed into one number, which sorts fast where rows are nearly in order already.
-    """
+    """Return the stable order of rows by whole-number keys, the first one foremost."""
+    # Packed into one number, they sort fast where rows are nearly in order already.
     packed = np.zeros(len(keys[0]), dtype=np.int64)
     for key in keys:
         least = int(key.min(initial=0))

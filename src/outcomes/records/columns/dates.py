@@ -1,7 +1,4 @@
-"""From text to days: dates by the declared order and calendar; what is ambiguous is asked, never guessed.
-
-A column of dates also says something of itself: swapped by a spreadsheet, or not in the declared order.
-"""
+"""From text to days: dates by the declared order and calendar; what is ambiguous is asked, never guessed."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -49,26 +47,21 @@ _LAST = re.compile(r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?:[ ,].*)?$")
 _EARLY, _LATE = 12 / 31, 19 / 31
 #: How many of a kind may be otherwise: cells that somebody typed later.
 _STRAY = 0.05
-#: Rules about dates in the order in which they are told; what they say stands in the catalogue.
-DATE_RULES = (
-    "DATE_AMBIGUOUS",
-    "DATE_ROC_SUSPECT",
-    "DATE_EXCEL_SERIAL",
-    "DATE_TWO_DIGIT_YEAR",
-    "DATE_INVALID",
-    "DATE_SENTINEL",
-    "DATE_SHORT_YEAR",
-    "DATE_TIMEZONE",
-    "DATE_DST",
-)
-#: Rules about the form of a whole column, not about single cells, and the proportion above which it is one.
-FORM_RULES = {
+#: Rules about dates in the order in which they are told, to what becomes of these: ``refuse``, ``repair``,
+#: or the name of the proportion above which the form of the whole column refuses the file.
+DATE_RULES = {
     "DATE_AMBIGUOUS": "date_form",
     "DATE_ROC_SUSPECT": "date_form",
     "DATE_EXCEL_SERIAL": "date_form",
     "DATE_TWO_DIGIT_YEAR": "short_year",
+    "DATE_INVALID": "refuse",
+    "DATE_SENTINEL": "refuse",
+    "DATE_SHORT_YEAR": "repair",
+    "DATE_TIMEZONE": "repair",
+    "DATE_DST": "repair",
 }
-REPAIRED_RULES = ("DATE_TIMEZONE", "DATE_DST", "DATE_SHORT_YEAR")
+#: A date, None where there is none, and the rule that it met.
+_Parsed: TypeAlias = tuple[dt.date | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -87,7 +80,7 @@ def parse_dates(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return distinct texts as days since 1970-01-01 (int32), and a mask per rule that they met.
 
-    `NO_DATE` stands where a text is not present or refused; `REPAIRED_RULES` were repaired, others refuse.
+    `NO_DATE` stands where a text is not present or refused.
 
     Examples
     --------
@@ -107,11 +100,9 @@ def parse_dates(
     return days, rules
 
 
-def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
-    stamp = _TIMESTAMP.match(text)
-    if stamp:
-        date_text, clock, offset = stamp.groups()
-        return _parse_timestamp(date_text, clock, offset, form)
+def _parse_date(text: str, form: DateForm) -> _Parsed:
+    if stamp := _TIMESTAMP.match(text):
+        return _parse_timestamp(stamp[1], stamp[2], stamp[3], form)
     if match := (_YEAR_FIRST.match(text) or _COMPACT.match(text)):
         return _make_date(*map(int, match.groups()), swapped=form.swapped)
     if match := _YEAR_LAST.match(text):
@@ -129,14 +120,14 @@ def _parse_date(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
     return _parse_written(text, form)
 
 
-def _make_ordered(match: re.Match[str], form: DateForm) -> tuple[dt.date | None, str | None]:
+def _make_ordered(match: re.Match[str], form: DateForm) -> _Parsed:
     """Return a date with the year last, its day and month in the declared order."""
     first, second, year = map(int, match.groups())
     day, month = (first, second) if form.order == "day-first" else (second, first)
     return _make_date(year, month, day, short=len(match[3]) == _SHORT)
 
 
-def _parse_written(text: str, form: DateForm) -> tuple[dt.date | None, str | None]:
+def _parse_written(text: str, form: DateForm) -> _Parsed:
     """Return a date whose month is a word, in any order: a year of four digits leaves nothing open."""
     months, others = _read_month_words()
     plain = unicodedata.normalize("NFKD", _MONTH_SIGN.sub(r" m\1 ", text.casefold()))
@@ -166,7 +157,7 @@ def _read_month_words() -> tuple[Mapping[str, int], frozenset[str]]:
     return names, frozenset(facts["others"])
 
 
-def _parse_serial(serial: int, form: DateForm) -> tuple[dt.date | None, str | None]:
+def _parse_serial(serial: int, form: DateForm) -> _Parsed:
     limits = read_facts("checks")["excel"]
     if not limits["first_serial"] <= serial <= limits["last_serial"]:
         return None, "DATE_INVALID"
@@ -175,9 +166,7 @@ def _parse_serial(serial: int, form: DateForm) -> tuple[dt.date | None, str | No
     return _EXCEL_EPOCHS[form.calendar] + dt.timedelta(days=serial), None
 
 
-def _make_date(
-    year: int, month: int, day: int, *, short: bool = False, swapped: bool = False
-) -> tuple[dt.date | None, str | None]:
+def _make_date(year: int, month: int, day: int, *, short: bool = False, swapped: bool = False) -> _Parsed:
     """Return a date of the calendar; a short year has two digits and is of this century."""
     limits = read_facts("checks")
     if swapped and day <= _MONTHS:
@@ -193,9 +182,7 @@ def _make_date(
     return date, "DATE_SHORT_YEAR" if short else None
 
 
-def _parse_timestamp(
-    date_text: str, clock: str, offset: str | None, form: DateForm
-) -> tuple[dt.date | None, str | None]:
+def _parse_timestamp(date_text: str, clock: str, offset: str | None, form: DateForm) -> _Parsed:
     """Return the day in the clinic's zone; without a declared zone the day as written."""
     date, rule = _parse_date(date_text, form)
     if date is None:

@@ -1,7 +1,4 @@
-"""From a file's text to typed columns of the schema, and to names of the field such as therapies.
-
-Ids are text: put together from their columns, told apart within a site, mended after a spreadsheet.
-"""
+"""From a file's text to typed columns of the schema, and to names of the field such as therapies."""
 
 from __future__ import annotations
 
@@ -25,15 +22,7 @@ from outcomes.facts import (
     read_timepoints,
 )
 from outcomes.records.columns.coded import Coded, is_known, join_coded, match_texts
-from outcomes.records.columns.dates import (
-    DATE_RULES,
-    FORM_RULES,
-    NO_DATE,
-    REPAIRED_RULES,
-    DateForm,
-    find_date_doubts,
-    parse_dates,
-)
+from outcomes.records.columns.dates import DATE_RULES, NO_DATE, DateForm, find_date_doubts, parse_dates
 from outcomes.records.columns.numbers import find_missing, parse_flags, parse_numbers
 from outcomes.records.columns.part import Part, list_missing_codes, look_up_codes, refuse_hazards
 from outcomes.records.findings import describe
@@ -44,6 +33,10 @@ _SEPARATORS = re.compile(r"[;+/&,|、，；]|\band\b|\bplus\b")
 _UNNAMED_THERAPY = "other"
 #: Signs of a shortened name of a therapy.
 _SHORTEST = 4
+_DAMAGED_KEY = r"^\d\.\d+[eE]\+?\d+$"
+_NUMERIC_KEY = r"^(0\d+|\d{16,}|\d+[eE]\d+)$"
+_FRACTION = r"^\d+\.\d+$"
+_NO_FRACTION = r"^\d+\.0+$"
 
 
 def list_therapy_spellings(source: Source) -> dict[str, str]:
@@ -80,10 +73,7 @@ def _simplify_all(names: Mapping[str, Iterable[str]]) -> dict[str, str]:
 
 
 def map_therapy(part: Part, header: str) -> tuple[Coded, np.ndarray]:
-    """Return therapies by id, and which rows were left blank.
-
-    An unknown therapy, or several in one cell, refuse the record, unless the source excludes it.
-    """
+    """Return therapies by id, refusing what is none or several, and which rows were left blank."""
     coded = part.columns[header]
     texts = coded.values
     hazard = refuse_hazards(part, header, whole=True)
@@ -172,12 +162,6 @@ def limit_categories(name: str) -> int:
     """Return how many distinct values a category may have before it is taken for free text."""
     limits = read_facts("checks")["categories"]
     return int(limits["most_therapists" if name == "therapist" else "most"])
-
-
-_DAMAGED_KEY = r"^\d\.\d+[eE]\+?\d+$"
-_NUMERIC_KEY = r"^(0\d+|\d{16,}|\d+[eE]\d+)$"
-_FRACTION = r"^\d+\.\d+$"
-_NO_FRACTION = r"^\d+\.0+$"
 
 
 def map_category(part: Part, name: str, header: str, column: Column) -> Coded:
@@ -282,11 +266,10 @@ def map_dates(part: Part, header: str, *, whole: bool) -> Coded:
     _ask_about_dates(part, header, form)
     n_present = int(coded.rows(~absent).sum())
     for rule in (rule for rule in DATE_RULES if rule in rules):
-        rows, worded = coded.rows(rules[rule]), describe(f"columns.{rule}")
-        share = read_facts("checks")["share"][FORM_RULES.get(rule, "date_form")]
-        if rule in REPAIRED_RULES:
+        rows, worded, effect = coded.rows(rules[rule]), describe(f"columns.{rule}"), DATE_RULES[rule]
+        if effect == "repair":
             part.note_values(header, rows, outcome="repair_and_log", **worded)
-        elif rule in FORM_RULES and rows.sum() > share * n_present:
+        elif effect != "refuse" and rows.sum() > read_facts("checks")["share"][effect] * n_present:
             part.note_values(header, rows, outcome="refuse_file", **worded)
         else:
             part.refuse_values(header, rows, whole=whole, **worded)

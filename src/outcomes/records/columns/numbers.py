@@ -1,7 +1,4 @@
-"""From text to numbers, whole numbers and flags, once per distinct value; nothing is guessed.
-
-Scores are read as people write them: with a unit, a denominator or a label behind the number, or as a letter.
-"""
+"""From text to numbers, as people write them, and flags, once per distinct value; nothing is guessed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`Part`: the mapped columns of one file of a source, coded, with the ledger its refusals go to.
-
-What another column of a row says is done here too: that the row is excluded, or that it has no score.
-"""
+"""`Part`: the mapped columns of one file of a source, coded, with the ledger its refusals go to."""
 
 from __future__ import annotations
 

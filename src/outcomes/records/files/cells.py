@@ -25,10 +25,7 @@ _THOUSANDS_POINT = r"^\s*[-+]?[0-9]{1,3}(\.[0-9]{3})+\s*$"
 
 
 def tidy_columns(raw: RawColumns, spec: FileSpec, findings: FileFindings) -> tuple[pa.Table, list[Refusal]]:
-    """Return the mapped columns, tidied, as dictionary-encoded text of one chunk each, and all bad cells.
-
-    Text decoded with a wrong encoding refuses the file, and so does a column of numbers that holds dates.
-    """
+    """Return the mapped columns, tidied, as dictionary-encoded text of one chunk each, and all bad cells."""
     codes = [spec.missing, *spec.missing_codes.values(), *(score.missing for score in spec.scores)]
     missing = {simplify_name(code) for several in codes for code in several}
     numeric = list_numeric_headers(spec)
@@ -113,8 +110,7 @@ class _Cells:
 
     def fill_down(self) -> None:
         """Let blank cells take the cell above."""
-        empty = pc.index(self.texts, "").as_py()
-        blank = self.codes == empty
+        blank = self.codes == pc.index(self.texts, "").as_py()
         above = np.maximum.accumulate(np.where(blank, -1, np.arange(len(blank))))
         fillable = blank & (above >= 0)
         if fillable.any():

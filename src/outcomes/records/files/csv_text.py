@@ -57,9 +57,9 @@ class _CsvText:
 
     def without(self, refused: Sequence[Refusal]) -> _CsvText:
         lines = [refusal.line for refusal in refused]
-        return (
-            replace(self, records=self.records.keep(~np.isin(self.records.lines, lines))) if lines else self
-        )
+        if not lines:
+            return self
+        return replace(self, records=self.records.keep(~np.isin(self.records.lines, lines)))
 
     def allows(self, n_misshapen: int) -> bool:
         """Return whether so few records are misshapen that the text may be what it is taken for."""
@@ -90,10 +90,7 @@ def read_csv_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> 
 
 
 def list_csv_cells(content: bytes, findings: FileFindings, most: int) -> list[SheetCells]:
-    """Return the cells of delimited text, its encoding and delimiter told from what it holds.
-
-    Records whose quotes do not enclose whole fields, which reading refuses, are blank rows.
-    """
+    """Return the cells of delimited text, its form told from what it holds; stray quotes blank a row."""
     encoding, certain = find_encoding(content)
     text = recode_as_utf8(content, encoding, findings)
     delimiter = _find_delimiter(text[:_SEARCHED].decode("utf-8", errors="ignore"))
@@ -215,7 +212,7 @@ def _refuse_lines(text: _CsvText, findings: FileFindings) -> list[Refusal]:
     ]
     rest = rest.without(repeated)
     totals = []
-    for index in range(max(len(rest.records.lines) - _LAST, 0), len(rest.records.lines)):
+    for index in range(len(rest.records.lines))[-_LAST:]:
         if is_total(next((cell for cell in rest.split_record(index) if cell.strip()), "")):
             totals.append(Refusal(int(rest.records.lines[index]), None, **describe("files.TOTAL_ROW")))
     return [*stray, *repeated, *totals]
@@ -269,10 +266,9 @@ def _judge_shapes(
 ) -> dict[int, list[str]]:
     """Refuse records with a wrong number of fields, or the file; return those lacking unmapped ones only."""
     width = len(text.headers)
-    last = len(text.records.lines) - 1
-    if misshapen.get(last, width) < width and not text.content.endswith(b"\n"):
-        place = [text.records.lines[last]]
-        findings.refuse("TRUNCATED.text", lines=place, fields=misshapen[last], width=width)
+    last = misshapen.get(len(text.records.lines) - 1, width)
+    if last < width and not text.content.endswith(b"\n"):
+        findings.refuse("TRUNCATED.text", lines=text.records.lines[-1:], fields=last, width=width)
     needed = max(text.positions)
     padded = {index: text.split_record(index) for index, count in misshapen.items() if needed < count < width}
     wrong = {index: count for index, count in misshapen.items() if index not in padded}

@@ -1,7 +1,4 @@
-"""From bytes to UTF-8 with one kind of line end; an encoding is declared or proved, never guessed.
-
-What is proposed to whoever declares it is ranked by how plausible a text reads in each.
-"""
+"""From bytes to UTF-8 with one kind of line end; an encoding is declared or proved, never guessed."""
 
 from __future__ import annotations
 

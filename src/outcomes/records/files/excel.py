@@ -48,6 +48,28 @@ from outcomes.records.text_table import RawColumns, SheetCells
 
 #: Parts of a number format that are text or a condition, not a sign of the format.
 _LITERAL = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.')
+#: What stands for the title of the sheet among the labels of a heading.
+SHEET_TITLE = "sheet title"
+#: What a source writes as its sheet where all visible ones are read.
+_EVERY_SHEET = "*"
+#: Lines of the records of one sheet are counted on from a multiple of this.
+_LINES_PER_SHEET = 10_000
+#: Sheets of which a message proposes one.
+_SHOWN_SHEETS = 5
+#: What reading the parts of a damaged workbook ends with.
+_DAMAGE = (
+    ElementTree.ParseError,
+    KeyError,
+    ValueError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    EOFError,
+    OSError,
+    zlib.error,
+    zipfile.BadZipFile,
+    NotImplementedError,
+)
 
 
 def spell_cell(cell: Any) -> tuple[str | None, str | None]:
@@ -109,30 +131,6 @@ def find_fill(cell: Any) -> str | None:
 def spell_rows(rows: Iterable[Sequence[Any]]) -> list[list[str]]:
     """Return cells as text, those that cannot be read as blanks."""
     return [[spell_cell(cell)[0] or "" for cell in row] for row in rows]
-
-
-#: What stands for the title of the sheet among the labels of a heading.
-SHEET_TITLE = "sheet title"
-#: What a source writes as its sheet where all visible ones are read.
-_EVERY_SHEET = "*"
-#: Lines of the records of one sheet are counted on from a multiple of this.
-_LINES_PER_SHEET = 10_000
-#: Sheets of which a message proposes one.
-_SHOWN_SHEETS = 5
-#: What reading the parts of a damaged workbook ends with.
-_DAMAGE = (
-    ElementTree.ParseError,
-    KeyError,
-    ValueError,
-    TypeError,
-    IndexError,
-    AttributeError,
-    EOFError,
-    OSError,
-    zlib.error,
-    zipfile.BadZipFile,
-    NotImplementedError,
-)
 
 
 def read_excel_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
@@ -237,10 +235,7 @@ def _choose_sheet(sheets: Sequence[Sheet], wanted: str | None, findings: FileFin
 
 
 def _read_every_sheet(workbook: Workbook, spec: FileSpec, findings: FileFindings) -> RawColumns:
-    """Read all visible sheets that have the mapped headers beneath each other, and count the others.
-
-    Beside the records of a sheet stand the values of its heading.
-    """
+    """Read all visible sheets that have the mapped headers, their headings beside them; count the others."""
     columns: dict[str, list[pa.Array]] = {name: [] for name in spec.mapped}
     lines: list[np.ndarray] = []
     headers: dict[str, None] = dict.fromkeys(spec.heading)

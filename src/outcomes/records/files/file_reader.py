@@ -1,7 +1,4 @@
-"""From a path to what a file holds: the mapped columns as a `TextTable`, or the cells of all its tables.
-
-What a file may be is checked before any of it is read.
-"""
+"""From a path to what a file holds, checked first: the mapped columns, or the cells of all its tables."""
 
 from __future__ import annotations
 
@@ -132,9 +129,8 @@ def escape_name(name: str) -> str:
     '\\x3cb\\x3e\\x22visits\\x22.csv'
     """
     unsafe = read_facts("limits")["file"]["unsafe_characters"]
-    return "".join(
-        f"\\x{ord(sign):02x}" if sign in unsafe or not sign.isprintable() else sign for sign in name
-    )
+    signs = ((sign, sign in unsafe or not sign.isprintable()) for sign in name)
+    return "".join(f"\\x{ord(sign):02x}" if escaped else sign for sign, escaped in signs)
 
 
 def _check_place(path: Path, root: Path | str | None, findings: FileFindings) -> str:
@@ -153,12 +149,7 @@ def _check_place(path: Path, root: Path | str | None, findings: FileFindings) ->
         findings.refuse_now("FILE_NOT_REGULAR")
     if status.st_size > limits["max_bytes"]:
         findings.refuse_now("FILE_TOO_LARGE", size=status.st_size, most=limits["max_bytes"])
-    return _find_kind(path.name.casefold(), findings)
-
-
-def _find_kind(name: str, findings: FileFindings) -> str:
-    limits = read_facts("limits")["file"]
-    suffixes = limits["suffixes"]
+    name, suffixes = path.name.casefold(), limits["suffixes"]
     for suffix in sorted(suffixes, key=len, reverse=True):
         if name.endswith(suffix):
             return str(suffixes[suffix])

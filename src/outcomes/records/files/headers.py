@@ -91,10 +91,7 @@ def check_header_place(
 def match_headers(
     headers: Sequence[str], mapped: Sequence[str], line: int, findings: FileFindings
 ) -> list[int]:
-    """Return the position of every mapped header, -1 for none; absent and repeated ones refuse the file.
-
-    ``headers`` stand as in the file, ``mapped`` as the source TOML spells them; ``line`` is for messages.
-    """
+    """Return the position of every mapped header, -1 for none; absent and repeated ones refuse the file."""
     simple = [simplify_header(header) for header in headers]
     positions: list[int] = []
     # Where no header matches, the line may hold a patient's values, which no message repeats.

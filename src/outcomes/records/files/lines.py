@@ -96,10 +96,7 @@ def _find_wrong_quotes(
 
 
 def _follow_quotes(view: np.ndarray, feeds: np.ndarray, delimiter: str) -> _Follower:
-    """Follow the quotes line by line through a text in which some do not enclose whole fields.
-
-    Lines whose quotes are right and even in number are passed over, unless a quote was left open before.
-    """
+    """Follow the quotes line by line, passing over lines whose quotes are right, where none was left open."""
     quotes = np.flatnonzero(view == _QUOTE)
     lines, first, counts = np.unique(np.searchsorted(feeds, quotes), return_index=True, return_counts=True)
     opening = (np.arange(len(quotes)) - np.repeat(first, counts)) % 2 == 0

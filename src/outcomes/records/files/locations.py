@@ -12,10 +12,7 @@ _DEFAULT_FOLDER = Path("data") / "raw"
 
 
 def list_files(source: Source, path: str | Path | None) -> list[tuple[FileSpec, Path]]:
-    """Return each file with what describes it, in the order of the source TOML, then of their names.
-
-    A file is given once for every ``[[file]]`` block that it matches.
-    """
+    """Return each file with each ``[[file]]`` block that it matches, in the order of the source and names."""
     if path is not None and not Path(path).is_dir():
         path = Path(path)
         files = [] if path.exists() or not _is_pattern(path.name) else _glob(path.parent, path.name)

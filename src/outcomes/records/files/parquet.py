@@ -21,10 +21,7 @@ _EXTENSION_KEY = b"ARROW:extension:name"
 
 
 def read_parquet_columns(content: bytes, spec: FileSpec, findings: FileFindings) -> RawColumns:
-    """Read the mapped columns of a Parquet file; null is a blank cell.
-
-    Nested and binary columns cannot be mapped, and extension types refuse the file.
-    """
+    """Read the mapped columns, null as a blank cell; nested, binary and extension types are refused."""
     with _refuse_damaged(findings):
         footer, schema = _open(content, findings)
         positions = _check_columns(schema, footer, spec, findings)

@@ -1,6 +1,4 @@
-"""What an Excel container is and holds beside cells, checked before these are read: sizes, entities, active
-content, hidden parts, merged cells, comments, formulas without a value, and who may be named in them.
-"""
+"""What an Excel container is and holds beside cells, checked before these are read."""
 
 from __future__ import annotations
 
@@ -43,7 +41,7 @@ class Sheet:
 class SheetStructure:
     """What a sheet holds beside values; rows and columns are counted from 1."""
 
-    #: Number of the last row with a cell.
+    #: The last row with a cell.
     last_row: int = 0
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
@@ -92,29 +90,21 @@ def open_workbook(content: bytes, findings: FileFindings) -> Workbook:
         container = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile:
         findings.refuse_now("XLSX_CORRUPT.workbook")
-    _check_sizes(container, findings)
+    limits, members = read_facts("limits")["excel"], container.infolist()
+    total = sum(member.file_size for member in members)
+    large = [member for member in members if member.file_size > _RATIO_FROM_BYTES]
+    inflated = any(one.file_size > limits["max_ratio"] * max(one.compress_size, 1) for one in large)
+    if total > limits["max_bytes"] or len(members) > limits["max_members"] or inflated:
+        findings.refuse("XLSX_BOMB", size=total, parts=len(members))
+    if any(member.flag_bits & 1 for member in members):
+        findings.refuse("XLSX_ENCRYPTED.parts")
     findings.stop()
-    active = tuple(read_facts("limits")["excel"]["active_members"])
+    active = tuple(limits["active_members"])
     if any(name.casefold().startswith(active) for name in container.namelist()):
         findings.refuse("XLSX_ACTIVE_CONTENT.parts")
     _check_entities(container, findings)
     findings.stop()
     return Workbook(content, container, _list_sheets(container))
-
-
-def _check_sizes(container: zipfile.ZipFile, findings: FileFindings) -> None:
-    limits = read_facts("limits")["excel"]
-    members = container.infolist()
-    total = sum(member.file_size for member in members)
-    inflated = any(
-        member.file_size > _RATIO_FROM_BYTES
-        and member.file_size > limits["max_ratio"] * max(member.compress_size, 1)
-        for member in members
-    )
-    if total > limits["max_bytes"] or len(members) > limits["max_members"] or inflated:
-        findings.refuse("XLSX_BOMB", size=total, parts=len(members))
-    if any(member.flag_bits & 1 for member in members):
-        findings.refuse("XLSX_ENCRYPTED.parts")
 
 
 def _check_entities(container: zipfile.ZipFile, findings: FileFindings) -> None:

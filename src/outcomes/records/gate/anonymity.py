@@ -1,7 +1,4 @@
-"""How many patients share the same traits: the k report, counted over patients, never rows.
-
-Traits are what an outsider may know of a patient.
-"""
+"""How many patients share the same traits: the k report, counted over patients, never rows."""
 
 from __future__ import annotations
 
@@ -115,10 +112,9 @@ def _widen(trait: Trait) -> tuple[Text, Trait] | None:
     lows = [-1 if match is None else int(match[1]) for match in matches]
     steps = np.diff(sorted({low for low in lows if low >= 0}))
     width = 2 * int(steps.min())
-    wide = [
-        f"{low // width * width}-{low // width * width + width - 1}" if low >= 0 else None for low in lows
-    ]
-    if len({band for band in wide if band is not None}) < 2:
+    starts = [None if low < 0 else low // width * width for low in lows]
+    wide = [None if start is None else f"{start}-{start + width - 1}" for start in starts]
+    if len({*wide} - {None}) < 2:
         return None
     codes, labels = _encode(np.array(wide, dtype=object))
     what = Text.of("findings_files.gate.coarser.steps", trait=trait.name, width=width)
@@ -133,10 +129,7 @@ def sort_outcomes(episodes: pd.DataFrame, assessments: pd.DataFrame, source: Sou
     direction.
     """
     name = source.primary.get("instrument")
-    if name is None:
-        return None
-    instrument = read_instrument(name)
-    if instrument.direction == "none":
+    if name is None or (instrument := read_instrument(name)).direction == "none":
         return None
     mine = (assessments["instrument"].astype("str") == name) & assessments["score"].notna()
     if source.primary.get("variant"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -40,9 +40,12 @@ _TERMS = frozenset({"therapy", "instrument", "variant", "timepoint", "event"})
 _MAY_HAVE_TITLE = r"\S[\s.]\S|[^\x00-\x7f]"
 #: Names have no digits, and few marks.
 _MAY_BE_NAME = r"^[^0-9#%&*+/:;<=>?@\\^|~]*$"
+_BAND = re.compile(
+    r"(\d{1,3}) ?(?:-|to|bis|~|a|à) ?(\d{1,3})|(\d{1,3}) ?\+|(?:>=?|≥|over) ?(\d{1,3})|(\d{1,3})"
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GatedColumn:
     """A mapped column as the gate sees it."""
 
@@ -52,11 +55,11 @@ class GatedColumn:
     #: ``id``, ``category``, ``number`` or ``date``.
     kind: str
     #: One per row, -1 for a bad cell.
-    codes: np.ndarray = field(repr=False)
+    codes: np.ndarray
     #: Distinct texts.
-    texts: pa.Array = field(repr=False)
+    texts: pa.Array
     #: First physical line of each row.
-    lines: np.ndarray = field(repr=False)
+    lines: np.ndarray
 
     def count(self, hits: np.ndarray) -> tuple[int, tuple[int, ...]]:
         """Return how many rows hold one of the marked texts, and the first lines of those."""
@@ -66,15 +69,11 @@ class GatedColumn:
 
 def list_gated_columns(text: TextTable, spec: FileSpec) -> list[GatedColumn]:
     """Return the mapped columns that a file has, each with what it is declared to be."""
-    roles: dict[str, tuple[str, str]] = {}
-    for entry in spec.exclude:
-        roles[entry.column] = ("", "category")
+    roles = {entry.column: ("", "category") for entry in spec.exclude}
     for score in spec.scores:
-        roles |= {
-            header: ("", "number") for header in (score.column, score.day_column, *score.items) if header
-        }
-        if score.date_column:
-            roles[score.date_column] = ("", "date")
+        numbers = (score.column, score.day_column, *score.items)
+        roles |= {header: ("", "number") for header in numbers if header}
+        roles |= {header: ("", "date") for header in [score.date_column] if header}
     for name, headers in spec.joined.items():
         roles |= {header: (name, "id") for header in headers if header not in roles}
     roles |= {header: (name, _find_kind(name)) for name, header in spec.columns.items()}
@@ -109,25 +108,20 @@ def judge_texts(column: GatedColumn, spec: FileSpec, source: Source) -> list[Val
 
 def find_open(column: GatedColumn, spec: FileSpec, source: Source) -> np.ndarray:
     """Return which distinct texts are neither blank nor declared, as a mask."""
+    known = {simplify_name(code) for code in spec.codes.get(column.name, {})}
+    if column.name == "therapy":
+        known |= set(list_therapy_spellings(source))
+    elif column.name == "instrument":
+        known |= set(list_instrument_spellings())
+    elif column.name == "timepoint":
+        known |= set(list_timepoint_spellings(source))
+    for columns in read_schema().values():
+        if column.name in columns:
+            known |= set(list_spellings(columns[column.name]))
     open_ = ~match_texts(column.texts, r"^\s*$")
-    known = _list_known(column.name, spec, source)
     if known:
         open_ &= np.array([simplify_name(text) not in known for text in column.texts.to_pylist()], dtype=bool)
     return open_
-
-
-def _list_known(name: str, spec: FileSpec, source: Source) -> set[str]:
-    known = {simplify_name(code) for code in spec.codes.get(name, {})}
-    if name == "therapy":
-        known |= set(list_therapy_spellings(source))
-    elif name == "instrument":
-        known |= set(list_instrument_spellings())
-    elif name == "timepoint":
-        known |= set(list_timepoint_spellings(source))
-    for columns in read_schema().values():
-        if name in columns:
-            known |= set(list_spellings(columns[name]))
-    return known
 
 
 def _search_free_text(column: GatedColumn, open_: np.ndarray, strange: pa.Array) -> list[ValueRule]:
@@ -170,18 +164,10 @@ def _search_names(column: GatedColumn, open_: np.ndarray, strange: pa.Array) -> 
     return [ValueRule("PHI_NAME", "names", hits)] if hits.any() else []
 
 
-_BAND = re.compile(
-    r"(\d{1,3}) ?(?:-|to|bis|~|a|à) ?(\d{1,3})|(\d{1,3}) ?\+|(?:>=?|≥|over) ?(\d{1,3})|(\d{1,3})"
-)
-
-
 def find_identifying(
     text: TextTable, spec: FileSpec, source: Source, exceptions: ReviewedExceptions | None = None
 ) -> list[Finding]:
-    """Return what the gate finds in the mapped columns of a file; no message holds a value.
-
-    ``exceptions``, those of the source where absent, note what each came to.
-    """
+    """Return what the gate finds in a file, and note what became of exceptions; no message holds a value."""
     exceptions = exceptions or ReviewedExceptions(source)
     return [
         _report(column, rule, text.file, exceptions, source)

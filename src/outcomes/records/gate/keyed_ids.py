@@ -18,11 +18,7 @@ _SHOWN = 16  # hexadecimal digits: 64 bits, so that two of a million ids meet wi
 
 
 def rekey_links(links: Links, source: Source, private_folder: Path) -> Links:
-    """Replace the ids of episodes and patients, after every check of them, by keyed hashes.
-
-    The private folder holds the key. Episodes stand in the order of their new ids, which tells nothing of the
-    old ones.
-    """
+    """Replace the ids of episodes and patients, and their order, by keyed hashes; the key stays private."""
     key = _read_key(source.name, private_folder)
 
     def hide(names: np.ndarray) -> np.ndarray:

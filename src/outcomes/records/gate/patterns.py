@@ -120,9 +120,8 @@ def search_values(
 ) -> list[ValueRule]:
     """Search the distinct texts of a column for identifying values; one rule for each kind that is found.
 
-    A word in the header may confirm a weak pattern. Among ids numbers may pass a weak check by chance; where
-    ids are replaced at the door (``rekeyed``) they are no reason to refuse. ``holds_dates`` says that full
-    dates are declared here.
+    A word in the header may confirm a weak pattern. Among ids numbers may pass a weak check by chance, which
+    is no reason to refuse where ids are ``rekeyed``. ``holds_dates`` says that full dates are declared here.
     """
     odd = np.flatnonzero(~match_texts(texts, _PLAIN_NUMBER))
     if not len(odd):
@@ -161,8 +160,8 @@ def _match(texts: pa.Array, pattern: str) -> np.ndarray:
 def _search_entry(entry: _Entry, texts: pa.Array, *, sampled: bool) -> tuple[np.ndarray, dict[int, float]]:
     """Return which texts hold a match of a pattern that passes its check.
 
-    Where ``sampled``, of many texts of one length that have the form only some are checked; the second part
-    says how many each of them stands for, by length.
+    Where ``sampled`` only some of many texts of one length are checked; the second part says how many each of
+    them stands for, by length.
     """
     formed = _match(texts, entry.facts["pattern"])
     weights: dict[int, float] = {}
@@ -196,8 +195,8 @@ def _confirms(
 ) -> bool:
     """Return whether matches of a weak pattern among ids are more than ids that look so by chance.
 
-    They are where they are exceptions - most ids are of other lengths, or have other kinds of signs at their
-    places, such as a letter where the match has a digit - or where too many ids of their length match.
+    They are where most ids are of other lengths or have other kinds of signs at their places, or where too
+    many ids of their length match.
     """
     if any(word in header.casefold() for word in facts.get("context", ())):
         return True
@@ -232,12 +231,11 @@ def _sort_signs(texts: list[str]) -> np.ndarray:
 
 @cache
 def _list_entries() -> tuple[_Entry, ...]:
-    entries = []
-    for facts in read_facts("gate")["values"]:
-        before, after = _LIMITS[facts["strength"]]
-        pattern = re.compile(f"{before}(?:{facts['pattern']}){after}", re.ASCII)
-        entries.append(_Entry(facts, pattern))
-    return tuple(entries)
+    values = [(facts, *_LIMITS[facts["strength"]]) for facts in read_facts("gate")["values"]]
+    return tuple(
+        _Entry(facts, re.compile(f"{before}(?:{facts['pattern']}){after}", re.ASCII))
+        for facts, before, after in values
+    )
 
 
 @cache

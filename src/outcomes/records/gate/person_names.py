@@ -111,11 +111,7 @@ def _is_known_name(text: str, full: bool) -> bool:
         return True
     if is_han_name(text):
         return len(text) > 2 or not full
-    return _is_known_in_latin(text, full)
-
-
-def _is_known_in_latin(text: str, full: bool) -> bool:
-    """Return whether a given name stands among up to four words, or a text is a name and no other word."""
+    # In Latin letters: a given name among up to four words, or a name and no other word.
     if not _LATIN_ONLY.fullmatch(text):
         return False
     names = _read_names()
@@ -156,15 +152,12 @@ def has_title(text: str) -> bool:
     names = _read_names()
     if names.title.search(text) or names.degree.search(text):
         return True
-    return any(_follows(text, title, names.family_names) for title in names.titles_after)
-
-
-def _follows(text: str, title: str, family_names: frozenset[str]) -> bool:
-    """Return whether a text is a name, and then a title, as in Chinese and Japanese."""
-    if not text.endswith(title) or len(text) == len(title):
-        return False
-    name = text.removesuffix(title).strip()
-    return name in family_names or is_han_name(name) or bool(re.fullmatch("[ァ-ヺー]{2,8}", name))
+    # In Chinese and Japanese the title follows.
+    before = [text.removesuffix(title).strip() for title in names.titles_after if text.endswith(title)]
+    return any(
+        name in names.family_names or is_han_name(name) or re.fullmatch("[ァ-ヺー]{2,8}", name)
+        for name in before
+    )
 
 
 def is_han_name(text: str) -> bool:
@@ -177,9 +170,8 @@ def is_han_name(text: str) -> bool:
     """
     names = _read_names()
     whole = re.sub("[ ・·]", "", text)
-    for length in (3, 2, 1):
+    for length, longest in ((3, 3), (2, 3), (1, 2)):
         family, given = whole[:length], whole[length:]
-        longest = 2 if length == 1 else 3
         if family in names.family_names and 1 <= len(given) <= longest and _is_given(given, names):
             return True
     return False

@@ -1,7 +1,4 @@
-"""Reviewed exceptions to the gate: a person looked at the very values of a column and vouched for them.
-
-The gate's private record of a source says which were used, and holds entries to complete for new ones.
-"""
+"""Reviewed exceptions to the gate: a person looked at the values of a column and vouched for them."""
 
 from __future__ import annotations
 
