@@ -45,7 +45,7 @@ KEPT_IN = {
 }
 #: Absent on Windows, so never imported when a module is.
 NOT_EVERYWHERE = {"fcntl", "resource", "pwd", "grp", "termios"}
-#: Rooms of records, the lowest first: each imports from those before it, and only what these offer.
+#: Rooms of records, the lowest first: each imports from those before it, and only what is public there.
 ROOMS_OF_RECORDS = ("files", "columns", "episodes", "scores", "checks", "gate")
 #: Rooms within rooms that others enter by their ``__init__`` alone; each could be a package of its own.
 FACES = ("outcomes.analyses.mmrm",)
@@ -98,13 +98,18 @@ def test_a_module_imports_from_lower_floors_and_its_own_room_only(path):
 
 @pytest.mark.parametrize("room", ROOMS_OF_RECORDS)
 def test_rooms_of_records_import_from_lower_ones_and_only_what_these_offer(room):
+    """What is public in its module is offered; it is imported from where it is defined."""
     below = ROOMS_OF_RECORDS[: ROOMS_OF_RECORDS.index(room)]
     for path in (PACKAGE / "records" / room).glob("*.py"):
         for name, line in _imports(path):
             inner = name.removeprefix("outcomes.records.")
-            other, _, module = inner.partition(".")
+            other = inner.partition(".")[0]
             if inner != name and other in {*ROOMS_OF_RECORDS, "reader", "checking"} - {room}:
-                assert other in below and not module, f"{_name(path)}:{line} imports {name}"
+                assert other in below, f"{_name(path)}:{line} imports {name}"
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.ImportFrom):
+                private = [entry.name for entry in node.names if entry.name.startswith("_")]
+                assert not private, f"{_name(path)}:{node.lineno} imports {private}"
 
 
 @pytest.mark.parametrize("face", FACES)

@@ -97,6 +97,20 @@ def test_a_long_file_becomes_episodes_and_assessments(read):
     assert records.episodes["observable_days"].tolist() == [42, 40]
 
 
+def test_a_number_without_limits_is_refused_where_it_is_not_whole(read):
+    columns = {**LONG["columns"], "observable_days": "seen"}
+    table = """
+        id | date       | visit    | therapy        | clinic | sex | sessions | instrument | score | seen
+        1  | 2026-01-05 | baseline | manual_therapy | A      | F   | 0        | NPRS       | 7     | 300
+        2  | 2026-01-07 | baseline | usual_care     | B      | M   | 0        | ODI        | 42    | 30.5
+    """
+    records = read((table, {**LONG, "columns": columns}))
+    assert show(records.episodes, "observable_days") == [[300], [None]]
+    (refused,) = (finding for finding in records.findings if finding.rule == "OBSERVABLE_RANGE")
+    assert str(refused.what) == "not possible; allowed are whole numbers"
+    assert (refused.outcome, refused.lines, refused.column) == ("quarantine_cell", (3,), "seen")
+
+
 def test_a_wide_file_refuses_a_bad_cell_and_keeps_the_row(read):
     records = read(
         (

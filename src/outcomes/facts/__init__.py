@@ -10,7 +10,18 @@ from outcomes.facts.source import Source, list_sources, read_source
 from outcomes.facts.statistic import Statistic, read_statistics
 from outcomes.facts.threshold import Threshold, parse_rule
 from outcomes.facts.toml import find_project, list_facts, read_facts
-from outcomes.facts.wording import Count, Lines, Listing, Name, Text, Value, Words, list_parts, read_words
+from outcomes.facts.wording import (
+    Count,
+    Lines,
+    Listing,
+    Name,
+    Text,
+    Value,
+    Words,
+    describe_finding,
+    list_parts,
+    read_words,
+)
 
 __all__ = [
     "OWN",
@@ -34,6 +45,7 @@ __all__ = [
     "Timepoint",
     "Value",
     "Words",
+    "describe_finding",
     "find_header_doubt",
     "find_languages",
     "find_project",

@@ -8,6 +8,7 @@ it calls therapies, time points and other facts, and its ``notebooks.toml`` hold
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -292,6 +293,27 @@ def read_words(language: str = "en") -> Words:
         return _open_words(language, own[language])
     known = ", ".join(sorted({*shipped, *own}))
     raise FactsError(f"There are no words in {language!r}; known are {known}.")
+
+
+def describe_finding(key: str, /, **values: Value) -> dict[str, Any]:
+    """Return ``rule, what, remedy`` and ``said`` of a finding, as far as the catalogue words them by a key.
+
+    A key ends with a rule or, where a rule has several cases, with one of these; what a case does not word
+    itself, its rule does.
+
+    Examples
+    --------
+    >>> {name: str(text) for name, text in describe_finding("findings.SESSIONS_ORDER").items()}
+    {'rule': 'SESSIONS_ORDER', 'what': 'fewer sessions so far than at an earlier time'}
+    """
+    rule = re.sub(r"([A-Z]{2})\..*", r"\1", key)
+    found: dict[str, Any] = {"rule": rule.rpartition(".")[2]}
+    for section in dict.fromkeys((rule, key)):
+        for part, template in read_words().list(section).items():
+            if part in ("what", "remedy", "said"):
+                places = set(re.findall(r"\w+", template)) & set(values)
+                found[part] = Text(f"{section}.{part}", {name: values[name] for name in sorted(places)})
+    return found
 
 
 @cache

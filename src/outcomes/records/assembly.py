@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from outcomes.facts import Column, Source, read_schema, read_therapies
-from outcomes.records.columns import NO_DATE, Coded, Part, sort_rows, to_day_number
-from outcomes.records.episodes import Attribute, Links, list_timepoints, take_first
-from outcomes.records.scores import Assessments
+from outcomes.records.columns.coded import Coded, sort_rows
+from outcomes.records.columns.dates import NO_DATE, to_day_number
+from outcomes.records.columns.part import Part
+from outcomes.records.episodes.attributes import Attribute, take_first
+from outcomes.records.episodes.times import Links, list_timepoints
+from outcomes.records.scores.assessments import Assessments
 
 
 @dataclass(frozen=True)

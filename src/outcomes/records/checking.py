@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,44 +16,42 @@ from outcomes.records.assembly import (
     find_last_day,
     frame_episodes,
 )
-from outcomes.records.checks import (
-    ask_absences,
-    ask_changes,
-    ask_scales,
-    check_days,
-    check_scores,
+from outcomes.records.checks.absences import ask_absences
+from outcomes.records.checks.days import check_days, note_falling_sessions, read_sessions_to_date
+from outcomes.records.checks.keys import (
     keep_first_baselines,
-    note_falling_sessions,
     note_missing_baselines,
-    note_reversed_sites,
-    read_sessions_to_date,
     refuse_double_baselines,
     refuse_mismatched_instruments,
     repeat_rows,
-    settle_regions,
     settle_repeated_scores,
 )
-from outcomes.records.columns import NO_DATE, Coded, Part
-from outcomes.records.episodes import (
+from outcomes.records.checks.ranges import check_scores, note_reversed_sites
+from outcomes.records.checks.regions import settle_regions
+from outcomes.records.checks.scales import ask_changes, ask_scales
+from outcomes.records.columns.coded import Coded
+from outcomes.records.columns.dates import NO_DATE
+from outcomes.records.columns.part import Part
+from outcomes.records.episodes.attributes import (
     Attribute,
-    Links,
     collect_attributes,
-    count_sessions,
-    find_excluded,
-    find_moments,
-    keep_episodes,
-    map_rows,
-    note_undated_courses,
-    read_row_times,
     refuse_blank_therapies,
-    refuse_unplaced,
     settle_changing,
     settle_constants,
     settle_therapy,
     take_first,
 )
+from outcomes.records.episodes.roster import (
+    count_sessions,
+    find_excluded,
+    keep_episodes,
+    map_rows,
+    note_undated_courses,
+    refuse_unplaced,
+)
+from outcomes.records.episodes.times import Links, count_days, find_moments, read_row_times
 from outcomes.records.problems import Problems
-from outcomes.records.scores import find_stages, find_starts, gather_assessments, set_days
+from outcomes.records.scores.assessments import Assessments, find_starts, gather_assessments
 
 
 class Checking:
@@ -65,7 +64,7 @@ class Checking:
         self.n_episodes = len(links.episodes)
         self.times = [read_row_times(part, run_day) for part in parts]
         self.attributes, blanks = collect_attributes(parts, links, run_day)
-        self.scores = gather_assessments(parts, links, self.times, source, run_day)
+        self.scores = gather_assessments(parts, links, self.times, source, problems, run_day)
         self.sessions = [read_sessions_to_date(part) for part in parts]
         self.rows = {
             kind: {i: map_rows(part) for i, part in enumerate(parts) if part.spec.rows == kind}
@@ -73,7 +72,6 @@ class Checking:
         }
         if "therapy" in self.attributes:
             refuse_blank_therapies(parts, links, self.attributes["therapy"], blanks, problems)
-        self.contradictory: list[np.ndarray] = []
 
     def build_tables(self) -> dict[str, pd.DataFrame]:
         """Check the records against each other and return the four tables."""
@@ -85,27 +83,13 @@ class Checking:
         self._check_days()
         self._check_scores()
         self._check_conflicts()
-        note_missing_baselines(self.scores, *self.stages, self.problems)
-        note_reversed_sites(self.scores, *self.stages, *self.sites, self.problems)
+        note_missing_baselines(self.scores)
+        note_reversed_sites(self.scores)
         for part, episode, moment, sessions in zip(
             self.parts, self.links.rows, self.moments, self.sessions, strict=True
         ):
-            note_falling_sessions(part, episode, moment[: part.n_rows], sessions, self.problems)
+            note_falling_sessions(part, episode, moment[: part.n_rows], sessions)
         return self._assemble(self._settle_therapy())
-
-    @property
-    def stages(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return which scores are baselines and which follow-ups."""
-        return find_stages(self.scores, self.source)
-
-    @property
-    def sites(self) -> tuple[np.ndarray, int]:
-        """Return the site of each score (0 for none) and how many there are."""
-        if "site" not in self.attributes:
-            return np.zeros(len(self.scores), dtype=np.int64), 1
-        site = self.attributes["site"]
-        first = take_first(site, self.n_episodes)
-        return first[self.scores.episode].astype(np.int64) + 1, len(site.values) + 1
 
     def _drop_refused(self) -> None:
         refused = self.problems.is_refused(self.scores.record)
@@ -120,8 +104,8 @@ class Checking:
     def _check_days(self) -> None:
         """Find each episode's time zero and the day of every assessment, and check them."""
         self._drop_refused()
-        self.scores = keep_first_baselines(self.scores, self.problems)
-        self.zero = find_starts(self.scores, self.attributes, self.n_episodes, self.source)
+        self.scores = keep_first_baselines(self.scores)
+        self.zero = find_starts(self.scores, self.attributes)
         zero = np.append(self.zero, NO_DATE)
         #: Per file, what orders the rows of an episode, one entry per record of the ledger.
         self.moments = [
@@ -131,32 +115,35 @@ class Checking:
         self.attributes = settle_changing(
             self.attributes, self.parts, np.concatenate(self.moments), self.n_episodes, self.problems
         )
-        self.scores = set_days(self.scores, self.zero)
+        self.scores = self._place(self.scores)
         header = next((part.spec.columns["date"] for part in self.parts if "date" in part.spec.columns), None)
-        kept = check_days(self.scores, self.source, self.n_episodes, header, self.problems)
-        self.scores = self.scores.keep(kept)
+        self.scores = self.scores.keep(check_days(self.scores, header))
+
+    def _place(self, scores: Assessments) -> Assessments:
+        """Return the scores with their days after time zero and their sites."""
+        scores = replace(scores, day=count_days(scores.date, self.zero[scores.episode], scores.day))
+        site = self.attributes.get("site")
+        if site is None:
+            return scores
+        first = take_first(site, self.n_episodes)[scores.episode]
+        return replace(scores, site=first.astype(np.int64) + 1, n_sites=len(site.values) + 1)
 
     def _check_scores(self) -> None:
         """Check scores against their instruments, dropping what is refused in between."""
         self._drop_refused()
-        ask_absences(self.scores, *self.stages, self.sites[0], self.problems)
-        ask_changes(self.scores, *self.stages, self.n_episodes, self.problems)
-        asked = ask_scales(self.scores, *self.stages, self.sites[0], self.problems)
-        self.scores = self.scores.keep(check_scores(self.scores, asked, *self.sites, self.problems))
+        ask_absences(self.scores)
+        ask_changes(self.scores)
+        self.scores = self.scores.keep(check_scores(self.scores, ask_scales(self.scores)))
         self._drop_refused()
-        region = self.attributes.get("region")
-        stays = settle_regions(self.scores, region, self.n_episodes, self.source, self.problems)
-        self.scores = self.scores.keep(stays)
+        self.scores = self.scores.keep(settle_regions(self.scores, self.attributes.get("region")))
 
     def _check_conflicts(self) -> None:
         """Check scores against each other: one of an instrument at one time, one baseline, one instrument."""
-        conflicting, kept = settle_repeated_scores(self.scores, self.problems)
+        conflicting, kept = settle_repeated_scores(self.scores)
         self.scores = self.scores.keep(kept)
-        labelled_baseline = self.stages[0] & (self.scores.timepoint >= 0)
-        doubled = refuse_double_baselines(self.scores, labelled_baseline, self.problems)
-        self.contradictory += [conflicting, doubled]
+        self.contradictory = np.append(conflicting, refuse_double_baselines(self.scores))
         self._drop_refused()
-        refuse_mismatched_instruments(self.scores, *self.stages, self.n_episodes, self.problems)
+        refuse_mismatched_instruments(self.scores)
         self._drop_refused()
 
     def _settle_therapy(self) -> pd.DataFrame | None:
@@ -184,7 +171,7 @@ class Checking:
         note_undated_courses(self.parts, self.links, kept, self.zero, self.problems)
         self._drop_refused()
         frame = frame_episodes(self.links, kept, self.zero)
-        excluded, reasons = find_excluded(self.parts, self.links, np.concatenate(self.contradictory))
+        excluded, reasons = find_excluded(self.parts, self.links, self.contradictory)
         last_day = find_last_day(self.source, [when.date for when in self.times] + [self.scores.date])
         n_sessions = count_sessions(self.parts, self.links)
         padded = [part.pad(counts, np.nan) for part, counts in zip(self.parts, self.sessions, strict=True)]

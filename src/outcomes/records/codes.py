@@ -12,19 +12,13 @@ from typing import Any
 import numpy as np
 
 from outcomes.facts import Column, Text, find_languages, read_facts, read_schema
-from outcomes.records.columns import (
-    Part,
-    find_missing,
-    is_known,
-    list_missing_codes,
-    list_spellings,
-    list_therapy_spellings,
-    look_up_codes,
-    parse_flags,
-)
-from outcomes.records.files import simplify_name
-from outcomes.records.gate import find_person_names
-from outcomes.records.problems import Answers, Problems
+from outcomes.records.columns.coded import is_known
+from outcomes.records.columns.mapping import list_spellings, list_therapy_spellings
+from outcomes.records.columns.numbers import find_missing, parse_flags
+from outcomes.records.columns.part import Part, list_missing_codes, look_up_codes
+from outcomes.records.gate.person_names import find_person_names
+from outcomes.records.problems import Answers, Problems, Values
+from outcomes.records.spelling import simplify_name
 
 #: A code stands in a message only where so many patients share it, or where a known reading has it.
 FEWEST_PATIENTS = 3
@@ -208,14 +202,8 @@ def _declare(found: _Codes, meaning: Mapping[str, str], says: str, problems: Pro
         codes = {**part.spec.codes, name: {**spelled, **part.spec.codes.get(name, {})}}
         part.spec = replace(part.spec, codes=codes)
     other = [code for code, value in meaning.items() if found.read[code] != value]
-    problems.note(
-        "CODES_BY_HEADER",
-        "repair_and_log",
-        Text.of("findings.CODES_BY_HEADER.what", says=says),
-        found.list_records(other),
-        column=found.header,
-        said=Text.of("findings.CODES_BY_HEADER.said", column=found.column.label or name, says=says),
-    )
+    records, words = found.list_records(other), Values(name=found.column.label or name, says=says)
+    problems.note("CODES_BY_HEADER", records, "repair_and_log", column=found.header, **words)
 
 
 def _ask(found: _Codes, unknown: list[str], problems: Problems) -> None:
@@ -245,7 +233,7 @@ def _ask(found: _Codes, unknown: list[str], problems: Problems) -> None:
 def _put(found: _Codes, rule: str, what: Text, asked: Sequence[str], problems: Problems) -> None:
     answers = _list_answers(found, [code for code in asked if _may_stand(found, code)])
     question = Text.of("findings.CODES_UNKNOWN.asked", what=what)
-    problems.ask(rule, question, answers, found.list_records(asked), column=found.header)
+    problems.ask(rule, answers, found.list_records(asked), column=found.header, what=question)
 
 
 def _find_telling(found: _Codes) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,8 @@ from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import read_instrument
 from outcomes.facts.scale import Scale, list_scales
 from outcomes.facts.toml import find_project, has_table, read_table, suggest_name
+
+Floats: TypeAlias = NDArray[np.float64]
 
 #: Columns of a table; the standard error may be absent.
 _SUM, _SCORES, _ERROR = "raw_sum", ("score", "t_score"), "se"
@@ -31,10 +34,10 @@ class Conversion:
     #: The smallest sum.
     lowest: int
     #: One entry per sum, from the smallest on; NaN where the table gives no standard error.
-    score: NDArray[np.float64] = field(repr=False)
-    std_error: NDArray[np.float64] = field(repr=False)
+    score: Floats = field(repr=False)
+    std_error: Floats = field(repr=False)
 
-    def look_up(self, total: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def look_up(self, total: Floats) -> tuple[Floats, Floats]:
         """Return scores and standard errors of sums; nothing is interpolated, and NaN stays NaN."""
         place = np.clip(np.nan_to_num(total) - self.lowest, 0, len(self.score) - 1).astype(np.int64)
         known = ~np.isnan(total)
@@ -100,7 +103,7 @@ def _check(
     return Conversion(lowest, score, errors)
 
 
-def _read_numbers(texts: Sequence[str], name: str, column: str) -> NDArray[np.float64]:
+def _read_numbers(texts: Sequence[str], name: str, column: str) -> Floats:
     try:
         numbers = np.array([float(text) for text in texts])
     except ValueError:
@@ -112,7 +115,7 @@ def _read_numbers(texts: Sequence[str], name: str, column: str) -> NDArray[np.fl
 
 def rescale(
     instrument: Instrument | str, values: ArrayLike, scale: str | None, *, reference: ArrayLike | None = None
-) -> NDArray[np.float64]:
+) -> Floats:
     """Bring values that are recorded on another scale to the instrument's own.
 
     >>> rescale("pgic7", [6.0], "seven_best").tolist()
@@ -136,7 +139,7 @@ def rescale(
     return rule.factor * recorded + rule.offset
 
 
-def _look_up(instrument: Instrument, sums: NDArray[np.float64], rule: Scale) -> NDArray[np.float64]:
+def _look_up(instrument: Instrument, sums: Floats, rule: Scale) -> Floats:
     """Return the scores of sums by the instrument's table; infinity where the table has no such sum."""
     known = (sums >= rule.low) & (sums <= rule.high) & (sums == np.floor(sums))
     table = read_conversion(instrument, int(rule.low), int(rule.high))

@@ -15,19 +15,17 @@ import pandas as pd
 import pyarrow as pa
 
 from outcomes.errors import Finding, PrivacyError, RecordsError
-from outcomes.facts import FileSpec, RowsSpec, Source, Text, read_facts
+from outcomes.facts import FileSpec, RowsSpec, Source, describe_finding, read_facts
 from outcomes.machine.private_files import open_private_folder, spell_safely, write_private_file
-from outcomes.records.columns import Part, find_missing, list_missing_codes, match_texts
-from outcomes.records.files import (
-    SheetCells,
-    TextTable,
-    escape_name,
-    list_other_files,
-    read_cells,
-    simplify_name,
-)
-from outcomes.records.gate import mark_identifying, names_person
+from outcomes.records.columns.coded import match_texts
+from outcomes.records.columns.numbers import find_missing
+from outcomes.records.columns.part import Part, list_missing_codes
+from outcomes.records.files.file_reader import escape_name, read_cells
+from outcomes.records.files.locations import list_other_files
+from outcomes.records.gate.inspection import mark_identifying, names_person
 from outcomes.records.problems import Place, Problems
+from outcomes.records.spelling import simplify_name
+from outcomes.records.text_table import SheetCells, TextTable
 
 _WITHHELD = "(a name that is withheld)"
 
@@ -46,15 +44,8 @@ def share_rows(
     for spec, text in texts:
         left = sorted(set(text.lines.tolist()) - read[text.file]) if spec.only or spec.without else []
         if left:
-            findings[text.file] = Finding(
-                "ROWS_LEFT",
-                "accept_with_warning",
-                Text.of("findings.ROWS_LEFT.what"),
-                text.file,
-                tuple(left[:10]),
-                count=len(left),
-                said=Text.of("findings.ROWS_LEFT.said"),
-            )
+            worded = {"outcome": "accept_with_warning", **describe_finding("findings.ROWS_LEFT")}
+            findings[text.file] = Finding(file=text.file, lines=tuple(left[:10]), count=len(left), **worded)
     return kept, list(findings.values())
 
 

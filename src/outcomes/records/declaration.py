@@ -18,9 +18,10 @@ from outcomes.facts import (
     read_schema,
 )
 from outcomes.facts.toml import suggest_name
-from outcomes.records.columns import find_zone, list_therapy_spellings
-from outcomes.records.episodes import BASELINE, list_timepoints
-from outcomes.records.scores import build_measure
+from outcomes.records.columns.dates import find_zone
+from outcomes.records.columns.mapping import list_therapy_spellings
+from outcomes.records.episodes.times import BASELINE, list_timepoints
+from outcomes.records.scores.measures import build_measure
 
 _LONG = ("instrument", "variant", "score")
 _IDS = ("episode_id", "patient_id")

@@ -7,7 +7,7 @@ from functools import partialmethod
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from outcomes.errors import Finding, PrivacyError, RecordsError
-from outcomes.facts import Text, Value, read_words
+from outcomes.facts import Text, Value, describe_finding
 
 _LINES_SHOWN = 10
 #: Says which texts may identify a person, with ``one_column`` among the cells of one column.
@@ -24,9 +24,7 @@ def describe(key: str, **values: Value) -> dict[str, Any]:
     >>> {part: str(text) for part, text in describe("files.FILE_EMPTY").items()}
     {'rule': 'FILE_EMPTY', 'what': 'the file is empty', 'remedy': 'export it again'}
     """
-    key = f"findings_files.{key}"
-    parts = [part for part in ("what", "remedy", "said") if part in read_words().list(key)]
-    return {"rule": key.split(".")[2], **{part: Text(f"{key}.{part}", values) for part in parts}}
+    return describe_finding(f"findings_files.{key}", **values)
 
 
 class Refusal(NamedTuple):

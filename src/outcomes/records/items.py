@@ -6,19 +6,20 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.scoring_rule import ScoringRule
+from outcomes.records.conversion import Floats
 
 _TOLERANCE = 1e-9  # whole numbers read from text are exact; this forgives arithmetic done before us
 
 #: Turns a block of answers (one row per item, one column per assessment) into what they count.
-Counting = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Counting = Callable[[Floats], Floats]
 
 
-def shape_items(instrument: Instrument, items: ArrayLike) -> NDArray[np.float64]:
+def shape_items(instrument: Instrument, items: ArrayLike) -> Floats:
     """Return items as one row per assessment and one column per item."""
     rule = instrument.scoring_rule
     answers = np.asarray(items, dtype=np.float64)
@@ -42,7 +43,7 @@ def number_items(rule: ScoringRule, n_given: int) -> tuple[int, ...]:
 
 
 def find_item_problems(
-    rule: ScoringRule, answers: NDArray[np.float64], first_row: int = 0, numbers: tuple[int, ...] = ()
+    rule: ScoringRule, answers: Floats, first_row: int = 0, numbers: tuple[int, ...] = ()
 ) -> pd.DataFrame:
     """Return one row per item that is out of range or off its grid, by row, then item."""
     n_items = answers.shape[1]
@@ -72,7 +73,7 @@ def list_problems(rows: list[tuple[int, int, str, str, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["row", "item", "label", "rule", "reason"])
 
 
-def may_have_problems(rule: ScoringRule, block: NDArray[np.float64]) -> bool:
+def may_have_problems(rule: ScoringRule, block: Floats) -> bool:
     """Return whether any answer of a block (one row per item) is out of range or off the grid.
 
     Says so in the fewest passes; `find_item_problems` then says which.
@@ -90,9 +91,7 @@ def may_have_problems(rule: ScoringRule, block: NDArray[np.float64]) -> bool:
     return bool(np.fmax.reduce(np.abs(rest, out=rest), axis=None) > _TOLERANCE)
 
 
-def count_answers(
-    rule: ScoringRule, n_items: int
-) -> tuple[Counting, NDArray[np.float64], NDArray[np.float64]]:
+def count_answers(rule: ScoringRule, n_items: int) -> tuple[Counting, Floats, Floats]:
     """Return what turns answers into what they count, and the least and most that each counted item can be.
 
     Recodes come first, then reversal, then the highest of each group in the place of its first item.
@@ -111,7 +110,7 @@ def count_answers(
     dropped = [place for group in groups for place in group[1:]]
     kept = [place for place in range(n_items) if place not in dropped]
 
-    def count(block: NDArray[np.float64]) -> NDArray[np.float64]:
+    def count(block: Floats) -> Floats:
         if not (recodes or turned or groups):
             return block
         counted = block.copy()
@@ -126,9 +125,7 @@ def count_answers(
     return count, least[kept], most[kept]
 
 
-def _recode(
-    answers: NDArray[np.float64], low: float, step: float, values: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _recode(answers: Floats, low: float, step: float, values: Floats) -> Floats:
     blank = np.isnan(answers)
     # Impossible answers are refused elsewhere; here they must only not point outside the list.
     place = np.clip(np.rint((np.where(blank, low, answers) - low) / step), 0, len(values) - 1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from outcomes.errors import Finding
-from outcomes.facts import Instrument, Lines, Text, read_facts
+from outcomes.facts import Lines, Text, Value, describe_finding, read_facts
 
 _SHOWN_LINES = 10
 #: Questions about whose records are.
@@ -17,7 +18,9 @@ _WHOSE = ("KEY_SHARED_BY_SITES", "KEY_LEADING_ZEROS", "EPISODE_ORDER")
 #: Answers that are longer stand out over the column of their meanings.
 _LONGEST_ANSWER = 50
 #: Line to write in the source to what it then means, one per reading.
-Answers = Mapping[str, Text | str]
+Answers: TypeAlias = Mapping[str, Text | str]
+#: What fills the sentences of a finding, and says what it is about.
+Values: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,11 @@ class Problems:
         """Return which of the records were told before."""
         return self._repeated[records]
 
-    def repeat(self, records: np.ndarray, what: Text | str) -> None:
+    def repeat(self, case: str, records: np.ndarray) -> None:
         """Count records as told before: what they add is read, they themselves are not accepted once more."""
-        records = np.asarray(records, dtype=np.int64)
         records = np.unique(records[~self._repeated[records]])
         self._repeated[records] = True
-        self.note("ROW_REPEATED", "accept", what, records)
+        self.note(f"ROW_REPEATED.{case}", records, "accept")
 
     @property
     def blocking(self) -> list[Finding]:
@@ -104,47 +106,44 @@ class Problems:
     def note(
         self,
         rule: str,
-        outcome: str,
-        what: Text | str,
         records: np.ndarray | Sequence[int] = (),
+        outcome: str = "accept_with_warning",
         *,
         column: str | None = None,
-        remedy: Text | str | None = None,
         place: Place | None = None,
-        said: Text | str = "",
         measure: str | None = None,
+        **words: Any,
     ) -> None:
-        """Add a finding per file concerned; nothing where ``records`` is empty and no file is named."""
+        """Add a finding per file concerned; nothing where ``records`` is empty and no file is named.
+
+        ``rule`` is a key of the catalogue's findings and ``words`` are what fills its sentences; or it is the
+        rule alone, and ``words`` have what was found (``what``), with ``remedy`` and ``said`` as needed.
+        """
+        worded = {"outcome": outcome, "column": column, "measure": measure, **_word(rule, words)}
         records = np.asarray(records, dtype=np.int64)
-        if not len(records):
-            if place is not None:
-                self.findings.append(
-                    Finding(rule, outcome, what, place.file, (), column, 1, remedy, said, measure)
-                )
-            return
-        for here in self.places:
+        if not len(records) and place is not None:
+            self.findings.append(Finding(file=place.file, **worded))
+        for here in self.places if len(records) else ():
             inside = records[(records >= here.start) & (records < here.stop)]
             if len(inside):
                 shown = np.unique(inside)[:_SHOWN_LINES]
                 lines = tuple(int(line) for line in here.lines[shown - here.start])
-                found = Finding(
-                    rule, outcome, what, here.file, lines, column, len(inside), remedy, said, measure
-                )
+                found = Finding(file=here.file, lines=lines, count=len(inside), **worded)
                 if found not in self.findings:  # a column may be read twice
                     self.findings.append(found)
 
     def ask(
         self,
         rule: str,
-        what: Text | str,
         answers: Answers,
         records: np.ndarray | Sequence[int] = (),
         *,
         column: str | None = None,
+        **words: Any,
     ) -> None:
         """Ask what the records mean; nothing of the source is read until it answers.
 
-        ``what`` is the evidence in counts and the readings, ending with a question mark.
+        What is found is the evidence in counts and the readings, ending with a question mark.
         """
         width = min(max(map(len, answers)), _LONGEST_ANSWER)
         lines = tuple(
@@ -152,52 +151,76 @@ class Problems:
             for line, meaning in answers.items()
         )
         remedy = Text.of("findings.question.answer_with", lines=Lines(lines))
-        self.note(rule, "ask", what, records, column=column, remedy=remedy)
+        worded = _word(rule, words)
+        self.note(worded["rule"], records, "ask", column=column, what=worded["what"], remedy=remedy)
+
+    def doubt(
+        self,
+        rule: str,
+        records: np.ndarray,
+        shift: float,
+        *,
+        measure: str,
+        answers: Answers | None = None,
+        column: str | None = None,
+        confirmed: bool = False,
+        **values: Value,
+    ) -> None:
+        """Ask about scores that are kept as recorded, say so on the page or only name them.
+
+        It depends on ``shift``, how far they may move a mean as a share of the measure's range: the share of
+        the scores that are concerned times the largest error of one. ``confirmed`` says that the source calls
+        them right as they stand. Without ``answers`` the doubt is about single records alone.
+        """
+        moves = shift > read_facts("checks")["doubt"]["shift"]
+        worded = describe_finding(f"findings.{rule}", **values)
+        what, asked = worded["what"], moves and bool(answers)
+        if answers and asked and not confirmed:
+            question = Text.of(f"findings.{rule}.question")
+            what = Text.of("findings.question.doubt", what=what, question=question)
+            records = np.unique(self.keep_first_file(records))
+            self.ask(worded["rule"], answers, records, column=column, what=what)
+            return
+        what = Text.of("findings.question.confirmed", what=what) if confirmed else what
+        outcome, said = "answered" if asked else "accept_with_warning", worded["said"] if moves else ""
+        self.note(worded["rule"], records, outcome, column=column, measure=measure, what=what, said=said)
 
     def refuse(
         self,
-        records: np.ndarray,
         rule: str,
-        what: Text | str,
+        records: np.ndarray,
         *,
         column: str | None = None,
-        remedy: Text | str | None = None,
-        outcome: str = "quarantine_row",
+        contradict: bool = False,
+        **words: Any,
     ) -> None:
-        """Refuse records for a rule; those refused before keep their first reason."""
+        """Refuse records for a rule, such as those that ``contradict`` each other.
+
+        Those refused before keep their first reason.
+        """
         records = np.unique(np.asarray(records, dtype=np.int64))
         if not len(records):
             return
-        self.note(rule, outcome, what, records, column=column, remedy=remedy)
+        worded, outcome = _word(rule, words), "quarantine_patient_pair" if contradict else "quarantine_row"
+        self.note(records=records, outcome=outcome, column=column, **worded)
         new = records[~self._refused[records]]
         self._refused[new] = True
         if len(new):
-            self._refusals.append(_Refusal(rule, what, column, "record", new))
+            self._refusals.append(_Refusal(worded["rule"], worded["what"], column, "record", new))
 
-    def refuse_silently(
-        self, record: int, rule: str, reason: Text | str, column: str | None, scope: str = "record"
-    ) -> None:
-        """Record the refusal of a record or a cell that already has a finding."""
-        if scope == "record":
-            if self._refused[record]:
-                return
+    def refuse_silently(self, record: int, rule: str, reason: Text | str, column: str | None) -> None:
+        """Record the refusal of a record that already has a finding."""
+        if not self._refused[record]:
             self._refused[record] = True
-        self._refusals.append(_Refusal(rule, reason, column, scope, np.array([record])))
+            self._refusals.append(_Refusal(rule, reason, column, "record", np.array([record])))
 
-    def refuse_cells(
-        self,
-        records: np.ndarray,
-        rule: str,
-        what: Text | str,
-        *,
-        column: str,
-        remedy: Text | str | None = None,
-    ) -> None:
+    def refuse_cells(self, rule: str, records: np.ndarray, *, column: str, **words: Any) -> None:
         """Refuse one cell of each record: it becomes missing, the record stays."""
         records = np.unique(np.asarray(records, dtype=np.int64))
         if len(records):
-            self.note(rule, "quarantine_cell", what, records, column=column, remedy=remedy)
-            self._refusals.append(_Refusal(rule, what, column, "cell", records))
+            worded = _word(rule, words)
+            self.note(records=records, outcome="quarantine_cell", column=column, **worded)
+            self._refusals.append(_Refusal(worded["rule"], worded["what"], column, "cell", records))
 
     def tabulate_refusals(self) -> pd.DataFrame:
         """Return one row per refused record or cell: ``record, file, line, column, rule, reason, scope``."""
@@ -228,47 +251,6 @@ class Problems:
         return table.sort_values(["record", "scope", "column"], kind="stable")[columns].reset_index(drop=True)
 
 
-@dataclass(frozen=True)
-class ScoreDoubt:
-    """What may be wrong with scores of a measure that are kept as recorded."""
-
-    rule: str
-    instrument: Instrument
-    what: Text
-    #: For pages: how the scores were read, without a count of patients.
-    said: Text
-    #: The readings, ending with a question mark; None where the doubt is about single records alone.
-    question: Text | None = None
-    answers: Answers = field(default_factory=dict)
-
-    def tell(
-        self,
-        problems: Problems,
-        records: np.ndarray,
-        shift: float,
-        *,
-        column: str | None = None,
-        confirmed: bool = False,
-        remedy: Text | None = None,
-    ) -> None:
-        """Ask, say on the page or only name the doubt, by how far it may move a mean.
-
-        ``shift`` is a share of the measure's range: the share of the scores that are concerned times the
-        largest error of one; ``confirmed`` that the source says they are right as they stand.
-        """
-        moves = shift > read_facts("checks")["doubt"]["shift"]
-        if moves and self.question and not confirmed:
-            what = Text.of("findings.question.doubt", what=self.what, question=self.question)
-            records = np.unique(problems.keep_first_file(records))
-            problems.ask(self.rule, what, self.answers, records, column=column)
-            return
-        problems.note(
-            self.rule,
-            "answered" if moves and self.question else "accept_with_warning",
-            Text.of("findings.question.confirmed", what=self.what) if confirmed else self.what,
-            records,
-            column=column,
-            remedy=remedy,
-            said=self.said if moves else "",
-            measure=self.instrument.id,
-        )
+def _word(rule: str, words: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words of a finding: those that are given, else the catalogue's by their key."""
+    return {"rule": rule, **words} if "what" in words else describe_finding(f"findings.{rule}", **words)

@@ -13,9 +13,10 @@ from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, Ref
 from outcomes.facts import FileSpec, Source, Text, Value, find_project, read_source
 from outcomes.machine.progress import Progress
 from outcomes.records.checking import Checking
-from outcomes.records.checks import refuse_duplicate_rows
+from outcomes.records.checks.keys import refuse_duplicate_rows
 from outcomes.records.codes import ask_codes
-from outcomes.records.columns import blank_absent, build_part, to_day_number
+from outcomes.records.columns.dates import to_day_number
+from outcomes.records.columns.part import blank_absent, build_part
 from outcomes.records.coverage import (
     count_records,
     count_score_cells,
@@ -25,20 +26,16 @@ from outcomes.records.coverage import (
     share_rows,
 )
 from outcomes.records.declaration import check_declaration
-from outcomes.records.episodes import link_parts
-from outcomes.records.files import TextTable, escape_name, find_root, list_files, read_text_table
-from outcomes.records.gate import (
-    ReviewedExceptions,
-    find_identifying,
-    keep_gate_record,
-    mark_identifying,
-    measure_anonymity,
-    names_person,
-    rekey_links,
-    report_anonymity,
-)
+from outcomes.records.episodes.links import link_parts
+from outcomes.records.files.file_reader import escape_name, read_text_table
+from outcomes.records.files.locations import find_root, list_files
+from outcomes.records.gate.anonymity import measure_anonymity, report_anonymity
+from outcomes.records.gate.inspection import find_identifying, mark_identifying, names_person
+from outcomes.records.gate.keyed_ids import rekey_links
+from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions, keep_gate_record
 from outcomes.records.problems import Problems
 from outcomes.records.tables import Records
+from outcomes.records.text_table import TextTable
 
 
 def read_records(

@@ -22,7 +22,7 @@ from outcomes.facts.scoring_rule import (
     read_value_sets,
 )
 from outcomes.facts.toml import suggest_name
-from outcomes.records.conversion import read_conversion
+from outcomes.records.conversion import Floats, read_conversion
 from outcomes.records.items import (
     Counting,
     count_answers,
@@ -49,7 +49,7 @@ class Scores:
     """Scores, one entry per row of items."""
 
     #: NaN where the state says that there is none.
-    score: NDArray[np.float64] = field(repr=False)
+    score: Floats = field(repr=False)
     #: Blank items.
     n_missing: NDArray[np.int16] = field(repr=False)
     #: One of `STATES`.
@@ -59,9 +59,9 @@ class Scores:
     #: ``SCORE_RANGE`` at the last of them) and ``reason``. Holds no values.
     problems: pd.DataFrame = field(repr=False)
     #: Sum of what the items count, before a table or a percentage; NaN where there is no score.
-    raw: NDArray[np.float64] = field(repr=False)
+    raw: Floats = field(repr=False)
     #: Standard error of the score where the instrument's table gives one.
-    std_error: NDArray[np.float64] = field(repr=False)
+    std_error: Floats = field(repr=False)
     #: What a reader must see beside the score, one row each: ``row``, ``item`` (0 for the score itself)
     #: and ``meaning``.
     flags: pd.DataFrame = field(repr=False)
@@ -121,8 +121,8 @@ def score_items(
 
 
 def _add_items(
-    rule: ScoringRule, answers: NDArray[np.float64], counting: Counting, numbers: tuple[int, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.int16], pd.DataFrame]:
+    rule: ScoringRule, answers: Floats, counting: Counting, numbers: tuple[int, ...]
+) -> tuple[Floats, NDArray[np.int16], pd.DataFrame]:
     """Return what the items of each row come to, how many were answered, and what cannot be right."""
     total = np.empty(len(answers))
     answered = np.empty(len(answers), dtype=np.int16)
@@ -139,9 +139,7 @@ def _add_items(
     return total, answered, pd.concat(found, ignore_index=True) if found else problems[0]
 
 
-def _combine(
-    rule: ScoringRule, counted: NDArray[np.float64], blank: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _combine(rule: ScoringRule, counted: Floats, blank: NDArray[np.bool_]) -> Floats:
     """Return one number per assessment from a block with one row per item."""
     with np.errstate(invalid="ignore", divide="ignore"):
         if rule.rule == "quotient":
@@ -171,17 +169,13 @@ def _judge_rows(
     return state
 
 
-def _fill_blanks(
-    policy: ItemPolicy, total: NDArray[np.float64], answered: NDArray[np.int16], n_items: int
-) -> NDArray[np.float64]:
+def _fill_blanks(policy: ItemPolicy, total: Floats, answered: NDArray[np.int16], n_items: int) -> Floats:
     if policy.blank == "zero" or n_items == 1:
         return total
     return total * (n_items / np.maximum(np.arange(n_items + 1), 1))[answered]
 
 
-def _apply_rule(
-    rule: ScoringRule, total: NDArray[np.float64], least: NDArray[np.float64], most: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _apply_rule(rule: ScoringRule, total: Floats, least: Floats, most: Floats) -> Floats:
     if rule.rule == "mean":
         return total / len(least)
     if rule.rule == "percent_of_maximum":
@@ -190,7 +184,7 @@ def _apply_rule(
 
 
 def _find_beyond(
-    instrument: Instrument, rule: ScoringRule, score: NDArray[np.float64], numbers: tuple[int, ...]
+    instrument: Instrument, rule: ScoringRule, score: Floats, numbers: tuple[int, ...]
 ) -> pd.DataFrame:
     """Return the rows whose items, each in its range, together give a score that cannot be."""
     low, high = instrument.minimum - _TOLERANCE, instrument.maximum + _TOLERANCE
@@ -203,7 +197,7 @@ def _find_beyond(
     return list_problems([(row, numbers[-1], label, "SCORE_RANGE", reason) for row in outside])
 
 
-def round_scores(score: NDArray[np.float64], decimals: int | None) -> NDArray[np.float64]:
+def round_scores(score: Floats, decimals: int | None) -> Floats:
     """Round halves up, as the published ends of the value sets do, after dropping binary noise."""
     if decimals is None:
         return score
@@ -221,8 +215,8 @@ def _find_value_set(rule: ScoringRule, variant: str | None) -> ValueSet:
 
 
 def _apply_value_set(
-    value_set: ValueSet, rule: ScoringRule, answers: NDArray[np.float64], scored: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+    value_set: ValueSet, rule: ScoringRule, answers: Floats, scored: NDArray[np.bool_]
+) -> Floats:
     """Return the index of each row of levels, unrounded."""
     levels = np.where(scored[:, None], answers, rule.list_bounds(answers.shape[1])[0]).astype(np.int64)
     if value_set.table is not None:
@@ -235,7 +229,7 @@ def _apply_value_set(
     return index
 
 
-def _look_up_states(value_set: ValueSet, rule: ScoringRule, levels: NDArray[np.int64]) -> NDArray[np.float64]:
+def _look_up_states(value_set: ValueSet, rule: ScoringRule, levels: NDArray[np.int64]) -> Floats:
     values = np.asarray(read_state_values(str(value_set.table), str(value_set.column)))
     low, high = (int(ends[0]) for ends in rule.list_bounds(levels.shape[1]))
     n_levels = high - low + 1
@@ -245,7 +239,7 @@ def _look_up_states(value_set: ValueSet, rule: ScoringRule, levels: NDArray[np.i
     return values[place]
 
 
-def _count_term(term: Mapping[str, Any], rule: ScoringRule, levels: NDArray[np.int64]) -> NDArray[np.float64]:
+def _count_term(term: Mapping[str, Any], rule: ScoringRule, levels: NDArray[np.int64]) -> Floats:
     if term["kind"] == "any_at_least":
         return (levels.max(axis=1) >= term["level"]).astype(float)
     if term["kind"] == "count_beyond_first":
@@ -255,9 +249,7 @@ def _count_term(term: Mapping[str, Any], rule: ScoringRule, levels: NDArray[np.i
     return (first * second).astype(float)
 
 
-def _find_flags(
-    rule: ScoringRule, answers: NDArray[np.float64], score: NDArray[np.float64], numbers: tuple[int, ...]
-) -> pd.DataFrame:
+def _find_flags(rule: ScoringRule, answers: Floats, score: Floats, numbers: tuple[int, ...]) -> pd.DataFrame:
     """Return what a reader must see beside the scores: ``row``, ``item`` (0 for the score), ``meaning``."""
     found = []
     for flag in rule.flags:
@@ -268,7 +260,7 @@ def _find_flags(
     return pd.DataFrame(sorted(found), columns=["row", "item", "meaning"])
 
 
-def _is_flagged(flag: Mapping[str, Any], values: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _is_flagged(flag: Mapping[str, Any], values: Floats) -> NDArray[np.bool_]:
     if "at_least" in flag:
         return values >= flag["at_least"]
     return values > flag["above"] if "above" in flag else values < flag["below"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from outcomes.facts import Text, read_facts, tells_answers
+from outcomes.facts import Text, Value, read_facts, tells_answers
 from outcomes.records.checks.blanks import (
     ScoreGroup,
     ask_blanks,
@@ -15,40 +15,33 @@ from outcomes.records.checks.blanks import (
     is_confirmed,
     is_rare,
     is_settled,
+    note_confirmed,
 )
 from outcomes.records.conversion import rescale
-from outcomes.records.problems import Answers, Problems
-from outcomes.records.scores import Assessments, ScoreColumn
+from outcomes.records.problems import Answers
+from outcomes.records.scores.assessments import Assessments, find_ends
+from outcomes.records.scores.measures import ScoreColumn
 from outcomes.records.scoring import score_items
 
 #: So many headers are named at most.
 _MOST_HEADERS = 6
 
 
-def ask_absences(
-    scores: Assessments,
-    is_baseline: np.ndarray,
-    is_follow_up: np.ndarray,
-    site: np.ndarray,
-    problems: Problems,
-) -> None:
-    """Ask about values that may stand for a form that nobody filled in; ``site`` is 0 for none."""
-    low = np.array([measure.instrument.minimum for measure in scores.measures])
-    high = np.array([measure.instrument.maximum for measure in scores.measures])
-    possible = (scores.score >= low[scores.measure]) & (scores.score <= high[scores.measure])
-    counted = possible & ~_find_excluded(scores)
-    for group in list(group_scores(scores, counted)):
-        stages = _list_stages(scores, is_baseline, is_follow_up)
+def ask_absences(scores: Assessments) -> None:
+    """Ask about values that may stand for a form that nobody filled in."""
+    possible = (scores.score >= scores.low) & (scores.score <= scores.high)
+    stages, everywhere = _list_stages(scores), np.ones(len(scores), dtype=bool)
+    for group in group_scores(scores, possible & ~_find_excluded(scores)):
         zero = _score_zero(group)
-        dealt = zero is not None and _ask_zeros(scores, group, zero, stages, problems)
-        value = next((it for rows in stages[1:] for it in _find_constants(group, is_baseline, rows)), None)
+        dealt = zero is not None and _ask_zeros(scores, group, zero, stages)
+        value = next((it for rows in stages[1:] for it in _find_constants(group, stages[0], rows)), None)
         if value is not None and not (dealt and value == zero):
-            _settle_constant(scores, group, value, is_baseline, is_follow_up, problems)
+            _settle_constant(scores, group, value, everywhere)
             continue
-        for here in _find_constant_sites(scores, group, is_baseline, is_follow_up, site):
-            value = float(scores.score[group.here & is_follow_up & here][0])
-            _settle_constant(scores, group, value, is_baseline & here, is_follow_up & here, problems)
-    ask_blanks(scores, problems)
+        for here in _find_constant_sites(scores, group):
+            value = float(scores.score[group.here & scores.is_follow_up & here][0])
+            _settle_constant(scores, group, value, here)
+    ask_blanks(scores)
 
 
 def _find_excluded(scores: Assessments) -> np.ndarray:
@@ -60,11 +53,12 @@ def _find_excluded(scores: Assessments) -> np.ndarray:
     return excluded
 
 
-def _list_stages(scores: Assessments, is_baseline: np.ndarray, is_follow_up: np.ndarray) -> list[np.ndarray]:
+def _list_stages(scores: Assessments) -> list[np.ndarray]:
     """Return the rows of the start, of all that follows, and of each time point after the start."""
-    labels = np.unique(scores.timepoint[is_follow_up & (scores.timepoint >= 0)])
-    each = [is_follow_up & (scores.timepoint == label) for label in labels] if len(labels) > 1 else []
-    return [is_baseline, is_follow_up, *each]
+    later = scores.is_follow_up
+    labels = np.unique(scores.timepoint[later & (scores.timepoint >= 0)])
+    each = [later & (scores.timepoint == label) for label in labels] if len(labels) > 1 else []
+    return [scores.is_baseline, later, *each]
 
 
 def _score_zero(group: ScoreGroup) -> float | None:
@@ -144,28 +138,20 @@ def _find_constants(group: ScoreGroup, is_baseline: np.ndarray, rows: np.ndarray
             yield float(value)
 
 
-def _find_constant_sites(
-    scores: Assessments,
-    group: ScoreGroup,
-    is_baseline: np.ndarray,
-    is_follow_up: np.ndarray,
-    site: np.ndarray,
-) -> Iterator[np.ndarray]:
+def _find_constant_sites(scores: Assessments, group: ScoreGroup) -> Iterator[np.ndarray]:
     """Yield the scores of each site whose follow-ups are all the same, though its starts are not."""
     instrument, facts = group.measure.instrument, read_facts("checks")
     if instrument.domain in facts["absence"]["never"] or instrument.direction == "none":
         return
     best = instrument.maximum if instrument.sign > 0 else instrument.minimum
     near_best = facts["absence"]["well"] * (instrument.maximum - instrument.minimum)
-    after = group.here & is_follow_up
-    low, high = np.full(int(site.max(initial=0)) + 1, np.inf), np.full(int(site.max(initial=0)) + 1, -np.inf)
-    np.minimum.at(low, site[after], scores.score[after])
-    np.maximum.at(high, site[after], scores.score[after])
-    n = np.bincount(site[after], minlength=len(low))
+    after = group.here & scores.is_follow_up
+    low, high = find_ends(scores.score[after], scores.site[after], scores.n_sites)
+    n = np.bincount(scores.site[after], minlength=scores.n_sites)
     enough = n >= facts["constant"]["fewest"]
     for number in np.flatnonzero((low == high) & enough & (np.abs(low - best) > near_best)):
-        here = site == number
-        start = scores.score[group.here & is_baseline & here]
+        here = scores.site == number
+        start = scores.score[group.here & scores.is_baseline & here]
         varied = len(np.unique(start)) >= facts["absence"]["fewest_values"]
         if varied and (start == low[number]).mean() ** int(n[number]) <= facts["constant"]["chance"]:
             yield here
@@ -204,19 +190,16 @@ def _is_heaped(group: ScoreGroup, is_baseline: np.ndarray, rows: np.ndarray, val
     return more and is_rare(n_start, int(before.sum()), min(share, 0.99))
 
 
-def _ask_zeros(
-    scores: Assessments, group: ScoreGroup, zero: float, stages: Sequence[np.ndarray], problems: Problems
-) -> bool:
+def _ask_zeros(scores: Assessments, group: ScoreGroup, zero: float, stages: Sequence[np.ndarray]) -> bool:
     """Ask about zeros that hardly any other score comes near, or that stand beside a status; True if so."""
     headers = _list_status_headers(group)
     spikes = (rows for rows in stages if _is_form(group) and _is_spike(group, rows, zero))
     heaps = (rows for rows in stages[1:] if headers and _is_heaped(group, stages[0], rows, zero))
-    spike, heap = next(spikes, None), next(heaps, None)
-    if spike is not None:
-        _settle_zeros(scores, group, zero, spike, "FORM_ALL_ZERO", headers, problems)
-    elif heap is not None:
-        _settle_zeros(scores, group, zero, heap, "SCORE_ZERO_BESIDE_STATUS", headers, problems)
-    return spike is not None or heap is not None
+    doubts = (("FORM_ALL_ZERO", spikes), ("SCORE_ZERO_BESIDE_STATUS", heaps))
+    found = next(((rule, rows) for rule, stage in doubts for rows in stage), None)
+    if found is not None:
+        _settle_zeros(scores, group, zero, *found)
+    return found is not None
 
 
 def _list_status_headers(group: ScoreGroup) -> list[str]:
@@ -232,55 +215,26 @@ def _name_status(headers: Sequence[str]) -> Text | str:
     return Text.of("findings.status.named", headers=named, n=len(headers))
 
 
-def _settle_zeros(
-    scores: Assessments,
-    group: ScoreGroup,
-    zero: float,
-    stage: np.ndarray,
-    rule: str,
-    headers: Sequence[str],
-    problems: Problems,
-) -> None:
+def _settle_zeros(scores: Assessments, group: ScoreGroup, zero: float, rule: str, stage: np.ndarray) -> None:
     rows = group.here & stage & (scores.score == zero)
     column = _find_column(scores, rows)
     name = group.measure.instrument.called_short
     if is_settled(column):
         return
     if is_confirmed(group, "zeros"):
-        what = Text.of(f"findings.{rule}.count", instrument=name)
-        said = Text.of(f"findings.{rule}.said", instrument=name)
-        _note_confirmed(scores, rows, group, what, said, problems)
+        note_confirmed(group, rule, scores.record[rows])
         return
-    what = Text.of(
-        f"findings.{rule}.asked",
-        n=int(rows.sum()),
-        n_all=int((group.here & stage).sum()),
-        instrument=name,
-        status=_name_status(headers),
-    )
+    headers = _list_status_headers(group)
+    values: dict[str, Value] = {"instrument": name, "status": _name_status(headers)}
+    values |= {"n": int(rows.sum()), "n_all": int((group.here & stage).sum())}
     held = [scores.columns[number].header for number in np.unique(scores.column[rows])]
     answers = _list_zero_answers(column, headers, held)
-    problems.ask(rule, what, answers, scores.record[rows], column=column.header)
+    scores.problems.ask(f"{rule}.asked", answers, scores.record[rows], column=column.header, **values)
 
 
 def _find_column(scores: Assessments, rows: np.ndarray) -> ScoreColumn:
     """Return the column that holds most of some scores."""
     return scores.columns[int(np.bincount(scores.column[rows]).argmax())]
-
-
-def _note_confirmed(
-    scores: Assessments, rows: np.ndarray, group: ScoreGroup, what: Text, said: Text, problems: Problems
-) -> None:
-    """Note that the source gives an answer to a doubt."""
-    problems.note(
-        "SCORE_CONFIRMED",
-        "answered",
-        Text.of("findings.question.confirmed", what=what),
-        scores.record[rows],
-        column=group.columns[0].header,
-        said=said,
-        measure=group.measure.instrument.id,
-    )
 
 
 def _list_zero_answers(column: ScoreColumn, headers: Sequence[str], held: Sequence[str]) -> Answers:
@@ -331,37 +285,22 @@ def _write_where(column: ScoreColumn, value: str) -> str:
     return f'missing_where = [{{ column = [{listed}], values = ["<what names it there>", "{value}"] }}]'
 
 
-def _settle_constant(
-    scores: Assessments,
-    group: ScoreGroup,
-    value: float,
-    is_baseline: np.ndarray,
-    is_follow_up: np.ndarray,
-    problems: Problems,
-) -> None:
+def _settle_constant(scores: Assessments, group: ScoreGroup, value: float, here: np.ndarray) -> None:
     rule, name = "SCORE_CONSTANT_AFTER_START", group.measure.instrument.called_short
-    constant = group.here & (scores.score == value) & is_follow_up
+    start, later = (group.here & here & stage for stage in (scores.is_baseline, scores.is_follow_up))
+    constant = later & (scores.score == value)
     column = _find_column(scores, constant)
     if is_settled(column):
         return
     if is_confirmed(group, "constant"):
-        what = Text.of("findings.SCORE_CONSTANT_AFTER_START.count", instrument=name)
-        said = Text.of("findings.SCORE_CONSTANT_AFTER_START.said", instrument=name)
-        _note_confirmed(scores, constant, group, what, said, problems)
+        note_confirmed(group, rule, scores.record[constant])
         return
-    n, n_start = int(constant.sum()), int((group.here & (scores.score == value) & is_baseline).sum())
-    n_all = int((group.here & is_follow_up).sum())
+    n, n_start = int(constant.sum()), int((start & (scores.score == value)).sum())
+    n_all = int(later.sum())
     headers, site_only = _list_status_headers(group), n == n_all
-    what = Text.of(
-        "findings.SCORE_CONSTANT_AFTER_START.asked",
-        n=n,
-        n_all=n_all,
-        instrument=name,
-        at_site=site_only and "site" in column.part.spec.columns,
-        n_start=n_start,
-        n_all_start=int((group.here & is_baseline).sum()),
-        status=_name_status(headers),
-    )
+    values: dict[str, Value] = {"instrument": name, "status": _name_status(headers)}
+    values |= {"n": n, "n_all": n_all, "n_start": n_start, "n_all_start": int(start.sum())}
+    values["at_site"] = site_only and "site" in column.part.spec.columns
     own = "[[file]]" if column.spec is None else "[[file.scores]]"
     missing = 'missing = ["<that value>"]' if column.spec else _write_where(column, "<that value>")
     held = [scores.columns[number].header for number in np.unique(scores.column[constant])]
@@ -372,7 +311,7 @@ def _settle_constant(
         **(_list_status_answers(column, headers, held) if headers else {}),
         'confirmed = ["constant"]': Text.of("findings.SCORE_CONSTANT_AFTER_START.measured", where=own),
     }
-    problems.ask(rule, what, answers, scores.record[constant], column=column.header)
+    scores.problems.ask(f"{rule}.asked", answers, scores.record[constant], column=column.header, **values)
 
 
 def _write_at_site(column: ScoreColumn, site_only: bool) -> Answers:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import Instrument, Text, read_facts
-from outcomes.records.columns import find_missing, list_missing_codes
-from outcomes.records.problems import Problems
-from outcomes.records.scores import Assessments, Measure, ScoreColumn
+from outcomes.facts import Text, describe_finding, read_facts
+from outcomes.records.columns.numbers import find_missing
+from outcomes.records.columns.part import list_missing_codes
+from outcomes.records.problems import Values
+from outcomes.records.scores.assessments import Assessments
+from outcomes.records.scores.measures import Measure, ScoreColumn
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,16 @@ def is_confirmed(group: ScoreGroup, doubt: str) -> bool:
     return doubt in own or doubt in group.columns[0].part.spec.confirmed
 
 
-def ask_blanks(scores: Assessments, problems: Problems) -> None:
+def note_confirmed(group: ScoreGroup, rule: str, records: np.ndarray) -> None:
+    """Note that the source gives an answer to a doubt."""
+    instrument, column = group.measure.instrument, group.columns[0]
+    worded = describe_finding(f"findings.{rule}", instrument=instrument.called_short)
+    words: Values = {"what": Text.of("findings.question.confirmed", what=worded["what"])}
+    words |= {"said": worded["said"], "column": column.header, "measure": instrument.id}
+    column.part.problems.note("SCORE_CONFIRMED", records, "answered", **words)
+
+
+def ask_blanks(scores: Assessments) -> None:
     """Ask about columns that hold a constant where another of the same visit is blank."""
     asked, pairs = set(), list(_pair(scores.columns))
     for blank, other in pairs:
@@ -81,30 +92,20 @@ def ask_blanks(scores: Assessments, problems: Problems) -> None:
         if not len(rows):
             continue
         asked.add(key)
-        instrument: Instrument = other.measures[0].instrument
-        name, records = instrument.called_short, other.part.records(rows)
+        instrument, header, records = other.measures[0].instrument, other.header, other.part.records(rows)
+        name = instrument.called_short
         if "blanks" in (*(other.spec.confirmed if other.spec else ()), *other.part.spec.confirmed):
-            problems.note(
-                "SCORE_CONFIRMED",
-                "answered",
-                Text.of("findings.SCORE_BESIDE_BLANK.count"),
-                records,
-                column=other.header,
-                said=Text.of("findings.SCORE_BESIDE_BLANK.said", instrument=name),
-                measure=instrument.id,
-            )
+            words = describe_finding("findings.SCORE_BESIDE_BLANK", instrument=name)
+            words |= {"rule": "SCORE_CONFIRMED", "measure": instrument.id, "column": header}
+            scores.problems.note(records=records, outcome="answered", **words)
             continue
-        what = Text.of(
-            "findings.SCORE_BESIDE_BLANK.asked", blank=repr(blank.header), instrument=name, n=len(rows)
-        )
-        line = (
-            f'missing_where = [{{ column = "{blank.header}", values = [""], scores = ["{other.header}"] }}]'
-        )
+        line = f'missing_where = [{{ column = "{blank.header}", values = [""], scores = ["{header}"] }}]'
         answers = {
             line: Text.of("findings.SCORE_BESIDE_BLANK.missing"),
             'confirmed = ["blanks"]': Text.of("findings.SCORE_BESIDE_BLANK.measured"),
         }
-        problems.ask("SCORE_BESIDE_BLANK", what, answers, records, column=other.header)
+        seen = {"blank": repr(blank.header), "instrument": name, "n": len(rows)}
+        scores.problems.ask("SCORE_BESIDE_BLANK.asked", answers, records, column=header, **seen)
 
 
 def _pair(columns: Sequence[ScoreColumn]) -> Iterator[tuple[ScoreColumn, ScoreColumn]]:

@@ -5,39 +5,36 @@ from __future__ import annotations
 import numpy as np
 
 from outcomes.facts import Lines, Source, Text, read_facts, read_schema, read_timepoints
-from outcomes.records.columns import NO_DATE, Part, list_missing_codes, map_numbers, read_dates, sort_rows
-from outcomes.records.episodes import list_timepoints
-from outcomes.records.problems import Problems
-from outcomes.records.scores import Assessments, ScoreColumn, find_stages
+from outcomes.records.columns.coded import sort_rows
+from outcomes.records.columns.dates import NO_DATE
+from outcomes.records.columns.mapping import read_dates
+from outcomes.records.columns.part import Part
+from outcomes.records.episodes.times import list_timepoints, map_measured
+from outcomes.records.problems import Values
+from outcomes.records.scores.assessments import Assessments
+from outcomes.records.scores.measures import ScoreColumn
 
 _CONFIRMED = "label_dates"
 
 
-def check_days(
-    scores: Assessments, source: Source, n_episodes: int, header: str | None, problems: Problems
-) -> np.ndarray:
-    """Refuse assessments whose dates cannot be right, and name those that no time point can use."""
-    _compare_labels(scores, source, problems)
-    _refuse_disorder(scores, source, n_episodes, header, problems)
-    early = _refuse_before_start(scores, source, problems)
+def check_days(scores: Assessments, header: str | None) -> np.ndarray:
+    """Refuse assessments whose dates cannot be right, and name those that no time point can use.
+
+    Return which stay; ``header`` is that of dates.
+    """
+    _compare_labels(scores)
+    _refuse_disorder(scores, header)
+    early = _refuse_before_start(scores)
+    problems = scores.problems
     limits = read_schema()["assessments"]["day"]
     known = scores.day != NO_DATE
     outside = known & ((scores.day < limits.minimum) | (scores.day > limits.maximum))
-    too_far = Text.of("findings.DAY_RANGE.too_far")
-    problems.refuse(scores.record[outside], "DAY_RANGE", too_far, column=header)
-    first, last = read_timepoints()["baseline"].first_day or 0, _find_last_day(source)
-    for beyond, what in (
-        (scores.day > last, Text.of("findings.FOLLOWUP_WINDOW.late", day=last)),
-        ((scores.day < first) & (scores.timepoint < 0), Text.of("findings.FOLLOWUP_WINDOW.early", day=first)),
-    ):
-        problems.note(
-            "FOLLOWUP_WINDOW",
-            "accept_with_warning",
-            what,
-            scores.record[known & ~outside & beyond],
-            column=header,
-            said=Text.of("findings.FOLLOWUP_WINDOW.said"),
-        )
+    problems.refuse("DAY_RANGE.too_far", scores.record[outside], column=header)
+    first, last = read_timepoints()["baseline"].first_day or 0, _find_last_day(scores.source)
+    late, before = scores.day > last, (scores.day < first) & (scores.timepoint < 0)
+    for case, day, beyond in (("late", last, late), ("early", first, before)):
+        records = scores.record[known & ~outside & beyond]
+        problems.note(f"FOLLOWUP_WINDOW.{case}", records, column=header, day=day)
     return ~early
 
 
@@ -59,9 +56,9 @@ def _list_windows(source: Source) -> tuple[np.ndarray, np.ndarray]:
     return np.array([*first, -np.inf]), np.array([*last, np.inf])
 
 
-def _compare_labels(scores: Assessments, source: Source, problems: Problems) -> None:
+def _compare_labels(scores: Assessments) -> None:
     """Name scores dated outside the window of their label; ask where that is most of a label's."""
-    first, last = _list_windows(source)
+    first, last = _list_windows(scores.source)
     label = scores.timepoint
     known = (scores.day != NO_DATE) & (label >= 0)
     outside = known & ((scores.day < first[label]) | (scores.day > last[label]))
@@ -74,33 +71,25 @@ def _compare_labels(scores: Assessments, source: Source, problems: Problems) -> 
     )
     doubtful = outside & often[label]
     if doubtful.any():
-        _ask_about_labels(scores, source, doubtful, n_out, n_all, problems)
-    what, said = Text.of("findings.LABEL_WINDOW.what"), Text.of("findings.LABEL_WINDOW.said")
+        _ask_about_labels(scores, doubtful, n_out, n_all)
     for column, records in scores.split(outside & ~doubtful):
-        header = _find_header(column)
-        problems.note("LABEL_WINDOW", "accept_with_warning", what, records, column=header, said=said)
+        scores.problems.note("LABEL_WINDOW", records, column=_find_header(column))
 
 
 def _ask_about_labels(
-    scores: Assessments,
-    source: Source,
-    doubtful: np.ndarray,
-    n_out: np.ndarray,
-    n_all: np.ndarray,
-    problems: Problems,
+    scores: Assessments, doubtful: np.ndarray, n_out: np.ndarray, n_all: np.ndarray
 ) -> None:
-    names = list_timepoints(source)
+    problems, names = scores.problems, list_timepoints(scores.source)
     counts = tuple(
         Text.of("findings.LABEL_DATE.count", n=n_out[i], n_all=n_all[i], timepoint=names[i])
         for i in np.unique(scores.timepoint[doubtful])
     )
-    fitting = _find_fitting_order(scores, source, doubtful)
-    what = Text.of("findings.LABEL_DATE.asked", told=Lines(counts, ", "), order=fitting)
-    column = _find_header(scores.columns[int(scores.column[doubtful][0])])
+    fitting = _find_fitting_order(scores, doubtful)
+    evidence: Values = {"told": Lines(counts, ", "), "order": fitting}
+    evidence["column"] = _find_header(scores.columns[int(scores.column[doubtful][0])])
     records = scores.record[doubtful]
     if any(_CONFIRMED in held.part.spec.confirmed for held in scores.columns):
-        said = Text.of("findings.LABEL_WINDOW.said")
-        problems.note("LABEL_DATE", "answered", what, records, column=column, said=said)
+        problems.note("LABEL_DATE.asked", records, "answered", **evidence)
         return
     id = names[int(scores.timepoint[doubtful][0])]
     answers = {f'date_order = "{fitting}"': Text.of("findings.LABEL_DATE.other_order")} if fitting else {}
@@ -109,10 +98,10 @@ def _ask_about_labels(
         f"[timepoints.{id}]  first_day = ..., last_day = ...": Text.of("findings.LABEL_DATE.own_window"),
         "# no date": Text.of("findings.LABEL_DATE.labels_right"),
     }
-    problems.ask("LABEL_DATE", what, answers, problems.keep_first_file(records), column=column)
+    problems.ask("LABEL_DATE.asked", answers, problems.keep_first_file(records), **evidence)
 
 
-def _find_fitting_order(scores: Assessments, source: Source, doubtful: np.ndarray) -> str | None:
+def _find_fitting_order(scores: Assessments, doubtful: np.ndarray) -> str | None:
     """Return the other order of day and month where it brings most doubtful scores into their window."""
     part = scores.columns[int(scores.column[doubtful][0])].part
     orders = {"day-first": "month-first", "month-first": "day-first"}
@@ -125,28 +114,27 @@ def _find_fitting_order(scores: Assessments, source: Source, doubtful: np.ndarra
         if column.part is part and header is not None:
             days = read_dates(part, header, other).spread(NO_DATE)
             date[here] = days[scores.record[here] - part.place.start]
-    start = np.full(int(scores.episode.max()) + 1, NO_DATE, dtype=np.int64)
-    at_start = (date != NO_DATE) & find_stages(scores, source)[0]
+    start = np.full(scores.n_episodes, NO_DATE, dtype=np.int64)
+    at_start = (date != NO_DATE) & scores.is_baseline
     start[scores.episode[at_start]] = date[at_start]
     inside = (scores.record >= part.place.start) & (scores.record < part.place.stop)
     if "start_date" in part.spec.columns:
         told = read_dates(part, part.spec.columns["start_date"], other).spread(NO_DATE)
         start[scores.episode[inside]] = told[scores.record[inside] - part.place.start]
-    first, last = _list_windows(source)
+    first, last = _list_windows(scores.source)
     day, label = date - start[scores.episode], scores.timepoint
     fits = (day >= first[label]) & (day <= last[label]) & (date != NO_DATE) & doubtful
     return other if fits.sum() > read_facts("checks")["share"]["label_window"] * doubtful.sum() else None
 
 
-def _refuse_before_start(scores: Assessments, source: Source, problems: Problems) -> np.ndarray:
+def _refuse_before_start(scores: Assessments) -> np.ndarray:
     """Refuse labelled follow-ups dated before the first day of their episode, and return which they are."""
-    _, is_follow_up = find_stages(scores, source)
-    early = is_follow_up & (scores.timepoint >= 0) & (scores.day != NO_DATE) & (scores.day < 0)
+    problems = scores.problems
+    early = scores.is_follow_up & (scores.timepoint >= 0) & (scores.day != NO_DATE) & (scores.day < 0)
     early &= ~problems.is_refused(scores.record)
-    what = Text.of("findings.DATE_ORDER.before_start")
     for column, records in scores.split(early):
         refuse = problems.refuse_cells if column.part.is_wide else problems.refuse
-        refuse(records, "DATE_ORDER", what, column=_find_header(column) or column.header)
+        refuse("DATE_ORDER.before_start", records, column=_find_header(column) or column.header)
     return early
 
 
@@ -157,29 +145,23 @@ def _find_last_day(source: Source) -> int:
     return max(ends + own)
 
 
-def _refuse_disorder(
-    scores: Assessments, source: Source, n_episodes: int, header: str | None, problems: Problems
-) -> None:
+def _refuse_disorder(scores: Assessments, header: str | None) -> None:
     """Refuse follow-ups dated before their episode's labelled baseline, and that baseline."""
-    is_baseline, is_follow_up = (stage & (scores.timepoint >= 0) for stage in find_stages(scores, source))
+    stages = (scores.is_baseline, scores.is_follow_up)
+    is_baseline, is_follow_up = (stage & (scores.timepoint >= 0) for stage in stages)
     never = np.iinfo(np.int32).max
     dated = scores.date != NO_DATE
-    baseline = np.full(n_episodes, never, dtype=np.int32)
+    baseline = np.full(scores.n_episodes, never, dtype=np.int32)
     at_start = dated & is_baseline
     np.minimum.at(baseline, scores.episode[at_start], scores.date[at_start])
     baseline[baseline == never] = NO_DATE
     early = dated & is_follow_up & (scores.date < baseline[scores.episode])
     if not early.any():
         return
-    troubled = np.zeros(n_episodes, dtype=bool)
+    troubled = np.zeros(scores.n_episodes, dtype=bool)
     troubled[scores.episode[early]] = True
-    problems.refuse(
-        scores.record[early | (is_baseline & troubled[scores.episode])],
-        "DATE_ORDER",
-        Text.of("findings.DATE_ORDER.before_baseline"),
-        column=header,
-        outcome="quarantine_patient_pair",
-    )
+    records = scores.record[early | (is_baseline & troubled[scores.episode])]
+    scores.problems.refuse("DATE_ORDER.before_baseline", records, column=header, contradict=True)
 
 
 def read_sessions_to_date(part: Part) -> np.ndarray:
@@ -187,29 +169,12 @@ def read_sessions_to_date(part: Part) -> np.ndarray:
     header = part.spec.columns.get("sessions_to_date")
     if header is None:
         return np.full(part.n_rows, np.nan)
-    column = read_schema()["assessments"]["sessions_to_date"]
-    counts = map_numbers(
-        part,
-        header,
-        missing=list_missing_codes(part, "sessions_to_date"),
-        low=column.minimum,
-        high=column.maximum,
-        whole_number=True,
-        whole=part.spec.rows == "assessment",
-        rule="SESSIONS_RANGE",
-        what=Text.of(
-            "findings.VALUE_RANGE.whole",
-            low=f"{column.minimum:g}",
-            high=f"{column.maximum:g}",
-            unit=None,
-        ),
-    )
+    column, whole = read_schema()["assessments"]["sessions_to_date"], part.spec.rows == "assessment"
+    counts = map_measured(part, header, column, "SESSIONS_RANGE", "VALUE_RANGE.so_far", whole=whole)
     return counts.spread(np.nan)
 
 
-def note_falling_sessions(
-    part: Part, episode: np.ndarray, moment: np.ndarray, sessions: np.ndarray, problems: Problems
-) -> None:
+def note_falling_sessions(part: Part, episode: np.ndarray, moment: np.ndarray, sessions: np.ndarray) -> None:
     """Name records whose count of sessions is lower than at an earlier time of the episode."""
     rows = np.flatnonzero(~np.isnan(sessions) & part.accepted() & (episode >= 0))
     if not len(rows):
@@ -217,10 +182,5 @@ def note_falling_sessions(
     rows = rows[sort_rows(episode[rows], moment[rows])]
     same = episode[rows][1:] == episode[rows][:-1]
     falls = rows[1:][same & (sessions[rows][1:] < sessions[rows][:-1])]
-    problems.note(
-        "SESSIONS_ORDER",
-        "accept_with_warning",
-        Text.of("findings.SESSIONS_ORDER.what"),
-        part.records(falls),
-        column=part.spec.columns["sessions_to_date"],
-    )
+    header = part.spec.columns["sessions_to_date"]
+    part.problems.note("SESSIONS_ORDER", part.records(falls), column=header)

@@ -9,12 +9,20 @@ import numpy as np
 import pandas as pd
 
 from outcomes.facts import Text, read_facts
-from outcomes.records.columns import NO_DATE, Coded, Part
-from outcomes.records.episodes import BASELINE, FILE_ORDER, RESTART, RowTimes
+from outcomes.records.columns.coded import Coded
+from outcomes.records.columns.dates import NO_DATE
+from outcomes.records.columns.part import Part
+from outcomes.records.episodes.sharing import RESTART
+from outcomes.records.episodes.times import BASELINE, FILE_ORDER, RowTimes
 from outcomes.records.problems import Answers, Problems
-from outcomes.records.scores import Assessments
+from outcomes.records.scores.assessments import Assessments, find_ends
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+#: What to write where a patient has several courses.
+_SEVERAL: Answers = {
+    'episode_id = ["<id>", "<period>"]': Text.of("findings.EPISODE_ORDER.several_told_apart"),
+    'start_date = "<header>"': Text.of("findings.EPISODE_ORDER.several_first_days"),
+}
 
 
 def refuse_duplicate_rows(part: Part, *, is_shared: bool) -> None:
@@ -35,12 +43,11 @@ def refuse_duplicate_rows(part: Part, *, is_shared: bool) -> None:
         return
     records = part.records(np.flatnonzero(accepted)[copies])
     if part.spec.rows in ("session", "event"):
-        kept = Text.of("findings.ROW_DUPLICATE.kept")
-        part.problems.note("ROW_DUPLICATE", "accept_with_warning", kept, records)
+        part.problems.note("ROW_DUPLICATE.kept", records)
     elif is_shared:
-        part.problems.repeat(records, Text.of("findings.ROW_REPEATED.row"))
+        part.problems.repeat("row", records)
     else:
-        part.problems.refuse(records, "ROW_DUPLICATE", Text.of("findings.ROW_DUPLICATE.first_kept"))
+        part.problems.refuse("ROW_DUPLICATE.first_kept", records)
 
 
 def find_copies(columns: Sequence[np.ndarray]) -> np.ndarray:
@@ -83,14 +90,15 @@ def repeat_rows(
         here = np.flatnonzero(file == number)
         nth = pd.Series(key[here]).groupby(key[here]).cumcount().to_numpy()
         again = here[nth < seen[key[here]]]
-        problems.repeat(table["record"].to_numpy()[again], Text.of("findings.ROW_REPEATED.other_file"))
+        problems.repeat("other_file", table["record"].to_numpy()[again])
         seen = np.maximum(seen, np.bincount(key[here], minlength=len(seen)))
 
 
-def settle_repeated_scores(scores: Assessments, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
+def settle_repeated_scores(scores: Assessments) -> tuple[np.ndarray, np.ndarray]:
     """Refuse records that give one instrument two scores at one time; the same score again counts once.
 
-    In one file that is a copy, which is refused; in another, or beside other scores, it is told again.
+    In one file that is a copy, which is refused; in another, or beside other scores, it is told again. Return
+    the episodes of the former, and which scores stay.
     """
     key = _number_times(scores)
     undated = (scores.date == NO_DATE) & (scores.day == NO_DATE)
@@ -99,19 +107,16 @@ def settle_repeated_scores(scores: Assessments, problems: Problems) -> tuple[np.
     if not again.any():
         return np.array([], dtype=np.int32), np.ones(len(key), dtype=bool)
     run = np.cumsum(np.append(True, ~again)) - 1
-    score = np.nan_to_num(scores.score[order], nan=np.inf)
-    low, high = np.full(run[-1] + 1, np.inf), np.full(run[-1] + 1, -np.inf)
-    np.minimum.at(low, run, score)
-    np.maximum.at(high, run, score)
+    low, high = find_ends(np.nan_to_num(scores.score[order], nan=np.inf), run, run[-1] + 1)
     conflict = np.zeros(len(key), dtype=bool)
     conflict[order] = (low != high)[run]
     copy = np.zeros(len(key), dtype=bool)
     copy[order[1:]] = again
     copy &= ~conflict
-    refuse_contradictions(scores, conflict, problems, "KEY_CONFLICT", "two_scores")
+    _refuse_contradictions(scores, conflict, "KEY_CONFLICT.two_scores")
     first = np.zeros(len(key), dtype=np.int64)
     first[order] = order[np.append(True, ~again)][run]
-    _count_copies(scores, copy, first, problems)
+    _count_copies(scores, copy, first)
     return np.unique(scores.episode[conflict]), ~copy
 
 
@@ -123,7 +128,7 @@ def _number_times(scores: Assessments) -> np.ndarray:
     moment = np.where(scores.date != NO_DATE, scores.date, scores.day).astype(np.int64)
     timeless = moment == NO_DATE
     moment = np.where(timeless, scores.timepoint.astype(np.int64), moment + (1 << 20))
-    what = scores.episode.astype(np.int64) * len(scores.measures) + scores.measure
+    what = scores.number_measures()
     if timeless.any() and not timeless.all():
         label = (what << 8) + scores.timepoint
         dated = np.flatnonzero(~timeless & (scores.timepoint >= 0))
@@ -133,31 +138,30 @@ def _number_times(scores: Assessments) -> np.ndarray:
     return (what << 22) + moment + 1
 
 
-def _count_copies(scores: Assessments, copy: np.ndarray, first: np.ndarray, problems: Problems) -> None:
+def _count_copies(scores: Assessments, copy: np.ndarray, first: np.ndarray) -> None:
     """Refuse the copies of a score within one long file; count the records of others as told again."""
+    problems = scores.problems
     file = np.array([column.part.place.start for column in scores.columns])[scores.column]
     other = copy & (file != file[first])
     n_scores, n_others = (np.bincount(scores.record[rows], minlength=1) for rows in (file >= 0, other))
     n_others = np.append(n_others, np.zeros(len(n_scores) - len(n_others), dtype=np.int64))
     told = other & (n_scores == n_others)[scores.record]
-    problems.repeat(scores.record[told], Text.of("findings.ROW_REPEATED.scores"))
-    once, same = Text.of("findings.SCORE_REPEATED.what"), Text.of("findings.ROW_DUPLICATE.score")
+    problems.repeat("scores", scores.record[told])
     for column, records in scores.split(copy & ~told):
         if column.part.is_wide:
             records = records[~problems.is_repeated(records)]
-            problems.note("SCORE_REPEATED", "accept", once, records, column=column.header)
+            problems.note("SCORE_REPEATED", records, "accept", column=column.header)
         else:
-            problems.refuse(records, "ROW_DUPLICATE", same, column=column.header)
+            problems.refuse("ROW_DUPLICATE.score", records, column=column.header)
 
 
-def refuse_contradictions(
-    scores: Assessments, chosen: np.ndarray, problems: Problems, rule: str, twice: str
-) -> None:
+def _refuse_contradictions(scores: Assessments, chosen: np.ndarray, rule: str) -> None:
     """Refuse the records of what contradicts itself; ask instead where that is most of the episodes.
 
-    ``twice`` says what an episode has two of. Nothing is said where it is asked already whose the records
-    are.
+    The rule's case says what an episode has two of. Nothing is said where it is asked already whose the
+    records are.
     """
+    problems = scores.problems
     if problems.asks_whose:
         return
     n_chosen, n_all = len(np.unique(scores.episode[chosen])), len(np.unique(scores.episode))
@@ -165,40 +169,18 @@ def refuse_contradictions(
     facts = read_facts("checks")
     fewest = facts["twice"]["fewest"] if undated else facts["shared"]["fewest_different"]
     if n_chosen >= fewest and n_chosen > facts["twice" if undated else "shared"]["share"] * n_all:
-        what = Text.of(f"findings.EPISODE_ORDER.{twice}", n=n_chosen, n_all=n_all)
+        asked, counts = f"EPISODE_ORDER.{rule.partition('.')[2]}", {"n": n_chosen, "n_all": n_all}
         records = problems.keep_first_file(scores.record[chosen])
         header = scores.columns[int(scores.column[chosen][0])].header
-        problems.ask("EPISODE_ORDER", what, _list_courses(undated), records, column=header)
+        in_order = {f'confirmed = ["{FILE_ORDER}"]': Text.of("findings.EPISODE_ORDER.several_in_order")}
+        answers: Answers = {**(in_order if undated else {}), **_SEVERAL, **RESTART}
+        problems.ask(asked, answers, records, column=header, **counts)
         return
     for column, records in scores.split(chosen):
-        problems.refuse(
-            records,
-            rule,
-            Text.of(f"findings.{rule}.{twice}"),
-            column=column.header,
-            remedy=Text.of("findings.KEY_CONFLICT.remedy"),
-            outcome="quarantine_patient_pair",
-        )
+        problems.refuse(rule, records, column=column.header, contradict=True)
 
 
-def _list_courses(undated: bool) -> Answers:
-    """Return the lines that tell the courses of a patient apart."""
-    in_order = {f'confirmed = ["{FILE_ORDER}"]': Text.of("findings.EPISODE_ORDER.several_in_order")}
-    return {
-        **(in_order if undated else {}),
-        'episode_id = ["<id>", "<period>"]': Text.of("findings.EPISODE_ORDER.several_told_apart"),
-        'start_date = "<header>"': Text.of("findings.EPISODE_ORDER.several_first_days"),
-        **RESTART,
-    }
-
-
-def refuse_mismatched_instruments(
-    scores: Assessments,
-    is_baseline: np.ndarray,
-    is_follow_up: np.ndarray,
-    n_episodes: int,
-    problems: Problems,
-) -> None:
+def refuse_mismatched_instruments(scores: Assessments) -> None:
     """Refuse episodes that have one instrument at baseline and only another at follow-up.
 
     Only in long files whose visits have one instrument each, where the instrument may be a slip.
@@ -206,37 +188,30 @@ def refuse_mismatched_instruments(
     long = np.array([column.spec is None for column in scores.columns], dtype=bool)
     if not long.any() or not long[scores.column].all() or len(scores.measures) < 2:
         return
-    start = _only_measure(scores, is_baseline, n_episodes)
+    start = _find_only_measure(scores, scores.is_baseline)
     if (start == -2).any():
         return
-    later = _only_measure(scores, is_follow_up, n_episodes)
-    usual = list_usual(scores, is_baseline)
+    later, usual = _find_only_measure(scores, scores.is_follow_up), _find_usual(scores)
     mismatch = (start >= 0) & (later >= 0) & (start != later) & usual[later]
     for column, records in scores.split(mismatch[scores.episode]):
-        problems.refuse(
-            records,
-            "INSTRUMENT_MISMATCH",
-            Text.of("findings.INSTRUMENT_MISMATCH.what"),
-            column=column.header,
-            outcome="quarantine_patient_pair",
-        )
+        scores.problems.refuse("INSTRUMENT_MISMATCH", records, column=column.header, contradict=True)
 
 
-def _only_measure(scores: Assessments, rows: np.ndarray, n_episodes: int) -> np.ndarray:
+def _find_only_measure(scores: Assessments, rows: np.ndarray) -> np.ndarray:
     """Return the measure of each episode in some assessments: -1 for none, -2 for several."""
     episode, measure = scores.episode[rows], scores.measure[rows]
-    only = np.full(n_episodes, -1, dtype=np.int64)
+    only = np.full(scores.n_episodes, -1, dtype=np.int64)
     only[episode] = measure
     only[episode[only[episode] != measure]] = -2
     return only
 
 
-def list_usual(scores: Assessments, is_baseline: np.ndarray) -> np.ndarray:
+def _find_usual(scores: Assessments) -> np.ndarray:
     """Return which measures are asked at baseline at all."""
-    return np.bincount(scores.measure[is_baseline], minlength=len(scores.measures)) > 0
+    return np.bincount(scores.measure[scores.is_baseline], minlength=len(scores.measures)) > 0
 
 
-def keep_first_baselines(scores: Assessments, problems: Problems) -> Assessments:
+def keep_first_baselines(scores: Assessments) -> Assessments:
     """Keep the first in time of the baselines that a column repeats in every row of a long file.
 
     Where that row has another score of the instrument itself, it is a later visit, and the day of the
@@ -246,33 +221,22 @@ def keep_first_baselines(scores: Assessments, problems: Problems) -> Assessments
     long = [column.part.spec.rows == "assessment" for column in scores.columns]
     repeats = np.array(at_start, dtype=bool) & np.array(long, dtype=bool)
     rows = np.flatnonzero(repeats[scores.column]) if repeats.any() else np.array([], dtype=np.int64)
-    key = scores.episode[rows].astype(np.int64) * len(scores.measures) + scores.measure[rows]
+    number = scores.number_measures()
+    key = number[rows]
     distinct, place = np.unique(key, return_inverse=True)
-    low, high = np.full(len(distinct), np.inf), np.full(len(distinct), -np.inf)
-    np.minimum.at(low, place, scores.score[rows])
-    np.maximum.at(high, place, scores.score[rows])
+    low, high = find_ends(scores.score[rows], place, len(distinct))
     one = (low == high)[place]
     if not one.any():
         return scores
     moment = np.where(scores.date != NO_DATE, scores.date, scores.day)[rows]
     ranked = rows[one][np.lexsort([moment[one], key[one]])]
-    what = scores.episode[ranked].astype(np.int64) * len(scores.measures) + scores.measure[ranked]
-    first = np.append(True, what[1:] != what[:-1])
+    first = np.append(True, number[ranked][1:] != number[ranked][:-1])
     header, again = scores.columns[int(scores.column[ranked[0]])].header, scores.record[ranked[~first]]
-    once = Text.of("findings.SCORE_REPEATED.baseline")
-    problems.note("SCORE_REPEATED", "accept", once, again, column=header)
+    scores.problems.note("SCORE_REPEATED.baseline", again, "accept", column=header)
     late = _find_late(scores, ranked[first], ~repeats[scores.column])
     date, day = scores.date.copy(), scores.day.copy()
     date[late], day[late] = NO_DATE, NO_DATE
-    problems.note(
-        "BASELINE_UNDATED",
-        "accept_with_warning",
-        Text.of("findings.BASELINE_UNDATED.what"),
-        scores.record[late],
-        column=header,
-        remedy=Text.of("findings.BASELINE_UNDATED.remedy"),
-        said=Text.of("findings.BASELINE_UNDATED.said"),
-    )
+    scores.problems.note("BASELINE_UNDATED", scores.record[late], column=header)
     keep = np.ones(len(scores), dtype=bool)
     keep[ranked[~first]] = False
     return replace(scores, date=date, day=day).keep(keep)
@@ -290,29 +254,24 @@ def _find_late(scores: Assessments, baselines: np.ndarray, others: np.ndarray) -
     return baselines[found & (scores.score[beside[place]] != scores.score[baselines])]
 
 
-def refuse_double_baselines(scores: Assessments, is_baseline: np.ndarray, problems: Problems) -> np.ndarray:
-    """Refuse records that give one instrument two labelled baselines on different days."""
-    rows = np.flatnonzero(is_baseline)
-    key = scores.episode[rows].astype(np.int64) * len(scores.measures) + scores.measure[rows]
-    _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
+def refuse_double_baselines(scores: Assessments) -> np.ndarray:
+    """Refuse records that give one instrument two labelled baselines on different days; return episodes."""
+    rows = np.flatnonzero(scores.is_baseline & (scores.timepoint >= 0))
+    _, inverse, count = np.unique(scores.number_measures()[rows], return_inverse=True, return_counts=True)
     double = np.zeros(len(scores), dtype=bool)
     double[rows] = count[inverse] > 1
-    refuse_contradictions(scores, double, problems, "BASELINE_DUPLICATE", "two_baselines")
+    _refuse_contradictions(scores, double, "BASELINE_DUPLICATE.two_baselines")
     return np.unique(scores.episode[double])
 
 
-def note_missing_baselines(
-    scores: Assessments, is_baseline: np.ndarray, is_follow_up: np.ndarray, problems: Problems
-) -> None:
+def note_missing_baselines(scores: Assessments) -> None:
     """Name follow-ups of an instrument without a baseline of it; they are kept as incomplete.
 
     Instruments that are never asked at baseline (global change) are left out.
     """
-    key = scores.episode.astype(np.int64) * len(scores.measures) + scores.measure
-    usual = list_usual(scores, is_baseline)
+    key = scores.number_measures()
     started = np.zeros(int(key.max(initial=-1)) + 1, dtype=bool)
-    started[key[is_baseline]] = True
-    alone = is_follow_up & usual[scores.measure] & ~started[key]
-    what = Text.of("findings.BASELINE_MISSING.what")
+    started[key[scores.is_baseline]] = True
+    alone = scores.is_follow_up & _find_usual(scores)[scores.measure] & ~started[key]
     for column, records in scores.split(alone):
-        problems.note("BASELINE_MISSING", "accept_with_warning", what, records, column=column.header)
+        scores.problems.note("BASELINE_MISSING", records, column=column.header)

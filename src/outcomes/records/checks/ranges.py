@@ -6,45 +6,45 @@ A site may record another unit, a copied column or a reversed scale.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from outcomes.facts import OWN, Instrument, Lines, Text, list_scales, read_facts
-from outcomes.records.problems import Answers, Problems, ScoreDoubt
-from outcomes.records.scores import NO_ITEMS, Assessments, Measure, find_scale
+from outcomes.records.problems import Answers, Values
+from outcomes.records.scores.assessments import Assessments, find_ends, find_first_scores
+from outcomes.records.scores.measures import NO_ITEMS, Measure, find_scale
 
 _TOLERANCE = 1e-6
 #: A mean change counts as a direction when it is this many standard errors from none.
 _CLEAR = 3.0
 
 
-def check_scores(
-    scores: Assessments, asked: np.ndarray, site: np.ndarray, n_sites: int, problems: Problems
-) -> np.ndarray:
-    """Refuse scores that cannot be right and name those that look wrong; return which stay."""
+def check_scores(scores: Assessments, asked: np.ndarray) -> np.ndarray:
+    """Refuse scores that cannot be right and name those that look wrong; return which stay.
+
+    Those that are ``asked`` about are not looked at.
+    """
     stays = np.ones(len(scores), dtype=bool)
-    open_rows = np.flatnonzero(~asked)
-    stays[open_rows] = _check_open(scores.keep(~asked), site[open_rows], n_sites, problems)
+    stays[~asked] = _check_open(scores.keep(~asked))
     return stays
 
 
-def _check_open(scores: Assessments, site: np.ndarray, n_sites: int, problems: Problems) -> np.ndarray:
-    low = np.array([measure.instrument.minimum for measure in scores.measures])[scores.measure]
-    high = np.array([measure.instrument.maximum for measure in scores.measures])[scores.measure]
-    outside = (scores.score < low) | (scores.score > high)
-    groups = _group_by_site(scores, site, n_sites)
+def _check_open(scores: Assessments) -> np.ndarray:
+    outside = (scores.score < scores.low) | (scores.score > scores.high)
+    groups = _group_by_site(scores)
     if outside.any():
-        outside &= ~_refuse_wrong_unit(scores, outside, groups, problems)
-        _refuse_outside(scores, outside, problems)
+        outside &= ~_refuse_wrong_unit(scores, outside, groups)
+        _refuse_outside(scores, outside)
     given, off = _find_off_grid(scores, ~outside)
-    named = _note_sites(scores, given, off, groups, problems)
-    for number in np.unique(scores.measure[off & ~named]):
+    _doubt_narrow(scores, groups)
+    _doubt_constant(scores, groups)
+    off &= ~_doubt_raw_sums(scores, given, off, groups)
+    for number in np.unique(scores.measure[off]):
         instrument = scores.measures[number].instrument
-        what = Text.of("findings.SCORE_GRID.what")
-        said = Text.of("findings.SCORE_GRID.said", instrument=instrument.called_short)
         error = (instrument.step or 0.0) / (instrument.maximum - instrument.minimum)
-        doubt = ScoreDoubt("SCORE_GRID", instrument, what, said)
-        _tell_doubt(doubt, scores, off & ~named & (scores.measure == number), problems, error=error)
+        chosen, name = off & (scores.measure == number), instrument.called_short
+        _doubt(scores, "SCORE_GRID", chosen, error=error, instrument=name)
     return ~outside
 
 
@@ -54,7 +54,8 @@ def _describe(measure: Measure) -> Text:
     return Text("findings.SCORE_RANGE.range", {"instrument": instrument.called_short, **ends})
 
 
-def _refuse_outside(scores: Assessments, outside: np.ndarray, problems: Problems) -> None:
+def _refuse_outside(scores: Assessments, outside: np.ndarray) -> None:
+    problems = scores.problems
     sentinel = outside & np.isin(scores.score, read_facts("checks")["sentinel_scores"])
     for number, column in enumerate(scores.columns):
         for rule, chosen in (("SCORE_SENTINEL", sentinel), ("SCORE_RANGE", outside & ~sentinel)):
@@ -63,10 +64,9 @@ def _refuse_outside(scores: Assessments, outside: np.ndarray, problems: Problems
                 continue
             measures = (scores.measures[i] for i in np.unique(scores.measure[here]))
             ranges = Lines(tuple(sorted(set(map(_describe, measures)), key=str)), ", ")
-            what = Text.of(f"findings.{rule}.what", ranges=ranges)
-            remedy = Text.of("findings.SCORE_RANGE.remedy", scales=_name_scales(scores, here))
+            values = Values(column=column.header, ranges=ranges, scales=_name_scales(scores, here))
             refuse = problems.refuse_cells if column.part.is_wide else problems.refuse
-            refuse(scores.record[here], rule, what, column=column.header, remedy=remedy)
+            refuse(rule, scores.record[here], **values)
 
 
 def _name_scales(scores: Assessments, refused: np.ndarray) -> Lines | None:
@@ -83,9 +83,7 @@ def _name_scales(scores: Assessments, refused: np.ndarray) -> Lines | None:
     return Lines(tuple(names), " or ") if names else None
 
 
-def _refuse_wrong_unit(
-    scores: Assessments, outside: np.ndarray, groups: _SiteGroups, problems: Problems
-) -> np.ndarray:
+def _refuse_wrong_unit(scores: Assessments, outside: np.ndarray, groups: _SiteGroups) -> np.ndarray:
     """Refuse the file where most scores of an instrument at a site are out of range by one factor."""
     limits = read_facts("checks")
     suspect = np.zeros(len(outside), dtype=bool)
@@ -105,20 +103,18 @@ def _refuse_wrong_unit(
         here = groups.code == code
         suspect |= here
         scales = ", ".join(f'"{name}"' for name in measure.instrument.scales) or "none known"
-        what = Text.of("findings.SCORE_UNIT_SUSPECT.by_factor", span=_describe(measure), factor=f"{factor:g}")
-        remedy = Text.of("findings.SCORE_UNIT_SUSPECT.remedy", scales=scales)
+        words: Values = {"span": _describe(measure), "factor": f"{factor:g}", "scales": scales}
         for column, records in scores.split(here & outside):
-            rule, header = "SCORE_UNIT_SUSPECT", column.header
-            problems.note(rule, "refuse_file", what, records, column=header, remedy=remedy)
+            rule, header = "SCORE_UNIT_SUSPECT.by_factor", column.header
+            scores.problems.note(rule, records, "refuse_file", column=header, **words)
     return suspect
 
 
 def _find_off_grid(scores: Assessments, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which recorded scores have an instrument with steps, and which of them lie between two."""
     step = np.array([measure.instrument.step or 0.0 for measure in scores.measures])[scores.measure]
-    low = np.array([measure.instrument.minimum for measure in scores.measures])[scores.measure]
     given = kept & (step > 0) & (scores.n_missing < 0) & ~np.isnan(scores.score)
-    places = np.divide(scores.score - low, step, out=np.zeros(len(step)), where=given)
+    places = np.divide(scores.score - scores.low, step, out=np.zeros(len(step)), where=given)
     return given, given & (np.abs(places - np.rint(places)) > _TOLERANCE)
 
 
@@ -139,56 +135,46 @@ class _SiteGroups:
         return int(code) // self.n_sites
 
 
-def _group_by_site(scores: Assessments, site: np.ndarray, n_sites: int) -> _SiteGroups:
+def _group_by_site(scores: Assessments) -> _SiteGroups:
     """Group scores by measure and site."""
-    code = scores.measure.astype(np.int64) * max(n_sites, 1) + site
-    size = len(scores.measures) * max(n_sites, 1)
+    code = scores.measure.astype(np.int64) * scores.n_sites + scores.site
+    size = len(scores.measures) * scores.n_sites
     known = ~np.isnan(scores.score)
-    low, high = np.full(size, np.inf), np.full(size, -np.inf)
-    np.minimum.at(low, code[known], scores.score[known])
-    np.maximum.at(high, code[known], scores.score[known])
-    return _SiteGroups(code, max(n_sites, 1), np.bincount(code[known], minlength=size), low, high)
+    low, high = find_ends(scores.score[known], code[known], size)
+    return _SiteGroups(code, scores.n_sites, np.bincount(code[known], minlength=size), low, high)
 
 
-def _note_sites(
-    scores: Assessments, given: np.ndarray, off_grid: np.ndarray, groups: _SiteGroups, problems: Problems
-) -> np.ndarray:
-    """Ask about sites whose scores look like another scale, or all the same; return those like raw sums."""
-    _doubt_narrow(scores, groups, problems)
-    _doubt_constant(scores, groups, problems)
-    return _doubt_raw_sums(scores, given, off_grid, groups, problems)
-
-
-def _tell_doubt(
-    doubt: ScoreDoubt,
+def _doubt(
     scores: Assessments,
+    rule: str,
     chosen: np.ndarray,
-    problems: Problems,
     *,
     error: float,
-    names: tuple[str, ...] = (),
+    answers: Answers | None = None,
+    confirmed_by: tuple[str, ...] = (),
+    **values: Any,
 ) -> None:
-    """Tell a doubt about scores of one measure.
+    """Tell a doubt about scores of one measure, with the answers that the source may give.
 
-    ``error`` is the largest that one of them may be wrong, as a share of the range; ``names`` is what
-    ``confirmed`` of the source names where they are right as they stand.
+    ``error`` is the largest that one of them may be wrong, as a share of the range; ``confirmed_by`` are the
+    names by which ``confirmed`` of the source says that they are right as they stand.
     """
+    problems = scores.problems
     rows = np.flatnonzero(chosen)
     time = scores.timepoint.astype(np.int64) + 1
     alike = (scores.measure == scores.measure[rows[0]]) & ~np.isnan(scores.score)
     share = np.bincount(time[chosen]) / np.bincount(time[alike | chosen])[: time[chosen].max() + 1].clip(1)
-    shift = float(share.max()) * error
-    if doubt.question:
+    shift, measure = float(share.max()) * error, scores.measures[scores.measure[rows[0]]].instrument.id
+    if answers:
         columns = [scores.columns[place] for place in np.unique(scores.column[rows])]
         told = {name for it in columns for name in it.part.spec.confirmed}
         told |= {name for it in columns if it.spec for name in it.spec.confirmed}
         header = columns[0].header if len(columns) == 1 else None
-        confirmed = bool(told & set(names))
-        doubt.tell(problems, scores.record[rows], shift, column=header, confirmed=confirmed)
+        asked: Values = {"answers": answers, "column": header, "confirmed": bool(told & set(confirmed_by))}
+        problems.doubt(rule, scores.record[rows], shift, measure=measure, **asked, **values)
         return
     for column, records in scores.split(chosen):
-        if len(records):
-            doubt.tell(problems, records, shift, column=column.header)
+        problems.doubt(rule, records, shift, measure=measure, column=column.header, **values)
 
 
 def _give_scale(name: str, scores: Assessments, chosen: np.ndarray, scale: str = "...") -> Answers:
@@ -208,7 +194,7 @@ def _name_scores(groups: _SiteGroups, instrument: Instrument) -> Text:
     return Text.of("findings.site.scores", instrument=instrument.called_short, several=several)
 
 
-def _doubt_narrow(scores: Assessments, groups: _SiteGroups, problems: Problems) -> None:
+def _doubt_narrow(scores: Assessments, groups: _SiteGroups) -> None:
     """Doubt the scale of a site whose scores all lie in the lowest tenth of a wide instrument."""
     limits = read_facts("checks")["unit"]
     for code in np.flatnonzero(groups.count >= limits["narrow_fewest"]):
@@ -221,19 +207,16 @@ def _doubt_narrow(scores: Assessments, groups: _SiteGroups, problems: Problems) 
         chosen, name = groups.code == code, _name_scores(groups, instrument)
         if _is_own(scores, chosen):
             continue
-        what = Text.of("findings.SCORE_UNIT_SUSPECT.narrow", n=groups.count[code], scores=name)
-        said = Text.of("findings.SCORE_UNIT_SUSPECT.said_narrow", scores=name)
-        enough = groups.count[code] >= read_facts("checks")["scale"]["fewest"]
-        question = Text.of("findings.SCORE_UNIT_SUSPECT.another_scale") if enough else None
-        answers = _give_scale("unit", scores, chosen)
-        doubt = ScoreDoubt("SCORE_UNIT_SUSPECT", instrument, what, said, question, answers)
-        _tell_doubt(doubt, scores, chosen, problems, error=1 - limits["narrow"], names=("unit",))
+        values: Values = {"n": int(groups.count[code]), "scores": name, "error": 1 - limits["narrow"]}
+        if groups.count[code] >= read_facts("checks")["scale"]["fewest"]:
+            values |= {"answers": _give_scale("unit", scores, chosen), "confirmed_by": ("unit",)}
+        _doubt(scores, "SCORE_UNIT_SUSPECT.narrow", chosen, **values)
 
 
-def _doubt_constant(scores: Assessments, groups: _SiteGroups, problems: Problems) -> None:
+def _doubt_constant(scores: Assessments, groups: _SiteGroups) -> None:
     """Doubt the scores of a site that are all the same, but those whose usual answer is one."""
     limits = read_facts("checks")
-    open_columns = {finding.column for finding in problems.blocking}
+    open_columns = {finding.column for finding in scores.problems.blocking}
     equal = (groups.count >= limits["constant"]["fewest"]) & (groups.low == groups.high)
     for code in np.flatnonzero(equal):
         instrument, chosen = scores.measures[groups.measure(code)].instrument, groups.code == code
@@ -241,21 +224,20 @@ def _doubt_constant(scores: Assessments, groups: _SiteGroups, problems: Problems
         if headers <= open_columns:
             continue
         name, usual = _name_scores(groups, instrument), instrument.domain in limits["absence"]["never"]
-        what = Text.of("findings.SCORE_CONSTANT.what", n=groups.count[code], scores=name)
-        said = Text.of("findings.SCORE_CONSTANT.said", scores=name)
-        question = None if usual else Text.of("findings.SCORE_CONSTANT.question")
         answers = {
             "": Text.of("findings.SCORE_CONSTANT.copied"),
             'confirmed = ["copied"]': Text.of("findings.site.as_they_stand"),
         }
-        doubt = ScoreDoubt("SCORE_CONSTANT", instrument, what, said, question, answers)
-        names = ("copied", "constant", "zeros", "blanks")
-        _tell_doubt(doubt, scores, chosen, problems, error=0.0 if usual else 1.0, names=names)
+        values: Values = {"n": int(groups.count[code]), "scores": name, "error": 0.0 if usual else 1.0}
+        if not usual:
+            values |= {"answers": answers, "confirmed_by": ("copied", "constant", "zeros", "blanks")}
+        _doubt(scores, "SCORE_CONSTANT", chosen, **values)
 
 
 def _doubt_raw_sums(
-    scores: Assessments, given: np.ndarray, off_grid: np.ndarray, groups: _SiteGroups, problems: Problems
+    scores: Assessments, given: np.ndarray, off_grid: np.ndarray, groups: _SiteGroups
 ) -> np.ndarray:
+    """Doubt the scale of a site whose scores lie between the steps as raw sums do; return its scores."""
     limits = read_facts("checks")["raw"]
     raw = np.zeros(len(given), dtype=bool)
     if not off_grid.any():
@@ -269,15 +251,12 @@ def _doubt_raw_sums(
         if not fitting or _is_own(scores, chosen):
             continue
         raw |= chosen
-        name = _name_scores(groups, instrument)
-        what = Text.of("findings.SCORE_UNIT_SUSPECT.raw", n=odd[code], n_all=count[code], scores=name)
-        said = Text.of("findings.SCORE_UNIT_SUSPECT.said_raw", scores=name)
-        question = Text.of("findings.SCORE_UNIT_SUSPECT.raw_sums")
-        answers = _give_scale("unit", scores, chosen)
-        doubt = ScoreDoubt("SCORE_UNIT_SUSPECT", instrument, what, said, question, answers)
+        values: Values = {"n": int(odd[code]), "n_all": int(count[code])}
+        values |= {"answers": _give_scale("unit", scores, chosen), "confirmed_by": ("unit",)}
         error = float(np.nanmean(scores.score[chosen])) * (min(fitting) - 1)
         error /= instrument.maximum - instrument.minimum
-        _tell_doubt(doubt, scores, chosen, problems, error=error, names=("unit",))
+        values["scores"] = _name_scores(groups, instrument)
+        _doubt(scores, "SCORE_UNIT_SUSPECT.raw", chosen, error=error, **values)
     return raw
 
 
@@ -288,25 +267,19 @@ def _is_own(scores: Assessments, chosen: np.ndarray) -> bool:
     return all(find_scale(it.part, it.spec, measure) == OWN for it in columns)
 
 
-def note_reversed_sites(
-    scores: Assessments,
-    is_baseline: np.ndarray,
-    is_follow_up: np.ndarray,
-    site: np.ndarray,
-    n_sites: int,
-    problems: Problems,
-) -> None:
+def note_reversed_sites(scores: Assessments) -> None:
     """Ask about sites whose mean change of an instrument has the opposite sign of every other site's.
 
     The change is from an episode's first baseline to its mean follow-up score. A site counts with enough
     pairs and a mean change clearly different from none; of two sites the smaller is asked about.
     """
+    n_sites = scores.n_sites
     if n_sites < 2:
         return
     fewest = read_facts("checks")["direction"]["fewest"]
     for number, measure in enumerate(scores.measures):
         here = (scores.measure == number) & ~np.isnan(scores.score)
-        change, home = _measure_change(scores, here & is_baseline, here & is_follow_up, site)
+        change, home = _measure_change(scores, here)
         sign, count = _find_signs(change, home, n_sites, fewest)
         instrument = measure.instrument
         turned = [
@@ -318,32 +291,25 @@ def note_reversed_sites(
             others = sign[(sign != 0) & (np.arange(n_sites) != code)]
             larger_of_two = len(others) == 1 and count[code] > count.sum() / 2
             if len(others) and not (others == sign[code]).any() and not larger_of_two:
-                chosen = here & (site == code)
+                chosen = here & (scores.site == code)
                 answers: Answers = {
                     "": Text.of("findings.SCORE_DIRECTION_SUSPECT.turn_round"),
                     'confirmed = ["direction"]': Text.of("findings.site.as_they_stand"),
                 }
                 if turned:
                     answers = _give_scale("direction", scores, chosen, f'"{turned[0]}"')
-                name = instrument.called_short
-                what = Text.of("findings.SCORE_DIRECTION_SUSPECT.what", instrument=name)
-                said = Text.of("findings.SCORE_DIRECTION_SUSPECT.said", instrument=name)
-                question = Text.of("findings.SCORE_DIRECTION_SUSPECT.question")
-                doubt = ScoreDoubt("SCORE_DIRECTION_SUSPECT", instrument, what, said, question, answers)
-                _tell_doubt(doubt, scores, chosen, problems, error=1.0, names=("direction",))
+                values = Values(instrument=instrument.called_short, answers=answers)
+                values |= {"error": 1.0, "confirmed_by": ("direction",)}
+                _doubt(scores, "SCORE_DIRECTION_SUSPECT", chosen, **values)
 
 
-def _measure_change(
-    scores: Assessments, baseline: np.ndarray, follow_up: np.ndarray, site: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the change of each episode that has both, and its site."""
-    n_episodes = int(scores.episode.max(initial=-1)) + 1
-    start = np.full(n_episodes, np.nan)
-    start[scores.episode[baseline][::-1]] = scores.score[baseline][::-1]
-    count = np.bincount(scores.episode[follow_up], minlength=n_episodes)
-    total = np.bincount(scores.episode[follow_up], weights=scores.score[follow_up], minlength=n_episodes)
-    home = np.zeros(n_episodes, dtype=np.int64)
-    home[scores.episode] = site
+def _measure_change(scores: Assessments, here: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the change of each episode that has both a start and follow-ups here, and its site."""
+    start, follow_up = find_first_scores(scores, here & scores.is_baseline), here & scores.is_follow_up
+    count = np.bincount(scores.episode[follow_up], minlength=len(start))
+    total = np.bincount(scores.episode[follow_up], weights=scores.score[follow_up], minlength=len(start))
+    home = np.zeros(len(start), dtype=np.int64)
+    home[scores.episode] = scores.site
     both = (count > 0) & ~np.isnan(start)
     return total[both] / count[both] - start[both], home[both]
 

@@ -9,9 +9,10 @@ from math import log
 import numpy as np
 
 from outcomes.facts import OWN, Lines, Text, Value, find_header_doubt, find_shown, list_scales, read_facts
-from outcomes.records.problems import Answers, Problems
+from outcomes.records.problems import Answers, Values
 from outcomes.records.scale_evidence import ScaleEvidence, judge_scale
-from outcomes.records.scores import NO_ITEMS, Assessments, Measure, ScoreColumn, find_scale
+from outcomes.records.scores.assessments import Assessments, find_first_scores
+from outcomes.records.scores.measures import NO_ITEMS, Measure, ScoreColumn, find_scale
 
 #: Scores are looked at to so many decimals.
 _DECIMALS = 4
@@ -45,27 +46,21 @@ class _Group:
         )
 
 
-def ask_scales(
-    scores: Assessments,
-    is_baseline: np.ndarray,
-    is_follow_up: np.ndarray,
-    site: np.ndarray,
-    problems: Problems,
-) -> np.ndarray:
+def ask_scales(scores: Assessments) -> np.ndarray:
     """Ask on which scale scores are recorded where there is a doubt, and note answers against the evidence.
 
-    Return which scores are asked about; ``site`` is 0 for none.
+    Return which scores are asked about.
     """
     asked = np.zeros(len(scores), dtype=bool)
     first = ("SCORE_OR_CHANGE", "SCORE_OR_OTHER")
-    others = {it.column for it in problems.blocking if it.rule in first}
+    others = {it.column for it in scores.problems.blocking if it.rule in first}
     for group in _list_groups(scores, others):
-        effect = _measure_effect(scores, group, is_baseline, is_follow_up)
+        effect = _measure_effect(scores, group)
         if group.declared is None:
-            for rows in _ask_group(scores, group, effect, site, problems):
+            for rows in _ask_group(scores, group, effect):
                 asked[rows] = True
         else:
-            _note_answer(scores, group, effect, problems)
+            _note_answer(scores, group, effect)
     return asked
 
 
@@ -101,9 +96,7 @@ def _is_score(column: ScoreColumn, others: set[str | None]) -> bool:
     return column.header not in others
 
 
-def _ask_group(
-    scores: Assessments, group: _Group, effect: tuple[float, int] | None, site: np.ndarray, problems: Problems
-) -> Iterator[np.ndarray]:
+def _ask_group(scores: Assessments, group: _Group, effect: tuple[float, int] | None) -> Iterator[np.ndarray]:
     """Ask about a whole measure, else about columns, files or sites that show another scale by themselves."""
     open_columns = dict(group.columns)
     by_header: dict[str, list[int]] = {}
@@ -115,25 +108,25 @@ def _ask_group(
     for places in by_header.values():
         marked = np.isin(scores.column[group.rows], places)
         evidence = _judge_signs(scores, group, places[0], group.columns[places[0]])
-        yield _ask(scores, group, marked, evidence, "", problems)
+        yield _ask(scores, group, marked, evidence, "")
     left = np.isin(scores.column[group.rows], list(open_columns))
     if not left.any():
         return
     labels = [label for column in open_columns.values() for label in column.labels[group.measure.name]]
     evidence = group.judge(left, headers=labels, effect=effect)
     if evidence.suspected and not evidence.mixed:
-        yield _ask(scores, group, left, evidence, "", problems)
+        yield _ask(scores, group, left, evidence, "")
         return
     n_asked = 0
-    for where, part, found in _judge_parts(scores, group, left, site):
+    for where, part, found in _judge_parts(scores, group, left):
         n_asked += 1
-        yield _ask(scores, group, part, found, where, problems)
+        yield _ask(scores, group, part, found, where)
     if evidence.mixed and not n_asked:
-        yield _ask(scores, group, left, evidence, "", problems)
+        yield _ask(scores, group, left, evidence, "")
 
 
 def _judge_parts(
-    scores: Assessments, group: _Group, left: np.ndarray, site: np.ndarray
+    scores: Assessments, group: _Group, left: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray, ScaleEvidence]]:
     """Yield the columns, time points, sites and files on another scale than the rest, each score once."""
     fewest = read_facts("checks")["scale"]["fewest"]
@@ -141,7 +134,7 @@ def _judge_parts(
     kinds = {
         "column": scores.column,
         "timepoint": scores.timepoint,
-        "site": site,
+        "site": scores.site,
         "file": starts[scores.column],
     }
     for where, all_kinds in kinds.items():
@@ -158,40 +151,28 @@ def _judge_parts(
 def _judge_signs(scores: Assessments, group: _Group, place: int, column: ScoreColumn) -> ScaleEvidence:
     """Judge one column by its header and by units in cells beside which others have none."""
     plain = scores.column[group.rows] == place
-    units = {}
-    if plain.any():
-        units = {
-            unit: n
-            for unit, n in column.units.get(group.measure.name, {}).items()
-            if OWN not in find_shown(group.measure.instrument, unit)
-        }
+    units = {
+        unit: n
+        for unit, n in column.units.get(group.measure.name, {}).items()
+        if plain.any() and OWN not in find_shown(group.measure.instrument, unit)
+    }
     return group.judge(plain, headers=column.labels.get(group.measure.name, ()), units=units)
 
 
 def _ask(
-    scores: Assessments,
-    group: _Group,
-    marked: np.ndarray,
-    evidence: ScaleEvidence,
-    where: str,
-    problems: Problems,
+    scores: Assessments, group: _Group, marked: np.ndarray, evidence: ScaleEvidence, where: str
 ) -> np.ndarray:
     """Ask on which scale some scores of a group are recorded, and return them."""
     rows = group.rows[marked]
     instrument, places = group.measure.instrument, np.unique(scores.column[rows])
     columns = [group.columns[int(place)] for place in places]
     headers = list(dict.fromkeys(column.header for column in columns))
-    own = list_scales(instrument)[OWN].meaning
     others = tuple(meaning for name, meaning in evidence.readings.items() if name != OWN)
-    what = Text.of(
-        "findings.SCORE_SCALE.asked",
-        instrument=instrument.called_short,
-        where=where,
-        why=Lines(evidence.why, "; "),
-        mixed=evidence.mixed,
-        others=Lines(others, ", or "),
-        own=own,
-    )
+    values: dict[str, Value] = {
+        "instrument": instrument.called_short,
+        "own": list_scales(instrument)[OWN].meaning,
+    }
+    values |= {"where": where, "why": Lines(evidence.why, "; "), "mixed": evidence.mixed}
     name = group.measure.name
     of_file, block = columns[0].spec is None, ", ".join(map(repr, headers))
     alone = where if where != "column" else ""
@@ -210,14 +191,13 @@ def _ask(
     header = headers[0] if len(headers) == 1 else None
     first = columns[0].part.place
     records = scores.record[rows]
-    inside = (records >= first.start) & (records < first.stop)
-    problems.ask("SCORE_SCALE", what, answers, records[inside], column=header)
+    records = records[(records >= first.start) & (records < first.stop)]
+    told = Lines(others, ", or ")
+    scores.problems.ask("SCORE_SCALE.asked", answers, records, column=header, others=told, **values)
     return rows
 
 
-def _note_answer(
-    scores: Assessments, group: _Group, effect: tuple[float, int] | None, problems: Problems
-) -> None:
+def _note_answer(scores: Assessments, group: _Group, effect: tuple[float, int] | None) -> None:
     """Note a declared scale that the evidence contradicts."""
     instrument, declared = group.measure.instrument, str(group.declared)
     scales = list_scales(instrument)
@@ -238,22 +218,16 @@ def _note_answer(
     if against is None:
         return
     meaning, other = scales[declared].meaning, scales[against].meaning
-    values: dict[str, Value] = {"instrument": instrument.called_short, "meaning": meaning, "other": other}
-    why = Lines(evidence.why, "; ") if evidence.why else Text("findings.SCORE_SCALE.looks_like", values)
-    problems.note(
-        "SCORE_SCALE",
-        "answered",
-        Text("findings.SCORE_SCALE.answered", {**values, "why": why}),
-        scores.record[group.rows],
-        column=next(iter(group.columns.values())).header if len(group.columns) == 1 else None,
-        said=Text("findings.SCORE_SCALE.said", values),
-        measure=instrument.id,
+    values: Values = {"instrument": instrument.called_short, "meaning": meaning, "other": other}
+    why = (
+        Lines(evidence.why, "; ") if evidence.why else Text.of("findings.SCORE_SCALE.looks_like", other=other)
     )
+    header = next(iter(group.columns.values())).header if len(group.columns) == 1 else None
+    values |= {"why": why, "column": header, "measure": instrument.id}
+    scores.problems.note("SCORE_SCALE.answered", scores.record[group.rows], "answered", **values)
 
 
-def _measure_effect(
-    scores: Assessments, group: _Group, is_baseline: np.ndarray, is_follow_up: np.ndarray
-) -> tuple[float, int] | None:
+def _measure_effect(scores: Assessments, group: _Group) -> tuple[float, int] | None:
     """Return the mean improvement in standard deviations of it, and the number of pairs."""
     instrument = group.measure.instrument
     reversible = any(scale.factor < 0 for scale in list_scales(instrument).values())
@@ -261,7 +235,7 @@ def _measure_effect(
         return None
     episode, score = scores.episode[group.rows], scores.score[group.rows]
     start = np.full(int(episode.max()) + 1, np.nan)
-    first, later = is_baseline[group.rows], is_follow_up[group.rows]
+    first, later = scores.is_baseline[group.rows], scores.is_follow_up[group.rows]
     start[episode[first]] = score[first]
     count = np.bincount(episode[later], minlength=len(start))
     total = np.bincount(episode[later], weights=score[later], minlength=len(start))
@@ -273,13 +247,7 @@ def _measure_effect(
     return (float(change.mean()) / spread, int(both.sum())) if spread > 0 else None
 
 
-def ask_changes(
-    scores: Assessments,
-    is_baseline: np.ndarray,
-    is_follow_up: np.ndarray,
-    n_episodes: int,
-    problems: Problems,
-) -> None:
+def ask_changes(scores: Assessments) -> None:
     """Ask about columns whose header or values say that they hold something else than the score."""
     for number, column in enumerate(scores.columns):
         if column.spec is not None and (column.spec.items or column.spec.holds in ("change", "improvement")):
@@ -290,12 +258,12 @@ def ask_changes(
             here = (scores.column == number) & (scores.measure == place) & ~np.isnan(scores.score)
             if not here.any() or measure.instrument.domain == "global_change":
                 continue
-            said = _read_header(column, measure, bool((here & ~is_baseline).any()))
-            later = here & is_follow_up
-            start = _find_starts(scores, is_baseline & (scores.measure == place), n_episodes)
+            said = _read_header(column, measure, bool((here & ~scores.is_baseline).any()))
+            later = here & scores.is_follow_up
+            start = find_first_scores(scores, scores.is_baseline & (scores.measure == place))
             seen = _read_values(scores.score[later], start[scores.episode[later]], measure)
             if said or seen:
-                _settle(column, measure, scores.record[here], said, seen, problems)
+                _settle(column, measure, scores.record[here], said, seen)
 
 
 def _read_header(column: ScoreColumn, measure: Measure, later: bool) -> str | None:
@@ -307,12 +275,6 @@ def _read_header(column: ScoreColumn, measure: Measure, later: bool) -> str | No
     names = (instrument.id, instrument.name, instrument.short_name, *instrument.aliases, variant)
     doubt = find_header_doubt(column.header, names)
     return doubt if doubt == "another" or later else None
-
-
-def _find_starts(scores: Assessments, baseline: np.ndarray, n_episodes: int) -> np.ndarray:
-    start = np.full(n_episodes, np.nan)
-    start[scores.episode[baseline][::-1]] = scores.score[baseline][::-1]
-    return start
 
 
 def _read_values(score: np.ndarray, start: np.ndarray, measure: Measure) -> Text | None:
@@ -340,38 +302,23 @@ def _read_values(score: np.ndarray, start: np.ndarray, measure: Measure) -> Text
 
 
 def _settle(
-    column: ScoreColumn,
-    measure: Measure,
-    records: np.ndarray,
-    said: str | None,
-    seen: Text | None,
-    problems: Problems,
+    column: ScoreColumn, measure: Measure, records: np.ndarray, said: str | None, seen: Text | None
 ) -> None:
     """Ask what a column holds, or note that the source says that it is the score."""
-    instrument, spec = measure.instrument, column.spec
+    instrument, spec, problems = measure.instrument, column.spec, column.part.problems
     header = Text.of(f"findings.SCORE_OR_CHANGE.header_{said}") if said else None
     evidence = Text.of("findings.SCORE_OR_CHANGE.evidence", header=header, seen=seen)
-    values: dict[str, Value] = {"instrument": instrument.called_short, "evidence": evidence}
+    values: Values = {"instrument": instrument.called_short, "evidence": evidence, "column": column.header}
     if (spec is not None and spec.holds == "score") or "change" in column.part.spec.confirmed:
-        problems.note(
-            "SCORE_OR_CHANGE",
-            "answered",
-            Text("findings.SCORE_OR_CHANGE.answered", values),
-            records,
-            column=column.header,
-            said=Text("findings.SCORE_OR_CHANGE.said", values),
-            measure=instrument.id,
-        )
+        problems.note("SCORE_OR_CHANGE.answered", records, "answered", measure=instrument.id, **values)
     elif said == "another":
-        answers = {
+        other: Answers = {
             'holds = "score"': Text.of("findings.SCORE_OR_OTHER.it_is"),
             _OTHER: Text.of("findings.SCORE_OR_OTHER.it_is_not"),
         }
-        what = Text("findings.SCORE_OR_OTHER.asked", values)
-        problems.ask("SCORE_OR_OTHER", what, answers, records, column=column.header)
+        problems.ask("SCORE_OR_OTHER.asked", other, records, **values)
     else:
-        what = Text("findings.SCORE_OR_CHANGE.asked", values)
-        problems.ask("SCORE_OR_CHANGE", what, _list_contents(column), records, column=column.header)
+        problems.ask("SCORE_OR_CHANGE.asked", _list_contents(column), records, **values)
 
 
 def _list_contents(column: ScoreColumn) -> Answers:

@@ -237,7 +237,7 @@ def map_numbers(
     if whole_number:
         bad |= ~np.isnan(values) & (values != np.floor(values))
     remedy = describe("columns.SCORE_NOT_NUMERIC")["remedy"]
-    part.refuse_values(header, coded.rows(bad), rule, what, whole=whole, remedy=remedy)
+    part.refuse_values(header, coded.rows(bad), rule, what=what, whole=whole, remedy=remedy)
     return coded.type_as(values, np.isnan(values) | bad)
 
 

@@ -64,6 +64,10 @@ class Part:
         """Return the header to which a column of the schema is mapped."""
         return self.spec.columns.get(name)
 
+    def find_id_header(self) -> str | None:
+        """Return the header of the episodes' ids, else of the patients'."""
+        return self.header("episode_id") or self.header("patient_id")
+
     def records(self, rows: np.ndarray) -> np.ndarray:
         """Return the numbers in the ledger of rows given as a mask or as positions."""
         return self.place.start + (np.flatnonzero(rows) if rows.dtype == bool else rows)
@@ -85,18 +89,14 @@ class Part:
     def _rows(self) -> slice:
         return slice(self.place.start, self.place.start + self.n_rows)
 
-    def refuse_values(
-        self, header: str, rows: np.ndarray, rule: str, what: Text | str, *, whole: bool, **worded: Any
-    ) -> None:
-        """Refuse the rows (``whole``) or only their cell in a column."""
+    def refuse_values(self, header: str, rows: np.ndarray, rule: str, *, whole: bool, **words: Any) -> None:
+        """Refuse the rows (``whole``) or only their cell in a column; words as in `Problems.note`."""
         refuse = self.problems.refuse if whole else self.problems.refuse_cells
-        refuse(self.records(rows), rule, what, column=header, **worded)
+        refuse(rule, self.records(rows), column=header, **words)
 
-    def note_values(
-        self, header: str, rows: np.ndarray, rule: str, outcome: str, what: Text | str, **worded: Any
-    ) -> None:
-        """Add a finding about cells of a column."""
-        self.problems.note(rule, outcome, what, self.records(rows), column=header, **worded)
+    def note_values(self, header: str, rows: np.ndarray, rule: str, outcome: str, **words: Any) -> None:
+        """Add a finding about cells of a column; words as in `Problems.note`."""
+        self.problems.note(rule, self.records(rows), outcome, column=header, **words)
 
 
 def build_part(text: TextTable, spec: FileSpec, source: Source, problems: Problems) -> Part:
@@ -141,9 +141,9 @@ def _refuse_bad_cells(part: Part, text: TextTable) -> None:
         alike.setdefault((cell.rule, cell.what, cell.column), []).append(part.place.start + row_of[cell.line])
     for (rule, what, column), records in alike.items():
         if part.is_wide and column is not None and column not in essential:
-            part.problems.refuse_cells(np.array(records), rule, what, column=column)
+            part.problems.refuse_cells(rule, np.array(records), column=column, what=what)
         else:
-            part.problems.refuse(np.array(records), rule, what, column=column)
+            part.problems.refuse(rule, np.array(records), column=column, what=what)
 
 
 def _list_ids(spec: FileSpec) -> set[str]:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from outcomes.facts import Column, Text, Value, read_facts, read_schema
-from outcomes.records.columns import (
-    Coded,
-    Part,
-    join_coded,
-    list_missing_codes,
-    map_category,
-    map_flags,
-    map_numbers,
-    map_therapy,
-    parse_numbers,
-    read_category,
-    sort_rows,
-)
-from outcomes.records.episodes.times import Links, map_days
+from outcomes.facts import Column, Text, read_facts, read_schema
+from outcomes.records.columns.coded import Coded, join_coded, sort_rows
+from outcomes.records.columns.mapping import map_category, map_flags, map_therapy, read_category
+from outcomes.records.columns.numbers import parse_numbers
+from outcomes.records.columns.part import Part
+from outcomes.records.episodes.times import Links, map_days, map_measured
 from outcomes.records.problems import Problems
 
 _NOT_ATTRIBUTES = frozenset({"episode_id", "patient_id", "excluded"})
@@ -47,9 +38,8 @@ class Attribute:
 
     def keep(self, rows: np.ndarray) -> Attribute:
         """Return the entries that ``rows`` marks, or those at these places in their order."""
-        return Attribute(
-            self.column, self.header, self.records[rows], self.episode[rows], self.codes[rows], self.values
-        )
+        kept = {name: getattr(self, name)[rows] for name in ("records", "episode", "codes")}
+        return replace(self, **kept)
 
 
 def collect_attributes(
@@ -97,22 +87,9 @@ def _map_number(part: Part, column: Column, header: str) -> Coded:
     counts = column.name in _SESSION_COUNTS
     if column.name in part.spec.top_code:
         part.columns[header] = _top_code(part, header, part.spec.top_code[column.name])
-    return map_numbers(
-        part,
-        header,
-        missing=list_missing_codes(part, column.name),
-        low=column.minimum,
-        high=column.maximum,
-        whole_number=column.type == "integer",
-        whole=counts and not part.is_wide,
-        rule="SESSIONS_RANGE" if counts else f"{column.name.split('_')[0].upper()}_RANGE",
-        what=Text.of(
-            "findings.VALUE_RANGE.whole" if column.type == "integer" else "findings.VALUE_RANGE.from_to",
-            low=f"{column.minimum:g}",
-            high=f"{column.maximum:g}",
-            unit=column.unit,
-        ),
-    )
+    rule = "SESSIONS_RANGE" if counts else f"{column.name.split('_')[0].upper()}_RANGE"
+    case = "VALUE_RANGE.whole" if column.type == "integer" else "VALUE_RANGE.from_to"
+    return map_measured(part, header, column, rule, case, whole=counts and not part.is_wide)
 
 
 def _top_code(part: Part, header: str, highest: float) -> Coded:
@@ -170,29 +147,14 @@ def _refuse_changes(attribute: Attribute, differs: np.ndarray, n_episodes: int, 
     n_changing = int(changing.sum())
     n_several = int((np.bincount(attribute.episode, minlength=n_episodes) > 1).sum())
     if n_changing >= facts["fewest_different"] and n_changing > facts["share"] * n_several:
-        problems.ask(
-            "KEY_ATTRIBUTE_CONFLICT",
-            Text.of(
-                "findings.KEY_ATTRIBUTE_CONFLICT.asked",
-                column=attribute.column.label or name,
-                n=n_changing,
-                n_all=n_several,
-            ),
-            {
-                f'confirmed = ["{name}_changes"]': Text.of("findings.KEY_ATTRIBUTE_CONFLICT.changes"),
-                f"# no {name}": Text.of("findings.KEY_ATTRIBUTE_CONFLICT.leave_out"),
-            },
-            concerned,
-            column=attribute.header,
-        )
+        counts = {"n": n_changing, "n_all": n_several, "name": attribute.column.label or name}
+        answers = {
+            f'confirmed = ["{name}_changes"]': Text.of("findings.KEY_ATTRIBUTE_CONFLICT.changes"),
+            f"# no {name}": Text.of("findings.KEY_ATTRIBUTE_CONFLICT.leave_out"),
+        }
+        problems.ask("KEY_ATTRIBUTE_CONFLICT.asked", answers, concerned, column=attribute.header, **counts)
         return
-    problems.refuse(
-        concerned,
-        "KEY_ATTRIBUTE_CONFLICT",
-        Text.of("findings.KEY_ATTRIBUTE_CONFLICT.what"),
-        column=attribute.header,
-        outcome="quarantine_patient_pair",
-    )
+    problems.refuse("KEY_ATTRIBUTE_CONFLICT", concerned, column=attribute.header, contradict=True)
 
 
 def settle_changing(
@@ -221,18 +183,9 @@ def settle_changing(
             _refuse_changes(attribute, wrong, n_episodes, problems)
             attribute = attribute.keep(~problems.is_refused(attribute.records))
         settled[name] = attribute
-        values: dict[str, Value] = {
-            "column": attribute.column.label or name.replace("_", " "),
-            "grows": name in growing,
-        }
-        problems.note(
-            "ATTRIBUTE_BY_VISIT",
-            "accept_with_warning",
-            Text("findings.ATTRIBUTE_BY_VISIT.what", values),
-            attribute.records[_find_changes(attribute, n_episodes)],
-            column=attribute.header,
-            said=Text("findings.ATTRIBUTE_BY_VISIT.said", values),
-        )
+        changing = attribute.records[_find_changes(attribute, n_episodes)]
+        label, header = attribute.column.label or name.replace("_", " "), attribute.header
+        problems.note("ATTRIBUTE_BY_VISIT", changing, column=header, name=label, grows=name in growing)
     return settled
 
 
@@ -262,13 +215,8 @@ def refuse_blank_therapies(
     named[-1] = False
     for part, episode, blank in zip(parts, links.rows, blanks, strict=True):
         if blank.any():
-            problems.refuse(
-                part.records(blank & ~named[episode] & part.accepted()),
-                "THERAPY_MISSING",
-                Text.of("findings.THERAPY_MISSING.what"),
-                column=part.spec.columns["therapy"],
-                remedy=Text.of("findings.THERAPY_MISSING.remedy"),
-            )
+            records = part.records(blank & ~named[episode] & part.accepted())
+            problems.refuse("THERAPY_MISSING", records, column=part.spec.columns["therapy"])
 
 
 def settle_therapy(
@@ -284,14 +232,7 @@ def settle_therapy(
     first = np.full(n_episodes, -1, dtype=np.int32)
     first[therapy.episode[order][::-1]] = therapy.codes[order][::-1]
     other = therapy.codes != first[therapy.episode]
-    problems.note(
-        "THERAPY_SWITCH",
-        "accept_with_warning",
-        Text.of("findings.THERAPY_SWITCH.what"),
-        therapy.records[other],
-        column=therapy.header,
-        said=Text.of("findings.THERAPY_SWITCH.said"),
-    )
+    problems.note("THERAPY_SWITCH", therapy.records[other], column=therapy.header)
     switches = pd.DataFrame(
         {"episode": therapy.episode[other], "day": moment[other], "event": "therapy_switch"}
     )

@@ -11,21 +11,14 @@ import numpy as np
 import pandas as pd
 
 from outcomes.facts import Text, read_facts, read_schema
-from outcomes.records.columns import (
-    NO_DATE,
-    Part,
-    find_missing,
-    list_therapy_spellings,
-    look_up_codes,
-    parse_numbers,
-    read_category,
-    read_dates,
-    read_labels,
-)
+from outcomes.records.columns.dates import NO_DATE
+from outcomes.records.columns.mapping import list_therapy_spellings, read_category, read_dates, read_labels
+from outcomes.records.columns.numbers import find_missing, parse_numbers
+from outcomes.records.columns.part import Part, look_up_codes
 from outcomes.records.episodes.sharing import RESTART, Sharing, ask_or_take
 from outcomes.records.episodes.times import FILE_ORDER, find_target_day
-from outcomes.records.files import simplify_name
-from outcomes.records.problems import Answers, Problems
+from outcomes.records.problems import Answers, Problems, Values
+from outcomes.records.spelling import simplify_name
 
 _SPAN = 1 << 32
 #: What to write where a column tells the courses of a patient apart.
@@ -70,9 +63,8 @@ def number_by_start(
     if untold and n_several >= facts["fewest_at_site"] and n_several > facts["share"] * (count > 0).sum():
         twice = np.append(count > 1, False)
         records = [part.records(twice[rows]) for part, rows in zip(parts, patients, strict=True)]
-        n_dated = int((count > 0).sum())
-        what = Text.of("findings.KEY_SHARED_BY_SITES.several_first_days", n=n_several, n_all=n_dated)
-        ask_or_take(parts, what, RESTART, np.concatenate(records), problems)
+        counts = {"n": n_several, "n_all": int((count > 0).sum())}
+        ask_or_take(parts, "several_first_days", counts, RESTART, np.concatenate(records), problems)
     for part, rows, start, mask, course in zip(parts, patients, starts, known, courses, strict=True):
         several = np.append(count > 1, False)[rows]
         when = np.where(mask, start, _read_row_dates(part))
@@ -81,21 +73,10 @@ def number_by_start(
         course[here] = np.maximum(place - first[rows[here]], 0)
         lost = several & (when == NO_DATE)
         rows[lost] = -1
-        problems.refuse(
-            part.records(lost),
-            "START_MISSING",
-            Text.of("findings.START_MISSING.what"),
-            column=part.header("start_date") or part.header("date"),
-            remedy=Text.of("findings.START_MISSING.remedy"),
-        )
-        problems.note(
-            "EPISODE_SPLIT",
-            "accept_with_warning",
-            Text.of("findings.EPISODE_SPLIT.what"),
-            part.records(mask & (course > 0)),
-            column=part.header("start_date") or part.header("episode_number"),
-            said=Text.of("findings.EPISODE_SPLIT.said"),
-        )
+        start_header = part.header("start_date")
+        problems.refuse("START_MISSING", part.records(lost), column=start_header or part.header("date"))
+        split = part.records(mask & (course > 0))
+        problems.note("EPISODE_SPLIT", split, column=start_header or part.header("episode_number"))
     return courses, dated
 
 
@@ -149,14 +130,8 @@ def number_by_labels(
             starts[np.flatnonzero(again)[np.append(True, run[1:] != run[:-1])]] = True
         count = np.cumsum(starts)
         course[here] = count - np.maximum.accumulate(np.where(new, count, 0))
-        problems.note(
-            "EPISODE_ORDER",
-            "answered",
-            Text.of("findings.EPISODE_ORDER.by_file"),
-            part.records(course > 0),
-            column=columns["timepoint"],
-            said=Text.of("findings.EPISODE_ORDER.said"),
-        )
+        records = part.records(course > 0)
+        problems.note("EPISODE_ORDER.by_file", records, "answered", column=columns["timepoint"])
 
 
 def settle_repeated(
@@ -179,7 +154,7 @@ def settle_repeated(
     texts = rows[compared].where(rows[compared] != "")
     differs = texts.groupby(rows["episode"]).transform("nunique").gt(1).any(axis=1)
     again = ~differs & rows.duplicated(["episode", "kind"])
-    problems.repeat(rows.loc[again, "record"].to_numpy(), Text.of("findings.ROW_REPEATED.episode"))
+    problems.repeat("episode", rows.loc[again, "record"].to_numpy())
     rows, texts = rows[differs], texts[differs]
     undated = np.zeros(len(rows), dtype=bool) if may_split is None else may_split[rows["episode"]]
     n = len(np.unique(np.concatenate([numbers[numbers >= 0] for numbers in episodes])))
@@ -266,26 +241,18 @@ def _refuse_conflicts(parts: Sequence[Part], rows: pd.DataFrame, n: int, problem
     if n_conflicts < facts["fewest_different"] or n_conflicts <= facts["share"] * n:
         _refuse_all(parts, rows, problems)
     elif rows["part"].nunique() > 1:
-        what = Text.of("findings.KEY_SHARED_BY_SITES.several_files", n=n_conflicts, n_all=n)
-        ask_or_take(parts, what, RESTART, records, problems)
+        ask_or_take(parts, "several_files", {"n": n_conflicts, "n_all": n}, RESTART, records, problems)
         _refuse_all(parts, rows, problems)
     else:
-        part = parts[int(rows["part"].iloc[0])]
-        what = Text.of("findings.EPISODE_ORDER.several_rows", n=n_conflicts, n_all=n)
-        column = part.header("episode_id") or part.header("patient_id")
-        problems.ask("EPISODE_ORDER", what, {**_TOLD_APART, **RESTART}, records, column=column)
+        column, answers = parts[int(rows["part"].iloc[0])].find_id_header(), {**_TOLD_APART, **RESTART}
+        rule, counts = "EPISODE_ORDER.several_rows", {"n": n_conflicts, "n_all": n}
+        problems.ask(rule, answers, records, column=column, **counts)
 
 
 def _refuse_all(parts: Sequence[Part], rows: pd.DataFrame, problems: Problems) -> None:
     for number, part in enumerate(parts):
-        problems.refuse(
-            rows.loc[rows["part"] == number, "record"].to_numpy(),
-            "KEY_CONFLICT",
-            Text.of("findings.KEY_CONFLICT.rows"),
-            column=part.header("episode_id") or part.header("patient_id"),
-            remedy=Text.of("findings.KEY_CONFLICT.rows_remedy"),
-            outcome="quarantine_patient_pair",
-        )
+        records = rows.loc[rows["part"] == number, "record"].to_numpy()
+        problems.refuse("KEY_CONFLICT.rows", records, column=part.find_id_header(), contradict=True)
 
 
 def _align_courses(rows: pd.DataFrame, texts: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -327,23 +294,19 @@ def _order_courses(
 ) -> None:
     """Number the courses of patients that nothing dates by the file's order, or ask which is first."""
     facts, n_twice = read_facts("checks")["twice"], rows["episode"].nunique()
-    values, records = {"n": n_twice, "n_all": n}, rows["record"].to_numpy()
+    records, counts = rows["record"].to_numpy(), Values(n=n_twice, n_all=n)
     column = parts[int(rows["part"].iloc[0])].header("patient_id")
     if any(FILE_ORDER in part.spec.confirmed for part in parts):
-        what, said = (
-            Text("findings.EPISODE_ORDER.order_counts", values),
-            Text.of("findings.EPISODE_ORDER.said"),
-        )
-        problems.note("EPISODE_ORDER", "answered", what, records, column=column, said=said)
+        problems.note("EPISODE_ORDER.order_counts", records, "answered", column=column, **counts)
         place, again = _align_courses(rows, texts)
-        problems.repeat(records[again], Text.of("findings.ROW_REPEATED.episode"))
+        problems.repeat("episode", records[again])
         for number in rows["part"].unique():
             here = (rows["part"] == number).to_numpy()
             courses[number][rows["row"].to_numpy()[here]] = place[here]
     elif n_twice >= facts["fewest"] and n_twice > facts["share"] * n:
         in_order = {f'confirmed = ["{FILE_ORDER}"]': Text.of("findings.EPISODE_ORDER.in_order")}
         answers = {**in_order, **_TOLD_APART, **(RESTART if rows["part"].nunique() > 1 else {})}
-        what = Text("findings.EPISODE_ORDER.which_first", values)
-        problems.ask("EPISODE_ORDER", what, answers, problems.keep_first_file(records), column=column)
+        records = problems.keep_first_file(records)
+        problems.ask("EPISODE_ORDER.which_first", answers, records, column=column, **counts)
     else:
         _refuse_all(parts, rows, problems)

@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outcomes.facts import Text
-from outcomes.records.columns import Coded, Part, map_ids, number_texts
+from outcomes.records.columns.coded import Coded, number_texts
+from outcomes.records.columns.mapping import map_ids
+from outcomes.records.columns.part import Part
 from outcomes.records.episodes.courses import number_by_labels, number_by_start, settle_repeated
 from outcomes.records.episodes.sharing import ask_about_sharing, ask_about_zeros
 from outcomes.records.episodes.times import Links
@@ -123,15 +124,7 @@ def _find_near_duplicates(parts: Sequence[Part], ids: Sequence[Coded | None], pr
         if coded is None:
             continue
         rows = coded.rows(np.array([value in clash for value in coded.values], dtype=bool))
-        header = part.spec.columns.get("episode_id", part.spec.columns.get("patient_id", ""))
-        part.note_values(
-            header,
-            rows,
-            "KEY_NEAR_DUPLICATE",
-            "refuse_file",
-            Text.of("findings.KEY_NEAR_DUPLICATE.what"),
-            remedy=Text.of("findings.KEY_NEAR_DUPLICATE.remedy"),
-        )
+        part.note_values(part.find_id_header() or "", rows, "KEY_NEAR_DUPLICATE", "refuse_file")
 
 
 def _find_patients(
@@ -154,13 +147,8 @@ def _find_patients(
         conflict = np.zeros(len(rows), dtype=bool)
         conflict[known] = people[rows[known]] != texts[known]
         both = np.isin(rows, rows[conflict]) if conflict.any() else conflict
-        problems.refuse(
-            parts[i].records(both),
-            "KEY_ATTRIBUTE_CONFLICT",
-            Text.of("findings.KEY_ATTRIBUTE_CONFLICT.two_patients"),
-            column=parts[i].spec.columns["patient_id"],
-            outcome="quarantine_patient_pair",
-        )
+        records, header = parts[i].records(both), parts[i].spec.columns["patient_id"]
+        problems.refuse("KEY_ATTRIBUTE_CONFLICT.two_patients", records, column=header, contradict=True)
     return people
 
 

@@ -6,18 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outcomes.facts import Column, Text, read_facts, read_schema
-from outcomes.records.columns import (
-    NO_DATE,
-    Coded,
-    Part,
-    list_missing_codes,
-    map_category,
-    map_numbers,
-    map_therapy,
-)
-from outcomes.records.episodes.times import FILE_ORDER, Links, RowTimes, count_days
-from outcomes.records.problems import Problems
+from outcomes.facts import Column, read_facts, read_schema
+from outcomes.records.columns.coded import Coded
+from outcomes.records.columns.dates import NO_DATE
+from outcomes.records.columns.mapping import map_category, map_therapy
+from outcomes.records.columns.part import Part
+from outcomes.records.episodes.times import FILE_ORDER, Links, RowTimes, count_days, map_measured
+from outcomes.records.problems import Problems, Values
 
 #: Columns of sessions and events that are found by other ways.
 _OWN = frozenset({"episode_id", "day"})
@@ -36,13 +31,8 @@ def keep_episodes(parts: Sequence[Part], links: Links, problems: Problems) -> np
         kept[episode[episode >= 0]] = True
     for i, part in enumerate(parts):
         if i not in base:
-            columns = part.spec.columns
-            problems.refuse(
-                part.records(~kept[links.rows[i]] & part.accepted()),
-                "EPISODE_UNKNOWN",
-                Text.of("findings.EPISODE_UNKNOWN.what"),
-                column=columns.get("episode_id", columns.get("patient_id")),
-            )
+            unknown = part.records(~kept[links.rows[i]] & part.accepted())
+            problems.refuse("EPISODE_UNKNOWN", unknown, column=part.find_id_header())
     return kept[:-1]
 
 
@@ -86,14 +76,8 @@ def note_undated_courses(
     open_ = np.append((several & undated)[patient] & kept, False)
     for part, episode in zip(parts, links.rows, strict=True):
         if part.spec.rows in ("episode", "assessment"):
-            problems.note(
-                "EPISODE_ORDER",
-                "accept_with_warning",
-                Text.of("findings.EPISODE_ORDER.undated"),
-                part.records(open_[episode] & part.accepted()),
-                column=part.header("episode_id"),
-                said=Text.of("findings.EPISODE_ORDER.said"),
-            )
+            records = part.records(open_[episode] & part.accepted())
+            problems.note("EPISODE_ORDER.undated", records, column=part.header("episode_id"))
 
 
 def map_rows(part: Part) -> dict[str, Coded]:
@@ -105,12 +89,9 @@ def map_rows(part: Part) -> dict[str, Coded]:
             continue
         typed[name] = _map_column(part, column)
         if column.required:
-            part.problems.refuse(
-                part.records((typed[name].codes < 0) & part.accepted()),
-                "VALUE_MISSING",
-                Text.of("findings.VALUE_MISSING.what", column=column.label or name),
-                column=part.spec.columns[name],
-            )
+            missing = part.records((typed[name].codes < 0) & part.accepted())
+            header, label = part.spec.columns[name], column.label or name
+            part.problems.refuse("VALUE_MISSING", missing, column=header, name=label)
     return typed
 
 
@@ -119,20 +100,7 @@ def _map_column(part: Part, column: Column) -> Coded:
     if column.name == "therapy":
         return map_therapy(part, header)[0]
     if column.type == "number":
-        return map_numbers(
-            part,
-            header,
-            missing=list_missing_codes(part, column.name),
-            low=column.minimum,
-            high=column.maximum,
-            rule=f"{column.name.upper()}_RANGE",
-            what=Text.of(
-                "findings.VALUE_RANGE.measured",
-                low=f"{column.minimum:g}",
-                high=f"{column.maximum:g}",
-                unit=column.unit,
-            ),
-        )
+        return map_measured(part, header, column, f"{column.name.upper()}_RANGE", "VALUE_RANGE.measured")
     return map_category(part, column.name, header, column)
 
 
@@ -141,18 +109,10 @@ def refuse_unplaced(part: Part, episode: np.ndarray, times: RowTimes, zero: np.n
     column = read_schema()[f"{part.spec.rows}s"]["day"]
     days = count_days(times.date, np.append(zero, NO_DATE)[episode], times.day)
     header = part.spec.columns.get("day", part.spec.columns.get("date"))
-    part.problems.refuse(
-        part.records((days == NO_DATE) & part.accepted()),
-        "TIME_MISSING",
-        Text.of("findings.TIME_MISSING.no_start"),
-        column=header,
-    )
+    nowhere = part.records((days == NO_DATE) & part.accepted())
+    part.problems.refuse("TIME_MISSING.no_start", nowhere, column=header)
     assert column.minimum is not None and column.maximum is not None
     outside = (days != NO_DATE) & ((days < column.minimum) | (days > column.maximum)) & part.accepted()
-    part.problems.refuse(
-        part.records(outside),
-        "DAY_RANGE",
-        Text.of("findings.DAY_RANGE.allowed", low=f"{column.minimum:g}", high=f"{column.maximum:g}"),
-        column=header,
-    )
+    ends: Values = {"low": f"{column.minimum:g}", "high": f"{column.maximum:g}"}
+    part.problems.refuse("DAY_RANGE.allowed", part.records(outside), column=header, **ends)
     return days

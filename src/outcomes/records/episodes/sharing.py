@@ -8,17 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from outcomes.facts import Text, read_facts, read_schema
-from outcomes.records.columns import (
-    Coded,
-    Part,
-    find_missing,
-    list_missing_codes,
-    match_texts,
-    number_texts,
-    parse_numbers,
-    read_category,
-)
-from outcomes.records.problems import Answers, Problems
+from outcomes.records.columns.coded import Coded, match_texts, number_texts
+from outcomes.records.columns.mapping import read_category
+from outcomes.records.columns.numbers import find_missing, parse_numbers
+from outcomes.records.columns.part import Part, list_missing_codes
+from outcomes.records.problems import Answers, Problems, Values
 
 _CONFIRMED = "shared_ids"
 #: What to write where numbers restart in each file.
@@ -143,21 +137,17 @@ def _judge(kind: str, parts: Sequence[Part], rows: _Rows, n: int, problems: Prob
     n_shared, n_placed = int(shared.sum()), int((n_sites > 0).sum())
     common = n_shared >= facts["fewest"] and n_shared > facts["share"] * n_placed
     if common or _contradict(shared, rows, facts) or _fills_a_site(pairs, shared, rows.compared, facts):
-        what = Text.of(
-            f"findings.KEY_SHARED_BY_SITES.{kind}s_at_sites",
-            n=n_shared,
-            n_all=n_placed,
-            n_odd=int((shared & rows.differs).sum()),
-        )
+        case, n_odd = f"{kind}s_at_sites", int((shared & rows.differs).sum())
+        counts = {"n": n_shared, "n_all": n_placed, "n_odd": n_odd}
         restart: Answers = {'within = "site"': Text.of("findings.KEY_SHARED_BY_SITES.restart_at_site")}
         concerned = shared
     elif _contradict(np.ones(n, dtype=bool), rows, facts):
-        n_odd, n_compared = int(rows.differs.sum()), int(rows.compared.sum())
-        what = Text.of(f"findings.KEY_SHARED_BY_SITES.{kind}s_differ", n=n_odd, n_all=n_compared)
+        case, counts = f"{kind}s_differ", {"n": int(rows.differs.sum()), "n_all": int(rows.compared.sum())}
         restart, concerned = RESTART, rows.differs
     else:
         return
-    ask_or_take(parts, what, restart, rows.record[np.append(concerned, False)[rows.code]], problems)
+    records = rows.record[np.append(concerned, False)[rows.code]]
+    ask_or_take(parts, case, counts, restart, records, problems)
 
 
 def _contradict(of: np.ndarray, rows: _Rows, facts: dict[str, float]) -> bool:
@@ -177,20 +167,25 @@ def _fills_a_site(
 
 
 def ask_or_take(
-    parts: Sequence[Part], what: Text, restart: Answers, records: np.ndarray, problems: Problems
+    parts: Sequence[Part],
+    case: str,
+    counts: Values,
+    restart: Answers,
+    records: np.ndarray,
+    problems: Problems,
 ) -> None:
     """Ask whether shared codes are the same people, unless the source has said so."""
+    rule = f"KEY_SHARED_BY_SITES.{case}"
     records = problems.keep_first_file(records)
     first = problems.find_place(int(records.min()))
     part = next(part for part in parts if part.place is first)
-    column = part.header("episode_id") or part.header("patient_id")
+    column = part.find_id_header()
     if any(_CONFIRMED in part.spec.confirmed for part in parts):
-        said = Text.of("findings.KEY_SHARED_BY_SITES.said")
-        problems.note("KEY_SHARED_BY_SITES", "answered", what, records, column=column, said=said)
+        problems.note(rule, records, "answered", column=column, **counts)
         return
     same = Text.of("findings.KEY_SHARED_BY_SITES.same_people")
     answers = {**restart, f'confirmed = ["{_CONFIRMED}"]': same}
-    problems.ask("KEY_SHARED_BY_SITES", what, answers, records, column=column)
+    problems.ask(rule, answers, records, column=column, **counts)
 
 
 def _ask_about_therapists(parts: Sequence[Part], problems: Problems) -> None:
@@ -222,25 +217,15 @@ def ask_about_zeros(parts: Sequence[Part], ids: Sequence[Coded | None], problems
         assert coded is not None
         rows = coded.rows(np.array([text in lost for text in coded.values], dtype=bool))
         n_plain = int(match_texts(coded.values, r"^[1-9]\d*$").sum())
-        facts, header = read_facts("checks")["zeros"], part.header("episode_id") or part.header("patient_id")
-        values, records = {"n": len(lost), "n_all": n_plain}, part.records(rows)
+        facts, header = read_facts("checks")["zeros"], part.find_id_header()
+        records, counts = part.records(rows), Values(n=len(lost), n_all=n_plain)
         if any("leading_zeros" in other.spec.confirmed for other in parts):
-            what = Text("findings.KEY_LEADING_ZEROS.what", values)
-            problems.note("KEY_LEADING_ZEROS", "answered", what, records, column=header)
+            problems.note("KEY_LEADING_ZEROS.told", records, "answered", column=header, **counts)
         elif len(lost) >= facts["fewest"] and len(lost) > facts["share"] * n_plain:
-            what = Text("findings.KEY_LEADING_ZEROS.asked", values)
             answers = {
                 'key_normalise = ["leading_zeros"]': Text.of("findings.KEY_LEADING_ZEROS.dropped"),
                 'confirmed = ["leading_zeros"]': Text.of("findings.KEY_LEADING_ZEROS.other_people"),
             }
-            problems.ask("KEY_LEADING_ZEROS", what, answers, records, column=header)
+            problems.ask("KEY_LEADING_ZEROS.asked", answers, records, column=header, **counts)
         else:
-            problems.note(
-                "KEY_LEADING_ZEROS",
-                "accept_with_warning",
-                Text("findings.KEY_LEADING_ZEROS.kept_apart", values),
-                records,
-                column=header,
-                remedy=Text.of("findings.KEY_LEADING_ZEROS.remedy"),
-                said=Text.of("findings.KEY_LEADING_ZEROS.said"),
-            )
+            problems.note("KEY_LEADING_ZEROS.kept_apart", records, column=header, **counts)

@@ -6,16 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import Source, Text, read_schema, read_timepoints
-from outcomes.records.columns import (
-    NO_DATE,
-    Coded,
-    Part,
-    list_missing_codes,
-    map_dates,
-    map_numbers,
-    map_timepoints,
-)
+from outcomes.facts import Column, Source, Text, read_schema, read_timepoints
+from outcomes.records.columns.coded import Coded
+from outcomes.records.columns.dates import NO_DATE
+from outcomes.records.columns.mapping import map_dates, map_numbers, map_timepoints
+from outcomes.records.columns.part import Part, list_missing_codes
 
 BASELINE = "baseline"
 #: The doubt whose answer is that the order of the file is that of the courses.
@@ -86,13 +81,7 @@ def read_row_times(part: Part, run_day: int) -> RowTimes:
     if part.spec.rows != "episode" and not labelled:
         nowhere = (times.timepoint < 0) & (times.date == NO_DATE) & (times.day == NO_DATE) & part.accepted()
         header = next((columns[name] for name in ("date", "timepoint", "day") if name in columns), None)
-        part.problems.refuse(
-            part.records(nowhere),
-            "TIME_MISSING",
-            Text.of("findings.TIME_MISSING.what"),
-            column=header,
-            remedy=Text.of("findings.TIME_MISSING.remedy"),
-        )
+        part.problems.refuse("TIME_MISSING.row", part.records(nowhere), column=header)
     return times
 
 
@@ -117,16 +106,7 @@ def map_days(part: Part, header: str, run_day: int, *, whole: bool) -> Coded:
     """Return a column of dates as day numbers; dates after the run are refused."""
     dates = map_dates(part, header, whole=whole)
     future = (dates.values > run_day) & (dates.values != NO_DATE)
-    rows = dates.rows(future)
-    if rows.any():
-        part.refuse_values(
-            header,
-            rows,
-            "DATE_FUTURE",
-            Text.of("findings.DATE_FUTURE.what"),
-            whole=whole,
-            remedy=Text.of("findings.DATE_FUTURE.remedy"),
-        )
+    part.refuse_values(header, dates.rows(future), "DATE_FUTURE", whole=whole)
     return dates.type_as(dates.values, future)
 
 
@@ -135,36 +115,31 @@ def read_day_numbers(part: Part, header: str | None, *, whole: bool) -> np.ndarr
     if header is None:
         return np.full(part.n_rows, NO_DATE, dtype=np.int32)
     column = read_schema()["assessments"]["day"]
-    days = map_numbers(
-        part,
-        header,
-        missing=list_missing_codes(part, "day"),
-        low=column.minimum,
-        high=column.maximum,
-        whole_number=True,
-        whole=whole,
-        rule="DAY_RANGE",
-        what=Text.of("findings.DAY_RANGE.impossible"),
-    )
+    days = map_measured(part, header, column, "DAY_RANGE", "DAY_RANGE.impossible", whole=whole)
     numbers = np.where(np.isnan(days.values), NO_DATE, days.values).astype(np.int32)
     return Coded(days.codes, numbers).spread(NO_DATE)
 
 
-def find_time_zero(
-    n_episodes: int,
-    start: np.ndarray | None,
-    episode: np.ndarray,
-    date: np.ndarray,
-    is_baseline: np.ndarray,
-    labelled: bool,
-) -> np.ndarray:
-    """Return the date of each episode's time zero."""
-    latest = np.iinfo(np.int32).max
-    zero = np.full(n_episodes, latest, dtype=np.int32)
-    dated = (date != NO_DATE) & (is_baseline if labelled else True)
-    np.minimum.at(zero, episode[dated], date[dated])
-    zero[zero == latest] = NO_DATE
-    return zero if start is None else np.where(start != NO_DATE, start, zero)
+def map_measured(
+    part: Part, header: str, column: Column, rule: str, case: str, *, whole: bool = False
+) -> Coded:
+    """Return the numbers of a column of the schema; those outside its range are refused for a rule.
+
+    ``case`` is the sentence of the catalogue's findings that says so.
+    """
+    low, high = column.minimum, column.maximum
+    ends = {"low": None if low is None else f"{low:g}", "high": None if high is None else f"{high:g}"}
+    return map_numbers(
+        part,
+        header,
+        missing=list_missing_codes(part, column.name),
+        low=low,
+        high=high,
+        whole_number=column.type == "integer",
+        whole=whole,
+        rule=rule,
+        what=Text.of(f"findings.{case}", **ends, unit=column.unit),
+    )
 
 
 def count_days(date: np.ndarray, zero: np.ndarray, day: np.ndarray) -> np.ndarray:

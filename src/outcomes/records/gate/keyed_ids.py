@@ -11,7 +11,7 @@ import numpy as np
 
 from outcomes.facts import Source
 from outcomes.machine.private_files import open_private_folder, spell_safely
-from outcomes.records.episodes import Links
+from outcomes.records.episodes.times import Links
 
 _KEY_BYTES = 32
 _SHOWN = 16  # hexadecimal digits: 64 bits, so that two of a million ids meet with probability below 1e-7

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 import numpy as np
 
 from outcomes.facts import Source, Text, read_timepoints
-from outcomes.records.columns import NO_DATE, Coded, Part
-from outcomes.records.episodes import (
+from outcomes.records.columns.coded import Coded
+from outcomes.records.columns.dates import NO_DATE
+from outcomes.records.columns.part import Part
+from outcomes.records.episodes.attributes import Attribute, take_first
+from outcomes.records.episodes.times import (
     BASELINE,
-    Attribute,
     Links,
     RowTimes,
-    count_days,
-    find_time_zero,
     list_timepoints,
     read_day_numbers,
     read_days,
-    take_first,
 )
+from outcomes.records.problems import Problems
 from outcomes.records.scores.item_codings import ask_item_codings
 from outcomes.records.scores.measures import Measure, ScoreColumn, collect_scores
 
@@ -34,8 +35,13 @@ _CHANGES = ("change", "improvement")
 
 @dataclass(frozen=True)
 class Assessments:
-    """Scores of all files."""
+    """Scores of all files, with the ledger that what is found goes to."""
 
+    source: Source = field(repr=False)
+    problems: Problems = field(repr=False)
+    #: Episodes of the source, and sites with one for none.
+    n_episodes: int
+    n_sites: int
     measures: tuple[Measure, ...]
     #: Where the scores stand.
     columns: tuple[ScoreColumn, ...] = field(repr=False)
@@ -51,6 +57,8 @@ class Assessments:
     day: np.ndarray = field(repr=False)
     score: np.ndarray = field(repr=False)
     n_missing: np.ndarray = field(repr=False)
+    #: Number of the site, 0 for none.
+    site: np.ndarray = field(repr=False)
 
     def __len__(self) -> int:
         """Return the number of assessments."""
@@ -67,16 +75,64 @@ class Assessments:
 
     def take(self, places: np.ndarray) -> Assessments:
         """Return the assessments at these places, in their order."""
-        names = (entry.name for entry in fields(self) if entry.name not in ("measures", "columns"))
-        return replace(self, **{name: getattr(self, name)[places] for name in names})
+        held = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        arrays = {name: value[places] for name, value in held.items() if isinstance(value, np.ndarray)}
+        return replace(self, **arrays)
+
+    @cached_property
+    def is_baseline(self) -> np.ndarray:
+        """Which assessments are baselines, by label, else by day."""
+        at_start = self.timepoint == list_timepoints(self.source).index(BASELINE)
+        window = read_timepoints()[BASELINE]
+        within = (self.day >= (window.first_day or 0)) & (self.day <= (window.last_day or 0))
+        return np.where(self.timepoint >= 0, at_start, within & (self.day != NO_DATE))
+
+    @cached_property
+    def is_follow_up(self) -> np.ndarray:
+        """Which assessments are follow-ups, by label, else by day."""
+        later = (self.day != NO_DATE) & (self.day > (read_timepoints()[BASELINE].last_day or 0))
+        return np.where(self.timepoint >= 0, ~self.is_baseline, later)
+
+    @cached_property
+    def low(self) -> np.ndarray:
+        """The lowest possible score of the measure of each assessment."""
+        return np.array([measure.instrument.minimum for measure in self.measures])[self.measure]
+
+    @cached_property
+    def high(self) -> np.ndarray:
+        """The highest possible score of the measure of each assessment."""
+        return np.array([measure.instrument.maximum for measure in self.measures])[self.measure]
+
+    def number_measures(self) -> np.ndarray:
+        """Return a number per assessment that those of one episode and measure share."""
+        return self.episode.astype(np.int64) * len(self.measures) + self.measure
+
+
+def find_ends(score: np.ndarray, place: np.ndarray, n_places: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and the highest score at each place, infinite where there is none."""
+    low, high = np.full(n_places, np.inf), np.full(n_places, -np.inf)
+    np.minimum.at(low, place, score)
+    np.maximum.at(high, place, score)
+    return low, high
+
+
+def find_first_scores(scores: Assessments, chosen: np.ndarray) -> np.ndarray:
+    """Return the first of some scores of each episode, NaN without one."""
+    first = np.full(scores.n_episodes, np.nan)
+    first[scores.episode[chosen][::-1]] = scores.score[chosen][::-1]
+    return first
 
 
 def gather_assessments(
-    parts: Sequence[Part], links: Links, times: Sequence[RowTimes], source: Source, run_day: int
+    parts: Sequence[Part],
+    links: Links,
+    times: Sequence[RowTimes],
+    source: Source,
+    problems: Problems,
+    run_day: int,
 ) -> Assessments:
     """Read the scores of all files and put them side by side, each with its episode and its time."""
-    if parts:
-        ask_item_codings(parts, parts[0].problems)
+    ask_item_codings(parts, problems)
     labels = list_timepoints(source)
     measures: dict[str, int] = {}
     known: list[Measure] = []
@@ -106,15 +162,16 @@ def gather_assessments(
                     when.day,
                     column.score,
                     column.n_missing,
+                    np.zeros(len(column.rows), dtype=np.int64),
                 ]
             )
             columns.append(column)
     if not pieces:
-        types = (np.int32, np.int32, np.int16, np.int16, np.int16, np.int32, np.int32, float, np.int16)
+        types = ("i4", "i4", "i2", "i2", "i2", "i4", "i4", "f8", "i2", "i8")
         pieces = [[np.array([], dtype=kind) for kind in types]]
-    return Assessments(
-        tuple(known), tuple(columns), *(np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
-    )
+    arrays = (np.concatenate(alike) for alike in zip(*pieces, strict=True))
+    n_episodes = len(links.episodes)
+    return Assessments(source, problems, n_episodes, 1, tuple(known), tuple(columns), *arrays)
 
 
 def _find_times(
@@ -123,12 +180,11 @@ def _find_times(
     """Return when the scores were given: what their block says, else what their row says."""
     when = rows.take(column.rows)
     spec = column.spec
-    if spec is None or (spec.timepoint, spec.date_column, spec.day_column) == (None, None, None):
+    if spec is None:
         return when
-    timepoint = when.timepoint
+    timepoint, date, day = when.timepoint, when.date, when.day
     if spec.timepoint is not None:
         timepoint = np.full(len(column.rows), labels.index(spec.timepoint), dtype=np.int16)
-    date, day = when.date, when.day
     if spec.date_column:
         date = read_days(part, spec.date_column, run_day, whole=False)[column.rows]
     if spec.day_column:
@@ -152,28 +208,14 @@ def _add_start(part: Part, column: ScoreColumn, columns: Sequence[ScoreColumn]) 
     outside = (score < instrument.minimum - _TOLERANCE) | (score > instrument.maximum + _TOLERANCE)
     span = f"{instrument.short_name} {instrument.minimum:g} to {instrument.maximum:g}"
     kind = Text.of(f"findings.holds.{holds}")
-    no_start = Text.of("findings.CHANGE_WITHOUT_START.what", kind=kind)
-    beyond = Text.of("findings.CHANGE_RANGE.what", kind=kind, span=span)
     alone = np.isnan(start)
-    part.refuse_values(column.header, column.rows[alone], "CHANGE_WITHOUT_START", no_start, whole=False)
-    part.refuse_values(column.header, column.rows[outside], "CHANGE_RANGE", beyond, whole=False)
+    part.refuse_values(column.header, column.rows[alone], "CHANGE_WITHOUT_START", whole=False, kind=kind)
+    part.refuse_values(column.header, column.rows[outside], "CHANGE_RANGE", whole=False, kind=kind, span=span)
     kept = ~alone & ~outside
-    part.problems.note(
-        "SCORE_FROM_CHANGE",
-        "accept",
-        Text.of("findings.SCORE_FROM_CHANGE.what", kind=kind),
-        part.records(column.rows[kept]),
-        column=column.header,
-        said=Text.of("findings.SCORE_FROM_CHANGE.said", instrument=instrument.called_short, kind=kind),
-        measure=instrument.id,
-    )
-    return replace(
-        column,
-        rows=column.rows[kept],
-        which=column.which[kept],
-        score=score[kept],
-        n_missing=column.n_missing[kept],
-    )
+    named = {"measure": instrument.id, "instrument": instrument.called_short, "kind": kind}
+    part.note_values(column.header, column.rows[kept], "SCORE_FROM_CHANGE", "accept", **named)
+    held = {"rows": column.rows, "which": column.which, "score": score, "n_missing": column.n_missing}
+    return replace(column, **{name: values[kept] for name, values in held.items()})
 
 
 def _find_change(column: ScoreColumn) -> np.ndarray:
@@ -186,34 +228,18 @@ def _find_change(column: ScoreColumn) -> np.ndarray:
     return change if column.spec.holds == "change" else np.sign(rule["factor"]) * change
 
 
-def find_starts(
-    scores: Assessments, attributes: Mapping[str, Attribute], n_episodes: int, source: Source
-) -> np.ndarray:
+def find_starts(scores: Assessments, attributes: Mapping[str, Attribute]) -> np.ndarray:
     """Return the date of time zero of each episode (int32), `NO_DATE` where unknown."""
     start = None
     if "start_date" in attributes:
         attribute = attributes["start_date"]
-        codes = take_first(attribute, n_episodes)
+        codes = take_first(attribute, scores.n_episodes)
         start = Coded(codes, attribute.values.astype(np.int32)).spread(NO_DATE)
-    at_start = scores.timepoint == list_timepoints(source).index(BASELINE)
-    labelled = bool((scores.timepoint >= 0).any())
-    return find_time_zero(n_episodes, start, scores.episode, scores.date, at_start, labelled)
-
-
-def set_days(scores: Assessments, zero: np.ndarray) -> Assessments:
-    """Return the assessments with their days after time zero, as given, else counted from the dates."""
-    return replace(scores, day=count_days(scores.date, zero[scores.episode], scores.day))
-
-
-def find_stages(scores: Assessments, source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Return which assessments are baselines and which follow-ups, by label, else by day."""
-    labels, window = list_timepoints(source), read_timepoints()[BASELINE]
-    by_label = scores.timepoint >= 0
-    known = ~by_label & (scores.day != NO_DATE)
-    is_baseline = np.where(
-        by_label,
-        scores.timepoint == labels.index(BASELINE),
-        known & (scores.day >= (window.first_day or 0)) & (scores.day <= (window.last_day or 0)),
-    )
-    is_follow_up = np.where(by_label, ~is_baseline, known & (scores.day > (window.last_day or 0)))
-    return is_baseline, is_follow_up
+    latest = np.iinfo(np.int32).max
+    zero = np.full(scores.n_episodes, latest, dtype=np.int32)
+    dated = scores.date != NO_DATE
+    if (scores.timepoint >= 0).any():
+        dated &= scores.timepoint == list_timepoints(scores.source).index(BASELINE)
+    np.minimum.at(zero, scores.episode[dated], scores.date[dated])
+    zero[zero == latest] = NO_DATE
+    return zero if start is None else np.where(start != NO_DATE, start, zero)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from outcomes.facts import FileSpec, Instrument, ScoreSpec, Text, read_facts, read_instrument
-from outcomes.records.columns import Part, find_missing, list_missing_codes, parse_numbers, read_written
-from outcomes.records.problems import Problems
+from outcomes.records.columns.numbers import find_missing, parse_numbers, read_written
+from outcomes.records.columns.part import Part, list_missing_codes
+from outcomes.records.problems import Problems, Values
 from outcomes.records.scale_evidence import weigh_excess
 
 CONFIRMED = "item_coding"
@@ -27,27 +28,14 @@ def ask_item_codings(parts: Sequence[Part], problems: Problems) -> None:
         name, lowest = instrument.called_short, 0 if shift > 0 else 1
         part, column = alike[0], specs[0].items[0]
         records = part.records(np.arange(part.n_rows))
+        values: Values = {"instrument": name, "lowest": lowest, "column": column}
         if CONFIRMED in (*part.spec.confirmed, *(name for it in specs for name in it.confirmed)):
-            problems.note(
-                "ITEM_CODING",
-                "answered",
-                Text.of("findings.ITEM_CODING.as_they_stand", instrument=name, lowest=lowest),
-                records,
-                column=column,
-                said=Text.of("findings.ITEM_CODING.said", instrument=name, lowest=lowest),
-                measure=instrument.id,
-            )
+            told = "ITEM_CODING.as_they_stand"
+            problems.note(told, records, "answered", measure=instrument.id, **values)
             continue
-        what = Text.of(
-            "findings.ITEM_CODING.shifted_up" if shift > 0 else "findings.ITEM_CODING.shifted_down",
-            seen=seen,
-            instrument=name,
-            n_end=n_end,
-            n_beyond=n_beyond,
-            coded=lowest + shift,
-            lowest=lowest,
-        )
-        problems.ask("ITEM_CODING", what, _list_answers(instrument, shift), records, column=column)
+        values |= {"seen": seen, "n_end": n_end, "n_beyond": n_beyond, "coded": lowest + shift}
+        rule = "ITEM_CODING.shifted_up" if shift > 0 else "ITEM_CODING.shifted_down"
+        problems.ask(rule, _list_answers(instrument, shift), records, **values)
 
 
 def _ask_letters(
@@ -74,21 +62,14 @@ def _ask_letters(
         ", ".join(f"{name} = {answer}" for name, answer in zip(names, answers, strict=True))
         for answers in (letters.values(), reversed(letters.values()))
     )
-    what = Text.of(
-        "findings.ITEM_CODING.letters",
-        n=n_lettered,
-        seen=seen,
-        instrument=instrument.called_short,
-        first=names[0],
-        low=low,
-        high=high,
-    )
+    values: Values = {"n": n_lettered, "seen": seen, "instrument": instrument.called_short}
+    values |= {"first": names[0], "low": low, "high": high}
     answers = {
         f"item_codes = {{ {upwards} }}": Text.of("findings.ITEM_CODING.first_lowest"),
         f"item_codes = {{ {downwards} }}": Text.of("findings.ITEM_CODING.first_highest"),
     }
-    part = parts[0]
-    problems.ask("ITEM_CODING", what, answers, part.records(np.arange(part.n_rows)), column=specs[0].items[0])
+    records = parts[0].records(np.arange(parts[0].n_rows))
+    problems.ask("ITEM_CODING.letters", answers, records, column=specs[0].items[0], **values)
     return True
 
 

@@ -9,17 +9,10 @@ import numpy as np
 
 from outcomes.errors import FactsError
 from outcomes.facts import Instrument, ScoreSpec, Text, read_instrument
-from outcomes.records.columns import (
-    Coded,
-    Part,
-    find_missing,
-    is_known,
-    list_missing_codes,
-    look_up_codes,
-    map_instruments,
-    read_written,
-    refuse_hazards,
-)
+from outcomes.records.columns.coded import Coded, is_known
+from outcomes.records.columns.mapping import map_instruments
+from outcomes.records.columns.numbers import find_missing, read_written
+from outcomes.records.columns.part import Part, list_missing_codes, look_up_codes, refuse_hazards
 from outcomes.records.scores.recorded import (
     Recorded,
     compare_total,
@@ -140,13 +133,15 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
     for item, rule in zip(kinds["item"], kinds["rule"], strict=True):
         found = problems[(problems["item"] == item) & (problems["rule"] == rule)]
         rows = found["row"].to_numpy(dtype=np.int64)
-        what, remedy = str(found["reason"].iloc[0]), Text.of("findings.ITEM_RANGE.remedy")
-        part.refuse_values(spec.items[item - 1], rows, str(rule), what, whole=not part.is_wide, remedy=remedy)
+        words = {"what": str(found["reason"].iloc[0]), "remedy": Text.of("findings.ITEM_RANGE.remedy")}
+        part.refuse_values(spec.items[item - 1], rows, str(rule), whole=not part.is_wide, **words)
     answered: np.ndarray = np.asarray((~np.isnan(items)).any(axis=1))
     for key, flagged in scores.flags.groupby(["item", "meaning"], sort=True):
         item, meaning = int(str(key[0])), str(key[1])
         rows = np.isin(np.arange(part.n_rows), flagged["row"].to_numpy(dtype=np.int64))
-        part.note_values(spec.items[max(item - 1, 0)], rows, "SCORE_FLAG", "accept_with_warning", meaning)
+        part.note_values(
+            spec.items[max(item - 1, 0)], rows, "SCORE_FLAG", "accept_with_warning", what=meaning
+        )
     unusable[problems["row"].to_numpy(dtype=np.int64)] = True
     score = np.where(unusable, np.nan, scores.score)
     if spec.column is not None:
@@ -202,8 +197,7 @@ def _read_long_scores(part: Part) -> ScoreColumn:
     note_written([recorded])
     numbers = recorded.numbers
     absent = find_missing(part.columns[header].values, list_missing_codes(part, "score"))
-    no_score = Text.of("findings.SCORE_MISSING.what")
-    part.note_values(header, part.columns[header].rows(absent), "SCORE_MISSING", "accept", no_score)
+    part.note_values(header, part.columns[header].rows(absent), "SCORE_MISSING", "accept")
     names, codes = _read_measure_names(part)
     measures = tuple(build_measure(name) for name in names)
     codes = _refuse_undeclared(part, measures, codes)
@@ -243,9 +237,8 @@ def _refuse_undeclared(part: Part, measures: tuple[Measure, ...], codes: np.ndar
         if instrument.scale_required and find_scale(part, None, measure) is None:
             rows = codes == place
             known = ", ".join(f'"{name}" ({it["meaning"]})' for name, it in instrument.scales.items())
-            what = Text.of("findings.SCALE_UNDECLARED.what", instrument=instrument.called_short)
-            remedy = Text.of("findings.SCALE_UNDECLARED.remedy", measure=measure.name, known=known)
-            part.refuse_values(header, rows, "SCALE_UNDECLARED", what, whole=True, remedy=remedy)
+            named = {"instrument": instrument.called_short, "name": measure.name, "known": known}
+            part.refuse_values(header, rows, "SCALE_UNDECLARED", whole=True, **named)
             codes[rows] = -1
     return codes
 
@@ -258,14 +251,8 @@ def _read_measure_names(part: Part) -> tuple[list[str], np.ndarray]:
     if "variant" in part.spec.columns:
         names, codes = _join_variants(part, names, codes)
     bad = np.array([name != "" and not _is_measure(name) for name in names] + [False])
-    part.refuse_values(
-        part.spec.columns.get("variant", part.spec.columns["instrument"]),
-        bad[codes],
-        "VARIANT_UNKNOWN",
-        Text.of("findings.VARIANT_UNKNOWN.what"),
-        whole=True,
-        remedy=Text.of("findings.VARIANT_UNKNOWN.remedy"),
-    )
+    header = part.spec.columns.get("variant", part.spec.columns["instrument"])
+    part.refuse_values(header, bad[codes], "VARIANT_UNKNOWN", whole=True)
     kept = [i for i, name in enumerate(names) if name and not bad[i]]
     position = np.full(len(names) + 1, -1, dtype=np.int32)
     position[kept] = np.arange(len(kept))

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from outcomes.facts import OWN, Instrument, ScoreSpec, Text, Value, find_shown, list_scales, read_facts
-from outcomes.records.columns import Coded, Part, find_missing, map_numbers, read_written
+from outcomes.facts import OWN, Instrument, ScoreSpec, Text, find_shown, list_scales, read_facts
+from outcomes.records.columns.coded import Coded
+from outcomes.records.columns.mapping import map_numbers
+from outcomes.records.columns.numbers import find_missing, read_written
+from outcomes.records.columns.part import Part
 from outcomes.records.conversion import rescale
-from outcomes.records.problems import ScoreDoubt
+from outcomes.records.problems import Answers, Values
 from outcomes.records.scoring import score_items
 
 
@@ -65,20 +68,10 @@ def note_written(
     part, header = columns[0].part, columns[0].header
     changed = np.logical_or.reduce([column.changed for column in columns])
     lettered = np.logical_or.reduce([column.lettered for column in columns])
-    part.note_values(
-        header, changed, "SCORE_WRITTEN", "repair_and_log", Text.of("findings.SCORE_WRITTEN.what")
-    )
+    part.note_values(header, changed, "SCORE_WRITTEN", "repair_and_log")
     if instrument is not None and letters and lettered.any():
-        values: dict[str, Value] = {"instrument": instrument.called_short, "first": letters["a"]}
-        part.problems.note(
-            "SCORE_LETTERS",
-            "repair_and_log",
-            Text("findings.SCORE_LETTERS.what", values),
-            part.records(lettered),
-            column=header,
-            said=Text("findings.SCORE_LETTERS.said", values),
-            measure=instrument.id,
-        )
+        values = {"instrument": instrument.called_short, "first": letters["a"], "measure": instrument.id}
+        part.note_values(header, lettered, "SCORE_LETTERS", "repair_and_log", **values)
 
 
 def convert(
@@ -121,31 +114,22 @@ def _note_converted(
     how: str,
     **values: str,
 ) -> None:
-    part, here = recorded.part, recorded.numbers.rows(distinct) & rows
-    named: dict[str, Value] = {"instrument": instrument.called_short, **values}
-    part.problems.note(
-        "SCORE_CONVERTED",
-        "repair_and_log",
-        Text(f"findings.SCORE_CONVERTED.{how}", named),
-        part.records(here),
-        column=recorded.header,
-        said=Text(f"findings.SCORE_CONVERTED.said_{how}", named),
-        measure=instrument.id,
-    )
+    here, named = recorded.numbers.rows(distinct) & rows, {"instrument": instrument.called_short, **values}
+    rule, header = f"SCORE_CONVERTED.{how}", recorded.header
+    recorded.part.note_values(header, here, rule, "repair_and_log", measure=instrument.id, **named)
 
 
-def refuse_unit(recorded: Recorded, distinct: np.ndarray, unit: str, what: Text, rows: np.ndarray) -> None:
+def refuse_unit(recorded: Recorded, distinct: np.ndarray, unit: str, meaning: Text, rows: np.ndarray) -> None:
     """Refuse cells for what stands behind their number: no unit of theirs, or a day and a month.
 
     A denominator that a measure has makes a written score ("7/10"); any other may be half of a date that a
     spreadsheet made of a score ("3/5").
     """
-    part, remedy = recorded.part, Text.of("findings.SCORE_UNIT_UNKNOWN.remedy")
+    part = recorded.part
     dates = distinct & _find_days(recorded.numbers.values, unit)
     for rule, chosen in (("SCORE_DATE", dates), ("SCORE_UNIT_UNKNOWN", distinct & ~dates)):
-        here = recorded.numbers.rows(chosen) & rows
-        reason = Text.of(f"findings.{rule}.what", unit=repr(unit), what=what)
-        part.refuse_values(recorded.header, here, rule, reason, whole=not part.is_wide, remedy=remedy)
+        here, words = recorded.numbers.rows(chosen) & rows, {"unit": repr(unit), "meaning": meaning}
+        part.refuse_values(recorded.header, here, rule, whole=not part.is_wide, **words)
 
 
 def _find_days(values: np.ndarray, unit: str) -> np.ndarray:
@@ -198,15 +182,12 @@ def compare_total(
     alone = np.isnan(score) & ~np.isnan(total)
     n_known = int((~np.isnan(score) | alone).sum())
     if differs.any():
-        confirmed = "total" in (*spec.confirmed, *part.spec.confirmed)
-        doubt = _doubt_total(recorded, spec, instrument, score, gap, differs)
-        shift = float(gap[differs].sum()) / n_known
-        doubt.tell(part.problems, part.records(differs), shift, column=recorded.header, confirmed=confirmed)
+        _doubt_total(recorded, spec, instrument, score, gap, n_known)
     if alone.any():
-        what = Text.of("findings.SCORE_TOTAL_ONLY.what")
-        said = Text.of("findings.SCORE_TOTAL_ONLY.said", instrument=instrument.called_short)
-        doubt = ScoreDoubt("SCORE_TOTAL_ONLY", instrument, what, said)
-        doubt.tell(part.problems, part.records(alone), int(alone.sum()) / n_known, column=recorded.header)
+        shift = int(alone.sum()) / n_known
+        told: Values = {"measure": instrument.id, "instrument": instrument.called_short}
+        told["column"] = recorded.header
+        part.problems.doubt("SCORE_TOTAL_ONLY", part.records(alone), shift, **told)
     return np.where(alone, total, score), answered | alone
 
 
@@ -216,28 +197,33 @@ def _doubt_total(
     instrument: Instrument,
     score: np.ndarray,
     gap: np.ndarray,
-    differs: np.ndarray,
-) -> ScoreDoubt:
-    """Return the doubt about totals that differ: about the items as well where most of them do."""
-    rule, name = "SCORE_TOTAL_DIFFERS", instrument.called_short
-    said = Text.of("findings.SCORE_TOTAL_DIFFERS.said", instrument=name)
+    n_known: int,
+) -> None:
+    """Doubt totals that differ from the score of the items, and the items as well where most of them do."""
+    part, limits = recorded.part, read_facts("checks")
+    differs = gap > limits["published"]["tolerance"]
     n_differ, n_both = int(differs.sum()), int((~np.isnan(gap)).sum())
-    if n_both < read_facts("checks")["scale"]["fewest"] or 2 * n_differ <= n_both:
-        return ScoreDoubt(rule, instrument, Text.of("findings.SCORE_TOTAL_DIFFERS.what"), said)
-    answers = {
-        **_list_agreeing(recorded, spec, instrument, score),
-        'confirmed = ["total"]': Text.of("findings.SCORE_TOTAL_DIFFERS.items_right"),
-        "item_codes = { ... }": Text.of("findings.SCORE_TOTAL_DIFFERS.total_right"),
-    }
-    most = Text.of("findings.SCORE_TOTAL_DIFFERS.most", n=n_differ, n_all=n_both, instrument=name)
-    question = Text.of("findings.SCORE_TOTAL_DIFFERS.which")
-    return ScoreDoubt(rule, instrument, most, said, question, answers)
+    case, answers = "few", None
+    if n_both >= limits["scale"]["fewest"] and 2 * n_differ > n_both:
+        case, answers = "most", _list_total_answers(recorded, spec, instrument, score)
+    part.problems.doubt(
+        f"SCORE_TOTAL_DIFFERS.{case}",
+        part.records(differs),
+        float(gap[differs].sum()) / n_known,
+        measure=instrument.id,
+        answers=answers,
+        column=recorded.header,
+        confirmed="total" in (*spec.confirmed, *part.spec.confirmed),
+        n=n_differ,
+        n_all=n_both,
+        instrument=instrument.called_short,
+    )
 
 
-def _list_agreeing(
+def _list_total_answers(
     recorded: Recorded, spec: ScoreSpec, instrument: Instrument, score: np.ndarray
-) -> dict[str, Text]:
-    """Return the lines that name a scale on which most totals are the score of the items."""
+) -> Answers:
+    """Return the answers, first the scales on which most totals are the score of the items."""
     raw = recorded.numbers.spread(np.nan)
     least = read_facts("checks")["published"]["tolerance"] * (instrument.maximum - instrument.minimum)
     lines = {}
@@ -248,4 +234,7 @@ def _list_agreeing(
         if 2 * (gap <= least).sum() > (~np.isnan(gap)).sum():
             both = Text.of("findings.SCORE_TOTAL_DIFFERS.both_right", scale=scale.meaning)
             lines[f'scale = "{name}"'] = both
-    return lines
+    return lines | {
+        'confirmed = ["total"]': Text.of("findings.SCORE_TOTAL_DIFFERS.items_right"),
+        "item_codes = { ... }": Text.of("findings.SCORE_TOTAL_DIFFERS.total_right"),
+    }
