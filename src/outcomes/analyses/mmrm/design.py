@@ -64,10 +64,13 @@ class Design:
         """How many sums a patient enters: parts, then scores at each visit."""
         return len(self.parts) + self.n_visits
 
+    def varies(self, part: Part) -> bool:
+        """Return whether a part, weights included, changes within patients."""
+        return not self.layout.varying.isdisjoint(["weights", *(name for name, _ in part)])
+
     def at_visit(self, part: Part, visit: int) -> int:
         """Return the position of a part at a visit."""
-        varies = any(name in self.layout.varying for name, _ in part) or "weights" in self.layout.varying
-        return self.position[part, visit if varies else -1]
+        return self.position[part, visit if self.varies(part) else -1]
 
     def _locate(self, column: Column, visit: int) -> int:
         return self.at_visit(column.part, visit) if column.visit in (-1, visit) else -1
