@@ -48,7 +48,7 @@ def test_means_of_what_is_no_category_of_the_model_are_refused(model, verb, by):
 
 @pytest.mark.parametrize("verb", ["marginal_means", "contrasts", "joint_tests"])
 def test_means_of_the_visit_point_to_the_means_at_each_visit(model, verb):
-    with pytest.raises(AnalysisError, match="'visit' is the visit.*at_visit.*therapy, sex"):
+    with pytest.raises(AnalysisError, match=r"'visit' is the visit.*at_visit.*therapy, sex"):
         getattr(model, verb)("visit")
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from outcomes.analyses._clusters import estimate_clustered
 from outcomes.analyses._comparison import Comparison, count_clusters, plan_comparison
+from outcomes.analyses._covariates import Design, build_design, fit_least_squares
 from outcomes.analyses._declaration import (
     conclude,
     label_timepoint,
@@ -21,7 +23,6 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import adjust_holm, check_level, p_value_t, quantile_t
-from outcomes.analyses._regression import Design, build_design, estimate_clustered, fit_least_squares
 from outcomes.analyses.comparability import check_comparability, check_follow_up
 from outcomes.cohort import Cohort
 from outcomes.facts import read_facts

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.analyses._anchor import Anchor, correlate_ranks, read_anchor
+from outcomes.analyses._anchor import Anchor, Cutoffs, correlate_ranks, find_cutoffs, list_ties, read_anchor
 from outcomes.analyses._declaration import (
     choose_timepoint,
     conclude,
@@ -18,7 +18,6 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Grid, Rows, arrange_grid
 from outcomes.analyses._interval import estimate_share
-from outcomes.analyses._predictive import Cutoffs, find_cutoffs, list_ties
 from outcomes.analyses._thresholds import compare_scores, read_rule
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError, FactsError

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.analyses._comparison import Comparison, plan_comparison
+from outcomes.analyses._comparison import (
+    Comparison,
+    Visits,
+    choose_df,
+    fit_visits,
+    gather_visits,
+    plan_comparison,
+)
 from outcomes.analyses._covariates import SCORE
 from outcomes.analyses._declaration import (
     conclude,
@@ -24,7 +31,6 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level
-from outcomes.analyses._visits import Visits, choose_df, fit_visits, gather_visits
 from outcomes.analyses.comparability import check_comparability, check_follow_up
 from outcomes.analyses.mmrm import ADJUSTMENTS, METHODS, check_choices
 from outcomes.cohort import Cohort

@@ -8,8 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from outcomes.analyses._charts import limit_mean, limit_share, measure_overdispersion
-from outcomes.analyses._covariates import list_covariates
+from outcomes.analyses._charts import (
+    Measured,
+    limit_mean,
+    limit_share,
+    measure_outcome,
+    measure_overdispersion,
+)
+from outcomes.analyses._covariates import build_design, fit_least_squares, list_covariates
 from outcomes.analyses._declaration import (
     choose_timepoint,
     conclude,
@@ -21,8 +27,6 @@ from outcomes.analyses._declaration import (
     state_estimand,
 )
 from outcomes.analyses._grid import NOT_RECORDED, Grid, Rows, arrange_grid
-from outcomes.analyses._measured import Measured, measure_outcome
-from outcomes.analyses._regression import build_design, fit_least_squares
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import Listing, Text, read_facts

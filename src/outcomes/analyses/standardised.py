@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from outcomes.analyses._comparison import Comparison, count_clusters, plan_comparison
+from outcomes.analyses._covariates import Design, build_design
 from outcomes.analyses._declaration import (
     choose_timepoint,
     conclude,
@@ -19,7 +20,6 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level, quantile_t
-from outcomes.analyses._regression import Design, build_design
 from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
 from outcomes.analyses.comparability import check_comparability
 from outcomes.cohort import Cohort

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._charts import Signal, find_signals
+from outcomes.analyses._charts import Measured, Signal, find_signals, measure_outcome
 from outcomes.analyses._declaration import (
     choose_timepoint,
     conclude,
@@ -16,7 +16,6 @@ from outcomes.analyses._declaration import (
     say,
 )
 from outcomes.analyses._grid import Grid, Rows, arrange_grid
-from outcomes.analyses._measured import Measured, measure_outcome
 from outcomes.cohort import Cohort
 from outcomes.cohort.grid import find_bounds
 from outcomes.errors import AnalysisError

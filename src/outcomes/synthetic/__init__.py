@@ -8,8 +8,8 @@ import pandas as pd
 
 from outcomes.facts import read_source
 from outcomes.records.tables import Records
-from outcomes.synthetic.clinic import draw_clinic
-from outcomes.synthetic.tables import (
+from outcomes.synthetic.clinic import (
+    draw_clinic,
     tabulate_assessments,
     tabulate_episodes,
     tabulate_events,

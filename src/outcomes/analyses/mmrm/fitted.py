@@ -10,12 +10,10 @@ import numpy as np
 import pandas as pd
 
 from outcomes.analyses.mmrm.covariances import COVARIANCES
-from outcomes.analyses.mmrm.design import Design
+from outcomes.analyses.mmrm.design import Design, PatternSums
 from outcomes.analyses.mmrm.inference import ESTIMATE_COLUMNS, Inference
 from outcomes.analyses.mmrm.layout import Layout
-from outcomes.analyses.mmrm.likelihood import Stack
-from outcomes.analyses.mmrm.newton import Optimum
-from outcomes.analyses.mmrm.patterns import PatternSums
+from outcomes.analyses.mmrm.likelihood import Optimum, Stack
 
 _METHODS = {
     "kenward-roger-linear": "Kenward-Roger (linear)",
@@ -108,7 +106,7 @@ def _align(rows: list[list[str]]) -> list[str]:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A fitted model; what can be asked of it is in `outcomes.analyses.mmrm.mmrm_fit.MmrmFit`."""
+    """A fitted model; what can be asked of it is in `outcomes.analyses.mmrm.model.MmrmFit`."""
 
     formula: str
     #: Name of the covariance between visits.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
+from outcomes.analyses._clusters import ClusterSums
 from outcomes.analyses._interval import p_value_t, quantile_t
+from outcomes.analyses.mmrm.design import Design, add_all
+from outcomes.analyses.mmrm.layout import Wide
 from outcomes.analyses.mmrm.likelihood import Slopes, Stack, invert_positive
-from outcomes.analyses.mmrm.patterns import add_all
-from outcomes.analyses.mmrm.sandwich import ClusterSums, Fitted, finish_clusters, prepare_pass
 
 #: Names of the methods.
 METHODS = ("kenward-roger-linear", "kenward-roger", "satterthwaite", "residual", "between-within")
@@ -275,11 +277,78 @@ class Robust:
 
     def sum_contrasts(self, rows: np.ndarray, *, joint: bool = False) -> ClusterSums:
         """Return the sums over clusters for some contrasts, each by itself or together."""
-        parts = self.source.map(self.layout, prepare_pass(self.fitted, self.kind, rows, joint))
+        sum_part = partial(sum_clusters, fitted=self.fitted, kind=self.kind, contrasts=rows, joint=joint)
         nobody = ClusterSums.empty(len(self.fitted.beta), len(rows), joint)
-        return finish_clusters(add_all(parts, nobody), self.fitted, self.kind, rows)
+        sums = add_all(self.source.map(self.layout, sum_part), nobody)
+        return sums.finish(self.fitted.vcov, self.kind, rows)
 
     def estimate_covariance(self) -> tuple[np.ndarray, int]:
         """Return the covariance of the coefficients and the number of clusters."""
         sums = self.sum_contrasts(np.empty((0, len(self.fitted.beta))))
         return self.fitted.vcov @ sums.meat @ self.fitted.vcov, sums.n_clusters
+
+
+#: Patients whose rows are held at the same time.
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a second pass over the patients needs of the first: all in the units of the sums."""
+
+    design: Design
+    kept: np.ndarray
+    #: Shapes (p,), (p, p).
+    beta: np.ndarray
+    vcov: np.ndarray
+    #: Shape (groups, T, T).
+    sigmas: np.ndarray
+    groups: list[int]
+
+    def place_groups(self, wide: Wide) -> np.ndarray:
+        """Return the place of each patient's covariance, shape (n,)."""
+        nobody = np.zeros(len(wide.score), dtype=int)
+        return nobody if wide.group is None else np.searchsorted(self.groups, wide.group)
+
+    def whiten(self, wide: Wide) -> tuple[np.ndarray, np.ndarray]:
+        """Return columns and residuals by the Cholesky factor of their covariance, zero where not seen.
+
+        Shapes (n, T, p) and (n, T). The model of these rows is least squares; no cluster-robust covariance
+        depends on which factor whitens.
+        """
+        columns, residuals = self.subtract(wide)
+        seen = ~np.isnan(wide.score)
+        both = seen[:, :, None] & seen[:, None, :]
+        blocks = np.where(both, self.sigmas[self.place_groups(wide)], np.eye(seen.shape[1]))
+        rows = np.concatenate([columns, residuals[:, :, None]], axis=2)
+        stacked = np.linalg.solve(np.linalg.cholesky(blocks), rows)
+        return stacked[:, :, :-1], stacked[:, :, -1]
+
+    def subtract(self, wide: Wide) -> tuple[np.ndarray, np.ndarray]:
+        """Return columns and residuals, weighed, zero where a visit is missing."""
+        seen = ~np.isnan(wide.score)
+        parts = self.design.evaluate_parts(wide)
+        n_parts = len(self.design.parts)
+        columns = self.design.spread_visits(parts[:, :n_parts])[:, :, self.kept] * seen[:, :, None]
+        return columns, parts[:, n_parts:] - columns @ self.beta
+
+
+def sum_clusters(
+    wide: Wide, *, fitted: Fitted, kind: str, contrasts: np.ndarray, joint: bool = False
+) -> ClusterSums:
+    """Sum over the clusters of some patients; patients are clusters where no other is named."""
+    sums = ClusterSums.empty(len(fitted.beta), len(contrasts), joint)
+    if wide.cluster is not None:
+        # A cluster's patients together, so that each chunk holds few clusters.
+        wide = wide.take(np.argsort(wide.cluster, kind="stable"))
+    for start in range(0, len(wide.score), _CHUNK):
+        part = wide.take(slice(start, start + _CHUNK))
+        columns, residuals = fitted.whiten(part)
+        if part.cluster is None:
+            sums.add_whole(fitted.vcov, kind, contrasts, columns, residuals)
+            continue
+        for code in np.unique(part.cluster):
+            rows = columns[part.cluster == code].reshape(-1, columns.shape[2])
+            score = rows.T @ residuals[part.cluster == code].ravel()
+            sums.gather(int(code), rows.T @ rows, score)
+    return sums

@@ -13,10 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses.mmrm.design import Design
+from outcomes.analyses.mmrm.design import Design, PatternSums, add_all, sum_patterns
 from outcomes.analyses.mmrm.frame_pass import DaskPass, Description, FramePass, describe_frame
 from outcomes.analyses.mmrm.layout import MOST_VISITS, Layout, Terms, Wide, require_columns, widen
-from outcomes.analyses.mmrm.patterns import PatternSums, add_all, sum_patterns
 from outcomes.errors import AnalysisError
 
 #: Rows that are handed over at a time, and rows from which expressions are centred.

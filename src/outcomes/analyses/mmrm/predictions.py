@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from outcomes.analyses.mmrm.fitted import FittedModel
+from outcomes.analyses.mmrm.inference import Fitted
 from outcomes.analyses.mmrm.layout import Factor, Layout, Wide, require_columns, widen
-from outcomes.analyses.mmrm.sandwich import Fitted
 from outcomes.errors import AnalysisError
 
 _PLACE = "__row__"
@@ -121,10 +121,7 @@ def _subtract(wide: Wide, *, fitted: Fitted) -> tuple[np.ndarray, np.ndarray, np
     weights = np.ones_like(residuals)
     if wide.weights is not None:
         weights = np.sqrt(wide.weights if wide.weights.ndim == 2 else wide.weights[:, None] * weights)
-    group = (
-        np.zeros(len(seen), dtype=int) if wide.group is None else np.searchsorted(fitted.groups, wide.group)
-    )
-    sd = np.sqrt(np.diagonal(fitted.sigmas, axis1=1, axis2=2))[group]
+    sd = np.sqrt(np.diagonal(fitted.sigmas, axis1=1, axis2=2))[fitted.place_groups(wide)]
     rows, visits = np.nonzero(seen)
     fitted_means = columns @ fitted.beta / weights
     numbers = np.stack([fitted_means, residuals / weights, residuals / sd, normalised], axis=2)

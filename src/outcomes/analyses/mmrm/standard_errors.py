@@ -7,18 +7,19 @@ from typing import TypeVar
 
 import numpy as np
 
+from outcomes.analyses._clusters import POWERS
 from outcomes.analyses.mmrm.covariances import choose_covariance
 from outcomes.analyses.mmrm.design import Design
 from outcomes.analyses.mmrm.fitted import FittedModel
 from outcomes.analyses.mmrm.inference import (
     METHODS,
+    Fitted,
     Inference,
     Robust,
     adjust_covariance,
     count_between_within,
     find_parameter_variance,
 )
-from outcomes.analyses.mmrm.sandwich import POWERS, Fitted
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
 
