@@ -21,6 +21,8 @@ ALL = "all"
 
 _NUMBERS = ("x", "estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
 _ESTIMATES = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value")
+#: Columns of an estimate with its state.
+ESTIMATE = (*_ESTIMATES, "state")
 
 #: States in which a row carries an estimate.
 WITH_ESTIMATE = frozenset({"ok", "boundary"})

@@ -67,12 +67,8 @@ def choose_clusters(grid: Grid, fitted: np.ndarray, cluster: str, by: str) -> Cl
     codes = {**held, "patient": grid.patient}.get(unit)
     if codes is not None:  # an episode without a recorded cluster has one of its own
         codes = np.where(codes < 0, codes.max(initial=0) + 1 + np.arange(len(codes)), codes)
-    return Clustering(
-        unit,
-        codes,
-        "site" not in (unit, by) and 1 < numbers["site"] < needed,
-        (*few, *nested),
-    )
+    site_effect = "site" not in (unit, by) and 1 < numbers["site"] < needed
+    return Clustering(unit, codes, site_effect, (*few, *nested))
 
 
 def count_clusters(codes: np.ndarray) -> int:
@@ -84,10 +80,9 @@ def _describe_nesting(grid: Grid, therapists: np.ndarray, fitted: np.ndarray) ->
     recorded = fitted[therapists[fitted] >= 0]
     pairs = np.unique(np.column_stack([therapists[recorded], grid.group[recorded]]), axis=0)
     _, groups_each = np.unique(pairs[:, 0], return_counts=True)
-    n_nested = int((groups_each == 1).sum())
-    if not n_nested or len(grid.groups) < 2:
-        return []
-    return [say("clusters.nested", nested=Count(n_nested), found=Count(len(groups_each)))]
+    n_nested = int((groups_each == 1).sum()) if len(grid.groups) > 1 else 0
+    said = say("clusters.nested", nested=Count(n_nested), found=Count(len(groups_each)))
+    return [said] if n_nested else []
 
 
 @dataclass(frozen=True)
@@ -179,9 +174,8 @@ class Visits:
         """Return the estimates of contrasts by time point and both groups."""
         if self.fitted is None:
             return {}
-        held = self.fitted.contrasts(
-            "group", weights="observed", over="patients", conf_level=conf_level, adjust=adjust
-        )
+        how = {"weights": "observed", "over": "patients", "conf_level": conf_level, "adjust": adjust}
+        held = self.fitted.contrasts("group", **how)
         return {(row["visit"], row["group"], row["versus"]): row for row in held.to_dict("records")}
 
 
@@ -192,14 +186,12 @@ def gather_visits(plan: Comparison, timepoints: list[str]) -> Visits:
     seen = grid.seen[:, columns] & grid.based[:, None]
     episode, visit = np.nonzero(seen)
     held = np.unique(episode)
-    group = pd.Categorical(
-        np.array(grid.groups, dtype=object)[grid.group[episode]], categories=list(plan.groups)
-    )
+    group = np.array(grid.groups, dtype=object)[grid.group[episode]]
     table = {
         "episode": episode,
         "visit": pd.Categorical(np.array(timepoints, dtype=object)[visit], categories=timepoints),
         "score": grid.score[:, columns][episode, visit],
-        "group": group,
+        "group": pd.Categorical(group, categories=list(plan.groups)),
     }
     terms = []
     for number, covariate in enumerate(plan.covariates):
@@ -207,7 +199,7 @@ def gather_visits(plan: Comparison, timepoints: list[str]) -> Visits:
     if plan.clustering.codes is not None:
         table["cluster"] = plan.clustering.codes[episode]
     patients = {
-        (id, name): grid.patients(np.flatnonzero(seen[:, place] & (grid.group == grid.groups.index(name))))
+        (id, name): grid.patients(np.flatnonzero(seen[:, place] & grid.is_in(name)))
         for place, id in enumerate(timepoints)
         for name in plan.groups
     }
@@ -253,28 +245,15 @@ def fit_visits(visits: Visits, plan: Comparison, *, covariance: str, method: str
     given_up: list[str] = []
     for name in ladder:
         robust = clustered or bool(given_up)
-        fitted = fit_alternative(
-            visits,
-            covariance=name,
-            method=method,
-            df=choose_df(df, method, robust=robust),
-            vcov="CR2" if robust else None,
-            cluster="cluster" if clustered else None,
-            conf_level=plan.conf_level,
-        )
+        options = {"df": choose_df(df, method, robust=robust), "vcov": "CR2" if robust else None}
+        options["cluster"] = "cluster" if clustered else None
+        level = plan.conf_level
+        fitted = fit_alternative(visits, covariance=name, method=method, conf_level=level, **options)
         if fitted.state not in ("not_converged", "boundary") or name == ladder[-1]:
             break
         given_up.append(name)
-    return replace(
-        visits,
-        fitted=fitted,
-        state=fitted.state,
-        covariance=name,
-        df=fitted.df,
-        given_up=tuple(given_up),
-        robust=robust,
-        n_absent=len(fitted.dropped),
-    )
+    found: dict[str, Any] = {"fitted": fitted, "state": fitted.state, "covariance": name, "df": fitted.df}
+    return replace(visits, **found, given_up=tuple(given_up), robust=robust, n_absent=len(fitted.dropped))
 
 
 def fit_alternative(visits: Visits, **options: Any) -> MmrmFit:

@@ -78,12 +78,21 @@ def describe_covariate(rows: Rows, grid: Grid, covariate: Covariate, group: Grou
             named = {"statistic": "share", "level": level, "unit": "proportion", **place}
             rows.add(grid.split(present, has), **named, **share, n=len(patients))
     else:
-        values, place = covariate.values[present], {**place, "unit": covariate.unit}
+        values, unit = covariate.values[present], covariate.unit
         mean = {"estimate": values.mean()} if len(patients) > 1 else {"state": "too_few"}
-        rows.add({"all": patients}, statistic="mean", **place, **mean, n=len(patients))
-        rows.add({"all": patients}, statistic="sd", **place, **estimate_sd(values, len(patients)))
-    absent = grid.patients(members[~covariate.recorded[members]])
-    rows.add_count(absent, statistic="n_missing", **{**place, "unit": "patients"})
+        rows.add_of(patients, statistic="mean", **place, unit=unit, **mean)
+        rows.add_of(patients, statistic="sd", **place, unit=unit, **estimate_sd(values, len(patients)))
+    rows.add_count(grid.patients(members[~covariate.recorded[members]]), statistic="n_missing", **place)
+
+
+def describe_groups(cohort: Cohort, grid: Grid, rows: Rows, groups: list[Group]) -> None:
+    """Add the size of each group and its covariates, and compare all groups but `ALL` on these."""
+    for name, members in groups:
+        rows.add_count(grid.patients(members), statistic="n", term="patients", group=name)
+    for covariate in list_covariates(cohort, grid):
+        for group in groups:
+            describe_covariate(rows, grid, covariate, group)
+        compare_covariate(rows, grid, covariate, [group for group in groups if group[0] != ALL])
 
 
 def compare_covariate(rows: Rows, grid: Grid, covariate: Covariate, groups: list[Group]) -> None:
@@ -91,17 +100,14 @@ def compare_covariate(rows: Rows, grid: Grid, covariate: Covariate, groups: list
     held = [(name, members[covariate.recorded[members]]) for name, members in groups]
     pairs = []
     for (first, left), (second, right) in combinations(held, 2):
-        found = standardise_difference(covariate, left, right)
+        found = {"term": covariate.name, "unit": "sd", **standardise_difference(covariate, left, right)}
         sets = {"group": grid.patients(left), "versus": grid.patients(right)}
-        n, n_versus = (len(codes) for codes in sets.values())
-        columns = {"term": covariate.name, "n": n, "n_versus": n_versus, "unit": "sd", **found}
-        rows.add(sets, statistic="smd", group=first, versus=second, **columns)
-        pairs.append((columns, sets))
+        rows.add_pair(*sets.values(), statistic="smd", group=first, versus=second, **found)
+        pairs.append((found, sets))
     if pairs:
-        columns, sets = max(pairs, key=lambda pair: measure_imbalance(pair[0]))
+        found, sets = max(pairs, key=lambda pair: measure_imbalance(pair[0]))
         everyone = grid.patients(np.concatenate([members for _, members in held]))
-        largest = {**columns, "estimate": abs(columns.get("estimate", np.nan)), "n": len(everyone)}
-        del largest["n_versus"]
+        largest = {**found, "estimate": abs(found.get("estimate", np.nan)), "n": len(everyone)}
         rows.add({"all": everyone, **sets}, statistic="max_smd", group=ALL, **largest)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -28,7 +28,7 @@ from outcomes.analyses.over_time import compare_over_time
 from outcomes.cohort import Cohort
 from outcomes.facts import read_facts
 from outcomes.machine.threads import in_one_thread
-from outcomes.result import ALL, WITH_ESTIMATE, Result
+from outcomes.result import ALL, ESTIMATE, WITH_ESTIMATE, Result
 
 __all__ = ["check_model"]
 
@@ -42,8 +42,6 @@ _ERRORS = {
     "satterthwaite": {"df": "satterthwaite"},
     "robust": {"vcov": "CR2"},
 }
-#: Columns of an estimate.
-_ESTIMATE = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "state")
 
 
 @in_one_thread
@@ -69,7 +67,7 @@ def check_model(
 
         - ``model`` with ``level`` what was used or found for each ``term``: ``state``, ``covariance``,
           ``given_up`` (covariances without a trustworthy maximum), ``errors`` (``model``, or the unit of
-          cluster-robust ones), ``df`` (estimate 1); and for ``patients`` and ``rows`` their number.
+          cluster-robust ones), ``df``; and for ``patients`` and ``rows`` their number.
         - ``visit_pattern`` (``level`` the time points seen, joined by ``+``): patients with that pattern.
         - ``n_parameters, deviance, aic, bic`` per covariance (``level``), by restricted likelihood.
         - ``f_test`` per time point (whether groups differ at all), and with ``level`` ``interaction`` whether
@@ -128,13 +126,12 @@ def _describe_model(rows: Rows, plan: Comparison, visits: Visits) -> None:
         "errors": unit if visits.robust else "model",
         "df": "bell-mccaffrey" if visits.robust else visits.df,
     }
-    patients = plan.grid.patients(visits.episodes)
-    place = {"statistic": "model", "group": ALL, "n": len(patients)}
+    patients, place = plan.grid.patients(visits.episodes), {"statistic": "model", "group": ALL}
     for term, level in said.items():
         if level:
-            rows.add({"all": patients}, **place, term=term, level=level, estimate=1.0, unit="")
+            rows.add_of(patients, **place, term=term, level=level, estimate=1.0, unit="")
     for term, number in (("patients", len(patients)), ("rows", len(visits.table))):
-        rows.add({"all": patients}, **place, term=term, estimate=number, unit=term)
+        rows.add_of(patients, **place, term=term, estimate=number, unit=term)
 
 
 def _count_patterns(rows: Rows, plan: Comparison, visits: Visits) -> None:
@@ -143,9 +140,8 @@ def _count_patterns(rows: Rows, plan: Comparison, visits: Visits) -> None:
     patterns, which = np.unique(seen, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         patients = plan.grid.patients(np.flatnonzero(which.ravel() == number))
-        level = "+".join(id for id, there in zip(visits.timepoints, pattern, strict=True) if there)
-        place = {"term": "pattern", "level": level or "none", "group": ALL}
-        rows.add_count(patients, statistic="visit_pattern", **place)
+        level = "+".join(np.array(visits.timepoints)[pattern]) or "none"
+        rows.add_count(patients, statistic="visit_pattern", term="pattern", level=level, group=ALL)
 
 
 def _add_sensitivity(rows: Rows, cohort: Cohort, plan: Comparison, visits: Visits, reported: Result) -> None:
@@ -153,10 +149,9 @@ def _add_sensitivity(rows: Rows, cohort: Cohort, plan: Comparison, visits: Visit
     _copy_contrasts(rows, reported, cohort.primary, "reported")
     patients = plan.grid.patients(visits.episodes)
     for name, fitted in _fit_alternatives(visits):
-        place = {"term": "covariance", "level": name, "group": ALL, "unit": "", "n": len(patients)}
+        place = {"term": "covariance", "level": name, "group": ALL, "unit": "", "state": fitted.state}
         for statistic in ("n_parameters", "deviance", "aic", "bic") if name in _MODELS else ():
-            value = float(getattr(fitted, statistic))
-            rows.add({"all": patients}, statistic=statistic, **place, estimate=value, state=fitted.state)
+            rows.add_of(patients, statistic=statistic, **place, estimate=float(getattr(fitted, statistic)))
         _add_alternative(rows, cohort, plan, visits, name, fitted)
     single = compare_at_timepoints(
         cohort, by=str(rows.shared["term"]), conf_level=plan.conf_level, cluster=plan.clustering.unit
@@ -180,30 +175,22 @@ def _fit_alternatives(visits: Visits) -> Iterator[tuple[str, MmrmFit]]:
 def _add_alternative(
     rows: Rows, cohort: Cohort, plan: Comparison, visits: Visits, name: str, fitted: MmrmFit
 ) -> None:
-    found: dict[Any, Any] = {}
-    if fitted.state in WITH_ESTIMATE:
-        table = fitted.contrasts(
-            "group", weights="observed", over="patients", conf_level=plan.conf_level, adjust="none"
-        )
-        found = {(row["visit"], row["group"], row["versus"]): row for row in table.to_dict("records")}
+    known, timepoint = fitted.state in WITH_ESTIMATE, cohort.primary
+    found = replace(visits, fitted=fitted if known else None).tabulate_contrasts(plan.conf_level, "none")
     for first, second in combinations(plan.groups, 2):
         # a therapy that nobody attended then is no part of the model
-        state = "too_few" if fitted.state in WITH_ESTIMATE else fitted.state
-        row = found.get((cohort.primary, first, second), {"state": state})
-        sets = {
-            "group": visits.patients[cohort.primary, first],
-            "versus": visits.patients[cohort.primary, second],
-        }
-        sizes = {"n": len(sets["group"]), "n_versus": len(sets["versus"])}
-        place = {"level": name, "group": first, "versus": second, "timepoint": cohort.primary}
-        columns = {column: row[column] for column in _ESTIMATE if column in row}
-        rows.add(sets, statistic="alternative_contrast", **place, **sizes, **columns)
+        nothing = {"state": "too_few" if known else fitted.state}
+        row = found.get((timepoint, first, second), nothing)
+        left, right = (visits.patients[timepoint, group] for group in (first, second))
+        place = {"level": name, "group": first, "versus": second, "timepoint": timepoint}
+        columns = {column: row[column] for column in ESTIMATE if column in row}
+        rows.add_pair(left, right, statistic="alternative_contrast", **place, **columns)
 
 
 def _copy_contrasts(rows: Rows, result: Result, timepoint: str, level: str) -> None:
     held = result.where(statistic="contrast", timepoint=timepoint)
     for row, sets in zip(held.table.to_dict("records"), held.support, strict=True):
-        columns = {name: row[name] for name in ("group", "versus", "n", "n_versus", *_ESTIMATE)}
+        columns = {name: row[name] for name in ("group", "versus", "n", "n_versus", *ESTIMATE)}
         columns |= {"level": level, "timepoint": timepoint}
         rows.add(sets, statistic="alternative_contrast", **columns)
 
@@ -214,16 +201,10 @@ def _add_tests(rows: Rows, plan: Comparison, visits: Visits, fitted: MmrmFit) ->
     patients = plan.grid.patients(visits.episodes)
     for row in table.to_dict("records"):
         place = {"level": "interaction"} if row["visit"] == "interaction" else {"timepoint": row["visit"]}
-        known = np.isfinite(row["p_value"])
-        columns = {
-            "estimate": row["statistic"],
-            "x": row["num_df"],
-            "df": row["den_df"],
-            "p_value": row["p_value"],
-            "state": "ok" if known else "rank_deficient",
-        }
-        shared = {"statistic": "f_test", "group": ALL, "n": len(patients), "unit": ""}
-        rows.add({"all": patients}, **shared, **place, **columns)
+        columns = {"estimate": row["statistic"], "x": row["num_df"], "df": row["den_df"]}
+        columns |= {"p_value": row["p_value"]}
+        state = "ok" if np.isfinite(row["p_value"]) else "rank_deficient"
+        rows.add_of(patients, statistic="f_test", group=ALL, unit="", **place, **columns, state=state)
 
 
 @dataclass(frozen=True)
@@ -268,9 +249,8 @@ def add_bins(rows: Rows, plan: Comparison, residuals: Residuals) -> None:
             columns = {"x": float(x[held].mean()), "estimate": float(values[held].mean()), "unit": "sd"}
             if level != "ranked":
                 columns |= _find_interval(values[held], patient[held], plan.conf_level)
-            members = np.unique(patient[held])
-            place = {"term": "residual", "level": level, "group": ALL, "n": len(members)}
-            rows.add({"all": members}, statistic="mean_residual", **place, **columns)
+            place = {"term": "residual", "level": level, "group": ALL}
+            rows.add_of(np.unique(patient[held]), statistic="mean_residual", **place, **columns)
 
 
 def _find_interval(values: np.ndarray, patient: np.ndarray, conf_level: float) -> dict[str, float]:
@@ -310,9 +290,9 @@ def add_shapes(rows: Rows, plan: Comparison, visits: Visits, residuals: Residual
         }
         for statistic, estimate in found.items():
             beyond = statistic == "standardised_beyond"
-            named = {"term": "residual", "group": ALL, "timepoint": timepoint, "n": len(patients)}
+            named = {"term": "residual", "group": ALL, "timepoint": timepoint}
             unit = {"x": limit, "unit": "proportion"} if beyond else {"unit": "sd"}
-            rows.add({"all": patients}, statistic=statistic, **named, estimate=estimate, **unit)
+            rows.add_of(patients, statistic=statistic, **named, estimate=estimate, **unit)
 
 
 def add_spreads(rows: Rows, plan: Comparison, visits: Visits, residuals: Residuals) -> None:
@@ -336,14 +316,13 @@ def _add_spread(
     timepoint = visits.timepoints[number]
     everyone = plan.grid.patients(np.flatnonzero(seen))
     place = {"term": "residual", "timepoint": timepoint}
-    rows.add({"all": everyone}, statistic="residual_sd", group=ALL, **place, estimate=model, n=len(everyone))
-    members = {name: seen & (plan.grid.group == plan.grid.groups.index(name)) for name in plan.groups}
+    rows.add_of(everyone, statistic="residual_sd", group=ALL, **place, estimate=model)
+    members = {name: seen & plan.grid.is_in(name) for name in plan.groups}
     for name, which in {ALL: seen, **members}.items():
         patients = plan.grid.patients(np.flatnonzero(which))
         enough = len(patients) >= read_facts("model_checks")["bins"]["patients_at_least"]
         found = {"estimate": float(wide[which, number].std(ddof=1))} if enough else {"state": "too_few"}
-        columns = {**place, "group": name, "n": len(patients), **found}
-        rows.add({"all": patients}, statistic="observed_residual_sd", **columns)
+        rows.add_of(patients, statistic="observed_residual_sd", group=name, **place, **found)
 
 
 def _add_correlation(
@@ -352,9 +331,9 @@ def _add_correlation(
     both = ~np.isnan(wide[:, pair]).any(axis=1)
     patients = plan.grid.patients(np.flatnonzero(both))
     place = {"level": visits.timepoints[pair[0]], "timepoint": visits.timepoints[pair[1]]}
-    shared = {"term": "residual", "group": ALL, "unit": "correlation", "n": len(patients), **place}
-    rows.add({"all": patients}, statistic="residual_correlation", estimate=model, **shared)
+    shared = {"term": "residual", "group": ALL, "unit": "correlation", **place}
+    rows.add_of(patients, statistic="residual_correlation", estimate=model, **shared)
     enough = len(patients) >= read_facts("model_checks")["bins"]["patients_at_least"]
     found = float(np.corrcoef(wide[np.ix_(both, pair)].T)[0, 1]) if enough else np.nan
     known = {"estimate": found} if np.isfinite(found) else {"state": "too_few"}
-    rows.add({"all": patients}, statistic="observed_residual_correlation", **known, **shared)
+    rows.add_of(patients, statistic="observed_residual_correlation", **known, **shared)
