@@ -105,8 +105,6 @@ def limit_mean(target: float, sd: float, n: np.ndarray, level: float, widening: 
     `target` and `sd` are mean and standard deviation of a patient, were all sites alike; `level` is the share
     of sites within the limits by chance alone; `widening` is a factor on the distance from the target.
 
-    Examples
-    --------
     >>> limit_mean(10.0, 5.0, np.array([25.0, 100.0]), 0.95).round(2).tolist()
     [[8.04, 9.02], [11.96, 10.98]]
     """
@@ -135,8 +133,6 @@ def measure_overdispersion(z: np.ndarray, winsorised: float) -> float:
     hiding itself by widening the limits. `winsorised` is the share at each end that is set to the quantile
     there (linear between neighbours).
 
-    Examples
-    --------
     >>> measure_overdispersion(np.array([-1.0, 1.0, -1.0, 1.0]), 0.1)
     1.0
     """
@@ -164,8 +160,6 @@ def find_signals(z: Sequence[float], values: Sequence[float], rules: Mapping[str
     `z` is the distance of each point from the centre in standard errors, positive for better; `rules` are
     those of ``facts/monitoring.toml``.
 
-    Examples
-    --------
     >>> rules = {"standard_errors": 3, "shift": 7, "trend": 7, "near": 2, "near_of": [2, 3]}
     >>> [(s.point, s.rule, s.better) for s in find_signals([0.1, -3.2, 0.4], [5.0, 1.0, 5.2], rules)]
     [(1, 'beyond_limits', False)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -234,8 +235,6 @@ def _spread(covariate: Covariate, rows: np.ndarray, fitted: np.ndarray) -> list[
 def find_independent(columns: np.ndarray) -> np.ndarray:
     """Return the positions of columns that do not repeat earlier ones; the first is the intercept.
 
-    Examples
-    --------
     >>> find_independent(np.array([[1, 0, 0], [1, 1, 2], [1, 2, 4], [1, 5, 10.0]])).tolist()
     [0, 1]
     """
@@ -285,3 +284,16 @@ def fit_least_squares(columns: np.ndarray, outcome: np.ndarray) -> LeastSquares:
     residuals = outcome - columns @ coefficients
     df = len(outcome) - columns.shape[1]
     return LeastSquares(coefficients, residuals, basis, triangle, float(residuals @ residuals) / df, df)
+
+
+def fit_logistic(columns: np.ndarray, outcome: np.ndarray, **options: Any) -> Any:
+    """Fit a logistic regression; None where the weights of separated patients all vanish."""
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return GLM(outcome, columns, family=Binomial()).fit(**options)
+    except np.linalg.LinAlgError:
+        return None

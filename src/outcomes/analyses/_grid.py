@@ -182,8 +182,6 @@ def _find_groups(
 class Rows:
     """A list of rows and of the patients behind each, with columns that all rows share.
 
-    Examples
-    --------
     >>> rows = Rows(outcome="odi", unit="points")
     >>> rows.add({"all": np.array([1, 2])}, statistic="mean_score", estimate=30.0, n=2)
     >>> rows.table

@@ -116,8 +116,6 @@ def estimate_standardised_mean(values: np.ndarray, n: int, conf_level: float) ->
 
     The `n` distinct patients are the sample.
 
-    Examples
-    --------
     >>> pre, post = np.array([42, 50, 36, 60, 44, 38, 52, 48]), np.array([30, 40, 30, 40, 36, 34, 30, 44])
     >>> round(estimate_standardised_mean((pre - post).astype(float), 8, 0.95)["estimate"], 4)
     1.5528
@@ -140,8 +138,6 @@ def estimate_hedges_g(
     The `n` and `n_versus` distinct patients are the samples. The noncentral t interval is corrected for bias
     as the estimate is.
 
-    Examples
-    --------
     >>> first, second = np.array([12, 10, 6, 20, 8, 4, 22, 4.0]), np.array([6, 2, 8, 4, 10, 0, 5, 3.0])
     >>> round(float(estimate_hedges_g(first, second, 8, 8, 0.95)["estimate"]), 3)
     1.049

@@ -87,10 +87,9 @@ def monitor_periods(
     Result
         Per period (``group``, such as ``2024Q1``): ``mean_improvement`` or ``share_improved`` with ``term``
         ``baseline``, ``later`` or ``open``; per closed period ``share_seen`` of those due and, where there
-        are baseline periods enough, ``control_limit`` (shares: ``control_limit_share``; ``conf_low`` and
-        ``conf_high``) and one row ``signal`` per rule that it fulfils (``level`` the rule, ``term``
-        ``better`` or ``worse``). For ``all`` with ``term`` ``baseline`` the centre. A period of whom nobody
-        was seen has no row.
+        are baseline periods enough, ``control_limit`` (shares: ``control_limit_share``) and one row
+        ``signal`` per rule that it fulfils (``level`` the rule, ``term`` ``better`` or ``worse``). For
+        ``all`` with ``term`` ``baseline`` the centre.
 
     Raises
     ------

@@ -55,8 +55,6 @@ def read_filters(texts: Iterable[object]) -> dict[str, Any]:
 def write_filters(filters: Mapping[str, Iterable[str]]) -> list[str]:
     """Write chosen values of columns as `read_filters` reads them.
 
-    Examples
-    --------
     >>> write_filters({"region": ("low_back", "neck"), "sex": ("female",)})
     ['region=low_back|neck', 'sex=female']
     """

@@ -28,8 +28,6 @@ def remember(
     function : callable
         Its other arguments are hashable.
 
-    Examples
-    --------
     >>> class Box: pass
     >>> asked = []
     >>> @remember

@@ -276,8 +276,6 @@ def lay_out(
 def list_outcomes(cohort: Cohort) -> tuple[str, ...]:
     """Return the outcomes recorded for a cohort's episodes, its own first, then by name.
 
-    Examples
-    --------
     >>> from outcomes.cohort import select_cohort
     >>> from outcomes.synthetic import simulate_clinic
     >>> list_outcomes(select_cohort(simulate_clinic(200, seed=1)))[:3]

@@ -75,8 +75,6 @@ def list_groups(therapies: Mapping[str, Therapy]) -> dict[str, tuple[str, ...]]:
     Therapies of the group that a source's own ones get by default have nothing in common but that nobody
     said what they are, so that it is none.
 
-    Examples
-    --------
     >>> known = read_therapies()
     >>> list_groups({id: known[id] for id in ("strengthening", "stretching", "manual_therapy", "other")})
     {'exercise': ('strengthening', 'stretching')}

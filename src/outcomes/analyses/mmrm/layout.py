@@ -47,8 +47,6 @@ class Terms:
 def parse_formula(formula: str) -> Terms:
     """Parse a formula in the grammar of formulaic, which is that of Wilkinson and Rogers 1973 as R has it.
 
-    Examples
-    --------
     >>> parse_formula("score ~ therapy*visit + np.log(age)").terms
     ((), ('therapy',), ('visit',), ('np.log(age)',), ('therapy', 'visit'))
     """
@@ -154,8 +152,6 @@ def require_columns(known: list[str], wanted: list[str]) -> None:
 def order_levels(values: pd.Series) -> tuple[str, ...]:
     """Return the levels that occur: a categorical's own order, else sorted.
 
-    Examples
-    --------
     >>> order_levels(pd.Series([10, 9, None]))
     ('9', '10')
     """

@@ -234,8 +234,6 @@ def _pair_with_itself(stack: Stack) -> np.ndarray:
 def find_kept(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the columns that repeat no earlier one, and how the others are made of them.
 
-    Examples
-    --------
     >>> kept, repeats = find_kept(np.array([[2.0, 4, 0], [4, 8, 0], [0, 0, 1]]))
     >>> kept.tolist(), repeats.round(6).tolist()
     ([0, 2], [[2.0], [0.0]])
