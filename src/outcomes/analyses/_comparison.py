@@ -174,8 +174,9 @@ class Visits:
         """Return the estimates of contrasts by time point and both groups."""
         if self.fitted is None:
             return {}
-        how = {"weights": "observed", "over": "patients", "conf_level": conf_level, "adjust": adjust}
-        held = self.fitted.contrasts("group", **how)
+        held = self.fitted.contrasts(
+            "group", weights="observed", over="patients", conf_level=conf_level, adjust=adjust
+        )
         return {(row["visit"], row["group"], row["versus"]): row for row in held.to_dict("records")}
 
 
@@ -245,7 +246,10 @@ def fit_visits(visits: Visits, plan: Comparison, *, covariance: str, method: str
     given_up: list[str] = []
     for name in ladder:
         robust = clustered or bool(given_up)
-        options = {"df": choose_df(df, method, robust=robust), "vcov": "CR2" if robust else None}
+        options: dict[str, Any] = {
+            "df": choose_df(df, method, robust=robust),
+            "vcov": "CR2" if robust else None,
+        }
         options["cluster"] = "cluster" if clustered else None
         level = plan.conf_level
         fitted = fit_alternative(visits, covariance=name, method=method, conf_level=level, **options)

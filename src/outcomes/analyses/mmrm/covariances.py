@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -250,8 +249,3 @@ def fill_moments(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
         if np.linalg.eigvalsh(correlation)[0] > 0.02:
             break
     return correlation * np.outer(root, root)
-
-
-def list_pairs(n_visits: int) -> list[tuple[int, int]]:
-    """Return all pairs of visits, each with itself too, the first not after the second."""
-    return list(combinations_with_replacement(range(n_visits), 2))

@@ -11,8 +11,10 @@ Its cost does not depend on the number of patients.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement
 
 import numpy as np
 
@@ -62,11 +64,8 @@ class Stack:
     @cached_property
     def _pairs(self) -> list[tuple[int, int, np.ndarray]]:
         """Pairs of visits with the patterns that hold both."""
-        return [
-            (s, t, np.flatnonzero(self.seen[:, s] & self.seen[:, t]))
-            for s in range(self.n_visits)
-            for t in range(s, self.n_visits)
-        ]
+        pairs = combinations_with_replacement(range(self.n_visits), 2)
+        return [(s, t, np.flatnonzero(self.seen[:, s] & self.seen[:, t])) for s, t in pairs]
 
     @cached_property
     def _used(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -85,6 +84,13 @@ class Stack:
         size = sum(8 * len(members) * widths[s] * widths[t] for s, t, members in self._pairs)
         return [self._cut(*pair) for pair in self._pairs] if size < _MOST_KEPT_BYTES else None
 
+    def _list_blocks(self) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+        """Yield each pair of visits that somebody has, the patterns that hold both, and their sums."""
+        for number, (s, t, members) in enumerate(self._pairs):
+            if len(members):
+                kept = self._kept_blocks
+                yield s, t, members, kept[number] if kept is not None else self._cut(s, t, members)
+
     def _cut(self, s: int, t: int, members: np.ndarray) -> np.ndarray:
         block = self.grams[np.ix_(members, self._used[s][0], self._used[t][0])]
         return block.reshape(len(members), block.shape[1] * block.shape[2])
@@ -96,11 +102,7 @@ class Stack:
         """
         lead = weight.shape[:-3]
         total = np.zeros((*lead, self.selection.shape[1], self.selection.shape[1]))
-        for number, (s, t, members) in enumerate(self._pairs):
-            if not len(members):
-                continue
-            kept = self._kept_blocks
-            block = kept[number] if kept is not None else self._cut(s, t, members)
+        for s, t, members, block in self._list_blocks():
             (left, from_left), (right, from_right) = self._used[s], self._used[t]
             summed = (weight[..., members, s, t] @ block).reshape(*lead, len(left), len(right))
             part = from_left.T @ summed @ from_right
@@ -112,11 +114,7 @@ class Stack:
     def project(self, matrix: np.ndarray) -> np.ndarray:
         """Return per pattern and pair of visits the trace of a symmetric matrix with its sums, (M, T, T)."""
         traces = np.zeros((len(self.counts), self.n_visits, self.n_visits))
-        for number, (s, t, members) in enumerate(self._pairs):
-            if not len(members):
-                continue
-            kept = self._kept_blocks
-            block = kept[number] if kept is not None else self._cut(s, t, members)
+        for s, t, members, block in self._list_blocks():
             spread = self._used[s][1] @ matrix @ self._used[t][1].T
             traces[members, s, t] = traces[members, t, s] = block @ spread.ravel()
         return traces
@@ -239,9 +237,8 @@ def differentiate(
         inverse, weights = at.inverses[members], stack.counts[members]
         pull = np.einsum("m,mst->st", weights, inverse) - bent[members].sum(axis=0)
         gradient[own] = np.einsum("st,rst->r", pull, first)
-        hessian[np.ix_(own, own)] = _curve(inverse, bent[members], weights, first) + np.einsum(
-            "st,rqst->rq", pull, second
-        )
+        hessian[np.ix_(own, own)] = np.einsum("st,rqst->rq", pull, second)
+        hessian[np.ix_(own, own)] += _curve(inverse, bent[members], weights, first)
         turned = np.zeros((len(own), len(stack.counts), stack.n_visits, stack.n_visits))
         turned[:, members] = -(inverse @ first[:, None] @ inverse)
         sloped[own] = stack.contract(turned)

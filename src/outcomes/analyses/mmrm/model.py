@@ -35,54 +35,18 @@ from outcomes.machine.threads import in_one_thread
 
 @dataclass(frozen=True, repr=False)
 class MmrmFit(FittedModel):
-    """A fitted model; made by `outcomes.analyses.mmrm.fit`.
+    """A fitted model, and what can be asked of it; made by `fit`."""
 
-    Its numbers are described in `outcomes.analyses.mmrm.fitted.FittedModel`.
-    """
-
-    def marginal_means(self, by: str | Sequence[str] = "therapy", **options: Any) -> pd.DataFrame:
-        """Return marginal means (LS means); see `outcomes.analyses.mmrm.contrasts.tabulate_means`."""
-        return tabulate_means(self, by, **options)
-
-    def contrasts(self, by: str = "therapy", **options: Any) -> pd.DataFrame:
-        """Return differences of marginal means; see `outcomes.analyses.mmrm.contrasts.tabulate_contrasts`."""
-        return tabulate_contrasts(self, by, **options)
-
-    def slopes(self, over: str | Mapping[str, float], by: str = "therapy", **options: Any) -> pd.DataFrame:
-        """Return change per unit of time and its differences; see `contrasts.tabulate_slopes`."""
-        return tabulate_slopes(self, over, by, **options)
-
-    def f_tests(self) -> pd.DataFrame:
-        """Test the coefficients of each term jointly: ``term, num_df, den_df, statistic, p_value``.
-
-        With treatment contrasts the test of a term that is part of an interaction is one at the reference
-        levels.
-        """
-        return tabulate_tests(self)
-
-    def joint_tests(self, by: str = "therapy", **options: Any) -> pd.DataFrame:
-        """Test at each visit whether levels differ at all; see `contrasts.tabulate_joint_tests`."""
-        return tabulate_joint_tests(self, by, **options)
-
-    def with_inference(self, *, df: str | None = None, vcov: str | None = None) -> MmrmFit:
-        """Return the fit with other errors or degrees of freedom; see `standard_errors.change_inference`."""
-        return change_inference(self, df=df, vcov=vcov)
-
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the mean of each row of a long frame; see `predictions.predict_rows`."""
-        return predict_rows(self, frame)
-
-    def residuals(self) -> pd.DataFrame:
-        """Return residuals of all fitted rows; see `predictions.list_residuals`."""
-        return list_residuals(self)
-
-    def summary(self) -> str:
-        """Return the fit as text, in the order of R's ``summary``."""
-        return write_summary(self)
-
-    def __repr__(self) -> str:
-        """Return the summary."""
-        return self.summary()
+    marginal_means = tabulate_means
+    contrasts = tabulate_contrasts
+    slopes = tabulate_slopes
+    f_tests = tabulate_tests
+    joint_tests = tabulate_joint_tests
+    with_inference = change_inference
+    predict = predict_rows
+    residuals = list_residuals
+    summary = write_summary
+    __repr__ = write_summary
 
 
 #: Share of a column's variance left by earlier columns, below which it repeats them.
@@ -117,7 +81,7 @@ def fit(
     ----------
     formula : str
         In the grammar of formulaic, such as ``"score ~ therapy*visit + baseline*visit + age"``; categories
-        are coded by treatment contrasts, the first level the reference.
+        are coded by treatment contrasts.
     table : pandas.DataFrame, str, pathlib.Path or dask.dataframe.DataFrame
         Long: one row per patient and visit, in any order; a path names Parquet. Rows that lack a score or
         anything that the formula names are left out and counted; this is valid where scores are missing at
@@ -171,19 +135,11 @@ def fit(
     ``docs/mmrm.md``. Mallinckrodt et al. 2008 (Drug Inf J 42:303, doi 10.1177/009286150804200402) describe
     the model's use.
     """
-    choices = check_choices(
-        covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level
-    )
-    terms = parse_formula(formula)
-    if cluster == subject:
-        cluster = None
-    source = open_pass(
-        table,
-        list_columns(terms, subject, visit, group, cluster, weights),
-        subject,
-        memory_limit_gb=memory_limit_gb,
-        patients_per_chunk=patients_per_chunk,
-    )
+    what = (covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level)
+    choices, terms = check_choices(*what), parse_formula(formula)
+    cluster = None if cluster == subject else cluster
+    columns = list_columns(terms, subject, visit, group, cluster, weights)
+    source = open_pass(table, columns, subject, memory_limit_gb, patients_per_chunk)
     layout, design, sums = sum_table(source, lay_out(source, terms, subject, visit, group, cluster, weights))
     return fit_sums(source, layout, design, sums, choices)
 
@@ -192,43 +148,22 @@ def fit_sums(source: Any, layout: Layout, design: Design, sums: Any, choices: Ch
     """Fit a model to pattern sums; see `fit`."""
     groups = sorted({group for group, _ in sums.grams})
     everything = stack_patterns(sums, design, np.arange(len(design.columns)), groups)
-    cross = everything.contract(np.where(_pair_with_itself(everything), 1.0, 0.0))
+    cross = everything.contract(everything.seen[:, :, None] * np.eye(everything.n_visits))
     kept, repeats = find_kept(cross[:-1, :-1])
     dropped = tuple(design.names[place] for place in np.setdiff1d(np.arange(len(design.columns)), kept))
     stack = stack_patterns(sums, design, kept, groups) if dropped else everything
-    held = MmrmFit(
-        layout.terms.formula,
-        choices.covariance,
-        choices.method,
-        choices.df,
-        choices.vcov,
-        "ok",
-        _list_reasons(sums, dropped),
-        dropped,
-        sums.n_patients,
-        sums.n_rows,
-        sums.n_dropped,
-        sums.n_empty,
-        sums.n_patients,
-        choices.conf_level,
-        layout,
-        design,
-        sums,
-        kept,
-        repeats,
-        tuple(layout.held[layout.group][code] for code in groups) if layout.group else (),
-        stack,
-        source=source,
-        weight_kind=choices.weight_kind,
-    )
+    asked = (layout.terms.formula, choices.covariance, choices.method, choices.df, choices.vcov)
+    said = ("ok", _list_reasons(sums, dropped), dropped)
+    counts = (sums.n_patients, sums.n_rows, sums.n_dropped, sums.n_empty, sums.n_patients)
+    rest: dict[str, Any] = {"layout": layout, "design": design, "sums": sums, "kept": kept}
+    rest |= {"repeats": repeats, "stack": stack, "source": source, "weight_kind": choices.weight_kind}
+    if layout.group:
+        rest["groups"] = tuple(layout.held[layout.group][code] for code in groups)
+    held = MmrmFit(*asked, *said, *counts, choices.conf_level, **rest)
     state, reason = _check_numbers(stack, cross, kept)
     if state != "ok":
         return replace(held, state=state, reasons=(*held.reasons, reason))
     return _maximise(held, choices)
-
-
-def _pair_with_itself(stack: Stack) -> np.ndarray:
-    return stack.seen[:, :, None] & np.eye(stack.n_visits, dtype=bool)
 
 
 def find_kept(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -281,9 +216,8 @@ def _maximise(held: MmrmFit, choices: Choices) -> MmrmFit:
     assert held.stack is not None
     n_visits = held.stack.n_visits
     form = choose_covariance(choices.covariance, n_visits, choices.equally_spaced)
-    optimum = minimise_deviance(
-        held.stack, form, begin_with_moments(held.stack, form), choices.method == "reml"
-    )
+    start = begin_with_moments(held.stack, form)
+    optimum = minimise_deviance(held.stack, form, start, choices.method == "reml")
     parts = [] if optimum is None else np.split(optimum.theta, held.stack.n_groups)
     if any(form.find_nothing(part, n_visits) for part in parts):
         reason = (
