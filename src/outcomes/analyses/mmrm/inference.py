@@ -83,12 +83,16 @@ def find_f_satterthwaite(
     turned = vectors.T @ contrasts
     statistic = float(((turned @ beta) ** 2 / values).mean())
     each = count_satterthwaite(turned, vcov, slopes, variance)
-    if np.ptp(each) < 1e-8 * each.max():
-        return statistic, float(each.mean())
-    if (each <= 2).any():
-        return statistic, 2.0
+    few = np.ptp(each) >= 1e-8 * each.max() and (each <= 2).any()
+    return statistic, 2.0 if few else _join_freedom(each)
+
+
+def _join_freedom(each: np.ndarray) -> float:
+    """Return the degrees of freedom of an F that is the mean of squared t statistics."""
+    if np.ptp(each) < 1e-8 * each.max() or (each <= 2).any():
+        return float(each.min())
     expected = float((each / (each - 2)).sum())
-    return statistic, 2 * expected / (expected - len(each))
+    return 2 * expected / (expected - len(each))
 
 
 def find_f_kenward_roger(
@@ -188,16 +192,9 @@ class Inference:
         margin = quantile_t(conf_level, df) * std_error
         with np.errstate(invalid="ignore", divide="ignore"):
             statistic = estimate / std_error
-        found = (
-            estimate,
-            std_error,
-            df,
-            statistic,
-            p_value_t(statistic, df),
-            estimate - margin,
-            estimate + margin,
-        )
-        table.loc[known, list(ESTIMATE_COLUMNS)] = np.column_stack(found)
+        found = (estimate, std_error, df, statistic, p_value_t(statistic, df))
+        bounds = (estimate - margin, estimate + margin)
+        table.loc[known, list(ESTIMATE_COLUMNS)] = np.column_stack([*found, *bounds])
         return table
 
     def count_freedom(self, rows: np.ndarray) -> np.ndarray:
@@ -258,11 +255,7 @@ class Inference:
         values, vectors = np.linalg.eigh(rows @ self.used @ rows.T)
         turned = vectors.T @ rows
         statistic = float(((turned @ self.beta) ** 2 / values).mean())
-        each = self.count_freedom(turned)
-        if np.ptp(each) < 1e-8 * each.max() or (each <= 2).any():
-            return statistic, float(each.min())
-        expected = float((each / (each - 2)).sum())
-        return statistic, 2 * expected / (expected - len(each))
+        return statistic, _join_freedom(self.count_freedom(turned))
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ def fit(
 ) -> MmrmFit:
     """Fit a mixed model for repeated measures: a linear model with correlated errors between visits.
 
+    Restricted likelihood by Newton's method from sums of products per pattern of visits; see ``docs/mmrm.md``.
+
     Parameters
     ----------
     formula : str
@@ -84,11 +86,10 @@ def fit(
         are coded by treatment contrasts.
     table : pandas.DataFrame, str, pathlib.Path or dask.dataframe.DataFrame
         Long: one row per patient and visit, in any order; a path names Parquet. Rows that lack a score or
-        anything that the formula names are left out and counted; this is valid where scores are missing at
-        random given what the model holds.
+        anything that the formula names are left out and counted.
     subject, visit : str
         Columns. A visit must be unique within its subject, and is a category whatever it holds (in the
-        order of a categorical, else sorted); time as a number needs a column of its own.
+        order of a categorical, else sorted).
     covariance : str
         Between visits: ``us`` (free), ``adh, csh, cs, ad``, or with ``equally_spaced`` also ``ar1, ar1h,
         toep, toeph``.
@@ -128,12 +129,6 @@ def fit(
     ------
     AnalysisError
         When a column or a choice is unknown, choices do not go together, or a patient has a visit twice.
-
-    Notes
-    -----
-    Restricted likelihood by Newton's method from sums of products per pattern of visits; see
-    ``docs/mmrm.md``. Mallinckrodt et al. 2008 (Drug Inf J 42:303, doi 10.1177/009286150804200402) describe
-    the model's use.
     """
     what = (covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level)
     choices, terms = check_choices(*what), parse_formula(formula)
