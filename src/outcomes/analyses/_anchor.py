@@ -41,11 +41,8 @@ def read_anchor(cohort: Cohort, grid: Grid, name: str | None, timepoint: str) ->
         )
     id, _, variant = name.partition(":")
     own = table["variant"] == variant if variant else table["variant"].isna()
-    rows = gather_rows(
-        table[(table["instrument"] == id) & own & table["score"].notna()],
-        grid.episodes["episode_id"],
-        cohort.timepoints,
-    )
+    scored = table[(table["instrument"] == id) & own & table["score"].notna()]
+    rows = gather_rows(scored, grid.episodes["episode_id"], cohort.timepoints)
     code = list(cohort.timepoints).index(timepoint)
     found = find_follow_up(rows, cohort.timepoints[timepoint], code, len(grid.patient))
     return Anchor(name, read_instrument(name), np.append(rows.score, np.nan)[found])
@@ -108,21 +105,20 @@ def find_cutoffs(change: np.ndarray, better: np.ndarray, others: np.ndarray, rel
         steps = facts["adjusted"]
         adjusted = predictive - (steps["constant"] + steps["slope"] * correlation) * sd * odds
         steps = facts["adjusted_2022"]
-        adjusted_2022 = (
-            predictive - (steps["factor"] / reliability - steps["constant"]) * sd * correlation * odds
-        )
-        curves = _curve(better, others)
-        youden = curves[0] - curves[1]
+        weight = steps["factor"] / reliability - steps["constant"]
+        adjusted_2022 = predictive - weight * sd * correlation * odds
+        youden = _share_from(better) - _share_from(others)
         best = youden.max(axis=1)
         roc = np.append(np.nan, (change[1:] + change[:-1]) / 2)[np.argmax(_is_best(youden), axis=1)]
-        auc = _area(better, others)
+        below = np.cumsum(others, axis=1) - others / 2
+        auc = (better * below).sum(axis=1) / (better.sum(axis=1) * others.sum(axis=1))
     return Cutoffs(intercept, slope, predictive, adjusted, adjusted_2022, roc, best, auc, share)
 
 
 def list_ties(change: np.ndarray, better: np.ndarray, others: np.ndarray) -> list[float]:
     """Return all cut-offs whose Youden index is the largest, of one sample."""
-    sensitivity, false_alarm = _curve(better[None, :], others[None, :])
-    best = np.flatnonzero(_is_best(sensitivity - false_alarm)[0])
+    youden = _share_from(better[None, :]) - _share_from(others[None, :])
+    best = np.flatnonzero(_is_best(youden)[0])
     middle = np.append(np.nan, (change[1:] + change[:-1]) / 2)
     return [float(middle[place]) for place in best if place]
 
@@ -163,15 +159,6 @@ def _regress(
     return np.where(settled, a - b * centre / scale, np.nan), slope
 
 
-def _curve(better: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return sensitivity and false alarms of calling improved all from each change on."""
-    return _share_from(better), _share_from(others)
-
-
 def _share_from(counts: np.ndarray) -> np.ndarray:
+    """Return sensitivity, or false alarms, of calling improved all from each change on."""
     return np.asarray(np.cumsum(counts[:, ::-1], axis=1)[:, ::-1] / counts.sum(axis=1, keepdims=True))
-
-
-def _area(better: np.ndarray, others: np.ndarray) -> np.ndarray:
-    below = np.cumsum(others, axis=1) - others / 2
-    return np.asarray((better * below).sum(axis=1) / (better.sum(axis=1) * others.sum(axis=1)))

@@ -20,7 +20,6 @@ from outcomes.cohort import STATUSES, Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import Listing, Text
 
-#: What may be measured.
 MEASURED = ("improvement", "responders")
 
 
@@ -164,17 +163,13 @@ def find_signals(z: Sequence[float], values: Sequence[float], rules: Mapping[str
     >>> [(s.point, s.rule, s.better) for s in find_signals([0.1, -3.2, 0.4], [5.0, 1.0, 5.2], rules)]
     [(1, 'beyond_limits', False)]
     """
-    found = [*_find_beyond(z, rules), *_find_near(z, rules)]
+    beyond = [place for place, value in enumerate(z) if abs(value) > rules["standard_errors"]]
+    found = [Signal(place, "beyond_limits", z[place] > 0, (place,)) for place in beyond]
+    found += _find_near(z, rules)
     found += _find_runs(np.sign(z), int(rules["shift"]), "shift", 0)
     found += _find_runs(np.sign(np.diff(values)), int(rules["trend"]) - 1, "trend", 1)
     order = ("beyond_limits", "near_limit", "shift", "trend")
     return sorted(found, key=lambda signal: (signal.point, order.index(signal.rule)))
-
-
-def _find_beyond(z: Sequence[float], rules: Mapping[str, Any]) -> Iterator[Signal]:
-    for place, value in enumerate(z):
-        if abs(value) > rules["standard_errors"]:
-            yield Signal(place, "beyond_limits", value > 0, (place,))
 
 
 def _find_near(z: Sequence[float], rules: Mapping[str, Any]) -> Iterator[Signal]:

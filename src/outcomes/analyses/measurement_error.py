@@ -106,7 +106,7 @@ def _add_known(rows: Rows, cohort: Cohort, grid: Grid, reliability: float) -> fl
         raise AnalysisError(
             "A reliability lies between 0 and 1, and needs two patients with a baseline score."
         )
-    error = error_from_reliability(float(grid.baseline[held].std(ddof=1)), reliability)
+    error = float(grid.baseline[held].std(ddof=1) * np.sqrt(1 - reliability))
     place = {"group": ALL, "timepoint": BASELINE, "unit": cohort.instrument.unit}
     rows.add_of(patients, statistic="sem", **place, x=reliability, estimate=error)
     return error
@@ -179,7 +179,9 @@ def _add_cut_off(
     start, patients = grid.baseline[held], grid.patients(held)
     if len(patients) < 2:
         raise AnalysisError("A cut-off needs at least two patients with a baseline score.")
-    cut = cut_between(float(start.mean()), float(start.std(ddof=1)), norm_mean, norm_sd)
+    # As far from the patients as from the norm, in their own standard deviations.
+    mean, sd = float(start.mean()), float(start.std(ddof=1))
+    cut = (norm_sd * mean + sd * norm_mean) / (sd + norm_sd)
     place = {"group": ALL, "timepoint": BASELINE, "unit": cohort.instrument.unit}
     rows.add_of(patients, statistic="cut_off", **place, estimate=cut)
     return cut
@@ -191,7 +193,8 @@ def _mark_changes(
     level = read_facts("psychometrics")["measurement_error"]["detectable_level"]
     limit = detectable_change(np.sqrt(0.5), level)  # 1.96 at 95 %
     amount = grid.improvement[seen, column]
-    index = reliable_index(amount, error) if error > 0 else np.where(amount, np.sign(amount) * np.inf, 0.0)
+    # Change in units of its standard error.
+    index = amount / (np.sqrt(2) * error) if error > 0 else np.where(amount, np.sign(amount) * np.inf, 0.0)
     marks = {"share_reliably_improved": index > limit, "share_reliably_worse": index < -limit}
     marks["share_unchanged"] = ~(marks["share_reliably_improved"] | marks["share_reliably_worse"])
     if cut is not None:
@@ -235,15 +238,6 @@ def measure_error(first: np.ndarray, second: np.ndarray) -> MeasurementError:
     )
 
 
-def error_from_reliability(sd: float, reliability: float) -> float:
-    """Return the standard error of measurement from a standard deviation and a reliability.
-
-    >>> round(error_from_reliability(16, 0.84), 6)
-    6.4
-    """
-    return float(sd * np.sqrt(1 - reliability))
-
-
 def detectable_change(error: float, level: float) -> float:
     """Return the change that measurement error alone exceeds in one of ``1 / (1 - level)`` patients.
 
@@ -251,23 +245,3 @@ def detectable_change(error: float, level: float) -> float:
     (17.74, 14.89)
     """
     return float(special.ndtri((1 + level) / 2) * np.sqrt(2) * error)
-
-
-def reliable_index(change: np.ndarray, error: float) -> np.ndarray:
-    """Return change in units of its standard error (Jacobson and Truax 1991).
-
-    >>> reliable_index(np.array([18.0]), 6.4).round(4).tolist()
-    [1.9887]
-    """
-    return change / (np.sqrt(2) * error)
-
-
-def cut_between(mean: float, sd: float, norm_mean: float, norm_sd: float) -> float:
-    """Return the score that lies as far from patients as from the norm, in their own standard deviations.
-
-    Jacobson and Truax 1991, cut-off c.
-
-    >>> cut_between(40, 10, 10, 5)
-    20.0
-    """
-    return (norm_sd * mean + sd * norm_mean) / (sd + norm_sd)

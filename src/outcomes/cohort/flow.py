@@ -161,18 +161,11 @@ class Flow:
         gone = np.setdiff1d(behind, left, assume_unique=True)
         self._times[step] = self._times.get(step, 0) + 1
         times = self._times[step]
-        self._steps.append(
-            {
-                "step": step if times == 1 else f"{step}_{times}",
-                "reason": reason,
-                "n_episodes": int(self.kept.sum()),
-                "n_patients": len(left),
-                "n_excluded_episodes": int(out.sum()),
-                "n_excluded_patients": len(gone),
-                "patients": behind,
-                "patients_gone": gone,
-            }
-        )
+        sizes = {"n_episodes": int(self.kept.sum()), "n_patients": len(left)}
+        sizes |= {"n_excluded_episodes": int(out.sum()), "n_excluded_patients": len(gone)}
+        whose = {"patients": behind, "patients_gone": gone}
+        name = step if times == 1 else f"{step}_{times}"
+        self._steps.append({"step": name, "reason": reason, **sizes, **whose})
 
     def _find_patients(self, which: np.ndarray) -> np.ndarray:
         """Return the distinct patients of some episodes, sorted."""

@@ -43,17 +43,9 @@ def _draft_therapy(id: str, content: Mapping[str, object], order: int, source: S
     own = [name for name in source.therapies if name not in read_therapies()]
     palette = [(entry.colour, entry.marker) for entry in read_therapies().values()]
     colour, marker = palette[own.index(id) % len(palette)]
-    return {
-        "id": id,
-        "label": label,
-        "short_label": label,
-        "group": read_facts("cohort")["undeclared_group"],
-        "colour": colour,
-        "marker": marker,
-        "order": order,
-        "aliases": (),
-        "labels": None,
-    }
+    group = read_facts("cohort")["undeclared_group"]
+    shown = {"colour": colour, "marker": marker, "order": order, "aliases": (), "labels": None}
+    return {"id": id, "label": label, "short_label": label, "group": group, **shown}
 
 
 def list_late_labels(source: Source) -> tuple[str, ...]:

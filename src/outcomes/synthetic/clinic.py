@@ -107,10 +107,8 @@ def tabulate_episodes(clinic: Clinic) -> pd.DataFrame:
         "observable_days": pd.array(observable, dtype="Int64"),
         "excluded": _categorise(np.where(people.declined, 0, -1), [declined]),
     }
-    recorded = {
-        **people.codes,
-        "work_status": np.where(people.work_recorded, people.codes["work_status"], -1),
-    }
+    work = np.where(people.work_recorded, people.codes["work_status"], -1)
+    recorded = {**people.codes, "work_status": work}
     columns |= {name: _categorise(recorded[name], labels) for name, labels in name_categories().items()}
     return complete_columns(pd.DataFrame(columns), "episodes")
 
@@ -138,9 +136,8 @@ def _tabulate_scores(clinic: Clinic, name: str, code: int) -> pd.DataFrame:
     blank = np.isnan(scores) if items is None else np.isnan(items).all(axis=2)
     episode, visit = np.nonzero(clinic.attendance.seen & ~blank)
     day = clinic.attendance.day[episode, visit]
-    table = pd.DataFrame(
-        {"episode": episode, "day": day, "instrument": code, "score": scores[episode, visit]}
-    )
+    held = {"episode": episode, "day": day, "instrument": code, "score": scores[episode, visit]}
+    table = pd.DataFrame(held)
     if items is not None:
         table["n_items_missing"] = np.isnan(items[episode, visit]).sum(axis=1)
     if name == "nprs":
@@ -157,24 +154,17 @@ def _tabulate_extra(clinic: Clinic) -> pd.DataFrame:
 
 def tabulate_sessions(clinic: Clinic) -> pd.DataFrame:
     """Return one row per session."""
-    sessions = clinic.sessions
-    table = pd.DataFrame(
-        {
-            "episode_id": name_rows("E", sessions["episode"].to_numpy(), len(clinic.people)),
-            "day": sessions["day"],
-            "therapy": _categorise(sessions["therapy"].to_numpy(), read_facts("made_up_clinic")["therapies"]),
-            "minutes": sessions["minutes"],
-        }
-    )
+    sessions, known = clinic.sessions, read_facts("made_up_clinic")["therapies"]
+    ids = name_rows("E", sessions["episode"].to_numpy(), len(clinic.people))
+    therapy = _categorise(sessions["therapy"].to_numpy(), known)
+    table = sessions[["day", "minutes"]].assign(episode_id=ids, therapy=therapy)
     return complete_columns(table, "sessions")
 
 
 def tabulate_events(clinic: Clinic) -> pd.DataFrame:
     """Return one row per event."""
-    events = clinic.events
-    ids = name_rows("E", events["episode"].to_numpy(), len(clinic.people))
-    table = events.assign(episode_id=ids).drop(columns="episode")
-    return complete_columns(table, "events")
+    ids = name_rows("E", clinic.events["episode"].to_numpy(), len(clinic.people))
+    return complete_columns(clinic.events.assign(episode_id=ids).drop(columns="episode"), "events")
 
 
 def name_rows(letter: str, numbers: np.ndarray, n_names: int, digits: int = 5) -> pd.Categorical:

@@ -58,15 +58,9 @@ def _tabulate_effects(sums: np.ndarray, pairs: list[tuple[int, int]], instrument
         for pair, (group, versus) in enumerate(pairs):
             count, total, squares = sums[:, pair, visit]
             mean = total / count
-            rows.append(
-                {
-                    "timepoint": timepoint,
-                    "group": facts["therapies"][group],
-                    "versus": facts["therapies"][versus],
-                    "difference": mean,
-                    "std_error": np.sqrt(max(squares / count - mean**2, 0.0) / count),
-                    "n": int(count),
-                }
-            )
-    table = pd.DataFrame(rows)
+            error = np.sqrt(max(squares / count - mean**2, 0.0) / count)
+            names = (facts["therapies"][group], facts["therapies"][versus])
+            rows.append((timepoint, *names, mean, error, int(count)))
+    columns = ["timepoint", "group", "versus", "difference", "std_error", "n"]
+    table = pd.DataFrame(rows, columns=columns)
     return table.loc[table["timepoint"].isin(taken)].reset_index(drop=True)

@@ -33,27 +33,22 @@ class Design:
     A patient's row at visit t is ``v' B_t`` with ``v`` the patient's parts and ``B_t`` a matrix of zeros and
     ones, so that sums of products of parts are enough for all sums of products of columns.
 
-    Attributes
-    ----------
-    columns : tuple of Column
-    parts : tuple of (Part, int)
-        Each part with the visit at which it is taken, -1 where it is the same at all.
-    selection : array of int, shape (T, p)
-        Position of the part that each column holds at each visit, -1 where the column is 0.
-    centring : array, shape (p, p)
-        ``X = X_centred @ centring``: what centring and scaling numbers before summing did to the columns.
     """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.n_visits = len(layout.visits)
         self.columns = tuple(_list_columns(layout))
-        self.uncentred = _find_uncentred(layout, self.columns)
+        self.uncentred = _find_uncentred(self.columns)
+        #: Each part with the visit at which it is taken, -1 where it is the same at all.
         self.parts = _close_parts(layout, self.columns, self.n_visits)
         self.position = {entry: number for number, entry in enumerate(self.parts)}
-        self.selection = np.array(
-            [[self._locate(column, visit) for column in self.columns] for visit in range(self.n_visits)]
-        ).reshape(self.n_visits, len(self.columns))
+        #: Shape (T, p): position of the part that each column holds at each visit, -1 where it is 0.
+        self.selection = np.full((self.n_visits, len(self.columns)), -1)
+        for number, column in enumerate(self.columns):
+            for visit in range(self.n_visits) if column.visit < 0 else [column.visit]:
+                self.selection[visit, number] = self.at_visit(column.part, visit)
+        #: Shape (p, p): ``X = X_centred @ centring``, what centring and scaling numbers did to the columns.
         self.centring = self._recover()
 
     @property
@@ -73,9 +68,6 @@ class Design:
     def at_visit(self, part: Part, visit: int) -> int:
         """Return the position of a part at a visit."""
         return self.position[part, visit if self.varies(part) else -1]
-
-    def _locate(self, column: Column, visit: int) -> int:
-        return self.at_visit(column.part, visit) if column.visit in (-1, visit) else -1
 
     def _recover(self) -> np.ndarray:
         place = {(column.visit, column.part): number for number, column in enumerate(self.columns)}
@@ -150,9 +142,8 @@ def _list_columns(layout: Layout) -> list[Column]:
             pieces = list(reversed(chosen))
             visit = next((level for name, level, _ in pieces if layout.is_visit(name)), -1)
             part = tuple(sorted((name, level) for name, level, _ in pieces if not layout.is_visit(name)))
-            columns.append(
-                Column(":".join(label for _, _, label in pieces) or "Intercept", visit, part, number)
-            )
+            name = ":".join(label for _, _, label in pieces) or "Intercept"
+            columns.append(Column(name, visit, part, number))
         spanned.add(terms[number])
         spanned |= _span(layout, term)
     return columns
@@ -185,7 +176,7 @@ def _code_factor(layout: Layout, name: str, reduced: bool) -> list[tuple[str, in
     ]
 
 
-def _find_uncentred(layout: Layout, columns: tuple[Column, ...]) -> frozenset[str]:
+def _find_uncentred(columns: tuple[Column, ...]) -> frozenset[str]:
     """Return the numbers that cannot be centred: some column with them has none without them beside it."""
     there = {(column.visit, column.part) for column in columns}
     return frozenset(
@@ -239,14 +230,9 @@ class PatternSums:
 
     def __add__(self, other: PatternSums) -> PatternSums:
         """Return the sums of both."""
-        total = PatternSums(
-            dict(self.grams),
-            dict(self.counts),
-            self.log_weight + other.log_weight,
-            self.n_dropped + other.n_dropped,
-            self.n_empty + other.n_empty,
-            self.differing | other.differing,
-        )
+        total = PatternSums(dict(self.grams), dict(self.counts), self.log_weight + other.log_weight)
+        total.n_dropped, total.n_empty = self.n_dropped + other.n_dropped, self.n_empty + other.n_empty
+        total.differing = self.differing | other.differing
         for key, gram in other.grams.items():
             total.grams[key] = total.grams[key] + gram if key in total.grams else gram
             total.counts[key] = total.counts.get(key, 0) + other.counts[key]
@@ -273,12 +259,8 @@ def add_all(sums: Iterable[Any], start: Any = None) -> Any:
 
 def sum_patterns(wide: Wide, design: Design) -> PatternSums:
     """Sum products of parts and scores by pattern."""
-    sums = PatternSums(
-        n_dropped=wide.n_dropped,
-        n_empty=wide.n_empty,
-        differing=set(wide.differing),
-        log_weight=_log_weights(wide),
-    )
+    sums = PatternSums(n_dropped=wide.n_dropped, n_empty=wide.n_empty, differing=set(wide.differing))
+    sums.log_weight = _log_weights(wide)
     if sums.differing or not len(wide.score):
         return sums
     seen = ~np.isnan(wide.score)

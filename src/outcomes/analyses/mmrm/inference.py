@@ -20,12 +20,6 @@ from outcomes.analyses.mmrm.likelihood import Slopes, Stack, invert_positive
 METHODS = ("kenward-roger-linear", "kenward-roger", "satterthwaite", "residual", "between-within")
 
 
-def find_parameter_variance(slopes: Slopes) -> np.ndarray:
-    """Return the variance of the covariance parameters, twice the inverse Hessian of the deviance."""
-    inverse, _ = invert_positive(slopes.hessian / 2)
-    return np.full_like(slopes.hessian, np.nan) if inverse is None else inverse
-
-
 def adjust_covariance(
     stack: Stack,
     inverses: np.ndarray,
@@ -52,9 +46,8 @@ def adjust_covariance(
             curved = np.einsum("rs,rsij->ij", shared, slopes.second[group])
             weight[members] -= inverse @ curved @ inverse / 4
     total = stack.contract((weight + np.swapaxes(weight, 1, 2)) / 2)[:-1, :-1]
-    through = np.einsum(
-        "rij,jk,skl,rs->il", slopes.information, vcov, slopes.information, variance, optimize=True
-    )
+    information = slopes.information
+    through = np.einsum("rij,jk,skl,rs->il", information, vcov, information, variance, optimize=True)
     adjusted = vcov + 2 * vcov @ (total - through) @ vcov
     return (adjusted + adjusted.T) / 2
 
@@ -110,9 +103,8 @@ def find_f_kenward_roger(
     traces = np.einsum("rii->r", turned)
     first = float(traces @ variance @ traces)
     second = float(np.einsum("rij,sji,rs->", turned, turned, variance, optimize=True))
-    raw = (
-        float(contrasts @ beta @ np.linalg.solve(contrasts @ adjusted @ contrasts.T, contrasts @ beta)) / size
-    )
+    found = contrasts @ beta
+    raw = float(found @ np.linalg.solve(contrasts @ adjusted @ contrasts.T, found)) / size
     bound = (first + 6 * second) / (2 * size)
     ratio = ((size + 1) * first - (size + 4) * second) / ((size + 2) * second)
     divisor = 3 * size + 2 * (1 - ratio)
@@ -133,9 +125,8 @@ def count_between_within(within: np.ndarray, n_rows: int, n_patients: int) -> np
     """
     n_within = int(within.sum())
     n_between = len(within) - n_within + (1 if n_within else 0)
-    return np.where(
-        within, n_rows - n_patients - (n_within - 1 if n_within else 0), n_patients - n_between
-    ).astype("float64")
+    free_within = n_rows - n_patients - (n_within - 1 if n_within else 0)
+    return np.where(within, free_within, n_patients - n_between).astype("float64")
 
 
 #: Columns of every table of estimates after those that name the row.
@@ -214,9 +205,8 @@ class Inference:
         """Test whether several functions are all 0: ``num_df, den_df, statistic`` (F) and ``p_value``.
 
         By the method of the degrees of freedom; with a cluster-robust covariance by the approximate Hotelling
-        test of Tipton and Pustejovsky (2015, doi 10.3102/1076998615606099), since there an F with so many
-        numerator degrees of freedom rejects too often. Clusters too few for
-        it, and functions that depend on each other, give no test.
+        test of Tipton and Pustejovsky (2015, doi 10.3102/1076998615606099). Clusters too few for it, and
+        functions that depend on each other, give no test.
         """
         nothing = {"num_df": float(len(rows)), "den_df": np.nan, "statistic": np.nan, "p_value": np.nan}
         if self.withheld or not np.isfinite(rows).all() or not len(rows):
@@ -277,8 +267,8 @@ class Robust:
 
     def estimate_covariance(self) -> tuple[np.ndarray, int]:
         """Return the covariance of the coefficients and the number of clusters."""
-        sums = self.sum_contrasts(np.empty((0, len(self.fitted.beta))))
-        return self.fitted.vcov @ sums.meat @ self.fitted.vcov, sums.n_clusters
+        sums, vcov = self.sum_contrasts(np.empty((0, len(self.fitted.beta)))), self.fitted.vcov
+        return vcov @ sums.meat @ vcov, sums.n_clusters
 
 
 #: Patients whose rows are held at the same time.

@@ -19,8 +19,8 @@ from outcomes.analyses.mmrm.inference import (
     Robust,
     adjust_covariance,
     count_between_within,
-    find_parameter_variance,
 )
+from outcomes.analyses.mmrm.likelihood import invert_positive
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
 
@@ -85,7 +85,9 @@ def add_inference(found: F, choices: Choices) -> F:
     optimum, stack, design = found.optimum, found.stack, found.design
     assert optimum is not None and stack is not None
     vcov, kept = optimum.at.vcov, found.kept
-    variance = find_parameter_variance(optimum.slopes)
+    # Of the covariance parameters: twice the inverse Hessian of the deviance.
+    inverse, _ = invert_positive(optimum.slopes.hessian / 2)
+    variance = np.full_like(optimum.slopes.hessian, np.nan) if inverse is None else inverse
     used, robust, n_clusters, withheld = vcov, None, found.n_clusters, False
     if choices.vcov != "model":
         groups = sorted({group for group, _ in found.sums.grams})
