@@ -17,8 +17,9 @@ from outcomes.analyses import (
     estimate_effect_sizes,
     standardise_responders,
 )
+from outcomes.analyses._clusters import estimate_clustered
+from outcomes.analyses._covariates import fit_least_squares
 from outcomes.analyses._interval import adjust_holm, estimate_share
-from outcomes.analyses._regression import estimate_clustered, fit_least_squares
 from outcomes.analyses.effect_sizes import estimate_hedges_g
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_words

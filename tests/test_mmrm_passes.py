@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from outcomes.analyses.mmrm import fit
-from outcomes.analyses.mmrm.design import Design
+from outcomes.analyses.mmrm.design import Design, add_all, sum_patterns
 from outcomes.analyses.mmrm.frame_pass import FramePass
 from outcomes.analyses.mmrm.layout import list_columns, parse_formula
 from outcomes.analyses.mmrm.passes import ParquetPass, lay_out, sum_table
-from outcomes.analyses.mmrm.patterns import add_all, sum_patterns
 from outcomes.errors import AnalysisError
 from test_mmrm_reference import FOLDER, FORMULA, lengthen
 

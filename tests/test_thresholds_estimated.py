@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from handmade import PAIN, assemble_cohort, pick, supported
-from outcomes.analyses._predictive import find_cutoffs, list_ties
+from outcomes.analyses._anchor import find_cutoffs, list_ties
 from outcomes.analyses.floor_ceiling import count_at_ends
 from outcomes.analyses.important_change import estimate_important_change
 from outcomes.analyses.measurement_error import estimate_measurement_error, measure_error

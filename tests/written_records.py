@@ -12,7 +12,7 @@ from outcomes import read_records
 from outcomes.facts import FileSpec, Source
 from outcomes.facts.source import build_source
 from outcomes.records.tables import Records
-from outcomes.synthetic.tables import complete_columns
+from outcomes.synthetic.clinic import complete_columns
 
 PRIMARY = {"instrument": "nprs", "timepoint": "month_3", "reference": "usual_care", "covariates": []}
 

@@ -21,12 +21,14 @@ ALL = "all"
 
 _NUMBERS = ("x", "estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
 _ESTIMATES = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value")
+#: Columns of an estimate with its state.
+ESTIMATE = (*_ESTIMATES, "state")
 
 #: States in which a row carries an estimate.
 WITH_ESTIMATE = frozenset({"ok", "boundary"})
 #: States that name why a row carries none.
 WITHOUT_ESTIMATE = frozenset(
-    {"not_converged", "separated", "rank_deficient", "degenerate", "too_few", "few_clusters"}
+    ["not_converged", "separated", "rank_deficient", "degenerate", "too_few", "few_clusters"]
 )
 
 #: The distinct patients behind one row: named sets of integer patient codes, each of which must be
@@ -36,17 +38,11 @@ Support = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Patients:
-    """Whose codes the support of a result counts. Private: it holds ids.
+    """Whose codes the support of a result counts. Private: it holds ids."""
 
-    Parameters
-    ----------
-    ids : array of str
-        Id of each patient, by code.
-    digests : array of uint64
-        Of all that was recorded of each patient, by code: another one where anything was corrected or added.
-    """
-
+    #: Id of each patient, by code.
     ids: np.ndarray = field(repr=False)
+    #: Of all that was recorded of each patient, by code: another one where anything was corrected or added.
     digests: np.ndarray = field(repr=False)
 
 
@@ -148,10 +144,8 @@ def write_origin(origin: Origin, words: Words | None = None) -> dict[str, Any]:
     if origin.rules is not None:
         told["rules"] = {name: write(text) for name, text in origin.rules.items()}
     if origin.detail is not None:
-        told["detail"] = {
-            "merge": list(origin.detail.merge),
-            "said": [write(text) for text in origin.detail.said],
-        }
+        said = [write(text) for text in origin.detail.said]
+        told["detail"] = {"merge": list(origin.detail.merge), "said": said}
     if origin.adjustment is not None:
         made = asdict(origin.adjustment) | {"adjusted_for": list(origin.adjustment.adjusted_for)}
         told |= {name: value for name, value in made.items() if value is not None}
@@ -256,11 +250,8 @@ class Result:
             wanted = list(value) if isinstance(value, (list, tuple, set)) else [value]
             keep &= self.table[column].isin(wanted).to_numpy()
         rows = np.flatnonzero(keep)
-        return replace(
-            self,
-            table=self.table.iloc[rows].reset_index(drop=True),
-            support=tuple(self.support[i] for i in rows),
-        )
+        table = self.table.iloc[rows].reset_index(drop=True)
+        return replace(self, table=table, support=tuple(self.support[i] for i in rows))
 
     def __repr__(self) -> str:
         """Return name, size and states, no patients."""
@@ -288,41 +279,21 @@ def build_result(
 ) -> Result:
     """Build a `Result` from rows given as mappings.
 
-    Absent columns become missing, an absent state ``ok``; in a row whose state forbids an estimate the
-    estimate and its companions are removed.
-
-    Parameters
-    ----------
-    name, method, warnings, estimand, origin, comparable, patients
-        As in `Result`.
-    rows : iterable of mappings
-        One per estimate, keys from `COLUMNS`.
-    support : sequence of mappings, optional
-        One per row; without it rows count as having no patients behind them, which `release` withholds.
-
-    Returns
-    -------
-    Result
-        With one row per mapping, in the given order.
+    Keys of rows are from `COLUMNS`; absent columns become missing, an absent state ``ok``, and a row whose
+    state forbids an estimate loses it. Without support rows count as having no patients behind them, which
+    `release` withholds.
     """
     rows = list(rows)
     unknown = {key for row in rows for key in row} - set(COLUMNS)
     if unknown:
         raise ValueError(f"{name}: unknown columns {sorted(unknown)}")
-    table = pd.DataFrame(
-        {
-            column: pd.Series(
-                [row.get(column) for row in rows], dtype="float64" if column in _NUMBERS else "str"
-            )
-            for column in COLUMNS
-        }
-    )
+    types = {column: "float64" if column in _NUMBERS else "str" for column in COLUMNS}
+    held = {name: pd.Series([row.get(name) for row in rows], dtype=kind) for name, kind in types.items()}
+    table = pd.DataFrame(held)
     table["state"] = table["state"].fillna("ok")
     without = ~table["state"].isin(list(WITH_ESTIMATE)).to_numpy()
     if without.any():
         table.loc[without, list(_ESTIMATES)] = np.nan
-    empty: list[Support] = [{} for _ in rows]
-    return Result(
-        name, table, method, tuple(warnings), estimand, origin or Origin(), comparable,
-        tuple(support if support is not None else empty), patients,
-    )  # fmt: skip
+    sets: tuple[Support, ...] = tuple({} for _ in rows) if support is None else tuple(support)
+    said = (method, tuple(warnings), estimand)
+    return Result(name, table, *said, origin or Origin(), comparable, sets, patients)

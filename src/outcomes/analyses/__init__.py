@@ -20,6 +20,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from outcomes.errors import AnalysisError
+from outcomes.facts.toml import suggest_name
 
 if TYPE_CHECKING:
     from outcomes.result import Result
@@ -62,13 +63,9 @@ def list_analyses() -> tuple[str, ...]:
 
 def read_analysis(name: str) -> Callable[..., Result]:
     """Return the function of an analysis; for an unknown name the error suggests the nearest."""
-    from difflib import get_close_matches
-
     known = list_analyses()
     if name not in known:
-        near = get_close_matches(str(name), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
-        raise AnalysisError(f"There is no analysis {name!r}; {hint}")
+        raise AnalysisError(f"There is no analysis {name!r}; {suggest_name(str(name), known)}")
     module = import_module(f"{__name__}.{name}")
     function: Callable[..., Result] = getattr(module, module.__all__[0])
     return function

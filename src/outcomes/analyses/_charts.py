@@ -1,4 +1,4 @@
-"""Limits of funnels and control charts, and the rules by which a point is a signal.
+"""What sites and periods are measured by; limits of funnels and control charts, and rules for signals.
 
 Funnel limits and overdispersion after Spiegelhalter 2005 (Stat Med 24:1185, doi 10.1002/sim.1970).
 """
@@ -12,6 +12,91 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
+from outcomes.analyses._declaration import explain_no_improvement, say
+from outcomes.analyses._grid import Grid, Rows
+from outcomes.analyses._interval import estimate_mean, estimate_share
+from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
+from outcomes.cohort import STATUSES, Cohort
+from outcomes.errors import AnalysisError
+from outcomes.facts import Listing, Text
+
+MEASURED = ("improvement", "responders")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The outcome of every episode at one time point."""
+
+    grid: Grid
+    #: Position of the time point.
+    column: int
+    #: ``improvement`` or ``responders``.
+    kind: str
+    #: Improvement, or 1 and 0; missing where it was not seen or has no score at the start; shape (E,).
+    values: np.ndarray
+    #: The threshold in words.
+    rule: Text | Listing | None = None
+    #: Why nothing is measured, if so.
+    reason: Text | None = None
+
+    @property
+    def is_share(self) -> bool:
+        """Whether its mean is a share."""
+        return self.kind == "responders"
+
+    def find_seen(self, members: np.ndarray) -> np.ndarray:
+        """Return those of some episodes, given by position, that have an outcome."""
+        return members[~np.isnan(self.values[members])]
+
+    def find_due(self, members: np.ndarray) -> np.ndarray:
+        """Return those of some episodes whose time point had closed."""
+        return members[self.grid.due[members, self.column]]
+
+    def support(self, seen: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the distinct patients behind the mean of some episodes; of a share both sides too."""
+        if self.is_share:
+            return self.grid.split(seen, self.values[seen] == 1)
+        return {"all": self.grid.patients(seen)}
+
+    def name(self, improvement: str, share: str) -> dict[str, str]:
+        """Return the columns that name a statistic, by what is measured."""
+        return {"statistic": share, "unit": "proportion"} if self.is_share else {"statistic": improvement}
+
+    def add_observed(self, rows: Rows, seen: np.ndarray, **place: Any) -> None:
+        """Add the mean or share of some episodes with its 95 % interval."""
+        sets = self.support(seen)
+        if self.is_share:
+            found = estimate_share(int(self.values[seen].sum()), len(seen), len(sets["all"]), 0.95)
+        else:
+            found = estimate_mean(self.values[seen], self.grid.patient[seen], 0.95, self.grid.one_each)
+            if found["state"] == "boundary":
+                found["std_error"] = 0.0  # what all have the same is not shown
+        rows.add(sets, **self.name("mean_improvement", "share_improved"), **place, **found)
+
+    def add_share_seen(self, rows: Rows, due: np.ndarray, **place: Any) -> None:
+        """Add the share seen of some episodes that were due."""
+        seen = self.grid.status[due, self.column] == STATUSES.index("seen")
+        rows.add_share(self.grid, due, seen, 0.95, statistic="share_seen", **place)
+
+
+def measure_outcome(
+    cohort: Cohort, grid: Grid, timepoint: str, measured: str, threshold: str | None
+) -> Measured:
+    """Measure one of `MEASURED` of every episode; the threshold is that of the source where none is named."""
+    if measured not in MEASURED:
+        raise AnalysisError(f"What is measured is {' or '.join(MEASURED)}; {measured!r} is neither.")
+    column = grid.column(timepoint)
+    reason = explain_no_improvement(cohort)
+    if reason is None and measured == "improvement":
+        return Measured(grid, column, measured, grid.improvement[:, column])
+    chosen = choose_threshold(cohort, threshold) if reason is None else None
+    if chosen is None:
+        reason = reason or say("responders.none", instrument=cohort.instrument.called_short)
+        return Measured(grid, column, measured, np.full(len(grid.patient), np.nan), reason=reason)
+    improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
+    reached = np.where(defined & grid.based, improved.astype(float), np.nan)
+    return Measured(grid, column, measured, reached, describe_threshold(cohort, chosen))
+
 
 def limit_mean(target: float, sd: float, n: np.ndarray, level: float, widening: float = 1.0) -> np.ndarray:
     """Return the lower and upper limit of the mean of n patients, shape (2, n).
@@ -19,8 +104,6 @@ def limit_mean(target: float, sd: float, n: np.ndarray, level: float, widening: 
     `target` and `sd` are mean and standard deviation of a patient, were all sites alike; `level` is the share
     of sites within the limits by chance alone; `widening` is a factor on the distance from the target.
 
-    Examples
-    --------
     >>> limit_mean(10.0, 5.0, np.array([25.0, 100.0]), 0.95).round(2).tolist()
     [[8.04, 9.02], [11.96, 10.98]]
     """
@@ -49,8 +132,6 @@ def measure_overdispersion(z: np.ndarray, winsorised: float) -> float:
     hiding itself by widening the limits. `winsorised` is the share at each end that is set to the quantile
     there (linear between neighbours).
 
-    Examples
-    --------
     >>> measure_overdispersion(np.array([-1.0, 1.0, -1.0, 1.0]), 0.1)
     1.0
     """
@@ -78,23 +159,17 @@ def find_signals(z: Sequence[float], values: Sequence[float], rules: Mapping[str
     `z` is the distance of each point from the centre in standard errors, positive for better; `rules` are
     those of ``facts/monitoring.toml``.
 
-    Examples
-    --------
     >>> rules = {"standard_errors": 3, "shift": 7, "trend": 7, "near": 2, "near_of": [2, 3]}
     >>> [(s.point, s.rule, s.better) for s in find_signals([0.1, -3.2, 0.4], [5.0, 1.0, 5.2], rules)]
     [(1, 'beyond_limits', False)]
     """
-    found = [*_find_beyond(z, rules), *_find_near(z, rules)]
+    beyond = [place for place, value in enumerate(z) if abs(value) > rules["standard_errors"]]
+    found = [Signal(place, "beyond_limits", z[place] > 0, (place,)) for place in beyond]
+    found += _find_near(z, rules)
     found += _find_runs(np.sign(z), int(rules["shift"]), "shift", 0)
     found += _find_runs(np.sign(np.diff(values)), int(rules["trend"]) - 1, "trend", 1)
     order = ("beyond_limits", "near_limit", "shift", "trend")
     return sorted(found, key=lambda signal: (signal.point, order.index(signal.rule)))
-
-
-def _find_beyond(z: Sequence[float], rules: Mapping[str, Any]) -> Iterator[Signal]:
-    for place, value in enumerate(z):
-        if abs(value) > rules["standard_errors"]:
-            yield Signal(place, "beyond_limits", value > 0, (place,))
 
 
 def _find_near(z: Sequence[float], rules: Mapping[str, Any]) -> Iterator[Signal]:

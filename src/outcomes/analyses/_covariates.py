@@ -1,7 +1,8 @@
-"""What is known of each episode at time zero, and groups set side by side on it."""
+"""What is known of each episode at time zero: groups set side by side on it, and least squares on it."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -78,12 +79,21 @@ def describe_covariate(rows: Rows, grid: Grid, covariate: Covariate, group: Grou
             named = {"statistic": "share", "level": level, "unit": "proportion", **place}
             rows.add(grid.split(present, has), **named, **share, n=len(patients))
     else:
-        values, place = covariate.values[present], {**place, "unit": covariate.unit}
+        values, unit = covariate.values[present], covariate.unit
         mean = {"estimate": values.mean()} if len(patients) > 1 else {"state": "too_few"}
-        rows.add({"all": patients}, statistic="mean", **place, **mean, n=len(patients))
-        rows.add({"all": patients}, statistic="sd", **place, **estimate_sd(values, len(patients)))
-    absent = grid.patients(members[~covariate.recorded[members]])
-    rows.add_count(absent, statistic="n_missing", **{**place, "unit": "patients"})
+        rows.add_of(patients, statistic="mean", **place, unit=unit, **mean)
+        rows.add_of(patients, statistic="sd", **place, unit=unit, **estimate_sd(values, len(patients)))
+    rows.add_count(grid.patients(members[~covariate.recorded[members]]), statistic="n_missing", **place)
+
+
+def describe_groups(cohort: Cohort, grid: Grid, rows: Rows, groups: list[Group]) -> None:
+    """Add the size of each group and its covariates, and compare all groups but `ALL` on these."""
+    for name, members in groups:
+        rows.add_count(grid.patients(members), statistic="n", term="patients", group=name)
+    for covariate in list_covariates(cohort, grid):
+        for group in groups:
+            describe_covariate(rows, grid, covariate, group)
+        compare_covariate(rows, grid, covariate, [group for group in groups if group[0] != ALL])
 
 
 def compare_covariate(rows: Rows, grid: Grid, covariate: Covariate, groups: list[Group]) -> None:
@@ -91,17 +101,14 @@ def compare_covariate(rows: Rows, grid: Grid, covariate: Covariate, groups: list
     held = [(name, members[covariate.recorded[members]]) for name, members in groups]
     pairs = []
     for (first, left), (second, right) in combinations(held, 2):
-        found = standardise_difference(covariate, left, right)
+        found = {"term": covariate.name, "unit": "sd", **standardise_difference(covariate, left, right)}
         sets = {"group": grid.patients(left), "versus": grid.patients(right)}
-        n, n_versus = (len(codes) for codes in sets.values())
-        columns = {"term": covariate.name, "n": n, "n_versus": n_versus, "unit": "sd", **found}
-        rows.add(sets, statistic="smd", group=first, versus=second, **columns)
-        pairs.append((columns, sets))
+        rows.add_pair(*sets.values(), statistic="smd", group=first, versus=second, **found)
+        pairs.append((found, sets))
     if pairs:
-        columns, sets = max(pairs, key=lambda pair: measure_imbalance(pair[0]))
+        found, sets = max(pairs, key=lambda pair: measure_imbalance(pair[0]))
         everyone = grid.patients(np.concatenate([members for _, members in held]))
-        largest = {**columns, "estimate": abs(columns.get("estimate", np.nan)), "n": len(everyone)}
-        del largest["n_versus"]
+        largest = {**found, "estimate": abs(found.get("estimate", np.nan)), "n": len(everyone)}
         rows.add({"all": everyone, **sets}, statistic="max_smd", group=ALL, **largest)
 
 
@@ -145,3 +152,148 @@ def _standardise_shares(left: np.ndarray, right: np.ndarray) -> dict[str, Any]:
     if np.abs(spread @ (inverse @ difference) - difference).max() > 1e-8:
         return {"state": "separated"}
     return {"estimate": float(np.sqrt(max(difference @ inverse @ difference, 0.0))), "state": "ok"}
+
+
+#: Share of a column's variance that earlier columns leave, below which it repeats them.
+_REPEATED = 1e-9
+
+
+@dataclass(frozen=True)
+class Design:
+    """Columns of a regression for some episodes."""
+
+    #: Intercept, baseline score, covariates, then one column for every group but the last; shape (n, p).
+    columns: np.ndarray
+    #: The same columns for the episodes over which covariates are averaged, shape (m, p).
+    target: np.ndarray
+    #: In the order of their columns; the last is the one that the others are set against.
+    groups: tuple[str, ...]
+    #: ``ok``, or ``rank_deficient`` where groups cannot be told from covariates.
+    state: str
+
+    @property
+    def n_marks(self) -> int:
+        """How many columns, the last ones, mark groups."""
+        return len(self.groups) - 1
+
+    def place_in(self, number: int) -> np.ndarray:
+        """Return the target's columns as if all its episodes were in one group, given by its place."""
+        moved = self.target.copy()
+        moved[:, -self.n_marks :] = np.eye(len(self.groups))[number, :-1]
+        return moved
+
+    def average_for_groups(self) -> np.ndarray:
+        """Return per group the mean of the target's columns as if all were in that group."""
+        rows = np.tile(self.target.mean(axis=0), (len(self.groups), 1))
+        rows[:, -self.n_marks :] = np.eye(len(self.groups))[:, :-1]
+        return rows
+
+
+def build_design(
+    grid: Grid,
+    covariates: list[Covariate],
+    fitted: np.ndarray,
+    groups: tuple[str, ...],
+    target: np.ndarray | None = None,
+) -> Design:
+    """Build the columns for the episodes at some positions, all of them in the given groups.
+
+    A covariate that is not recorded keeps its patient: a category has a level "not recorded", a number takes
+    the mean and a column that says so. Columns that repeat earlier ones (a level that nobody has, a covariate
+    that follows from others) are left out; groups come last, so that they are never the ones left out
+    silently. Covariates are averaged over the episodes at the positions `target`, or over the fitted ones.
+    """
+    columns = _list_columns(grid, covariates, fitted, fitted, groups)
+    kept = find_independent(columns)
+    marks = np.arange(columns.shape[1] - len(groups) + 1, columns.shape[1])
+    state = "ok" if np.isin(marks, kept).all() else "rank_deficient"
+    columns = columns[:, kept]
+    if target is None:
+        return Design(columns, columns, groups, state)
+    return Design(columns, _list_columns(grid, covariates, target, fitted, groups)[:, kept], groups, state)
+
+
+def _list_columns(
+    grid: Grid, covariates: list[Covariate], rows: np.ndarray, fitted: np.ndarray, groups: tuple[str, ...]
+) -> np.ndarray:
+    held = [column for covariate in covariates for column in _spread(covariate, rows, fitted)]
+    marks = [(grid.group[rows] == grid.groups.index(name)).astype("float64") for name in groups[:-1]]
+    return np.column_stack([np.ones(len(rows)), *held, *marks])
+
+
+def _spread(covariate: Covariate, rows: np.ndarray, fitted: np.ndarray) -> list[np.ndarray]:
+    values, recorded = covariate.values[rows], covariate.recorded[rows]
+    absent = (~recorded).astype("float64")
+    if covariate.levels:
+        marks = [(values == level).astype("float64") for level in range(1, len(covariate.levels))]
+        return [*marks, absent]
+    known = covariate.values[fitted[covariate.recorded[fitted]]]
+    filled = np.where(recorded, values, known.mean() if len(known) else 0.0)
+    return [filled] if covariate.name == SCORE else [filled, absent]
+
+
+def find_independent(columns: np.ndarray) -> np.ndarray:
+    """Return the positions of columns that do not repeat earlier ones; the first is the intercept.
+
+    >>> find_independent(np.array([[1, 0, 0], [1, 1, 2], [1, 2, 4], [1, 5, 10.0]])).tolist()
+    [0, 1]
+    """
+    centred = columns[:, 1:] - columns[:, 1:].mean(axis=0)
+    length = np.sqrt((centred**2).sum(axis=0))
+    moving = length > 1e-12 * np.maximum(1.0, np.abs(columns[:, 1:]).max(axis=0, initial=0.0))
+    centred = centred / np.where(moving, length, 1.0)
+    gram = centred.T @ centred
+    kept: list[int] = []
+    root = np.zeros_like(gram)
+    for j in np.flatnonzero(moving):
+        for place, i in enumerate(kept):
+            root[j, i] = (gram[j, i] - root[j, kept[:place]] @ root[i, kept[:place]]) / root[i, i]
+        left = gram[j, j] - root[j, kept] @ root[j, kept]
+        if left > _REPEATED:
+            root[j, j] = np.sqrt(left)
+            kept.append(int(j))
+    return np.array([0, *(j + 1 for j in kept)])
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """A fit by the thin decomposition X = U R of its columns, which cluster-robust errors need as well."""
+
+    #: Shape (p,).
+    coefficients: np.ndarray
+    #: Shape (n,).
+    residuals: np.ndarray
+    #: U, shape (n, p).
+    basis: np.ndarray
+    #: R, shape (p, p).
+    triangle: np.ndarray
+    #: Residual variance, and its degrees of freedom.
+    variance: float
+    df: int
+
+    def measure_errors(self, contrasts: np.ndarray) -> np.ndarray:
+        """Return the standard errors of contrasts, shape (k, p), under independent equal errors."""
+        directions = np.linalg.solve(self.triangle.T, contrasts.T)
+        return np.sqrt(self.variance * (directions**2).sum(axis=0))
+
+
+def fit_least_squares(columns: np.ndarray, outcome: np.ndarray) -> LeastSquares:
+    """Fit by least squares; the columns are independent and fewer than the rows."""
+    basis, triangle = np.linalg.qr(columns)
+    coefficients = np.linalg.solve(triangle, basis.T @ outcome)
+    residuals = outcome - columns @ coefficients
+    df = len(outcome) - columns.shape[1]
+    return LeastSquares(coefficients, residuals, basis, triangle, float(residuals @ residuals) / df, df)
+
+
+def fit_logistic(columns: np.ndarray, outcome: np.ndarray, **options: Any) -> Any:
+    """Fit a logistic regression; None where the weights of separated patients all vanish."""
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return GLM(outcome, columns, family=Binomial()).fit(**options)
+    except np.linalg.LinAlgError:
+        return None

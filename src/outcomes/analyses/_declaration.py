@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from outcomes.analyses._grid import BASELINE, Rows
 from outcomes.cohort import Cohort, list_patients
@@ -50,22 +51,13 @@ def conclude(
     *,
     method: Said,
     warnings: Iterable[Said] = (),
-    estimand: Said = "",
     origin: Origin | None = None,
-    comparable: bool | None = None,
+    **rest: Any,
 ) -> Result:
-    """Return the result of an analysis of a cohort."""
-    return build_result(
-        name,
-        rows.table,
-        support=rows.support,
-        patients=list_patients(cohort.records),
-        method=method,
-        warnings=warnings,
-        estimand=estimand,
-        origin=origin or trace_origin(cohort),
-        comparable=comparable,
-    )
+    """Return the result of an analysis of a cohort; `rest` are other arguments of `build_result`."""
+    rest |= {"support": rows.support, "patients": list_patients(cohort.records)}
+    origin = origin or trace_origin(cohort)
+    return build_result(name, rows.table, method=method, warnings=warnings, origin=origin, **rest)
 
 
 def conclude_nothing(name: str, cohort: Cohort, reason: Text) -> Result:
@@ -140,11 +132,8 @@ def choose_timepoint(cohort: Cohort, timepoint: str | None) -> str:
 
 def list_follow_ups(cohort: Cohort, comparable: bool = False) -> list[str]:
     """Return the ids of all time points after the start, or of those that may be compared."""
-    return [
-        id
-        for id, entry in cohort.timepoints.items()
-        if id != BASELINE and (entry.comparable or not comparable)
-    ]
+    later = {id: entry for id, entry in cohort.timepoints.items() if id != BASELINE}
+    return [id for id, entry in later.items() if entry.comparable or not comparable]
 
 
 def say_set_aside(cohort: Cohort) -> list[Text]:

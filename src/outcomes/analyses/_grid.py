@@ -84,6 +84,10 @@ class Grid:
             yield name, np.flatnonzero(self.group == number)
         yield ALL, np.arange(len(self.patient))
 
+    def is_in(self, group: str) -> np.ndarray:
+        """Return which episodes are of a group, shape (E,)."""
+        return self.group == self.groups.index(group)
+
     def patients(self, which: np.ndarray) -> np.ndarray:
         """Return the distinct patients of some episodes, given by position or as a mask."""
         codes = self.patient[which]
@@ -118,21 +122,22 @@ def arrange_grid(cohort: Cohort, by: str = "therapy") -> Grid:
     status = np.where(seen & np.isnan(score), STATUSES.index("missing"), status)
     first = table.iloc[::width]
     patient = first["patient"].to_numpy("int64")
-    episodes = _align_episodes(cohort, first["episode_id"])
+    episodes, ids = cohort.episodes, first["episode_id"]
+    if not np.array_equal(episodes["episode_id"].to_numpy(object), ids.to_numpy(object)):
+        episodes = episodes.iloc[pd.Index(episodes["episode_id"]).get_indexer(ids)]
     status = np.where(_find_closed(cohort, episodes), status, STATUSES.index("not_yet_due"))
     group, groups = _find_groups(cohort, first, episodes, by)
-    return Grid(
-        patient, group, groups, tuple(cohort.timepoints), score, improvement,
-        first["baseline"].to_numpy("float64", na_value=np.nan), status, episodes,
-        len(np.unique(patient)) == len(patient),
-    )  # fmt: skip
+    baseline = first["baseline"].to_numpy("float64", na_value=np.nan)
+    arrays = (score, improvement, baseline, status)
+    one_each = len(np.unique(patient)) == len(patient)
+    return Grid(patient, group, groups, tuple(cohort.timepoints), *arrays, episodes, one_each)
 
 
 def _find_closed(cohort: Cohort, episodes: pd.DataFrame) -> np.ndarray:
     """Return which time points had closed when the records were taken, shape (E, T).
 
-    Were those counted as due who happened to be seen in an open window, and not those who may still be, the
-    share seen would be too high.
+    If those seen in an open window counted as due, and those still to come did not, the share seen would be
+    too high.
     """
     if "observable_days" not in episodes:
         return np.ones((len(episodes), len(cohort.timepoints)), dtype=bool)
@@ -158,13 +163,6 @@ def may_group(column: str) -> bool:
     return held is not None and held.type in ("category", "flag") and column != "excluded"
 
 
-def _align_episodes(cohort: Cohort, ids: pd.Series) -> pd.DataFrame:
-    episodes = cohort.episodes
-    if np.array_equal(episodes["episode_id"].to_numpy(object), ids.to_numpy(object)):
-        return episodes
-    return episodes.iloc[pd.Index(episodes["episode_id"]).get_indexer(ids)]
-
-
 def _find_groups(
     cohort: Cohort, first: pd.DataFrame, episodes: pd.DataFrame, by: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -184,8 +182,6 @@ def _find_groups(
 class Rows:
     """A list of rows and of the patients behind each, with columns that all rows share.
 
-    Examples
-    --------
     >>> rows = Rows(outcome="odi", unit="points")
     >>> rows.add({"all": np.array([1, 2])}, statistic="mean_score", estimate=30.0, n=2)
     >>> rows.table
@@ -202,6 +198,15 @@ class Rows:
         self.table.append({**self.shared, **columns})
         self.support.append(support)
 
+    def add_of(self, patients: np.ndarray, **columns: Any) -> None:
+        """Add one row of some distinct patients, with their number."""
+        self.add({"all": patients}, **{"n": len(patients), **columns})
+
+    def add_pair(self, first: np.ndarray, second: np.ndarray, **columns: Any) -> None:
+        """Add one row of two sets of distinct patients, with their numbers."""
+        sizes = {"n": len(first), "n_versus": len(second)}
+        self.add({"group": first, "versus": second}, **sizes, **columns)
+
     def copy(self, result: Result, **columns: Any) -> None:
         """Add the rows of a result."""
         for row, sets in zip(result.table.to_dict("records"), result.support, strict=True):
@@ -209,8 +214,7 @@ class Rows:
 
     def add_count(self, patients: np.ndarray, **columns: Any) -> None:
         """Add a count of distinct patients."""
-        counted = {"estimate": len(patients), "n": len(patients), "unit": "patients"}
-        self.add({"all": patients}, **{**counted, **columns})
+        self.add_of(patients, **{"estimate": len(patients), "unit": "patients", **columns})
 
     def add_share(
         self, grid: Grid, members: np.ndarray, has: np.ndarray, conf_level: float, **columns: Any

@@ -23,8 +23,6 @@ def check_level(conf_level: object) -> None:
 def quantile_t(conf_level: float, df: float | np.ndarray) -> Any:
     """Return the two-sided quantile of Student's t, such as 1.96 for 0.95 and many degrees of freedom.
 
-    Examples
-    --------
     >>> round(float(quantile_t(0.95, 9)), 4)
     2.2622
     """
@@ -34,8 +32,6 @@ def quantile_t(conf_level: float, df: float | np.ndarray) -> Any:
 def p_value_t(statistic: float | np.ndarray, df: float | np.ndarray) -> Any:
     """Return the two-sided p-value of a t statistic.
 
-    Examples
-    --------
     >>> round(float(p_value_t(2.2622, 9)), 3)
     0.05
     """
@@ -80,8 +76,6 @@ def estimate_share(n_with: int, n_rows: int, n: int, conf_level: float) -> dict[
     patients as its sample, so that second episodes of a patient do not make it narrower. No patients:
     ``too_few``.
 
-    Examples
-    --------
     >>> share = estimate_share(56, 70, 70, 0.95)
     >>> round(share["conf_low"], 6), round(share["conf_high"], 6)
     (0.691834, 0.876953)
@@ -99,8 +93,6 @@ def estimate_share(n_with: int, n_rows: int, n: int, conf_level: float) -> dict[
 def adjust_holm(p_values: np.ndarray) -> np.ndarray:
     """Adjust p-values by Holm (1979, Scand J Stat 6:65); missing ones stay so and are not counted.
 
-    Examples
-    --------
     >>> adjust_holm(np.array([0.01, 0.02, 0.03])).round(3).tolist()
     [0.03, 0.04, 0.04]
     """

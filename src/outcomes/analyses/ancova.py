@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from outcomes.analyses._clusters import estimate_clustered
 from outcomes.analyses._comparison import Comparison, count_clusters, plan_comparison
+from outcomes.analyses._covariates import Design, build_design, fit_least_squares
 from outcomes.analyses._declaration import (
     conclude,
     label_timepoint,
@@ -21,12 +23,11 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import adjust_holm, check_level, p_value_t, quantile_t
-from outcomes.analyses._regression import Design, build_design, estimate_clustered, fit_least_squares
-from outcomes.analyses.comparability import check_comparability, check_follow_up
+from outcomes.analyses.comparability import check_comparability, is_followed_up
 from outcomes.cohort import Cohort
 from outcomes.facts import read_facts
 from outcomes.machine.threads import in_one_thread
-from outcomes.result import ALL, Adjustment, Result
+from outcomes.result import ALL, ESTIMATE, Adjustment, Result
 
 __all__ = ["compare_at_timepoints"]
 
@@ -51,17 +52,15 @@ def compare_at_timepoints(
     cluster : str
         ``auto``, ``therapist``, ``site``, ``patient`` or ``none``: see
         `outcomes.analyses._comparison.choose_clusters`. Clustered standard errors are CR2 with Satterthwaite
-        degrees of freedom, otherwise those of least squares with residual degrees of freedom.
+        degrees of freedom.
 
     Returns
     -------
     Result
         Per time point ``marginal_mean`` of each group (covariates at their means over the fitted patients),
         ``contrast`` of every pair (group - versus, in score units, p adjusted by Holm within the time point)
-        and ``n_missing`` per covariate that some fitted patients lack. Missing covariates are kept by a
-        level "not recorded" or the mean with an indicator. States: ``degenerate`` (one group, constant
-        scores), ``too_few``, ``rank_deficient`` (groups cannot be told from covariates), ``few_clusters``.
-        A measure without direction: no rows and a warning.
+        and ``n_missing`` per covariate that some fitted patients lack; these stay, by a level "not recorded"
+        or the mean with an indicator. A measure without direction: no rows and a warning.
 
     Raises
     ------
@@ -78,14 +77,8 @@ def compare_at_timepoints(
     warnings += [] if directed else [say("comparison.no_direction")]
     compared = list_follow_ups(cohort, comparable=True) if directed else []
     for timepoint in compared:
-        state = "ok"
-        if (
-            gate.comparable
-            and timepoint != cohort.primary
-            and not check_follow_up(cohort, by, grid, timepoint)
-        ):
-            state = "too_few"
-        reason = _compare(rows, plan, timepoint, state)
+        enough = is_followed_up(cohort, by, grid, timepoint, gate)
+        reason = _compare(rows, plan, timepoint, "ok" if enough else "too_few")
         if reason and len(grid.groups) > 1:
             warnings.append(say(reason, time=label_timepoint(cohort, timepoint)))
     sentence = say("ancova.method", covariates=plan.name_covariates(), level=percent(conf_level))
@@ -107,20 +100,32 @@ def _compare(rows: Rows, plan: Comparison, timepoint: str, state: str) -> str | 
     grid = plan.grid
     scores = grid.score[:, grid.column(timepoint)]
     usable = ~np.isnan(scores) & grid.based
-    members = {name: np.flatnonzero(usable & (grid.group == grid.groups.index(name))) for name in plan.groups}
-    patients = {name: grid.patients(held) for name, held in members.items()}
+    patients = {name: grid.patients(np.flatnonzero(usable & grid.is_in(name))) for name in plan.groups}
     present = tuple(name for name in plan.groups if len(patients[name]) > 1)
-    fitted = (
-        np.sort(np.concatenate([members[name] for name in present])) if present else np.array([], dtype=int)
-    )
+    fitted = np.flatnonzero(usable & np.isin(grid.group, [grid.groups.index(name) for name in present]))
     reason = "comparison.not_followed_up" if state != "ok" else None
     estimates: dict[Any, dict[str, Any]] = {}
     if state == "ok":
         state, estimates = _estimate(plan, scores, fitted, present)
         absent = "comparison.empty_group" if len(present) < len(plan.groups) else None
         reason = f"ancova.{state}" if state != "ok" else absent
-    _add_rows(rows, plan, timepoint, patients, present, state, estimates)
-    _count_missing(rows, plan, timepoint, fitted)
+
+    def find(key: Any, *names: str) -> dict[str, Any]:
+        """Return an estimate, or why there is none."""
+        missing = state if state != "ok" and set(names) <= set(present) else "too_few"
+        return estimates.get(key, {"state": missing if len(plan.groups) > 1 else "degenerate"})
+
+    for name in plan.groups:
+        place = {"statistic": "marginal_mean", "group": name, "timepoint": timepoint}
+        rows.add_of(patients[name], **place, **find(name, name))
+    for first, second in combinations(plan.groups, 2):
+        place = {"statistic": "contrast", "group": first, "versus": second, "timepoint": timepoint}
+        rows.add_pair(patients[first], patients[second], **place, **find((first, second), first, second))
+    for covariate in plan.covariates:
+        lacking = grid.patients(fitted[~covariate.recorded[fitted]])
+        if len(lacking):
+            place = {"term": covariate.name, "group": ALL, "timepoint": timepoint}
+            rows.add_count(lacking, statistic="n_missing", **place)
     return reason
 
 
@@ -150,67 +155,21 @@ def _fit(
     keys = [*design.groups, *((design.groups[i], design.groups[j]) for i, j in pairs)]
     if not fit.variance > 1e-20 * scores.var():
         return "degenerate", {}
+    facts = read_facts("comparability")
+    state = np.full(len(keys), "ok", dtype=object)
     if plan.clustering.codes is None:
         std_error, df = fit.measure_errors(contrasts), np.full(len(keys), float(fit.df))
     else:
         clusters = plan.clustering.codes[fitted]
-        if count_clusters(clusters) < read_facts("comparability")["clusters"]["at_least"]:
+        if count_clusters(clusters) < facts["clusters"]["at_least"]:
             return "few_clusters", {}
         std_error, df = estimate_clustered(fit.basis, fit.triangle, fit.residuals, clusters, contrasts)
-    return "ok", _summarise(keys, contrasts @ fit.coefficients, std_error, df, plan)
-
-
-def _summarise(
-    keys: list[Any], estimates: np.ndarray, std_error: np.ndarray, df: np.ndarray, plan: Comparison
-) -> dict[Any, dict[str, Any]]:
-    trusted = np.ones(len(keys), dtype=bool)
-    if plan.clustering.codes is not None:
-        trusted = df >= read_facts("comparability")["cluster_df"]["at_least"]
+        state[~(df >= facts["cluster_df"]["at_least"])] = "few_clusters"
+    estimates = contrasts @ fit.coefficients
     margin = quantile_t(plan.conf_level, df) * std_error
-    p_values = np.where(trusted, p_value_t(estimates / std_error, df), np.nan)
-    is_pair = np.array([isinstance(key, tuple) for key in keys])
-    p_values[is_pair] = adjust_holm(p_values[is_pair])
-    p_values[~is_pair] = np.nan
-    return {
-        key: {
-            "estimate": estimates[i],
-            "std_error": std_error[i],
-            "df": df[i],
-            "conf_low": estimates[i] - margin[i],
-            "conf_high": estimates[i] + margin[i],
-            "p_value": p_values[i],
-            "state": "ok" if trusted[i] else "few_clusters",
-        }
-        for i, key in enumerate(keys)
-    }
-
-
-def _add_rows(
-    rows: Rows,
-    plan: Comparison,
-    timepoint: str,
-    patients: dict[str, np.ndarray],
-    present: tuple[str, ...],
-    state: str,
-    estimates: dict[Any, dict[str, Any]],
-) -> None:
-    for name in plan.groups:
-        found = estimates.get(name, {"state": state if name in present and state != "ok" else "too_few"})
-        if len(plan.groups) < 2:
-            found = {"state": "degenerate"}
-        place = {"statistic": "marginal_mean", "group": name, "timepoint": timepoint}
-        rows.add({"all": patients[name]}, **place, n=len(patients[name]), **found)
-    for first, second in combinations(plan.groups, 2):
-        both = first in present and second in present
-        found = estimates.get((first, second), {"state": state if both and state != "ok" else "too_few"})
-        sets = {"group": patients[first], "versus": patients[second]}
-        place = {"statistic": "contrast", "group": first, "versus": second, "timepoint": timepoint}
-        rows.add(sets, **place, n=len(patients[first]), n_versus=len(patients[second]), **found)
-
-
-def _count_missing(rows: Rows, plan: Comparison, timepoint: str, fitted: np.ndarray) -> None:
-    for covariate in plan.covariates:
-        absent = plan.grid.patients(fitted[~covariate.recorded[fitted]])
-        if len(absent):
-            place = {"term": covariate.name, "group": ALL, "timepoint": timepoint}
-            rows.add_count(absent, statistic="n_missing", **place)
+    p_values = np.where(state == "ok", p_value_t(estimates / std_error, df), np.nan)
+    p_values[: len(means)] = np.nan
+    p_values[len(means) :] = adjust_holm(p_values[len(means) :])
+    columns = (estimates, std_error, df, estimates - margin, estimates + margin, p_values, state)
+    found = zip(*columns, strict=True)
+    return "ok", {key: dict(zip(ESTIMATE, row, strict=True)) for key, row in zip(keys, found, strict=True)}

@@ -28,9 +28,8 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
     -------
     Result
         Per group, then for ``all``, and per time point: ``mean_score``, ``sd_score`` and after baseline
-        ``mean_improvement``, ``sd_improvement`` (improvement is signed so that positive is better), in
-        the instrument's unit. Each uses the patients seen then; improvement those with a baseline score
-        too. Fewer than two patients: state ``too_few``; no spread: ``boundary``, without an interval.
+        ``mean_improvement``, ``sd_improvement`` (positive is better), in the instrument's unit, of the
+        patients seen then; improvement of those with a baseline score too.
 
     Raises
     ------

@@ -41,12 +41,10 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
     Returns
     -------
     Result
-        Three rows ``check``: ``term`` is ``n_seen``, ``share_seen`` (proportion of those due) or ``smd`` (all
-        patients of the cohort, baseline score and every declared covariate), ``level`` the worst group or
-        covariate, ``estimate`` what was found, ``x`` what is needed. An ``smd`` that is infinite has the
-        state ``separated``, one of covariates of which nothing is recorded ``too_few``; both fail. Last a row
-        ``verdict`` with ``level`` ``comparable``, ``not_comparable``, ``randomised`` or ``one_therapy`` and
-        estimate 1 or 0. `Result.comparable` says the same.
+        Three rows ``check``: ``term`` is ``n_seen``, ``share_seen`` (proportion of those due) or ``smd``,
+        ``level`` the worst group or covariate, ``estimate`` what was found, ``x`` what is needed; an ``smd``
+        without an estimate fails. Last a row ``verdict`` with ``level`` ``comparable``, ``not_comparable``,
+        ``randomised`` or ``one_therapy`` and estimate 1 or 0. `Result.comparable` says the same.
 
     Raises
     ------
@@ -62,12 +60,14 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
         "smd": _check_balance(rows, cohort, grid),
         "timepoint": cohort.timepoints[timepoint].comparable,
     }
-    verdict = _reach_verdict(cohort, grid, by, passed)
+    verdict = "comparable" if all(passed.values()) else "not_comparable"
+    if cohort.source.design == "randomised" and by == "therapy" and passed["timepoint"]:
+        verdict = "randomised"
+    if len(grid.groups) < 2:
+        verdict = "one_therapy"
     comparable = verdict in ("comparable", "randomised")
     everyone = grid.patients(np.arange(len(grid.patient)))
-    rows.add(
-        {"all": everyone}, statistic="verdict", level=verdict, estimate=float(comparable), n=len(everyone)
-    )
+    rows.add_of(everyone, statistic="verdict", level=verdict, estimate=float(comparable))
     return conclude(
         "comparability",
         cohort,
@@ -78,9 +78,13 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
     )
 
 
-def check_follow_up(cohort: Cohort, by: str, grid: Grid, timepoint: str) -> bool:
-    """Return whether enough patients of every group were seen then; true in a randomised design."""
-    if cohort.source.design == "randomised" and by == "therapy":
+def is_followed_up(cohort: Cohort, by: str, grid: Grid, timepoint: str, gate: Result) -> bool:
+    """Return whether enough patients of every group were seen then, where the gate has not said so already.
+
+    True where groups are not comparable anyway, at the primary time point, and in a randomised design.
+    """
+    randomised = cohort.source.design == "randomised" and by == "therapy"
+    if not gate.comparable or timepoint == cohort.primary or randomised:
         return True
     unused = Rows()
     return _check_seen(unused, grid, timepoint) and _check_share(unused, grid, timepoint)
@@ -129,23 +133,11 @@ def _check_balance(rows: Rows, cohort: Cohort, grid: Grid) -> bool:
     if not found.table:  # nothing is known of the start, so nobody can say who was given what
         rows.add({}, **place, n=0, state="too_few")
         return False
-    largest = [
-        (row, sets)
-        for row, sets in zip(found.table, found.support, strict=True)
-        if row["statistic"] == "max_smd"
-    ]
+    pairs = zip(found.table, found.support, strict=True)
+    largest = [(row, sets) for row, sets in pairs if row["statistic"] == "max_smd"]
     row, sets = max(largest, key=lambda entry: measure_imbalance(entry[0]))
-    found_worst = {name: row[name] for name in ("n", "estimate", "state")}
-    rows.add(sets, **place, level=row["term"], **found_worst)
+    rows.add(sets, **place, level=row["term"], n=row["n"], estimate=row["estimate"], state=row["state"])
     return measure_imbalance(row) <= needed
-
-
-def _reach_verdict(cohort: Cohort, grid: Grid, by: str, passed: dict[str, bool]) -> str:
-    if len(grid.groups) < 2:
-        return "one_therapy"
-    if cohort.source.design == "randomised" and by == "therapy" and passed["timepoint"]:
-        return "randomised"
-    return "comparable" if all(passed.values()) else "not_comparable"
 
 
 def _explain(

@@ -26,10 +26,9 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
     -------
     Result
         Per group, then for ``all``, and per time point: ``n_due``, ``n_seen``, ``n_missing``, ``n_lost``,
-        ``n_not_yet_due``, ``n_after_event`` where the strategy for intercurrent events sets visits
-        aside, and ``share_seen`` of those due (proportion). Due are those whose time point has closed; a
-        score that came before counts in means, but here the visit is not yet due. Counts are of episodes
-        where patients have several (unit ``episodes``), else of patients.
+        ``n_not_yet_due``, ``n_after_event`` where visits are set aside, and ``share_seen`` of those due
+        (proportion). Due are those whose time point has closed. Counts are of episodes where patients have
+        several (unit ``episodes``), else of patients.
 
     Raises
     ------
@@ -49,9 +48,8 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
             place = {"group": group, "timepoint": timepoint}
             chosen = {name: members[mask[members, column]] for name, mask in counted.items()}
             for name, episodes in chosen.items():
-                rows.add_count(
-                    grid.patients(episodes), statistic=name, **place, estimate=len(episodes), unit=unit
-                )
+                counted_as = {"statistic": name, "estimate": len(episodes), "unit": unit}
+                rows.add_count(grid.patients(episodes), **place, **counted_as)
             due = chosen["n_due"]
             seen = counted["n_seen"][due, column]
             rows.add_share(grid, due, seen, conf_level, statistic="share_seen", **place)

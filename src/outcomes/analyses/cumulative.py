@@ -26,8 +26,7 @@ def trace_cumulative(cohort: Cohort, *, by: str = "therapy", timepoint: str | No
     """Trace per group the share of patients whose improvement is at least x, for every x that was attained.
 
     The whole curve is shown so that no cut-off is chosen afterwards (US FDA 2009, guidance on
-    patient-reported outcome measures). Below 0 it shows deterioration: 1 less the share improving by at
-    least x got worse by more than -x.
+    patient-reported outcome measures). Below 0 it shows deterioration.
 
     Parameters
     ----------
@@ -41,10 +40,8 @@ def trace_cumulative(cohort: Cohort, *, by: str = "therapy", timepoint: str | No
     -------
     Result
         Per group, then for ``all``: ``share_improved_by`` (proportion of those seen with a baseline score) at
-        each ``x``, in the instrument's unit. All groups share the same x: the attained improvements of all,
-        rounded down to the instrument's step (a hundredth of its range where it has none). No patients,
-        or a measure on which improvement is not defined (no score at the start, no direction; a warning
-        says so): no rows.
+        each ``x``: the attained improvements of all, rounded down to the instrument's step (a hundredth of
+        its range where it has none). No patients, or improvement not defined: no rows.
 
     Raises
     ------
@@ -60,29 +57,20 @@ def trace_cumulative(cohort: Cohort, *, by: str = "therapy", timepoint: str | No
     points = np.unique(np.floor(attained / step + _TOLERANCE)) * step
     rows = Rows(outcome=cohort.outcome, statistic="share_improved_by", timepoint=timepoint, unit="proportion")
     for group, members in () if absent else grid.members():
-        _trace_group(rows, grid, group, members[~np.isnan(amount[members])], amount, points)
+        held = members[~np.isnan(amount[members])]
+        if not len(held):
+            continue
+        values = np.sort(amount[held])
+        shares = (len(values) - np.searchsorted(values, points - _TOLERANCE)) / len(values)
+        supports = _list_supports(grid, held, amount, points)
+        for point, share, sets in zip(points, shares, supports, strict=True):
+            rows.add(sets, group=group, x=float(point), estimate=float(share), n=len(sets["all"]))
     method = say("cumulative.method", time=label_timepoint(cohort, timepoint))
     return conclude("cumulative", cohort, rows, method=method, warnings=[absent or say("change.description")])
 
 
-def _trace_group(
-    rows: Rows, grid: Grid, group: str, members: np.ndarray, amount: np.ndarray, points: np.ndarray
-) -> None:
-    if not len(members):
-        return
-    values = np.sort(amount[members])
-    shares = (len(values) - np.searchsorted(values, points - _TOLERANCE)) / len(values)
-    supports = _list_supports(grid, members, amount, points)
-    for point, share, sets in zip(points, shares, supports, strict=True):
-        rows.add(sets, group=group, x=float(point), estimate=float(share), n=len(sets["all"]))
-
-
 def _list_supports(grid: Grid, members: np.ndarray, amount: np.ndarray, points: np.ndarray) -> list[Support]:
-    """Return who stands on each side of every point, as slices of two sorted arrays.
-
-    A patient with several episodes may stand on both sides: on the upper one by the best of them, on the
-    lower one by the worst.
-    """
+    """Return who is on each side of every point: on the upper one by the best episode, below by the worst."""
     patients, position = np.unique(grid.patient[members], return_inverse=True)
     best, worst = np.full(len(patients), -np.inf), np.full(len(patients), np.inf)
     np.maximum.at(best, position, amount[members])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -35,21 +38,17 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
     Returns
     -------
     Result
-        ``n_read``, ``n_accepted``, ``n_repeated`` where there are any, ``n_refused`` (unit ``records``; they
-        add up) and per rule
-        ``n_refused_by_rule`` (``level`` the rule, ``term`` ``record`` or ``cell``); these have no patients
-        behind them that could be counted, so that they never leave the clinic. ``n_patients``,
-        ``n_episodes``, ``n_assessments``. Per group and for ``all``: ``share_recorded`` of each column of
-        the episodes (``term``) and, per instrument (``outcome``), ``share_assessed`` of the episodes with a
-        score at ``baseline``, at a ``follow_up`` (``level``) or ``ever``, and ``n_without_score``:
-        assessments from which too few items were answered to compute a score.
+        ``n_read``, ``n_accepted``, ``n_repeated`` where there are any, ``n_refused`` (they add up) and
+        ``n_refused_by_rule`` (``level`` the rule, ``term`` ``record`` or ``cell``); they count no patients,
+        so that they never leave the clinic. ``n_patients``, ``n_episodes``, ``n_assessments``. Per group and
+        for ``all``: ``share_recorded`` of each column of the episodes (``term``) and, per instrument
+        (``outcome``), ``share_assessed`` of the episodes with a score at ``baseline``, at a ``follow_up`` or
+        ``ever`` (``level``), and ``n_without_score``: assessments with too few items answered.
 
     Raises
     ------
     AnalysisError
-        When `conf_level` is no proportion, or `by` no column that may name groups: ids, dates and numbers may
-        not.
-
+        When `conf_level` is no proportion, or `by` no column that may name groups.
     """
     check_level(conf_level)
     rows = Rows()
@@ -58,8 +57,12 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
     groups = _find_groups(records.episodes, by)
     _count_tables(rows, records, patient)
     for group, members in groups:
-        _describe_columns(rows, records.episodes, patient, group, members, conf_level)
-        _describe_instruments(rows, records, patient, group, members, conf_level)
+        share = partial(_add_share, rows, patient, members, conf_level, group=group)
+        for name in read_schema()["episodes"]:
+            if name not in _KEYS and name in records.episodes and records.episodes[name].notna().any():
+                recorded = records.episodes[name].notna().to_numpy()[members]
+                share(recorded, statistic="share_recorded", term=name)
+        _describe_instruments(rows, records, patient, group, members, share)
     reading = records.list_said()
     return build_result(
         "data_quality",
@@ -93,9 +96,8 @@ def _count_tables(rows: Rows, records: Records, patient: np.ndarray) -> None:
     assessed = _place_episodes(records)
     rows.add_count(everyone, statistic="n_patients", group=ALL)
     rows.add_count(everyone, statistic="n_episodes", group=ALL, estimate=len(patient), unit="episodes")
-    assessed_patients = np.unique(patient[assessed[assessed >= 0]])
-    counted = {"estimate": len(records.assessments), "unit": "assessments"}
-    rows.add_count(assessed_patients, statistic="n_assessments", group=ALL, **counted)
+    counted = {"statistic": "n_assessments", "estimate": len(records.assessments), "unit": "assessments"}
+    rows.add_count(np.unique(patient[assessed[assessed >= 0]]), group=ALL, **counted)
 
 
 def _place_episodes(records: Records) -> np.ndarray:
@@ -115,24 +117,13 @@ def _find_groups(episodes: pd.DataFrame, by: str) -> list[tuple[str, np.ndarray]
     return [*((name, np.flatnonzero((values == name).fillna(False))) for name in names), *everyone]
 
 
-def _describe_columns(
+def _describe_instruments(
     rows: Rows,
-    episodes: pd.DataFrame,
+    records: Records,
     patient: np.ndarray,
     group: str,
     members: np.ndarray,
-    conf_level: float,
-) -> None:
-    for name in read_schema()["episodes"]:
-        if name in _KEYS or name not in episodes or not episodes[name].notna().any():
-            continue
-        recorded = episodes[name].notna().to_numpy()[members]
-        place = {"statistic": "share_recorded", "term": name, "group": group}
-        _add_share(rows, patient, members, recorded, conf_level, **place)
-
-
-def _describe_instruments(
-    rows: Rows, records: Records, patient: np.ndarray, group: str, members: np.ndarray, conf_level: float
+    share: Callable[..., None],
 ) -> None:
     table = records.assessments
     outcome = table["instrument"].astype("str") + (":" + table["variant"].astype("str")).fillna("")
@@ -144,8 +135,7 @@ def _describe_instruments(
         marks = {"baseline": ~late, "follow_up": late, "ever": np.ones_like(late)}
         for level, mark in marks.items():
             has = np.isin(members, episode[mine & scored & mark])
-            place = {"statistic": "share_assessed", "outcome": name, "level": level, "group": group}
-            _add_share(rows, patient, members, has, conf_level, **place)
+            share(has, statistic="share_assessed", outcome=name, level=level)
         blank = episode[mine & ~scored]
         place = {"statistic": "n_without_score", "outcome": name, "group": group, "unit": "assessments"}
         rows.add_count(np.unique(patient[blank]), **place, estimate=len(blank))
@@ -160,7 +150,7 @@ def _mark_follow_ups(table: pd.DataFrame) -> np.ndarray:
 
 
 def _add_share(
-    rows: Rows, patient: np.ndarray, members: np.ndarray, has: np.ndarray, conf_level: float, **place: object
+    rows: Rows, patient: np.ndarray, members: np.ndarray, conf_level: float, has: np.ndarray, **place: object
 ) -> None:
     sides = {"all": members, "with": members[has], "without": members[~has]}
     sets = {name: np.unique(patient[which]) for name, which in sides.items()}

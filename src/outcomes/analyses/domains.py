@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,9 +53,8 @@ def summarise_domains(
     Result
         Per group, then for ``all``: the patients (``n``), and per domain of ``facts/domains.toml`` that has
         no analysis or no measure recorded (``term``) how many of them have any score or event of it
-        (``n_recorded``). Then per measure (``outcome``; ``level`` its domain), group and time point, the
-        start and the chosen one: ``mean_score, sd_score``, and at the chosen one ``mean_improvement,
-        sd_improvement``, each as `summarise_change` gives them, in the measure's unit.
+        (``n_recorded``). Then per measure (``outcome``; ``level`` its domain) the rows of `summarise_change`
+        at the start and at the chosen time point.
 
     Raises
     ------
@@ -68,14 +67,20 @@ def summarise_domains(
     domains = read_facts("domains")["domain"]
     outcomes = {outcome: read_instrument(outcome).domain for outcome in list_outcomes(cohort)}
     outcomes[cohort.outcome] = cohort.instrument.domain
-    described = list(_order_outcomes(domains, outcomes))
+    described = [  # in the order of a page
+        (str(entry["id"]), outcome)
+        for entry in domains
+        for outcome, domain in outcomes.items()
+        if entry.get("analysed", True) and domain in entry.get("measures", ())
+    ]
     named = {domain for domain, _ in described}
     rows = Rows()
     _count_recorded(rows, cohort, grid, [entry for entry in domains if entry["id"] not in named], outcomes)
     said: dict[Text, None] = {}
     for domain, outcome in described:
         followed = follow_outcome(cohort, outcome)
-        _add_measure(rows, followed, domain, by, conf_level, [BASELINE, timepoint])
+        change = summarise_change(followed, by=by, conf_level=conf_level)
+        rows.copy(change.where(statistic=_SHOWN, timepoint=[BASELINE, timepoint]), level=domain)
         said |= dict.fromkeys(say_of_measure(followed))
     records, measures = cohort.records, [outcome.partition(":")[0] for _, outcome in described]
     reading = records.list_said(*measures)
@@ -88,24 +93,6 @@ def summarise_domains(
         warnings=[say("domains.description"), say("domains.not_recorded"), *said],
         origin=replace(trace_origin(cohort), rules=rules, answered=records.list_answered(*measures)),
     )
-
-
-def _order_outcomes(
-    domains: Sequence[Mapping[str, Any]], outcomes: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
-    """Yield the domain and id of every measure to describe, in the order of a page."""
-    for entry in domains:
-        if entry.get("analysed", True):
-            for outcome, domain in outcomes.items():
-                if domain in entry.get("measures", ()):
-                    yield str(entry["id"]), outcome
-
-
-def _add_measure(
-    rows: Rows, cohort: Cohort, domain: str, by: str, conf_level: float, timepoints: list[str]
-) -> None:
-    change = summarise_change(cohort, by=by, conf_level=conf_level)
-    rows.copy(change.where(statistic=_SHOWN, timepoint=timepoints), level=domain)
 
 
 def _count_recorded(

@@ -17,7 +17,7 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Grid, Rows, arrange_grid
 from outcomes.analyses._interval import check_level
-from outcomes.analyses.comparability import check_comparability, check_follow_up
+from outcomes.analyses.comparability import check_comparability, is_followed_up
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.result import Result
@@ -54,9 +54,8 @@ def estimate_effect_sizes(
         Per group, then for ``all``, and follow-up ``srm`` (mean over standard deviation of improvement;
         noncentral t interval) and ``ses`` (mean improvement over the standard deviation at baseline of the
         same patients; bootstrap interval); per comparable follow-up and group against the reference
-        ``hedges_g`` of improvement, not adjusted. In standard deviations; patients seen who have a baseline
-        score. No spread: ``degenerate``. Improvement not defined (no score at the start, no direction): no
-        rows and a warning.
+        ``hedges_g`` of improvement, not adjusted. All of patients seen who have a baseline score. Improvement
+        not defined: no rows and a warning.
 
     Raises
     ------
@@ -75,20 +74,18 @@ def estimate_effect_sizes(
         for group, members in grid.members():
             held = members[~np.isnan(amount[members])]
             patients = grid.patients(held)
-            place = {"group": group, "timepoint": timepoint, "n": len(patients)}
+            place = {"group": group, "timepoint": timepoint}
             srm = estimate_standardised_mean(amount[held], len(patients), conf_level)
             start = grid.baseline[held]
             ses = bootstrap_ses(amount[held], start, grid.patient[held], conf_level, resamples, seed)
-            rows.add({"all": patients}, statistic="srm", **place, **srm)
-            rows.add({"all": patients}, statistic="ses", **place, **ses)
+            rows.add_of(patients, statistic="srm", **place, **srm)
+            rows.add_of(patients, statistic="ses", **place, **ses)
     warnings = [*gate.warnings, absent or say("effect_sizes.description")]
     for timepoint in () if absent else list_follow_ups(cohort, comparable=True):
-        short = gate.comparable and timepoint != cohort.primary
-        if short and not check_follow_up(cohort, by, grid, timepoint):
+        enough = is_followed_up(cohort, by, grid, timepoint, gate)
+        if not enough:
             warnings.append(say("comparison.not_followed_up", time=label_timepoint(cohort, timepoint)))
-            _add_between(rows, cohort, grid, timepoint, conf_level, "too_few")
-        else:
-            _add_between(rows, cohort, grid, timepoint, conf_level, "ok")
+        _add_between(rows, cohort, grid, timepoint, conf_level, enough)
     method = say("effect_sizes.method", level=percent(conf_level), resamples=resamples)
     return conclude(
         "effect_sizes", cohort, rows, method=method, warnings=warnings, comparable=gate.comparable
@@ -96,26 +93,22 @@ def estimate_effect_sizes(
 
 
 def _add_between(
-    rows: Rows, cohort: Cohort, grid: Grid, timepoint: str, conf_level: float, state: str
+    rows: Rows, cohort: Cohort, grid: Grid, timepoint: str, conf_level: float, enough: bool
 ) -> None:
     if cohort.reference not in grid.groups:
         return
     amount = grid.improvement[:, grid.column(timepoint)]
     held = {name: members[~np.isnan(amount[members])] for name, members in grid.members()}
-    second = held[cohort.reference]
+    second = held.pop(cohort.reference)
     versus = grid.patients(second)
-    for name in grid.groups:
-        if name == cohort.reference:
-            continue
+    for name in [name for name in grid.groups if name in held]:
         patients = grid.patients(held[name])
-        found = {"state": state}
-        if state == "ok":
-            found = estimate_hedges_g(
-                amount[held[name]], amount[second], len(patients), len(versus), conf_level
-            )
+        found = {"state": "too_few"}
+        if enough:
+            sizes = len(patients), len(versus)
+            found = estimate_hedges_g(amount[held[name]], amount[second], *sizes, conf_level)
         place = {"group": name, "versus": cohort.reference, "timepoint": timepoint}
-        sizes = {"n": len(patients), "n_versus": len(versus)}
-        rows.add({"group": patients, "versus": versus}, statistic="hedges_g", **place, **sizes, **found)
+        rows.add_pair(patients, versus, statistic="hedges_g", **place, **found)
 
 
 def estimate_standardised_mean(values: np.ndarray, n: int, conf_level: float) -> dict[str, Any]:
@@ -123,8 +116,6 @@ def estimate_standardised_mean(values: np.ndarray, n: int, conf_level: float) ->
 
     The `n` distinct patients are the sample.
 
-    Examples
-    --------
     >>> pre, post = np.array([42, 50, 36, 60, 44, 38, 52, 48]), np.array([30, 40, 30, 40, 36, 34, 30, 44])
     >>> round(estimate_standardised_mean((pre - post).astype(float), 8, 0.95)["estimate"], 4)
     1.5528
@@ -147,8 +138,6 @@ def estimate_hedges_g(
     The `n` and `n_versus` distinct patients are the samples. The noncentral t interval is corrected for bias
     as the estimate is.
 
-    Examples
-    --------
     >>> first, second = np.array([12, 10, 6, 20, 8, 4, 22, 4.0]), np.array([6, 2, 8, 4, 10, 0, 5, 3.0])
     >>> round(float(estimate_hedges_g(first, second, 8, 8, 0.95)["estimate"]), 3)
     1.049
@@ -203,8 +192,8 @@ def bootstrap_ses(
     """Estimate mean improvement over the standard deviation at baseline, with a bootstrap interval.
 
     Percentile interval. Patients are resampled, each with all episodes; above a thousand patients the sums
-    that a resample is made of are drawn from their joint normal limit, which is indistinguishable and quick.
-    The same seed and records give the same interval, in whatever order the records stand.
+    that a resample is made of are drawn from their joint normal limit. The same seed and records give the
+    same interval, whatever the order of the records.
     """
     distinct, position = np.unique(patients, return_inverse=True)
     n = len(distinct)
@@ -215,7 +204,13 @@ def bootstrap_ses(
     centre = baseline.mean()
     parts = (np.ones_like(baseline), improvement, baseline - centre, (baseline - centre) ** 2)
     sums = np.column_stack([np.bincount(position, weights=part) for part in parts])
-    drawn = _resample(sums[np.lexsort(sums.T)], resamples, np.random.default_rng(seed))
+    ordered, random = sums[np.lexsort(sums.T)], np.random.default_rng(seed)
+    drawn: np.ndarray
+    if n <= _MOST_RESAMPLED:
+        drawn = random.multinomial(n, np.full(n, 1 / n), size=resamples) @ ordered
+    else:
+        spread = np.cov(ordered, rowvar=False) * n
+        drawn = random.multivariate_normal(ordered.sum(axis=0), spread, size=resamples, method="eigh")
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = _form_ses(drawn)
     ratios = ratios[np.isfinite(ratios)]
@@ -228,11 +223,3 @@ def bootstrap_ses(
 def _form_ses(sums: np.ndarray) -> np.ndarray:
     count, gained, start, squares = sums.T
     return gained / count / np.sqrt((squares - start**2 / count) / (count - 1))
-
-
-def _resample(sums: np.ndarray, resamples: int, random: np.random.Generator) -> np.ndarray:
-    n = len(sums)
-    if n <= _MOST_RESAMPLED:
-        return random.multinomial(n, np.full(n, 1 / n), size=resamples) @ sums
-    spread = np.cov(sums, rowvar=False) * n
-    return random.multivariate_normal(sums.sum(axis=0), spread, size=resamples, method="eigh")

@@ -30,9 +30,8 @@ def count_at_ends(cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.
     -------
     Result
         Per group, then for ``all``, and time point: ``share_at_floor`` and ``share_at_ceiling`` (proportions
-        of the patients seen), ``x`` the lowest and the highest score. A warning names the time points
-        at which more than 15 % of all patients stand at one end (McHorney and Tarlov 1995, Qual Life Res
-        4:293).
+        of the patients seen), ``x`` the lowest and the highest score. A warning names the time points at
+        which more than 15 % are at one end (McHorney and Tarlov 1995, Qual Life Res 4:293).
 
     Raises
     ------

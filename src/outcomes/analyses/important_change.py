@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.analyses._anchor import Anchor, correlate_ranks, read_anchor
+from outcomes.analyses._anchor import Anchor, Cutoffs, correlate_ranks, find_cutoffs, list_ties, read_anchor
 from outcomes.analyses._declaration import (
     choose_timepoint,
     conclude,
@@ -18,7 +18,6 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Grid, Rows, arrange_grid
 from outcomes.analyses._interval import estimate_share
-from outcomes.analyses._predictive import Cutoffs, find_cutoffs, list_ties
 from outcomes.analyses._thresholds import compare_scores, read_rule
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError, FactsError
@@ -81,11 +80,9 @@ def estimate_important_change(
         For all patients with a baseline score, a score and an anchor then: ``mic_predictive``,
         ``mic_adjusted``, ``mic_improved`` and ``mic_roc`` in points of improvement (further ROC cut-offs that
         are as good: ``mic_roc_tied``), ``youden``, ``auc``, ``share_improved`` by the anchor, and Spearman's
-        correlations of the anchor (signed so that positive is better) with improvement
-        (``correlation_change``) and with how good the scores were then and at the start
-        (``correlation_follow_up``, ``correlation_baseline``; the last two about equal and opposite where the
-        anchor follows change). ``term`` is the anchor, ``level`` the rule of being improved. Where improved
-        and other patients do not overlap: ``separated``.
+        correlations of the anchor with improvement (``correlation_change``) and with the scores then and at
+        the start (``correlation_follow_up``, ``correlation_baseline``; about equal and opposite where the
+        anchor follows change). ``term`` is the anchor, ``level`` the rule of being improved.
 
     Raises
     ------
@@ -118,7 +115,12 @@ def estimate_important_change(
         reliability=f"{reliability:g}",
         least=f"{facts['least_correlation']:g}",
     )
-    warnings = [*_warn(cohort, rating, rule), *_doubt(cohort, rows, correlation, facts)]
+    warnings = [say("important_change.description", instrument=cohort.instrument.called_short)]
+    if not rating.instrument.verified:
+        warnings.append(say("unverified_instrument", instrument=rating.instrument.called))
+    if rule.source and not rule.verified:
+        warnings.append(say("responders.unverified", thresholds=rule.id))
+    warnings += _doubt(cohort, rows, correlation, facts)
     return conclude("important_change", cohort, rows, method=method, warnings=warnings)
 
 
@@ -198,9 +200,8 @@ def _add_cutoffs(
         rows.add(_sides(sample), statistic=statistic, estimate=value, **bounds, n=n, state=state, unit=unit)
     better, others = (counts[0] for counts in sample.count(np.ones(n)))
     for tie in list_ties(sample.change, better, others)[1:]:
-        rows.add(
-            _sides(sample), statistic="mic_roc_tied", x=tie, estimate=tie, n=n, unit=cohort.instrument.unit
-        )
+        place = {"statistic": "mic_roc_tied", "unit": cohort.instrument.unit}
+        rows.add(_sides(sample), **place, x=tie, estimate=tie, n=n)
 
 
 def _sides(sample: _Sample) -> dict[str, np.ndarray]:
@@ -241,16 +242,8 @@ def _add_anchor(
     }
     for name, value in found.items():
         state = "ok" if np.isfinite(value) else "degenerate"
-        columns = {"estimate": value, "n": n, "unit": "correlation", "state": state}
-        rows.add({"all": np.sort(sample.patients)}, statistic=f"correlation_{name}", **columns)
-
-
-def _warn(cohort: Cohort, rating: Anchor, rule: Threshold) -> Iterator[Text]:
-    yield say("important_change.description", instrument=cohort.instrument.called_short)
-    if not rating.instrument.verified:
-        yield say("unverified_instrument", instrument=rating.instrument.called)
-    if rule.source and not rule.verified:
-        yield say("responders.unverified", thresholds=rule.id)
+        columns = {"estimate": value, "unit": "correlation", "state": state}
+        rows.add_of(np.sort(sample.patients), statistic=f"correlation_{name}", **columns)
 
 
 def _doubt(cohort: Cohort, rows: Rows, correlation: float, facts: dict[str, Any]) -> Iterator[Text]:
@@ -264,9 +257,5 @@ def _doubt(cohort: Cohort, rows: Rows, correlation: float, facts: dict[str, Any]
     own = Threshold("mic_improved", "MIC", "absolute", amount or 0.0, "individual", "", "", True)
     error = cohort.instrument.find_larger_error(own) if amount is not None else None
     if error is not None:
-        yield say(
-            "responders.within_error",
-            threshold=own.id,
-            error=f"{error:g}",
-            unit=cohort.instrument.called_unit,
-        )
+        unit = cohort.instrument.called_unit
+        yield say("responders.within_error", threshold=own.id, error=f"{error:g}", unit=unit)

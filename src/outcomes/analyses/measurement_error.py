@@ -19,7 +19,7 @@ from outcomes.analyses._declaration import (
 from outcomes.analyses._grid import BASELINE, Grid, Rows, arrange_grid
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
-from outcomes.facts import read_facts
+from outcomes.facts import Value, read_facts
 from outcomes.result import ALL, Result
 
 __all__ = ["estimate_measurement_error"]
@@ -63,12 +63,12 @@ def estimate_measurement_error(
     Returns
     -------
     Result
-        For all: ``sem_agreement`` and ``sem_consistency`` (chi-squared interval), ``icc``,
-        ``mean_difference`` with ``limit_low`` and ``limit_high`` of agreement, from unchanged patients; or
-        ``sem`` from a reliability; then ``sdc`` (``term`` the level: 95 % and 90 %, for one patient) and
-        ``sdc_group`` (of a mean of as many patients as were seen). Per group, then ``all``, and follow-up the
-        shares ``share_reliably_improved``, ``share_reliably_worse`` and ``share_unchanged`` (reliable change
-        index beyond 1.96 or not; Wilson interval) and, with a norm, ``share_recovered`` and ``cut_off``.
+        For all: ``sem_agreement``, ``sem_consistency``, ``icc`` and ``mean_difference`` with the limits of
+        agreement ``limit_low`` and ``limit_high``, from unchanged patients; or ``sem`` from a reliability;
+        then ``sdc`` (``term`` the level, for one patient) and ``sdc_group`` (of a mean of as many patients as
+        were seen). Per group, then ``all``, and follow-up ``share_reliably_improved``,
+        ``share_reliably_worse`` and ``share_unchanged`` (reliable change index beyond 1.96 or not) and, with
+        a norm, ``share_recovered`` and ``cut_off``.
 
     Raises
     ------
@@ -86,25 +86,17 @@ def estimate_measurement_error(
     else:
         rating = read_anchor(cohort, grid, anchor, chosen)
         error = _add_measured(rows, cohort, grid, rating, chosen, conf_level)
-        measured = say(
-            "measurement_error.measured",
-            anchor=rating.instrument.called,
-            time=label_timepoint(cohort, chosen),
-            level=percent(conf_level),
-        )
+        named: dict[str, Value] = {"anchor": rating.instrument.called, "level": percent(conf_level)}
+        measured = say("measurement_error.measured", **named, time=label_timepoint(cohort, chosen))
     _add_detectable(rows, cohort, grid, error, chosen)
     cut = _add_cut_off(rows, cohort, grid, norm_mean, norm_sd)
     for column, time in grid.follow_ups:
         for group, members in grid.members():
-            place = {"group": group, "timepoint": time}
-            _add_shares(rows, cohort, grid, members, column, error, cut, conf_level, place)
-    return conclude(
-        "measurement_error",
-        cohort,
-        rows,
-        method=(measured, say("measurement_error.method")),
-        warnings=[say("measurement_error.description")],
-    )
+            seen = members[~np.isnan(grid.improvement[members, column])]
+            for statistic, mark in _mark_changes(cohort, grid, seen, column, error, cut).items():
+                rows.add_share(grid, seen, mark, conf_level, statistic=statistic, group=group, timepoint=time)
+    method, warnings = (measured, say("measurement_error.method")), [say("measurement_error.description")]
+    return conclude("measurement_error", cohort, rows, method=method, warnings=warnings)
 
 
 def _add_known(rows: Rows, cohort: Cohort, grid: Grid, reliability: float) -> float:
@@ -114,9 +106,9 @@ def _add_known(rows: Rows, cohort: Cohort, grid: Grid, reliability: float) -> fl
         raise AnalysisError(
             "A reliability lies between 0 and 1, and needs two patients with a baseline score."
         )
-    error = error_from_reliability(float(grid.baseline[held].std(ddof=1)), reliability)
-    place = {"group": ALL, "timepoint": BASELINE, "unit": cohort.instrument.unit, "n": len(patients)}
-    rows.add({"all": patients}, statistic="sem", **place, x=reliability, estimate=error)
+    error = float(grid.baseline[held].std(ddof=1) * np.sqrt(1 - reliability))
+    place = {"group": ALL, "timepoint": BASELINE, "unit": cohort.instrument.unit}
+    rows.add_of(patients, statistic="sem", **place, x=reliability, estimate=error)
     return error
 
 
@@ -150,16 +142,16 @@ def _add_measured(
         "limit_low": found.difference - margin,
         "limit_high": found.difference + margin,
     }
-    place = {"term": rating.name, "group": ALL, "timepoint": timepoint, "n": len(patients)}
+    place = {"term": rating.name, "group": ALL, "timepoint": timepoint}
     for statistic, value in values.items():
-        bounds = {}
-        if statistic == "sem_consistency":
-            low, high = bound_error(value, len(patients) - 1, conf_level)
-            bounds = {"conf_low": low, "conf_high": high, "df": len(patients) - 1}
-        unit = "correlation" if statistic == "icc" else cohort.instrument.unit
-        state = "ok" if np.isfinite(value) else "degenerate"
-        columns = {**place, "unit": unit, "state": state, **bounds}
-        rows.add({"all": patients}, statistic=statistic, estimate=value, **columns)
+        bounds, df = {}, len(patients) - 1
+        if statistic == "sem_consistency":  # chi-squared interval
+            tail = (1 - conf_level) / 2
+            low, high = (value * np.sqrt(df / stats.chi2.ppf(point, df)) for point in (1 - tail, tail))
+            bounds = {"conf_low": float(low), "conf_high": float(high), "df": df}
+        columns = {"unit": "correlation" if statistic == "icc" else cohort.instrument.unit, **bounds}
+        columns["state"] = "ok" if np.isfinite(value) else "degenerate"
+        rows.add_of(patients, statistic=statistic, estimate=value, **place, **columns)
     return found.agreement
 
 
@@ -167,15 +159,13 @@ def _add_detectable(rows: Rows, cohort: Cohort, grid: Grid, error: float, timepo
     facts = read_facts("psychometrics")["measurement_error"]
     seen = np.flatnonzero(~np.isnan(grid.improvement[:, grid.column(timepoint)]))
     patients = grid.patients(seen)
-    place = {"group": ALL, "timepoint": timepoint, "n": len(patients), "unit": cohort.instrument.unit}
-    for level in (facts["detectable_level"], facts["also_level"]):
-        change = detectable_change(error, level)
-        rows.add({"all": patients}, statistic="sdc", term=percent(level), estimate=change, **place)
-    found = {"estimate": detectable_change(error, facts["detectable_level"]) / np.sqrt(max(len(patients), 1))}
-    state = found if len(patients) else {"state": "too_few"}
-    rows.add(
-        {"all": patients}, statistic="sdc_group", term=percent(facts["detectable_level"]), **state, **place
-    )
+    place = {"group": ALL, "timepoint": timepoint, "unit": cohort.instrument.unit}
+    level, n = facts["detectable_level"], len(patients)
+    for each in (level, facts["also_level"]):
+        change = detectable_change(error, each)
+        rows.add_of(patients, statistic="sdc", term=percent(each), estimate=change, **place)
+    found = {"estimate": detectable_change(error, level) / np.sqrt(n)} if n else {"state": "too_few"}
+    rows.add_of(patients, statistic="sdc_group", term=percent(level), **found, **place)
 
 
 def _add_cut_off(
@@ -189,36 +179,29 @@ def _add_cut_off(
     start, patients = grid.baseline[held], grid.patients(held)
     if len(patients) < 2:
         raise AnalysisError("A cut-off needs at least two patients with a baseline score.")
-    cut = cut_between(float(start.mean()), float(start.std(ddof=1)), norm_mean, norm_sd)
-    place = {"group": ALL, "timepoint": BASELINE, "unit": cohort.instrument.unit, "n": len(patients)}
-    rows.add({"all": patients}, statistic="cut_off", **place, estimate=cut)
+    # As far from the patients as from the norm, in their own standard deviations.
+    mean, sd = float(start.mean()), float(start.std(ddof=1))
+    cut = (norm_sd * mean + sd * norm_mean) / (sd + norm_sd)
+    place = {"group": ALL, "timepoint": BASELINE, "unit": cohort.instrument.unit}
+    rows.add_of(patients, statistic="cut_off", **place, estimate=cut)
     return cut
 
 
-def _add_shares(
-    rows: Rows,
-    cohort: Cohort,
-    grid: Grid,
-    members: np.ndarray,
-    column: int,
-    error: float,
-    cut: float | None,
-    conf_level: float,
-    place: dict[str, str],
-) -> None:
-    seen = members[~np.isnan(grid.improvement[members, column])]
+def _mark_changes(
+    cohort: Cohort, grid: Grid, seen: np.ndarray, column: int, error: float, cut: float | None
+) -> dict[str, np.ndarray]:
     level = read_facts("psychometrics")["measurement_error"]["detectable_level"]
     limit = detectable_change(np.sqrt(0.5), level)  # 1.96 at 95 %
     amount = grid.improvement[seen, column]
-    index = reliable_index(amount, error) if error > 0 else np.where(amount, np.sign(amount) * np.inf, 0.0)
+    # Change in units of its standard error.
+    index = amount / (np.sqrt(2) * error) if error > 0 else np.where(amount, np.sign(amount) * np.inf, 0.0)
     marks = {"share_reliably_improved": index > limit, "share_reliably_worse": index < -limit}
     marks["share_unchanged"] = ~(marks["share_reliably_improved"] | marks["share_reliably_worse"])
     if cut is not None:
         sign = cohort.instrument.sign
         crossed = (sign * grid.baseline[seen] < sign * cut) & (sign * grid.score[seen, column] >= sign * cut)
         marks["share_recovered"] = marks["share_reliably_improved"] & crossed
-    for statistic, mark in marks.items():
-        rows.add_share(grid, seen, mark, conf_level, statistic=statistic, **place)
+    return marks
 
 
 @dataclass(frozen=True)
@@ -255,54 +238,10 @@ def measure_error(first: np.ndarray, second: np.ndarray) -> MeasurementError:
     )
 
 
-def error_from_reliability(sd: float, reliability: float) -> float:
-    """Return the standard error of measurement from a standard deviation and a reliability.
-
-    Examples
-    --------
-    >>> round(error_from_reliability(16, 0.84), 6)
-    6.4
-    """
-    return float(sd * np.sqrt(1 - reliability))
-
-
 def detectable_change(error: float, level: float) -> float:
     """Return the change that measurement error alone exceeds in one of ``1 / (1 - level)`` patients.
 
-    Examples
-    --------
     >>> round(detectable_change(6.4, 0.95), 2), round(detectable_change(6.4, 0.90), 2)
     (17.74, 14.89)
     """
     return float(special.ndtri((1 + level) / 2) * np.sqrt(2) * error)
-
-
-def reliable_index(change: np.ndarray, error: float) -> np.ndarray:
-    """Return change in units of its standard error (Jacobson and Truax 1991).
-
-    Examples
-    --------
-    >>> reliable_index(np.array([18.0]), 6.4).round(4).tolist()
-    [1.9887]
-    """
-    return change / (np.sqrt(2) * error)
-
-
-def cut_between(mean: float, sd: float, norm_mean: float, norm_sd: float) -> float:
-    """Return the score that lies as far from patients as from the norm, in their own standard deviations.
-
-    Jacobson and Truax 1991, cut-off c.
-
-    Examples
-    --------
-    >>> cut_between(40, 10, 10, 5)
-    20.0
-    """
-    return (norm_sd * mean + sd * norm_mean) / (sd + norm_sd)
-
-
-def bound_error(error: float, df: int, conf_level: float) -> tuple[float, float]:
-    """Return the chi-squared interval of a standard error of measurement."""
-    tail = (1 - conf_level) / 2
-    low, high = (error * np.sqrt(df / stats.chi2.ppf(point, df)) for point in (1 - tail, tail))
-    return float(low), float(high)

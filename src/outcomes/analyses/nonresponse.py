@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from outcomes.analyses._covariates import compare_covariate, describe_covariate, list_covariates
+from outcomes.analyses._covariates import describe_groups
 from outcomes.analyses._declaration import choose_timepoint, conclude, label_timepoint, say
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.cohort import Cohort
@@ -25,8 +25,7 @@ def compare_respondents(cohort: Cohort, *, timepoint: str | None = None) -> Resu
     Returns
     -------
     Result
-        For the groups ``seen`` and ``not_seen`` the rows of the analysis ``baseline``: ``n``, per covariate
-        ``mean``, ``sd`` or ``share``, ``n_missing``, and ``smd``, in standard deviations. All therapies
+        For the groups ``seen`` and ``not_seen`` the rows of the analysis ``baseline``, all therapies
         together; patients not yet due are left out.
 
     Raises
@@ -40,11 +39,6 @@ def compare_respondents(cohort: Cohort, *, timepoint: str | None = None) -> Resu
     seen, due = grid.seen[:, column], grid.due[:, column]
     groups = [("seen", np.flatnonzero(due & seen)), ("not_seen", np.flatnonzero(due & ~seen))]
     rows = Rows(outcome=cohort.outcome, timepoint=timepoint)
-    for name, members in groups:
-        rows.add_count(grid.patients(members), statistic="n", term="patients", group=name)
-    for covariate in list_covariates(cohort, grid):
-        for group in groups:
-            describe_covariate(rows, grid, covariate, group)
-        compare_covariate(rows, grid, covariate, groups)
+    describe_groups(cohort, grid, rows, groups)
     method = say("nonresponse.method", time=label_timepoint(cohort, timepoint))
     return conclude("nonresponse", cohort, rows, method=method)

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.analyses._comparison import Comparison, plan_comparison
+from outcomes.analyses._comparison import (
+    Comparison,
+    Visits,
+    choose_df,
+    fit_visits,
+    gather_visits,
+    plan_comparison,
+)
 from outcomes.analyses._covariates import SCORE
 from outcomes.analyses._declaration import (
     conclude,
@@ -24,14 +31,13 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level
-from outcomes.analyses._visits import Visits, choose_df, fit_visits, gather_visits
-from outcomes.analyses.comparability import check_comparability, check_follow_up
+from outcomes.analyses.comparability import check_comparability, is_followed_up
 from outcomes.analyses.mmrm import ADJUSTMENTS, METHODS, check_choices
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import Count, Listing, Text, read_facts
 from outcomes.machine.threads import in_one_thread
-from outcomes.result import ALL, WITH_ESTIMATE, Adjustment, Result, Said
+from outcomes.result import ALL, ESTIMATE, WITH_ESTIMATE, Adjustment, Result, Said
 
 __all__ = ["compare_over_time"]
 
@@ -89,10 +95,7 @@ def compare_over_time(
         ``n_missing`` per covariate that some fitted patients lack, kept as in ``ancova``;
         ``n_excluded_patients`` with term ``no_follow_up``: no compared follow-up was seen; for the team
         ``residual_sd`` per time point and ``residual_correlation`` (``level`` the earlier time point).
-        States: ``not_converged``, ``boundary``, ``degenerate`` (one group, constant scores), ``too_few``,
-        ``rank_deficient`` (groups cannot be told from covariates), ``few_clusters``. With one follow-up the
-        model is an analysis of covariance, and the method sentence says so. A measure without direction: no
-        rows and a warning.
+        A measure without direction: no rows and a warning.
 
     Raises
     ------
@@ -110,17 +113,13 @@ def compare_over_time(
     if directed:
         visits = fit_visits(visits, plan, covariance=covariance, method=method, df=df)
     rows = Rows(outcome=cohort.outcome, term=by, unit=cohort.instrument.unit)
-    enough = {
-        id: not gate.comparable or id == cohort.primary or check_follow_up(cohort, by, grid, id)
-        for id in compared
-    }
+    enough = {id: is_followed_up(cohort, by, grid, id, gate) for id in compared}
     _add_means(rows, plan, visits, enough)
     _add_contrasts(rows, plan, visits, enough, adjust)
-    if directed:
-        _count_missing(rows, plan, visits)
-    _add_checks(rows, plan, visits)
     found = [say("comparison.no_direction")]
     if directed:
+        _count_missing(rows, plan, visits)
+        _add_checks(rows, plan, visits)
         found = _list_warnings(cohort, plan, visits, enough, rows)
     terms = tuple(entry.name for entry in plan.covariates)
     adjusted = Adjustment(terms, adjust, ADJUSTMENTS[adjust], bool(visits.given_up))
@@ -158,13 +157,11 @@ def _choose_covariates(plan: Comparison, adjust_for: Sequence[str] | None) -> Co
     return replace(plan, covariates=chosen)
 
 
-def _find_state(plan: Comparison, visits: Visits, enough: bool, sizes: list[int]) -> str:
+def _find_state(plan: Comparison, visits: Visits, enough: bool, patients: list[np.ndarray]) -> str:
     """Return why a row has no estimate, before the model is asked."""
     if len(plan.groups) < 2:
         return "degenerate"
-    if not enough or min(sizes) < 2:
-        return "too_few"
-    return visits.state
+    return visits.state if enough and min(map(len, patients)) > 1 else "too_few"
 
 
 def _copy(found: dict[str, Any], state: str, robust: bool) -> dict[str, Any]:
@@ -175,8 +172,7 @@ def _copy(found: dict[str, Any], state: str, robust: bool) -> dict[str, Any]:
         return {"state": found["state"]}
     if robust and not found["df"] >= read_facts("comparability")["cluster_df"]["at_least"]:
         return {"state": "few_clusters"}
-    names = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "state")
-    return {name: found[name] for name in names}
+    return {name: found[name] for name in ESTIMATE}
 
 
 def _add_means(rows: Rows, plan: Comparison, visits: Visits, enough: dict[str, bool]) -> None:
@@ -184,11 +180,11 @@ def _add_means(rows: Rows, plan: Comparison, visits: Visits, enough: dict[str, b
     for timepoint in visits.timepoints:
         for name in plan.groups:
             patients = visits.patients[timepoint, name]
-            state = _find_state(plan, visits, enough[timepoint], [len(patients)])
+            state = _find_state(plan, visits, enough[timepoint], [patients])
             found = _copy(means.get((timepoint, name), {"state": "too_few"}), state, visits.robust)
             found.pop("p_value", None)
             place = {"statistic": "marginal_mean", "group": name, "timepoint": timepoint}
-            rows.add({"all": patients}, **place, n=len(patients), **found)
+            rows.add_of(patients, **place, **found)
 
 
 def _add_contrasts(
@@ -197,13 +193,11 @@ def _add_contrasts(
     contrasts = visits.tabulate_contrasts(plan.conf_level, adjust)
     for timepoint in visits.timepoints:
         for first, second in combinations(plan.groups, 2):
-            sets = {"group": visits.patients[timepoint, first], "versus": visits.patients[timepoint, second]}
-            sizes = [len(codes) for codes in sets.values()]
-            state = _find_state(plan, visits, enough[timepoint], sizes)
+            left, right = (visits.patients[timepoint, name] for name in (first, second))
+            state = _find_state(plan, visits, enough[timepoint], [left, right])
             found = contrasts.get((timepoint, first, second), {"state": "too_few"})
             place = {"statistic": "contrast", "group": first, "versus": second, "timepoint": timepoint}
-            columns = _copy(found, state, visits.robust)
-            rows.add(sets, **place, n=sizes[0], n_versus=sizes[1], **columns)
+            rows.add_pair(left, right, **place, **_copy(found, state, visits.robust))
 
 
 def _count_missing(rows: Rows, plan: Comparison, visits: Visits) -> None:
@@ -225,13 +219,13 @@ def _add_checks(rows: Rows, plan: Comparison, visits: Visits) -> None:
         seen = plan.grid.seen[visits.episodes, plan.grid.column(timepoint)]
         patients = plan.grid.patients(visits.episodes[seen])
         shared = {"group": ALL, "timepoint": timepoint}
-        rows.add({"all": patients}, statistic="residual_sd", **shared, estimate=sd[place], n=len(patients))
+        rows.add_of(patients, statistic="residual_sd", **shared, estimate=sd[place])
         for earlier in range(place):
             both = seen & plan.grid.seen[visits.episodes, plan.grid.column(held[earlier])]
             patients = plan.grid.patients(visits.episodes[both])
             correlation = covariance[place, earlier] / (sd[place] * sd[earlier])
-            named = {"level": held[earlier], "unit": "correlation", "n": len(patients), **shared}
-            rows.add({"all": patients}, statistic="residual_correlation", **named, estimate=correlation)
+            named = {"level": held[earlier], "unit": "correlation", **shared}
+            rows.add_of(patients, statistic="residual_correlation", **named, estimate=correlation)
 
 
 def _list_warnings(
@@ -247,11 +241,8 @@ def _list_warnings(
         found.append(say("over_time.repeated_columns", count=Count(visits.n_absent)))
     for timepoint in visits.timepoints:
         time = label_timepoint(cohort, timepoint)
-        states = {
-            row.get("state")
-            for row in rows.table
-            if row["statistic"] == "contrast" and row["timepoint"] == timepoint
-        }
+        contrasts = [row for row in rows.table if row["statistic"] == "contrast"]
+        states = {row.get("state") for row in contrasts if row["timepoint"] == timepoint}
         if not enough[timepoint]:
             found.append(say("comparison.not_followed_up", time=time))
         elif min(len(visits.patients[timepoint, name]) for name in plan.groups) < 2:

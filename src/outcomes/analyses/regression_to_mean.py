@@ -39,9 +39,8 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
     Result
         Per group, then for ``all``, ``regression_to_mean_low`` and ``regression_to_mean_high`` in the
         instrument's unit, positive for improvement: the least and the most over all declared references,
-        both ends of their ``retest_correlation`` (one number or a pair) and of the interval of the mean
-        baseline score. Without a declared reference or with fewer than two patients: ``too_few``. Improvement
-        not defined (no score at the start, no direction): no rows and a warning.
+        both ends of their ``retest_correlation`` and of the interval of the mean baseline score. Improvement
+        not defined: no rows and a warning.
 
     Raises
     ------

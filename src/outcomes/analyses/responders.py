@@ -49,12 +49,11 @@ def count_responders(
     Result
         Per threshold (``level`` its id, ``x`` its value), group, then ``all``, and follow-up:
         ``share_improved`` (for a state: the share in it) and ``share_worse`` (proportions), once with
-        ``term`` ``seen`` (of those seen for whom the rule is defined) and once ``due`` (of all due: those
-        not seen, and those for whom the rule is not defined, count as not improved and not worse). "At
-        least" is meant within 1e-7. For ``percent`` rules ``n_undefined`` counts patients seen whose
-        baseline score is 0 (for ``percent_of_possible`` the best one), and ``n_out_of_reach`` those due who
-        start too near the best score to improve by the threshold. A measure without direction or without a
-        threshold: no rows and a warning.
+        ``term`` ``seen`` (of those seen for whom the rule is defined) and once ``due`` (of all due; the
+        others count as not improved and not worse). For ``percent`` rules ``n_undefined`` counts patients
+        seen whose baseline score is 0 (for ``percent_of_possible`` the best one), ``n_out_of_reach`` those
+        due who start too near the best score to improve by the threshold. A measure without direction or
+        without a threshold: no rows and a warning.
 
     Raises
     ------

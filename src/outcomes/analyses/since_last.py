@@ -54,12 +54,10 @@ def split_changes(cohort: Cohort, *, by: str = "therapy", earlier: Snapshot | No
     -------
     Result
         For the team. ``n_episodes_changed`` with ``term`` ``new``, ``revised`` and ``gone``. Per headline
-        number (``term`` its statistic; ``level, group, versus, timepoint`` as there): ``before``,
-        ``definitions``, ``new_episodes``, ``revised_records`` and ``after``, in its unit, rounded as they are
-        shown; ``before`` plus the three parts is ``after``. ``x`` of ``before`` and ``after`` is the number
-        of patients. Where a number could not be computed in between, the parts that need it are ``too_few``;
-        one that the last release did not have has ``after`` alone. Where the files of records are the same
-        to the byte, all of the difference is ``definitions``.
+        number (``term`` its statistic): ``before``, ``definitions``, ``new_episodes``, ``revised_records``
+        and ``after``, in its unit, rounded as they are shown, so that ``before`` plus the three parts is
+        ``after``; ``x`` is the number of patients. A number that the last release did not have has ``after``
+        alone. Where the files of records are the same, all of the difference is ``definitions``.
 
     Raises
     ------
@@ -150,10 +148,9 @@ def _round(value: float, decimals: int) -> Decimal | None:
 
 
 def _count_episodes(rows: Rows, cohort: Cohort, earlier: Snapshot) -> None:
-    nobody = np.array([], dtype=int)
     for term, ids in compare_episodes(earlier, cohort.records).items():
-        counted = {"estimate": len(ids), "n": 0, "unit": "episodes"}
-        rows.add({"all": nobody}, statistic="n_episodes_changed", term=term, group=ALL, **counted)
+        place = {"statistic": "n_episodes_changed", "term": term, "group": ALL}
+        rows.add_of(np.array([], dtype=int), **place, estimate=len(ids), unit="episodes")
 
 
 def _add_number(rows: Rows, held: Mapping[str, Any], patients: np.ndarray) -> None:
@@ -161,16 +158,12 @@ def _add_number(rows: Rows, held: Mapping[str, Any], patients: np.ndarray) -> No
     place = {name: held[name] or None for name in ("outcome", "level", "group", "versus")}
     shared = {**place, "term": held["statistic"], "unit": held["unit"]}
     values = [held[step] for step in ("before", "with_definitions", "with_new", "after")]
-    ends = {"before": values[0], "after": values[3]}
-    parts: dict[str, Decimal | None] = {}
+    found: dict[str, Decimal | None] = {"before": values[0]}
     for name, first, second in zip(PARTS, values[:-1], values[1:], strict=True):
-        parts[name] = second - first if first is not None and second is not None else None
-    found = {"before": ends["before"], **parts, "after": ends["after"]}
-    n = {"before": held["n_before"], "after": held["n_after"]}
-    for statistic in ("before", *PARTS, "after"):
-        value = found[statistic]
-        if values[0] is None and statistic != "after":
-            continue
-        known = {"estimate": float(value)} if value is not None else {"state": "too_few"}
-        columns = {**shared, **known, "n": len(patients), "x": n.get(statistic, np.nan)}
-        rows.add({"all": patients}, statistic=statistic, **columns)
+        found[name] = second - first if first is not None and second is not None else None
+    found["after"] = values[-1]
+    for statistic, value in found.items():
+        if values[0] is not None or statistic == "after":
+            known = {"estimate": float(value)} if value is not None else {"state": "too_few"}
+            x = held.get(f"n_{statistic}", np.nan)
+            rows.add_of(patients, statistic=statistic, x=x, **shared, **known)

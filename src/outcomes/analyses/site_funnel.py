@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from outcomes.analyses._charts import limit_mean, limit_share, measure_overdispersion
-from outcomes.analyses._covariates import list_covariates
+from outcomes.analyses._charts import (
+    Measured,
+    limit_mean,
+    limit_share,
+    measure_outcome,
+    measure_overdispersion,
+)
+from outcomes.analyses._covariates import build_design, fit_least_squares, fit_logistic, list_covariates
 from outcomes.analyses._declaration import (
     choose_timepoint,
     conclude,
@@ -21,8 +26,6 @@ from outcomes.analyses._declaration import (
     state_estimand,
 )
 from outcomes.analyses._grid import NOT_RECORDED, Grid, Rows, arrange_grid
-from outcomes.analyses._measured import Measured, measure_outcome
-from outcomes.analyses._regression import build_design, fit_least_squares
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import Listing, Text, read_facts
@@ -100,13 +103,12 @@ def compare_sites(
     -------
     Result
         ``n_sites`` with ``level`` ``named``, ``few_patients`` and ``incomplete``: only sites with enough
-        patients seen and enough of those due are named (``facts/monitoring.toml``), and only their patients
-        are used. Per named site (``group``): ``adjusted_improvement`` or ``adjusted_share_improved``,
-        ``mean_improvement`` or ``share_improved`` as observed, ``share_seen`` and ``position`` with ``level``
-        ``within``, ``above_95``, ``below_95``, ``above_998`` or ``below_998``. For ``all``: the observed one
-        and ``funnel_limit`` (shares: ``funnel_limit_share``) with ``level`` ``95`` and ``99.8``, ``x`` the
-        number of patients, ``conf_low`` and ``conf_high`` the limits; and ``overdispersion`` where there
-        are sites enough to estimate it. Fewer sites than may be set side by side: counts alone.
+        patients seen and enough of those due are named and used (``facts/monitoring.toml``). Per named site
+        (``group``): ``adjusted_improvement`` or ``adjusted_share_improved``, ``mean_improvement`` or
+        ``share_improved`` as observed, ``share_seen`` and ``position`` (``level`` such as ``within`` or
+        ``above_95``). For ``all``: the observed one and ``funnel_limit`` (shares: ``funnel_limit_share``)
+        with ``level`` ``95`` and ``99.8``, ``x`` the number of patients, ``conf_low`` and ``conf_high`` the
+        limits; and ``overdispersion``. Fewer sites than may be set side by side: counts alone.
 
     Raises
     ------
@@ -165,9 +167,8 @@ def _name_sites(rows: Rows, outcome: Measured) -> tuple[list[_Site], Text | None
         found["few_patients" if few else "named" if complete else "incomplete"].append(site)
     for level, sites in found.items():
         # The patients of the sites that are not named may be few: nothing is said of their number.
-        nobody = np.array([], dtype=int)
-        counted = {"estimate": len(sites), "n": 0, "unit": "sites"}
-        rows.add({"all": nobody}, statistic="n_sites", level=level, group=ALL, **counted)
+        place = {"statistic": "n_sites", "level": level, "group": ALL, "unit": "sites"}
+        rows.add_of(np.array([], dtype=int), **place, estimate=len(sites))
     if not any(found.values()):
         return [], say("site_funnel.not_recorded")
     few_sites = len(found["named"]) < rules["number"]["at_least"]
@@ -192,9 +193,8 @@ def _set_side_by_side(
     z = (np.array([site.adjusted for site in sites]) - target) / (sd / np.sqrt(n))
     widening, spread = _widen(rows, grid, fitted, z)
     funnel = _Funnel(target, sd, widening, outcome.is_share)
-    limits = {
-        level: funnel.limit(n, level) for level in read_facts("monitoring")["sites"]["limits"]["levels"]
-    }
+    levels = read_facts("monitoring")["sites"]["limits"]["levels"]
+    limits = {level: funnel.limit(n, level) for level in levels}
     for place, site in enumerate(sites):
         inside = {level: ends[:, place] for level, ends in limits.items()}
         _add_site(rows, outcome, site, _find_position(site.adjusted, inside))
@@ -213,10 +213,10 @@ def _expect(
         return None, np.nan
     expected = np.full(len(values), np.nan)
     if is_share:
-        chance = _predict_shares(design.columns, held)
-        if chance is None:
+        logistic = fit_logistic(design.columns, held)
+        if logistic is None or not logistic.converged:
             return None, np.nan
-        expected[fitted] = chance
+        expected[fitted] = np.asarray(logistic.fittedvalues)
         return expected, float(np.sqrt(held.mean() * (1 - held.mean())))
     fit = fit_least_squares(design.columns, held)
     if not fit.variance > 1e-20 * held.var():
@@ -225,29 +225,13 @@ def _expect(
     return expected, float(np.sqrt(fit.variance))
 
 
-def _predict_shares(columns: np.ndarray, improved: np.ndarray) -> np.ndarray | None:
-    """Return the chance of improving by a logistic regression on case mix; None without a stable fit."""
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
-
-    try:
-        with python_warnings.catch_warnings():
-            python_warnings.simplefilter("ignore")
-            fit = GLM(improved, columns, family=Binomial()).fit()
-    except np.linalg.LinAlgError:
-        return None
-    return np.asarray(fit.fittedvalues) if fit.converged else None
-
-
 def _widen(rows: Rows, grid: Grid, fitted: np.ndarray, z: np.ndarray) -> tuple[float, Text]:
     """Return the factor by which limits are widened, and the sentence that says so."""
     rules = read_facts("monitoring")["sites"]["overdispersion"]
     if len(z) < rules["at_least"]:
         return 1.0, say("site_funnel.spread_few", needed=rules["at_least"])
     found = measure_overdispersion(z, rules["winsorised"])
-    patients = grid.patients(fitted)
-    columns = {"estimate": found, "n": len(patients), "unit": "ratio"}
-    rows.add({"all": patients}, statistic="overdispersion", group=ALL, **columns)
+    rows.add_of(grid.patients(fitted), statistic="overdispersion", group=ALL, estimate=found, unit="ratio")
     widening = float(np.sqrt(max(1.0, found)))
     key = "spread_wide" if widening > 1 else "spread_chance"
     return widening, say(f"site_funnel.{key}", factor=f"{widening:.2f}", tail=percent(rules["winsorised"]))
@@ -271,7 +255,7 @@ def _add_site(rows: Rows, outcome: Measured, site: _Site, position: str) -> None
     outcome.add_observed(rows, site.seen, group=site.name)
     outcome.add_share_seen(rows, site.due, group=site.name)
     place = {"statistic": "position", "group": site.name, "level": position}
-    rows.add({"all": sets["all"]}, **place, estimate=1.0, n=n, unit="")
+    rows.add_of(sets["all"], **place, estimate=1.0, unit="")
 
 
 def _add_limits(rows: Rows, outcome: Measured, fitted: np.ndarray, funnel: _Funnel, largest: float) -> None:
@@ -284,11 +268,7 @@ def _add_limits(rows: Rows, outcome: Measured, fitted: np.ndarray, funnel: _Funn
 
 
 def _choose_numbers(largest: float) -> np.ndarray:
-    """Return round numbers of patients, closer together where the limits bend.
-
-    They are the same for every edition but for where they end, so that limits of one can be set beside
-    those of another.
-    """
+    """Return round numbers of patients, closer together where the limits bend, the same for every edition."""
     least = read_facts("monitoring")["sites"]["n_seen"]["at_least"]
     most = max(largest, 2 * least) * 1.05
     steps = np.arange(np.ceil(np.log(most / least) / np.log(_RATIO)) + 1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from typing import Any
 
 import numpy as np
 from scipy import special
 
 from outcomes.analyses._comparison import Comparison, count_clusters, plan_comparison
+from outcomes.analyses._covariates import Design, build_design, fit_logistic
 from outcomes.analyses._declaration import (
     choose_timepoint,
     conclude,
@@ -19,7 +19,6 @@ from outcomes.analyses._declaration import (
 )
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level, quantile_t
-from outcomes.analyses._regression import Design, build_design
 from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
 from outcomes.analyses.comparability import check_comparability
 from outcomes.cohort import Cohort
@@ -72,9 +71,8 @@ def standardise_responders(
     -------
     Result
         ``share_improved_standardised`` per group (proportion; ``level`` the threshold, ``x`` its value;
-        ``n`` the patients of the group who were seen). States: ``degenerate`` (one group), ``too_few``,
-        ``separated`` (all or none of a group improved), ``rank_deficient``, ``not_converged``,
-        ``few_clusters``. No row where no threshold is named and the instrument has no verified one.
+        ``n`` the patients of the group who were seen). No row where no threshold is named and the instrument
+        has no verified one.
 
     Raises
     ------
@@ -94,10 +92,7 @@ def standardise_responders(
     plan = plan_comparison(cohort, grid, by, conf_level, cluster)
     column = grid.column(timepoint)
     improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
-    members = {
-        name: np.flatnonzero(defined & grid.based & (grid.group == grid.groups.index(name)))
-        for name in plan.groups
-    }
+    members = {name: np.flatnonzero(defined & grid.based & grid.is_in(name)) for name in plan.groups}
     state, shares = _estimate(plan, members, improved)
     rows = Rows(outcome=cohort.outcome, statistic="share_improved_standardised", unit="proportion")
     for name, held in members.items():
@@ -146,9 +141,6 @@ def _estimate(
 def _fit(
     plan: Comparison, design: Design, outcome: np.ndarray, fitted: np.ndarray
 ) -> tuple[str, dict[str, dict[str, Any]]]:
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
-
     options: dict[str, Any] = {}
     df = np.inf
     if plan.clustering.codes is not None:
@@ -157,11 +149,8 @@ def _fit(
         if df + 1 < read_facts("comparability")["clusters"]["at_least"]:
             return "few_clusters", {}
         options = {"cov_type": "cluster", "cov_kwds": {"groups": clusters}}
-    try:
-        with python_warnings.catch_warnings():
-            python_warnings.simplefilter("ignore")
-            fit = GLM(outcome, design.columns, family=Binomial()).fit(**options)
-    except np.linalg.LinAlgError:  # the weights of separated patients all vanish
+    fit = fit_logistic(design.columns, outcome, **options)
+    if fit is None:
         return "separated", {}
     decided = np.abs(design.columns @ np.asarray(fit.params)) > _DECIDED
     if decided.mean() > _DECIDED_SHARE:
@@ -169,9 +158,8 @@ def _fit(
     if not fit.converged:
         return "not_converged", {}
     covariance = np.asarray(fit.cov_params())
-    quantile = float(special.ndtri((1 + plan.conf_level) / 2))
-    if np.isfinite(df):
-        quantile = float(quantile_t(plan.conf_level, df))
+    normal = float(special.ndtri((1 + plan.conf_level) / 2))
+    quantile = float(quantile_t(plan.conf_level, df)) if np.isfinite(df) else normal
     return "ok", {
         name: _standardise(design, number, np.asarray(fit.params), covariance, quantile, df)
         for number, name in enumerate(design.groups)

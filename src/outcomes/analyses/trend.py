@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._charts import Signal, find_signals
+from outcomes.analyses._charts import Measured, Signal, find_signals, measure_outcome
 from outcomes.analyses._declaration import (
     choose_timepoint,
     conclude,
@@ -16,7 +16,6 @@ from outcomes.analyses._declaration import (
     say,
 )
 from outcomes.analyses._grid import Grid, Rows, arrange_grid
-from outcomes.analyses._measured import Measured, measure_outcome
 from outcomes.cohort import Cohort
 from outcomes.cohort.grid import find_bounds
 from outcomes.errors import AnalysisError
@@ -88,10 +87,9 @@ def monitor_periods(
     Result
         Per period (``group``, such as ``2024Q1``): ``mean_improvement`` or ``share_improved`` with ``term``
         ``baseline``, ``later`` or ``open``; per closed period ``share_seen`` of those due and, where there
-        are baseline periods enough, ``control_limit`` (shares: ``control_limit_share``; ``conf_low`` and
-        ``conf_high``) and one row ``signal`` per rule that it fulfils (``level`` the rule, ``term``
-        ``better`` or ``worse``). For ``all`` with ``term`` ``baseline`` the centre. A period of whom nobody
-        was seen has no row.
+        are baseline periods enough, ``control_limit`` (shares: ``control_limit_share``) and one row
+        ``signal`` per rule that it fulfils (``level`` the rule, ``term`` ``better`` or ``worse``). For
+        ``all`` with ``term`` ``baseline`` the centre.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """From records to a cohort: the episodes that a question is about, on a completed grid of time points."""
 
-from outcomes.cohort.filters import read_filters, write_filters
+from outcomes.cohort.flow import read_filters, write_filters
 from outcomes.cohort.selection import follow_outcome, list_outcomes, reselect_cohort, select_cohort
 from outcomes.cohort.snapshot import Snapshot, list_patients, take_snapshot
 from outcomes.cohort.therapies import EVERY, list_groups

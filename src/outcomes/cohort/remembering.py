@@ -20,16 +20,8 @@ def remember(
 ) -> Callable[Concatenate[Whole, Rest], Value]:
     """Make a function keep its answers for its first argument, which must never change.
 
-    The same records are asked again and again: by every filter of a panel, by every analysis of a page. The
-    answer must not hold on to the object, or neither would ever go.
+    Other arguments are hashable. The answer must not hold on to the object, or neither would ever go.
 
-    Parameters
-    ----------
-    function : callable
-        Its other arguments are hashable.
-
-    Examples
-    --------
     >>> class Box: pass
     >>> asked = []
     >>> @remember

@@ -257,27 +257,26 @@ def lay_out(
     change = score.ravel() - baseline
     sign = instrument.sign if instrument.direction != "none" else np.nan
     status = pd.Index(STATUSES, dtype="str")
-    table = (
-        held[["episode_id", "patient", "therapy", "site", "therapist"]].iloc[repeated].reset_index(drop=True)
-    )
-    return table.assign(
-        timepoint=pd.Categorical.from_codes(
-            np.tile(np.arange(len(ids)), n), categories=pd.Index(ids, dtype="str"), ordered=True
-        ),
-        day=pd.Series(day.ravel()).astype("Int64"),
-        score=score.ravel(),
-        baseline=baseline,
-        change=change,
-        improvement=sign * change + 0.0,  # no negative zeros
-        status=pd.Categorical.from_codes(grid.status[kept].ravel(), categories=status),
+    named = held[["episode_id", "patient", "therapy", "site", "therapist"]]
+    places, categories = np.tile(np.arange(len(ids)), n), pd.Index(ids, dtype="str")
+    return (
+        named.iloc[repeated]
+        .reset_index(drop=True)
+        .assign(
+            timepoint=pd.Categorical.from_codes(places, categories=categories, ordered=True),
+            day=pd.Series(day.ravel()).astype("Int64"),
+            score=score.ravel(),
+            baseline=baseline,
+            change=change,
+            improvement=sign * change + 0.0,  # no negative zeros
+            status=pd.Categorical.from_codes(grid.status[kept].ravel(), categories=status),
+        )
     )
 
 
 def list_outcomes(cohort: Cohort) -> tuple[str, ...]:
     """Return the outcomes recorded for a cohort's episodes, its own first, then by name.
 
-    Examples
-    --------
     >>> from outcomes.cohort import select_cohort
     >>> from outcomes.synthetic import simulate_clinic
     >>> list_outcomes(select_cohort(simulate_clinic(200, seed=1)))[:3]

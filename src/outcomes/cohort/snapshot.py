@@ -148,8 +148,6 @@ def _spell(column: pd.Series) -> pd.Series:
 def list_patients(records: Records) -> Patients:
     """List the patients of records by code, each with a digest of their rows in the four tables.
 
-    Examples
-    --------
     >>> from outcomes import read_records
     >>> patients = list_patients(read_records("made-up-clinic"))
     >>> len(patients.ids) == len(patients.digests)

@@ -43,17 +43,9 @@ def _draft_therapy(id: str, content: Mapping[str, object], order: int, source: S
     own = [name for name in source.therapies if name not in read_therapies()]
     palette = [(entry.colour, entry.marker) for entry in read_therapies().values()]
     colour, marker = palette[own.index(id) % len(palette)]
-    return {
-        "id": id,
-        "label": label,
-        "short_label": label,
-        "group": read_facts("cohort")["undeclared_group"],
-        "colour": colour,
-        "marker": marker,
-        "order": order,
-        "aliases": (),
-        "labels": None,
-    }
+    group = read_facts("cohort")["undeclared_group"]
+    shown = {"colour": colour, "marker": marker, "order": order, "aliases": (), "labels": None}
+    return {"id": id, "label": label, "short_label": label, "group": group, **shown}
 
 
 def list_late_labels(source: Source) -> tuple[str, ...]:
@@ -75,8 +67,6 @@ def list_groups(therapies: Mapping[str, Therapy]) -> dict[str, tuple[str, ...]]:
     Therapies of the group that a source's own ones get by default have nothing in common but that nobody
     said what they are, so that it is none.
 
-    Examples
-    --------
     >>> known = read_therapies()
     >>> list_groups({id: known[id] for id in ("strengthening", "stretching", "manual_therapy", "other")})
     {'exercise': ('strengthening', 'stretching')}

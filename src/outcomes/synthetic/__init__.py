@@ -8,8 +8,8 @@ import pandas as pd
 
 from outcomes.facts import read_source
 from outcomes.records.tables import Records
-from outcomes.synthetic.clinic import draw_clinic
-from outcomes.synthetic.tables import (
+from outcomes.synthetic.clinic import (
+    draw_clinic,
     tabulate_assessments,
     tabulate_episodes,
     tabulate_events,
@@ -53,12 +53,8 @@ def simulate_clinic(
     clinic = draw_clinic(n_episodes, seed, confounding, drop_out)
     episodes, assessments = tabulate_episodes(clinic), tabulate_assessments(clinic)
     sessions, events = tabulate_sessions(clinic), tabulate_events(clinic)
-    n_read = (
-        len(episodes)
-        + len(assessments[["episode_id", "day"]].drop_duplicates())
-        + len(sessions)
-        + len(events)
-    )
+    n_visits = len(assessments[["episode_id", "day"]].drop_duplicates())
+    n_read = len(episodes) + n_visits + len(sessions) + len(events)
     recipe = f"{n_episodes} {seed} {confounding} {drop_out}"
     return Records(
         source=read_source("made-up-clinic"),

@@ -102,13 +102,9 @@ def draw_sessions(attendance: Attendance, therapy: np.ndarray, seed: int) -> pd.
     stayed = day <= np.maximum(attendance.last_day, day[:, 0])[:, None]
     episode, number = np.nonzero((np.arange(most) < planned[:, None]) & stayed)
     longer = draws.whole_days((-1, 1), n * most).reshape(n, most)[episode, number]
-    columns = {
-        "episode": episode,
-        "day": day[episode, number],
-        "therapy": therapy[episode],
-        "minutes": list_by_therapy(rule["minutes"])[therapy][episode] + rule["minutes_step"] * longer,
-    }
-    return pd.DataFrame(columns)
+    columns = {"episode": episode, "day": day[episode, number], "therapy": therapy[episode]}
+    minutes = list_by_therapy(rule["minutes"])[therapy][episode] + rule["minutes_step"] * longer
+    return pd.DataFrame({**columns, "minutes": minutes})
 
 
 def draw_events(

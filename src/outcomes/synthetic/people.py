@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -153,16 +153,9 @@ def _add_second_episodes(people: People, draws: Draws) -> People:
     whose = np.arange(len(people))
     whose[seconds] = firsts
     kept = {name: people.codes[name][whose] for name in ("site", "sex", "region")}
-    return People(
-        patient=people.patient[whose],
-        start=start,
-        therapist=people.therapist[whose],
-        age_years=age,
-        previous_episodes=previous,
-        declined=people.declined[whose],
-        work_recorded=people.work_recorded,
-        codes={**people.codes, **kept},
-    )
+    same = {name: getattr(people, name)[whose] for name in ("patient", "therapist", "declined")}
+    codes = {**people.codes, **kept}
+    return replace(people, **same, start=start, age_years=age, previous_episodes=previous, codes=codes)
 
 
 def _order_by_start(people: People) -> People:

@@ -26,8 +26,7 @@ Examples
 
 from outcomes.analyses.mmrm.contrasts import ADJUSTMENTS
 from outcomes.analyses.mmrm.inference import METHODS
-from outcomes.analyses.mmrm.mmrm_fit import MmrmFit
-from outcomes.analyses.mmrm.model import fit
+from outcomes.analyses.mmrm.model import MmrmFit, fit
 from outcomes.analyses.mmrm.standard_errors import check_choices
 
 __all__ = ["ADJUSTMENTS", "METHODS", "MmrmFit", "check_choices", "fit"]

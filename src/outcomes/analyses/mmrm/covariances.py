@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -37,12 +36,8 @@ class Covariance:
     equally_spaced: bool
     #: From parameters and number of visits to the correlations with derivatives.
     correlate: Callable[[np.ndarray, int], Derivatives]
-    #: From a correlation matrix to starting parameters.
-    start: Callable[[np.ndarray], np.ndarray]
-
-    def count(self, n_visits: int) -> int:
-        """Return the number of parameters."""
-        return (1 if self.one_sd else n_visits) + len(self.start(np.eye(n_visits)))
+    #: From a correlation matrix to starting parameters; None where they come from the Cholesky factor.
+    start: Callable[[np.ndarray], np.ndarray] | None
 
     def expand(self, theta: np.ndarray, n_visits: int) -> Derivatives:
         """Return the covariance with its derivatives by all parameters."""
@@ -66,7 +61,7 @@ class Covariance:
 
     def begin(self, moments: np.ndarray) -> np.ndarray:
         """Return starting parameters from a positive definite matrix of moments."""
-        if self.name == "us":
+        if self.start is None:
             factor = np.linalg.cholesky(moments)
             sd = np.diag(factor)
             return np.concatenate([np.log(sd), (factor / sd[:, None])[np.tril_indices(len(sd), -1)]])
@@ -197,10 +192,6 @@ def _begin_equally(correlation: np.ndarray) -> np.ndarray:
     return np.array([np.log(share / (1 - share))])
 
 
-def _begin_unstructured(correlation: np.ndarray) -> np.ndarray:
-    return np.zeros(len(correlation) * (len(correlation) - 1) // 2)
-
-
 def _pair(name: str, label: str, spaced: bool, *made: Callable[..., Any]) -> dict[str, Covariance]:
     return {
         name: Covariance(name, f"{label}, one variance", True, spaced, *made),
@@ -210,7 +201,7 @@ def _pair(name: str, label: str, spaced: bool, *made: Callable[..., Any]) -> dic
 
 #: All forms by name.
 COVARIANCES: dict[str, Covariance] = {
-    "us": Covariance("us", "unstructured", False, False, _correlate_unstructured, _begin_unstructured),
+    "us": Covariance("us", "unstructured", False, False, _correlate_unstructured, None),
     **_pair("ad", "ante-dependence", False, _correlate_ante, _begin_ante),
     **_pair("cs", "compound symmetry", False, _correlate_equally, _begin_equally),
     **_pair("ar1", "first-order autoregressive", True, _correlate_autoregressive, _begin_autoregressive),
@@ -226,8 +217,7 @@ def choose_covariance(name: str, n_visits: int, equally_spaced: bool) -> Covaria
     if chosen.equally_spaced and not equally_spaced:
         raise AnalysisError(
             f"The covariance {name!r} supposes visits at equal distances in time (6 weeks, 3, 6 and 12 "
-            "months are "
-            "not); say equally_spaced=True where they are, or choose us, adh or csh."
+            "months are not); say equally_spaced=True where they are, or choose us, adh or csh."
         )
     if n_visits < 2:
         return COVARIANCES["us"]
@@ -250,8 +240,3 @@ def fill_moments(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
         if np.linalg.eigvalsh(correlation)[0] > 0.02:
             break
     return correlation * np.outer(root, root)
-
-
-def list_pairs(n_visits: int) -> list[tuple[int, int]]:
-    """Return all pairs of visits, each with itself too, the first not after the second."""
-    return list(combinations_with_replacement(range(n_visits), 2))

@@ -1,9 +1,11 @@
-"""The columns of the model as products of a visit and of what is known of a patient."""
+"""The columns of the model as products of a visit and of what is known of a patient, and sums of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 
@@ -31,27 +33,22 @@ class Design:
     A patient's row at visit t is ``v' B_t`` with ``v`` the patient's parts and ``B_t`` a matrix of zeros and
     ones, so that sums of products of parts are enough for all sums of products of columns.
 
-    Attributes
-    ----------
-    columns : tuple of Column
-    parts : tuple of (Part, int)
-        Each part with the visit at which it is taken, -1 where it is the same at all.
-    selection : array of int, shape (T, p)
-        Position of the part that each column holds at each visit, -1 where the column is 0.
-    centring : array, shape (p, p)
-        ``X = X_centred @ centring``: what centring and scaling numbers before summing did to the columns.
     """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.n_visits = len(layout.visits)
         self.columns = tuple(_list_columns(layout))
-        self.uncentred = _find_uncentred(layout, self.columns)
+        self.uncentred = _find_uncentred(self.columns)
+        #: Each part with the visit at which it is taken, -1 where it is the same at all.
         self.parts = _close_parts(layout, self.columns, self.n_visits)
         self.position = {entry: number for number, entry in enumerate(self.parts)}
-        self.selection = np.array(
-            [[self._locate(column, visit) for column in self.columns] for visit in range(self.n_visits)]
-        ).reshape(self.n_visits, len(self.columns))
+        #: Shape (T, p): position of the part that each column holds at each visit, -1 where it is 0.
+        self.selection = np.full((self.n_visits, len(self.columns)), -1)
+        for number, column in enumerate(self.columns):
+            for visit in range(self.n_visits) if column.visit < 0 else [column.visit]:
+                self.selection[visit, number] = self.at_visit(column.part, visit)
+        #: Shape (p, p): ``X = X_centred @ centring``, what centring and scaling numbers did to the columns.
         self.centring = self._recover()
 
     @property
@@ -64,13 +61,13 @@ class Design:
         """How many sums a patient enters: parts, then scores at each visit."""
         return len(self.parts) + self.n_visits
 
+    def varies(self, part: Part) -> bool:
+        """Return whether a part, weights included, changes within patients."""
+        return not self.layout.varying.isdisjoint(["weights", *(name for name, _ in part)])
+
     def at_visit(self, part: Part, visit: int) -> int:
         """Return the position of a part at a visit."""
-        varies = any(name in self.layout.varying for name, _ in part) or "weights" in self.layout.varying
-        return self.position[part, visit if varies else -1]
-
-    def _locate(self, column: Column, visit: int) -> int:
-        return self.at_visit(column.part, visit) if column.visit in (-1, visit) else -1
+        return self.position[part, visit if self.varies(part) else -1]
 
     def _recover(self) -> np.ndarray:
         place = {(column.visit, column.part): number for number, column in enumerate(self.columns)}
@@ -145,9 +142,8 @@ def _list_columns(layout: Layout) -> list[Column]:
             pieces = list(reversed(chosen))
             visit = next((level for name, level, _ in pieces if layout.is_visit(name)), -1)
             part = tuple(sorted((name, level) for name, level, _ in pieces if not layout.is_visit(name)))
-            columns.append(
-                Column(":".join(label for _, _, label in pieces) or "Intercept", visit, part, number)
-            )
+            name = ":".join(label for _, _, label in pieces) or "Intercept"
+            columns.append(Column(name, visit, part, number))
         spanned.add(terms[number])
         spanned |= _span(layout, term)
     return columns
@@ -180,7 +176,7 @@ def _code_factor(layout: Layout, name: str, reduced: bool) -> list[tuple[str, in
     ]
 
 
-def _find_uncentred(layout: Layout, columns: tuple[Column, ...]) -> frozenset[str]:
+def _find_uncentred(columns: tuple[Column, ...]) -> frozenset[str]:
     """Return the numbers that cannot be centred: some column with them has none without them beside it."""
     there = {(column.visit, column.part) for column in columns}
     return frozenset(
@@ -203,3 +199,99 @@ def _close_parts(layout: Layout, columns: tuple[Column, ...], n_visits: int) -> 
         varies = any(name in layout.varying for name, _ in part) or "weights" in layout.varying
         found += [(part, visit) for visit in range(n_visits)] if varies else [(part, -1)]
     return tuple(found)
+
+
+#: Patients whose parts are held at the same time, to bound memory.
+_CHUNK = 16_384
+
+
+@dataclass
+class PatternSums:
+    """Sums over patients, one block per pattern: which visits a patient has, and of which group.
+
+    Sums of parts of the table, of processes or of machines add up to the sums of the whole. Where no two
+    patients have the same visits (many visits) this is one block a patient, and never more than that.
+    """
+
+    #: Shape (L, L): by group of the covariance and mask of visits (bit t for visit t): sum of products of
+    #: the patients' parts and scores.
+    grams: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+    #: Patients of each.
+    counts: dict[tuple[int, int], int] = field(default_factory=dict)
+    #: Sum of the logarithms of the weights of all rows.
+    log_weight: float = 0.0
+    #: As in `Wide`.
+    n_dropped: int = 0
+    n_empty: int = 0
+    #: Factors found to vary within patients; the sums are then of no use.
+    differing: set[str] = field(default_factory=set)
+    #: Means of parts that were asked for, kept for the next time.
+    averages: dict[Any, float] = field(default_factory=dict, repr=False)
+
+    def __add__(self, other: PatternSums) -> PatternSums:
+        """Return the sums of both."""
+        total = PatternSums(dict(self.grams), dict(self.counts), self.log_weight + other.log_weight)
+        total.n_dropped, total.n_empty = self.n_dropped + other.n_dropped, self.n_empty + other.n_empty
+        total.differing = self.differing | other.differing
+        for key, gram in other.grams.items():
+            total.grams[key] = total.grams[key] + gram if key in total.grams else gram
+            total.counts[key] = total.counts.get(key, 0) + other.counts[key]
+        return total
+
+    @property
+    def n_patients(self) -> int:
+        """Patients with at least one complete row."""
+        return sum(self.counts.values())
+
+    @property
+    def n_rows(self) -> int:
+        """Complete rows."""
+        return sum(count * mask.bit_count() for (_, mask), count in self.counts.items())
+
+
+def add_all(sums: Iterable[Any], start: Any = None) -> Any:
+    """Return the sum of several, none of which is changed."""
+    total = PatternSums() if start is None else start
+    for part in sums:
+        total = total + part
+    return total
+
+
+def sum_patterns(wide: Wide, design: Design) -> PatternSums:
+    """Sum products of parts and scores by pattern."""
+    sums = PatternSums(n_dropped=wide.n_dropped, n_empty=wide.n_empty, differing=set(wide.differing))
+    sums.log_weight = _log_weights(wide)
+    if sums.differing or not len(wide.score):
+        return sums
+    seen = ~np.isnan(wide.score)
+    mask = seen @ (np.int64(1) << np.arange(seen.shape[1], dtype=np.int64))
+    group = np.zeros(len(mask), dtype=np.int64) if wide.group is None else wide.group.astype(np.int64)
+    # Patterns are few beside patients: number them before sorting.
+    keys, code = _number_patterns(group, mask)
+    order = np.argsort(code, kind="stable")
+    bounds = np.searchsorted(code[order], np.arange(len(keys) + 1))
+    for number, key in enumerate(keys):
+        members = order[bounds[number] : bounds[number + 1]]
+        gram = np.zeros((design.size, design.size))
+        for start in range(0, len(members), _CHUNK):
+            parts = design.evaluate_parts(wide.take(members[start : start + _CHUNK]))
+            gram += parts.T @ parts
+        sums.grams[key], sums.counts[key] = gram, len(members)
+    return sums
+
+
+def _number_patterns(group: np.ndarray, mask: np.ndarray) -> tuple[list[tuple[int, int]], np.ndarray]:
+    masks, place = np.unique(mask, return_inverse=True)
+    joint = group * len(masks) + place
+    found, code = np.unique(joint, return_inverse=True)
+    keys = [(int(number) // len(masks), int(masks[int(number) % len(masks)])) for number in found]
+    narrow = np.int16 if len(keys) < 2**15 else np.int64
+    return keys, code.astype(narrow)
+
+
+def _log_weights(wide: Wide) -> float:
+    if wide.weights is None:
+        return 0.0
+    seen = ~np.isnan(wide.score)
+    weights = wide.weights if wide.weights.ndim == 2 else wide.weights[:, None] * np.ones(seen.shape[1])
+    return float(np.log(weights, where=seen, out=np.zeros(seen.shape)).sum())

@@ -10,12 +10,10 @@ import numpy as np
 import pandas as pd
 
 from outcomes.analyses.mmrm.covariances import COVARIANCES
-from outcomes.analyses.mmrm.design import Design
+from outcomes.analyses.mmrm.design import Design, PatternSums
 from outcomes.analyses.mmrm.inference import ESTIMATE_COLUMNS, Inference
 from outcomes.analyses.mmrm.layout import Layout
-from outcomes.analyses.mmrm.likelihood import Stack
-from outcomes.analyses.mmrm.newton import Optimum
-from outcomes.analyses.mmrm.patterns import PatternSums
+from outcomes.analyses.mmrm.likelihood import Optimum, Stack
 
 _METHODS = {
     "kenward-roger-linear": "Kenward-Roger (linear)",
@@ -28,20 +26,16 @@ _METHODS = {
 
 def write_summary(fit: FittedModel) -> str:
     """Write a fit: what was fitted, criteria, coefficients, covariance between visits."""
-    df = (
-        "Bell-McCaffrey (Satterthwaite)"
-        if fit.vcov_kind != "model" and fit.df == "satterthwaite"
-        else _METHODS[fit.df]
-    )
+    robust = fit.vcov_kind != "model" and fit.df == "satterthwaite"
+    df = "Bell-McCaffrey (Satterthwaite)" if robust else _METHODS[fit.df]
     by = f", one per {fit.layout.group}" if fit.layout.group else ""
+    n_visits, label = len(fit.layout.visits), COVARIANCES[fit.covariance].label
     lines = [
         f"Mixed model for repeated measures fitted by {fit.method.upper()}",
         "",
         f"Formula:     {fit.formula}",
-        f"Data:        {fit.n_rows} rows of {fit.n_patients} patients, at most {len(fit.layout.visits)} "
-        "visits",
-        f"Covariance:  {COVARIANCES[fit.covariance].label} ({fit.covariance}, {fit.n_parameters} "
-        f"parameters{by})",
+        f"Data:        {fit.n_rows} rows of {fit.n_patients} patients, at most {n_visits} visits",
+        f"Covariance:  {label} ({fit.covariance}, {fit.n_parameters} parameters{by})",
         f"Vcov:        {_describe_vcov(fit)}",
         f"Df:          {df}",
         f"State:       {fit.state}",
@@ -50,11 +44,8 @@ def write_summary(fit: FittedModel) -> str:
     if fit.inference is None:
         return "\n".join(lines)
     criteria = {"AIC": fit.aic, "BIC": fit.bic, "logLik": fit.log_likelihood, "deviance": fit.deviance}
-    lines += [
-        "",
-        "Model selection criteria:",
-        *_align([list(criteria), [f"{value:.1f}" for value in criteria.values()]]),
-    ]
+    written = [f"{value:.1f}" for value in criteria.values()]
+    lines += ["", "Model selection criteria:", *_align([list(criteria), written])]
     lines += ["", "Coefficients:", *_write_coefficients(fit)]
     lines += ["", "Covariance between visits:", fit.visit_covariance.round(4).to_string()]
     return "\n".join(lines)
@@ -70,17 +61,9 @@ def _describe_vcov(fit: FittedModel) -> str:
 def _write_coefficients(fit: FittedModel) -> list[str]:
     rows = [["", "Estimate", "Std. Error", "df", "t value", "Pr(>|t|)", ""]]
     for row in fit.coefficients.to_dict("records"):
-        rows.append(
-            [
-                row["term"],
-                f"{row['estimate']:.5f}",
-                f"{row['std_error']:.5f}",
-                f"{row['df']:.2f}",
-                f"{row['statistic']:.3f}",
-                _write_p(row["p_value"]),
-                _mark(row["p_value"]),
-            ]
-        )
+        numbers = [f"{row['estimate']:.5f}", f"{row['std_error']:.5f}", f"{row['df']:.2f}"]
+        p_value = row["p_value"]
+        rows.append([row["term"], *numbers, f"{row['statistic']:.3f}", _write_p(p_value), _mark(p_value)])
     return [*_align(rows), "---", "Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1"]
 
 
@@ -108,7 +91,7 @@ def _align(rows: list[list[str]]) -> list[str]:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A fitted model; what can be asked of it is in `outcomes.analyses.mmrm.mmrm_fit.MmrmFit`."""
+    """A fitted model; what can be asked of it is in `outcomes.analyses.mmrm.model.MmrmFit`."""
 
     formula: str
     #: Name of the covariance between visits.
@@ -206,7 +189,6 @@ class FittedModel:
             sigmas = scale * self.optimum.sigmas
         index: pd.Index = pd.Index(visits, name=self.layout.visit)
         if self.groups:
-            index = pd.MultiIndex.from_product(
-                [self.groups, visits], names=[self.layout.group, self.layout.visit]
-            )
+            names = [self.layout.group, self.layout.visit]
+            index = pd.MultiIndex.from_product([self.groups, visits], names=names)
         return pd.DataFrame(sigmas.reshape(-1, len(visits)), index=index, columns=visits)

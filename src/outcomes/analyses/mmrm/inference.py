@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
+from outcomes.analyses._clusters import ClusterSums
 from outcomes.analyses._interval import p_value_t, quantile_t
-from outcomes.analyses.mmrm.likelihood import Slopes, Stack, invert_positive
-from outcomes.analyses.mmrm.patterns import add_all
-from outcomes.analyses.mmrm.sandwich import ClusterSums, Fitted, finish_clusters, prepare_pass
+from outcomes.analyses.mmrm.design import Design, add_all
+from outcomes.analyses.mmrm.layout import Wide
+from outcomes.analyses.mmrm.likelihood import Slopes, Stack
 
 #: Names of the methods.
 METHODS = ("kenward-roger-linear", "kenward-roger", "satterthwaite", "residual", "between-within")
-
-
-def find_parameter_variance(slopes: Slopes) -> np.ndarray:
-    """Return the variance of the covariance parameters, twice the inverse Hessian of the deviance."""
-    inverse, _ = invert_positive(slopes.hessian / 2)
-    return np.full_like(slopes.hessian, np.nan) if inverse is None else inverse
 
 
 def adjust_covariance(
@@ -50,9 +46,8 @@ def adjust_covariance(
             curved = np.einsum("rs,rsij->ij", shared, slopes.second[group])
             weight[members] -= inverse @ curved @ inverse / 4
     total = stack.contract((weight + np.swapaxes(weight, 1, 2)) / 2)[:-1, :-1]
-    through = np.einsum(
-        "rij,jk,skl,rs->il", slopes.information, vcov, slopes.information, variance, optimize=True
-    )
+    information = slopes.information
+    through = np.einsum("rij,jk,skl,rs->il", information, vcov, information, variance, optimize=True)
     adjusted = vcov + 2 * vcov @ (total - through) @ vcov
     return (adjusted + adjusted.T) / 2
 
@@ -81,12 +76,16 @@ def find_f_satterthwaite(
     turned = vectors.T @ contrasts
     statistic = float(((turned @ beta) ** 2 / values).mean())
     each = count_satterthwaite(turned, vcov, slopes, variance)
-    if np.ptp(each) < 1e-8 * each.max():
-        return statistic, float(each.mean())
-    if (each <= 2).any():
-        return statistic, 2.0
+    few = np.ptp(each) >= 1e-8 * each.max() and (each <= 2).any()
+    return statistic, 2.0 if few else _join_freedom(each)
+
+
+def _join_freedom(each: np.ndarray) -> float:
+    """Return the degrees of freedom of an F that is the mean of squared t statistics."""
+    if np.ptp(each) < 1e-8 * each.max() or (each <= 2).any():
+        return float(each.min())
     expected = float((each / (each - 2)).sum())
-    return statistic, 2 * expected / (expected - len(each))
+    return 2 * expected / (expected - len(each))
 
 
 def find_f_kenward_roger(
@@ -104,9 +103,8 @@ def find_f_kenward_roger(
     traces = np.einsum("rii->r", turned)
     first = float(traces @ variance @ traces)
     second = float(np.einsum("rij,sji,rs->", turned, turned, variance, optimize=True))
-    raw = (
-        float(contrasts @ beta @ np.linalg.solve(contrasts @ adjusted @ contrasts.T, contrasts @ beta)) / size
-    )
+    found = contrasts @ beta
+    raw = float(found @ np.linalg.solve(contrasts @ adjusted @ contrasts.T, found)) / size
     bound = (first + 6 * second) / (2 * size)
     ratio = ((size + 1) * first - (size + 4) * second) / ((size + 2) * second)
     divisor = 3 * size + 2 * (1 - ratio)
@@ -127,9 +125,8 @@ def count_between_within(within: np.ndarray, n_rows: int, n_patients: int) -> np
     """
     n_within = int(within.sum())
     n_between = len(within) - n_within + (1 if n_within else 0)
-    return np.where(
-        within, n_rows - n_patients - (n_within - 1 if n_within else 0), n_patients - n_between
-    ).astype("float64")
+    free_within = n_rows - n_patients - (n_within - 1 if n_within else 0)
+    return np.where(within, free_within, n_patients - n_between).astype("float64")
 
 
 #: Columns of every table of estimates after those that name the row.
@@ -186,16 +183,9 @@ class Inference:
         margin = quantile_t(conf_level, df) * std_error
         with np.errstate(invalid="ignore", divide="ignore"):
             statistic = estimate / std_error
-        found = (
-            estimate,
-            std_error,
-            df,
-            statistic,
-            p_value_t(statistic, df),
-            estimate - margin,
-            estimate + margin,
-        )
-        table.loc[known, list(ESTIMATE_COLUMNS)] = np.column_stack(found)
+        found = (estimate, std_error, df, statistic, p_value_t(statistic, df))
+        bounds = (estimate - margin, estimate + margin)
+        table.loc[known, list(ESTIMATE_COLUMNS)] = np.column_stack([*found, *bounds])
         return table
 
     def count_freedom(self, rows: np.ndarray) -> np.ndarray:
@@ -215,9 +205,8 @@ class Inference:
         """Test whether several functions are all 0: ``num_df, den_df, statistic`` (F) and ``p_value``.
 
         By the method of the degrees of freedom; with a cluster-robust covariance by the approximate Hotelling
-        test of Tipton and Pustejovsky (2015, doi 10.3102/1076998615606099), since there an F with so many
-        numerator degrees of freedom rejects too often. Clusters too few for
-        it, and functions that depend on each other, give no test.
+        test of Tipton and Pustejovsky (2015, doi 10.3102/1076998615606099). Clusters too few for it, and
+        functions that depend on each other, give no test.
         """
         nothing = {"num_df": float(len(rows)), "den_df": np.nan, "statistic": np.nan, "p_value": np.nan}
         if self.withheld or not np.isfinite(rows).all() or not len(rows):
@@ -256,11 +245,7 @@ class Inference:
         values, vectors = np.linalg.eigh(rows @ self.used @ rows.T)
         turned = vectors.T @ rows
         statistic = float(((turned @ self.beta) ** 2 / values).mean())
-        each = self.count_freedom(turned)
-        if np.ptp(each) < 1e-8 * each.max() or (each <= 2).any():
-            return statistic, float(each.min())
-        expected = float((each / (each - 2)).sum())
-        return statistic, 2 * expected / (expected - len(each))
+        return statistic, _join_freedom(self.count_freedom(turned))
 
 
 @dataclass(frozen=True)
@@ -275,11 +260,78 @@ class Robust:
 
     def sum_contrasts(self, rows: np.ndarray, *, joint: bool = False) -> ClusterSums:
         """Return the sums over clusters for some contrasts, each by itself or together."""
-        parts = self.source.map(self.layout, prepare_pass(self.fitted, self.kind, rows, joint))
+        sum_part = partial(sum_clusters, fitted=self.fitted, kind=self.kind, contrasts=rows, joint=joint)
         nobody = ClusterSums.empty(len(self.fitted.beta), len(rows), joint)
-        return finish_clusters(add_all(parts, nobody), self.fitted, self.kind, rows)
+        sums = add_all(self.source.map(self.layout, sum_part), nobody)
+        return sums.finish(self.fitted.vcov, self.kind, rows)
 
     def estimate_covariance(self) -> tuple[np.ndarray, int]:
         """Return the covariance of the coefficients and the number of clusters."""
-        sums = self.sum_contrasts(np.empty((0, len(self.fitted.beta))))
-        return self.fitted.vcov @ sums.meat @ self.fitted.vcov, sums.n_clusters
+        sums, vcov = self.sum_contrasts(np.empty((0, len(self.fitted.beta)))), self.fitted.vcov
+        return vcov @ sums.meat @ vcov, sums.n_clusters
+
+
+#: Patients whose rows are held at the same time.
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a second pass over the patients needs of the first: all in the units of the sums."""
+
+    design: Design
+    kept: np.ndarray
+    #: Shapes (p,), (p, p).
+    beta: np.ndarray
+    vcov: np.ndarray
+    #: Shape (groups, T, T).
+    sigmas: np.ndarray
+    groups: list[int]
+
+    def place_groups(self, wide: Wide) -> np.ndarray:
+        """Return the place of each patient's covariance, shape (n,)."""
+        nobody = np.zeros(len(wide.score), dtype=int)
+        return nobody if wide.group is None else np.searchsorted(self.groups, wide.group)
+
+    def whiten(self, wide: Wide) -> tuple[np.ndarray, np.ndarray]:
+        """Return columns and residuals by the Cholesky factor of their covariance, zero where not seen.
+
+        Shapes (n, T, p) and (n, T). The model of these rows is least squares; no cluster-robust covariance
+        depends on which factor whitens.
+        """
+        columns, residuals = self.subtract(wide)
+        seen = ~np.isnan(wide.score)
+        both = seen[:, :, None] & seen[:, None, :]
+        blocks = np.where(both, self.sigmas[self.place_groups(wide)], np.eye(seen.shape[1]))
+        rows = np.concatenate([columns, residuals[:, :, None]], axis=2)
+        stacked = np.linalg.solve(np.linalg.cholesky(blocks), rows)
+        return stacked[:, :, :-1], stacked[:, :, -1]
+
+    def subtract(self, wide: Wide) -> tuple[np.ndarray, np.ndarray]:
+        """Return columns and residuals, weighed, zero where a visit is missing."""
+        seen = ~np.isnan(wide.score)
+        parts = self.design.evaluate_parts(wide)
+        n_parts = len(self.design.parts)
+        columns = self.design.spread_visits(parts[:, :n_parts])[:, :, self.kept] * seen[:, :, None]
+        return columns, parts[:, n_parts:] - columns @ self.beta
+
+
+def sum_clusters(
+    wide: Wide, *, fitted: Fitted, kind: str, contrasts: np.ndarray, joint: bool = False
+) -> ClusterSums:
+    """Sum over the clusters of some patients; patients are clusters where no other is named."""
+    sums = ClusterSums.empty(len(fitted.beta), len(contrasts), joint)
+    if wide.cluster is not None:
+        # A cluster's patients together, so that each chunk holds few clusters.
+        wide = wide.take(np.argsort(wide.cluster, kind="stable"))
+    for start in range(0, len(wide.score), _CHUNK):
+        part = wide.take(slice(start, start + _CHUNK))
+        columns, residuals = fitted.whiten(part)
+        if part.cluster is None:
+            sums.add_whole(fitted.vcov, kind, contrasts, columns, residuals)
+            continue
+        for code in np.unique(part.cluster):
+            rows = columns[part.cluster == code].reshape(-1, columns.shape[2])
+            score = rows.T @ residuals[part.cluster == code].ravel()
+            sums.gather(int(code), rows.T @ rows, score)
+    return sums

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,8 +48,6 @@ class Terms:
 def parse_formula(formula: str) -> Terms:
     """Parse a formula in the grammar of formulaic, which is that of Wilkinson and Rogers 1973 as R has it.
 
-    Examples
-    --------
     >>> parse_formula("score ~ therapy*visit + np.log(age)").terms
     ((), ('therapy',), ('visit',), ('np.log(age)',), ('therapy', 'visit'))
     """
@@ -83,8 +82,7 @@ def _read_factor(name: str) -> Factor:
     if any(function in _STATEFUL for function in called) or name.startswith("C("):
         raise AnalysisError(
             f"{name} cannot be part of a model that is fitted in one pass: compute that column first and "
-            "name it "
-            "in the formula; categories are coded by treatment contrasts, C(column)."
+            "name it in the formula; categories are coded by treatment contrasts, C(column)."
         )
     return Factor(name, tuple(sorted(map(str, Formula(f"0 + {name}").required_variables))), False)
 
@@ -128,12 +126,12 @@ class Layout:
         return factor in (self.visit, f"C({self.visit})")
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns of the table that are needed, each once."""
-        named = [self.subject, self.visit, *self.terms.score.variables]
-        named += [name for entry in self.factors for name in entry.variables]
-        named += [name for name in (self.weights, self.group, self.cluster) if name]
-        return tuple(dict.fromkeys(named))
+    def constant_term(self) -> int | None:
+        """Place of the first term whose columns add up to 1: the intercept, or one of categories alone."""
+        for number, term in enumerate(self.terms.terms):
+            if all(self.is_visit(name) or name in self.levels for name in term):
+                return number
+        return None
 
 
 def list_columns(terms: Terms, *named: str | None) -> list[str]:
@@ -154,8 +152,6 @@ def require_columns(known: list[str], wanted: list[str]) -> None:
 def order_levels(values: pd.Series) -> tuple[str, ...]:
     """Return the levels that occur: a categorical's own order, else sorted.
 
-    Examples
-    --------
     >>> order_levels(pd.Series([10, 9, None]))
     ('9', '10')
     """
@@ -195,9 +191,8 @@ def evaluate_factor(factor: Factor, frame: pd.DataFrame) -> np.ndarray:
         return frame[factor.variables[0]].to_numpy("float64", na_value=np.nan)
     from formulaic import model_matrix
 
-    return np.asarray(
-        model_matrix(f"0 + {factor.name}", frame, na_action="ignore", output="numpy"), dtype="float64"
-    )[:, 0]
+    matrix = model_matrix(f"0 + {factor.name}", frame, na_action="ignore", output="numpy")
+    return np.asarray(matrix, dtype="float64")[:, 0]
 
 
 @dataclass(frozen=True)
@@ -225,15 +220,9 @@ class Wide:
 
     def take(self, rows: slice | np.ndarray) -> Wide:
         """Return some of the patients."""
-        return replace(
-            self,
-            subjects=self.subjects[rows],
-            score=self.score[rows],
-            factors={name: values[rows] for name, values in self.factors.items()},
-            group=None if self.group is None else self.group[rows],
-            cluster=None if self.cluster is None else self.cluster[rows],
-            weights=None if self.weights is None else self.weights[rows],
-        )
+        held = {name: getattr(self, name) for name in ("subjects", "score", "group", "cluster", "weights")}
+        taken: dict[str, Any] = {name: part[rows] for name, part in held.items() if part is not None}
+        return replace(self, **taken, factors={name: part[rows] for name, part in self.factors.items()})
 
 
 def widen(frame: pd.DataFrame, layout: Layout) -> Wide:
@@ -297,14 +286,13 @@ def _place(
 ) -> Wide:
     n, n_visits = len(subjects), len(layout.visits)
     place = codes * n_visits + visit
-    _refuse_duplicates(place, n * n_visits, layout)
+    _refuse_duplicates(place, layout)
     placed: dict[str, np.ndarray] = {}
     differing: set[str] = set()
     for name, values in found.items():
         plain = name.removeprefix("factor ")
-        if name == "score" or plain in layout.varying or (name == "weights" and "weights" in layout.varying):
-            empty = np.nan if name == "score" else 0
-            wide = np.full(n * n_visits, empty, dtype=values.dtype)
+        if name == "score" or plain in layout.varying:
+            wide = np.full(n * n_visits, np.nan if name == "score" else 0, dtype=values.dtype)
             wide[place] = values
             placed[name] = wide.reshape(n, n_visits)
             continue
@@ -319,26 +307,17 @@ def _place(
                 f"The column {getattr(layout, name)!r} that {name} names changes within a patient; "
                 "give each patient one value."
             )
-    return Wide(
-        subjects,
-        placed["score"],
-        {factor.name: placed[f"factor {factor.name}"] for factor in layout.factors},
-        placed.get("group"),
-        placed.get("cluster"),
-        placed.get("weights"),
-        n_dropped,
-        n_empty,
-        frozenset(differing),
-    )
+    factors = {factor.name: placed[f"factor {factor.name}"] for factor in layout.factors}
+    codes_placed = (placed.get("group"), placed.get("cluster"), placed.get("weights"))
+    counts = (n_dropped, n_empty, frozenset(differing))
+    return Wide(subjects, placed["score"], factors, *codes_placed, *counts)
 
 
-def _refuse_duplicates(place: np.ndarray, size: int, layout: Layout) -> None:
-    taken = np.zeros(size, dtype=bool)
-    taken[place] = True
-    n_twice = len(place) - int(taken.sum())
+def _refuse_duplicates(place: np.ndarray, layout: Layout) -> None:
+    n_twice = len(place) - np.count_nonzero(np.bincount(place))
     if n_twice:
         raise AnalysisError(
             f"{n_twice} rows repeat a visit that their patient already has; keep one row per "
-            f"{layout.subject} and "
-            f"{layout.visit} (for a patient with several episodes, let {layout.subject} name the episode)."
+            f"{layout.subject} and {layout.visit} (for a patient with several episodes, let {layout.subject} name "
+            "the episode)."
         )

@@ -1,21 +1,51 @@
-"""`fit`: from a formula and a long table to a fitted model."""
+"""`fit`: from a formula and a long table to a fitted model, and what can be asked of it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from outcomes.analyses.mmrm.contrasts import (
+    tabulate_contrasts,
+    tabulate_joint_tests,
+    tabulate_means,
+    tabulate_slopes,
+    tabulate_tests,
+)
 from outcomes.analyses.mmrm.covariances import choose_covariance
 from outcomes.analyses.mmrm.design import Design
+from outcomes.analyses.mmrm.fitted import FittedModel, write_summary
 from outcomes.analyses.mmrm.layout import Layout, list_columns, parse_formula
-from outcomes.analyses.mmrm.likelihood import Stack, invert_positive, stack_patterns
-from outcomes.analyses.mmrm.mmrm_fit import MmrmFit
-from outcomes.analyses.mmrm.newton import begin_with_moments, minimise_deviance
+from outcomes.analyses.mmrm.likelihood import (
+    Stack,
+    begin_with_moments,
+    invert_positive,
+    minimise_deviance,
+    stack_patterns,
+)
 from outcomes.analyses.mmrm.passes import lay_out, open_pass, sum_table
-from outcomes.analyses.mmrm.standard_errors import Choices, add_inference, check_choices
+from outcomes.analyses.mmrm.predictions import list_residuals, predict_rows
+from outcomes.analyses.mmrm.standard_errors import Choices, add_inference, change_inference, check_choices
 from outcomes.machine.threads import in_one_thread
+
+
+@dataclass(frozen=True, repr=False)
+class MmrmFit(FittedModel):
+    """A fitted model, and what can be asked of it; made by `fit`."""
+
+    marginal_means = tabulate_means
+    contrasts = tabulate_contrasts
+    slopes = tabulate_slopes
+    f_tests = tabulate_tests
+    joint_tests = tabulate_joint_tests
+    with_inference = change_inference
+    predict = predict_rows
+    residuals = list_residuals
+    summary = write_summary
+    __repr__ = write_summary
+
 
 #: Share of a column's variance left by earlier columns, below which it repeats them.
 _REPEATED = 1e-10
@@ -45,18 +75,20 @@ def fit(
 ) -> MmrmFit:
     """Fit a mixed model for repeated measures: a linear model with correlated errors between visits.
 
+    Restricted likelihood by Newton's method from sums of products per pattern of visits, as ``docs/mmrm.md``
+    tells.
+
     Parameters
     ----------
     formula : str
         In the grammar of formulaic, such as ``"score ~ therapy*visit + baseline*visit + age"``; categories
-        are coded by treatment contrasts, the first level the reference.
+        are coded by treatment contrasts.
     table : pandas.DataFrame, str, pathlib.Path or dask.dataframe.DataFrame
         Long: one row per patient and visit, in any order; a path names Parquet. Rows that lack a score or
-        anything that the formula names are left out and counted; this is valid where scores are missing at
-        random given what the model holds.
+        anything that the formula names are left out and counted.
     subject, visit : str
         Columns. A visit must be unique within its subject, and is a category whatever it holds (in the
-        order of a categorical, else sorted); time as a number needs a column of its own.
+        order of a categorical, else sorted).
     covariance : str
         Between visits: ``us`` (free), ``adh, csh, cs, ad``, or with ``equally_spaced`` also ``ar1, ar1h,
         toep, toeph``.
@@ -96,26 +128,12 @@ def fit(
     ------
     AnalysisError
         When a column or a choice is unknown, choices do not go together, or a patient has a visit twice.
-
-    Notes
-    -----
-    Restricted likelihood by Newton's method from sums of products per pattern of visits; see
-    ``docs/mmrm.md``. Mallinckrodt et al. 2008 (Drug Inf J 42:303, doi 10.1177/009286150804200402) describe
-    the model's use.
     """
-    choices = check_choices(
-        covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level
-    )
-    terms = parse_formula(formula)
-    if cluster == subject:
-        cluster = None
-    source = open_pass(
-        table,
-        list_columns(terms, subject, visit, group, cluster, weights),
-        subject,
-        memory_limit_gb=memory_limit_gb,
-        patients_per_chunk=patients_per_chunk,
-    )
+    what = (covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level)
+    choices, terms = check_choices(*what), parse_formula(formula)
+    cluster = None if cluster == subject else cluster
+    columns = list_columns(terms, subject, visit, group, cluster, weights)
+    source = open_pass(table, columns, subject, memory_limit_gb, patients_per_chunk)
     layout, design, sums = sum_table(source, lay_out(source, terms, subject, visit, group, cluster, weights))
     return fit_sums(source, layout, design, sums, choices)
 
@@ -124,50 +142,27 @@ def fit_sums(source: Any, layout: Layout, design: Design, sums: Any, choices: Ch
     """Fit a model to pattern sums; see `fit`."""
     groups = sorted({group for group, _ in sums.grams})
     everything = stack_patterns(sums, design, np.arange(len(design.columns)), groups)
-    cross = everything.contract(np.where(_pair_with_itself(everything), 1.0, 0.0))
+    cross = everything.contract(everything.seen[:, :, None] * np.eye(everything.n_visits))
     kept, repeats = find_kept(cross[:-1, :-1])
     dropped = tuple(design.names[place] for place in np.setdiff1d(np.arange(len(design.columns)), kept))
     stack = stack_patterns(sums, design, kept, groups) if dropped else everything
-    held = MmrmFit(
-        layout.terms.formula,
-        choices.covariance,
-        choices.method,
-        choices.df,
-        choices.vcov,
-        "ok",
-        _list_reasons(sums, dropped),
-        dropped,
-        sums.n_patients,
-        sums.n_rows,
-        sums.n_dropped,
-        sums.n_empty,
-        sums.n_patients,
-        choices.conf_level,
-        layout,
-        design,
-        sums,
-        kept,
-        repeats,
-        tuple(layout.held[layout.group][code] for code in groups) if layout.group else (),
-        stack,
-        source=source,
-        weight_kind=choices.weight_kind,
-    )
+    asked = (layout.terms.formula, choices.covariance, choices.method, choices.df, choices.vcov)
+    said = ("ok", _list_reasons(sums, dropped), dropped)
+    counts = (sums.n_patients, sums.n_rows, sums.n_dropped, sums.n_empty, sums.n_patients)
+    rest: dict[str, Any] = {"layout": layout, "design": design, "sums": sums, "kept": kept}
+    rest |= {"repeats": repeats, "stack": stack, "source": source, "weight_kind": choices.weight_kind}
+    if layout.group:
+        rest["groups"] = tuple(layout.held[layout.group][code] for code in groups)
+    held = MmrmFit(*asked, *said, *counts, choices.conf_level, **rest)
     state, reason = _check_numbers(stack, cross, kept)
     if state != "ok":
         return replace(held, state=state, reasons=(*held.reasons, reason))
     return _maximise(held, choices)
 
 
-def _pair_with_itself(stack: Stack) -> np.ndarray:
-    return stack.seen[:, :, None] & np.eye(stack.n_visits, dtype=bool)
-
-
 def find_kept(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the columns that repeat no earlier one, and how the others are made of them.
 
-    Examples
-    --------
     >>> kept, repeats = find_kept(np.array([[2.0, 4, 0], [4, 8, 0], [0, 0, 1]]))
     >>> kept.tolist(), repeats.round(6).tolist()
     ([0, 2], [[2.0], [0.0]])
@@ -215,9 +210,8 @@ def _maximise(held: MmrmFit, choices: Choices) -> MmrmFit:
     assert held.stack is not None
     n_visits = held.stack.n_visits
     form = choose_covariance(choices.covariance, n_visits, choices.equally_spaced)
-    optimum = minimise_deviance(
-        held.stack, form, begin_with_moments(held.stack, form), choices.method == "reml"
-    )
+    start = begin_with_moments(held.stack, form)
+    optimum = minimise_deviance(held.stack, form, start, choices.method == "reml")
     parts = [] if optimum is None else np.split(optimum.theta, held.stack.n_groups)
     if any(form.find_nothing(part, n_visits) for part in parts):
         reason = (

@@ -13,10 +13,17 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses.mmrm.design import Design
+from outcomes.analyses.mmrm.design import Design, PatternSums, add_all, sum_patterns
 from outcomes.analyses.mmrm.frame_pass import DaskPass, Description, FramePass, describe_frame
-from outcomes.analyses.mmrm.layout import MOST_VISITS, Layout, Terms, Wide, require_columns, widen
-from outcomes.analyses.mmrm.patterns import PatternSums, add_all, sum_patterns
+from outcomes.analyses.mmrm.layout import (
+    MOST_VISITS,
+    Layout,
+    Terms,
+    Wide,
+    require_columns,
+    widen,
+    write_level,
+)
 from outcomes.errors import AnalysisError
 
 #: Rows that are handed over at a time, and rows from which expressions are centred.
@@ -55,26 +62,19 @@ class ParquetPass:
                 "Models of Parquet files need DuckDB: pip install 'outcomes[cluster]'."
             ) from error
         with tempfile.TemporaryDirectory(prefix="outcomes-") as folder:
-            database = duckdb.connect(
-                config={
-                    "memory_limit": f"{round(1000 * self.memory_limit_gb * _DATABASE_SHARE)}MB",
-                    "temp_directory": folder,
-                    "preserve_insertion_order": False,
-                }
-            )
-            try:
+            limit = f"{round(1000 * self.memory_limit_gb * _DATABASE_SHARE)}MB"
+            config: dict[str, Any] = {
+                "memory_limit": limit,
+                "temp_directory": folder,
+                "preserve_insertion_order": False,
+            }
+            with duckdb.connect(config=config) as database:
                 yield database
-            finally:
-                database.close()
-
-    def _is_text(self, column: str) -> bool:
-        return self.types[column] in ("VARCHAR", "BOOLEAN") or self.types[column].startswith("ENUM")
 
     def _select_complete(self) -> str:
+        numbers = [name for name in self.columns if self.types[name] in ("DOUBLE", "FLOAT")]
         tests = [f"{_quote(name)} IS NOT NULL" for name in self.columns]
-        tests += [
-            f"isfinite({_quote(name)})" for name in self.columns if self.types[name] in ("DOUBLE", "FLOAT")
-        ]
+        tests += [f"isfinite({_quote(name)})" for name in numbers]
         return f"FROM {self._table} WHERE {' AND '.join(tests)}"
 
     def describe(self, terms: Terms, visit: str, codes: list[str]) -> Description:
@@ -85,23 +85,19 @@ class ParquetPass:
             listed = ", ".join(map(_quote, self.columns))
             first = database.execute(f"SELECT {listed} {complete} LIMIT {_ROWS_DESCRIBED}").df()
             sketch = describe_frame(first, terms, visit, codes)
-            named = {**{column: column for column in (visit, *codes)}}
-            named |= {
-                entry.name: entry.variables[0] for entry in terms.factors if entry.name in sketch.levels
-            }
+            factors = {entry.name: entry for entry in terms.factors}
+            named = {column: column for column in (visit, *codes)}
+            named |= {name: entry.variables[0] for name, entry in factors.items() if name in sketch.levels}
             for name, column in named.items():
                 rows = database.execute(f"SELECT DISTINCT {_quote(column)} {complete}").fetchall()
-                found.levels[name] = tuple(_write(row[0]) for row in sorted(rows))
-            plain = {entry.name: entry for entry in terms.factors if entry.name in sketch.numbers} | {
-                "": terms.score
-            }
-            for name, factor in plain.items():
+                found.levels[name] = tuple(write_level(row[0]) for row in sorted(rows))
+            plain = {name: entry for name, entry in factors.items() if name in sketch.numbers}
+            for name, factor in {**plain, "": terms.score}.items():
                 found.numbers[name] = sketch.numbers[name]
                 if factor.is_column:
                     column = _quote(factor.variables[0])
-                    row = database.execute(
-                        f"SELECT avg({column}), stddev_pop({column}) {complete}"
-                    ).fetchone()
+                    asked = f"SELECT avg({column}), stddev_pop({column}) {complete}"
+                    row = database.execute(asked).fetchone()
                     found.numbers[name] = (row[0] or 0.0, row[1] or 1.0)
         return found
 
@@ -132,18 +128,19 @@ class ParquetPass:
 
     def _name_columns(self, layout: Layout) -> str:
         """Return the columns for a query, texts as codes of their levels."""
+        coded = [entry for entry in layout.factors if entry.name in layout.levels]
         levels = {layout.visit: layout.visits, **layout.held}
-        levels |= {
-            entry.variables[0]: layout.levels[entry.name]
-            for entry in layout.factors
-            if entry.name in layout.levels
-        }
+        levels |= {entry.variables[0]: layout.levels[entry.name] for entry in coded}
         named = []
         for column in self.columns:
             quoted = _quote(column)
-            if column in levels and column != self.subject and self._is_text(column):
+            is_text = self.types[column].startswith(("VARCHAR", "BOOLEAN", "ENUM"))
+            if column in levels and column != self.subject and is_text:
                 allowed = ", ".join(_quote_text(level) for level in levels[column])
-                quoted = f"TRY_CAST({_as_text(quoted, self.types[column])} AS ENUM ({allowed})) AS {quoted}"
+                text = f"CAST({quoted} AS VARCHAR)"
+                if self.types[column] == "BOOLEAN":
+                    text = f"CASE WHEN {quoted} THEN 'True' ELSE 'False' END"
+                quoted = f"TRY_CAST({text} AS ENUM ({allowed})) AS {quoted}"
             named.append(quoted)
         return ", ".join(named)
 
@@ -154,20 +151,6 @@ def _quote(name: str) -> str:
 
 def _quote_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _as_text(column: str, kind: str) -> str:
-    return (
-        f"CASE WHEN {column} THEN 'True' ELSE 'False' END"
-        if kind == "BOOLEAN"
-        else f"CAST({column} AS VARCHAR)"
-    )
-
-
-def _write(level: object) -> str:
-    from outcomes.analyses.mmrm.layout import write_level
-
-    return write_level(level)
 
 
 class Pass(Protocol):
@@ -181,7 +164,7 @@ class Pass(Protocol):
 
 
 def open_pass(
-    table: Any, columns: list[str], subject: str, *, memory_limit_gb: float, patients_per_chunk: int | None
+    table: Any, columns: list[str], subject: str, memory_limit_gb: float, patients_per_chunk: int | None
 ) -> Pass:
     """Return the pass over a pandas frame, a Parquet path or a Dask frame."""
     if isinstance(table, pd.DataFrame):
@@ -192,8 +175,7 @@ def open_pass(
         return DaskPass(table, columns, subject)
     raise AnalysisError(
         f"A {type(table).__name__} is no table here; give a pandas DataFrame, the path of a Parquet file or "
-        "a Dask "
-        "DataFrame."
+        "a Dask DataFrame."
     )
 
 
@@ -220,40 +202,19 @@ def lay_out(
         )
     if len(visits) > MOST_VISITS:
         raise AnalysisError(f"There are {len(visits)} visits; at most {MOST_VISITS} can be told apart.")
-    layout = Layout(
-        terms,
-        subject,
-        visit,
-        visits,
-        {
-            name: levels
-            for name, levels in found.levels.items()
-            if name not in codes or _is_factor(terms, name)
-        },
-        {name: found.levels[name] for name in codes},
-        weights=weights,
-        group=group,
-        cluster=cluster,
-    )
+    factors = {entry.name for entry in terms.factors}
+    levels = {name: held for name, held in found.levels.items() if name in factors or name not in codes}
+    held = {name: found.levels[name] for name in codes}
+    named: dict[str, Any] = {"weights": weights, "group": group, "cluster": cluster}
+    layout = Layout(terms, subject, visit, visits, levels, held, **named)
     fixed = Design(layout).uncentred
     numbers = {name: value for name, value in found.numbers.items() if name}
     centre = {name: 0.0 if name in fixed else value[0] for name, value in numbers.items()}
     mean, sd = found.numbers[""]
     return replace(
         layout,
-        centre={**centre, "": mean if _holds_constant(layout) else 0.0},
+        centre={**centre, "": 0.0 if layout.constant_term is None else mean},
         spread={**{name: value[1] for name, value in numbers.items()}, "": sd},
-    )
-
-
-def _is_factor(terms: Terms, name: str) -> bool:
-    return any(entry.name == name for entry in terms.factors)
-
-
-def _holds_constant(layout: Layout) -> bool:
-    """Return whether a constant is among the model's columns: an intercept, or a term of categories alone."""
-    return any(
-        all(layout.is_visit(name) or name in layout.levels for name in term) for term in layout.terms.terms
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from outcomes.analyses.mmrm.fitted import FittedModel
+from outcomes.analyses.mmrm.inference import Fitted
 from outcomes.analyses.mmrm.layout import Factor, Layout, Wide, require_columns, widen
-from outcomes.analyses.mmrm.sandwich import Fitted
 from outcomes.errors import AnalysisError
 
 _PLACE = "__row__"
@@ -19,32 +20,20 @@ _PLACE = "__row__"
 def predict_rows(fit: FittedModel, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the mean that the model gives each row of a long frame.
 
-    The mean is that of all patients like the row's, whatever else is known of the patient's other visits.
-
-    Parameters
-    ----------
-    fit : FittedModel
-    frame : pandas.DataFrame
-        With the columns of the formula and the visit; scores are not needed.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per row of the frame, with its index: ``fitted, std_error``; both missing where a factor is
-        missing or has a level that the model does not know.
+    The frame has the columns of the formula and the visit; scores are not needed. Returned are ``fitted`` and
+    ``std_error``, missing where a factor is missing or has a level that the model does not know. The mean is
+    that of all patients like the row's, whatever is known of the patient's other visits.
     """
     _require_estimates(fit)
     assert fit.inference is not None
     layout = _ask_for_means(fit.layout)
-    named = list(
-        dict.fromkeys([layout.visit, *(name for entry in layout.factors for name in entry.variables)])
-    )
+    variables = [name for entry in layout.factors for name in entry.variables]
+    named = list(dict.fromkeys([layout.visit, *variables]))
     require_columns([str(name) for name in frame.columns], named)
     asked = frame[named].reset_index(drop=True)
     asked[_PLACE], asked["__score__"] = np.arange(len(frame)), 0.0
     wide = widen(asked, layout)
-    second = _describe_fit(fit)
-    columns, _ = replace(second, design=second.design).subtract(wide)
+    columns, _ = _describe_fit(fit).subtract(wide)
     rows = columns.sum(axis=1)
     places = wide.subjects.astype(int)
     found = pd.DataFrame(np.nan, index=frame.index, columns=["fitted", "std_error"])
@@ -52,26 +41,17 @@ def predict_rows(fit: FittedModel, frame: pd.DataFrame) -> pd.DataFrame:
     values[places, 0] = fit.inference.shift * np.round(rows @ fit.inference.constant, 12)
     values[places, 0] += fit.inference.scale * (rows @ fit.inference.beta)
     if not fit.inference.withheld:
-        values[places, 1] = fit.inference.scale * np.sqrt(
-            np.einsum("ip,pq,iq->i", rows, fit.inference.used, rows)
-        )
+        variance = np.einsum("ip,pq,iq->i", rows, fit.inference.used, rows)
+        values[places, 1] = fit.inference.scale * np.sqrt(variance)
     found[["fitted", "std_error"]] = values
     return found
 
 
 def _ask_for_means(layout: Layout) -> Layout:
     terms = replace(layout.terms, score=Factor("__score__", ("__score__",), False))
-    return replace(
-        layout,
-        terms=terms,
-        subject=_PLACE,
-        weights=None,
-        group=None,
-        cluster=None,
-        varying=layout.varying,
-        centre={**layout.centre, "": 0.0},
-        spread={**layout.spread, "": 1.0},
-    )
+    units: dict[str, Any] = {"centre": {**layout.centre, "": 0.0}, "spread": {**layout.spread, "": 1.0}}
+    asked = replace(layout, terms=terms, subject=_PLACE, **units)
+    return replace(asked, weights=None, group=None, cluster=None)
 
 
 def _describe_fit(fit: FittedModel) -> Fitted:
@@ -97,20 +77,12 @@ def list_residuals(fit: FittedModel) -> pd.DataFrame:
     subjects, visits, numbers = (np.concatenate(found) for found in zip(*parts, strict=True))
     assert fit.inference is not None
     scale = fit.inference.scale
-    table = pd.DataFrame(
-        {
-            fit.layout.subject: subjects,
-            fit.layout.visit: pd.Categorical(
-                np.array(fit.layout.visits, dtype=object)[visits],
-                categories=list(fit.layout.visits),
-                ordered=True,
-            ),
-            "fitted": scale * numbers[:, 0] + fit.inference.shift,
-            "residual": scale * numbers[:, 1],
-            "standardised": numbers[:, 2],
-            "normalised": numbers[:, 3],
-        }
-    )
+    known = list(fit.layout.visits)
+    visit = pd.Categorical(np.array(known, dtype=object)[visits], categories=known, ordered=True)
+    table = pd.DataFrame({fit.layout.subject: subjects, fit.layout.visit: visit})
+    table["fitted"] = scale * numbers[:, 0] + fit.inference.shift
+    table["residual"] = scale * numbers[:, 1]
+    table["standardised"], table["normalised"] = numbers[:, 2], numbers[:, 3]
     return table.sort_values([fit.layout.subject, fit.layout.visit], kind="stable", ignore_index=True)
 
 
@@ -121,10 +93,7 @@ def _subtract(wide: Wide, *, fitted: Fitted) -> tuple[np.ndarray, np.ndarray, np
     weights = np.ones_like(residuals)
     if wide.weights is not None:
         weights = np.sqrt(wide.weights if wide.weights.ndim == 2 else wide.weights[:, None] * weights)
-    group = (
-        np.zeros(len(seen), dtype=int) if wide.group is None else np.searchsorted(fitted.groups, wide.group)
-    )
-    sd = np.sqrt(np.diagonal(fitted.sigmas, axis1=1, axis2=2))[group]
+    sd = np.sqrt(np.diagonal(fitted.sigmas, axis1=1, axis2=2))[fitted.place_groups(wide)]
     rows, visits = np.nonzero(seen)
     fitted_means = columns @ fitted.beta / weights
     numbers = np.stack([fitted_means, residuals / weights, residuals / sd, normalised], axis=2)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from outcomes.analyses._clusters import POWERS
+from outcomes.analyses._interval import check_level
 from outcomes.analyses.mmrm.covariances import choose_covariance
 from outcomes.analyses.mmrm.design import Design
 from outcomes.analyses.mmrm.fitted import FittedModel
 from outcomes.analyses.mmrm.inference import (
     METHODS,
+    Fitted,
     Inference,
     Robust,
     adjust_covariance,
     count_between_within,
-    find_parameter_variance,
 )
-from outcomes.analyses.mmrm.sandwich import POWERS, Fitted
+from outcomes.analyses.mmrm.likelihood import invert_positive
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
 
@@ -27,64 +29,52 @@ from outcomes.facts import read_facts
 class Choices:
     """How to fit a model once its table is summed; arguments of `fit`."""
 
-    covariance: str
-    group: str | None
-    method: str
-    df: str
-    vcov: str
-    cluster: str | None
-    weights: str | None
-    weight_kind: str
-    equally_spaced: bool
-    conf_level: float
+    covariance: str = "us"
+    group: str | None = None
+    method: str = "reml"
+    #: Empty until the choices are checked where none was made, and so is `vcov`.
+    df: str = ""
+    vcov: str = ""
+    cluster: str | None = None
+    weights: str | None = None
+    weight_kind: str = "precision"
+    equally_spaced: bool = False
+    conf_level: float = 0.95
 
 
-def check_choices(
-    covariance: str = "us",
-    group: str | None = None,
-    method: str = "reml",
-    df: str | None = None,
-    vcov: str | None = None,
-    cluster: str | None = None,
-    weights: str | None = None,
-    weight_kind: str = "precision",
-    equally_spaced: bool = False,
-    conf_level: float = 0.95,
-) -> Choices:
-    """Complete the choices of a fit, and refuse those that do not go together; see `fit`."""
-    choose_covariance(covariance, 2, equally_spaced)
-    vcov = vcov or ("CR2" if cluster else "model")
+def check_choices(*given: Any, **named: Any) -> Choices:
+    """Complete the choices of a fit, and refuse those that do not go together."""
+    asked = Choices(*given, **named)
+    choose_covariance(asked.covariance, 2, asked.equally_spaced)
+    vcov = asked.vcov or ("CR2" if asked.cluster else "model")
     robust = vcov != "model"
-    df = df or ("kenward-roger-linear" if method == "reml" and not robust else "satterthwaite")
+    usual = "kenward-roger-linear" if asked.method == "reml" and not robust else "satterthwaite"
+    df = asked.df or usual
     for name, value, allowed in (
-        ("method", method, ("reml", "ml")),
+        ("method", asked.method, ("reml", "ml")),
         ("df", df, METHODS),
         ("vcov", vcov, ("model", *POWERS)),
-        ("weight_kind", weight_kind, ("precision", "probability")),
+        ("weight_kind", asked.weight_kind, ("precision", "probability")),
     ):
         if value not in allowed:
             raise AnalysisError(f"There is no {name} {value!r}; choose one of: {', '.join(allowed)}.")
     if df.startswith("kenward-roger") and robust:
         raise AnalysisError(
             f"Kenward and Roger adjust the model's covariance, not {vcov}; choose df='satterthwaite' (Bell "
-            "and "
-            "McCaffrey) or vcov='model'."
+            "and McCaffrey) or vcov='model'."
         )
-    if df.startswith("kenward-roger") and method == "ml":
+    if df.startswith("kenward-roger") and asked.method == "ml":
         raise AnalysisError(
             "Kenward and Roger's method needs method='reml'; for ML choose df='satterthwaite'."
         )
-    if cluster and not robust:
+    if asked.cluster and not robust:
         raise AnalysisError("Clusters need vcov='CR2' (or CR0, CR3); vcov='model' knows of patients only.")
-    if weights and weight_kind == "probability" and not robust:
+    if asked.weights and asked.weight_kind == "probability" and not robust:
         raise AnalysisError(
             "Probability weights need vcov='CR2' (or CR0, CR3); the model's covariance is wrong."
         )
-    if not 0 < conf_level < 1:
-        raise AnalysisError("conf_level is a proportion between 0 and 1, such as 0.95.")
-    return Choices(
-        covariance, group, method, df, vcov, cluster, weights, weight_kind, equally_spaced, conf_level
-    )
+    check_level(asked.conf_level)
+    return replace(asked, df=df, vcov=vcov)
 
 
 F = TypeVar("F", bound=FittedModel)
@@ -95,7 +85,9 @@ def add_inference(found: F, choices: Choices) -> F:
     optimum, stack, design = found.optimum, found.stack, found.design
     assert optimum is not None and stack is not None
     vcov, kept = optimum.at.vcov, found.kept
-    variance = find_parameter_variance(optimum.slopes)
+    # Of the covariance parameters: twice the inverse Hessian of the deviance.
+    inverse, _ = invert_positive(optimum.slopes.hessian / 2)
+    variance = np.full_like(optimum.slopes.hessian, np.nan) if inverse is None else inverse
     used, robust, n_clusters, withheld = vcov, None, found.n_clusters, False
     if choices.vcov != "model":
         groups = sorted({group for group, _ in found.sums.grams})
@@ -108,60 +100,31 @@ def add_inference(found: F, choices: Choices) -> F:
         used = adjust_covariance(stack, optimum.at.inverses, vcov, optimum.slopes, variance, linear=linear)
     centring = design.centring[np.ix_(kept, kept)]
     centring += found.repeats @ np.delete(design.centring, kept, axis=0)[:, kept]
-    inference = Inference(
-        optimum.at.beta,
-        vcov,
-        used,
-        optimum.slopes,
-        variance,
-        choices.df,
-        found.layout.spread[""],
-        found.layout.centre[""],
-        _find_constant(design)[kept],
-        np.linalg.inv(centring),
-        found.n_rows - len(kept),
-        count_between_within(_find_within(design)[kept], found.n_rows, found.n_patients),
-        robust,
-        withheld,
-    )
+    constant = np.array([float(column.term == found.layout.constant_term) for column in design.columns])
+    within = count_between_within(_find_within(design)[kept], found.n_rows, found.n_patients)
+    fitted = (optimum.at.beta, vcov, used, optimum.slopes, variance)
+    units = (found.layout.spread[""], found.layout.centre[""], constant[kept], np.linalg.inv(centring))
+    freedom = (found.n_rows - len(kept), within)
+    inference = Inference(*fitted, choices.df, *units, *freedom, robust, withheld)
     state, reasons = found.state, found.reasons
     if withheld:
         state = "few_clusters"
         reasons = (*reasons, f"{n_clusters} clusters are too few for standard errors that can be trusted.")
-    return replace(
-        found,
-        inference=inference,
-        n_clusters=n_clusters,
-        state=state,
-        reasons=reasons,
-        log_determinant=float(np.linalg.slogdet(centring)[1]),
-    )
+    determinant = float(np.linalg.slogdet(centring)[1])
+    said: dict[str, Any] = {"n_clusters": n_clusters, "state": state, "reasons": reasons}
+    return replace(found, inference=inference, log_determinant=determinant, **said)
 
 
 def change_inference(fitted: F, *, df: str | None = None, vcov: str | None = None) -> F:
     """Return a fit with other degrees of freedom or another covariance of the coefficients.
 
     The likelihood is not maximised anew; a cluster-robust covariance takes another pass over the table.
-
-    Parameters
-    ----------
-    fitted : FittedModel
-    df, vcov : str, optional
-        As in `fit`; where absent, what `fit` takes then.
     """
     layout = fitted.layout
-    choices = check_choices(
-        fitted.covariance,
-        layout.group,
-        fitted.method,
-        df,
-        vcov,
-        layout.cluster,
-        layout.weights,
-        fitted.weight_kind,
-        True,
-        fitted.conf_level,
-    )
+    columns = {"group": layout.group, "cluster": layout.cluster, "weights": layout.weights}
+    asked = {"covariance": fitted.covariance, "method": fitted.method, "weight_kind": fitted.weight_kind}
+    level = fitted.conf_level
+    choices = check_choices(**asked, **columns, df=df, vcov=vcov, equally_spaced=True, conf_level=level)
     held = replace(fitted, df=choices.df, vcov_kind=choices.vcov)
     if fitted.optimum is None:
         return held
@@ -170,20 +133,10 @@ def change_inference(fitted: F, *, df: str | None = None, vcov: str | None = Non
     )
 
 
-def _find_constant(design: Design) -> np.ndarray:
-    """Return coefficients that make the columns add up to 1: the intercept's, or a term of categories'."""
-    layout = design.layout
-    for number, term in enumerate(layout.terms.terms):
-        if all(layout.is_visit(name) or name in layout.levels for name in term):
-            return np.array([float(column.term == number) for column in design.columns])
-    return np.zeros(len(design.columns))
-
-
 def _find_within(design: Design) -> np.ndarray:
     """Return which columns change within patients; the intercept does where any other does."""
     varying = design.layout.varying
-    within = np.array(
-        [column.visit >= 0 or any(name in varying for name, _ in column.part) for column in design.columns]
-    )
-    empty = np.array([column.visit < 0 and not column.part for column in design.columns])
+    marks = [(column.visit >= 0, {name for name, _ in column.part}) for column in design.columns]
+    within = np.array([at_visit or bool(names & varying) for at_visit, names in marks])
+    empty = np.array([not at_visit and not names for at_visit, names in marks])
     return within | (empty & within.any())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from outcomes.facts import Instrument, Text, read_facts, read_schema
+from outcomes.facts import Instrument, Listing, Name, Text, read_facts, read_schema
 from outcomes.records.episodes.attributes import Attribute, take_first
 from outcomes.records.problems import Values
 from outcomes.records.scores.assessments import Assessments
@@ -28,7 +28,7 @@ def settle_regions(scores: Assessments, region: Attribute | None) -> np.ndarray:
             continue
         answer = scores.source.other_regions.get(instrument.id)
         labels = read_schema()["episodes"]["region"].labels or {}
-        regions = " and ".join(labels[region] for region in instrument.regions)
+        regions = Listing(tuple(Name("levels.region", id, labels[id]) for id in instrument.regions))
         values: Values = {"instrument": instrument.called_short, "regions": regions}
         if answer == "leave_out":
             for column, records in scores.split(other):
