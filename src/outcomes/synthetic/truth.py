@@ -18,8 +18,8 @@ def true_effects(
 ) -> pd.DataFrame:
     """Return the true mean differences between therapies among those who are asked the instrument.
 
-    For each of ``n`` made-up patients the scores under both therapies are drawn from the same noise, ``chunk``
-    patients at once, and written down as they would have been (items rounded and clipped). One row per time
+    For each of ``n`` made-up patients the scores under both therapies are drawn from the same noise,
+    ``chunk`` patients at once, and written down as they would have been (items rounded and clipped). One row per time
     point and pair of therapies: the mean ``difference`` (group - versus, in the instrument's unit), its Monte
     Carlo error and the patients with both scores.
 

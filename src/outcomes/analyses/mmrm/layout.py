@@ -318,6 +318,6 @@ def _refuse_duplicates(place: np.ndarray, layout: Layout) -> None:
     if n_twice:
         raise AnalysisError(
             f"{n_twice} rows repeat a visit that their patient already has; keep one row per "
-            f"{layout.subject} and {layout.visit} (for a patient with several episodes, let {layout.subject} name "
-            "the episode)."
+            f"{layout.subject} and {layout.visit} (for a patient with several episodes, let "
+            f"{layout.subject} name the episode)."
         )
