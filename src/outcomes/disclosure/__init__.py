@@ -2,8 +2,7 @@
 
 from outcomes.disclosure.decisions import Fate, Reason
 from outcomes.disclosure.detail import choose_detail
-from outcomes.disclosure.joint.audit import Audit, audit_page
-from outcomes.disclosure.joint.table import Pattern, suppress_table
+from outcomes.disclosure.joint import Audit, audit_page
 from outcomes.disclosure.page_context import PageContext, open_page
 from outcomes.disclosure.policy import release
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
@@ -17,7 +16,6 @@ __all__ = [
     "Audit",
     "Fate",
     "PageContext",
-    "Pattern",
     "Reason",
     "Release",
     "Rules",
@@ -27,7 +25,6 @@ __all__ = [
     "read_rules",
     "release",
     "split_mark",
-    "suppress_table",
     "write_number",
     "write_value",
 ]

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from outcomes.disclosure.joint.page import Page
+from outcomes.disclosure.joint import ShownNumbers
 from outcomes.disclosure.ledger import Edition, open_as_it_is
 from outcomes.disclosure.ledger.earlier_cells import EarlierCells
 from outcomes.disclosure.rules import AUDIENCES
@@ -39,7 +39,7 @@ class PageContext:
         Private folder of the run that makes the page; None for work by hand.
     earlier : EarlierCells or None
         Cells of earlier editions that its numbers are compared with; None: nothing is compared.
-    shown : Page or None
+    shown : ShownNumbers or None
         What was released to the page so far; None: each result is protected by itself.
     """
 
@@ -48,7 +48,7 @@ class PageContext:
     language: str = "en"
     folder: Path | None = None
     earlier: EarlierCells | None = field(default=None, repr=False)
-    shown: Page | None = field(default=None, repr=False)
+    shown: ShownNumbers | None = field(default=None, repr=False)
 
 
 def open_page(audience: str = "stakeholder", k: int | None = None, language: str = "en") -> PageContext:
@@ -99,7 +99,7 @@ def open_page(audience: str = "stakeholder", k: int | None = None, language: str
         raise DisclosureError(
             f"The private folder of this run cannot be written ({error.strerror}); nothing was released."
         ) from None
-    return PageContext(audience, k, language, folder, read_earlier_cells(folder), Page())
+    return PageContext(audience, k, language, folder, read_earlier_cells(folder), ShownNumbers())
 
 
 def find_page(page: PageContext | str, k: int | None) -> PageContext:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.decisions import NO_TRACE, Decisions, Fate, Reason
-from outcomes.disclosure.joint.page import Page
+from outcomes.disclosure.joint import ShownNumbers
 from outcomes.disclosure.ledger.earlier_cells import HeldRows, hold_back, hold_vanishing, note_shown
 from outcomes.disclosure.lines import (
     protect_charts,
@@ -156,11 +156,11 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
     for place, statistic in enumerate(result.table["statistic"]):
         if decisions.fates[place] == Fate.WITHHELD and rules.statistics[str(statistic)].kind == "curve":
             decisions.settle(place, Fate.DROPPED, decisions.reasons[place][-1])
-    beside = Page() if page.shown is None else page.shown
+    beside = ShownNumbers() if page.shown is None else page.shown
     hush_counts(result.table, decisions)
-    decisions = beside.protect(result.table, decisions, result.support, result.patients, rules)
+    decisions = beside.protect(result, decisions, rules)
     hush_counts(result.table, decisions)
-    beside.remember(result.table, decisions, result.support, result.patients, rules)
+    beside.remember(result, decisions, rules)
     held = hold_vanishing(held, decisions.fates, rules, earlier)
     _take_over(decisions, held)
     hush_counts(result.table, decisions)
