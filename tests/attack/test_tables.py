@@ -1,8 +1,9 @@
 """Additive tables (A1): no small cell of a table, whatever its shape, follows from the cells that are shown.
 
 The table stands on a page, released as results of analyses are. The attacker knows every shown number
-exactly (what rounding adds is not counted on), which innermost cells are empty and which lines add up, and asks for each small cell the smallest and the largest number of patients that agrees: 1 and k must
-both be possible. His unknowns are the innermost cells, of which each cell and margin is a sum.
+exactly (what rounding adds is not counted on), which innermost cells are empty and which lines add up, and
+asks for each small cell the smallest and the largest number of patients that agrees: 1 and k must both be
+possible. His unknowns are the innermost cells, of which each cell and margin is a sum.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from outcomes.disclosure.joint import ShownNumbers
-from outcomes.disclosure.ledger import Edition, open_as_it_is
 from outcomes.disclosure.ledger.earlier_cells import EarlierCells
+from outcomes.disclosure.ledger.editions import Edition
+from outcomes.disclosure.ledger.opening import open_as_it_is
 from outcomes.disclosure.rules import AUDIENCES
 from outcomes.errors import DisclosureError
 from outcomes.machine.private_files import write_private_file
@@ -105,11 +106,7 @@ def open_page(audience: str = "stakeholder", k: int | None = None, language: str
 def find_page(page: PageContext | str, k: int | None) -> PageContext:
     """Return the page that a result is released to; an audience by itself is a page without a memory.
 
-    Raises
-    ------
-    DisclosureError
-        When the audience is unknown, `k` is given beside a page, or a result for stakeholders would escape
-        the page of the report that runs.
+    A result for stakeholders may not escape the page of the report that runs.
     """
     if isinstance(page, str):
         _check_audience(page)
@@ -143,13 +140,7 @@ def hand_ledger(private: Path, edition: Edition, run_folder: Path) -> None:
 
 
 def read_earlier_cells(run_folder: Path) -> EarlierCells | None:
-    """Return the cells that the page of a run is compared with; None where no ledger was handed over.
-
-    Raises
-    ------
-    DisclosureError
-        When the ledger cannot be trusted.
-    """
+    """Return the cells that the page of a run is compared with; None where no ledger was handed over."""
     path = run_folder / _LEDGER
     if not path.is_file():
         return None

@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.decisions import NO_TRACE, Decisions, Fate, Reason
 from outcomes.disclosure.joint import ShownNumbers
 from outcomes.disclosure.ledger.earlier_cells import HeldRows, hold_back, hold_vanishing, note_shown
@@ -36,7 +35,7 @@ from outcomes.disclosure.notes import (
     write_notes,
 )
 from outcomes.disclosure.page_context import PageContext, find_page
-from outcomes.disclosure.released import RELEASE_COLUMNS, Release, tell_reasons
+from outcomes.disclosure.released import RELEASE_COLUMNS, Backing, Release, join_support, tell_reasons
 from outcomes.disclosure.rules import Rules, read_rules
 from outcomes.disclosure.thresholds import judge_rows
 from outcomes.disclosure.writing import (

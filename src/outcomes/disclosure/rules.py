@@ -54,26 +54,10 @@ class Rules:
 
 @cache
 def read_rules(k: int | None = None, profile: str | None = None) -> Rules:
-    """Read the rules of a profile.
+    """Read the rules of a profile, ``standard`` where none is named; `k` is that of the profile where absent.
 
-    Parameters
-    ----------
-    k : int, optional
-        Distinct patients; the number of the profile where absent.
-    profile : str, optional
-        Id; ``standard`` where absent.
+    A DisclosureError where there is no such profile, or `k` is no whole number or smaller than it allows.
 
-    Returns
-    -------
-    Rules
-
-    Raises
-    ------
-    DisclosureError
-        When there is no such profile, or `k` is no whole number or smaller than the profile allows.
-
-    Examples
-    --------
     >>> read_rules().k, read_rules(profile="nhs").k, read_rules(20, "nhs").k
     (11, 8, 20)
     """

@@ -18,19 +18,16 @@ from outcomes.disclosure import read_rules
 from outcomes.errors import RecordsError
 from outcomes.facts import Source, find_project, read_source, read_words
 from outcomes.reports import archive
-from outcomes.reports.catalogue import find_notebook
 from outcomes.reports.editions import Guard, guard_edition
 from outcomes.reports.engine import Task, TimeLimits, choose_engine, execute_notebook, settle_engine
 from outcomes.reports.exports import build_exports
-from outcomes.reports.heading import build_page, name_page
-from outcomes.reports.job import Job, RunInputs, find_finished, hash_inputs, note_finished
+from outcomes.reports.job import Job, Run, RunInputs, find_finished, hash_inputs, note_finished, open_run
 from outcomes.reports.names import check_names
-from outcomes.reports.notebook_file import read_notebook
-from outcomes.reports.page import render_page
+from outcomes.reports.notebook_file import find_notebook, read_notebook
+from outcomes.reports.page import build_page, name_page, render_page
 from outcomes.reports.parameters import Value, check_parameters, read_parameters
 from outcomes.reports.publication import prepare_folder, publish
 from outcomes.reports.released import audit_run, collect_views, count_dropped, read_releases
-from outcomes.reports.runs import Run, open_run
 from outcomes.views.figure import explain_undrawn
 
 # parameters that a manifest may repeat: none that names a person or a place on a disk

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.disclosure.backing import Backing
 from outcomes.disclosure.decisions import SAYING, Fate
 from outcomes.disclosure.exposure import find_exposed
 from outcomes.disclosure.joint.bounds import Feasibility
 from outcomes.disclosure.joint.cells import Constraint, constrain_row, list_sensitive, list_sums
 from outcomes.disclosure.joint.page import Numbering, ShownNumbers
-from outcomes.disclosure.released import Release
+from outcomes.disclosure.released import Backing, Release
 from outcomes.disclosure.rules import Rules, read_rules
 from outcomes.errors import DisclosureError
 from outcomes.result import Support

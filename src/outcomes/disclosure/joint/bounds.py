@@ -165,12 +165,7 @@ class Feasibility:
     ) -> list[Protection]:
         """Return the sensitive cells for which not all sizes from `lowest` to `highest` are feasible.
 
-        `published` marks the constraints that are; all where absent.
-
-        Raises
-        ------
-        OutOfTime
-            When the deadline passes.
+        `published` marks the constraints that are; all where absent. OutOfTime when the deadline passes.
         """
         if not protections:
             return []
@@ -256,10 +251,7 @@ class Solver:
     def minimise(self, costs: np.ndarray) -> np.ndarray | None:
         """Return the cheapest values; None where there are none, infinite ones where nothing limits them.
 
-        Raises
-        ------
-        OutOfTime
-            When the deadline passes: what was found so far would depend on how fast the machine is.
+        OutOfTime when the deadline passes: what was found so far would depend on how fast the machine is.
         """
         left = self._deadline - time.monotonic()
         if left > 0:

@@ -49,9 +49,9 @@ class ShownNumbers:
     def protect(self, result: Result, decisions: Decisions, rules: Rules) -> Decisions:
         """Withhold what would give, with all that the page has shown already, a number or a sum of few.
 
-        A result that does not say whose patients it has is not linked to the rest of the page. Where no choice
-        is found in time, its table is cut down to fewer time points, then to all groups together, then left
-        out.
+        A result that does not say whose patients it has is not linked to the rest of the page. Where no
+        choice is found in time, its table is cut down to fewer time points, then to all groups together, then
+        left out.
         """
         common = self.translate(result.support, result.patients)
         rows = list(result.table.itertuples(index=False))

@@ -51,16 +51,9 @@ def choose_secondary(
     numbers that must be withheld for neither to be noticed. Numbers that turned out not to be needed are
     shown again: `trials` of them are tried, those whose loss costs most first.
 
-    Raises
-    ------
-    OutOfTime
-        When the deadline of the problem passes.
-
-    Notes
-    -----
-    Fischetti M, Salazar JJ. Solving the cell suppression problem on tabular data with linear constraints.
-    Management Science 2001;47:1008-1027, doi:10.1287/mnsc.47.7.1008.9805, of which this is the heuristic
-    form: one sensitive cell after the other.
+    This is the heuristic form, one sensitive cell after the other, of Fischetti M, Salazar JJ. Solving the
+    cell suppression problem on tabular data with linear constraints. Management Science 2001;47:1008-1027,
+    doi:10.1287/mnsc.47.7.1008.9805.
     """
     # what is safe beside everything is safe beside less, so that only these are looked at again
     doubtful = problem.find_unsafe(protections, mark_published(problem, units))

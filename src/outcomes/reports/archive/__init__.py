@@ -12,24 +12,27 @@ A page that says what changed keeps its records and headline numbers with `keep_
 gives those of its last release back.
 """
 
-from outcomes.reports.archive.last_edition import set_beside_last
-from outcomes.reports.archive.manifest import Manifest, name_reason, read_manifest, write_manifest
 from outcomes.reports.archive.snapshots import (
     ask_to_keep,
     forget_snapshots,
     keep_release,
     keep_snapshot,
     recall_release,
+    set_beside_last,
 )
 from outcomes.reports.archive.store import (
+    Manifest,
     PastRelease,
     find_last_release,
     find_release,
     hand_over,
     keep_manifest,
     list_manifests,
+    name_reason,
     prune_runs,
+    read_manifest,
     read_previous,
+    write_manifest,
 )
 
 __all__ = [

@@ -30,8 +30,7 @@ from outcomes.reports.editions.released_pages import (
 from outcomes.result import Origin
 
 if TYPE_CHECKING:
-    from outcomes.reports.job import Job
-    from outcomes.reports.runs import Run
+    from outcomes.reports.job import Job, Run
 
 # how long a page waits until those before it have been compared with the ledger
 _WAIT_SECONDS = 3600.0

@@ -17,7 +17,7 @@ from outcomes.machine.threads import THREADS
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from outcomes.reports.runs import Run
+    from outcomes.reports.job import Run
 
 #: Where records were refused; a log that repeats this learns nothing of them.
 _CHECK = (

@@ -17,16 +17,14 @@ import outcomes
 from outcomes.errors import FactsError, PrivacyError, RecordsError, ReportError
 from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock
-from outcomes.machine.private_files import remove_drafts
-from outcomes.records import Records
+from outcomes.machine.private_files import make_private, remove_drafts
+from outcomes.records.tables import Records
 from outcomes.reports.archive import list_manifests, name_reason, write_manifest
 from outcomes.reports.batch import Outcome, run_batch
-from outcomes.reports.catalogue import find_notebook
 from outcomes.reports.job import Job, hash_packages
-from outcomes.reports.notebook_file import read_notebook
+from outcomes.reports.notebook_file import find_notebook, read_notebook
 from outcomes.reports.parameters import read_parameters
 from outcomes.reports.publication import prepare_folder
-from outcomes.reports.runs import make_private
 from outcomes.reports.series.cadence import Slot, find_period
 from outcomes.reports.series.declaration import Series
 from outcomes.reports.series.slices import RecordsDigest, digest_records, fill_parameters, list_slices
