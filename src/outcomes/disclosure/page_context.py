@@ -12,7 +12,7 @@ from outcomes.disclosure.joint import ShownNumbers
 from outcomes.disclosure.ledger.earlier_cells import EarlierCells
 from outcomes.disclosure.ledger.editions import Edition
 from outcomes.disclosure.ledger.opening import open_as_it_is
-from outcomes.disclosure.rules import AUDIENCES
+from outcomes.disclosure.rules import check_audience
 from outcomes.errors import DisclosureError
 from outcomes.machine.private_files import write_private_file
 
@@ -85,7 +85,7 @@ def open_page(audience: str = "stakeholder", k: int | None = None, language: str
     >>> open_page("team").audience
     'team'
     """
-    _check_audience(audience)
+    check_audience(audience)
     folder = find_run_folder()
     if folder is None or audience == "team":
         return PageContext(audience, k, language, folder)
@@ -109,7 +109,7 @@ def find_page(page: PageContext | str, k: int | None) -> PageContext:
     A result for stakeholders may not escape the page of the report that runs.
     """
     if isinstance(page, str):
-        _check_audience(page)
+        check_audience(page)
         page = PageContext(page, k)
     elif k is not None:
         raise DisclosureError("The page says what k is: give k to open_page, not to release.")
@@ -151,8 +151,3 @@ def read_earlier_cells(run_folder: Path) -> EarlierCells | None:
         raise DisclosureError("The run's ledger.json cannot be read; nothing was released.") from None
     with open_as_it_is(private) as ledger:
         return EarlierCells(ledger, edition)
-
-
-def _check_audience(audience: str) -> None:
-    if audience not in AUDIENCES:
-        raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")

@@ -52,6 +52,12 @@ class Rules:
         return read_statistics()
 
 
+def check_audience(audience: str) -> None:
+    """Refuse an audience that there is not."""
+    if audience not in AUDIENCES:
+        raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")
+
+
 @cache
 def read_rules(k: int | None = None, profile: str | None = None) -> Rules:
     """Read the rules of a profile, ``standard`` where none is named; `k` is that of the profile where absent.

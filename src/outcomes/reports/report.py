@@ -35,6 +35,8 @@ _RECORDED = {
     *("instrument", "variant", "timepoint", "reference", "threshold", "therapy", "site", "region"),
     *("since", "until", "measured", "every", "audience", "k", "language"),
 }
+# what a manifest repeats of its job
+_OF_JOB = ("report", "series", "slice", "slot", "due", "records_sha256", "n_read", "newest")
 
 
 @dataclass(frozen=True)
@@ -224,21 +226,14 @@ def _begin_manifest(
 ) -> archive.Manifest:
     return archive.Manifest(
         run=run.id,
-        report=job.report,
         audience=audience,
-        series=job.series,
-        slice=dict(job.slice),
-        slot=job.slot,
         started=run.started.isoformat(timespec="seconds"),
+        **{name: getattr(job, name) for name in _OF_JOB},
         **dataclasses.asdict(inputs),
-        records_sha256=job.records_sha256,
         outcomes=outcomes.__version__,
         python=platform.python_version(),
         engine=engine,
         parameters=about,
-        n_read=job.n_read,
-        newest=job.newest,
-        due=job.due,
     )
 
 

@@ -124,7 +124,7 @@ class Feasibility:
     told with each question. `deadline` is of the monotonic clock, in seconds.
     """
 
-    def __init__(self, classes: Classes, constraints: Constraints, deadline: float = float("inf")) -> None:
+    def __init__(self, classes: Classes, constraints: Constraints, deadline: float) -> None:
         self.classes, self.deadline = classes, deadline
         self.n_classes, self.n_sets = len(classes.sizes), classes.inside.shape[0]
         self.n_constraints = len(constraints.low)

@@ -165,12 +165,8 @@ class ShownNumbers:
         still = [i for i, cell in enumerate(cells) if cell.row not in revealed]
         at_risk = {entry.set for entry in doubtful}
         protections = numbering.protect([*self.sensitive, *kept], bounds, rules.k)
-        lost = choose_secondary(
-            problem,
-            [*(units[i] for i in still), fixed],
-            [entry for entry in protections if entry.set in at_risk],
-            trials=0,
-        )
+        protections = [entry for entry in protections if entry.set in at_risk]
+        lost = choose_secondary(problem, [*(units[i] for i in still), fixed], protections)
         if lost is None:
             raise OutOfTime("No choice of further numbers is enough.")
         chosen = [cells[still[i]] for i in lost]

@@ -137,16 +137,13 @@ def _describe_idle(series: Series, due: DueSlots) -> SeriesResult:
     if due.waits is None:
         return SeriesResult(series.id, "not_due", language=series.words.language)
     # the failure lasts: the exit code tells of it until it is mended
-    last = due.waits
-    return SeriesResult(
-        series=series.id,
-        state="waits",
-        slot=last.slot,
-        exit_code=last.exit_code,
-        reason=last.reason,
-        is_news=False,
-        language=series.words.language,
-    )
+    return _tell(series, due.waits, state="waits", question="", is_news=False)
+
+
+def _tell(series: Series, record: SlotRecord, **further: Any) -> SeriesResult:
+    """Return how a slot ended, with what is known beside its record, or other than there."""
+    told = {name: getattr(record, name) for name in ("state", "slot", "exit_code", "reason", "question")}
+    return SeriesResult(series.id, **{**told, "language": series.words.language, **further})
 
 
 def _make_slot(
@@ -172,19 +169,14 @@ def _make_slot(
     note_slots(archive, series.id, [*missed, record])
     before = next((earlier for earlier in history if earlier.slot == slot.id), None)
     told = ("state", "reason", "question")
-    return SeriesResult(
-        series=series.id,
-        state=record.state,
-        slot=record.slot,
-        exit_code=record.exit_code,
-        reason=record.reason,
+    return _tell(
+        series,
+        record,
         message=message,
         outcomes=tuple(outcomes),
         missed=tuple(one.slot for one in missed),
         is_news=before is None or any(getattr(before, name) != getattr(record, name) for name in told),
         waits=series.audience != "team" and record.state == "released",
-        question=record.question,
-        language=series.words.language,
     )
 
 
