@@ -9,7 +9,6 @@ reason (`decisions`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -174,7 +173,10 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
         else write(i, fates[i], i in unsized)
         for i in kept
     ]
-    table = _build_table(rows, [fates[i] for i in kept], result.table)
+    types = {column: result.table[column].dtype for column in result.table.columns}
+    table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
+    table = table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
+    table["fate"] = pd.Series([str(fates[i]) for i in kept], index=table.index, dtype="str")
     notes = write_held_notes(rows, bool(held.n_withheld), rules)
     bands = any(rules.statistics[name].kind == "band" for name in table["statistic"])
     replaced = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
@@ -206,13 +208,6 @@ def _take_over(decisions: Decisions, held: HeldRows) -> None:
     """Record what the ledger of releases makes of the rows."""
     for place, fate in enumerate(held.fates):
         decisions.settle(place, Fate(fate), Reason.EARLIER_EDITION)
-
-
-def _build_table(rows: list[dict[str, Any]], fates: Sequence[Fate], like: pd.DataFrame) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
-    types = {column: like[column].dtype for column in like.columns}
-    table = table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
-    return table.assign(fate=pd.Series(map(str, fates), index=table.index, dtype="str"))
 
 
 def _write_outside(

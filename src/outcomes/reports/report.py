@@ -22,10 +22,9 @@ from outcomes.reports.editions import Guard, guard_edition
 from outcomes.reports.engine import Task, TimeLimits, choose_engine, execute_notebook, settle_engine
 from outcomes.reports.exports import build_exports
 from outcomes.reports.job import Job, Run, RunInputs, find_finished, hash_inputs, note_finished, open_run
-from outcomes.reports.names import check_names
 from outcomes.reports.notebook_file import find_notebook, read_notebook
 from outcomes.reports.page import build_page, name_page, render_page
-from outcomes.reports.parameters import Value, check_parameters, read_parameters
+from outcomes.reports.parameters import Value, check_names, check_parameters, read_parameters
 from outcomes.reports.publication import prepare_folder, publish
 from outcomes.reports.released import audit_run, collect_views, count_dropped, read_releases
 from outcomes.views.figure import explain_undrawn

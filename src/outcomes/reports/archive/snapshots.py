@@ -7,7 +7,7 @@ import json
 import math
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,8 @@ def set_beside_last(since_last: Release, *shown: Release) -> Release:
     previous = read_previous()
     rows, label = list[dict[str, Any]](), ""
     if previous is not None:
-        earlier = _index_rows(previous.results())
+        results = previous.results().to_dict("records")
+        earlier = {(str(row["analysis"]), *_name(row)): row for row in results}
         rows = [row for release in shown for row in _list_rows(release, earlier)]
         label = previous.manifest.slot or previous.manifest.due[:10]
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
@@ -182,26 +183,20 @@ def set_beside_last(since_last: Release, *shown: Release) -> Release:
     )
 
 
-def _index_rows(results: pd.DataFrame) -> dict[tuple[str, ...], dict[str, Any]]:
-    return {
-        (str(row["analysis"]), *_name(row)): {str(name): value for name, value in row.items()}
-        for row in results.to_dict("records")
-    }
-
-
-def _name(row: dict[Any, Any]) -> tuple[str, ...]:
+def _name(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
     return tuple("" if pd.isna(row[name]) else str(row[name]) for name in _KEY)
 
 
-def _list_rows(release: Release, earlier: dict[tuple[str, ...], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _list_rows(
+    release: Release, earlier: Mapping[tuple[str, ...], Mapping[Hashable, Any]]
+) -> Iterator[dict[str, Any]]:
     """Yield the headline numbers of a release at its primary time point, before and after."""
     wanted = {**_HEADLINE[release.name], "timepoint": release.origin.primary}
     if wanted["statistic"] == "contrast":
         wanted["versus"] = release.origin.reference
     for row in release.where(**wanted).table.to_dict("records"):
-        named = {str(name): value for name, value in row.items()}
-        before = earlier.get((release.name, *_name(named)))
-        for step, held in (("before", before), ("after", named)):
+        before = earlier.get((release.name, *_name(row)))
+        for step, held in (("before", before), ("after", row)):
             if held is not None:
                 kept = {name: held.get(name) for name in RELEASE_COLUMNS}
-                yield {**kept, "statistic": step, "term": named["statistic"], "x": math.nan}
+                yield {**kept, "statistic": step, "term": row["statistic"], "x": math.nan}

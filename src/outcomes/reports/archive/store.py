@@ -169,7 +169,10 @@ def keep_manifest(begun: Manifest, run: Run) -> Iterator[Callable[..., None]]:
     """
     entry = None
     if begun.series:
-        entry = open_entry(run.archive, begun.series, run.id)
+        entry = run.archive / begun.series / run.id
+        if not _SERIES.fullmatch(begun.series):
+            raise ValueError("a series id is made of small letters, digits, - and _")
+        make_private(run.private, run.archive, entry.parent, entry)
         write_manifest(entry, begun)
     added: dict[str, Any] = {}
     try:
@@ -200,15 +203,6 @@ def _keep_results(entry: Path, run_folder: Path) -> None:
         results = pd.concat(frames, ignore_index=True)[columns].drop_duplicates(ignore_index=True)
     text = results.to_json(orient="table", index=False, double_precision=15)
     write_private_file(entry / _RESULTS, str(text).encode("utf-8"))
-
-
-def open_entry(archive: Path, series: str, run: str) -> Path:
-    """Make the archive's folder for a run of a series, for its owner only."""
-    if not _SERIES.fullmatch(series):
-        raise ValueError("a series id is made of small letters, digits, - and _")
-    folder = archive / series / run
-    make_private(archive.parent, archive, archive / series, folder)
-    return folder
 
 
 def list_manifests(archive: Path, series: str | None = None) -> list[Manifest]:

@@ -15,9 +15,8 @@ import pandas as pd
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, ReportError
 from outcomes.facts import list_instruments, read_source
 from outcomes.records.tables import Records
-from outcomes.reports.names import check_names
 from outcomes.reports.notebook_file import find_notebook, read_notebook
-from outcomes.reports.parameters import Parameter, check_parameters, read_parameters
+from outcomes.reports.parameters import Parameter, check_names, check_parameters, read_parameters
 from outcomes.reports.series.cadence import Period
 from outcomes.reports.series.declaration import DECLARATION, Series
 
