@@ -15,6 +15,7 @@ from outcomes.disclosure.ledger import Edition, open_ledger
 from outcomes.disclosure.page_context import find_run_folder, hand_ledger, name_run_folder
 from outcomes.errors import DisclosureError
 from outcomes.result import Patients, build_result
+from pseudo_language import write_pseudo_language
 
 PACKAGE = Path(outcomes.__file__).parent
 
@@ -68,7 +69,9 @@ def test_two_pages_in_one_process_know_nothing_of_each_other(tmp_path, monkeypat
         assert is_shown(release(count(60 if name == "first" else 55), page))
 
 
-def test_a_page_has_its_audience_k_and_language(run_folder):
+def test_a_page_has_its_audience_k_and_language(run_folder, monkeypatch):
+    monkeypatch.chdir(run_folder)
+    write_pseudo_language(run_folder)
     page = open_page("stakeholder", k=20, language="xx")
     released = release(count(60), page)
     assert (released.audience, released.k, released.language) == ("stakeholder", 20, "xx")
