@@ -20,7 +20,6 @@ class Rules:
     What follows from the statistic of a number, its own declaration says: see `Rules.statistics`.
     """
 
-    #: Id of the profile whose rules they are.
     profile: str
     #: Smallest number of distinct patients behind a cell, its complement and every statistic.
     k: int

@@ -90,9 +90,8 @@ class ShownNumbers:
         largest = max(
             (int(codes.max()) for sets in support for codes in sets.values() if codes.size), default=-1
         )
-        names: Iterable[object] = (
-            [(len(self.codes), code) for code in range(largest + 1)] if patients is None else patients.ids
-        )
+        unlinked = [(len(self.codes), code) for code in range(largest + 1)]
+        names: Iterable[object] = unlinked if patients is None else patients.ids
         common = np.array([self.codes.setdefault(name, len(self.codes)) for name in names], dtype="int64")
         return [
             {name: np.unique(common[codes]) if codes.size else codes for name, codes in sets.items()}

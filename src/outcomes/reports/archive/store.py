@@ -72,7 +72,6 @@ class Manifest:
     slot: str = ""
     #: When that fell due, in UTC, ISO; releases are in this order.
     due: str = ""
-    #: The page's title.
     title: str = ""
     #: Why there is no page: a class of reasons such as ``notebook`` or ``time``, never a text of the run.
     reason: str = ""
@@ -89,7 +88,6 @@ class Manifest:
     notebook_sha256: str = ""
     packages_sha256: str = ""
     lock_sha256: str = ""
-    #: Versions.
     outcomes: str = ""
     python: str = ""
     #: ``fork`` or ``stock``.

@@ -65,7 +65,6 @@ class ReleaseRecord:
     approved_on: str = ""
     #: Who approved it for stakeholders.
     approved_by: str = ""
-    #: Version of the package.
     outcomes: str = ""
 
 

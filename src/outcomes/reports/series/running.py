@@ -46,7 +46,6 @@ class SeriesResult:
     reason: str = ""
     #: What to tell a person.
     message: str = ""
-    #: One per page.
     outcomes: tuple[Outcome, ...] = ()
     #: Earlier slots that are not made, because this one is.
     missed: tuple[str, ...] = ()
@@ -66,7 +65,6 @@ class RunRequest:
 
     #: The one moment from which everything follows, with its zone.
     now: datetime
-    #: The private folder.
     private: Path
     #: Reads the records of a series.
     read: Callable[[Series], Records]

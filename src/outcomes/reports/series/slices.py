@@ -25,7 +25,6 @@ from outcomes.reports.series.declaration import DECLARATION, Series
 class RecordsDigest:
     """What a run must know of the records before it makes a page."""
 
-    #: Fingerprint of the records.
     sha256: str
     #: Source records read.
     n_read: int

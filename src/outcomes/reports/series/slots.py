@@ -27,7 +27,6 @@ _TOLERANCE = dt.timedelta(minutes=5)
 class SlotRecord:
     """How a slot of a series ended."""
 
-    #: Its id.
     slot: str
     #: When it fell due, in UTC, ISO.
     due: str
@@ -39,9 +38,7 @@ class SlotRecord:
     #: period. Where both are as before, there is nothing new.
     records_sha256: str = ""
     definition_sha256: str = ""
-    #: Source records read.
     n_read: int = 0
-    #: The newest day in the records.
     newest: str = ""
     #: Pages that stand, and those that do not.
     n_pages: int = 0
