@@ -28,7 +28,7 @@ from outcomes.analyses import (
     trace_cumulative,
 )
 from outcomes.disclosure import PageContext, audit_page, release
-from outcomes.disclosure.joint.page import Page
+from outcomes.disclosure.joint import ShownNumbers
 
 #: Most processor seconds that suppression and audit of the page may take together.
 LIMIT = 5.0
@@ -48,7 +48,7 @@ def main() -> int:
     cohort = select_cohort(read_records("made-up-clinic"), instrument="odi")
     results = [analyse(cohort) for analyse in ANALYSES]
     analysed, analysing = time.perf_counter(), time.process_time()
-    page = PageContext(shown=Page())
+    page = PageContext(shown=ShownNumbers())
     releases = [release(result, page) for result in results]
     released, releasing = time.perf_counter(), time.process_time()
     audit = audit_page(releases)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from outcomes.disclosure import PageContext, release
-from outcomes.disclosure.joint.page import Page
+from outcomes.disclosure.joint import ShownNumbers
 from outcomes.disclosure.ledger import Edition, open_ledger
 from outcomes.disclosure.ledger.earlier_cells import EarlierCells
 from outcomes.result import Patients, Result, build_result
@@ -59,7 +59,7 @@ def make_edition(private: Path, number: int, result: Result) -> dict[str, float]
     times = [time.process_time()]
     with open_ledger(private) as ledger:
         times.append(time.process_time())
-        page = PageContext(earlier=EarlierCells(ledger, edition), shown=Page())
+        page = PageContext(earlier=EarlierCells(ledger, edition), shown=ShownNumbers())
         released = release(result, page)
         times.append(time.process_time())
         ledger.enter(edition, [released])

@@ -223,11 +223,9 @@ def make_floor(notebook: str, n: int) -> None:
 
     from outcomes.disclosure.page_context import name_run_folder
     from outcomes.facts import read_source, read_words
-    from outcomes.reports.catalogue import find_notebook
     from outcomes.reports.exports import build_exports
-    from outcomes.reports.heading import build_page
-    from outcomes.reports.notebook_file import read_notebook
-    from outcomes.reports.page import render_page
+    from outcomes.reports.notebook_file import find_notebook, read_notebook
+    from outcomes.reports.page import build_page, render_page
     from outcomes.reports.publication import publish
     from outcomes.reports.released import collect_views
 

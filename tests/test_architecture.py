@@ -48,7 +48,7 @@ NOT_EVERYWHERE = {"fcntl", "resource", "pwd", "grp", "termios"}
 #: Rooms of records, the lowest first: each imports from those before it, and only what is public there.
 ROOMS_OF_RECORDS = ("files", "columns", "episodes", "scores", "checks", "gate")
 #: Rooms within rooms that others enter by their ``__init__`` alone; each could be a package of its own.
-FACES = ("outcomes.analyses.mmrm",)
+FACES = ("outcomes.analyses.mmrm", "outcomes.disclosure.joint")
 VAGUE = re.compile(r"^_?(utils?|helpers?|common|core|managers?|misc)$")
 #: Words that the field has a better one for; see "Words" in docs/architecture.md.
 SHUNNED = re.compile(r"(^|_)(treatments?|delta|df2|helper|utils?)(_|$)")

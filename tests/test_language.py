@@ -22,9 +22,8 @@ from outcomes.facts import list_instruments, read_facts, read_instrument, read_s
 from outcomes.facts.wording import Text
 from outcomes.panel.controls import Controls
 from outcomes.reports import run_report
-from outcomes.reports.heading import build_page
 from outcomes.reports.notebook_file import read_notebook
-from outcomes.reports.page import render_page
+from outcomes.reports.page import build_page, render_page
 from outcomes.reports.series import read_series
 from outcomes.reports.site import write_site
 from outcomes.views import read_view, view

@@ -21,8 +21,8 @@ from outcomes import compare_over_time, read_records, select_cohort, write_clini
 from outcomes.reports import find_notebook, list_reports, read_parameters, run_report
 from outcomes.reports.engine import execute_notebook
 from outcomes.reports.engine.task import Task
+from outcomes.reports.job import open_run
 from outcomes.reports.notebook_file import read_notebook
-from outcomes.reports.runs import open_run
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTE = "slipped on the harbour steps"

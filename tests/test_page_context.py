@@ -71,7 +71,6 @@ def test_two_pages_in_one_process_know_nothing_of_each_other(tmp_path, monkeypat
 
 def test_a_page_has_its_audience_k_and_language(run_folder, monkeypatch):
     monkeypatch.chdir(run_folder)
-    (run_folder / "pyproject.toml").touch()
     write_pseudo_language(run_folder)
     page = open_page("stakeholder", k=20, language="xx")
     released = release(count(60), page)

@@ -28,10 +28,10 @@ from outcomes.analyses import (
 from outcomes.cli import app
 from outcomes.cohort import select_cohort
 from outcomes.disclosure import policy, read_rules, release
-from outcomes.disclosure.backing import read_backing, write_backing
 from outcomes.disclosure.decisions import Fate, Reason
 from outcomes.disclosure.ledger import Edition, open_ledger
 from outcomes.disclosure.page_context import hand_ledger, name_run_folder, open_page
+from outcomes.disclosure.released import read_backing, write_backing
 from outcomes.facts import read_words
 from outcomes.panel import open_panel
 from outcomes.result import Patients, build_result

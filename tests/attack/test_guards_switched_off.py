@@ -501,19 +501,19 @@ GUARDS = (
     ),
     Guard(
         "numbers of patients of a page",
-        f"{_JOINT}.page.Page._protect_counts",
+        f"{_JOINT}.page.ShownNumbers._protect_counts",
         _nothing,
         count_from_linked_tables,
     ),
     Guard(
         "sums of a page",
-        f"{_JOINT}.page.Page._protect_sums",
+        f"{_JOINT}.page.ShownNumbers._protect_sums",
         _nothing,
         take_a_mean_from_two_tables,
     ),
     Guard(
         "complements of a table",
-        f"{_JOINT}.table.choose_secondary",
+        f"{_JOINT}.page.choose_secondary",
         lambda *_, **__: frozenset(),
         count_from_a_table,
     ),

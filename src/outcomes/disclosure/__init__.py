@@ -1,13 +1,12 @@
 """From a result to what one audience may see."""
 
-from outcomes.disclosure.decisions import Fate, Reason
+from outcomes.disclosure.decisions import Fate
 from outcomes.disclosure.detail import choose_detail
-from outcomes.disclosure.joint.audit import Audit, audit_page
-from outcomes.disclosure.joint.table import Pattern, suppress_table
+from outcomes.disclosure.joint import Audit, audit_page
 from outcomes.disclosure.page_context import PageContext, open_page
 from outcomes.disclosure.policy import release
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
-from outcomes.disclosure.rules import AUDIENCES, Rules, read_rules
+from outcomes.disclosure.rules import AUDIENCES, read_rules
 from outcomes.disclosure.writing import MINUS, split_mark, write_number, write_value
 
 __all__ = [
@@ -17,17 +16,13 @@ __all__ = [
     "Audit",
     "Fate",
     "PageContext",
-    "Pattern",
-    "Reason",
     "Release",
-    "Rules",
     "audit_page",
     "choose_detail",
     "open_page",
     "read_rules",
     "release",
     "split_mark",
-    "suppress_table",
     "write_number",
     "write_value",
 ]

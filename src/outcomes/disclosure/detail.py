@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from outcomes.cohort import EVERY, Cohort, list_groups, select_cohort
-from outcomes.disclosure.rules import AUDIENCES, read_rules
-from outcomes.errors import DisclosureError
+from outcomes.disclosure.rules import check_audience, read_rules
 from outcomes.facts import Listing, Name, Text, read_facts
 
 
@@ -53,8 +52,7 @@ def choose_detail(cohort: Cohort, audience: str = "stakeholder", *, k: int | Non
     >>> list(cohort.therapies), len(cohort.detail)
     (['all_together'], 1)
     """
-    if audience not in AUDIENCES:
-        raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")
+    check_audience(audience)
     if audience == "team":
         return cohort
     k = read_rules(k, cohort.source.disclosure_profile).k

@@ -315,13 +315,7 @@ def _may_compare_sites(
 
 
 def refuse_dates(result: Result, rules: Rules) -> None:
-    """Refuse periods finer than a year where the profile lets none leave.
-
-    Raises
-    ------
-    DisclosureError
-        Saying which profile asks for it, and what to do.
-    """
+    """Refuse periods finer than a year where the profile lets none leave."""
     if not rules.cells["years_only"]:
         return
     periods = result.table[result.table["term"].isin(rules.roles["periods"])].dropna(subset="group")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outcomes.disclosure.backing import join_support
 from outcomes.disclosure.decisions import Decisions, Fate, Reason
+from outcomes.disclosure.released import join_support
 from outcomes.disclosure.rules import Rules
 from outcomes.facts import Count, Listing, Name, Text, list_parts, read_facts
 from outcomes.result import Origin, Result, Said, Support, build_result

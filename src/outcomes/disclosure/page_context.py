@@ -8,10 +8,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from outcomes.disclosure.joint.page import Page
-from outcomes.disclosure.ledger import Edition, open_as_it_is
+from outcomes.disclosure.joint import ShownNumbers
 from outcomes.disclosure.ledger.earlier_cells import EarlierCells
-from outcomes.disclosure.rules import AUDIENCES
+from outcomes.disclosure.ledger.editions import Edition
+from outcomes.disclosure.ledger.opening import open_as_it_is
+from outcomes.disclosure.rules import check_audience
 from outcomes.errors import DisclosureError
 from outcomes.machine.private_files import write_private_file
 
@@ -39,7 +40,7 @@ class PageContext:
         Private folder of the run that makes the page; None for work by hand.
     earlier : EarlierCells or None
         Cells of earlier editions that its numbers are compared with; None: nothing is compared.
-    shown : Page or None
+    shown : ShownNumbers or None
         What was released to the page so far; None: each result is protected by itself.
     """
 
@@ -48,7 +49,7 @@ class PageContext:
     language: str = "en"
     folder: Path | None = None
     earlier: EarlierCells | None = field(default=None, repr=False)
-    shown: Page | None = field(default=None, repr=False)
+    shown: ShownNumbers | None = field(default=None, repr=False)
 
 
 def open_page(audience: str = "stakeholder", k: int | None = None, language: str = "en") -> PageContext:
@@ -84,7 +85,7 @@ def open_page(audience: str = "stakeholder", k: int | None = None, language: str
     >>> open_page("team").audience
     'team'
     """
-    _check_audience(audience)
+    check_audience(audience)
     folder = find_run_folder()
     if folder is None or audience == "team":
         return PageContext(audience, k, language, folder)
@@ -99,20 +100,16 @@ def open_page(audience: str = "stakeholder", k: int | None = None, language: str
         raise DisclosureError(
             f"The private folder of this run cannot be written ({error.strerror}); nothing was released."
         ) from None
-    return PageContext(audience, k, language, folder, read_earlier_cells(folder), Page())
+    return PageContext(audience, k, language, folder, read_earlier_cells(folder), ShownNumbers())
 
 
 def find_page(page: PageContext | str, k: int | None) -> PageContext:
     """Return the page that a result is released to; an audience by itself is a page without a memory.
 
-    Raises
-    ------
-    DisclosureError
-        When the audience is unknown, `k` is given beside a page, or a result for stakeholders would escape
-        the page of the report that runs.
+    A result for stakeholders may not escape the page of the report that runs.
     """
     if isinstance(page, str):
-        _check_audience(page)
+        check_audience(page)
         page = PageContext(page, k)
     elif k is not None:
         raise DisclosureError("The page says what k is: give k to open_page, not to release.")
@@ -143,13 +140,7 @@ def hand_ledger(private: Path, edition: Edition, run_folder: Path) -> None:
 
 
 def read_earlier_cells(run_folder: Path) -> EarlierCells | None:
-    """Return the cells that the page of a run is compared with; None where no ledger was handed over.
-
-    Raises
-    ------
-    DisclosureError
-        When the ledger cannot be trusted.
-    """
+    """Return the cells that the page of a run is compared with; None where no ledger was handed over."""
     path = run_folder / _LEDGER
     if not path.is_file():
         return None
@@ -160,8 +151,3 @@ def read_earlier_cells(run_folder: Path) -> EarlierCells | None:
         raise DisclosureError("The run's ledger.json cannot be read; nothing was released.") from None
     with open_as_it_is(private) as ledger:
         return EarlierCells(ledger, edition)
-
-
-def _check_audience(audience: str) -> None:
-    if audience not in AUDIENCES:
-        raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")

@@ -9,15 +9,13 @@ reason (`decisions`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.decisions import NO_TRACE, Decisions, Fate, Reason
-from outcomes.disclosure.joint.page import Page
+from outcomes.disclosure.joint import ShownNumbers
 from outcomes.disclosure.ledger.earlier_cells import HeldRows, hold_back, hold_vanishing, note_shown
 from outcomes.disclosure.lines import (
     protect_charts,
@@ -36,7 +34,7 @@ from outcomes.disclosure.notes import (
     write_notes,
 )
 from outcomes.disclosure.page_context import PageContext, find_page
-from outcomes.disclosure.released import RELEASE_COLUMNS, Release, tell_reasons
+from outcomes.disclosure.released import RELEASE_COLUMNS, Backing, Release, join_support, tell_reasons
 from outcomes.disclosure.rules import Rules, read_rules
 from outcomes.disclosure.thresholds import judge_rows
 from outcomes.disclosure.writing import (
@@ -156,11 +154,11 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
     for place, statistic in enumerate(result.table["statistic"]):
         if decisions.fates[place] == Fate.WITHHELD and rules.statistics[str(statistic)].kind == "curve":
             decisions.settle(place, Fate.DROPPED, decisions.reasons[place][-1])
-    beside = Page() if page.shown is None else page.shown
+    beside = ShownNumbers() if page.shown is None else page.shown
     hush_counts(result.table, decisions)
-    decisions = beside.protect(result.table, decisions, result.support, result.patients, rules)
+    decisions = beside.protect(result, decisions, rules)
     hush_counts(result.table, decisions)
-    beside.remember(result.table, decisions, result.support, result.patients, rules)
+    beside.remember(result, decisions, rules)
     held = hold_vanishing(held, decisions.fates, rules, earlier)
     _take_over(decisions, held)
     hush_counts(result.table, decisions)
@@ -175,7 +173,10 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
         else write(i, fates[i], i in unsized)
         for i in kept
     ]
-    table = _build_table(rows, [fates[i] for i in kept], result.table)
+    types = {column: result.table[column].dtype for column in result.table.columns}
+    table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
+    table = table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
+    table["fate"] = pd.Series([str(fates[i]) for i in kept], index=table.index, dtype="str")
     notes = write_held_notes(rows, bool(held.n_withheld), rules)
     bands = any(rules.statistics[name].kind == "band" for name in table["statistic"])
     replaced = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
@@ -207,13 +208,6 @@ def _take_over(decisions: Decisions, held: HeldRows) -> None:
     """Record what the ledger of releases makes of the rows."""
     for place, fate in enumerate(held.fates):
         decisions.settle(place, Fate(fate), Reason.EARLIER_EDITION)
-
-
-def _build_table(rows: list[dict[str, Any]], fates: Sequence[Fate], like: pd.DataFrame) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
-    types = {column: like[column].dtype for column in like.columns}
-    table = table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
-    return table.assign(fate=pd.Series(map(str, fates), index=table.index, dtype="str"))
 
 
 def _write_outside(

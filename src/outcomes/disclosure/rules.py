@@ -20,7 +20,6 @@ class Rules:
     What follows from the statistic of a number, its own declaration says: see `Rules.statistics`.
     """
 
-    #: Id of the profile whose rules they are.
     profile: str
     #: Smallest number of distinct patients behind a cell, its complement and every statistic.
     k: int
@@ -52,28 +51,18 @@ class Rules:
         return read_statistics()
 
 
+def check_audience(audience: str) -> None:
+    """Refuse an audience that there is not."""
+    if audience not in AUDIENCES:
+        raise DisclosureError(f"There is no audience {audience!r}; choose {' or '.join(AUDIENCES)}.")
+
+
 @cache
 def read_rules(k: int | None = None, profile: str | None = None) -> Rules:
-    """Read the rules of a profile.
+    """Read the rules of a profile, ``standard`` where none is named; `k` is that of the profile where absent.
 
-    Parameters
-    ----------
-    k : int, optional
-        Distinct patients; the number of the profile where absent.
-    profile : str, optional
-        Id; ``standard`` where absent.
+    A DisclosureError where there is no such profile, or `k` is no whole number or smaller than it allows.
 
-    Returns
-    -------
-    Rules
-
-    Raises
-    ------
-    DisclosureError
-        When there is no such profile, or `k` is no whole number or smaller than the profile allows.
-
-    Examples
-    --------
     >>> read_rules().k, read_rules(profile="nhs").k, read_rules(20, "nhs").k
     (11, 8, 20)
     """

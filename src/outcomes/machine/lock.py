@@ -14,24 +14,13 @@ from outcomes.machine.private_files import open_private_folder
 
 @contextmanager
 def hold_lock(private: Path, name: str, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold a lock by its name, such as that of a series or of the ledger.
+    """Hold a lock by its name, waiting for another run to end.
 
     Not the file counts, which stays, but the lock that the operating system keeps on it: it ends with its
     holder, however that ends.
 
-    Parameters
-    ----------
-    private : Path
-        The private folder.
-    name : str
-        Id of a series, ``index`` or ``ledger``.
-    wait_seconds : float
-        How long to wait for another run to end.
-
-    Raises
-    ------
-    ReportError
-        When another run holds it (exit code 8), or the file system keeps no locks (9).
+    `private` is the private folder; `name` the id of a series, ``index`` or ``ledger``. ReportError says that
+    another run holds it (exit code 8), or that the file system keeps no locks (9).
     """
     open_private_folder(private)
     path = open_private_folder(private / "locks") / f"{name}.lock"

@@ -1,13 +1,19 @@
-"""Folders and files that only their owner may enter and read; files that are replaced as a whole."""
+"""Private folders and files, files that are replaced as a whole, and records that are kept as JSON."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import math
 import os
 import secrets
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 #: Ends the name of a file that is not whole yet.
 DRAFT = ".draft"
@@ -20,22 +26,23 @@ def open_private_folder(folder: Path) -> Path:
     return folder
 
 
+def make_private(*folders: Path) -> None:
+    """Make those folders that are not there yet, for their owner only."""
+    for folder in folders:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+
+
 def write_private_file(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read; the old one or the whole new one outlasts a crash."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
+    replace_file(path, content, mode=0o600)
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a file so that a reader sees the old one or the whole new one, also after a crash.
 
-    ``mode`` says who may read it, before the umask; ``0o600`` is for its owner only.
+    ``mode`` says who may read it, before the umask.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{DRAFT}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -76,3 +83,22 @@ def spell_safely(name: str) -> str:
     'my_clinic_2026'
     """
     return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
+
+
+R = TypeVar("R", bound="DataclassInstance")
+
+
+def encode_record(record: DataclassInstance, *, sort_keys: bool = False) -> bytes:
+    """Return a dataclass as the bytes of its JSON file."""
+    content = dataclasses.asdict(record)
+    return f"{json.dumps(content, indent=2, ensure_ascii=False, sort_keys=sort_keys)}\n".encode()
+
+
+def load_record(kind: type[R], path: Path) -> R | None:
+    """Read a dataclass from its JSON file; None where there is no file, or none that is whole."""
+    known = {entry.name for entry in dataclasses.fields(kind)}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return kind(**{key: value for key, value in content.items() if key in known})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None

@@ -1,25 +1,21 @@
 """Reports: a notebook and its parameters become one page that can be shared."""
 
 from outcomes.reports.archive import (
-    PastRelease,
     keep_release,
     read_previous,
     recall_release,
     set_beside_last,
 )
-from outcomes.reports.batch import Outcome, WorkerPool, run_batch
-from outcomes.reports.catalogue import count_cells, find_notebook, list_reports
+from outcomes.reports.batch import WorkerPool, run_batch
 from outcomes.reports.engine import TimeLimits
 from outcomes.reports.job import Job
-from outcomes.reports.parameters import Parameter, describe_parameters, parse_texts, read_parameters
+from outcomes.reports.notebook_file import count_cells, find_notebook, list_reports
+from outcomes.reports.parameters import describe_parameters, parse_texts, read_parameters
 from outcomes.reports.report import Report, make_page, run_report
 from outcomes.reports.series import find_refused_cuts
 
 __all__ = [
     "Job",
-    "Outcome",
-    "Parameter",
-    "PastRelease",
     "Report",
     "TimeLimits",
     "WorkerPool",

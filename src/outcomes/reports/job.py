@@ -1,24 +1,26 @@
-"""`Job`: one page to be made by any process or machine, what it is made from, and whether it was made."""
+"""`Job`: one page to be made by any process or machine, what it is made from, and its private run folder."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import outcomes
+from outcomes.errors import ReportError
 from outcomes.facts import find_project
-from outcomes.machine.private_files import replace_file
-from outcomes.reports.catalogue import find_notebook
+from outcomes.machine.private_files import make_private, write_private_file
 from outcomes.reports.engine import TimeLimits
+from outcomes.reports.notebook_file import find_notebook
 from outcomes.reports.parameters import Value
-from outcomes.reports.runs import make_private
 
 
 @dataclass(frozen=True)
@@ -143,8 +145,62 @@ def note_finished(job: Job, inputs: RunInputs, page: Path, run_id: str) -> None:
         "sha256": hashlib.sha256(page.read_bytes()).hexdigest(),
         "run": run_id,
     }
-    replace_file(note, json.dumps(content).encode("utf-8"), mode=0o600)
+    write_private_file(note, json.dumps(content).encode("utf-8"))
 
 
 def _find_note(job: Job, inputs: RunInputs) -> Path:
     return find_project() / job.private_folder / "finished" / f"{inputs.key}.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a report."""
+
+    #: Moment (UTC) and a random part; says nothing about the parameters.
+    id: str
+    #: Private, readable by its owner only: the executed notebook, released views, what went wrong.
+    folder: Path
+    #: In UTC.
+    started: datetime
+
+    @property
+    def private(self) -> Path:
+        """The private folder, in which the run's own folder lies."""
+        return self.folder.parent.parent
+
+    @property
+    def archive(self) -> Path:
+        """Folder of the releases of series."""
+        return self.private / "archive"
+
+    @property
+    def views(self) -> Path:
+        """Folder in which released views are kept during the run."""
+        return self.folder / "views"
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a private text file into the run's folder."""
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def close_to_others(self) -> None:
+        """Close the folder to all but its owner: a kernel wrote with the caller's umask."""
+        for path in self.folder.rglob("*"):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def open_run(private_folder: str | Path = ".outcomes") -> Run:
+    """Make the private folder of a new run, below the folder ``.outcomes`` of the project."""
+    started = datetime.now(UTC)
+    id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    home = find_project() / private_folder
+    folder = home / "runs" / id
+    try:
+        make_private(home, home / "runs", folder, folder / "views")
+    except OSError as error:
+        raise ReportError(
+            f"The private folder {home.name!r} cannot be written ({error.strerror}).", exit_code=9
+        ) from None
+    return Run(id, folder, started)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from outcomes.disclosure import Audit, Release, audit_page
-from outcomes.disclosure.backing import read_backing
+from outcomes.disclosure.released import read_backing
 from outcomes.errors import DisclosureError
 from outcomes.result import read_origin
 from outcomes.views.view import MEDIA_TYPE, View, read_view

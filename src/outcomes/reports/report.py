@@ -18,19 +18,15 @@ from outcomes.disclosure import read_rules
 from outcomes.errors import RecordsError
 from outcomes.facts import Source, find_project, read_source, read_words
 from outcomes.reports import archive
-from outcomes.reports.catalogue import find_notebook
 from outcomes.reports.editions import Guard, guard_edition
 from outcomes.reports.engine import Task, TimeLimits, choose_engine, execute_notebook, settle_engine
 from outcomes.reports.exports import build_exports
-from outcomes.reports.heading import build_page, name_page
-from outcomes.reports.job import Job, RunInputs, find_finished, hash_inputs, note_finished
-from outcomes.reports.names import check_names
-from outcomes.reports.notebook_file import read_notebook
-from outcomes.reports.page import render_page
-from outcomes.reports.parameters import Value, check_parameters, read_parameters
+from outcomes.reports.job import Job, Run, RunInputs, find_finished, hash_inputs, note_finished, open_run
+from outcomes.reports.notebook_file import find_notebook, read_notebook
+from outcomes.reports.page import build_page, name_page, render_page
+from outcomes.reports.parameters import Value, check_names, check_parameters, read_parameters
 from outcomes.reports.publication import prepare_folder, publish
 from outcomes.reports.released import audit_run, collect_views, count_dropped, read_releases
-from outcomes.reports.runs import Run, open_run
 from outcomes.views.figure import explain_undrawn
 
 # parameters that a manifest may repeat: none that names a person or a place on a disk
@@ -38,6 +34,8 @@ _RECORDED = {
     *("instrument", "variant", "timepoint", "reference", "threshold", "therapy", "site", "region"),
     *("since", "until", "measured", "every", "audience", "k", "language"),
 }
+# what a manifest repeats of its job
+_OF_JOB = ("report", "series", "slice", "slot", "due", "records_sha256", "n_read", "newest")
 
 
 @dataclass(frozen=True)
@@ -227,21 +225,14 @@ def _begin_manifest(
 ) -> archive.Manifest:
     return archive.Manifest(
         run=run.id,
-        report=job.report,
         audience=audience,
-        series=job.series,
-        slice=dict(job.slice),
-        slot=job.slot,
         started=run.started.isoformat(timespec="seconds"),
+        **{name: getattr(job, name) for name in _OF_JOB},
         **dataclasses.asdict(inputs),
-        records_sha256=job.records_sha256,
         outcomes=outcomes.__version__,
         python=platform.python_version(),
         engine=engine,
         parameters=about,
-        n_read=job.n_read,
-        newest=job.newest,
-        due=job.due,
     )
 
 

@@ -150,7 +150,11 @@ def _list_entries(
     entries = [
         *_list_pages(pages, words, editions),
         *_list_failures(manifests, history, words),
-        *_list_slots(history, words),
+        *(
+            Entry("", record.slot, record.due, record.state, words.say(f"site.{record.state}"))
+            for record in history
+            if record.state in ("nothing_new", "missed")
+        ),
     ]
     order = {"failed": 0, "current": 1, "nothing_new": 2, "missed": 3, "earlier": 4}
     entries.sort(key=lambda entry: (entry.about, order[entry.state]))
@@ -196,12 +200,6 @@ def _list_failures(
         if record.state == "failed" and record.slot not in told:
             said = words.say("site.failed", reason=words.say(f"site.reasons.{record.reason}"))
             yield Entry("", record.slot, record.due, "failed", said)
-
-
-def _list_slots(history: Sequence[SlotRecord], words: Words) -> Iterator[Entry]:
-    for record in history:
-        if record.state in ("nothing_new", "missed"):
-            yield Entry("", record.slot, record.due, record.state, words.say(f"site.{record.state}"))
 
 
 def _key(manifest: Manifest) -> str:

@@ -16,13 +16,36 @@ from outcomes.synthetic.people import draw_people
 def true_effects(
     n: int = 1_000_000, *, seed: int = 20261123, instrument: str = "odi", chunk: int = 50_000
 ) -> pd.DataFrame:
-    """Return the true mean differences between therapies among those who are asked the instrument.
+    """Return the true mean differences between therapies among those in whom the instrument is taken.
 
-    For each of ``n`` made-up patients the scores under both therapies are drawn from the same noise,
-    ``chunk`` patients at once, and written down as they would have been (items rounded and clipped). One row per time
-    point and pair of therapies: the mean ``difference`` (group - versus, in the instrument's unit), its Monte
-    Carlo error and the patients with both scores.
+    For each of ``n`` made-up patients the scores under both therapies are drawn from the same noise and
+    written down as they would have been (items rounded and clipped); the truth is the mean difference.
 
+    Parameters
+    ----------
+    n : int
+        Made-up patients.
+    seed : int
+        Its chunks draw from the streams of ``seed``, ``seed + 1``, ...
+    instrument : str
+        One of the measured scores: ``odi``, ``nprs``, ``mmst_cm`` or ``sorensen_s``.
+    chunk : int
+        Patients drawn at once.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per time point and pair of therapies: ``timepoint, group, versus, difference`` (group -
+        versus, in the instrument's unit), ``std_error`` (its Monte Carlo error) and ``n`` (patients with both
+        scores).
+
+    Raises
+    ------
+    FactsError
+        When the instrument has no truth of its own.
+
+    Examples
+    --------
     >>> effects = true_effects(2_000, seed=1)
     >>> list(effects.columns)
     ['timepoint', 'group', 'versus', 'difference', 'std_error', 'n']

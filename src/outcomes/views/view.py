@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.disclosure.backing import write_backing
 from outcomes.disclosure.page_context import find_run_folder
+from outcomes.disclosure.released import write_backing
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import Words, read_words
 from outcomes.result import write_origin

@@ -7,16 +7,16 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from outcomes.disclosure.backing import Backing
 from outcomes.disclosure.decisions import SAYING, Fate
 from outcomes.disclosure.exposure import find_exposed
-from outcomes.disclosure.joint.bounds import Classes, Constraints, Feasibility, Protection
+from outcomes.disclosure.joint.bounds import Feasibility
 from outcomes.disclosure.joint.cells import Constraint, constrain_row, list_sensitive, list_sums
-from outcomes.disclosure.joint.page import Page
-from outcomes.disclosure.released import Release
+from outcomes.disclosure.joint.page import Numbering, ShownNumbers
+from outcomes.disclosure.released import Backing, Release
 from outcomes.disclosure.rules import Rules, read_rules
 from outcomes.errors import DisclosureError
 from outcomes.result import Support
@@ -43,30 +43,14 @@ class Audit:
     seconds: float
 
 
-def audit_page(releases: Sequence[Release], *, seconds: float | None = None) -> Audit:
-    """Attack a page: bound every withheld cell by all that the page says.
+def audit_page(releases: Sequence[Release]) -> Audit:
+    """Attack a page, all of whose releases are given with their backing: bound every withheld cell by it.
 
     Counts are taken as the interval that rounding leaves, shares and bands as bounds of one number of
     patients by another, "fewer than k" as what it says; a shown number has at least k patients behind it.
     Every size from 1 to k must remain feasible for each cell that the page prints as withheld (to k - 1
     where it says that there are fewer), and no combination of shown means may leave the sum of fewer than k
-    patients.
-
-    Parameters
-    ----------
-    releases : sequence of Release
-        All that the page shows, for stakeholders, with their backing.
-    seconds : float, optional
-        Limit of time; that of the rules when absent.
-
-    Returns
-    -------
-    Audit
-
-    Raises
-    ------
-    DisclosureError
-        When a release has no backing, or time runs out: what cannot be audited may not leave.
+    patients. What cannot be audited, for want of a backing or of time, is refused (DisclosureError).
     """
     begun = time.monotonic()
     if not releases:
@@ -77,7 +61,7 @@ def audit_page(releases: Sequence[Release], *, seconds: float | None = None) -> 
             "checked. Show only what `release` returns for stakeholders."
         )
     rules = read_rules(max(release.k for release in releases))
-    deadline = begun + (rules.joint["audit_seconds"] if seconds is None else seconds)
+    deadline = begun + rules.joint["audit_seconds"]
     published = _Published(releases, rules)
     named = sorted({*published.find_tables(deadline), *published.find_sums()})
     fates = [fate for release in releases for fate in _backing(release).fates]
@@ -94,100 +78,74 @@ def audit_page(releases: Sequence[Release], *, seconds: float | None = None) -> 
 
 
 class _Published:
-    """What a page says and what it hides, of sets of patients by common codes."""
+    """What a page says and what it hides, of sets of patients by common codes, each with the table's name."""
 
     def __init__(self, releases: Sequence[Release], rules: Rules) -> None:
-        page = Page()
-        self._releases, self._rules = releases, rules
-        self._support = [
-            page.translate(_backing(entry).support, _backing(entry).patients) for entry in releases
-        ]
-        #: Each constraint with the number of the table that says it.
-        self._constraints: list[tuple[int, Constraint]] = []
-        #: Each sensitive cell with the number of its table and the largest size that must remain feasible.
-        self._sensitive: list[tuple[int, np.ndarray, int]] = []
+        self._rules = rules
+        self._said: list[tuple[str, Constraint]] = []
+        #: Sensitive cells, and whether the page itself says that they hold fewer than k.
+        self._sensitive: list[tuple[str, np.ndarray, bool]] = []
+        self._summed: dict[tuple[str, ...], list[tuple[str, np.ndarray]]] = defaultdict(list)
         self.n_primary = 0
-        for number, (entry, support) in enumerate(zip(releases, self._support, strict=True)):
-            fates, rows = _backing(entry).fates, list(entry.table.itertuples(index=False))
-            self._constraints += [(number, said) for said in _constrain(entry, fates, support, rules)]
+        page = ShownNumbers()
+        for entry in releases:
+            backing, rows = _backing(entry), list(entry.table.itertuples(index=False))
+            fates, support = backing.fates, page.translate(backing.support, backing.patients)
+            self._said += [(entry.name, said) for said in _constrain(rows, fates, support, rules)]
             for cell in list_sensitive(rows, fates, support, rules):
-                self._sensitive.append((number, cell.set, rules.k - 1 if cell.bounded else rules.k))
+                self._sensitive.append((entry.name, cell.set, cell.bounded))
+            for summed in list_sums(rows, fates, support, rules):
+                self._summed[summed.quantity].append((entry.name, summed.set))
             self.n_primary += sum(
                 fate == Fate.WITHHELD and (not sets or min(map(len, sets.values())) < rules.k)
                 for fate, sets in zip(fates, support, strict=True)
             )
-        few = [
-            set(terms[0][0].tolist())
-            for _, (terms, _, high) in self._constraints
-            if len(terms) == 1 and high == rules.k - 1
-        ]
-        for place, (number, codes, most) in enumerate(self._sensitive):
-            if any(set(codes.tolist()) <= said for said in few):
-                self._sensitive[place] = (number, codes, min(most, rules.k - 1))
 
     def find_tables(self, deadline: float) -> set[str]:
         """Return the tables that bound a sensitive cell too closely."""
-        if not self._sensitive:
+        constraints = [said for _, said in self._said]
+        sensitive = [(codes, bounded) for _, codes, bounded in self._sensitive]
+        if not sensitive:
             return set()
-        sets: list[np.ndarray] = []
-        numbers: dict[bytes, int] = {}
-        for codes in [
-            *(codes for _, (terms, _, _) in self._constraints for codes, _ in terms),
-            *(cell for _, cell, _ in self._sensitive),
-        ]:
-            if codes.tobytes() not in numbers:
-                numbers[codes.tobytes()] = len(sets)
-                sets.append(codes)
-        classes = Classes.of(sets)
-        owners: dict[int, int] = {}
-        highest: dict[int, int] = {}
-        for table, codes, most in self._sensitive:
-            at = numbers[codes.tobytes()]
-            owners.setdefault(at, table)
-            highest[at] = max(most, highest.get(at, 0))
-        protections = [Protection(at, 1, most) for at, most in sorted(highest.items())]
-        numbered = (
-            (tuple((numbers[codes.tobytes()], factor) for codes, factor in terms), low, high)
-            for _, (terms, low, high) in self._constraints
-        )
-        problem = Feasibility(classes, Constraints.of(classes, numbered), deadline)
-        said_by = np.array([self._releases[table].name for table, _ in self._constraints])
+        numbering = Numbering([codes for codes, _ in sensitive], constraints)
+        problem = Feasibility(numbering.classes, numbering.constraints, deadline)
+        owners: dict[int, str] = {}
+        for name, codes, _ in self._sensitive:
+            owners.setdefault(numbering.number(codes), name)
+        tables = sorted({name for name, _ in self._said} | set(owners.values()))
+        without = {
+            name: problem.mark([numbering.list_numbers(said for table, said in self._said if table != name)])
+            for name in tables
+        }
         named: set[str] = set()
-        for protection in problem.find_unsafe(protections)[:_MOST_NAMED]:
-            own = self._releases[owners[protection.set]].name
-            named.add(own)
-            for other in sorted({entry.name for entry in self._releases} - {own}):
-                if not problem.find_unsafe([protection], said_by != other):
-                    named.add(other)
+        unsafe = problem.find_unsafe(numbering.protect(sensitive, constraints, self._rules.k))
+        for protection in unsafe[:_MOST_NAMED]:
+            own = owners[protection.set]
+            others = [name for name in tables if name != own]
+            named |= {own, *(name for name in others if not problem.find_unsafe([protection], without[name]))}
         return named
 
     def find_sums(self) -> set[str]:
         """Return the tables whose means together give the sum of few."""
-        own: dict[tuple[str, ...], list[tuple[int, np.ndarray]]] = defaultdict(list)
-        for number, (entry, support) in enumerate(zip(self._releases, self._support, strict=True)):
-            rows = list(entry.table.itertuples(index=False))
-            for summed in list_sums(rows, _backing(entry).fates, support, self._rules):
-                own[summed.quantity].append((number, summed.set))
         return {
-            self._releases[held[i][0]].name
-            for held in own.values()
+            held[i][0]
+            for held in self._summed.values()
             for exposure in find_exposed([codes for _, codes in held], self._rules.k)
             for i in exposure.coefficients
         }
 
 
 def _constrain(
-    entry: Release, fates: Sequence[str], support: Sequence[Support], rules: Rules
+    rows: Sequence[Any], fates: Sequence[str], support: Sequence[Support], rules: Rules
 ) -> Iterator[Constraint]:
     """Yield what the rows of a release say of the sizes of sets, as they are written."""
     half = rules.cells["count_multiple"] // 2
-    for row, fate, sets in zip(entry.table.itertuples(index=False), fates, support, strict=True):
+    for row, fate, sets in zip(rows, fates, support, strict=True):
         if fate not in SAYING:
             continue
         for size, name in ((row.n, "all" if "all" in sets else "group"), (row.n_versus, "versus")):
-            value = float(size)  # type: ignore[arg-type]
-            if not math.isnan(value) and name in sets and sets[name].size:
-                yield ((sets[name], 1.0),), max(rules.k, value - half), value + half
+            if not math.isnan(size) and name in sets and sets[name].size:
+                yield ((sets[name], 1.0),), max(rules.k, size - half), size + half
         yield from constrain_row(row, fate, sets, rules)
 
 

@@ -124,7 +124,7 @@ class Feasibility:
     told with each question. `deadline` is of the monotonic clock, in seconds.
     """
 
-    def __init__(self, classes: Classes, constraints: Constraints, deadline: float = float("inf")) -> None:
+    def __init__(self, classes: Classes, constraints: Constraints, deadline: float) -> None:
         self.classes, self.deadline = classes, deadline
         self.n_classes, self.n_sets = len(classes.sizes), classes.inside.shape[0]
         self.n_constraints = len(constraints.low)
@@ -165,12 +165,7 @@ class Feasibility:
     ) -> list[Protection]:
         """Return the sensitive cells for which not all sizes from `lowest` to `highest` are feasible.
 
-        `published` marks the constraints that are; all where absent.
-
-        Raises
-        ------
-        OutOfTime
-            When the deadline passes.
+        `published` marks the constraints that are; all where absent. OutOfTime when the deadline passes.
         """
         if not protections:
             return []
@@ -256,10 +251,7 @@ class Solver:
     def minimise(self, costs: np.ndarray) -> np.ndarray | None:
         """Return the cheapest values; None where there are none, infinite ones where nothing limits them.
 
-        Raises
-        ------
-        OutOfTime
-            When the deadline passes: what was found so far would depend on how fast the machine is.
+        OutOfTime when the deadline passes: what was found so far would depend on how fast the machine is.
         """
         left = self._deadline - time.monotonic()
         if left > 0:

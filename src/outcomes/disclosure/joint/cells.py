@@ -1,6 +1,6 @@
 """What published rows say of sets of contributors, and which sensitive cells they must not give away.
 
-Support comes as sorted arrays of distinct codes of patients, as `Page.translate` returns it.
+Support comes as sorted arrays of distinct codes of patients, as `ShownNumbers.translate` returns it.
 """
 
 from __future__ import annotations

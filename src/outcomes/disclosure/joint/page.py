@@ -1,4 +1,4 @@
-"""`Page`: what a page has shown so far, and what a further result may still show beside it."""
+"""`ShownNumbers`: what a page has shown so far, and what a further result may still show beside it."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from outcomes.disclosure.joint.cells import (
 )
 from outcomes.disclosure.joint.secondary import Suppressible, choose_secondary, mark_published
 from outcomes.disclosure.rules import Rules
-from outcomes.result import ALL, Patients, Support
+from outcomes.result import ALL, Patients, Result, Support
 
 
 @dataclass
-class Page:
+class ShownNumbers:
     """The numbers of patients and the sums that a page has shown, and the sensitive cells it withholds."""
 
     published: list[np.ndarray] = field(default_factory=list)
@@ -46,24 +46,18 @@ class Page:
     summed: dict[tuple[str, ...], list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     codes: dict[object, int] = field(default_factory=dict)
 
-    def protect(
-        self,
-        table: pd.DataFrame,
-        decisions: Decisions,
-        support: Sequence[Support],
-        patients: Patients | None,
-        rules: Rules,
-    ) -> Decisions:
+    def protect(self, result: Result, decisions: Decisions, rules: Rules) -> Decisions:
         """Withhold what would give, with all that the page has shown already, a number or a sum of few.
 
-        Without `patients` nothing links the result to the rest of the page. Where no choice is found in
-        time, the table is cut down to fewer time points, then to all groups together, then left out.
+        A result that does not say whose patients it has is not linked to the rest of the page. Where no
+        choice is found in time, its table is cut down to fewer time points, then to all groups together, then
+        left out.
         """
-        common = self.translate(support, patients)
-        rows = list(table.itertuples(index=False))
-        empty = _find_empty_lines(table, decisions.fates, rules)
+        common = self.translate(result.support, result.patients)
+        rows = list(result.table.itertuples(index=False))
+        empty = _find_empty_lines(result.table, decisions.fates, rules)
         printed = [place for place, fate in enumerate(decisions.fates) if fate in PRINTED]
-        for kept in _fall_back(table):
+        for kept in _fall_back(result.table):
             now = decisions.copy()
             now.leave_out([place for place in printed if place in empty], Reason.EMPTY_LINE)
             cut = [place for place in printed if place not in empty and not kept[place]]
@@ -77,17 +71,10 @@ class Page:
         decisions.leave_out(printed, Reason.CUT_DOWN)
         return decisions
 
-    def remember(
-        self,
-        table: pd.DataFrame,
-        decisions: Decisions,
-        support: Sequence[Support],
-        patients: Patients | None,
-        rules: Rules,
-    ) -> None:
+    def remember(self, result: Result, decisions: Decisions, rules: Rules) -> None:
         """Add what a result shows in the end."""
-        common = self.translate(support, patients)
-        rows, fates = list(table.itertuples(index=False)), decisions.fates
+        common = self.translate(result.support, result.patients)
+        rows, fates = list(result.table.itertuples(index=False)), decisions.fates
         known = {codes.tobytes() for codes in self.published}
         for cell in list_published(rows, fates, common, rules, decisions.unsized):
             self.published += [codes for codes in cell.sets if codes.tobytes() not in known]
@@ -103,9 +90,8 @@ class Page:
         largest = max(
             (int(codes.max()) for sets in support for codes in sets.values() if codes.size), default=-1
         )
-        names: Iterable[object] = (
-            [(len(self.codes), code) for code in range(largest + 1)] if patients is None else patients.ids
-        )
+        unlinked = [(len(self.codes), code) for code in range(largest + 1)]
+        names: Iterable[object] = unlinked if patients is None else patients.ids
         common = np.array([self.codes.setdefault(name, len(self.codes)) for name in names], dtype="int64")
         return [
             {name: np.unique(common[codes]) if codes.size else codes for name, codes in sets.items()}
@@ -148,7 +134,7 @@ class Page:
         cells.sort(key=lambda cell: (names[cell.row], cell.part))
         bounds = [*self.bounds, *list_bounds(rows, decisions.fates, support, rules)]
         before = [*map(fix_size, self.published), *bounds]
-        numbering = _Numbering(
+        numbering = Numbering(
             [*(codes for codes, _ in self.sensitive), *(entry.set for entry in own)],
             [*before, *(constraint for cell in cells for constraint in cell.constraints)],
         )
@@ -178,12 +164,8 @@ class Page:
         still = [i for i, cell in enumerate(cells) if cell.row not in revealed]
         at_risk = {entry.set for entry in doubtful}
         protections = numbering.protect([*self.sensitive, *kept], bounds, rules.k)
-        lost = choose_secondary(
-            problem,
-            [*(units[i] for i in still), fixed],
-            [entry for entry in protections if entry.set in at_risk],
-            trials=0,
-        )
+        protections = [entry for entry in protections if entry.set in at_risk]
+        lost = choose_secondary(problem, [*(units[i] for i in still), fixed], protections)
         if lost is None:
             raise OutOfTime("No choice of further numbers is enough.")
         chosen = [cells[still[i]] for i in lost]
@@ -196,7 +178,7 @@ class Page:
         return any(cell.bounds or any(codes.tobytes() not in known for codes in cell.sets) for cell in cells)
 
 
-class _Numbering:
+class Numbering:
     """Sets and constraints on them, by number, and the classes that they make."""
 
     def __init__(self, sensitive: Sequence[np.ndarray], constraints: Sequence[Constraint]) -> None:

@@ -38,33 +38,20 @@ def mark_published(
 
 
 def choose_secondary(
-    problem: Feasibility,
-    units: Sequence[Suppressible],
-    protections: Sequence[Protection],
-    *,
-    trials: int = 25,
+    problem: Feasibility, units: Sequence[Suppressible], protections: Sequence[Protection]
 ) -> frozenset[int] | None:
     """Choose the numbers to withhold so that every sensitive cell stays uncertain; None where none suffice.
 
     For each cell that is not safe a mixed-integer programme looks for two shifts of the sizes of classes, one
     that raises the cell to its highest size and one that lowers it to its lowest, and for the cheapest
-    numbers that must be withheld for neither to be noticed. Numbers that turned out not to be needed are
-    shown again: `trials` of them are tried, those whose loss costs most first.
+    numbers that must be withheld for neither to be noticed.
 
-    Raises
-    ------
-    OutOfTime
-        When the deadline of the problem passes.
-
-    Notes
-    -----
-    Fischetti M, Salazar JJ. Solving the cell suppression problem on tabular data with linear constraints.
-    Management Science 2001;47:1008-1027, doi:10.1287/mnsc.47.7.1008.9805, of which this is the heuristic
-    form: one sensitive cell after the other.
+    This is the heuristic form, one sensitive cell after the other, of Fischetti M, Salazar JJ. Solving the
+    cell suppression problem on tabular data with linear constraints. Management Science 2001;47:1008-1027,
+    doi:10.1287/mnsc.47.7.1008.9805.
     """
     # what is safe beside everything is safe beside less, so that only these are looked at again
-    doubtful = problem.find_unsafe(protections, mark_published(problem, units))
-    unsafe, lost = doubtful, set[int]()
+    unsafe, lost = problem.find_unsafe(protections, mark_published(problem, units)), set[int]()
     while unsafe:
         # the one that needs most first: what hides it often hides others
         first = max(unsafe, key=lambda entry: (entry.highest - _size(problem, entry), -entry.set))
@@ -73,9 +60,6 @@ def choose_secondary(
             return None
         lost |= more
         unsafe = problem.find_unsafe(unsafe, mark_published(problem, units, lost))
-    for number in sorted(lost, key=lambda i: (-units[i].weight, i))[:trials]:
-        if not problem.find_unsafe(doubtful, mark_published(problem, units, lost - {number})):
-            lost -= {number}
     return frozenset(lost)
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.ledger.key import make_tokens, mark_recorded
-from outcomes.disclosure.released import RELEASE_COLUMNS
+from outcomes.disclosure.released import RELEASE_COLUMNS, Backing, join_support
 from outcomes.disclosure.rules import Rules
 from outcomes.errors import DisclosureError
 from outcomes.result import Patients

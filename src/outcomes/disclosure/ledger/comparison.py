@@ -178,21 +178,14 @@ def _find_touched(
         if not now:
             continue
         unique = {codes.tobytes(): codes for codes in before}
-        name = _name_sets([*unique, b"", *(codes.tobytes() for codes in now)], k)
+        held = [*unique, b"", *(codes.tobytes() for codes in now)]
+        name = hashlib.sha256(b"".join([str([k, *map(len, held)]).encode(), *held])).digest()
         if name not in searched:
             exposures = find_exposed([*unique.values(), *now], k)
             numbers = {number - len(unique) for exposure in exposures for number in exposure.coefficients}
             searched[name] = frozenset(number for number in numbers if number >= 0)
         found |= searched[name]
     return found
-
-
-def _name_sets(sets: Sequence[bytes], k: int) -> bytes:
-    """Return a hash of sets in their order."""
-    held = hashlib.sha256(str([k, *map(len, sets)]).encode())
-    for codes in sets:
-        held.update(codes)
-    return held.digest()
 
 
 def _mark_answers(cells: Sequence[Cell]) -> list[np.ndarray]:

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.disclosure.backing import Backing, join_support
 from outcomes.disclosure.ledger.cell import Cell, PatientNumbers, build_row_cells
 from outcomes.disclosure.ledger.comparison import Judgement, count_differing, judge_cells
 from outcomes.disclosure.ledger.editions import Edition
 from outcomes.disclosure.ledger.ledger import Ledger
 from outcomes.disclosure.ledger.stored_cells import number_new, read_numbers
 from outcomes.disclosure.notes import allow_origin
+from outcomes.disclosure.released import Backing, join_support
 from outcomes.disclosure.rules import Rules
 from outcomes.result import Result, write_origin
 

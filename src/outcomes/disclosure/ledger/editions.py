@@ -25,9 +25,8 @@ _HEAD = "head.json"
 class Edition:
     """One page of one slot of a series, or a page made by hand."""
 
-    #: Id of the run that made it.
+    #: Of the run that made it.
     id: str
-    #: Name of the notebook.
     report: str
     #: Name of the page, the same from edition to edition.
     page: str
@@ -51,7 +50,6 @@ class Edition:
     #: Hash of the list of the files beside the page, each with its own hash.
     files_sha256: str = ""
     approved_by: str = ""
-    #: Day (ISO).
     approved_on: str = ""
     #: Number of the last event that concerns it.
     sequence: int = 0
@@ -77,7 +75,6 @@ class Event:
 
     #: One more than that of the event before; more where the ledger was restored.
     sequence: int
-    #: ISO.
     day: str
     #: ``made``, ``replaced``, ``prepared``, ``returned``, ``released`` or ``withdrawn`` for an edition;
     #: ``begun`` or ``restored`` for the whole ledger.

@@ -230,7 +230,8 @@ def build_cells(
     Refused where a release does not say whose numbers it holds, or shows a row that the ledger no longer has.
     """
     numbering = PatientNumbers(key, lambda tokens: number_patients(connection, tokens))
-    stored = {cell.id: cell for cell in read_cells(connection)} if any(map(_shows_earlier, releases)) else {}
+    shows_earlier = any(release.backing is not None and any(release.backing.earlier) for release in releases)
+    stored = {cell.id: cell for cell in read_cells(connection)} if shows_earlier else {}
     found: dict[tuple[str, str, bytes], Cell] = {}
     for release in sorted(releases, key=lambda release: release.name):
         backing = release.backing
@@ -252,11 +253,6 @@ def build_cells(
             cell = stored[id] if id else dataclasses.replace(cell, origin=edition.id, as_of=edition.made)
             found.setdefault((cell.place, cell.digest, cell.whole.tobytes()), cell)
     return sorted(found.values(), key=lambda cell: (cell.place, cell.digest, cell.whole.tobytes()))
-
-
-def _shows_earlier(release: Release) -> bool:
-    """Return whether a release shows rows of earlier editions."""
-    return release.backing is not None and any(release.backing.earlier)
 
 
 def hash_edition(connection: sqlite3.Connection, id: str) -> str:

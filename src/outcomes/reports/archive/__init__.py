@@ -1,35 +1,25 @@
-"""The archive: what each release of a series said and what it was made from, kept privately.
+"""The archive: what each release of a series said and what it was made from, kept privately."""
 
-Whoever needs the last release of a page looks here:
-
-- within a notebook, `read_previous()` gives the last published release of the same page, or None;
-- elsewhere, `find_last_release(archive, series, slice)` does.
-
-Both return a `PastRelease`: its `Manifest`, its released numbers as one frame (`results()`), and its folder,
-in which further private files of a release may be kept.
-
-A page that says what changed keeps its records and headline numbers with `keep_release`; `recall_release`
-gives those of its last release back.
-"""
-
-from outcomes.reports.archive.last_edition import set_beside_last
-from outcomes.reports.archive.manifest import Manifest, name_reason, read_manifest, write_manifest
 from outcomes.reports.archive.snapshots import (
     ask_to_keep,
     forget_snapshots,
     keep_release,
     keep_snapshot,
     recall_release,
+    set_beside_last,
 )
 from outcomes.reports.archive.store import (
+    Manifest,
     PastRelease,
     find_last_release,
     find_release,
     hand_over,
     keep_manifest,
     list_manifests,
+    name_reason,
     prune_runs,
     read_previous,
+    write_manifest,
 )
 
 __all__ = [
@@ -46,7 +36,6 @@ __all__ = [
     "list_manifests",
     "name_reason",
     "prune_runs",
-    "read_manifest",
     "read_previous",
     "recall_release",
     "set_beside_last",

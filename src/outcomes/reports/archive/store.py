@@ -13,7 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -23,10 +23,117 @@ import pandas as pd
 
 from outcomes.disclosure.page_context import find_run_folder
 from outcomes.disclosure.released import RELEASE_COLUMNS
-from outcomes.machine.private_files import remove_drafts, replace_file
-from outcomes.reports.archive.manifest import Manifest, name_reason, read_manifest, write_manifest
+from outcomes.errors import OutcomesError
+from outcomes.machine.private_files import (
+    encode_record,
+    load_record,
+    make_private,
+    remove_drafts,
+    write_private_file,
+)
+from outcomes.reports.job import Run
 from outcomes.reports.released import read_releases
-from outcomes.reports.runs import Run, make_private
+
+_NAME = "manifest.json"
+#: Exit code to class of reasons; the words of an index have these names.
+_REASONS = {
+    1: "bug",
+    2: "configuration",
+    3: "records",
+    4: "privacy",
+    5: "refused_records",
+    6: "notebook",
+    7: "disclosure",
+    8: "locked",
+    9: "output",
+    10: "time",
+    130: "interrupted",
+    143: "interrupted",
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One run of a report."""
+
+    #: Its id.
+    run: str
+    #: Name of the notebook.
+    report: str
+    #: ``team`` or ``stakeholder``; empty where the parameters were refused.
+    audience: str = ""
+    #: ``running``, ``published``, ``failed`` or ``interrupted``; a killed run leaves ``running`` behind.
+    state: str = "running"
+    #: Id of the series in ``reports.toml``; empty for a page made by hand.
+    series: str = ""
+    #: What one page of a series is about: ``{"site": "meadow"}``; empty where the series is one page.
+    slice: Mapping[str, str] = field(default_factory=dict)
+    #: Which release of the series: ``2026-Q3``.
+    slot: str = ""
+    #: When that fell due, in UTC, ISO; releases are in this order.
+    due: str = ""
+    title: str = ""
+    #: Why there is no page: a class of reasons such as ``notebook`` or ``time``, never a text of the run.
+    reason: str = ""
+    #: As of the command line.
+    exit_code: int = 0
+    #: In UTC, ISO; ``ended`` is empty while it runs.
+    started: str = ""
+    ended: str = ""
+    #: Hash of notebook, parameters, records and packages: two runs with one key make one page.
+    key: str = ""
+    #: Of the records, the notebook, the names and versions of the installed packages, and
+    #: ``requirements.lock`` (empty where there is none).
+    records_sha256: str = ""
+    notebook_sha256: str = ""
+    packages_sha256: str = ""
+    lock_sha256: str = ""
+    outcomes: str = ""
+    python: str = ""
+    #: ``fork`` or ``stock``.
+    engine: str = ""
+    #: Those that name no person and no place on a disk.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    #: Of random numbers.
+    seed: int = 0
+    #: Where the page lies below the folder of pages, and its hash.
+    page: str = ""
+    page_sha256: str = ""
+    #: Source records read.
+    n_read: int | None = None
+    #: The newest day in the records (ISO); empty where they hold no dates.
+    newest: str = ""
+    #: Outputs of the notebook that are not on the page.
+    n_dropped: int = 0
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write a manifest into a run's folder, whole or not at all, for its owner only."""
+    write_private_file(folder / _NAME, encode_record(manifest))
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Read the manifest of a run's folder; None where it holds none that is whole."""
+    return load_record(Manifest, folder / _NAME)
+
+
+def name_reason(error: BaseException) -> str:
+    """Return the class of an error: by its exit code, ``interrupted`` or ``bug`` where it has none.
+
+    Records of which nothing is wrong but what they mean is open have a class of their own.
+
+    >>> from outcomes.errors import ReportError
+    >>> name_reason(ReportError("Time ran out.", exit_code=10)), name_reason(KeyError())
+    ('time', 'bug')
+    """
+    if isinstance(error, OutcomesError):
+        if error.questions and not any(finding.outcome == "refuse_file" for finding in error.findings):
+            return "open_question"
+        return _REASONS.get(error.exit_code, "bug")
+    if isinstance(error, OSError):
+        return "output"
+    return "bug" if isinstance(error, Exception) else "interrupted"
+
 
 _PREVIOUS, _RESULTS = "previous", "results.json"
 _SERIES = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
@@ -60,7 +167,10 @@ def keep_manifest(begun: Manifest, run: Run) -> Iterator[Callable[..., None]]:
     """
     entry = None
     if begun.series:
-        entry = open_entry(run.archive, begun.series, run.id)
+        entry = run.archive / begun.series / run.id
+        if not _SERIES.fullmatch(begun.series):
+            raise ValueError("a series id is made of small letters, digits, - and _")
+        make_private(run.private, run.archive, entry.parent, entry)
         write_manifest(entry, begun)
     added: dict[str, Any] = {}
     try:
@@ -90,16 +200,7 @@ def _keep_results(entry: Path, run_folder: Path) -> None:
         # several views may show parts of one release, and write it several times
         results = pd.concat(frames, ignore_index=True)[columns].drop_duplicates(ignore_index=True)
     text = results.to_json(orient="table", index=False, double_precision=15)
-    replace_file(entry / _RESULTS, str(text).encode("utf-8"), mode=0o600)
-
-
-def open_entry(archive: Path, series: str, run: str) -> Path:
-    """Make the archive's folder for a run of a series, for its owner only."""
-    if not _SERIES.fullmatch(series):
-        raise ValueError("a series id is made of small letters, digits, - and _")
-    folder = archive / series / run
-    make_private(archive.parent, archive, archive / series, folder)
-    return folder
+    write_private_file(entry / _RESULTS, str(text).encode("utf-8"))
 
 
 def list_manifests(archive: Path, series: str | None = None) -> list[Manifest]:

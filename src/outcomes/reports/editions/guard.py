@@ -27,12 +27,12 @@ from outcomes.reports.editions.released_pages import (
     hash_list,
     recover_editions,
 )
-from outcomes.result import Origin
 
 if TYPE_CHECKING:
-    from outcomes.reports.job import Job
-    from outcomes.reports.runs import Run
+    from outcomes.reports.job import Job, Run
 
+# what a release record repeats of its edition
+_OF_EDITION = ("page_sha256", "report", "series", "slot", "due", "slice", "profile", "k")
 # how long a page waits until those before it have been compared with the ledger
 _WAIT_SECONDS = 3600.0
 
@@ -56,6 +56,8 @@ class Guard:
     ) -> dict[str, bytes]:
         """Enter the page in the ledger, and return the files beside it with the release record among them."""
         origins = [release.origin for release in releases]
+        # in how much less detail the page is, so that more can be shown
+        less = [said for one in origins if one.detail for said in one.detail.said]
         files = {name: hashlib.sha256(content).hexdigest() for name, content in exports.items()}
         edition = dataclasses.replace(
             self.edition,
@@ -67,37 +69,19 @@ class Guard:
         numbers = _list_numbers(releases)
         record = ReleaseRecord(
             page=Path(edition.page).name,
-            page_sha256=edition.page_sha256,
+            **{name: getattr(edition, name) for name in _OF_EDITION},
             files=files,
             title=title,
-            report=edition.report,
-            series=edition.series,
-            slot=edition.slot,
-            due=edition.due,
-            slice=edition.slice,
             about=about,
-            profile=edition.profile,
-            k=edition.k,
             n_numbers=len(numbers),
             n_withheld=int((numbers["fate"] == "withheld").sum()),
             n_held=int((numbers["fate"] == "held").sum()),
-            merged=list(dict.fromkeys(said for one in origins for said in _list_merged(one))),
+            merged=list(dict.fromkeys(str(read_words().write(said)) for said in less)),
             audit="passed" if audit.passed else "failed",
             made_on=edition.made,
             outcomes=outcomes.__version__,
         )
         return {**exports, RECORD_NAME: encode_release(record)}
-
-
-def _name_page(page: Path) -> str:
-    """Return the ledger's name of a page: its place in the project, whole where it lies outside."""
-    project = find_project()
-    return (page.relative_to(project) if page.is_relative_to(project) else page).as_posix()
-
-
-def _list_merged(origin: Origin) -> Sequence[str]:
-    """Return the sentences that say in how much less detail a page is, so that more can be shown."""
-    return [str(read_words().write(said)) for said in origin.detail.said] if origin.detail else []
 
 
 def _list_numbers(releases: Sequence[Release]) -> pd.DataFrame:
@@ -117,7 +101,10 @@ def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
 
     Pages for stakeholders are made one at a time: each is compared with those before it.
     """
-    private = run.private
+    private, project = run.private, find_project()
+    place = page.parent.parent / page.name if job.series else page
+    # its place in the project, whole where it lies outside
+    name = (place.relative_to(project) if place.is_relative_to(project) else place).as_posix()
     with (
         hold_lock(private, EDITIONS_LOCK, _WAIT_SECONDS),
         open_ledger(private, newest_known=find_newest_known()) as ledger,
@@ -129,7 +116,7 @@ def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
             series=job.series,
             slot=job.slot,
             slice=dict(job.slice),
-            page=_name_page(page.parent.parent / page.name if job.series else page),
+            page=name,
             k=k,
             made=run.started.date().isoformat(),
             due=job.due or run.started.date().isoformat(),

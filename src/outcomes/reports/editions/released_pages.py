@@ -11,8 +11,7 @@ from typing import Any
 
 from outcomes.disclosure.ledger import Edition, Ledger
 from outcomes.facts import find_project
-from outcomes.machine.json_record import encode_record, load_record
-from outcomes.machine.private_files import remove_drafts
+from outcomes.machine.private_files import encode_record, load_record, remove_drafts
 
 #: Where pages lie that may leave.
 RELEASED = Path("reports") / "released"
@@ -66,7 +65,6 @@ class ReleaseRecord:
     approved_on: str = ""
     #: Who approved it for stakeholders.
     approved_by: str = ""
-    #: Version of the package.
     outcomes: str = ""
 
 

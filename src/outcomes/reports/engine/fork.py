@@ -17,14 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outcomes.errors import ReportError
-from outcomes.reports.engine.task import (
-    Task,
-    build_environment,
-    describe_death,
-    describe_full_disk,
-    describe_time_out,
-    refuse_failures,
-)
+from outcomes.reports.engine.task import Task, build_environment, describe_end, refuse_failures
 from outcomes.reports.engine.warm_parent import LARGEST_MESSAGE
 from outcomes.reports.notebook_file import read_notebook
 
@@ -182,12 +175,12 @@ def execute_in_fork(task: Task) -> NotebookNode:
         with _WARM_PARENTS.take() as parent:
             ended, status = parent.run(described, task.limits.report, task.on_cell)
     except WarmParentError:
-        raise describe_death(task) from None
+        raise describe_end(task, "death") from None
     if ended == "time":
-        raise describe_time_out(task)
+        raise describe_end(task, "time")
     if ended != "done":
         log = task.run.folder / "kernel.log"
         with contextlib.suppress(OSError):
             task.run.write("error.txt", log.read_text(encoding="utf-8", errors="replace"))
-        raise describe_full_disk(task) if status == _CANNOT_WRITE else describe_death(task)
+        raise describe_end(task, "disk" if status == _CANNOT_WRITE else "death")
     return refuse_failures(read_notebook(task.executed), task)

@@ -13,14 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from outcomes.reports.engine.task import (
-    Task,
-    build_environment,
-    describe_death,
-    describe_full_disk,
-    describe_time_out,
-    refuse_failures,
-)
+from outcomes.reports.engine.task import Task, build_environment, describe_end, refuse_failures
 from outcomes.reports.notebook_file import read_notebook
 
 if TYPE_CHECKING:
@@ -75,12 +68,12 @@ def execute_in_kernel(task: Task) -> NotebookNode:
             _run_papermill(task)
     except TimeoutError:
         task.run.write("error.txt", traceback.format_exc())
-        raise describe_time_out(task) from None
+        raise describe_end(task, "time") from None
     except OSError:
-        raise describe_full_disk(task) from None
+        raise describe_end(task, "disk") from None
     except (DeadKernelError, RuntimeError):
         task.run.write("error.txt", traceback.format_exc())
-        raise describe_death(task) from None
+        raise describe_end(task, "death") from None
     return refuse_failures(read_notebook(task.executed), task)
 
 

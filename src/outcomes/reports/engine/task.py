@@ -17,7 +17,7 @@ from outcomes.machine.threads import THREADS
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from outcomes.reports.runs import Run
+    from outcomes.reports.job import Run
 
 #: Where records were refused; a log that repeats this learns nothing of them.
 _CHECK = (
@@ -90,30 +90,28 @@ def refuse_failures(notebook: NotebookNode, task: Task) -> NotebookNode:
     return notebook
 
 
-def describe_time_out(task: Task) -> ReportError:
-    """Return the error of a report that took too long (exit code 10)."""
+def describe_end(task: Task, why: str) -> ReportError:
+    """Return the error of a report that was not finished, because of ``time``, a full ``disk`` or ``death``.
+
+    Its process has died by itself where neither time nor space ran out.
+    """
+    name, run = task.notebook.stem, task.run.id
+    if why == "time":
+        return ReportError(
+            f"{name}: time ran out ({task.limits.cell:g} s for a cell, {task.limits.report:g} s for the "
+            f"report); nothing was published. Private run folder: {run}.",
+            exit_code=10,
+        )
+    if why == "disk":
+        free = shutil.disk_usage(task.run.folder).free
+        return ReportError(
+            f"{name}: the private run folder {run} cannot be written ({free} bytes are free); nothing was "
+            "published.",
+            exit_code=9,
+        )
     return ReportError(
-        f"{task.notebook.stem}: time ran out ({task.limits.cell:g} s for a cell, {task.limits.report:g} s "
-        f"for the report); nothing was published. Private run folder: {task.run.id}.",
-        exit_code=10,
-    )
-
-
-def describe_death(task: Task) -> ReportError:
-    """Return the error of a report whose process ended by itself (exit code 6)."""
-    return ReportError(
-        f"{task.notebook.stem}: the notebook's Python ended unexpectedly (often too little memory); nothing "
-        f"was published. Private run folder: {task.run.id}."
-    )
-
-
-def describe_full_disk(task: Task) -> ReportError:
-    """Return the error of a report whose run folder could not be written (exit code 9)."""
-    free = shutil.disk_usage(task.run.folder).free
-    return ReportError(
-        f"{task.notebook.stem}: the private run folder {task.run.id} cannot be written ({free} bytes are "
-        "free); nothing was published.",
-        exit_code=9,
+        f"{name}: the notebook's Python ended unexpectedly (often too little memory); nothing was published. "
+        f"Private run folder: {run}."
     )
 
 

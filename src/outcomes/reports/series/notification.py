@@ -20,7 +20,7 @@ from textwrap import indent
 
 from outcomes.errors import ReportError
 from outcomes.facts import read_words
-from outcomes.reports.runs import make_private
+from outcomes.machine.private_files import make_private
 from outcomes.reports.series.running import SeriesResult
 
 _SECONDS, _KEEP_DAYS = 10, 90

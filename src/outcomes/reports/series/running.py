@@ -17,16 +17,14 @@ import outcomes
 from outcomes.errors import FactsError, PrivacyError, RecordsError, ReportError
 from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock
-from outcomes.machine.private_files import remove_drafts
-from outcomes.records import Records
+from outcomes.machine.private_files import make_private, remove_drafts
+from outcomes.records.tables import Records
 from outcomes.reports.archive import list_manifests, name_reason, write_manifest
 from outcomes.reports.batch import Outcome, run_batch
-from outcomes.reports.catalogue import find_notebook
 from outcomes.reports.job import Job, hash_packages
-from outcomes.reports.notebook_file import read_notebook
+from outcomes.reports.notebook_file import find_notebook, read_notebook
 from outcomes.reports.parameters import read_parameters
 from outcomes.reports.publication import prepare_folder
-from outcomes.reports.runs import make_private
 from outcomes.reports.series.cadence import Slot, find_period
 from outcomes.reports.series.declaration import Series
 from outcomes.reports.series.slices import RecordsDigest, digest_records, fill_parameters, list_slices
@@ -48,7 +46,6 @@ class SeriesResult:
     reason: str = ""
     #: What to tell a person.
     message: str = ""
-    #: One per page.
     outcomes: tuple[Outcome, ...] = ()
     #: Earlier slots that are not made, because this one is.
     missed: tuple[str, ...] = ()
@@ -68,7 +65,6 @@ class RunRequest:
 
     #: The one moment from which everything follows, with its zone.
     now: datetime
-    #: The private folder.
     private: Path
     #: Reads the records of a series.
     read: Callable[[Series], Records]
@@ -139,16 +135,13 @@ def _describe_idle(series: Series, due: DueSlots) -> SeriesResult:
     if due.waits is None:
         return SeriesResult(series.id, "not_due", language=series.words.language)
     # the failure lasts: the exit code tells of it until it is mended
-    last = due.waits
-    return SeriesResult(
-        series=series.id,
-        state="waits",
-        slot=last.slot,
-        exit_code=last.exit_code,
-        reason=last.reason,
-        is_news=False,
-        language=series.words.language,
-    )
+    return _tell(series, due.waits, state="waits", question="", is_news=False)
+
+
+def _tell(series: Series, record: SlotRecord, **further: Any) -> SeriesResult:
+    """Return how a slot ended, with what is known beside its record, or other than there."""
+    told = {name: getattr(record, name) for name in ("state", "slot", "exit_code", "reason", "question")}
+    return SeriesResult(series.id, **{**told, "language": series.words.language, **further})
 
 
 def _make_slot(
@@ -174,19 +167,14 @@ def _make_slot(
     note_slots(archive, series.id, [*missed, record])
     before = next((earlier for earlier in history if earlier.slot == slot.id), None)
     told = ("state", "reason", "question")
-    return SeriesResult(
-        series=series.id,
-        state=record.state,
-        slot=record.slot,
-        exit_code=record.exit_code,
-        reason=record.reason,
+    return _tell(
+        series,
+        record,
         message=message,
         outcomes=tuple(outcomes),
         missed=tuple(one.slot for one in missed),
         is_news=before is None or any(getattr(before, name) != getattr(record, name) for name in told),
         waits=series.audience != "team" and record.state == "released",
-        question=record.question,
-        language=series.words.language,
     )
 
 

@@ -14,11 +14,9 @@ import pandas as pd
 
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, ReportError
 from outcomes.facts import list_instruments, read_source
-from outcomes.records import Records
-from outcomes.reports.catalogue import find_notebook
-from outcomes.reports.names import check_names
-from outcomes.reports.notebook_file import read_notebook
-from outcomes.reports.parameters import Parameter, check_parameters, read_parameters
+from outcomes.records.tables import Records
+from outcomes.reports.notebook_file import find_notebook, read_notebook
+from outcomes.reports.parameters import Parameter, check_names, check_parameters, read_parameters
 from outcomes.reports.series.cadence import Period
 from outcomes.reports.series.declaration import DECLARATION, Series
 
@@ -27,7 +25,6 @@ from outcomes.reports.series.declaration import DECLARATION, Series
 class RecordsDigest:
     """What a run must know of the records before it makes a page."""
 
-    #: Fingerprint of the records.
     sha256: str
     #: Source records read.
     n_read: int

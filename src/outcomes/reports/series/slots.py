@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outcomes.errors import ReportError
-from outcomes.machine.private_files import replace_file
-from outcomes.reports.runs import make_private
+from outcomes.machine.private_files import make_private, write_private_file
 from outcomes.reports.series.cadence import Slot, find_latest_slot, find_next_slot, find_slots
 from outcomes.reports.series.declaration import Series
 
@@ -28,7 +27,6 @@ _TOLERANCE = dt.timedelta(minutes=5)
 class SlotRecord:
     """How a slot of a series ended."""
 
-    #: Its id.
     slot: str
     #: When it fell due, in UTC, ISO.
     due: str
@@ -40,9 +38,7 @@ class SlotRecord:
     #: period. Where both are as before, there is nothing new.
     records_sha256: str = ""
     definition_sha256: str = ""
-    #: Source records read.
     n_read: int = 0
-    #: The newest day in the records.
     newest: str = ""
     #: Pages that stand, and those that do not.
     n_pages: int = 0
@@ -83,7 +79,7 @@ def note_slots(archive: Path, series: str, records: Sequence[SlotRecord]) -> Non
     kept |= {record.slot: record for record in records}
     entries = [dataclasses.asdict(one) for one in sorted(kept.values(), key=lambda one: (one.due, one.slot))]
     text = json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
-    replace_file(archive / series / _NAME, text.encode("utf-8"), mode=0o600)
+    write_private_file(archive / series / _NAME, text.encode("utf-8"))
 
 
 def find_last(history: Sequence[SlotRecord], *states: str) -> SlotRecord | None:
@@ -202,7 +198,7 @@ def note_last_run(private: Path, now: dt.datetime, exit_code: int) -> None:
     content = {"ended": moment, "exit_code": exit_code}
     content["succeeded"] = moment if exit_code == 0 else before.get("succeeded", "")
     make_private(private)
-    replace_file(private / _LAST_RUN, json.dumps(content).encode("utf-8"), mode=0o600)
+    write_private_file(private / _LAST_RUN, json.dumps(content).encode("utf-8"))
 
 
 def read_last_run(private: Path) -> dict[str, str]:
