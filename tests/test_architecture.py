@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from outcomes.facts import read_words
+from outcomes.machine.offered import list_offered
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "outcomes"
 
@@ -198,16 +201,50 @@ def test_only_the_command_line_catches_the_packages_errors():
                 )
 
 
-def _analysis_modules() -> list[str]:
-    folder = PACKAGE / "analyses"
-    found = [*folder.glob("*.py"), *(entry.parent for entry in folder.glob("*/__init__.py"))]
-    return sorted(path.stem for path in found if not path.stem.startswith("_"))
-
-
 def test_every_analysis_stands_in_the_description_of_the_house():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     described = re.findall(r"^\| `(\w+)` \| `\w+\(", text, flags=re.MULTILINE)
-    assert sorted(described) == _analysis_modules()
+    folder = PACKAGE / "analyses"
+    assert described == sorted(path.stem for path in folder.glob("[!_]*.py"))
+    assert all(f"`{path.parent.name}/`" in text for path in folder.glob("*/__init__.py"))
+
+
+def _list_offered(path: Path) -> list[str]:
+    """Return the names in a module's ``__all__``."""
+    held = [node for node in _tree(path).body if isinstance(node, ast.Assign)]
+    return [
+        name
+        for node in held
+        if ast.unparse(node.targets[0]) == "__all__"
+        for name in ast.literal_eval(node.value)
+    ]
+
+
+@pytest.mark.parametrize("room", ["analyses", "views"])
+def test_a_folder_is_the_registry(room):
+    """What the modules offer is found without importing them, and nothing is offered twice."""
+    offered = {path: _list_offered(path) for path in (PACKAGE / room).glob("[!_]*.py")}
+    expected = [(name, f"outcomes.{room}.{path.stem}") for path, names in offered.items() for name in names]
+    assert sorted(list_offered(f"outcomes.{room}").items()) == sorted(expected) and len(expected) > 20
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "analyses").glob("[!_]*.py")), ids=_name)
+def test_an_analysis_offers_one_function_and_has_a_name_and_a_method(path):
+    (name,) = _list_offered(path)
+    assert name in {node.name for node in _tree(path).body if isinstance(node, ast.FunctionDef)}
+    said = read_words().list(f"methods.{path.stem}")
+    assert said["name"] and any(key.startswith("method") for key in said)
+
+
+def test_every_view_is_offered():
+    for path in (PACKAGE / "views").glob("[!_]*.py"):
+        made = [
+            node.name
+            for node in _tree(path).body
+            if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "View"
+        ]
+        views = [name for name in made if re.match(r"draw_|tabulate_|say_", name)]
+        assert sorted(_list_offered(path)) == sorted(views), f"{_name(path)}: name its views in __all__"
 
 
 def test_every_room_stands_in_the_description_of_the_house():
