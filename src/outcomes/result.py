@@ -321,8 +321,6 @@ def build_result(
     without = ~table["state"].isin(list(WITH_ESTIMATE)).to_numpy()
     if without.any():
         table.loc[without, list(_ESTIMATES)] = np.nan
-    empty: list[Support] = [{} for _ in rows]
-    return Result(
-        name, table, method, tuple(warnings), estimand, origin or Origin(), comparable,
-        tuple(support if support is not None else empty), patients,
-    )  # fmt: skip
+    sets: Sequence[Support] = [{} for _ in rows] if support is None else support
+    said = (method, tuple(warnings), estimand)
+    return Result(name, table, *said, origin or Origin(), comparable, tuple(sets), patients)

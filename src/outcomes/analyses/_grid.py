@@ -121,11 +121,10 @@ def arrange_grid(cohort: Cohort, by: str = "therapy") -> Grid:
     episodes = _align_episodes(cohort, first["episode_id"])
     status = np.where(_find_closed(cohort, episodes), status, STATUSES.index("not_yet_due"))
     group, groups = _find_groups(cohort, first, episodes, by)
-    return Grid(
-        patient, group, groups, tuple(cohort.timepoints), score, improvement,
-        first["baseline"].to_numpy("float64", na_value=np.nan), status, episodes,
-        len(np.unique(patient)) == len(patient),
-    )  # fmt: skip
+    baseline = first["baseline"].to_numpy("float64", na_value=np.nan)
+    arrays = (score, improvement, baseline, status)
+    one_each = len(np.unique(patient)) == len(patient)
+    return Grid(patient, group, groups, tuple(cohort.timepoints), *arrays, episodes, one_each)
 
 
 def _find_closed(cohort: Cohort, episodes: pd.DataFrame) -> np.ndarray:
