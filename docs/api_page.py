@@ -46,7 +46,7 @@ def fill_architecture(page: str) -> str:
         first = re.sub(r"\s+", " ", (inspect.getdoc(function) or "").split("\n\n")[0]).replace("``", "`")
         rows.append(f"| `{name}` | `{function.__name__}({of})` | {first} |")
     before, _, rest = page.partition(BEGIN)
-    return "\n".join([f"{before}{BEGIN}", *rows, f"{END}{rest.partition(END)[2]}"])
+    return "\n".join([f"{before}{BEGIN}", "", *rows, "", f"{END}{rest.partition(END)[2]}"])
 
 
 def _find_module(name: str) -> str:

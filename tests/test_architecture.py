@@ -308,18 +308,14 @@ MADE = re.compile(r"\.outcomes/|data/views/|reports/(html|released)/|(index\.htm
     "page", ["docs/architecture.md", "docs/privacy.md", "docs/exploring.md", "CONTRIBUTING.md"]
 )
 def test_every_file_and_folder_that_a_page_names_exists(page):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    text = text.replace("<language>", "en")
+    text = (ROOT / page).read_text(encoding="utf-8").replace("<language>", "en")
     named = set(re.findall(r"`([\w./-]+(?:\.(?:py|pyi|toml|yaml|md|ipynb|json|html)|/))`", text))
-    known = {
-        path.name for folder in ("src", "tests", "docs", "reports") for path in (ROOT / folder).rglob("*")
-    }
-    missing = []
-    for name in named - set(filter(MADE.match, named)):
-        place = name.rstrip("/")
-        if place not in known and not (ROOT / place).exists() and not (PACKAGE / place).exists():
-            missing.append(name)
-    assert named and not missing
+    folders = ("src", "tests", "docs", "notebooks", "reports")
+    known = {path.name for folder in folders for path in (ROOT / folder).rglob("*")}
+    places = {name.rstrip("/") for name in named if not MADE.match(name)} - known
+    assert named and not [
+        name for name in places if not ((ROOT / name).exists() or (PACKAGE / name).exists())
+    ]
 
 
 def test_every_kind_of_thing_that_is_added_has_its_places():
