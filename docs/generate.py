@@ -1,4 +1,4 @@
-"""Write the pages of `docs/` that are made from facts: instruments, what records may hold, the gate.
+"""Write what is made from facts and code: pages on instruments, records and the gate, lists of names.
 
 Run `python docs/generate.py` after changing facts; `--check` changes nothing and fails where a page is old.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from api_page import write_api_page
+from api_page import fill_architecture, write_api_page, write_stub
 from gate_page import write_gate_page
 
 from outcomes.facts import (
@@ -38,6 +38,7 @@ from outcomes.facts.instrument_sheet import list_instrument_rows, tabulate_rows,
 FOLDER = Path(__file__).parent
 NOTEBOOKS = FOLDER.parent / "notebooks"
 NOTEBOOK_WORDS = FOLDER.parent / "src/outcomes/facts/words/en/notebooks.toml"
+STUB = FOLDER.parent / "src/outcomes/__init__.pyi"
 NOTEBOOK_NOTICE = (
     "# Made by docs/generate.py from the Markdown cells of notebooks/, by their ids; change these."
 )
@@ -158,7 +159,9 @@ def make_pages() -> Mapping[Path, str]:
         FOLDER / "records.md": write_records_page(),
         FOLDER / "gate.md": write_gate_page(NOTICE),
         FOLDER / "api.md": write_api_page(NOTICE),
+        FOLDER / "architecture.md": fill_architecture(read_page(FOLDER / "architecture.md") or ""),
         NOTEBOOK_WORDS: write_notebook_words(),
+        STUB: write_stub(),
     }
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from outcomes.facts import read_words
+from outcomes.machine.offered import list_offered
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "outcomes"
@@ -49,6 +53,15 @@ NOT_EVERYWHERE = {"fcntl", "resource", "pwd", "grp", "termios"}
 ROOMS_OF_RECORDS = ("files", "columns", "episodes", "scores", "checks", "gate")
 #: Rooms within rooms that others enter by their ``__init__`` alone; each could be a package of its own.
 FACES = ("outcomes.analyses.mmrm", "outcomes.disclosure.joint")
+#: How many modules import one from the other at most, as they are loaded; to be lowered, never raised.
+LONGEST_CHAIN = 37
+#: Files that hold a table of data, which the formatter would write one entry a line, and which table that is.
+TABLES_OF_DATA = {
+    "cohort/selection.py": "the arguments of a question by their names",
+    "reports/heading.py": "parameters in the order of a file name",
+    "reports/prose.py": "tags that prose may hold",
+    "result.py": "columns of a result",
+}
 VAGUE = re.compile(r"^_?(utils?|helpers?|common|core|managers?|misc)$")
 #: Words that the field has a better one for; see "Words" in docs/architecture.md.
 SHUNNED = re.compile(r"(^|_)(treatments?|delta|df2|helper|utils?)(_|$)")
@@ -170,6 +183,43 @@ def test_files_stay_readable_in_one_sitting():
     assert not {name: lines for name, lines in sizes.items() if lines > 400}
 
 
+def test_there_are_fewer_than_300_files():
+    assert len(MODULES) < 300
+
+
+@functools.cache
+def _chain(path: Path) -> tuple[Path, ...]:
+    """Return the longest chain of modules that importing a module imports, one from the other."""
+    found = {name: other for other in MODULES for name in [_dotted(other)]}
+    needed = set()
+    for node in _tree(path).body:
+        if isinstance(node, ast.ImportFrom):
+            full = [f"{node.module}.{entry.name}" for entry in node.names]
+            needed |= {found.get(name) or found.get(node.module or "") for name in full}
+        elif isinstance(node, ast.Import):
+            needed |= {found.get(entry.name) for entry in node.names}
+    chains = [_chain(other) for other in needed - {None, path}]
+    return (path, *max(chains, key=len, default=()))
+
+
+def _dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_a_chain_of_imports_stays_short():
+    """What a function imports when it is called does not count."""
+    longest = max(map(_chain, MODULES), key=len)
+    assert len(longest) <= LONGEST_CHAIN, " > ".join(map(_dotted, longest))
+
+
+def test_code_is_laid_out_by_the_formatter_but_for_tables_of_data():
+    texts = {_name(path): path.read_text(encoding="utf-8") for path in MODULES}
+    skipped = {name: text.count("# fmt: skip") for name, text in texts.items()}
+    assert {name for name, times in skipped.items() if times} <= TABLES_OF_DATA.keys()
+    assert max(skipped.values()) <= 1 and not [name for name, text in texts.items() if "# fmt: off" in text]
+
+
 def test_names_say_something():
     vague = [_name(path) for path in MODULES if VAGUE.match(path.stem) or VAGUE.match(path.parent.name)]
     assert not vague
@@ -203,22 +253,87 @@ def test_only_the_command_line_catches_the_packages_errors():
                 )
 
 
-def _analysis_modules() -> list[str]:
-    folder = PACKAGE / "analyses"
-    found = [*folder.glob("*.py"), *(entry.parent for entry in folder.glob("*/__init__.py"))]
-    return sorted(path.stem for path in found if not path.stem.startswith("_"))
-
-
 def test_every_analysis_stands_in_the_description_of_the_house():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     described = re.findall(r"^\| `(\w+)` \| `\w+\(", text, flags=re.MULTILINE)
-    assert sorted(described) == _analysis_modules()
+    folder = PACKAGE / "analyses"
+    assert described == sorted(path.stem for path in folder.glob("[!_]*.py"))
+    assert all(f"`{path.parent.name}/`" in text for path in folder.glob("*/__init__.py"))
+
+
+def _list_offered(path: Path) -> list[str]:
+    """Return the names in a module's ``__all__``."""
+    held = [node for node in _tree(path).body if isinstance(node, ast.Assign)]
+    return [
+        name
+        for node in held
+        if ast.unparse(node.targets[0]) == "__all__"
+        for name in ast.literal_eval(node.value)
+    ]
+
+
+@pytest.mark.parametrize("room", ["analyses", "views"])
+def test_a_folder_is_the_registry(room):
+    """What the modules offer is found without importing them, and nothing is offered twice."""
+    offered = {path: _list_offered(path) for path in (PACKAGE / room).glob("[!_]*.py")}
+    expected = [(name, f"outcomes.{room}.{path.stem}") for path, names in offered.items() for name in names]
+    assert sorted(list_offered(f"outcomes.{room}").items()) == sorted(expected) and len(expected) > 20
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "analyses").glob("[!_]*.py")), ids=_name)
+def test_an_analysis_offers_one_function_and_has_a_name_and_a_method(path):
+    (name,) = _list_offered(path)
+    assert name in {node.name for node in _tree(path).body if isinstance(node, ast.FunctionDef)}
+    said = read_words().list(f"methods.{path.stem}")
+    assert said["name"] and any(key.startswith("method") for key in said)
+
+
+def test_every_view_is_offered():
+    for path in (PACKAGE / "views").glob("[!_]*.py"):
+        made = [
+            node.name
+            for node in _tree(path).body
+            if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "View"
+        ]
+        views = [name for name in made if re.match(r"draw_|tabulate_|say_", name)]
+        assert sorted(_list_offered(path)) == sorted(views), f"{_name(path)}: name its views in __all__"
 
 
 def test_every_room_stands_in_the_description_of_the_house():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     for room in {_room(path) for path in MODULES} - {"__init__"}:
         assert f"`{room}" in text or f"{room}.py" in text or f"{room}/" in text, room
+
+
+#: Folders and files that the program makes in a project; none of them is in git.
+MADE = re.compile(r"\.outcomes/|data/views/|reports/(html|released)/|(index\.html|release-record\.json)$")
+
+
+@pytest.mark.parametrize(
+    "page", ["docs/architecture.md", "docs/privacy.md", "docs/exploring.md", "CONTRIBUTING.md"]
+)
+def test_every_file_and_folder_that_a_page_names_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8").replace("<language>", "en")
+    named = set(re.findall(r"`([\w./-]+(?:\.(?:py|pyi|toml|yaml|md|ipynb|json|html)|/))`", text))
+    folders = ("src", "tests", "docs", "notebooks", "reports")
+    known = {path.name for folder in folders for path in (ROOT / folder).rglob("*")}
+    places = {name.rstrip("/") for name in named if not MADE.match(name)} - known
+    assert named and not [
+        name for name in places if not ((ROOT / name).exists() or (PACKAGE / name).exists())
+    ]
+
+
+def test_every_kind_of_thing_that_is_added_has_its_places():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("## To add something")[2].partition("\n## ")[0]
+    rows = {row.split("|")[1]: row.split("|")[2:4] for row in table.splitlines() if row.startswith("| ")}
+    kinds = (
+        "analysis", "view", "word", "language", "statistic", "finding", "pattern of the gate", "instrument",
+        "source", "report", "covariate", "therapy",
+    )  # fmt: skip
+    for kind in kinds:
+        (places,) = (row for name, row in rows.items() if name.strip().startswith(kind))
+        assert all("`" in part for part in places), kind
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

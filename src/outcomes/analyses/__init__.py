@@ -21,38 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from outcomes.errors import AnalysisError
 from outcomes.facts.toml import suggest_name
+from outcomes.machine.offered import offer_lazily
 
 if TYPE_CHECKING:
     from outcomes.result import Result
 
-#: Function to module; one line for each analysis.
-_EXPORTS = {
-    "compare_at_timepoints": "ancova",
-    "compare_over_time": "over_time",
-    "describe_baseline": "baseline",
-    "summarise_domains": "domains",
-    "summarise_change": "change",
-    "check_comparability": "comparability",
-    "count_completeness": "completeness",
-    "count_at_ends": "floor_ceiling",
-    "estimate_important_change": "important_change",
-    "estimate_measurement_error": "measurement_error",
-    "check_model": "model_checks",
-    "trace_cumulative": "cumulative",
-    "summarise_data_quality": "data_quality",
-    "estimate_effect_sizes": "effect_sizes",
-    "count_flow": "flow",
-    "compare_respondents": "nonresponse",
-    "bound_regression_to_mean": "regression_to_mean",
-    "count_responders": "responders",
-    "compare_sites": "site_funnel",
-    "list_headline": "headline",
-    "split_changes": "since_last",
-    "standardise_responders": "standardised",
-    "monitor_periods": "trend",
-}
-
-__all__ = ["list_analyses", "read_analysis", "run_analysis", *sorted(_EXPORTS)]
+_OWN = ("list_analyses", "read_analysis", "run_analysis")
+__getattr__, __dir__ = offer_lazily(__name__, {__name__: _OWN}, [__name__])
 
 
 def list_analyses() -> tuple[str, ...]:
@@ -111,13 +86,3 @@ def run_analysis(name: str, of: Any, **options: Any) -> Result:
     if not isinstance(of, kind):
         raise AnalysisError(f"The analysis {name!r} takes {kind.__name__}, not {type(of).__name__}.")
     return function(of, **options)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return read_analysis(_EXPORTS[name])
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

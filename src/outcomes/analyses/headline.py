@@ -17,9 +17,18 @@ __all__ = ["list_headline"]
 def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
     """List the headline numbers of a cohort at its primary time point, each row as in its own analysis.
 
-    Per group, then for ``all``: ``mean_improvement`` and ``share_improved`` by the default threshold, of
-    those seen (``mean_score`` where improvement is not defined); and, between therapies, the adjusted
-    ``contrast`` of each with the reference.
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str
+        Column whose values are the groups.
+
+    Returns
+    -------
+    Result
+        Per group, then for ``all``: ``mean_improvement`` and ``share_improved`` by the default threshold, of
+        those seen (``mean_score`` where improvement is not defined); and, between therapies, the adjusted
+        ``contrast`` of each with the reference.
     """
     time, results = cohort.primary, list[Result]()
     statistic = "mean_score" if explain_no_improvement(cohort) else "mean_improvement"

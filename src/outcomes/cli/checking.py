@@ -257,7 +257,7 @@ def _print_outlook(description: Mapping[str, Any]) -> None:
     parts = dict.fromkeys(row["part"] for row in outlook["rows"])
     rows = [
         {
-            "part of the page": read_words().say(f"sentences.analysis.{part}"),
+            "part of the page": read_words().say(f"methods.{part}.name"),
             **{_WHO[audience]: n_of[part, audience]["shown"] for audience in AUDIENCES},
         }
         for part in parts

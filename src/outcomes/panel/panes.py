@@ -12,8 +12,8 @@ from outcomes.cohort import Cohort, select_cohort
 from outcomes.disclosure import Release, choose_detail, open_page, release
 from outcomes.panel.question import PanelQuestion
 from outcomes.records import Records
-from outcomes.views import View
 from outcomes.views.individual import Drawing, draw_individuals
+from outcomes.views.view import View
 
 
 @dataclass(frozen=True)

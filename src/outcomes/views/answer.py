@@ -35,6 +35,8 @@ from outcomes.views.released_rows import (
 )
 from outcomes.views.view import View, build_view, escape_emphasis, write_html, write_plain
 
+__all__ = ["say_answer"]
+
 
 @dataclass(frozen=True)
 class SaidAnswer:

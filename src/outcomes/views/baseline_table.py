@@ -15,6 +15,8 @@ from outcomes.views.released_rows import explain_absence
 from outcomes.views.table import TableColumn, TableLine, build_table_view
 from outcomes.views.view import View, build_empty_view
 
+__all__ = ["tabulate_baseline", "tabulate_nonresponse"]
+
 
 def tabulate_baseline(baseline: Release, completeness: Release | None = None) -> View:
     """Tabulate the patients at the start, therapies as columns, the largest difference last.

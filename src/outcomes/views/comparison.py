@@ -21,6 +21,14 @@ from outcomes.views.released_rows import (
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
 from outcomes.views.view import View, build_empty_view, build_view, write_html
 
+__all__ = [
+    "say_comparison",
+    "tabulate_comparability",
+    "tabulate_contrasts",
+    "tabulate_marginal_means",
+    "tabulate_standardised",
+]
+
 
 def tabulate_comparability(comparability: Release) -> View:
     """Tabulate the checks that decide whether therapies are compared: found, needed, passes.

@@ -26,6 +26,8 @@ from outcomes.views.view import View, build_empty_view, build_figure_view
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["draw_completeness"]
+
 _CELL_INCHES = 0.5
 #: Where the colour map would end, as a proportion: shades stay pale enough for dark text.
 _PALE = 1.9

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["draw_cumulative"]
+
 _HEIGHT_INCHES = 3.5
 
 

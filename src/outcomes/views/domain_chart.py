@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["draw_domains"]
+
 _ROW_INCHES = 0.32
 _GROUP_INCHES = 0.17
 

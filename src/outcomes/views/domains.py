@@ -24,6 +24,8 @@ from outcomes.views.released_rows import (
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
 from outcomes.views.view import View, build_empty_view, build_sentence
 
+__all__ = ["say_profile", "tabulate_domains"]
+
 BASELINE = "baseline"
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["draw_flow"]
+
 _MAIN_INCHES = 3.3
 _SIDE_INCHES = 3.3
 _LINE_INCHES = 0.17

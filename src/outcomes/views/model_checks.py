@@ -28,6 +28,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = [
+    "draw_residuals",
+    "say_model",
+    "tabulate_criteria",
+    "tabulate_joint_tests",
+    "tabulate_patterns",
+    "tabulate_sensitivity",
+    "tabulate_shapes",
+    "tabulate_visit_covariance",
+]
+
 _CRITERIA = ("n_parameters", "deviance", "aic", "bic")
 _SHAPES = ("standardised_sd", "standardised_skewness", "standardised_beyond")
 
@@ -340,8 +351,9 @@ def plot_residuals(points: pd.DataFrame, labels: Labels) -> Figure:
             _draw_panel(axes, points[points["level"] == name], name, labels)
             if number == 0:
                 axes.set_ylabel(labels.words.say("model_checks.residual_axis"))
-        if len(panels) > 1:
-            _share_scale(list(figure.axes[1:]))
+        reach = max((abs(end) for axes in figure.axes[1:] for end in axes.get_ylim()), default=0)
+        for axes in figure.axes[1:]:
+            axes.set_ylim(-reach, reach)
     return figure
 
 
@@ -368,14 +380,6 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, name: str, labels: Labels) -> No
     )
     axes.grid(axis="both")
     axes.set_xlabel(labels.words.say(f"model_checks.along_{name}", measure=labels.measure))
-
-
-def _share_scale(panels: list[Axes]) -> None:
-    low = min(axes.get_ylim()[0] for axes in panels)
-    high = max(axes.get_ylim()[1] for axes in panels)
-    reach = max(abs(low), abs(high))
-    for axes in panels:
-        axes.set_ylim(-reach, reach)
 
 
 def _describe(points: pd.DataFrame, labels: Labels) -> str:

@@ -21,6 +21,8 @@ from outcomes.views.released_rows import (
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
 from outcomes.views.view import View, build_empty_view
 
+__all__ = ["tabulate_change", "tabulate_completeness", "tabulate_effect_sizes", "tabulate_responders"]
+
 _EFFECT_SIZES = ("srm", "ses", "hedges_g")
 
 

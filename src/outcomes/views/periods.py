@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["draw_trend", "say_trend", "tabulate_periods"]
+
 OUTCOMES = ("mean_improvement", "share_improved")
 LIMITS = ("control_limit", "control_limit_share")
 

@@ -14,6 +14,8 @@ from outcomes.views.statements import describe_origin
 from outcomes.views.table import TableColumn, TableLine, build_list_view, build_table_view
 from outcomes.views.view import View, build_empty_view
 
+__all__ = ["say_counting", "tabulate_assessed", "tabulate_reading", "tabulate_recorded"]
+
 _COUNTS = ("n_read", "n_accepted", "n_repeated", "n_refused", "n_patients", "n_episodes", "n_assessments")
 _LEVELS = ("baseline", "follow_up", "ever", "without")
 
@@ -120,13 +122,13 @@ def say_counting(quality: Release) -> View:
     words = quality.words
     reading = (quality.origin.rules or {}).get("reading")
     texts: dict[str, Iterable[object]] = {
-        "analysis.data_quality": [quality.method, *quality.warnings],
-        "rule.reading": [reading],
-        "numbers": quality.notes,
+        "methods.data_quality.name": [quality.method, *quality.warnings],
+        "sentences.rule.reading": [reading],
+        "sentences.numbers": quality.notes,
     }
     said = {key: " ".join(write_texts(own, words)) for key, own in texts.items()}
-    said["made_from"] = describe_origin(quality)
-    entries = [(words.say(f"sentences.{key}"), text) for key, text in said.items() if text]
+    said["sentences.made_from"] = describe_origin(quality)
+    entries = [(words.say(key), text) for key, text in said.items() if text]
     return build_list_view("counting", "sentence", (quality,), entries)
 
 

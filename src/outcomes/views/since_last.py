@@ -14,6 +14,8 @@ from outcomes.views.released_rows import list_rows, show, write_texts
 from outcomes.views.table import TableColumn, TableLine, build_table_view
 from outcomes.views.view import View, build_empty_view, build_sentence
 
+__all__ = ["say_since_last", "tabulate_since_last"]
+
 _STEPS = ("before", "definitions", "new_episodes", "revised_records", "after")
 _ENDS = (_STEPS[0], _STEPS[-1])
 _PLACE = ["term", "level", "group", "versus"]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["draw_funnel", "say_sites", "tabulate_sites"]
+
 _ADJUSTED = ("adjusted_improvement", "adjusted_share_improved")
 _OBSERVED = ("mean_improvement", "share_improved")
 _OUTSIDE = ("above_998", "above_95", "below_95", "below_998")

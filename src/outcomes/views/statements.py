@@ -18,6 +18,8 @@ from outcomes.views.released_rows import list_merged, list_rows, write_texts
 from outcomes.views.table import build_list_view
 from outcomes.views.view import View, build_sentence, build_view, write_html
 
+__all__ = ["say_ends", "say_flow", "say_limits", "say_methods", "say_title", "tabulate_instrument"]
+
 
 def say_title(change: Release) -> View:
     """Say the question of a page: it becomes the page's title.
@@ -163,7 +165,7 @@ def say_methods(*releases: Release) -> View:
     for name in dict.fromkeys(release.name for release in releases):
         release = next(release for release in releases if release.name == name)
         text = " ".join(write_texts([release.method, *release.warnings], words))
-        entries.append((words.say(f"sentences.analysis.{name}"), text))
+        entries.append((words.say(f"methods.{name}.name"), text))
     estimands = write_texts((release.estimand for release in releases), words)
     entries += [(words.say("sentences.estimand"), text) for text in dict.fromkeys(estimands)]
     notes = write_texts((note for release in releases for note in release.notes), words)

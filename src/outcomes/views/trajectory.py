@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["draw_marginal_means", "draw_trajectory"]
+
 _PLOT_INCHES = 2.75
 _ROW_INCHES = 0.165
 #: Characters of the axis' label that fit beside the plot in one line.
