@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -230,6 +231,97 @@ def test_limits_do_not_give_the_number_of_patients():
         for n in (13, 14, 15, 16, 17)
     ]
     assert len({one.table["conf_high"].iloc[0] for one in released}) == 1
+
+
+# --- what the sentence says, held against the rows that it speaks of
+
+
+def take_on(records, day):
+    """Leave of some records what was known on a day."""
+    taken = pd.Timestamp(day)
+    starts = pd.to_datetime(records.episodes["start_date"])
+    episodes = records.episodes[starts <= taken].reset_index(drop=True)
+    known = (taken - pd.to_datetime(episodes["start_date"])).dt.days
+    last = dict(zip(episodes["episode_id"], known, strict=True))
+
+    def keep(table):
+        return table[table["day"] <= table["episode_id"].map(last)].reset_index(drop=True)
+
+    return replace(
+        records,
+        episodes=episodes.assign(observable_days=known.astype("Int64")),
+        assessments=keep(records.assessments),
+        sessions=keep(records.sessions),
+        events=keep(records.events),
+    )
+
+
+def read_sentence(released):
+    """Return the periods that the sentence names: last ended, open, and with signals."""
+    text = re.sub(r"<[^>]+>", "", say_trend(released).html).replace("&nbsp;", " ")
+
+    def find(pattern):
+        found = re.search(pattern, text)
+        return re.findall(r"\d{4}(?: Q\d|-\d\d)?", found[1]) if found else []
+
+    return {
+        "last": find(r"the last one \((.*?)\)"),
+        "open": find(r"Still open, so without a signal: (.*?)\."),
+        "better": find(r"for the better: (.*?)\."),
+        "worse": find(r"for the worse: (.*?)\."),
+    }, text
+
+
+#: Episodes, seed, and the day on which the records were taken.
+CLINICS = [(300, 1, "2025-03-31"), (300, 2, "2026-06-30"), (900, 3, "2024-12-31"), (900, 4, "2026-02-10")]
+
+
+@pytest.fixture(scope="module", params=CLINICS, ids=str)
+def dated(request):
+    n, seed, day = request.param
+    return select_cohort(take_on(simulate_clinic(n, seed=seed), day)), pd.Timestamp(day)
+
+
+@pytest.mark.parametrize("audience", ["team", "stakeholder"])
+@pytest.mark.parametrize("measured", ["improvement", "responders"])
+@pytest.mark.parametrize("every", ["month", "quarter", "year"])
+def test_the_sentence_says_what_its_rows_say(dated, every, measured, audience):
+    cohort, taken = dated
+    released = release(monitor_periods(cohort, every=every, measured=measured), audience)
+    rows = released.where(statistic=["mean_improvement", "share_improved"]).table
+    rows = rows[rows["group"] != "all"].sort_values("group")
+    said, text = read_sentence(released)
+    if not rows["shown"].any():
+        assert not any(said.values())
+        assert text.startswith("Nothing is shown here")
+        return
+    names = rows["group"].str.replace("Q", " Q")
+    # followed up when whoever began on the last day of the period could be seen until the window closed
+    window = pd.Timedelta(days=cohort.timepoints["month_6"].last_day)
+    ends = pd.PeriodIndex(rows["group"], freq={"month": "M", "quarter": "Q", "year": "Y"}[every]).end_time
+    ended = ends.normalize() + window <= taken
+    assert (rows["term"] != "open").tolist() == list(ended)
+    assert said["open"] == names[~ended].tolist()
+    assert said["last"] == names[ended & rows["shown"]].tolist()[-1:]
+    assert not set(said["last"]) & set(said["open"])
+    if said["last"]:
+        row = rows[names == said["last"][0]].iloc[0]
+        later = rows[ended & (rows["group"] > row["group"])]
+        assert ("whose number is shown" in text) == bool(len(later))
+        assert not later["shown"].any()
+        assert f" {row['display']} " in text
+    signals = released.where(statistic="signal", shown=True).table
+    for side in ("better", "worse"):
+        points = signals.loc[signals["term"] == side, "group"]
+        assert said[side] == list(dict.fromkeys(points.str.replace("Q", " Q")))
+
+
+def test_the_last_period_whose_number_is_withheld_is_not_passed_over():
+    cohort = shrink(build_periods([1.0] * 9), 8, 7)
+    for audience, last, is_last in (("team", "2022 Q1", True), ("stakeholder", "2021 Q4", False)):
+        said, text = read_sentence(release(monitor_periods(cohort), audience))
+        assert said["last"] == [last]
+        assert ("has ended and whose number is shown, the last one" in text) != is_last
 
 
 # --- real records
