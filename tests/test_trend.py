@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from handmade import FUNCTION, PAIN, assemble_cohort, pick, supported
+from handmade import FUNCTION, PAIN, assemble_cohort, ends, pick, supported, wilson
 from outcomes.analyses import monitor_periods
 from outcomes.analyses._charts import find_signals
 from outcomes.cohort import select_cohort
@@ -112,6 +112,32 @@ def test_shares_have_binomial_limits():
     limit = pick(result, statistic="control_limit_share", group="2020Q1")
     assert centre == 0.5
     assert limit["conf_high"] == pytest.approx(0.5 + 3 * np.sqrt(0.25 / 20))
+
+
+def test_a_chart_of_means_by_hand():
+    """Nine quarters of 20, each with the deviation 0.934118; the first eight give the centre."""
+    gains = [1.0, 1.2, 0.8, 1.0, 1.1, 0.9, 1.0, 1.0, 3.0]
+    result = monitor_periods(build_periods(gains))
+    periods = result.where(statistic="mean_improvement").table.set_index("group")
+    assert periods.loc[periods.index != "all", "estimate"].tolist() == pytest.approx(gains)
+    error = 0.934118 / np.sqrt(20)
+    assert periods.loc["2020Q1", "std_error"] == pytest.approx(error, abs=1e-6)
+    limit = pick(result, statistic="control_limit", group="2022Q1")
+    assert limit["estimate"] == pytest.approx(1.0)
+    assert ends(limit) == pytest.approx([1 - 3 * error, 1 + 3 * error], abs=1e-5)
+    seen = pick(result, statistic="share_seen", group="2022Q1")
+    assert seen["estimate"] == 1 and ends(seen) == pytest.approx(wilson(1, 20), abs=1e-6)
+    assert set(result.where(statistic="signal").table["estimate"]) == {1}
+
+
+def test_a_chart_of_shares_by_hand():
+    """Those whose share of the noise from -1.5 to 1.5 is above 0 reach a gain of 1: ten of twenty."""
+    result = monitor_periods(build_periods([1.0] * 9), measured="responders", threshold="absolute:1")
+    periods = result.where(statistic="share_improved").table
+    assert periods["estimate"].tolist() == [0.5] * 10
+    limit = pick(result, statistic="control_limit_share", group="2022Q1")
+    margin = 3 * np.sqrt(0.25 / 20)
+    assert limit["estimate"] == 0.5 and ends(limit) == pytest.approx([0.5 - margin, 0.5 + margin])
 
 
 def test_records_without_dates_have_no_periods():
