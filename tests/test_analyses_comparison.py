@@ -473,7 +473,16 @@ def test_standardised_shares_are_means_of_the_chances_of_all_patients():
     for therapy, value in (("x", 1.0), ("y", 0.0)):
         moved = exog.copy()
         moved[:, 2] = value
-        assert pick(result, group=therapy)["estimate"] == pytest.approx(fit.predict(moved).mean(), abs=1e-8)
+        row, chance = pick(result, group=therapy), fit.predict(moved)
+        assert row["estimate"] == pytest.approx(chance.mean(), abs=1e-8)
+        # the error by the delta method, the interval on the scale of the logit
+        gradient = (chance * (1 - chance)) @ moved / 100
+        error = np.sqrt(gradient @ fit.cov_params() @ gradient)
+        centre = np.log(chance.mean() / (1 - chance.mean()))
+        margin = 1.959964 * error / (chance.mean() * (1 - chance.mean()))
+        expected = [1 / (1 + np.exp(-(centre + side * margin))) for side in (-1, 1)]
+        assert row["std_error"] == pytest.approx(error, rel=1e-5)
+        assert ends(row) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_therapy_under_which_all_improved_is_separated():

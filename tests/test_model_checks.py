@@ -118,7 +118,7 @@ def test_criteria_of_a_regression_by_hand(alone):
 
 
 def test_residuals_of_a_regression_by_hand(alone):
-    checks, _, _, residual, variance = alone
+    checks, _, score, residual, variance = alone
     assert pick(checks, statistic="residual_sd", group="all")["estimate"] == pytest.approx(np.sqrt(variance))
     observed = pick(checks, statistic="observed_residual_sd", group="all")["estimate"]
     assert observed == pytest.approx(residual.std(ddof=1))
@@ -134,6 +134,11 @@ def test_residuals_of_a_regression_by_hand(alone):
     bins = checks.where(statistic="mean_residual", level="ranked").table
     parts = np.array_split(np.sort(z), len(bins))
     assert bins["estimate"].tolist() == pytest.approx([part.mean() for part in parts])
+    bins = checks.where(statistic="mean_residual", level="fitted").table
+    parts = np.array_split(z[np.argsort(score - residual, kind="stable")], len(bins))
+    for row, part in zip(bins.itertuples(), parts, strict=True):
+        margin = stats.t.ppf(0.975, len(part) - 1) * part.std(ddof=1) / np.sqrt(len(part))
+        assert (row.conf_low, row.conf_high) == pytest.approx((part.mean() - margin, part.mean() + margin))
 
 
 def test_joint_test_and_what_was_fitted_by_hand(alone):
