@@ -2,9 +2,9 @@
 
 Draws changes in some folders of `src/outcomes`: a comparison turned, a number or a yes or no changed, `and`
 for `or`, `min` for `max`, `+` for `-`, a `not` or a `raise` dropped. Makes one at a time in a copy of the
-project, and runs the files of tests that concern its module until one fails: the module's own examples
-first, then tests of its name, of what it defines, and of its room, then those named behind `--then`. Prints
-what was noticed, and each survivor as file, line and change. The same seed draws the same changes.
+project, and runs files of tests until one fails: the module's own examples first, then tests that name it,
+then those that share most rare words with it, then those named behind `--then`. Prints what was noticed, and
+each survivor as file, line and change. The same seed draws the same changes.
 
 Run from anywhere, for some rooms or files:
 
@@ -26,7 +26,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -183,42 +182,35 @@ def list_modules(rooms: list[str]) -> list[Path]:
     return sorted(found)
 
 
-def list_imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield what a file imports of the package: module and name, which is empty for a module itself."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("outcomes"):
-            for alias in node.names:
-                yield node.module, alias.name
-        elif isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names if alias.name.startswith("outcomes"))
-
-
 def name_module(file: Path) -> str:
     """Return the dotted name of a module given by its path in the project."""
     parts = file.relative_to("src").with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def rank_tests(module: Path, tests: dict[Path, set[tuple[str, str]]]) -> list[Path]:
-    """Return the tests that concern a module: of its name, of what it defines, of its room."""
-    name = name_module(module)
-    room = ".".join(name.split(".")[:2])
-    defined = {
-        node.name
-        for node in ast.parse((PROJECT / module).read_bytes()).body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
-    ranks: dict[Path, int] = {}
-    for test, imports in tests.items():
-        named = any(name in (source, f"{source}.{what}") for source, what in imports)
-        offered = any(name.startswith(source) and what in defined for source, what in imports)
-        if test.stem == f"test_{module.stem}" or named:
-            ranks[test] = 0
-        elif offered:
-            ranks[test] = 1
-        elif any(source.startswith(room) for source, _ in imports):
-            ranks[test] = 2
-    return sorted(ranks, key=lambda test: (ranks[test], (PROJECT / test).stat().st_size, test))
+def list_words(text: str) -> set[str]:
+    """Return the longer words of a file, as a name or a message holds them."""
+    return set(re.findall(r"[A-Za-z]\w{4,}", text))
+
+
+class Ranking:
+    """Ranks tests by the rare words that they share with a module: names that it defines, what it says."""
+
+    def __init__(self, tests: list[Path]) -> None:
+        self.texts = {test: (PROJECT / test).read_text(encoding="utf-8") for test in tests}
+        self.words = {test: list_words(text) for test, text in self.texts.items()}
+        self.held = Counter(word for words in self.words.values() for word in words)
+
+    def rank(self, module: Path, most: int) -> list[Path]:
+        """Return the tests that concern a module most, those that name it first."""
+        name, own = name_module(module), list_words((PROJECT / module).read_text(encoding="utf-8"))
+
+        def measure(test: Path) -> tuple[bool, float]:
+            named = name in self.texts[test] or test.stem == f"test_{module.stem}"
+            shared = sum(1 / self.held[word] for word in own & self.words[test])
+            return named, shared / len(self.words[test]) ** 0.5
+
+        return sorted(self.texts, key=measure, reverse=True)[:most]
 
 
 class Copy:
@@ -304,17 +296,13 @@ def main() -> int:
         print(f"mutations: {n_possible:,} changes are possible; name rooms to try some of them.")
         return 0
     files = [file.relative_to(PROJECT) for file in sorted((PROJECT / "tests").rglob("test_*.py"))]
-    tests = {
-        file: set(list_imports(ast.parse((PROJECT / file).read_bytes())))
-        for file in files
-        if "slow" not in file.parts
-    }
+    ranking = Ranking([file for file in files if "slow" not in file.parts])
     survivors, changes = [], draw_changes(options.rooms, options.number, options.seed)
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder))
         for number, change in enumerate(changes, 1):
             start = time.perf_counter()
-            concerned = [change.file, *rank_tests(change.file, tests)[: options.most]]
+            concerned = [change.file, *ranking.rank(change.file, options.most)]
             noticed = copy.notice(change, list(dict.fromkeys([*concerned, *options.then])))
             seconds = time.perf_counter() - start
             said = f"noticed by {noticed}" if noticed else "SURVIVED"
