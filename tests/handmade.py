@@ -121,6 +121,17 @@ def pick(result: Any, **equals: object) -> pd.Series:
     return table.iloc[0]
 
 
+def wilson(share: float, n: int) -> list[float]:
+    """Return the ends of the 95 % interval: where (share - x)^2 = z^2 x (1 - x) / n."""
+    z2 = 1.959963984540054**2 / n
+    return sorted(np.roots([1 + z2, -(2 * share + z2), share**2]).real.tolist())
+
+
+def ends(row: pd.Series) -> list[float]:
+    """Return both ends of the interval of a row."""
+    return [row["conf_low"], row["conf_high"]]
+
+
 def supported(result: Any) -> bool:
     """Return whether every row's support holds as many distinct patients as its ``n`` says."""
     for row, sets in zip(result.table.itertuples(), result.support, strict=True):

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 
-from handmade import PAIN, assemble_cohort, build_cohort, pick, supported
+from handmade import PAIN, assemble_cohort, build_cohort, ends, pick, supported
 from outcomes.analyses import (
     check_comparability,
     compare_at_timepoints,
@@ -96,6 +97,9 @@ def test_marginal_means_average_covariates_over_the_fitted_patients(simulated_co
     assert found["std_error"] == pytest.approx(
         np.sqrt(weights @ np.array(expected["vcov"]) @ weights), rel=1e-8
     )
+    margin = stats.t.ppf(0.975, found["df"]) * found["std_error"]
+    assert found["df"] == expected["pairs_none"][0]["df"]
+    assert ends(found) == pytest.approx([found["estimate"] - margin, found["estimate"] + margin], rel=1e-8)
 
 
 def test_cluster_robust_errors_match_clubsandwich(simulated):
@@ -211,7 +215,8 @@ def test_ancova_of_eight_patients_matches_the_published_vector():
 def test_balanced_and_followed_up_therapies_are_comparable():
     result = check_comparability(assemble_cohort(make_clinic()))
     assert result.comparable is True
-    assert pick(result, statistic="verdict")["level"] == "comparable"
+    verdict = pick(result, statistic="verdict")
+    assert (verdict["level"], verdict["estimate"]) == ("comparable", 1)
     assert pick(result, term="n_seen")["estimate"] == 40
     assert supported(result)
 
@@ -469,7 +474,16 @@ def test_standardised_shares_are_means_of_the_chances_of_all_patients():
     for therapy, value in (("x", 1.0), ("y", 0.0)):
         moved = exog.copy()
         moved[:, 2] = value
-        assert pick(result, group=therapy)["estimate"] == pytest.approx(fit.predict(moved).mean(), abs=1e-8)
+        row, chance = pick(result, group=therapy), fit.predict(moved)
+        assert row["estimate"] == pytest.approx(chance.mean(), abs=1e-8)
+        # the error by the delta method, the interval on the scale of the logit
+        gradient = (chance * (1 - chance)) @ moved / 100
+        error = np.sqrt(gradient @ fit.cov_params() @ gradient)
+        centre = np.log(chance.mean() / (1 - chance.mean()))
+        margin = 1.959964 * error / (chance.mean() * (1 - chance.mean()))
+        expected = [1 / (1 + np.exp(-(centre + side * margin))) for side in (-1, 1)]
+        assert row["std_error"] == pytest.approx(error, rel=1e-5)
+        assert ends(row) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_therapy_under_which_all_improved_is_separated():
@@ -502,11 +516,20 @@ def test_effect_sizes_by_hand():
     g = pick(result, statistic="hedges_g")
     assert (g["group"], g["versus"]) == ("new", "old")
     assert g["estimate"] == pytest.approx(1.1101 * 0.945288, abs=1e-4)
+    # corrected as the estimate is; under either end the statistic lies at the edge of its distribution
+    root, t = np.sqrt(2 / 8), 1.1101 / np.sqrt(2 / 8)
+    for end, point in zip(ends(g), (0.975, 0.025), strict=True):
+        assert stats.nct.cdf(t, 14, end / 0.945288 / root) == pytest.approx(point, abs=1e-4)
     srm = pick(result, statistic="srm", group="new")
     assert srm["estimate"] == pytest.approx(np.mean(gains["new"]) / np.std(gains["new"], ddof=1))
     ses = pick(result, statistic="ses", group="new")
     assert ses["estimate"] == pytest.approx(np.mean(gains["new"]) / np.std(np.arange(8), ddof=1))
     assert ses["conf_low"] < ses["estimate"] < ses["conf_high"]
+    # the interval of a mean over a deviation: noncentral t with root(8) times it
+    held = pick(result, statistic="srm", group="new")
+    t = held["estimate"] * np.sqrt(8)
+    for end, point in zip(ends(held), (0.975, 0.025), strict=True):
+        assert stats.nct.cdf(t, 7, end * np.sqrt(8)) == pytest.approx(point, abs=1e-6)
     assert result.comparable is False
     assert supported(result)
 

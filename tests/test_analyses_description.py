@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from handmade import FUNCTION, build_cohort, pick, supported
+from handmade import FUNCTION, build_cohort, ends, pick, supported, wilson
 from outcomes.analyses import (
     check_comparability,
     compare_respondents,
@@ -60,6 +60,18 @@ def test_change_gives_t_interval_and_spread_of_those_seen(small):
     assert supported(result)
 
 
+def test_change_by_hand(small):
+    """Exercise at week 6: scores 4, 6, 4, improvements 2, 2, 0, so that both have the deviation root(4/3)."""
+    result, place = summarise_change(small), {"group": "exercise", "timepoint": "week_6"}
+    sd = np.sqrt(4 / 3)
+    for name, mean in (("score", 14 / 3), ("improvement", 4 / 3)):
+        row = pick(result, statistic=f"mean_{name}", **place)
+        assert row["estimate"] == pytest.approx(mean)
+        # t(2) = 4.302653
+        assert ends(row) == pytest.approx([mean - 4.302653 * sd / 3**0.5, mean + 4.302653 * sd / 3**0.5])
+        assert pick(result, statistic=f"sd_{name}", **place)["estimate"] == pytest.approx(sd)
+
+
 def test_change_of_one_patient_or_none_is_too_few(small):
     result = summarise_change(small)
     one = pick(result, statistic="mean_score", group="manual", timepoint="week_6")
@@ -105,6 +117,16 @@ def test_completeness_keeps_not_yet_due_apart(small):
     share = pick(result, statistic="share_seen", group="all", timepoint="month_6")
     assert (share["estimate"], share["n"]) == (0.5, 4)
     assert supported(result)
+
+
+def test_the_interval_of_the_share_seen_is_that_of_wilson(small):
+    result = count_completeness(small)
+    for place, share, n in (
+        ({"group": "all", "timepoint": "month_6"}, 2 / 4, 4),
+        ({"group": "exercise", "timepoint": "month_6"}, 2 / 3, 3),
+    ):
+        row = pick(result, statistic="share_seen", **place)
+        assert row["estimate"] == pytest.approx(share) and ends(row) == pytest.approx(wilson(share, n))
 
 
 def test_due_is_the_sum_of_its_states(small):
@@ -183,6 +205,17 @@ def test_flow_adds_up_from_the_cohort_back_to_the_records(small):
     assert supported(result)
 
 
+def test_each_step_of_the_flow_counts_patients_and_episodes(small):
+    result = count_flow(small)
+    steps = {
+        "read": {"n_episodes": 6, "n_patients": 6, "n_excluded_episodes": 0, "n_excluded_patients": 0},
+        "excluded": {"n_episodes": 5, "n_patients": 5, "n_excluded_episodes": 1, "n_excluded_patients": 1},
+    }
+    for term, expected in steps.items():
+        table = result.where(term=term).table.set_index("statistic")["estimate"]
+        assert table.to_dict() == expected
+
+
 def test_baseline_counts_missing_and_keeps_absent_levels(small):
     result = describe_baseline(small)
     assert pick(result, statistic="mean", term="score", group="exercise")["estimate"] == 6
@@ -191,6 +224,33 @@ def test_baseline_counts_missing_and_keeps_absent_levels(small):
     assert (absent["estimate"], absent["n"], absent["state"]) == (0, 2, "ok")
     assert pick(result, statistic="n", term="patients", group="all")["estimate"] == 5
     assert supported(result)
+
+
+def list_described(result, group: str) -> dict:
+    """Return what is told of a group, by statistic, term and level."""
+    rows = result.where(group=group).table
+    rows = rows[rows["versus"].isna() & (rows["state"] == "ok")]
+    keys = zip(rows["statistic"], rows["term"], rows["level"].fillna(""), strict=True)
+    return dict(zip(keys, rows["estimate"], strict=True))
+
+
+def test_baseline_by_hand(small):
+    """Exercise: scores 6, 8, 4; ages 40, 50, 60; two low backs, one neck."""
+    told = list_described(describe_baseline(small), "exercise")
+    expected = {
+        ("n", "patients", ""): 3,
+        ("mean", "score", ""): 6,
+        ("sd", "score", ""): 2,
+        ("n_missing", "score", ""): 0,
+        ("mean", "age_years", ""): 50,
+        ("sd", "age_years", ""): 10,
+        ("n_missing", "age_years", ""): 0,
+        ("share", "region", "low_back"): 2 / 3,
+        ("share", "region", "neck"): 1 / 3,
+        ("n_missing", "region", ""): 0,
+    }
+    assert {key: told[key] for key in expected} == pytest.approx(expected)
+    assert all(value == 0 for key, value in told.items() if key not in expected)
 
 
 def test_smd_of_a_number_and_of_a_category_by_hand(small):
@@ -233,6 +293,25 @@ def test_nonresponse_leaves_out_those_not_yet_due(small):
     assert supported(result)
     with pytest.raises(AnalysisError, match="week_6"):
         compare_respondents(small, timepoint="month_99")
+
+
+def test_nonresponse_by_hand(small):
+    """At month 6 a and c were seen (scores 6, 4; ages 40, 60), b and d were not (8, 5; 50, 30)."""
+    result = compare_respondents(small)
+    seen, not_seen = (list_described(result, name) for name in ("seen", "not_seen"))
+    keys = [("n", "patients", ""), ("mean", "score", ""), ("sd", "score", ""), ("mean", "age_years", "")]
+    keys += [("share", "region", "neck"), ("n_missing", "age_years", "")]
+    assert [seen[key] for key in keys] == pytest.approx([2, 5, np.sqrt(2), 50, 0.5, 0])
+    assert [not_seen[key] for key in keys] == pytest.approx([2, 6.5, np.sqrt(4.5), 40, 0.5, 0])
+    for term, difference in (
+        ("score", -1.5 / np.sqrt((2 + 4.5) / 2)),
+        ("age_years", 10 / np.sqrt(200)),
+        ("region", 0),
+    ):
+        pair = pick(result, statistic="smd", term=term, group="seen", versus="not_seen")
+        assert pair["estimate"] == pytest.approx(difference)
+        largest = pick(result, statistic="max_smd", term=term, group="all")
+        assert largest["estimate"] == pytest.approx(abs(difference))
 
 
 def test_no_analysis_changes_its_cohort(small):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from handmade import FUNCTION, PAIN, build_cohort, pick, supported
+from handmade import FUNCTION, PAIN, build_cohort, ends, pick, supported, wilson
 from outcomes.analyses import (
     bound_regression_to_mean,
     count_responders,
@@ -49,6 +51,17 @@ def test_the_denominator_is_named(patients):
     assert share(result, "two-points", "due") == (1, 6)
     assert share(result, "two-points", "seen", "share_worse") == (1, 5)
     assert supported(result)
+
+
+def test_intervals_of_shares_are_those_of_wilson(patients):
+    result = count_responders(patients)
+    for statistic, term, share, n in (
+        ("share_improved", "seen", 1 / 5, 5),
+        ("share_improved", "due", 1 / 6, 6),
+        ("share_worse", "seen", 1 / 5, 5),
+    ):
+        row = pick(result, level="two-points", term=term, statistic=statistic, group="x")
+        assert row["estimate"] == pytest.approx(share) and ends(row) == pytest.approx(wilson(share, n))
 
 
 def test_percent_is_not_defined_for_a_baseline_of_zero(patients):
@@ -244,6 +257,23 @@ def test_data_quality_is_told_by_site_and_instrument(records):
     assert pick(result, statistic="share_assessed", outcome="odi", level="follow_up", group="south")["n"] == 2
 
 
+def test_data_quality_by_hand(records):
+    """Three episodes of two patients; of the south's two, of two patients, one names its therapy."""
+    result = summarise_data_quality(replace(records, n_read=10, n_repeated=1))
+    counts = {"n_patients": 2, "n_episodes": 3, "n_assessments": 4, "n_repeated": 1}
+    counts |= {"n_read": 10, "n_accepted": 7, "n_refused": 2}
+    for statistic, number in counts.items():
+        assert pick(result, statistic=statistic)["estimate"] == number
+    rules = result.where(statistic="n_refused_by_rule").table.set_index("level")["estimate"]
+    assert rules.to_dict() == {"KEY": 2, "SCORE_RANGE": 1}
+    blank = result.where(statistic="n_without_score", outcome="nprs:average").table
+    assert blank.set_index("group")["estimate"].to_dict() == {"north": 0, "south": 1, "all": 1}
+    therapy = pick(result, statistic="share_recorded", term="therapy", group="south")
+    assert therapy["estimate"] == 0.5 and ends(therapy) == pytest.approx(wilson(0.5, 2))
+    pain = pick(result, statistic="share_assessed", outcome="nprs:average", level="ever", group="all")
+    assert pain["estimate"] == pytest.approx(1 / 3) and ends(pain) == pytest.approx(wilson(1 / 3, 2))
+
+
 def test_counts_without_patients_behind_them_have_no_support(records):
     result = summarise_data_quality(records)
     for row, sets in zip(result.table.itertuples(), result.support, strict=True):
@@ -253,8 +283,6 @@ def test_counts_without_patients_behind_them_have_no_support(records):
 
 
 def test_a_measure_without_direction_has_no_rows_of_improvement_and_says_why():
-    from dataclasses import replace
-
     cohort = replace(build_cohort(PATIENTS), instrument=replace(PAIN, direction="none"))
     for name in (
         "responders", "cumulative", "regression_to_mean", "effect_sizes", "ancova", "over_time",

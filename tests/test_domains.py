@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from handmade import build_cohort, pick, supported
+from handmade import build_cohort, ends, pick, supported
 from outcomes.analyses import summarise_change, summarise_domains
 from outcomes.cohort import follow_outcome, list_outcomes, select_cohort
 from outcomes.disclosure import release
@@ -99,7 +99,18 @@ def test_domains_without_numbers_count_who_has_any_record(cohort):
 def test_a_cohort_made_by_hand_has_its_own_measure_alone():
     cohort = build_cohort("patient therapy baseline week_6\na x 5 3\nb x 6 3\nc y 5 4")
     result = summarise_domains(cohort)
-    assert pick(result, statistic="mean_improvement", group="x")["estimate"] == 2.5
+    # improvements 2 and 3, scores 5 and 6 at the start: deviation root(1/2), t(1) = 12.706205
+    improvement = pick(result, statistic="mean_improvement", group="x")
+    start = {"group": "x", "timepoint": "baseline"}
+    for row, mean in ((improvement, 2.5), (pick(result, statistic="mean_score", **start), 5.5)):
+        assert row["estimate"] == mean
+        assert ends(row) == pytest.approx([mean - 12.706205 / 2, mean + 12.706205 / 2])
+    for row in (
+        pick(result, statistic="sd_improvement", group="x"),
+        pick(result, statistic="sd_score", **start),
+    ):
+        assert row["estimate"] == pytest.approx(np.sqrt(0.5))
+    assert pick(result, statistic="n", group="x")["estimate"] == 2
     assert set(result.where(statistic="n_recorded").table["estimate"]) == {0}
 
 

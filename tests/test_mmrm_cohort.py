@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from handmade import assemble_cohort, build_cohort, pick, supported
+from handmade import assemble_cohort, build_cohort, ends, pick, supported
 from outcomes.analyses import read_analysis
 from outcomes.analyses.ancova import compare_at_timepoints
 from outcomes.analyses.over_time import compare_over_time
@@ -61,6 +62,35 @@ def test_it_is_the_model_of_the_reference_figures(cohort):
         for name in ("std_error", "df", "p_value"):
             assert pair[name] == pytest.approx(row[name], rel=1e-7)
     assert supported(result) and result.comparable is not None
+
+
+def test_complete_follow_ups_are_regressions_by_hand():
+    """Where all came to both visits, the model is a regression of each on the score at the start."""
+    wide = make_clinic(n_visits=2)
+    result = compare_over_time(assemble_cohort(wide, reference="x"), adjust="none")
+    exog = np.column_stack([np.ones(80), wide["baseline"], wide["therapy"] == "y"]).astype(float)
+    scores = wide[["month_1", "month_2"]].to_numpy()
+    coefficients = np.linalg.lstsq(exog, scores, rcond=None)[0]
+    residuals = scores - exog @ coefficients
+    sd = np.sqrt((residuals**2).sum(axis=0) / 77)
+    correlation = pick(result, statistic="residual_correlation")["estimate"]
+    assert correlation == pytest.approx(np.corrcoef(residuals.T)[0, 1], rel=1e-5)
+    start = wide["baseline"].mean()
+    told = {
+        ("marginal_mean", "x"): [1, start, 0],
+        ("marginal_mean", "y"): [1, start, 1],
+        ("contrast", "y"): [0, 0, 1],
+    }
+    for place, visit in enumerate(("month_1", "month_2")):
+        spread = pick(result, statistic="residual_sd", timepoint=visit)["estimate"]
+        assert spread == pytest.approx(sd[place], rel=1e-5)
+        for (statistic, group), weights in told.items():
+            row = pick(result, statistic=statistic, group=group, timepoint=visit)
+            estimate = weights @ coefficients[:, place]
+            error = sd[place] * np.sqrt(weights @ np.linalg.inv(exog.T @ exog) @ weights)
+            margin = stats.t.ppf(0.975, 77) * error
+            assert row["estimate"] == pytest.approx(estimate, rel=1e-5)
+            assert ends(row) == pytest.approx([estimate - margin, estimate + margin], rel=1e-4)
 
 
 def test_rows_are_those_of_the_analysis_of_covariance(cohort):

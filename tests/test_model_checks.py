@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from handmade import assemble_cohort, pick, supported
+from handmade import assemble_cohort, ends, pick, supported
 from outcomes import views
 from outcomes.analyses.ancova import compare_at_timepoints
 from outcomes.analyses.model_checks import check_model
@@ -93,6 +94,81 @@ def test_observed_spreads_are_near_those_of_the_model(checks):
         observed = checks.where(statistic=f"observed_{statistic}", group="all").table
         assert len(model) == len(observed) == 3
         np.testing.assert_allclose(model["estimate"], observed["estimate"], rtol=0.08)
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """Two therapies and one follow-up, so that the model is a regression, worked out by least squares."""
+    wide = balance(make_clinic(60, n_visits=1))
+    wide.loc[[3, 70], "month_1"] += 6.0
+    exog = np.column_stack([np.ones(120), wide["baseline"], wide["therapy"] == "y"]).astype(float)
+    score = wide["month_1"].to_numpy()
+    residual = score - exog @ np.linalg.lstsq(exog, score, rcond=None)[0]
+    variance = (residual**2).sum() / 117
+    return check_model(assemble_cohort(wide, reference="x")), exog, score, residual, variance
+
+
+def test_criteria_of_a_regression_by_hand(alone):
+    """The restricted likelihood of a regression: Patterson and Thompson 1971."""
+    checks, exog, _, _, variance = alone
+    deviance = 117 * (np.log(2 * np.pi * variance) + 1) + np.linalg.slogdet(exog.T @ exog)[1]
+    expected = {"deviance": deviance, "n_parameters": 1, "aic": deviance + 2, "bic": deviance + np.log(120)}
+    for statistic, value in expected.items():
+        assert pick(checks, statistic=statistic, level="us")["estimate"] == pytest.approx(value)
+
+
+def test_residuals_of_a_regression_by_hand(alone):
+    checks, _, score, residual, variance = alone
+    assert pick(checks, statistic="residual_sd", group="all")["estimate"] == pytest.approx(np.sqrt(variance))
+    observed = pick(checks, statistic="observed_residual_sd", group="all")["estimate"]
+    assert observed == pytest.approx(residual.std(ddof=1))
+    z = residual / np.sqrt(variance)
+    expected = {
+        "standardised_sd": z.std(ddof=1),
+        "standardised_skewness": (z**3).mean() / (z**2).mean() ** 1.5,
+        "standardised_beyond": (abs(z) > 2).mean(),
+    }
+    for statistic, value in expected.items():
+        assert pick(checks, statistic=statistic)["estimate"] == pytest.approx(value)
+    assert expected["standardised_beyond"] > 0
+    bins = checks.where(statistic="mean_residual", level="ranked").table
+    parts = np.array_split(np.sort(z), len(bins))
+    assert bins["estimate"].tolist() == pytest.approx([part.mean() for part in parts])
+    bins = checks.where(statistic="mean_residual", level="fitted").table
+    parts = np.array_split(z[np.argsort(score - residual, kind="stable")], len(bins))
+    for row, part in zip(bins.itertuples(), parts, strict=True):
+        margin = stats.t.ppf(0.975, len(part) - 1) * part.std(ddof=1) / np.sqrt(len(part))
+        assert (row.conf_low, row.conf_high) == pytest.approx((part.mean() - margin, part.mean() + margin))
+
+
+def test_joint_test_and_what_was_fitted_by_hand(alone):
+    """Of two therapies the joint test is the square of the difference over its error."""
+    checks, exog, score, _, variance = alone
+    covariance = variance * np.linalg.inv(exog.T @ exog)
+    difference = np.linalg.lstsq(exog, score, rcond=None)[0][2]
+    f = difference**2 / covariance[2, 2]
+    row = pick(checks, statistic="f_test", timepoint="month_1")
+    assert (row["estimate"], row["x"], row["df"]) == pytest.approx((f, 1, 117))
+    assert row["p_value"] == pytest.approx(stats.f.sf(f, 1, 117))
+    contrast = pick(checks, statistic="alternative_contrast", level="us")
+    assert contrast["estimate"] == pytest.approx(difference)
+    margin = stats.t.ppf(0.975, 117) * np.sqrt(covariance[2, 2])
+    assert ends(contrast) == pytest.approx([difference - margin, difference + margin])
+    table = checks.where(statistic="model").table.set_index("term")["estimate"]
+    assert (table["patients"], table["rows"], table["state"]) == (120, 120, 1)
+    assert pick(checks, statistic="visit_pattern", level="month_1")["estimate"] == 120
+
+
+def test_correlation_of_the_residuals_of_two_visits_by_hand():
+    """With every visit seen, the model's coefficients are those of a regression of each visit."""
+    wide = balance(make_clinic(60, n_visits=2))
+    checks = check_model(assemble_cohort(wide, reference="x"))
+    exog = np.column_stack([np.ones(120), wide["baseline"], wide["therapy"] == "y"]).astype(float)
+    scores = wide[["month_1", "month_2"]].to_numpy()
+    residuals = scores - exog @ np.linalg.lstsq(exog, scores, rcond=None)[0]
+    expected = np.corrcoef(residuals.T)[0, 1]
+    for statistic in ("observed_residual_correlation", "residual_correlation"):
+        assert pick(checks, statistic=statistic)["estimate"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_residuals_of_a_model_that_holds_are_normal_and_flat_and_a_curve_is_seen():

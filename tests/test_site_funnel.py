@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
+from scipy import stats
 
-from handmade import assemble_cohort, pick, supported
+from handmade import assemble_cohort, ends, pick, supported, wilson
 from outcomes.analyses import compare_sites
 from outcomes.analyses._charts import limit_mean, limit_share, measure_overdispersion
 from outcomes.cohort import select_cohort
@@ -95,6 +97,77 @@ def test_adjusted_means_are_the_whole_plus_what_was_not_expected():
     rows = result.where(statistic="adjusted_improvement").table
     whole = pick(result, statistic="mean_improvement", group="all")["estimate"]
     assert np.average(rows["estimate"], weights=rows["n"]) == pytest.approx(whole)
+
+
+def test_means_of_sites_by_hand():
+    """The regression on the score at the start by least squares, the limits by the normal distribution."""
+    cohort = build_sites({"a": 40, "b": 60, "c": 100}, gain={"a": 0.5}, start={"b": 8.0})
+    result = compare_sites(cohort)
+    table = cohort.table[cohort.table["timepoint"] == "month_6"]
+    gain, start, site = (table[name].to_numpy() for name in ("improvement", "baseline", "site"))
+    exog = np.column_stack([np.ones(len(gain)), start])
+    expected = exog @ np.linalg.lstsq(exog, gain, rcond=None)[0]
+    sd = np.sqrt(((gain - expected) ** 2).sum() / (len(gain) - 2))
+    for name in ("a", "b", "c"):
+        mine = site == name
+        row = pick(result, statistic="mean_improvement", group=name)
+        margin = stats.t.ppf(0.975, mine.sum() - 1) * gain[mine].std(ddof=1) / np.sqrt(mine.sum())
+        assert row["estimate"] == pytest.approx(gain[mine].mean())
+        assert ends(row) == pytest.approx([gain[mine].mean() - margin, gain[mine].mean() + margin])
+        adjusted = gain.mean() + gain[mine].mean() - expected[mine].mean()
+        assert pick(result, statistic="adjusted_improvement", group=name)["estimate"] == pytest.approx(
+            adjusted
+        )
+        seen = pick(result, statistic="share_seen", group=name)
+        assert seen["estimate"] == 1 and ends(seen) == pytest.approx(wilson(1, mine.sum()), abs=1e-6)
+        assert pick(result, statistic="position", group=name)["estimate"] == 1
+    limits = result.where(statistic="funnel_limit", level="95").table
+    assert limits["x"].iloc[0] == 30
+    for row in limits.itertuples():
+        margin = 1.959964 * sd / np.sqrt(row.x)
+        assert (row.estimate, row.conf_low, row.conf_high) == pytest.approx(
+            (gain.mean(), gain.mean() - margin, gain.mean() + margin)
+        )
+    outer = result.where(statistic="funnel_limit", level="99.8").table.iloc[0]
+    assert outer["conf_high"] - outer["estimate"] == pytest.approx(3.090232 * sd / np.sqrt(30))
+
+
+def test_shares_of_sites_by_hand():
+    """The chance of improving by logistic regression; limits are those that match R for a target."""
+    cohort = build_sites({"a": 60, "b": 60, "c": 60}, start={"a": 8.0}, seed=5)
+    result = compare_sites(cohort, measured="responders", threshold="absolute:3.5")
+    table = cohort.table[cohort.table["timepoint"] == "month_6"]
+    improved, site = (table["improvement"] >= 3.5).to_numpy(float), table["site"].to_numpy()
+    exog = np.column_stack([np.ones(len(improved)), table["baseline"]])
+    expected = sm.Logit(improved, exog).fit(disp=0).predict(exog)
+    for name in ("a", "b", "c"):
+        mine = site == name
+        row = pick(result, statistic="share_improved", group=name)
+        share = improved[mine].mean()
+        assert row["estimate"] == pytest.approx(share) and ends(row) == pytest.approx(wilson(share, 60))
+        adjusted = min(1, improved.mean() * improved[mine].sum() / expected[mine].sum())
+        found = pick(result, statistic="adjusted_share_improved", group=name)["estimate"]
+        assert found == pytest.approx(adjusted, rel=1e-6)
+    for level in (0.95, 0.998):
+        limits = result.where(statistic="funnel_limit_share", level=f"{100 * level:g}").table
+        low, high = limit_share(improved.mean(), limits["x"].to_numpy(), level)
+        assert limits["estimate"].tolist() == pytest.approx([improved.mean()] * len(limits))
+        assert limits["conf_low"].tolist() == pytest.approx(low.tolist())
+        assert limits["conf_high"].tolist() == pytest.approx(high.tolist())
+
+
+def test_overdispersion_is_the_mean_square_of_the_sites_distances():
+    """Twelve sites of 60, without case mix that matters: z from their adjusted means, extremes drawn in."""
+    gain = {f"s{i:02d}": 0.9 * (-1) ** i for i in range(12)}
+    result = compare_sites(build_sites(dict.fromkeys(gain, 60), gain=gain))
+    limit = result.where(statistic="funnel_limit", level="95").table.iloc[0]
+    found = pick(result, statistic="overdispersion")["estimate"]
+    # limits are 1.96 sd root(overdispersion) / root(n) wide
+    sd = (limit["conf_high"] - limit["estimate"]) * np.sqrt(limit["x"]) / (1.959964 * np.sqrt(found))
+    adjusted = result.where(statistic="adjusted_improvement").table["estimate"].to_numpy()
+    z = (adjusted - limit["estimate"]) / (sd / np.sqrt(60))
+    low, high = np.quantile(z, [0.1, 0.9])
+    assert found == pytest.approx((np.clip(z, low, high) ** 2).mean(), rel=1e-5)
 
 
 def test_only_sites_with_enough_patients_and_enough_follow_up_are_named():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from handmade import PAIN, assemble_cohort, pick, supported
+from handmade import PAIN, assemble_cohort, ends, pick, supported, wilson
 from outcomes.analyses._anchor import find_cutoffs, list_ties
 from outcomes.analyses.floor_ceiling import count_at_ends
 from outcomes.analyses.important_change import estimate_important_change
@@ -214,6 +214,71 @@ def test_the_error_comes_from_those_who_call_themselves_unchanged() -> None:
         estimate_measurement_error(few)
 
 
+def test_limits_of_agreement_and_all_that_the_retest_gives_by_hand() -> None:
+    """Twelve unchanged patients start at 0 to 11 and end 3 and 1 higher in turn; eight improved by 30.
+
+    The differences have the mean 2 and the sum of squares 12 about it.
+    """
+    change = np.r_[np.tile([3.0, 1.0], 6), np.full(8, 30.0)]
+    rating = np.r_[np.full(12, 4.0), np.full(8, 1.0)]
+    result = estimate_measurement_error(build_rated(change, rating, baseline=np.arange(20.0)))
+    found = result.table.drop_duplicates(["statistic", "term"]).set_index("statistic")["estimate"]
+    residual, visits = 12 / 22, 12 * (1**2 + 1**2)
+    systematic = (visits - residual) / 12
+    assert found["mean_difference"] == pytest.approx(2)
+    spread = 1.959964 * np.sqrt(12 / 11)
+    assert found["limit_low"] == pytest.approx(2 - spread)
+    assert found["limit_high"] == pytest.approx(2 + spread)
+    assert found["sem_consistency"] == pytest.approx(np.sqrt(residual))
+    assert found["sem_agreement"] == pytest.approx(np.sqrt(residual + systematic))
+    between = 2 * np.var(np.arange(12) + np.tile([1.5, 0.5], 6), ddof=1)
+    assert found["icc"] == pytest.approx((between - residual) / (between + residual + 2 * systematic))
+    # the 0.975 and 0.025 points of chi-squared with 11 degrees of freedom
+    row = pick(result, statistic="sem_consistency")
+    assert ends(row) == pytest.approx([np.sqrt(12 / 2 / 21.920049), np.sqrt(12 / 2 / 3.815748)])
+    # of one patient 1.96 root(2) times the error, of the mean of 20 that over root(20): 30 is more, 3 is not
+    change = 1.959964 * np.sqrt(2 * (residual + systematic))
+    assert pick(result, statistic="sdc", term="95 %")["estimate"] == pytest.approx(change)
+    assert pick(result, statistic="sdc", term="90 %")["estimate"] == pytest.approx(
+        change * 1.644854 / 1.959964
+    )
+    assert found["sdc_group"] == pytest.approx(change / np.sqrt(20))
+    shares = {"reliably_improved": 8 / 20, "reliably_worse": 0, "unchanged": 12 / 20}
+    for name, share in shares.items():
+        row = pick(result, statistic=f"share_{name}", group="all")
+        assert row["estimate"] == share and ends(row) == pytest.approx(wilson(share, 20), abs=1e-9)
+    recovered = pick(
+        estimate_measurement_error(
+            build_rated(np.full(20, 25.0), np.full(20, 4.0), baseline=np.array([30.0, 50.0] * 10)),
+            reliability=0.9,
+            norm_mean=80,
+            norm_sd=10,
+        ),
+        statistic="share_recovered",
+        group="all",
+    )
+    assert recovered["estimate"] == 0.5 and ends(recovered) == pytest.approx(wilson(0.5, 20))
+
+
+def test_correlations_of_the_anchor_are_those_of_spearman() -> None:
+    baseline = np.tile([3.0, 9.0, 5.0, 1.0], 15)
+    change, improved = np.tile(CHANGE, 3), np.tile(IMPROVED, 3)
+    cohort = build_rated(change, np.where(improved, 2.0, 5.0), baseline=baseline)
+    result = estimate_important_change(cohort, reliability=0.7, resamples=20)
+    for name, scores in (("change", change), ("follow_up", baseline + change), ("baseline", baseline)):
+        expected = stats.spearmanr(improved, scores).statistic
+        assert pick(result, statistic=f"correlation_{name}")["estimate"] == pytest.approx(expected)
+
+
+def test_cut_offs_that_are_equally_good_stand_beside_the_lowest() -> None:
+    """Above 1.5 lie all 20 improved and 10 of 20 others; above 3.5 lie 10 of the improved and no other."""
+    change = np.repeat([1.0, 2, 3, 4], 10)
+    rating = np.where(np.isin(change, [2, 4]), 2.0, 5.0)
+    result = estimate_important_change(build_rated(change, rating), resamples=20)
+    assert pick(result, statistic="mic_roc")["estimate"] == 1.5
+    assert result.where(statistic="mic_roc_tied").table["estimate"].tolist() == [3.5]
+
+
 def test_floor_and_ceiling_are_counted_and_told() -> None:
     wide = pd.DataFrame({"patient": [f"p{i}" for i in range(10)], "therapy": ["a", "b"] * 5})
     cohort = assemble_cohort(
@@ -226,6 +291,9 @@ def test_floor_and_ceiling_are_counted_and_told() -> None:
         pytest.approx(1 / 9)
     )
     assert pick(result, statistic="share_at_floor", group="all", timepoint="month_3").estimate == 0.4
+    assert ends(floor) == pytest.approx(wilson(2 / 9, 9))
+    ceiling = pick(result, statistic="share_at_ceiling", group="all", timepoint="baseline")
+    assert ends(ceiling) == pytest.approx(wilson(1 / 9, 9))
     assert "the lowest score at baseline and the lowest score at month 3" in str(result.warnings[0])
     assert supported(result)
 

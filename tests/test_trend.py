@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from handmade import FUNCTION, PAIN, assemble_cohort, pick, supported
+from handmade import FUNCTION, PAIN, assemble_cohort, ends, pick, supported, wilson
 from outcomes.analyses import monitor_periods
 from outcomes.analyses._charts import find_signals
 from outcomes.cohort import select_cohort
@@ -111,6 +112,32 @@ def test_shares_have_binomial_limits():
     limit = pick(result, statistic="control_limit_share", group="2020Q1")
     assert centre == 0.5
     assert limit["conf_high"] == pytest.approx(0.5 + 3 * np.sqrt(0.25 / 20))
+
+
+def test_a_chart_of_means_by_hand():
+    """Nine quarters of 20, each with the deviation 0.934118; the first eight give the centre."""
+    gains = [1.0, 1.2, 0.8, 1.0, 1.1, 0.9, 1.0, 1.0, 3.0]
+    result = monitor_periods(build_periods(gains))
+    periods = result.where(statistic="mean_improvement").table.set_index("group")
+    assert periods.loc[periods.index != "all", "estimate"].tolist() == pytest.approx(gains)
+    error = 0.934118 / np.sqrt(20)
+    assert periods.loc["2020Q1", "std_error"] == pytest.approx(error, abs=1e-6)
+    limit = pick(result, statistic="control_limit", group="2022Q1")
+    assert limit["estimate"] == pytest.approx(1.0)
+    assert ends(limit) == pytest.approx([1 - 3 * error, 1 + 3 * error], abs=1e-5)
+    seen = pick(result, statistic="share_seen", group="2022Q1")
+    assert seen["estimate"] == 1 and ends(seen) == pytest.approx(wilson(1, 20), abs=1e-6)
+    assert set(result.where(statistic="signal").table["estimate"]) == {1}
+
+
+def test_a_chart_of_shares_by_hand():
+    """Those whose share of the noise from -1.5 to 1.5 is above 0 reach a gain of 1: ten of twenty."""
+    result = monitor_periods(build_periods([1.0] * 9), measured="responders", threshold="absolute:1")
+    periods = result.where(statistic="share_improved").table
+    assert periods["estimate"].tolist() == [0.5] * 10
+    limit = pick(result, statistic="control_limit_share", group="2022Q1")
+    margin = 3 * np.sqrt(0.25 / 20)
+    assert limit["estimate"] == 0.5 and ends(limit) == pytest.approx([0.5 - margin, 0.5 + margin])
 
 
 def test_records_without_dates_have_no_periods():
@@ -230,6 +257,97 @@ def test_limits_do_not_give_the_number_of_patients():
         for n in (13, 14, 15, 16, 17)
     ]
     assert len({one.table["conf_high"].iloc[0] for one in released}) == 1
+
+
+# --- what the sentence says, held against the rows that it speaks of
+
+
+def take_on(records, day):
+    """Leave of some records what was known on a day."""
+    taken = pd.Timestamp(day)
+    starts = pd.to_datetime(records.episodes["start_date"])
+    episodes = records.episodes[starts <= taken].reset_index(drop=True)
+    known = (taken - pd.to_datetime(episodes["start_date"])).dt.days
+    last = dict(zip(episodes["episode_id"], known, strict=True))
+
+    def keep(table):
+        return table[table["day"] <= table["episode_id"].map(last)].reset_index(drop=True)
+
+    return replace(
+        records,
+        episodes=episodes.assign(observable_days=known.astype("Int64")),
+        assessments=keep(records.assessments),
+        sessions=keep(records.sessions),
+        events=keep(records.events),
+    )
+
+
+def read_sentence(released):
+    """Return the periods that the sentence names: last ended, open, and with signals."""
+    text = re.sub(r"<[^>]+>", "", say_trend(released).html).replace("&nbsp;", " ")
+
+    def find(pattern):
+        found = re.search(pattern, text)
+        return re.findall(r"\d{4}(?: Q\d|-\d\d)?", found[1]) if found else []
+
+    return {
+        "last": find(r"the last one \((.*?)\)"),
+        "open": find(r"Still open, so without a signal: (.*?)\."),
+        "better": find(r"for the better: (.*?)\."),
+        "worse": find(r"for the worse: (.*?)\."),
+    }, text
+
+
+#: Episodes, seed, and the day on which the records were taken.
+CLINICS = [(300, 1, "2025-03-31"), (300, 2, "2026-06-30"), (900, 3, "2024-12-31"), (900, 4, "2026-02-10")]
+
+
+@pytest.fixture(scope="module", params=CLINICS, ids=str)
+def dated(request):
+    n, seed, day = request.param
+    return select_cohort(take_on(simulate_clinic(n, seed=seed), day)), pd.Timestamp(day)
+
+
+@pytest.mark.parametrize("audience", ["team", "stakeholder"])
+@pytest.mark.parametrize("measured", ["improvement", "responders"])
+@pytest.mark.parametrize("every", ["month", "quarter", "year"])
+def test_the_sentence_says_what_its_rows_say(dated, every, measured, audience):
+    cohort, taken = dated
+    released = release(monitor_periods(cohort, every=every, measured=measured), audience)
+    rows = released.where(statistic=["mean_improvement", "share_improved"]).table
+    rows = rows[rows["group"] != "all"].sort_values("group")
+    said, text = read_sentence(released)
+    if not rows["shown"].any():
+        assert not any(said.values())
+        assert text.startswith("Nothing is shown here")
+        return
+    names = rows["group"].str.replace("Q", " Q")
+    # followed up when whoever began on the last day of the period could be seen until the window closed
+    window = pd.Timedelta(days=cohort.timepoints["month_6"].last_day)
+    ends = pd.PeriodIndex(rows["group"], freq={"month": "M", "quarter": "Q", "year": "Y"}[every]).end_time
+    ended = ends.normalize() + window <= taken
+    assert (rows["term"] != "open").tolist() == list(ended)
+    assert said["open"] == names[~ended].tolist()
+    assert said["last"] == names[ended & rows["shown"]].tolist()[-1:]
+    assert not set(said["last"]) & set(said["open"])
+    if said["last"]:
+        row = rows[names == said["last"][0]].iloc[0]
+        later = rows[ended & (rows["group"] > row["group"])]
+        assert ("whose number is shown" in text) == bool(len(later))
+        assert not later["shown"].any()
+        assert f" {row['display']} " in text
+    signals = released.where(statistic="signal", shown=True).table
+    for side in ("better", "worse"):
+        points = signals.loc[signals["term"] == side, "group"]
+        assert said[side] == list(dict.fromkeys(points.str.replace("Q", " Q")))
+
+
+def test_the_last_period_whose_number_is_withheld_is_not_passed_over():
+    cohort = shrink(build_periods([1.0] * 9), 8, 7)
+    for audience, last, is_last in (("team", "2022 Q1", True), ("stakeholder", "2021 Q4", False)):
+        said, text = read_sentence(release(monitor_periods(cohort), audience))
+        assert said["last"] == [last]
+        assert ("has ended and whose number is shown, the last one" in text) != is_last
 
 
 # --- real records

@@ -173,15 +173,17 @@ def say_trend(trend: Release) -> View:
 
 
 def _say_last(trend: Release, periods: pd.DataFrame) -> list[str]:
-    """Say what the last period had whose follow-up has ended."""
+    """Say what the last shown period had whose follow-up has ended; later ones may be withheld."""
     labels, centre = read_labels(trend), find_centre(trend)
-    closed = list_rows(periods[(periods["term"] != "open") & periods["shown"]])
+    ended = periods[periods["term"] != "open"]
+    closed = list_rows(ended[ended["shown"]])
     if not closed:
         return []
     return [
         labels.words.say(
             f"views.periods.last_{_kind(periods)}{'' if centre is not None else '_alone'}",
             centre=getattr(centre, "display", ""),
+            is_last=bool(ended["shown"].iloc[-1]),
             period=name_period(str(closed[-1].group)),
             value=closed[-1].display,
             unit=labels.unit,
