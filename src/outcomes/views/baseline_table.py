@@ -11,9 +11,8 @@ from outcomes.disclosure import Release
 from outcomes.result import ALL
 from outcomes.views.comparing import pick_time
 from outcomes.views.labels import Labels, capitalise, read_labels
-from outcomes.views.released_rows import explain_absence
 from outcomes.views.table import TableColumn, TableLine, build_table_view
-from outcomes.views.view import View, build_empty_view
+from outcomes.views.view import View, build_empty_view, made_from
 
 
 def tabulate_baseline(baseline: Release, completeness: Release | None = None) -> View:
@@ -37,7 +36,7 @@ def tabulate_baseline(baseline: Release, completeness: Release | None = None) ->
     groups = _choose_columns(baseline, labels)
     releases = (baseline,) if completeness is None else (baseline, completeness)
     if not baseline.table["shown"].any():
-        return build_empty_view("baseline", "table", releases, explain_absence(baseline))
+        return build_empty_view("baseline", "table", releases)
     lines = _count_line(baseline, groups, labels) + _describe_terms(baseline, groups, labels, "max_smd")
     if completeness is not None:
         lines += _seen_line(completeness, groups, labels)
@@ -72,17 +71,12 @@ def _drop_pairs(baseline: Release) -> pd.DataFrame:
     return baseline.table[baseline.table["statistic"] != "smd"]
 
 
+@made_from("nonresponse")
 def tabulate_nonresponse(nonresponse: Release) -> View:
-    """Tabulate the baseline of the patients followed up beside that of those who were due and were not.
-
-    Parameters
-    ----------
-    nonresponse : Release
-        Of the analysis ``nonresponse``.
-    """
+    """Tabulate the baseline of the patients followed up beside that of those who were due and were not."""
     labels, words = read_labels(nonresponse), nonresponse.words
     if not nonresponse.table["shown"].any():
-        return build_empty_view("nonresponse", "table", (nonresponse,), explain_absence(nonresponse))
+        return build_empty_view("nonresponse", "table", nonresponse)
     groups = ["seen", "not_seen"]
     columns = {
         "seen": TableColumn(words.say("views.table.followed")),
@@ -93,7 +87,7 @@ def tabulate_nonresponse(nonresponse: Release) -> View:
     lines, hidden = _drop_withheld(lines, columns, labels)
     time = labels.time(str(nonresponse.table["timepoint"].dropna().iloc[0]))
     caption = " ".join([words.say("views.caption.nonresponse", time=time), *hidden])
-    return build_table_view("nonresponse", (nonresponse,), lines, columns, caption=caption)
+    return build_table_view("nonresponse", nonresponse, lines, columns, caption=caption)
 
 
 def _drop_withheld(

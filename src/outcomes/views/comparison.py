@@ -10,34 +10,22 @@ from outcomes.disclosure import Release, read_rules, write_value
 from outcomes.result import WITHOUT_ESTIMATE
 from outcomes.views.comparing import allows_for_several, list_adjusted, list_compared, pick_contrasts
 from outcomes.views.labels import Labels, capitalise, name_rule, read_labels
-from outcomes.views.released_rows import (
-    explain_absence,
-    explain_state,
-    list_rows,
-    sort_groups,
-    write_size,
-    write_texts,
-)
+from outcomes.views.released_rows import explain_state, list_rows, sort_groups, write_size, write_texts
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
-from outcomes.views.view import View, build_empty_view, build_view, write_html
+from outcomes.views.view import View, build_empty_view, build_view, made_from, write_html
 
 
+@made_from("comparability")
 def tabulate_comparability(comparability: Release) -> View:
-    """Tabulate the checks that decide whether therapies are compared: found, needed, passes.
-
-    Parameters
-    ----------
-    comparability : Release
-        Of the analysis ``comparability``.
-    """
+    """Tabulate the checks that decide whether therapies are compared: found, needed, passes."""
     labels, words = read_labels(comparability), comparability.words
     checks = comparability.where(statistic="check").table
     if checks.empty or (comparability.table["level"] == "one_therapy").any():
-        return build_empty_view("comparability", "table", (comparability,), explain_absence(comparability))
+        return build_empty_view("comparability", "table", comparability)
     randomised = (comparability.table["level"] == "randomised").any()
     return build_table_view(
         "comparability",
-        (comparability,),
+        comparability,
         [_describe_check(row, comparability, labels) for row in list_rows(checks)],
         {name: TableColumn(words.say(f"views.table.{name}")) for name in ("found", "needed", "verdict")},
         stub=words.say("views.table.check"),
@@ -63,20 +51,16 @@ def _describe_check(row: Any, release: Release, labels: Labels) -> TableLine:
     return TableLine(check, {"found": row, **texts})
 
 
+@made_from("over_time", "ancova")
 def tabulate_contrasts(contrasts: Release) -> View:
     """Tabulate the adjusted differences between all pairs of therapies.
 
     The primary time point comes first. Only the team sees the others, marked as secondary: a page that leaves
     answers one question.
-
-    Parameters
-    ----------
-    contrasts : Release
-        Of the analysis ``over_time`` or ``ancova``.
     """
     labels, words = read_labels(contrasts), contrasts.words
     if contrasts.where(statistic="contrast").table.empty:
-        return build_empty_view("contrasts", "table", (contrasts,), explain_absence(contrasts))
+        return build_empty_view("contrasts", "table", contrasts)
     lines, shown = [], []
     for time, block in list_compared(contrasts, "contrast", labels):
         pairs = pick_contrasts(contrasts, labels, time, all_pairs=True)
@@ -97,7 +81,7 @@ def tabulate_contrasts(contrasts: Release) -> View:
         caption = f"{caption} {words.say('views.intervals_together')}"
     return build_table_view(
         "contrasts",
-        (contrasts,),
+        contrasts,
         lines,
         columns,
         stub=words.say("views.table.compared"),
@@ -115,19 +99,15 @@ def _write_p(row: Any, release: Release) -> str:
     return write_value(row, "p_value", release.audience, read_rules(release.k))
 
 
+@made_from("over_time", "ancova")
 def tabulate_marginal_means(contrasts: Release) -> View:
     """Tabulate the adjusted mean score of each therapy: marginal means, also called LS means.
 
     The primary time point comes first; only the team sees the others here, as in `tabulate_contrasts`.
-
-    Parameters
-    ----------
-    contrasts : Release
-        Of the analysis ``over_time`` or ``ancova``.
     """
     labels, words = read_labels(contrasts), contrasts.words
     if contrasts.where(statistic="contrast").table.empty:
-        return build_empty_view("marginal-means-table", "table", (contrasts,), explain_absence(contrasts))
+        return build_empty_view("marginal-means-table", "table", contrasts)
     lines, shown = [], []
     for time, block in list_compared(contrasts, "marginal_mean", labels):
         means = sort_groups(contrasts.where(statistic="marginal_mean", timepoint=time).table, labels)
@@ -136,7 +116,7 @@ def tabulate_marginal_means(contrasts: Release) -> View:
     adjusted = words.join(list_adjusted(contrasts, labels))
     return build_table_view(
         "marginal-means-table",
-        (contrasts,),
+        contrasts,
         lines,
         {
             "n": show_size(words.say("views.table.patients"), "row"),
@@ -148,22 +128,17 @@ def tabulate_marginal_means(contrasts: Release) -> View:
     )
 
 
+@made_from("standardised")
 def tabulate_standardised(standardised: Release) -> View:
-    """Tabulate the share of patients who improved with each therapy, standardised to all patients.
-
-    Parameters
-    ----------
-    standardised : Release
-        Of the analysis ``standardised``.
-    """
+    """Tabulate the share of patients who improved with each therapy, standardised to all patients."""
     labels, words = read_labels(standardised), standardised.words
     held = standardised.where(statistic="share_improved_standardised").table
     if held.empty:
-        return build_empty_view("standardised", "table", (standardised,), explain_absence(standardised))
+        return build_empty_view("standardised", "table", standardised)
     held = sort_groups(held, labels)
     return build_table_view(
         "standardised",
-        (standardised,),
+        standardised,
         [
             TableLine(labels.title(row.group), {"row": row}, name_rule(str(row.level), labels))
             for row in list_rows(held)
@@ -178,24 +153,17 @@ def tabulate_standardised(standardised: Release) -> View:
     )
 
 
+@made_from("over_time", "ancova")
 def say_comparison(contrasts: Release) -> View:
     """Say how therapies are compared, and what could not be estimated.
 
-    Parameters
-    ----------
-    contrasts : Release
-        Of the analysis ``over_time`` or ``ancova``.
-
-    Returns
-    -------
-    View
-        Sentences. The team reads the method and every warning; a stakeholder reads in plain words what the
-        differences allow for and why one is missing, the method stands under Methods.
+    Sentences. The team reads the method and every warning; a stakeholder reads in plain words what the
+    differences allow for and why one is missing, the method stands under Methods.
     """
     labels, words = read_labels(contrasts), contrasts.words
     held = contrasts.where(statistic="contrast").table
     if held.empty:
-        return build_empty_view("comparison", "sentence", (contrasts,), explain_absence(contrasts))
+        return build_empty_view("comparison", "sentence", contrasts)
     if contrasts.audience == "team":
         said = write_texts([contrasts.method, *contrasts.warnings], words)
     else:
@@ -203,7 +171,7 @@ def say_comparison(contrasts: Release) -> View:
     said += _say_left_out(contrasts, labels)
     body = "".join(f"<p>{write_html(text)}</p>" for text in said if text)
     return build_view(
-        "comparison", "sentence", (contrasts,), f'<div id="{{id}}">{body}</div>', alt=" ".join(said)
+        "comparison", "sentence", contrasts, f'<div id="{{id}}">{body}</div>', alt=" ".join(said)
     )
 
 

@@ -24,7 +24,7 @@ from outcomes.views.figure import (
     write_at_right,
 )
 from outcomes.views.labels import Labels, pick_marked, read_labels, say_marked
-from outcomes.views.released_rows import explain_absence, list_rows
+from outcomes.views.released_rows import list_rows
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ def draw_cumulative(cumulative: Release, *, threshold: str | None = None) -> Vie
     time = pick_time(cumulative, "share_improved_by", labels)
     points = choose_steps(cumulative, time)
     if points.empty:
-        return build_empty_view("cumulative", "figure", (cumulative,), explain_absence(cumulative))
+        return build_empty_view("cumulative", "figure", cumulative)
     marked = pick_marked(labels, threshold)
     figure = plot_cumulative(points, labels, marked)
     return build_figure_view(
         "cumulative",
-        (cumulative,),
+        cumulative,
         figure,
         _describe(points, labels, marked, cumulative),
         _caption(points, labels, marked, cumulative),
@@ -76,22 +76,22 @@ def choose_steps(cumulative: Release, timepoint: str | None) -> pd.DataFrame:
     return (shown if own.empty else own).sort_values(["group", "x"]).reset_index(drop=True)
 
 
+@apply_style()
 def plot_cumulative(points: pd.DataFrame, labels: Labels, threshold: Threshold | None) -> Figure:
     """Return the figure of some shown steps, one row per step."""
     groups = labels.order(points["group"])
     facts = read_facts("appearance")["labels"]
     ends = [wrap_label(labels.title(group), facts["direct_characters"], facts["lines"]) for group in groups]
-    with apply_style():
-        figure = open_figure(_HEIGHT_INCHES)
-        lines = [line for end in ends for line in end.split("\n")]
-        widest = measure_text(figure, lines, read_style()["text_size"], "bold")
-        axes = place_axes(figure, 0.85, 0.6, widest + 0.35, 0.15)
-        for group in groups:
-            _draw_steps(axes, points[points["group"] == group], group, labels)
-        _finish_axes(axes, points, labels)
-        if threshold is not None:
-            _mark_threshold(axes, threshold, labels)
-        _label_ends(axes, points, groups, ends, labels)
+    figure = open_figure(_HEIGHT_INCHES)
+    lines = [line for end in ends for line in end.split("\n")]
+    widest = measure_text(figure, lines, read_style()["text_size"], "bold")
+    axes = place_axes(figure, 0.85, 0.6, widest + 0.35, 0.15)
+    for group in groups:
+        _draw_steps(axes, points[points["group"] == group], group, labels)
+    _finish_axes(axes, points, labels)
+    if threshold is not None:
+        _mark_threshold(axes, threshold, labels)
+    _label_ends(axes, points, groups, ends, labels)
     return figure
 
 

@@ -23,8 +23,8 @@ from outcomes.views.figure import (
     write_small,
 )
 from outcomes.views.labels import Labels, read_labels
-from outcomes.views.released_rows import explain_absence, write_interval
-from outcomes.views.view import View, build_empty_view, build_figure_view
+from outcomes.views.released_rows import write_interval
+from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,19 +34,12 @@ _ROW_INCHES = 0.32
 _GROUP_INCHES = 0.17
 
 
+@made_from("domains")
 def draw_domains(domains: Release) -> View:
     """Draw the improvement in every measure on one axis, as a percentage of the measure's range.
 
-    Parameters
-    ----------
-    domains : Release
-        Of the analysis ``domains``.
-
-    Returns
-    -------
-    View
-        A figure with one row a measure and one mark a therapy; a mark stands for every shown row. Measures
-        without a score at the start or without a direction are left to the table.
+    A figure with one row a measure and one mark a therapy; a mark stands for every shown row. Measures
+    without a score at the start or without a direction are left to the table.
     """
     labels = read_labels(domains)
     groups, later = pick_groups(domains, labels), pick_later(domains)
@@ -58,7 +51,7 @@ def draw_domains(domains: Release) -> View:
         and measure.cells[group, "mean_improvement", later].shown
     ]
     if not shown:
-        return build_empty_view("domains-figure", "figure", (domains,), explain_absence(domains))
+        return build_empty_view("domains-figure", "figure", domains)
     figure = plot_domains(shown, groups, labels, domains)
     words, time = domains.words, labels.time(later)
     texts = [
@@ -73,7 +66,7 @@ def draw_domains(domains: Release) -> View:
     ]
     return build_figure_view(
         "domains-figure",
-        (domains,),
+        domains,
         figure,
         words.say("views.domains.figure_alt", time=time, rows=" ".join(texts)),
         words.say("views.domains.figure_caption", time=time),
@@ -81,6 +74,7 @@ def draw_domains(domains: Release) -> View:
     )
 
 
+@apply_style()
 def plot_domains(
     shown: Sequence[tuple[DomainMeasure, str, Any]], groups: Sequence[str], labels: Labels, domains: Release
 ) -> Figure:
@@ -89,22 +83,21 @@ def plot_domains(
     names = {measure.outcome: _name(measure) for measure, *_ in shown}
     numbers = [write_interval(row, domains) for *_, row in shown] if len(groups) == 1 else []
     height = max(_ROW_INCHES, _GROUP_INCHES * len(groups) + 0.2)
-    with apply_style():
-        figure = open_figure(0.95 + height * len(measures))
-        style, words = read_style(), labels.words
-        left = measure_text(figure, list(names.values()), style["text_size"]) + 0.25
-        head = [words.say("views.domains.number_head")] if numbers else []
-        names_of_groups = [_name_group(group, labels) for group in groups] if len(groups) > 1 else []
-        right = measure_text(figure, [*numbers, *head, *names_of_groups], style["small_size"]) + 0.3
-        axes = place_axes(figure, left, 0.55, right, 0.35)
-        for measure, group, row in shown:
-            shift = (groups.index(group) - (len(groups) - 1) / 2) * _GROUP_INCHES / height
-            _draw_mark(axes, measures.index(measure.outcome) + shift, measure, group, row, labels)
-        _finish_axes(axes, [names[outcome] for outcome in measures], words.say("views.domains.axis"))
-        if numbers:
-            _write_numbers(axes, numbers, head[0])
-        else:
-            _write_key(axes, groups, labels)
+    figure = open_figure(0.95 + height * len(measures))
+    style, words = read_style(), labels.words
+    left = measure_text(figure, list(names.values()), style["text_size"]) + 0.25
+    head = [words.say("views.domains.number_head")] if numbers else []
+    names_of_groups = [_name_group(group, labels) for group in groups] if len(groups) > 1 else []
+    right = measure_text(figure, [*numbers, *head, *names_of_groups], style["small_size"]) + 0.3
+    axes = place_axes(figure, left, 0.55, right, 0.35)
+    for measure, group, row in shown:
+        shift = (groups.index(group) - (len(groups) - 1) / 2) * _GROUP_INCHES / height
+        _draw_mark(axes, measures.index(measure.outcome) + shift, measure, group, row, labels)
+    _finish_axes(axes, [names[outcome] for outcome in measures], words.say("views.domains.axis"))
+    if numbers:
+        _write_numbers(axes, numbers, head[0])
+    else:
+        _write_key(axes, groups, labels)
     return figure
 
 

@@ -22,7 +22,7 @@ from outcomes.views.released_rows import (
     write_ends,
 )
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
-from outcomes.views.view import View, build_empty_view, build_sentence
+from outcomes.views.view import View, build_empty_view, build_sentence, made_from
 
 BASELINE = "baseline"
 
@@ -106,13 +106,11 @@ def list_unmeasured(release: Release, groups: list[str]) -> Iterator[str]:
             yield words.say(f"views.domains.{key}", domains="; ".join(domains))
 
 
+@made_from("domains")
 def say_profile(domains: Release) -> View:
     """Say in which domains patients got better, where nothing is clear, and what is not recorded.
 
-    Parameters
-    ----------
-    domains : Release
-        Of the analysis ``domains``; of several therapies it is only said that they are set out.
+    Of several therapies it is only said that they are set out.
     """
     words, labels = domains.words, read_labels(domains)
     groups, measures = pick_groups(domains, labels), list_measures(domains, labels)
@@ -127,7 +125,7 @@ def say_profile(domains: Release) -> View:
     pain = any(measure.domain == "pain" for measure in measures)
     texts.append(words.say(f"sentences.caution_{'pain' if pain else 'other'}"))
     marked = explain_mark(domains.table, words, " ".join(texts))
-    return build_sentence("profile", (domains,), " ".join(filter(None, [*texts, marked])))
+    return build_sentence("profile", domains, " ".join(filter(None, [*texts, marked])))
 
 
 def _say_measures(measures: list[DomainMeasure], group: str, domains: Release) -> list[str]:
@@ -175,25 +173,18 @@ def _name_measure(measure: DomainMeasure, row: Any, domains: Release) -> str:
     return f"{say_domain(measure.domain, domains.words)} ({measure.labels.measure})"
 
 
+@made_from("domains")
 def tabulate_domains(domains: Release) -> View:
     """Tabulate every outcome domain at one time point.
 
-    Parameters
-    ----------
-    domains : Release
-        Of the analysis ``domains``.
-
-    Returns
-    -------
-    View
-        One therapy: start, follow-up, improvement and how it reads, one row a measure. A few therapies: the
-        improvement under each, one column a therapy; many: one row a measure and therapy. The caption names
-        the domains that were not recorded or are not yet analysed.
+    One therapy: start, follow-up, improvement and how it reads, one row a measure. A few therapies: the
+    improvement under each, one column a therapy; many: one row a measure and therapy. The caption names the
+    domains that were not recorded or are not yet analysed.
     """
     labels, words, later = read_labels(domains), domains.words, pick_later(domains)
     groups, measures = pick_groups(domains, labels), list_measures(domains, labels)
     if not groups or not measures:
-        return build_empty_view("domains", "table", (domains,), explain_absence(domains))
+        return build_empty_view("domains", "table", domains)
     if 1 < len(groups) <= read_facts("appearance")["labels"]["most_columns"]:
         columns = {group: show_interval(labels.title(group)) for group in groups}
         lines = [_compare_groups(measure, groups, later) for measure in measures]
@@ -216,7 +207,7 @@ def tabulate_domains(domains: Release) -> View:
     caption = words.say(f"views.domains.{key}", time=labels.time(later))
     return build_table_view(
         "domains",
-        (domains,),
+        domains,
         lines,
         columns,
         stub=words.say("views.domains.measure"),

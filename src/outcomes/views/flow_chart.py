@@ -14,7 +14,7 @@ from outcomes.disclosure import Release
 from outcomes.facts import Words
 from outcomes.views.figure import apply_style, open_figure, place_axes, read_style
 from outcomes.views.labels import capitalise
-from outcomes.views.view import View, build_empty_view, build_figure_view
+from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,28 +41,21 @@ class FlowStep:
 _COUNTS = ("n_episodes", "n_patients", "n_excluded_episodes", "n_excluded_patients")
 
 
+@made_from("flow")
 def draw_flow(flow: Release) -> View:
     """Draw the flow from the records to the cohort, a box a count and a side box for exclusions.
 
-    Parameters
-    ----------
-    flow : Release
-        Of the analysis ``flow``.
-
-    Returns
-    -------
-    View
-        A figure. Steps that excluded nobody are left out; where what remained is withheld, the steps stand
-        together in one side box.
+    A figure. Steps that excluded nobody are left out; where what remained is withheld, the steps stand
+    together in one side box.
     """
     steps = read_steps(flow)
     if not steps:
-        return build_empty_view("flow", "figure", (flow,), flow.words.say("views.empty_nothing"))
+        return build_empty_view("flow", "figure", flow, flow.words.say("views.empty_nothing"))
     words = flow.words
     said = " ".join(f"{text}." for step in steps for text in (*step.excluded, step.remaining))
     return build_figure_view(
         "flow",
-        (flow,),
+        flow,
         plot_flow(steps),
         words.say("views.flow_alt", steps=said),
         words.say("views.flow_caption"),
@@ -120,6 +113,7 @@ def _count(rows: pd.DataFrame, episodes: str, patients: str, words: Words, named
     return f"{capitalise(reason)}: {count}" if named and reason else count
 
 
+@apply_style()
 def plot_flow(steps: list[FlowStep]) -> Figure:
     """Return the figure of the steps of a flow."""
     texts = [
@@ -132,21 +126,20 @@ def plot_flow(steps: list[FlowStep]) -> Figure:
     heights = [_box_height(side) if side else 0.0 for _, side in texts]
     mains = [_box_height(main) for main, _ in texts]
     total = sum(mains) + sum(height + 0.3 for height in heights[1:]) + 0.2
-    with apply_style():
-        figure = open_figure(total)
-        axes = place_axes(figure, 0.1, 0.0, 0.1, 0.0)
-        axes.set_axis_off()
-        axes.set_xlim(0, read_style()["width_inches"] - 0.2)
-        axes.set_ylim(total, 0)
-        y = 0.1
-        for place, (main, side) in enumerate(texts):
-            if place:
-                _draw_arrow(axes, y, y + heights[place] + 0.3)
-                if side:
-                    _draw_side(axes, side, y + 0.15, heights[place])
-                y += heights[place] + 0.3
-            _draw_box(axes, 0.1, y, _MAIN_INCHES, mains[place], main, strong=True)
-            y += mains[place]
+    figure = open_figure(total)
+    axes = place_axes(figure, 0.1, 0.0, 0.1, 0.0)
+    axes.set_axis_off()
+    axes.set_xlim(0, read_style()["width_inches"] - 0.2)
+    axes.set_ylim(total, 0)
+    y = 0.1
+    for place, (main, side) in enumerate(texts):
+        if place:
+            _draw_arrow(axes, y, y + heights[place] + 0.3)
+            if side:
+                _draw_side(axes, side, y + 0.15, heights[place])
+            y += heights[place] + 0.3
+        _draw_box(axes, 0.1, y, _MAIN_INCHES, mains[place], main, strong=True)
+        y += mains[place]
     return figure
 
 

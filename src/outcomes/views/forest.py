@@ -23,7 +23,7 @@ from outcomes.views.figure import (
 )
 from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows, write_interval, write_size
-from outcomes.views.view import View, build_empty_view, build_figure_view
+from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,20 +32,13 @@ if TYPE_CHECKING:
 _ROW_INCHES = 0.3
 
 
+@made_from("over_time", "ancova")
 def draw_forest(contrasts: Release) -> View:
     """Draw the adjusted differences between therapies at the primary time point.
 
-    Parameters
-    ----------
-    contrasts : Release
-        Of the analysis ``over_time`` or ``ancova``.
-
-    Returns
-    -------
-    View
-        A figure, each therapy against the reference; for the team all pairs. Where therapies are not
-        compared, a sentence that says so. No threshold is drawn: those of single patients say nothing about
-        a difference between groups.
+    A figure, each therapy against the reference; for the team all pairs. Where therapies are not compared, a
+    sentence that says so. No threshold is drawn: those of single patients say nothing about a difference
+    between groups.
     """
     labels = read_labels(contrasts)
     time = pick_time(contrasts, "contrast", labels)
@@ -53,11 +46,11 @@ def draw_forest(contrasts: Release) -> View:
     points = points[points["shown"]].reset_index(drop=True)
     if points.empty:
         reason = explain_absence(contrasts.where(statistic="contrast"))
-        return build_empty_view("forest", "figure", (contrasts,), reason)
+        return build_empty_view("forest", "figure", contrasts, reason)
     figure = plot_forest(points, labels, contrasts)
     return build_figure_view(
         "forest",
-        (contrasts,),
+        contrasts,
         figure,
         _describe(points, labels, contrasts),
         _caption(labels, contrasts, time),
@@ -65,6 +58,7 @@ def draw_forest(contrasts: Release) -> View:
     )
 
 
+@apply_style()
 def plot_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -> Figure:
     """Return the figure of some shown contrasts, one mark a row."""
     names = [_name_row(row, points, labels) for row in list_rows(points)]
@@ -73,13 +67,12 @@ def plot_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -> Fig
         f"{write_size(row, contrasts)} / {write_size(row, contrasts, 'n_versus')}"
         for row in list_rows(points)
     ]
-    with apply_style():
-        figure = open_figure(0.95 + _ROW_INCHES * (len(points) + 0.6))
-        axes = _open_axes(figure, names, numbers, sizes, labels.words)
-        for place, row in enumerate(list_rows(points)):
-            _draw_row(axes, place, row, labels)
-        _finish_axes(axes, points, names, labels)
-        _write_columns(axes, numbers, sizes, labels.words)
+    figure = open_figure(0.95 + _ROW_INCHES * (len(points) + 0.6))
+    axes = _open_axes(figure, names, numbers, sizes, labels.words)
+    for place, row in enumerate(list_rows(points)):
+        _draw_row(axes, place, row, labels)
+    _finish_axes(axes, points, names, labels)
+    _write_columns(axes, numbers, sizes, labels.words)
     return figure
 
 

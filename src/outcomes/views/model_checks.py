@@ -22,7 +22,7 @@ from outcomes.views.table import (
     show_interval,
     show_size,
 )
-from outcomes.views.view import View, build_empty_view, build_figure_view
+from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,9 +35,9 @@ _SHAPES = ("standardised_sd", "standardised_skewness", "standardised_beyond")
 def _explain(name: str, checks: Release, held: Release, kind: str = "table") -> View | None:
     """Return the sentence that stands where a view has nothing to show: for another audience, or no rows."""
     if checks.audience != "team":
-        return build_empty_view(name, "table", (checks,), checks.words.say("model_checks.team_only"))
+        return build_empty_view(name, "table", checks, checks.words.say("model_checks.team_only"))
     if held.table.empty:
-        return build_empty_view(name, kind, (checks,), _explain_no_checks(checks))
+        return build_empty_view(name, kind, checks, _explain_no_checks(checks))
     return None
 
 
@@ -55,17 +55,15 @@ def _show_number(head: str, decimals: int, key: Any = None, column: str = "estim
     return TableColumn(head, key, lambda row, release: write_number(getattr(row, column), decimals))
 
 
+@made_from("model_checks")
 def say_model(checks: Release) -> View:
     """Say which model was fitted, how its errors and degrees of freedom were found, and its state.
 
-    Parameters
-    ----------
-    checks : Release
-        Of the analysis ``model_checks``, for the team.
+    For the team alone.
     """
     held = checks.where(statistic="model")
     if checks.audience == "team" and held.table.empty:
-        return build_empty_view("model", "sentence", (checks,), explain_absence(checks))
+        return build_empty_view("model", "sentence", checks)
     if empty := _explain("model", checks, held):
         return empty
     words = checks.words
@@ -76,7 +74,7 @@ def say_model(checks: Release) -> View:
         entries.append((words.say(f"model_checks.model_term.{row.term}"), value))
     notes = words.say("model_checks.model_term.notes")
     entries += [(notes, text) for text in write_texts(checks.warnings, words)]
-    return build_list_view("model", "sentence", (checks,), entries, end=".")
+    return build_list_view("model", "sentence", checks, entries, end=".")
 
 
 def _name_choice(term: str, level: str, words: Words) -> str:
@@ -84,6 +82,7 @@ def _name_choice(term: str, level: str, words: Words) -> str:
     return capitalise(words.join(names))
 
 
+@made_from("model_checks")
 def tabulate_criteria(checks: Release) -> View:
     """Tabulate parameters, deviance, AIC and BIC of each covariance, and the state of those not reached."""
     held = checks.where(statistic=_CRITERIA)
@@ -98,7 +97,7 @@ def tabulate_criteria(checks: Release) -> View:
     ]
     return build_table_view(
         "criteria",
-        (checks,),
+        checks,
         lines,
         {name: TableColumn(words.say(f"model_checks.{name}"), write=_write_criterion) for name in _CRITERIA},
         stub=words.say("model_checks.covariance"),
@@ -113,6 +112,7 @@ def _write_criterion(row: Any, checks: Release) -> str:
     return write_number(row.estimate, 0 if row.statistic == "n_parameters" else 1)
 
 
+@made_from("model_checks")
 def tabulate_patterns(checks: Release) -> View:
     """Tabulate how many patients were seen at which follow-ups, those seen at none included."""
     held = checks.where(statistic="visit_pattern")
@@ -130,7 +130,7 @@ def tabulate_patterns(checks: Release) -> View:
     ]
     return build_table_view(
         "patterns",
-        (checks,),
+        checks,
         lines,
         {
             "n": TableColumn(words.say("views.table.patients")),
@@ -148,6 +148,7 @@ def _name_pattern(level: str, labels: Labels) -> str:
     return labels.words.join(map(labels.time, level.split("+")))
 
 
+@made_from("model_checks")
 def tabulate_shapes(checks: Release) -> View:
     """Tabulate per time point the spread, skewness and share of large standardised residuals."""
     held = checks.where(statistic=_SHAPES)
@@ -164,7 +165,7 @@ def tabulate_shapes(checks: Release) -> View:
     beyond = TableColumn(words.say("model_checks.standardised_beyond"), write=_write_percent)
     return build_table_view(
         "shapes",
-        (checks,),
+        checks,
         lines,
         {
             "n": show_size(words.say("views.table.patients"), _SHAPES[0]),
@@ -181,6 +182,7 @@ def _write_percent(row: Any, checks: Release) -> str:
     return f"{write_number(100 * row.estimate, 1)} %"
 
 
+@made_from("model_checks")
 def tabulate_visit_covariance(checks: Release) -> View:
     """Tabulate spreads and correlations between time points: of the model and as observed."""
     names = ["residual_sd", "observed_residual_sd", "residual_correlation", "observed_residual_correlation"]
@@ -203,7 +205,7 @@ def tabulate_visit_covariance(checks: Release) -> View:
         lines.append(TableLine(capitalise(name), {"row": row, "observed": list_rows(observed)[0]}, block))
     return build_table_view(
         "visit-covariance",
-        (checks,),
+        checks,
         lines,
         {
             "n": show_size(words.say("views.table.patients"), "row"),
@@ -231,6 +233,7 @@ def _say_range(observed: Sequence[Any], labels: Labels) -> str:
     )
 
 
+@made_from("model_checks")
 def tabulate_joint_tests(checks: Release) -> View:
     """Tabulate whether therapies differ at all at each time point, and whether that changes over time."""
     held = checks.where(statistic="f_test")
@@ -249,7 +252,7 @@ def tabulate_joint_tests(checks: Release) -> View:
         lines.append(TableLine(name, known if row.shown else {"f": str(row.display)}))
     return build_table_view(
         "joint-tests",
-        (checks,),
+        checks,
         lines,
         {name: TableColumn(words.say(f"model_checks.test_{name}")) for name in ("f", "df", "p")},
         stub=words.say("views.table.time"),
@@ -258,6 +261,7 @@ def tabulate_joint_tests(checks: Release) -> View:
     )
 
 
+@made_from("model_checks")
 def tabulate_sensitivity(checks: Release) -> View:
     """Tabulate the differences from the reference at the primary time point under each choice."""
     held = checks.where(statistic="alternative_contrast")
@@ -278,7 +282,7 @@ def tabulate_sensitivity(checks: Release) -> View:
     ]
     return build_table_view(
         "sensitivity",
-        (checks,),
+        checks,
         lines,
         {
             "difference": show_interval(words.say("views.table.difference"), "row"),
@@ -297,19 +301,12 @@ _HEIGHT_INCHES = 2.9
 _PANELS = ("ranked", "fitted", "baseline")
 
 
+@made_from("model_checks")
 def draw_residuals(checks: Release) -> View:
     """Draw mean residuals beside the normal distribution, and along fitted mean and baseline score.
 
-    Parameters
-    ----------
-    checks : Release
-        Of the analysis ``model_checks``, for the team.
-
-    Returns
-    -------
-    View
-        A figure of up to three panels, a mark for each bin; without a fitted model, or for another audience,
-        a sentence that says why not.
+    For the team. A figure of up to three panels, a mark for each bin; without a fitted model, or for another
+    audience, a sentence that says why not.
     """
     held = checks.where(statistic="mean_residual", shown=True)
     if empty := _explain("residuals", checks, held, "figure"):
@@ -318,7 +315,7 @@ def draw_residuals(checks: Release) -> View:
     figure = plot_residuals(points, labels)
     return build_figure_view(
         "residuals",
-        (checks,),
+        checks,
         figure,
         _describe(points, labels),
         checks.words.say("model_checks.residuals_caption"),
@@ -326,22 +323,22 @@ def draw_residuals(checks: Release) -> View:
     )
 
 
+@apply_style()
 def plot_residuals(points: pd.DataFrame, labels: Labels) -> Figure:
     """Return the figure of some mean residuals, one mark a row."""
     panels = [name for name in _PANELS if (points["level"] == name).any()]
     width = read_style()["width_inches"]
     left, gap = 0.55, 0.5
     each = (width - left - 0.1 - gap * (len(panels) - 1)) / len(panels)
-    with apply_style():
-        figure = open_figure(_HEIGHT_INCHES)
-        for number, name in enumerate(panels):
-            start = left + number * (each + gap)
-            axes = place_axes(figure, start, 0.55, width - start - each, 0.3)
-            _draw_panel(axes, points[points["level"] == name], name, labels)
-            if number == 0:
-                axes.set_ylabel(labels.words.say("model_checks.residual_axis"))
-        if len(panels) > 1:
-            _share_scale(list(figure.axes[1:]))
+    figure = open_figure(_HEIGHT_INCHES)
+    for number, name in enumerate(panels):
+        start = left + number * (each + gap)
+        axes = place_axes(figure, start, 0.55, width - start - each, 0.3)
+        _draw_panel(axes, points[points["level"] == name], name, labels)
+        if number == 0:
+            axes.set_ylabel(labels.words.say("model_checks.residual_axis"))
+    if len(panels) > 1:
+        _share_scale(list(figure.axes[1:]))
     return figure
 
 

@@ -10,7 +10,6 @@ from outcomes.result import ALL
 from outcomes.views.comparing import pick_time
 from outcomes.views.labels import Labels, capitalise, find_rule, name_rule, read_labels
 from outcomes.views.released_rows import (
-    explain_absence,
     is_bound,
     is_withheld,
     list_rows,
@@ -19,7 +18,7 @@ from outcomes.views.released_rows import (
     write_size,
 )
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
-from outcomes.views.view import View, build_empty_view
+from outcomes.views.view import View, build_empty_view, made_from
 
 _EFFECT_SIZES = ("srm", "ses", "hedges_g")
 
@@ -33,21 +32,16 @@ def _list_visits(release: Release, labels: Labels) -> Iterator[TableLine]:
             yield TableLine(capitalise(labels.time(time)), cells, labels.title(group))
 
 
+@made_from("change")
 def tabulate_change(change: Release) -> View:
-    """Tabulate scores and improvement per therapy and time point.
-
-    Parameters
-    ----------
-    change : Release
-        Of the analysis ``change``.
-    """
+    """Tabulate scores and improvement per therapy and time point."""
     labels, words = read_labels(change), change.words
     if not change.table["shown"].any():
-        return build_empty_view("change", "table", (change,), explain_absence(change))
+        return build_empty_view("change", "table", change)
     spread = (change.table["statistic"] == "sd_score").any()
     return build_table_view(
         "change",
-        (change,),
+        change,
         _gather_withheld(list(_list_visits(change, labels)), change),
         {
             "n": show_size(words.say("views.table.patients"), "mean_score"),
@@ -82,19 +76,14 @@ def _write_score(cells: Any) -> str:
     return f"{mean.display} ({sd.display})" if mean.shown and sd and sd.shown else str(mean.display)
 
 
+@made_from("responders")
 def tabulate_responders(responders: Release) -> View:
-    """Tabulate who improved and who got worse by each rule at the primary time point.
-
-    Parameters
-    ----------
-    responders : Release
-        Of the analysis ``responders``.
-    """
+    """Tabulate who improved and who got worse by each rule at the primary time point."""
     labels, words = read_labels(responders), responders.words
     time = pick_time(responders, "share_improved", labels)
     held = responders.where(timepoint=time, statistic=["share_improved", "share_worse"])
     if not len(held.table) or not held.table["display"].ne("").any():
-        return build_empty_view("responders", "table", (responders,), explain_absence(responders))
+        return build_empty_view("responders", "table", responders)
     lines = [
         line
         for level in held.table["level"].drop_duplicates()
@@ -104,7 +93,7 @@ def tabulate_responders(responders: Release) -> View:
     seen, due = words.say("views.table.of_seen"), words.say("views.table.of_due")
     return build_table_view(
         "responders",
-        (responders,),
+        responders,
         lines,
         {
             "n": show_size(words.say("views.table.patients"), ("share_improved", "seen")),
@@ -169,23 +158,18 @@ def _shows_improved(cells: Any, held: Release) -> bool:
     return bool(told) or (sized is not None and bool(write_size(sized, held)))
 
 
+@made_from("completeness")
 def tabulate_completeness(completeness: Release) -> View:
-    """Tabulate who was due and seen per therapy and time point; for the team also who was missed and lost.
-
-    Parameters
-    ----------
-    completeness : Release
-        Of the analysis ``completeness``.
-    """
+    """Tabulate who was due and seen per therapy and time point; for the team also who was missed and lost."""
     labels, words = read_labels(completeness), completeness.words
     if not completeness.table["shown"].any():
-        return build_empty_view("completeness-table", "table", (completeness,), explain_absence(completeness))
+        return build_empty_view("completeness-table", "table", completeness)
     names = {"due": "n_due", "seen": "n_seen", "share": "share_seen"}
     if completeness.audience == "team":
         names |= {"missed": "n_missing", "lost": "n_lost", "not_yet_due": "n_not_yet_due"}
     return build_table_view(
         "completeness-table",
-        (completeness,),
+        completeness,
         _list_visits(completeness, labels),
         {name: TableColumn(words.say(f"views.table.{name}"), key) for name, key in names.items()},
         stub=words.say("views.table.time"),
@@ -194,18 +178,13 @@ def tabulate_completeness(completeness: Release) -> View:
     )
 
 
+@made_from("effect_sizes")
 def tabulate_effect_sizes(effect_sizes: Release) -> View:
-    """Tabulate effect sizes of improvement, for the team; a stakeholder reads that they are not shown.
-
-    Parameters
-    ----------
-    effect_sizes : Release
-        Of the analysis ``effect_sizes``.
-    """
+    """Tabulate effect sizes of improvement, for the team; a stakeholder reads that they are not shown."""
     words = effect_sizes.words
     if effect_sizes.audience != "team":
         reason = words.say("views.caption.effect_sizes_team")
-        return build_empty_view("effect-sizes", "table", (effect_sizes,), reason)
+        return build_empty_view("effect-sizes", "table", effect_sizes, reason)
     labels = read_labels(effect_sizes)
     named = effect_sizes.table["versus"].dropna()
     versus = labels.short(str(named.iloc[0])) if len(named) else ""
@@ -216,7 +195,7 @@ def tabulate_effect_sizes(effect_sizes: Release) -> View:
     heads = {name: words.say(f"views.table.{name}", versus=versus) for name in _EFFECT_SIZES}
     return build_table_view(
         "effect-sizes",
-        (effect_sizes,),
+        effect_sizes,
         lines,
         {
             "n": show_size(words.say("views.table.patients")),

@@ -16,16 +16,14 @@ from outcomes.views.flow_chart import read_steps
 from outcomes.views.labels import SIGNS, Labels, capitalise, name_variant, read_labels
 from outcomes.views.released_rows import list_merged, list_rows, write_texts
 from outcomes.views.table import build_list_view
-from outcomes.views.view import View, build_sentence, build_view, write_html
+from outcomes.views.view import View, build_sentence, build_view, made_from, write_html
 
 
+@made_from("change", "domains")
 def say_title(change: Release) -> View:
     """Say the question of a page: it becomes the page's title.
 
-    Parameters
-    ----------
-    change : Release
-        Of the analysis ``change`` or ``domains``; what improves and under which therapies is read from it.
+    What improves and under which therapies is read from the release.
     """
     labels, words, merged = read_labels(change), change.words, list_merged(change)
     groups = [group for group in labels.therapies if group in set(change.table["group"])]
@@ -38,9 +36,10 @@ def say_title(change: Release) -> View:
     else:
         key = "several_kinds" if merged else "several"
         text = words.say(f"sentences.title.{key}", better=say_better(labels))
-    return build_sentence("title", (change,), text, "title")
+    return build_sentence("title", change, text, "title")
 
 
+@made_from("flow")
 def say_flow(flow: Release) -> View:
     """Say how many episodes and patients the records held, who was excluded and who remained."""
     steps, words = read_steps(flow), flow.words
@@ -50,25 +49,18 @@ def say_flow(flow: Release) -> View:
         if excluded:
             texts.append(words.say("sentences.excluded", steps="; ".join(excluded)))
         texts.append(steps[-1].remaining)
-    return build_sentence("flow-sentence", (flow,), " ".join(f"{text}." for text in texts))
+    return build_sentence("flow-sentence", flow, " ".join(f"{text}." for text in texts))
 
 
+@made_from("floor_ceiling")
 def say_ends(ends: Release) -> View:
     """Say at which times many patients had the lowest or the highest score there is.
 
-    Parameters
-    ----------
-    ends : Release
-        Of the analysis ``floor_ceiling``.
-
-    Returns
-    -------
-    View
-        Sentences: the shares that are higher than an accepted limit (see ``psychometrics.toml``); for a
-        measurement that stops at some value every share that stopped there, and what that means. Where no
-        share may be shown, that no number is given here.
+    Sentences: the shares that are higher than an accepted limit (see ``psychometrics.toml``); for a
+    measurement that stops at some value every share that stopped there, and what that means. Where no share
+    may be shown, that no number is given here.
     """
-    return build_sentence("ends", (ends,), " ".join(_say_ends(ends, read_labels(ends))))
+    return build_sentence("ends", ends, " ".join(_say_ends(ends, read_labels(ends))))
 
 
 def _say_ends(ends: Release, labels: Labels) -> Iterator[str]:
@@ -181,9 +173,10 @@ def _count_held(releases: tuple[Release, ...]) -> Iterator[str]:
         yield words.say("release.held.counted", n=int(days.notna().sum()), of=len(days), mark=mark)
 
 
+@made_from("change")
 def tabulate_instrument(release: Release) -> View:
     """List what is known of the measure: version, range, direction, thresholds with their source."""
-    return build_list_view("instrument", "table", (release,), _describe_instrument(read_labels(release)))
+    return build_list_view("instrument", "table", release, _describe_instrument(read_labels(release)))
 
 
 def _describe_instrument(labels: Labels) -> list[tuple[str, str]]:

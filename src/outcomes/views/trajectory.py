@@ -27,7 +27,7 @@ from outcomes.views.figure import (
 )
 from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows, write_size
-from outcomes.views.view import View, build_empty_view, build_figure_view
+from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,28 +53,21 @@ class _Axis:
         return max(self.places.values()) - min(self.places.values()) or 1.0
 
 
+@made_from("change")
 def draw_trajectory(change: Release) -> View:
     """Draw the mean score of each therapy over time, with intervals and the patients seen beneath.
 
-    Parameters
-    ----------
-    change : Release
-        Of the analysis ``change``.
-
-    Returns
-    -------
-    View
-        A figure. Where no therapy has a mean to show, all therapies together; where that is withheld too,
-        a sentence that says why. A mark stands for every shown row, and for no other.
+    A figure. Where no therapy has a mean to show, all therapies together; where that is withheld too, a
+    sentence that says why. A mark stands for every shown row, and for no other.
     """
     labels = read_labels(change)
     points = _choose_points(change, labels)
     if points.empty:
-        return build_empty_view("trajectory", "figure", (change,), explain_absence(change))
+        return build_empty_view("trajectory", "figure", change)
     figure = plot_trajectory(points, labels, change)
     return build_figure_view(
         "trajectory",
-        (change,),
+        change,
         figure,
         _describe(points, labels, "trajectory_alt"),
         _caption(points, labels),
@@ -82,34 +75,27 @@ def draw_trajectory(change: Release) -> View:
     )
 
 
+@made_from("over_time", "ancova")
 def draw_marginal_means(contrasts: Release) -> View:
     """Draw the adjusted mean score of each therapy at the follow-ups that are compared.
 
-    Parameters
-    ----------
-    contrasts : Release
-        Of the analysis ``over_time`` or ``ancova``.
-
-    Returns
-    -------
-    View
-        A figure. Where therapies are not compared, or at one follow-up only so that there is no course, a
-        sentence that says so.
+    A figure. Where therapies are not compared, or at one follow-up only so that there is no course, a
+    sentence that says so.
     """
     labels = read_labels(contrasts)
     means = contrasts.where(statistic="marginal_mean")
     points = means.where(shown=True).table
     if points.empty:
-        return build_empty_view("marginal-means", "figure", (contrasts,), explain_absence(means))
+        return build_empty_view("marginal-means", "figure", contrasts, explain_absence(means))
     if points["timepoint"].nunique() == 1:
         reason = contrasts.words.say(
             "views.one_follow_up", time=labels.time(str(points["timepoint"].iloc[0]))
         )
-        return build_empty_view("marginal-means", "figure", (contrasts,), reason)
+        return build_empty_view("marginal-means", "figure", contrasts, reason)
     figure = plot_trajectory(points, labels, contrasts)
     return build_figure_view(
         "marginal-means",
-        (contrasts,),
+        contrasts,
         figure,
         _describe(points, labels, "marginal_means_alt"),
         _caption_adjusted(points, labels, contrasts),
@@ -132,19 +118,19 @@ def _is_on_axis(timepoint: str, labels: Labels) -> bool:
     return entry is None or entry.comparable
 
 
+@apply_style()
 def plot_trajectory(points: pd.DataFrame, labels: Labels, release: Release) -> Figure:
     """Return the figure of some shown means, one row per mark."""
     groups = labels.order(points["group"])
     axis = _place_times(labels.order_times(points["timepoint"]), labels)
-    with apply_style():
-        figure = open_figure(_PLOT_INCHES + 0.75 + _ROW_INCHES * (len(groups) + 1))
-        axes = _open_axes(figure, groups, labels)
-        for number, group in enumerate(groups):
-            shift = (number - (len(groups) - 1) / 2) * 0.012 * axis.width
-            _draw_group(axes, points[points["group"] == group], group, labels, axis, shift)
-        _finish_axes(axes, axis, labels)
-        _label_ends(axes, points, groups, labels, axis)
-        _write_patients(axes, points, groups, labels, axis, release)
+    figure = open_figure(_PLOT_INCHES + 0.75 + _ROW_INCHES * (len(groups) + 1))
+    axes = _open_axes(figure, groups, labels)
+    for number, group in enumerate(groups):
+        shift = (number - (len(groups) - 1) / 2) * 0.012 * axis.width
+        _draw_group(axes, points[points["group"] == group], group, labels, axis, shift)
+    _finish_axes(axes, axis, labels)
+    _label_ends(axes, points, groups, labels, axis)
+    _write_patients(axes, points, groups, labels, axis, release)
     return figure
 
 
