@@ -45,14 +45,9 @@ def tabulate_baseline(baseline: Release, completeness: Release | None = None) ->
     if several:
         columns["largest"] = TableColumn(words.say("views.table.largest"))
     lines, hidden = _drop_withheld(lines, columns, labels)
-    return build_table_view(
-        "baseline",
-        releases,
-        _part_whole(lines, groups, labels) if several else lines,
-        columns,
-        caption=" ".join([words.say(f"views.caption.baseline{'' if several else '_one'}"), *hidden]),
-        released=_drop_pairs(baseline),
-    )
+    listed = _part_whole(lines, groups, labels) if several else lines
+    caption = " ".join([words.say(f"views.caption.baseline{'' if several else '_one'}"), *hidden])
+    return build_table_view("baseline", releases, listed, columns, caption, released=_drop_pairs(baseline))
 
 
 def _choose_columns(baseline: Release, labels: Labels) -> list[str]:

@@ -23,15 +23,11 @@ def tabulate_comparability(comparability: Release) -> View:
     if checks.empty or (comparability.table["level"] == "one_therapy").any():
         return build_empty_view("comparability", "table", comparability)
     randomised = (comparability.table["level"] == "randomised").any()
-    return build_table_view(
-        "comparability",
-        comparability,
-        [_describe_check(row, comparability, labels) for row in list_rows(checks)],
-        {name: TableColumn(words.say(f"views.table.{name}")) for name in ("found", "needed", "verdict")},
-        stub=words.say("views.table.check"),
-        caption=words.say(f"views.caption.comparability{'_randomised' if randomised else ''}"),
-        released=checks,
-    )
+    lines = [_describe_check(row, comparability, labels) for row in list_rows(checks)]
+    columns = {name: TableColumn(words.say(f"views.table.{name}")) for name in ("found", "needed", "verdict")}
+    caption = words.say(f"views.caption.comparability{'_randomised' if randomised else ''}")
+    stub = words.say("views.table.check")
+    return build_table_view("comparability", comparability, lines, columns, caption, stub, checks)
 
 
 def _describe_check(row: Any, release: Release, labels: Labels) -> TableLine:
@@ -79,15 +75,9 @@ def tabulate_contrasts(contrasts: Release) -> View:
     caption = words.say("views.caption.contrasts", measure=labels.measure, covariates=adjusted)
     if allows_for_several(contrasts):
         caption = f"{caption} {words.say('views.intervals_together')}"
-    return build_table_view(
-        "contrasts",
-        contrasts,
-        lines,
-        columns,
-        stub=words.say("views.table.compared"),
-        caption=caption,
-        released=pd.concat(shown, ignore_index=True),
-    )
+    shown_rows = pd.concat(shown, ignore_index=True)
+    stub = words.say("views.table.compared")
+    return build_table_view("contrasts", contrasts, lines, columns, caption, stub, shown_rows)
 
 
 def _write_sizes(row: Any, release: Release) -> str:
@@ -114,18 +104,14 @@ def tabulate_marginal_means(contrasts: Release) -> View:
         shown.append(means)
         lines += [TableLine(labels.title(row.group), {"row": row}, block) for row in list_rows(means)]
     adjusted = words.join(list_adjusted(contrasts, labels))
-    return build_table_view(
-        "marginal-means-table",
-        contrasts,
-        lines,
-        {
-            "n": show_size(words.say("views.table.patients"), "row"),
-            "mean": show_interval(words.say(f"views.table.adjusted_mean_{contrasts.audience}"), "row"),
-        },
-        stub=words.say("views.table.therapy"),
-        caption=words.say("views.caption.marginal_means", measure=labels.measure, covariates=adjusted),
-        released=pd.concat(shown, ignore_index=True),
-    )
+    columns = {
+        "n": show_size(words.say("views.table.patients"), "row"),
+        "mean": show_interval(words.say(f"views.table.adjusted_mean_{contrasts.audience}"), "row"),
+    }
+    shown_rows = pd.concat(shown, ignore_index=True)
+    caption = words.say("views.caption.marginal_means", measure=labels.measure, covariates=adjusted)
+    stub = words.say("views.table.therapy")
+    return build_table_view("marginal-means-table", contrasts, lines, columns, caption, stub, shown_rows)
 
 
 @made_from("standardised")
@@ -136,21 +122,17 @@ def tabulate_standardised(standardised: Release) -> View:
     if held.empty:
         return build_empty_view("standardised", "table", standardised)
     held = sort_groups(held, labels)
-    return build_table_view(
-        "standardised",
-        standardised,
-        [
-            TableLine(labels.title(row.group), {"row": row}, name_rule(str(row.level), labels))
-            for row in list_rows(held)
-        ],
-        {
-            "n": show_size(words.say("views.table.patients"), "row"),
-            "share": show_interval(words.say("views.table.standardised"), "row"),
-        },
-        stub=words.say("views.table.therapy"),
-        caption=words.say("views.caption.standardised", time=labels.time(str(held["timepoint"].iloc[0]))),
-        released=held,
-    )
+    lines = [
+        TableLine(labels.title(row.group), {"row": row}, name_rule(str(row.level), labels))
+        for row in list_rows(held)
+    ]
+    columns = {
+        "n": show_size(words.say("views.table.patients"), "row"),
+        "share": show_interval(words.say("views.table.standardised"), "row"),
+    }
+    caption = words.say("views.caption.standardised", time=labels.time(str(held["timepoint"].iloc[0])))
+    stub = words.say("views.table.therapy")
+    return build_table_view("standardised", standardised, lines, columns, caption, stub, held)
 
 
 @made_from("over_time", "ancova")

@@ -57,14 +57,8 @@ def draw_completeness(completeness: Release) -> View:
     if left_out:
         names = words.join([labels.short(group) for group in left_out])
         caption = f"{caption} {words.say('views.completeness_left_out', groups=names)}"
-    return build_figure_view(
-        "completeness",
-        completeness,
-        figure,
-        words.say("views.completeness_alt", courses=courses),
-        caption,
-        shares,
-    )
+    alt = words.say("views.completeness_alt", courses=courses)
+    return build_figure_view("completeness", completeness, figure, alt, caption, shares)
 
 
 @apply_style()

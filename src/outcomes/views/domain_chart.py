@@ -64,14 +64,10 @@ def draw_domains(domains: Release) -> View:
         )
         for measure, group, row in shown
     ]
-    return build_figure_view(
-        "domains-figure",
-        domains,
-        figure,
-        words.say("views.domains.figure_alt", time=time, rows=" ".join(texts)),
-        words.say("views.domains.figure_caption", time=time),
-        pd.DataFrame([row for *_, row in shown]),
-    )
+    alt = words.say("views.domains.figure_alt", time=time, rows=" ".join(texts))
+    rows = pd.DataFrame([row for *_, row in shown])
+    caption = words.say("views.domains.figure_caption", time=time)
+    return build_figure_view("domains-figure", domains, figure, alt, caption, rows)
 
 
 @apply_style()

@@ -205,14 +205,8 @@ def tabulate_domains(domains: Release) -> View:
         ]
     key = "caption_one" if len(groups) == 1 else "caption_several"
     caption = words.say(f"views.domains.{key}", time=labels.time(later))
-    return build_table_view(
-        "domains",
-        domains,
-        lines,
-        columns,
-        stub=words.say("views.domains.measure"),
-        caption=" ".join([caption, *list_unmeasured(domains, groups)]),
-    )
+    stub, said = words.say("views.domains.measure"), " ".join([caption, *list_unmeasured(domains, groups)])
+    return build_table_view("domains", domains, lines, columns, said, stub)
 
 
 def _describe_group(measure: DomainMeasure, group: str, later: str, several: bool) -> TableLine:

@@ -48,14 +48,8 @@ def draw_forest(contrasts: Release) -> View:
         reason = explain_absence(contrasts.where(statistic="contrast"))
         return build_empty_view("forest", "figure", contrasts, reason)
     figure = plot_forest(points, labels, contrasts)
-    return build_figure_view(
-        "forest",
-        contrasts,
-        figure,
-        _describe(points, labels, contrasts),
-        _caption(labels, contrasts, time),
-        points,
-    )
+    alt, caption = _describe(points, labels, contrasts), _caption(labels, contrasts, time)
+    return build_figure_view("forest", contrasts, figure, alt, caption, points)
 
 
 @apply_style()
@@ -70,7 +64,10 @@ def plot_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -> Fig
     figure = open_figure(0.95 + _ROW_INCHES * (len(points) + 0.6))
     axes = _open_axes(figure, names, numbers, sizes, labels.words)
     for place, row in enumerate(list_rows(points)):
-        _draw_row(axes, place, row, labels)
+        colour, _, marker = pick_look(str(row.group), labels)
+        width = read_style()["line_width"] + 0.4
+        axes.hlines(place, row.conf_low, row.conf_high, color=colour, linewidth=width)
+        draw_mark(axes, row.estimate, place, (colour, marker), 2, zorder=3)
     _finish_axes(axes, points, names, labels)
     _write_columns(axes, numbers, sizes, labels.words)
     return figure
@@ -92,13 +89,6 @@ def _open_axes(figure: Figure, names: list[str], numbers: list[str], sizes: list
     first = measure_text(figure, [*numbers, words.say("views.difference_head")], small)
     second = measure_text(figure, [*sizes, words.say("views.patients")], small)
     return place_axes(figure, left, 0.72, first + second + 0.4, 0.32)
-
-
-def _draw_row(axes: Axes, place: int, row: Any, labels: Labels) -> None:
-    style = read_style()
-    colour, _, marker = pick_look(str(row.group), labels)
-    axes.hlines(place, row.conf_low, row.conf_high, color=colour, linewidth=style["line_width"] + 0.4)
-    draw_mark(axes, row.estimate, place, (colour, marker), 2, zorder=3)
 
 
 def _finish_axes(axes: Axes, points: pd.DataFrame, names: list[str], labels: Labels) -> None:

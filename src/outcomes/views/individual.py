@@ -146,19 +146,12 @@ def _draw_courses(axes: Axes, scores: np.ndarray, drawn: np.ndarray, group: str,
     for course in drawn:
         known = ~np.isnan(course)
         axes.plot(places[known], course[known], color=colour, linewidth=0.6, alpha=0.35, zorder=2)
-    axes.plot(
-        places,
-        _average(scores),
-        color=style["ink"],
-        linewidth=style["line_width"] + 0.6,
-        marker=marker,
-        markersize=style["marker_size"],
-        zorder=3,
-    )
+    line = {"color": style["ink"], "linewidth": style["line_width"] + 0.6}
+    marks = {"marker": marker, "markersize": style["marker_size"]}
+    axes.plot(places, _average(scores), zorder=3, **line, **marks)
     axes.grid(axis="y")
-    axes.set_title(
-        wrap_label(labels.title(group), 30, 1), size=style["text_size"], weight="bold", color=text, loc="left"
-    )
+    font = {"size": style["text_size"], "weight": "bold", "color": text}
+    axes.set_title(wrap_label(labels.title(group), 30, 1), loc="left", **font)
 
 
 def _average(scores: np.ndarray) -> np.ndarray:

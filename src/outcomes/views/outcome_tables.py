@@ -39,20 +39,15 @@ def tabulate_change(change: Release) -> View:
     if not change.table["shown"].any():
         return build_empty_view("change", "table", change)
     spread = (change.table["statistic"] == "sd_score").any()
-    return build_table_view(
-        "change",
-        change,
-        _gather_withheld(list(_list_visits(change, labels)), change),
-        {
-            "n": show_size(words.say("views.table.patients"), "mean_score"),
-            "score": TableColumn(
-                words.say(f"views.table.score{'' if spread else '_mean'}", measure=labels.measure)
-            ),
-            "improvement": show_interval(words.say("views.table.improvement"), "mean_improvement"),
-        },
-        stub=words.say("views.table.time"),
-        caption=words.say("views.caption.change"),
-    )
+    lines = _gather_withheld(list(_list_visits(change, labels)), change)
+    score = words.say(f"views.table.score{'' if spread else '_mean'}", measure=labels.measure)
+    columns = {
+        "n": show_size(words.say("views.table.patients"), "mean_score"),
+        "score": TableColumn(score),
+        "improvement": show_interval(words.say("views.table.improvement"), "mean_improvement"),
+    }
+    stub, caption = words.say("views.table.time"), words.say("views.caption.change")
+    return build_table_view("change", change, lines, columns, caption, stub)
 
 
 def _gather_withheld(lines: list[TableLine], change: Release) -> Iterator[TableLine]:
@@ -64,16 +59,13 @@ def _gather_withheld(lines: list[TableLine], change: Release) -> Iterator[TableL
             line for line in own if "mean_score" in line.cells and not is_withheld(line.cells["mean_score"])
         ]
         for line in shown:
-            yield TableLine(line.head, {**line.cells, "score": _write_score(line.cells)}, block)
+            mean, sd = line.cells["mean_score"], line.cells.get("sd_score")
+            spread = f" ({sd.display})" if mean.shown and sd and sd.shown else ""
+            yield TableLine(line.head, {**line.cells, "score": f"{mean.display}{spread}"}, block)
         if len(shown) < len(own):
             name = "other_times" if shown else "all_times"
             withheld = words.say("release.withheld")
             yield TableLine(words.say(f"views.table.{name}"), {"score": withheld}, block)
-
-
-def _write_score(cells: Any) -> str:
-    mean, sd = cells["mean_score"], cells.get("sd_score")
-    return f"{mean.display} ({sd.display})" if mean.shown and sd and sd.shown else str(mean.display)
 
 
 @made_from("responders")
@@ -91,20 +83,14 @@ def tabulate_responders(responders: Release) -> View:
     ]
     improved, worse = words.say("views.table.improved"), words.say("views.table.worse")
     seen, due = words.say("views.table.of_seen"), words.say("views.table.of_due")
-    return build_table_view(
-        "responders",
-        responders,
-        lines,
-        {
-            "n": show_size(words.say("views.table.patients"), ("share_improved", "seen")),
-            "seen": show_interval(f"{improved}, {seen}", ("share_improved", "seen")),
-            "due": show_interval(f"{improved}, {due}", ("share_improved", "due")),
-            "worse": TableColumn(f"{worse}, {seen}", ("share_worse", "seen")),
-        },
-        stub=words.say("views.table.therapy"),
-        caption=" ".join(_caption_responders(held, labels, str(time))),
-        released=held.table,
-    )
+    columns = {
+        "n": show_size(words.say("views.table.patients"), ("share_improved", "seen")),
+        "seen": show_interval(f"{improved}, {seen}", ("share_improved", "seen")),
+        "due": show_interval(f"{improved}, {due}", ("share_improved", "due")),
+        "worse": TableColumn(f"{worse}, {seen}", ("share_worse", "seen")),
+    }
+    stub, caption = words.say("views.table.therapy"), " ".join(_caption_responders(held, labels, str(time)))
+    return build_table_view("responders", responders, lines, columns, caption, stub, held.table)
 
 
 def _caption_responders(held: Release, labels: Labels, time: str) -> Iterator[str]:
@@ -167,15 +153,11 @@ def tabulate_completeness(completeness: Release) -> View:
     names = {"due": "n_due", "seen": "n_seen", "share": "share_seen"}
     if completeness.audience == "team":
         names |= {"missed": "n_missing", "lost": "n_lost", "not_yet_due": "n_not_yet_due"}
-    return build_table_view(
-        "completeness-table",
-        completeness,
-        _list_visits(completeness, labels),
-        {name: TableColumn(words.say(f"views.table.{name}"), key) for name, key in names.items()},
-        stub=words.say("views.table.time"),
-        caption=words.say("views.caption.completeness"),
-        released=completeness.where(statistic=list(names.values())).table,
-    )
+    lines = _list_visits(completeness, labels)
+    columns = {name: TableColumn(words.say(f"views.table.{name}"), key) for name, key in names.items()}
+    stub, caption = words.say("views.table.time"), words.say("views.caption.completeness")
+    shown = completeness.where(statistic=list(names.values())).table
+    return build_table_view("completeness-table", completeness, lines, columns, caption, stub, shown)
 
 
 @made_from("effect_sizes")
@@ -188,23 +170,12 @@ def tabulate_effect_sizes(effect_sizes: Release) -> View:
     labels = read_labels(effect_sizes)
     named = effect_sizes.table["versus"].dropna()
     versus = labels.short(str(named.iloc[0])) if len(named) else ""
-    lines = [
-        TableLine(line.head, {**line.cells, "n": _find_sized(line.cells)}, line.block)
-        for line in _list_visits(effect_sizes, labels)
-    ]
-    heads = {name: words.say(f"views.table.{name}", versus=versus) for name in _EFFECT_SIZES}
-    return build_table_view(
-        "effect-sizes",
-        effect_sizes,
-        lines,
-        {
-            "n": show_size(words.say("views.table.patients")),
-            **{name: show_interval(head) for name, head in heads.items()},
-        },
-        stub=words.say("views.table.time"),
-        caption=words.say("views.caption.effect_sizes", versus=versus),
-    )
-
-
-def _find_sized(cells: Any) -> Any:
-    return next((cells[name] for name in _EFFECT_SIZES if name in cells), None)
+    lines = []
+    for line in _list_visits(effect_sizes, labels):
+        sized = next((line.cells[name] for name in _EFFECT_SIZES if name in line.cells), None)
+        lines.append(TableLine(line.head, {**line.cells, "n": sized}, line.block))
+    columns = {"n": show_size(words.say("views.table.patients"))}
+    for name in _EFFECT_SIZES:
+        columns[name] = show_interval(words.say(f"views.table.{name}", versus=versus))
+    stub, caption = words.say("views.table.time"), words.say("views.caption.effect_sizes", versus=versus)
+    return build_table_view("effect-sizes", effect_sizes, lines, columns, caption, stub)

@@ -114,14 +114,9 @@ def tabulate_periods(trend: Release) -> View:
     }
     if not limits:
         del columns["limits"]
-    return build_table_view(
-        "periods",
-        trend,
-        lines,
-        columns,
-        stub=words.say("views.periods.period"),
-        caption=words.say(f"views.periods.caption_{kind}", **_place_of(periods, labels)),
-    )
+    caption = words.say(f"views.periods.caption_{kind}", **_place_of(periods, labels))
+    stub = words.say("views.periods.period")
+    return build_table_view("periods", trend, lines, columns, caption, stub)
 
 
 def _write_limits(row: Any, trend: Release) -> str:

@@ -31,14 +31,9 @@ def tabulate_reading(quality: Release) -> View:
         TableLine(say(f"quality.refused_{row.term}", rule=row.level), {"number": row}, say("quality.refused"))
         for row in list_rows(held.where(statistic="n_refused_by_rule").table)
     ]
-    return build_table_view(
-        "reading",
-        quality,
-        lines,
-        {"number": TableColumn(say("quality.number"), write=_write_count)},
-        caption=say("quality.reading_caption"),
-        released=held.table,
-    )
+    columns = {"number": TableColumn(say("quality.number"), write=_write_count)}
+    caption = say("quality.reading_caption")
+    return build_table_view("reading", quality, lines, columns, caption, released=held.table)
 
 
 def _write_count(row: Any, quality: Release) -> str:
@@ -53,21 +48,13 @@ def tabulate_recorded(quality: Release) -> View:
     if held.table.empty:
         return build_empty_view("recorded", "table", quality, words.say("views.empty_nothing"))
     rows = list_rows(held.table)
-    return build_table_view(
-        "recorded",
-        quality,
-        [
-            TableLine(
-                capitalise(name_column(str(term), words)),
-                {row.group: row for row in rows if row.term == term},
-            )
-            for term in held.table["term"].drop_duplicates()
-        ],
-        {group: TableColumn(_name_group(group, words)) for group in _order(held.table["group"])},
-        stub=words.say("quality.column"),
-        caption=words.say("quality.recorded_caption"),
-        released=held.table,
-    )
+    lines = []
+    for term in held.table["term"].drop_duplicates():
+        cells = {row.group: row for row in rows if row.term == term}
+        lines.append(TableLine(capitalise(name_column(str(term), words)), cells))
+    columns = {group: TableColumn(_name_group(group, words)) for group in _order(held.table["group"])}
+    stub, caption = words.say("quality.column"), words.say("quality.recorded_caption")
+    return build_table_view("recorded", quality, lines, columns, caption, stub, held.table)
 
 
 @made_from("data_quality")
@@ -83,15 +70,9 @@ def tabulate_assessed(quality: Release) -> View:
             rows = list_rows(held.where(outcome=outcome, group=group).table)
             cells = {row.level if row.statistic == "share_assessed" else "without": row for row in rows}
             lines.append(TableLine(_name_group(group, words), cells, name_measure(id, variant, words)))
-    return build_table_view(
-        "assessed",
-        quality,
-        lines,
-        {name: TableColumn(words.say(f"quality.{name}")) for name in _LEVELS},
-        stub=words.say("quality.group"),
-        caption=words.say("quality.assessed_caption"),
-        released=held.table,
-    )
+    columns = {name: TableColumn(words.say(f"quality.{name}")) for name in _LEVELS}
+    stub, caption = words.say("quality.group"), words.say("quality.assessed_caption")
+    return build_table_view("assessed", quality, lines, columns, caption, stub, held.table)
 
 
 @made_from("data_quality")

@@ -40,19 +40,15 @@ def tabulate_since_last(since_last: Release) -> View:
         cells = absent | {str(row.statistic): row for row in rows}
         lines.append(TableLine(_name_group(rows[0], labels), cells, _name_number(rows[0], labels)))
     write = _write_step if team else show
-    return build_table_view(
-        "since-last",
-        since_last,
-        lines,
-        {
-            step: TableColumn(words.say(f"views.since_last.{step}"), write=write)
-            for step in (_STEPS if team else _ENDS)
-        },
-        stub=words.say("views.table.therapy"),
-        caption=words.say(
-            f"views.since_last.caption{'' if team else '_released'}", label=since_last.origin.earlier or ""
-        ),
+    columns = {
+        step: TableColumn(words.say(f"views.since_last.{step}"), write=write)
+        for step in (_STEPS if team else _ENDS)
+    }
+    caption = words.say(
+        f"views.since_last.caption{'' if team else '_released'}", label=since_last.origin.earlier or ""
     )
+    stub = words.say("views.table.therapy")
+    return build_table_view("since-last", since_last, lines, columns, caption, stub)
 
 
 def _explain_nothing(since_last: Release) -> str:

@@ -75,20 +75,16 @@ def tabulate_sites(sites: Release) -> View:
     heads = {
         key: words.say(f"views.sites.{key}") for key in ("n", "share", "observed", "adjusted", "position")
     }
-    return build_table_view(
-        "sites",
-        sites,
-        lines,
-        {
-            "n": show_size(heads["n"]),
-            "share": TableColumn(heads["share"], "share_seen"),
-            "observed": show_interval(heads["observed"]),
-            "adjusted": TableColumn(heads["adjusted"]),
-            "position": TableColumn(heads["position"]),
-        },
-        stub=words.say("views.sites.site"),
-        caption=words.say(f"views.sites.caption_{_kind(shown)}", **_place(shown, sites)),
-    )
+    columns = {
+        "n": show_size(heads["n"]),
+        "share": TableColumn(heads["share"], "share_seen"),
+        "observed": show_interval(heads["observed"]),
+        "adjusted": TableColumn(heads["adjusted"]),
+        "position": TableColumn(heads["position"]),
+    }
+    caption = words.say(f"views.sites.caption_{_kind(shown)}", **_place(shown, sites))
+    stub = words.say("views.sites.site")
+    return build_table_view("sites", sites, lines, columns, caption, stub)
 
 
 def name_site(site: str) -> str:

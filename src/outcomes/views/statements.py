@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -85,16 +84,15 @@ def _say_ends(ends: Release, labels: Labels) -> Iterator[str]:
         if rows:
             value = f"{rows[0].x:g}".replace("-", "−")
             value += "" if labels.instrument.unit == "points" else f" {labels.unit}"
-            shares = words.join(_say_share(row, labels) for row in rows)
+            shares = words.join(
+                words.say("sentences.ends_share", share=row.display, time=labels.time(row.timepoint))
+                for row in rows
+            )
             said.append(words.say(f"sentences.ends_{end}", shares=shares, value=value))
     if said:
         yield capitalise(" ".join([*said, words.say("sentences.ends_meaning")]))
     else:
         yield words.say("sentences.ends_few", most=f"{100 * most:g} %")
-
-
-def _say_share(row: Any, labels: Labels) -> str:
-    return labels.words.say("sentences.ends_share", share=row.display, time=labels.time(row.timepoint))
 
 
 def say_limits(
