@@ -3,6 +3,7 @@
 from outcomes.views.answer import say_answer
 from outcomes.views.baseline_table import tabulate_baseline, tabulate_nonresponse
 from outcomes.views.comparison import (
+    draw_forest,
     say_comparison,
     tabulate_comparability,
     tabulate_contrasts,
@@ -11,10 +12,8 @@ from outcomes.views.comparison import (
 )
 from outcomes.views.completeness_map import draw_completeness
 from outcomes.views.cumulative_curve import draw_cumulative
-from outcomes.views.domain_chart import draw_domains
-from outcomes.views.domains import say_profile, tabulate_domains
+from outcomes.views.domains import draw_domains, say_profile, tabulate_domains
 from outcomes.views.flow_chart import draw_flow
-from outcomes.views.forest import draw_forest
 from outcomes.views.model_checks import (
     draw_residuals,
     say_model,
