@@ -151,7 +151,7 @@ def show_notebook(name: str, audience: str, folder: Path, monkeypatch) -> tuple[
 
 @pytest.mark.parametrize(("name", "audience"), AUDIENCES)
 def test_a_page_and_its_figures_are_in_the_language(name, audience, tmp_path, monkeypatch):
-    html, drawn, releases = show_notebook(name, audience, tmp_path, monkeypatch)
+    html, drawn, _ = show_notebook(name, audience, tmp_path, monkeypatch)
     texts = list_texts(html)
     assert len(texts) > 20 and f'<html lang="{LANGUAGE}">' in html
     assert not find_english([*texts, *drawn], list_data())
