@@ -170,7 +170,7 @@ def write_notebook_words() -> str:
     lines = [NOTEBOOK_NOTICE]
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        if any("parameters" in cell["metadata"].get("tags", ()) for cell in cells) and path.stem != "explore":
+        if any("parameters" in cell["metadata"].get("tags", ()) for cell in cells):
             prose = {cell["id"]: "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
             lines += ["", f"[{path.stem}]"]
             lines += [f"{id} = {json.dumps(text, ensure_ascii=False)}" for id, text in prose.items()]

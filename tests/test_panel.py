@@ -26,9 +26,15 @@ def panel(records):
     return open_panel(records)
 
 
+def read_texts(panel):
+    """Return what stands in each place, as HTML."""
+    places = ("sentence", "warning", "front", "numbers")
+    return {place: getattr(panel._screen, place).value for place in places}
+
+
 def read(panel, place="sentence"):
     """Return what stands in a place of the panel, without tags."""
-    return re.sub(r"<[^>]+>", " ", panel._screen.read_texts()[place])
+    return re.sub(r"<[^>]+>", " ", getattr(panel._screen, place).value)
 
 
 def count(choice):
@@ -39,7 +45,7 @@ def test_it_opens_on_the_main_measure_with_all_therapies(panel, records):
     cohort = panel.answer.cohort
     assert cohort.outcome == "odi" and cohort.primary == "month_6"
     assert set(cohort.therapies) == set(records.episodes["therapy"].dropna().unique())
-    assert 'alt="Line chart' in panel._screen.read_texts()["front"]
+    assert 'alt="Line chart' in panel._screen.front.value
 
 
 @pytest.mark.parametrize(
@@ -55,13 +61,13 @@ def test_it_opens_on_the_main_measure_with_all_therapies(panel, records):
     ids=lambda choice: str(next(iter(choice))) + str(next(iter(choice.get("filters", "")), "")),
 )
 def test_every_choice_changes_the_sentence_the_table_and_the_view_in_front(panel, records, choice):
-    before = panel._screen.read_texts()
+    before = read_texts(panel)
     if "filters" in choice:
         column = next(iter(choice["filters"]))
         level = str(records.episodes[column].value_counts().index[0])
         choice = {"filters": {column: (level,)}}
     panel.choose(**choice)
-    after = panel._screen.read_texts()
+    after = read_texts(panel)
     assert after["sentence"] != before["sentence"]
     # the description is the same whatever the main time point, and whether or not therapies are compared
     if not {"adjusted", "primary"} & set(choice):
@@ -77,7 +83,7 @@ def test_a_threshold_is_chosen_by_name(panel):
     named = next(id for _, id in panel._controls.threshold.options if id)
     panel.choose(threshold=named, view="responders")
     assert set(panel.answer.release("responders").table["level"]) == {named}
-    assert panel._screen.read_texts()["front"]
+    assert panel._screen.front.value
 
 
 def test_each_choice_says_how_many_patients_are_behind_it(panel, records):
@@ -104,7 +110,7 @@ def test_a_choice_without_patients_is_marked_and_explained(panel):
     panel._count()
     empty = [option["id"] for option in panel._controls.filters["cause"].options if option["empty"]]
     panel.choose(filters={**few, "cause": (empty[0],)})
-    assert 'role="alert"' in panel._screen.read_texts()["sentence"] and "excluded" in read(panel)
+    assert 'role="alert"' in panel._screen.sentence.value and "excluded" in read(panel)
     with pytest.raises(AnalysisError, match="the panel says why"):
         panel.to_frame()
     panel.choose(filters={})
@@ -125,13 +131,13 @@ def test_a_measure_without_the_time_point_opens_on_another(panel):
 def test_what_comes_first_comes_before_the_rest(panel):
     panel.finish()
     panel.choose(filters={"sex": ("female",)})
-    texts = panel._screen.read_texts()
+    texts = read_texts(panel)
     assert texts["numbers"] and "<img" in texts["front"] and "Comparing the therapies" in texts["sentence"]
     waiting = [option["id"] for option in panel._screen.tabs.options if option["note"]]
     assert waiting == [id for id in list_in_front(panel.question) if id != "course"]
     panel.finish()
     assert not [option for option in panel._screen.tabs.options if option["note"]]
-    assert "Comparing the therapies" not in panel._screen.read_texts()["sentence"]
+    assert "Comparing the therapies" not in panel._screen.sentence.value
 
 
 def test_a_later_choice_replaces_what_an_earlier_one_left_to_do(panel):
@@ -181,7 +187,7 @@ def test_a_stakeholder_reads_why_something_is_withheld(panel):
 
 
 def test_many_looks_are_warned_of_with_what_chance_does(panel):
-    assert not panel._screen.read_texts()["warning"]
+    assert not panel._screen.warning.value
     for column in FILTERS[:3]:
         for level in count(panel._controls.filters[column]):
             panel.choose(filters={column: (level,)})

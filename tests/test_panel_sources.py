@@ -20,7 +20,7 @@ from outcomes.panel.saved import list_saved, read_question, save_question
 
 
 def read(panel, place="sentence"):
-    return re.sub(r"<[^>]+>", " ", panel._screen.read_texts()[place])
+    return re.sub(r"<[^>]+>", " ", getattr(panel._screen, place).value)
 
 
 def look_around(panel):
@@ -63,9 +63,7 @@ def test_one_site_is_one_box(records):
 def test_without_a_follow_up_it_says_so(records):
     start = records.assessments[records.assessments["day"] <= 7].reset_index(drop=True)
     panel = open_panel(dataclasses.replace(records, assessments=start))
-    assert (
-        "no score after the start" in read(panel) and 'role="alert"' in panel._screen.read_texts()["sentence"]
-    )
+    assert "no score after the start" in read(panel) and 'role="alert"' in panel._screen.sentence.value
     with pytest.raises(AnalysisError):
         panel.to_frame()
 

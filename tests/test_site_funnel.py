@@ -50,9 +50,9 @@ def test_limits_of_shares_are_those_of_r():
     for level, low, high in ((0.95, "0.025", "0.975"), (0.998, "0.001", "0.999")):
         exact = limit_share(target, n, level)
         normal = limit_mean(target, np.sqrt(target * (1 - target)), n, level)
-        for ends, kind in ((exact, "exact"), (normal, "normal")):
-            assert ends[0] == pytest.approx([site[f"{kind}_{low}"] for site in sites], abs=absolute)
-            assert ends[1] == pytest.approx([site[f"{kind}_{high}"] for site in sites], abs=absolute)
+        for limits, kind in ((exact, "exact"), (normal, "normal")):
+            assert limits[0] == pytest.approx([site[f"{kind}_{low}"] for site in sites], abs=absolute)
+            assert limits[1] == pytest.approx([site[f"{kind}_{high}"] for site in sites], abs=absolute)
 
 
 def test_overdispersion_is_that_of_r():

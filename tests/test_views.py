@@ -17,9 +17,9 @@ from outcomes.disclosure import release
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import read_instrument, read_therapies, read_timepoints
 from outcomes.result import Origin, build_result
+from outcomes.views.comparison import plot_forest
 from outcomes.views.cumulative_curve import choose_steps, plot_cumulative
 from outcomes.views.figure import darken, spread_apart
-from outcomes.views.forest import plot_forest
 from outcomes.views.labels import pick_marked, read_labels
 from outcomes.views.trajectory import plot_trajectory
 

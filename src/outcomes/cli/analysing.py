@@ -69,9 +69,8 @@ def print_analysis(result: Result | Release, flow: Result | Release | None, form
     rows = result.to_frame().to_dict("records")
     columns = list(result.to_frame().columns)
     if form == "json":
-        print_json(
-            _describe(result) | {"rows": rows, "flow": flow.to_frame().to_dict("records") if flow else []}
-        )
+        steps = flow.to_frame().to_dict("records") if flow else []
+        print_json(_describe(result) | {"rows": rows, "flow": steps})
     elif form == "csv":
         print_csv(rows, columns)
         note(*_write_words(result))

@@ -26,7 +26,7 @@ from outcomes.facts import read_facts, read_schema, read_words
 from outcomes.machine.private_files import open_private_folder, write_private_file
 from outcomes.records import Records
 from outcomes.records.gate import measure_anonymity
-from outcomes.result import ALL, Result
+from outcomes.result import ALL
 from outcomes.views.figure import explain_undrawn, find_undrawn
 from outcomes.views.labels import name_measure
 
@@ -155,6 +155,12 @@ def _foresee(cohort: Cohort) -> dict[str, Any]:
     gate = check_comparability(cohort)
     seen = {audience: choose_detail(cohort, audience) for audience in AUDIENCES}
     profile, write = read_rules(profile=cohort.source.disclosure_profile), read_words().write
+    rows = []
+    for audience, held in seen.items():
+        for result in (analyse(held) for analyse in _FORESEEN):
+            n_rows, n_shown = len(result.table), int(release(result, audience).table["shown"].sum())
+            counts = {"rows": n_rows, "shown": n_shown, "withheld": n_rows - n_shown}
+            rows.append({"audience": audience, "part": result.name, **counts})
     return {
         "outcome": cohort.outcome,
         "disclosure_profile": profile.profile,
@@ -163,16 +169,8 @@ def _foresee(cohort: Cohort) -> dict[str, Any]:
         "comparable": gate.comparable,
         "because": [] if gate.comparable else list(map(write, gate.warnings)),
         "covariates": write(cohort.rules["missing"]),
-        "rows": [
-            _count_shown(analyse(held), audience) for audience, held in seen.items() for analyse in _FORESEEN
-        ],
+        "rows": rows,
     }
-
-
-def _count_shown(result: Result, audience: str) -> dict[str, Any]:
-    n_rows, n_shown = len(result.table), int(release(result, audience).table["shown"].sum())
-    counts = {"rows": n_rows, "shown": n_shown, "withheld": n_rows - n_shown}
-    return {"audience": audience, "part": result.name, **counts}
 
 
 def _list_overdue(cohort: Cohort) -> dict[str, Any]:
@@ -194,11 +192,9 @@ def print_description(description: Mapping[str, Any]) -> None:
     """Print a description for a person."""
     counts = ("n_read", "n_accepted", "n_repeated", "n_refused", "n_patients", "n_episodes", "n_assessments")
     read, accepted, repeated, refused, patients, episodes, assessments = (description[key] for key in counts)
-    say(
-        f"{description['source']}: {read} records read, {accepted} accepted, "
-        f"{f'{repeated} repeated, ' if repeated else ''}{refused} refused",
-        f"{patients} patients, {episodes} episodes, {assessments} assessments",
-    )
+    again = f"{repeated} repeated, " if repeated else ""
+    say(f"{description['source']}: {read} records read, {accepted} accepted, {again}{refused} refused")
+    say(f"{patients} patients, {episodes} episodes, {assessments} assessments")
     for kind, lines in description["findings"].items():
         _print_section(kind.capitalize(), lines)
     unread = [f"{file}: {', '.join(headers)}" for file, headers in description["not_read"].items() if headers]
@@ -229,7 +225,9 @@ def _print_anonymity(anonymity: Mapping[str, Any] | None) -> None:
     if anonymity is None:
         return
     figures = {row["what"]: int(row["value"]) for row in anonymity["figures"]}
-    k, traits = anonymity["k_min"], read_words().join([_name_trait(name) for name in anonymity["traits"]])
+    k, columns = anonymity["k_min"], read_schema()["episodes"]
+    labels = {name: columns[name].label for name in anonymity["traits"] if name in columns}
+    traits = read_words().join(labels.get(name) or name.replace("_", " ") for name in anonymity["traits"])
     n_small, n_patients = figures[f"patients in groups below {k}"], figures["patients"]
     say("", f"Patients who are alike by {traits}")
     if not n_small:
@@ -244,24 +242,16 @@ def _print_anonymity(anonymity: Mapping[str, Any] | None) -> None:
         say("  merging or leaving out one of these would not change that")
 
 
-def _name_trait(name: str) -> str:
-    column = read_schema()["episodes"].get(name)
-    return (column.label if column else "") or name.replace("_", " ")
-
-
 def _print_outlook(description: Mapping[str, Any]) -> None:
     if "audiences" not in description:
         return
     outlook, overdue = description["audiences"], description["overdue"]
     n_of = {(row["part"], row["audience"]): row for row in outlook["rows"]}
     parts = dict.fromkeys(row["part"] for row in outlook["rows"])
-    rows = [
-        {
-            "part of the page": read_words().say(f"methods.{part}.name"),
-            **{_WHO[audience]: n_of[part, audience]["shown"] for audience in AUDIENCES},
-        }
-        for part in parts
-    ]
+    rows = []
+    for part in parts:
+        named = {"part of the page": read_words().say(f"methods.{part}.name")}
+        rows.append(named | {_WHO[audience]: n_of[part, audience]["shown"] for audience in AUDIENCES})
     say("")
     print_table(rows, list(rows[0]), title=f"Numbers of {outlook['outcome']} that each audience would see")
     say(
@@ -298,14 +288,22 @@ def describe_pace(cohort: Cohort, k: int = 11) -> dict[str, Any]:
         what = "on which an episode began" if start.isna().all() else "of follow-ups"
         return {"k": k, "numbers": [], "held": {}, "because": f"the records hold no dates {what}"}
     until = read_days(start, grid["day"]).max()
-    numbers, paces = [], []
+    numbers: list[dict[str, Any]] = []
+    paces: list[Pace] = []
     for therapy, timepoint, members in _list_paced(cohort):
         chosen = members & seen
         days = read_days(start[chosen], grid.loc[chosen, "day"])
-        found = [follow_pace(days, until, k, cadence) for cadence in CADENCES]
-        paces += found
-        numbers.append({"therapy": therapy, "timepoint": timepoint, **_write_paces(found)})
-    held = {cadence: _share([pace for pace in paces if pace.cadence == cadence]) for cadence in CADENCES}
+        row: dict[str, Any] = {"therapy": therapy, "timepoint": timepoint}
+        for pace in (follow_pace(days, until, k, cadence) for cadence in CADENCES):
+            paces.append(pace)
+            row[f"new {pace.cadence}"] = None if np.isnan(pace.n_new) else pace.n_new
+            row[f"held {pace.cadence}"] = f"{pace.n_held} of {pace.n_updates}"
+        numbers.append(row)
+    held: dict[str, float | None] = {}
+    for cadence in CADENCES:
+        own = [pace for pace in paces if pace.cadence == cadence]
+        updates = sum(pace.n_updates for pace in own)
+        held[cadence] = sum(pace.n_held for pace in own) / updates if updates else None
     return {"k": k, "numbers": numbers, "held": held, "because": ""}
 
 
@@ -317,19 +315,6 @@ def _list_paced(cohort: Cohort) -> Iterator[tuple[str, str, np.ndarray]]:
         for timepoint in cohort.timepoints:
             if timepoint != "baseline":
                 yield therapy, timepoint, group & (grid["timepoint"] == timepoint).to_numpy()
-
-
-def _write_paces(paces: list[Pace]) -> dict[str, Any]:
-    rows: dict[str, Any] = {}
-    for pace in paces:
-        rows[f"new {pace.cadence}"] = None if np.isnan(pace.n_new) else pace.n_new
-        rows[f"held {pace.cadence}"] = f"{pace.n_held} of {pace.n_updates}"
-    return rows
-
-
-def _share(paces: list[Pace]) -> float | None:
-    updates = sum(pace.n_updates for pace in paces)
-    return sum(pace.n_held for pace in paces) / updates if updates else None
 
 
 def print_pace(pace: Mapping[str, Any], outcome: str) -> None:

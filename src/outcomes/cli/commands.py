@@ -275,8 +275,7 @@ def analyse_cohort(
     instrument: Annotated[str | None, typer.Option(help="Instrument, such as odi or nprs:average.")] = None,
     parameter: Pairs = None,
     where: Annotated[
-        list[str] | None,
-        typer.Option(help="Filter, such as region=low_back or age_years=18..65."),
+        list[str] | None, typer.Option(help="Filter, such as region=low_back or age_years=18..65.")
     ] = None,
     audience: Annotated[str, typer.Option(help="team or stakeholder.")] = "team",
     form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",

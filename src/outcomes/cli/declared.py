@@ -165,9 +165,8 @@ def settle_waiting(what: Sequence[str], by: str, refuse: bool, as_json: bool) ->
     write_released_site(now)
     pages = [shorten_place(page, find_project()) for page in placed.values()]
     if as_json:
-        print_json(
-            [{**_describe(edition), "released": page} for edition, page in zip(editions, pages, strict=True)]
-        )
+        described = map(_describe, editions)
+        print_json([{**one, "released": page} for one, page in zip(described, pages, strict=True)])
     else:
         say(*(f"released: {page}" for page in pages))
 

@@ -70,29 +70,22 @@ def print_table(rows: Sequence[Mapping[Any, Any]], columns: Sequence[str], title
     group   n
     all    12
     """
-    cells = [[_format(row.get(column)) for column in columns] for row in rows]
-    used = [i for i in range(len(columns)) if any(line[i] for line in cells)]
-    lines = [[columns[i] for i in used], *([line[i] for i in used] for line in cells)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(used))]
-    numeric = [_is_numeric(rows, columns[i]) for i in used]
     if title:
         say(title)
-    for line in lines:
-        parts = (
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        )
-        say("  ".join(parts).rstrip())
-
-
-def _is_numeric(rows: Sequence[Mapping[Any, Any]], column: str) -> bool:
-    values = [_plain(row.get(column)) for row in rows]
-    numbers = [value for value in values if value is not None]
-    return bool(numbers) and all(isinstance(value, int | float) for value in numbers)
+    aligned = []
+    for column in columns:
+        values = [_plain(row.get(column)) for row in rows]
+        cells = [_format(value) for value in values]
+        if any(cells):
+            width = max(map(len, (column, *cells)))
+            numeric = all(isinstance(value, int | float | None) for value in values)
+            aligned.append([f"{cell:{'>' if numeric else '<'}{width}}" for cell in (column, *cells)])
+    for line in zip(*(aligned or [[""] * (len(rows) + 1)]), strict=True):
+        say("  ".join(line).rstrip())
 
 
 def _format(value: Any) -> str:
-    value = _plain(value)
+    """Write a value that JSON has."""
     if value is None:
         return ""
     if isinstance(value, bool):

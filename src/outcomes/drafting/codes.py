@@ -99,16 +99,13 @@ def _draft_therapies(sketch: Sketch) -> tuple[dict[str, str], int]:
     for code, n in codes.items():
         if _is_missing(code):
             continue
-        if separator and separator in code:
-            parts = [
-                keys.get(simplify_name(part)) or therapy_words().get(normalise(part))
-                for part in code.split(separator)
-            ]
-            drafted[code] = ask("combination", (planned, *(part for part in parts if part)), n=n)
+        joined = bool(separator) and str(separator) in code
+        parts = code.split(separator) if joined else [find_meaning(legend, code) or code]
+        known = [keys.get(simplify_name(part)) or therapy_words().get(normalise(part)) for part in parts]
+        if joined:
+            drafted[code] = ask("combination", (planned, *filter(None, known)), n=n)
         else:
-            word = find_meaning(legend, code) or code
-            known = keys.get(simplify_name(word)) or therapy_words().get(normalise(word))
-            drafted[code] = known or ask("therapy", ids, n=n)
+            drafted[code] = known[0] or ask("therapy", ids, n=n)
     return drafted, n_others
 
 
@@ -124,16 +121,14 @@ def _draft_categories(name: str, sketch: Sketch) -> tuple[dict[str, str], int]:
     codes, n_others = sketch.list_codes(sketch.mapped[name], [*built_in, *named])
     codes = {code: n for code, n in codes.items() if not is_missing_word(code) or find_code(name, code)}
     told = {code: built_in.get(simplify_name(code)) or find_code(name, code) for code in codes}
+    drafted: dict[str, str] = {}
     legend = read_legend(sketch.mapped[name])
     if legend:
         words = {code: find_meaning(legend, code) or code for code in codes}
         meanings = _find_meanings(name, list(words.values()))
-        answered: dict[str, str] = {
-            code: meanings.get(word) or ask("category", column.allowed, n=codes[code])
-            for code, word in words.items()
-        }
-        return answered, n_others
-    drafted: dict[str, str] = {}
+        for code, word in words.items():
+            drafted[code] = meanings.get(word) or ask("category", column.allowed, n=codes[code])
+        return drafted, n_others
     for code, n in codes.items():
         if all(told.values()):
             if simplify_name(code) not in built_in:
@@ -157,7 +152,10 @@ def _find_meanings(name: str, words: Sequence[str]) -> dict[str, str]:
 def _draft_names(name: str, sketch: Sketch) -> dict[str, str]:
     """Return the codes of a long file's instruments or time points, each with its id or a question."""
     legend = read_legend(sketch.mapped[name])
-    codes, _ = sketch.list_codes(sketch.mapped[name], _known_names(name, sketch.mapped[name]))
+    find = find_instrument if name == "instrument" else find_moment
+    # what is known is no person's name
+    texts = {str(cell) for cell in sketch.mapped[name].filled}
+    codes, _ = sketch.list_codes(sketch.mapped[name], [simplify_name(text) for text in texts if find(text)])
     drafted: dict[str, str] = {}
     for code, n in codes.items():
         if _is_missing(code):
@@ -170,12 +168,6 @@ def _draft_names(name: str, sketch: Sketch) -> dict[str, str]:
             known = moment.timepoint if moment else None
             drafted[code] = known or ask("timepoint", sketch.timepoint_choices, n=n)
     return drafted
-
-
-def _known_names(name: str, column: SheetColumn) -> list[str]:
-    """Return the codes of a column, simplified, whose meaning is known; they are no person's name."""
-    find = find_instrument if name == "instrument" else find_moment
-    return [simplify_name(text) for text in {str(cell) for cell in column.filled} if find(text)]
 
 
 def list_therapies(codes: Mapping[str, str]) -> list[str]:

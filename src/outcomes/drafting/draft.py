@@ -20,11 +20,19 @@ from outcomes.drafting.question import (
     quote_value,
     say,
 )
-from outcomes.drafting.remarks import describe_answered, describe_colours, list_left_out
 from outcomes.drafting.role import fits_values, order_moments
 from outcomes.drafting.scores import draft_instrument, draft_scores
 from outcomes.drafting.sheets import sketch_tables
-from outcomes.drafting.sketch import Sketch, describe_dates, list_missing_words, list_numeric, needs_rekey
+from outcomes.drafting.sketch import (
+    Sketch,
+    describe_answered,
+    describe_colours,
+    describe_dates,
+    list_left_out,
+    list_missing_words,
+    list_numeric,
+    needs_rekey,
+)
 from outcomes.drafting.spelling import split_date
 from outcomes.drafting.words import Moment
 from outcomes.facts import Value, read_instrument, read_therapies
@@ -170,10 +178,8 @@ class _SourceWriter:
         if self._ends_only:
             content = {key: _AFTER if value == _END else value for key, value in content.items()}
         self.questions += _find_questions(content)
-        self.lines += [
-            *heads,
-            *(f"{quote_key(key)} = {quote_value(value)}" for key, value in content.items()),
-        ]
+        self.lines += heads
+        self.lines += [f"{quote_key(key)} = {quote_value(value)}" for key, value in content.items()]
 
     def _remark(self, key: str, before: str = "", **values: Value) -> None:
         self.lines.append(f"{before}# {say(f'remarks.{key}', **values)}")
@@ -276,21 +282,17 @@ class _SourceWriter:
         content |= self._find_answers(sketch, None)
         self._section("", "[[file]]", content=content)
         if grid.sheet == "*":
-            self._list_sheets(sketch)
+            read = sketch.sheets
+            told = say("remarks.all_sheets", n=len(read), all=len(grid.other_sheets) + 1)
+            if read and len(read) <= _MOST_LISTED and not any(map(names_person, read)):
+                told = f"{told}: {', '.join(map(quote_value, read))}"
+            self.lines.append(f"# {told}")
         if content.get("encoding") == grid.cells.encoding is not None:
             self._remark("encoding")
         for kind, headers in left_out.items():
             self._list(f"left_out.{kind}", headers)
         if sketch.layout.summary_lines:
             self._remark("summary_rows", n=len(sketch.layout.summary_lines))
-
-    def _list_sheets(self, sketch: Sketch) -> None:
-        """Say how many sheets are read together, and their names where none looks like a person's."""
-        read = sketch.sheets
-        told = say("remarks.all_sheets", n=len(read), all=len(sketch.grid.other_sheets) + 1)
-        if read and len(read) <= _MOST_LISTED and not any(map(names_person, read)):
-            told = f"{told}: {', '.join(map(quote_value, read))}"
-        self.lines.append(f"# {told}")
 
     def _write_columns(self, sketch: Sketch) -> None:
         headers: dict[str, Any] = {name: column.header for name, column in sketch.mapped.items()}

@@ -186,19 +186,14 @@ def _belongs_below(rows: Sequence[Sequence[Any]], top: int, bottom: int, used: S
 
 
 def _says_the_same(rows: Sequence[Sequence[Any]], bottom: int, used: Sequence[int]) -> bool:
-    """Return whether the next line names the columns once more, as in a second language."""
+    """Return whether the next line names the columns, or measures, once more, as in a second language."""
     if bottom + 2 >= len(rows) or not is_names(rows[bottom + 1]):
         return False
     below = {i: str(rows[bottom + 1][i]) for i in used if rows[bottom + 1][i] is not None}
-    known = [name for name in below.values() if _is_header_word(name)]
+    bare = [normalise(split_scale(name)[0]) for name in below.values()]
+    known = [name for name in bare if name in words_of("columns") or find_instrument_word(name) is not None]
     recurs = any(row[i] == name for row in rows[bottom + 2 :] for i, name in below.items())
     return len(known) >= _MOST_NAMES * len(below) and 2 * len(below) >= len(used) and not recurs
-
-
-def _is_header_word(text: str) -> bool:
-    """Return whether a cell is a header rather than a value: a column of the schema, or a measure."""
-    bare = normalise(split_scale(text)[0])
-    return bare in words_of("columns") or find_instrument_word(bare) is not None
 
 
 def _belongs_above(rows: Sequence[Sequence[Any]], top: int, bottom: int, used: Sequence[int]) -> bool:

@@ -148,7 +148,8 @@ def _turn(finding: Finding) -> ReaderQuestion | None:
     whole = [entry for entry in entries if entry.content and not entry.is_open]
     if not whole:
         return None
-    to_fill = [name for entry in entries if entry.names_column for name in entry.content]
+    open_columns = [entry for entry in entries if entry.is_open and "[file.columns]" in entry.meaning]
+    to_fill = [name for entry in open_columns for name in entry.content]
     keys = {key for entry in whole for key in entry.content}
     alike = len({(entry.section, *entry.content) for entry in whole}) == 1 and len(keys) == 1
     section, key = (whole[0].section, next(iter(keys))) if alike else (None, _MIXED)
@@ -176,11 +177,6 @@ class _AnswerLine:
     def is_open(self) -> bool:
         """Return whether something has to be filled in."""
         return "<" in self.line or "..." in self.line
-
-    @property
-    def names_column(self) -> bool:
-        """Return whether the header of a column has to be filled in."""
-        return self.is_open and "[file.columns]" in self.meaning
 
     def list_answers(self, key: str) -> list[str]:
         """Return what stands for this line in place of a question of a key: its values, or the line."""

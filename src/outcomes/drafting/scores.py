@@ -64,7 +64,9 @@ def _describe_block(
     block: dict[str, Any] = {"instrument": own or _name_instrument(role)}
     block |= {"variant": role.variant} if role.variant else _describe_variant(role, alone)
     if sketch.rows == "episode" or role.moment:
-        block["timepoint"] = role.timepoint or _ask_timepoint(sketch, role)
+        said: dict[str, Any] = {"said": role.moment.label} if role.moment else {}
+        asked = ask(f"timepoint_{'named' if said else 'open'}", sketch.timepoint_choices, **said)
+        block["timepoint"] = role.timepoint or asked
     items = {role.item: column for column, role in members if role.item is not None}
     totals = [column for column, role in members if role.item is None]
     if totals:
@@ -88,13 +90,6 @@ def _name_instrument(role: Role) -> str:
         short = read_instrument(role.name).short_name
         return ask("instrument_doubt", (role.name,), may_go=True, instrument=short, words=role.doubt)
     return role.name
-
-
-def _ask_timepoint(sketch: Sketch, role: Role) -> OpenQuestion:
-    choices = sketch.timepoint_choices
-    if role.moment:
-        return ask("timepoint_named", choices, said=role.moment.label)
-    return ask("timepoint_open", choices)
 
 
 def _describe_scale(sketch: Sketch, role: Role) -> dict[str, str]:

@@ -46,16 +46,14 @@ def sketch_tables(grids: Sequence[SheetGrid]) -> Tables:
     if not sketches:
         raise max(errors, key=lambda error: "recognised" in str(error))
     timed = _take_titles_as_times(sketches)
-    kept = [sketch for sketch in sketches if _holds_records(sketch)]
+    kept = []
+    for sketch in sketches:  # one says whose its rows are, and something of them
+        own = {"patient_id", "episode_id"} & set(sketch.mapped)
+        if own and (sketch.scores or len(sketch.mapped) > 1):
+            kept.append(sketch)
     kept = kept or [max(sketches, key=lambda sketch: sum(len(column.filled) for column in sketch.columns))]
     unread += [sketch.grid.sheet or "" for sketch in sketches if sketch not in kept]
     return Tables(_join_alike(kept, timed), tuple(unread))
-
-
-def _holds_records(sketch: Sketch) -> bool:
-    """Return whether a sheet says whose its rows are, and something of them."""
-    own = {"patient_id", "episode_id"} & set(sketch.mapped)
-    return bool(own) and (bool(sketch.scores) or len(sketch.mapped) > 1)
 
 
 def sketch_grid(grid: SheetGrid) -> Sketch:

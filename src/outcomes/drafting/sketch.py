@@ -1,13 +1,17 @@
-"""`Sketch`: what a draft understood of one table, sections of a questionnaire included."""
+"""`Sketch`: what a draft understood of one table: questionnaires, what is not read and why, colours."""
 
 from __future__ import annotations
 
+import colorsys
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from outcomes.drafting.column import (
+    FEWEST_PATIENTS,
     SheetColumn,
     find_calendar,
     find_date_order,
@@ -17,7 +21,7 @@ from outcomes.drafting.column import (
     read_number,
 )
 from outcomes.drafting.grid import SheetGrid, SheetLayout
-from outcomes.drafting.question import ask
+from outcomes.drafting.question import ask, say
 from outcomes.drafting.role import NUMERIC, Role, covariates_among, guess_role, order_moments
 from outcomes.drafting.spelling import find_longest, is_number, normalise
 from outcomes.drafting.words import (
@@ -50,6 +54,12 @@ _TELLING: dict[str, Callable[[str], bool]] = {
     "therapy": lambda code: normalise(code) in therapy_words(),
 }
 
+#: Why columns are not read, in the order in which a draft lists them.
+_LEFT_OUT = ("identifying", "free_text", "contradicted", "export_mark", "blank", "repeated", "unknown")
+#: Proportion of neighbouring rows that must differ in colour for two colours to be stripes.
+_FEWEST_CHANGES = 0.9
+_GREY = 0.12
+
 
 def find_questionnaires(columns: Sequence[SheetColumn], roles: Sequence[Role]) -> list[Role]:
     """Return the roles of columns, those of a questionnaire's sections as its items.
@@ -76,18 +86,15 @@ def find_questionnaires(columns: Sequence[SheetColumn], roles: Sequence[Role]) -
 
 def _find_number(column: SheetColumn, role: Role) -> int | None:
     """Return the number of the section that a column holds, None where it is none."""
-    if role.kind == "identifying" or role.item is not None or not _is_answered(column):
+    answers = [find_letter(cell) or read_number(cell) for cell in column.filled]
+    told = [answer for answer in answers if answer not in ("", None)]
+    # nearly all cells are letters or numbers of a few steps, alone or before a text
+    answered = bool(told) and len(told) >= 0.9 * len(answers) and len(set(told)) <= _MOST_ANSWERS
+    if role.kind == "identifying" or role.item is not None or not answered:
         return None
     words = "|".join(sorted(words_for("beside", "item") - {"s", "i"}, key=len, reverse=True))
     match = re.match(rf"(?:.{{0,20}} )??(?:(?:{words}) )?(\d{{1,2}})(?: |$)", normalise(column.header))
     return int(match[1]) if match else None
-
-
-def _is_answered(column: SheetColumn) -> bool:
-    """Return whether nearly all cells are letters or numbers of a few steps, alone or before a text."""
-    answers = [find_letter(cell) or read_number(cell) for cell in column.filled]
-    told = [answer for answer in answers if answer not in ("", None)]
-    return bool(told) and len(told) >= 0.9 * len(answers) and len(set(told)) <= _MOST_ANSWERS
 
 
 def _name_questionnaire(headers: Sequence[str]) -> str | None:
@@ -129,19 +136,15 @@ class Sketch:
         """Give each column of the schema the columns that fit it."""
         if not self.roles:
             self.roles = find_questionnaires(self.columns, [guess_role(column) for column in self.columns])
-        self._name_lone_scores()
+        names = {role.name for role in self.roles if role.kind == "column"}
+        if "score" in names and "instrument" not in names:
+            self.roles = [Role("score") if role == Role("column", "score") else role for role in self.roles]
         self._map()
         self._tell_by_values()
         if self.rows == "episode" and "date" in self.mapped and "start_date" not in self.mapped:
             self.mapped["start_date"] = self.mapped.pop("date")
             if "date" in self.rivals:
                 self.rivals["start_date"] = self.rivals.pop("date")
-
-    def _name_lone_scores(self) -> None:
-        """Make a score of a column of scores where no column names the instrument."""
-        names = {role.name for role in self.roles if role.kind == "column"}
-        if "score" in names and "instrument" not in names:
-            self.roles = [Role("score") if role == Role("column", "score") else role for role in self.roles]
 
     def _map(self) -> None:
         for column, role in self.pairs:
@@ -150,19 +153,16 @@ class Sketch:
             first = self.mapped.setdefault(role.name, column)
             if first is not column and not _say_the_same(first, column):
                 self.rivals.setdefault(role.name, [first]).append(column)
-        self._drop_running_number()
-        for name in ("instrument", "variant"):
-            if "score" not in self.mapped:
-                self.mapped.pop(name, None)
-                self.rivals.pop(name, None)
-
-    def _drop_running_number(self) -> None:
-        """Leave out a number that counts the rows of an export, where another column tells who comes back."""
+        # a number that counts the rows of an export is left out where another column tells who comes back
         rivals = self.rivals.get("patient_id", [])
         others = [column for column in rivals if not _counts_rows(column)]
         if len(others) == 1 < len(rivals) and others[0].n_distinct < len(others[0].filled):
             self.mapped["patient_id"] = others[0]
             del self.rivals["patient_id"]
+        for name in ("instrument", "variant"):
+            if "score" not in self.mapped:
+                self.mapped.pop(name, None)
+                self.rivals.pop(name, None)
 
     def _tell_by_values(self) -> None:
         """Take a column whose header says nothing for what its values say."""
@@ -232,14 +232,9 @@ class Sketch:
         return list(dict.fromkeys(found))
 
     @property
-    def timepoints(self) -> list[str]:
-        """Return the ids of the time points that were recognised, in their order."""
-        return order_moments(self.moments)
-
-    @property
     def timepoint_choices(self) -> tuple[str, ...]:
         """Return the time points that answer a question: the standard ones, and those recognised."""
-        return tuple(dict.fromkeys((*read_timepoints(), *self.timepoints)))
+        return tuple(dict.fromkeys((*read_timepoints(), *order_moments(self.moments))))
 
     @property
     def covariates(self) -> list[str]:
@@ -304,3 +299,82 @@ def needs_rekey(sketch: Sketch) -> bool:
         return False
     words = single_words("rekey", "words") | words_for("rekey", "words")
     return bool(words & set(normalise(column.header).split())) or match_header(column.header) is not None
+
+
+def describe_answered(sketch: Sketch) -> dict[str, Any]:
+    """Return what says whether forms were filled in; a status column follows the columns of its form."""
+    covered: dict[str, list[str]] = {}
+    before: list[str] = []
+    for column, role in sketch.pairs:
+        if role.kind == "score":
+            before.append(column.header)
+        elif role.kind == "status":
+            covered |= {column.header: before} if before else {}
+            before = []
+    if len(covered) == 1 and not before and sum(map(len, covered.values())) == len(sketch.scores):
+        return {"answered": {"column": next(iter(covered)), "values": ["2"]}}
+    blocks = [
+        {"column": header, "values": ["0", "1", ""], "scores": scores} for header, scores in covered.items()
+    ]
+    return {"missing_where": blocks} if blocks else {}
+
+
+def list_left_out(sketch: Sketch) -> dict[str, tuple[str, ...]]:
+    """Return why columns are not read to their headers."""
+    read = {column.header for column in sketch.mapped.values()}
+    read |= {column.header for columns in sketch.rivals.values() for column in columns}
+    answered = describe_answered(sketch)
+    statuses = [answered["answered"]] if "answered" in answered else answered.get("missing_where", [])
+    status_columns = {entry["column"] for entry in statuses}
+    found: dict[str, list[str]] = {kind: [] for kind in _LEFT_OUT} | {"repeated": list(sketch.repeated)}
+    for column, role in sketch.pairs:
+        if not column.filled:
+            found["blank"].append(column.header)
+        elif role.kind in _LEFT_OUT:
+            found[role.kind].append(column.header)
+        elif role.kind == "status" and column.header not in status_columns:
+            found["export_mark"].append(column.header)
+        elif role.kind == "column" and column.header not in read:
+            found["unknown"].append(column.header)
+    return {kind: tuple(headers) for kind, headers in found.items() if headers}
+
+
+def describe_colours(sketch: Sketch) -> str | None:
+    """Return in words the colours of the column whose cells are filled in several ways, None where none is.
+
+    Stripes carry no meaning: whole rows, or a colour and none, that change from each row to the next.
+    """
+    fills = sketch.grid.cells.fills
+    if not fills or not sketch.lines:
+        return None
+    places = range(1, len(sketch.layout.headers) + 1)
+    for place, header in enumerate(sketch.layout.headers, start=1):
+        colours = [fills.get((line, place)) for line in sketch.lines]
+        counts = Counter(colours)
+        ways = [colour for colour, n in counts.most_common() if n >= FEWEST_PATIENTS]
+        changes = sum(first != second for first, second in pairwise(colours))
+        rows = zip(sketch.lines, colours, strict=True)
+        whole = all(fills.get((line, other)) == colour for line, colour in rows for other in places)
+        plain = bool({"grey", "none"} & set(map(_name_colour, ways))) or whole
+        striped = len(ways) == 2 and plain and changes >= _FEWEST_CHANGES * (len(colours) - 1)
+        if header and len(ways) >= 2 and not striped:
+            names = {colour: _name_colour(colour) for colour in ways}
+            said = {colour: say(f"colours.{name}") if name else colour for colour, name in names.items()}
+            told = ", ".join(f"{counts[colour]} {said[colour]}" for colour in ways)
+            return say("remarks.colour_counts", header=header, n=len(ways), counts=told)
+    return None
+
+
+def _name_colour(colour: str | None) -> str | None:
+    """Return the name of a colour given as hexadecimal, such as ``FF92D050``; None where it is not that."""
+    if colour is None:
+        return "none"
+    digits = colour.removeprefix("#")[-6:]
+    try:
+        red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    except ValueError:
+        return None
+    hue, _, saturation = colorsys.rgb_to_hls(red, green, blue)
+    if saturation < _GREY or max(red, green, blue) - min(red, green, blue) < _GREY:
+        return "grey"
+    return next((name for name, most in read_facts("drafting")["hues"].items() if 360 * hue < most), "red")

@@ -2,13 +2,12 @@
 
 from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, RowsSpec, ScoreSpec
 from outcomes.facts.header_words import find_header_doubt, find_languages, tells_answers
-from outcomes.facts.instrument import Instrument
+from outcomes.facts.instrument import Instrument, Threshold, parse_rule
 from outcomes.facts.instrument_file import list_instruments, list_loinc_codes, read_instrument
 from outcomes.facts.scale import OWN, Scale, find_shown, list_scales
 from outcomes.facts.schema import Column, Therapy, Timepoint, read_schema, read_therapies, read_timepoints
 from outcomes.facts.source import Source, list_sources, read_source
 from outcomes.facts.statistic import Statistic, read_statistics
-from outcomes.facts.threshold import Threshold, parse_rule
 from outcomes.facts.toml import find_project, list_facts, read_facts
 from outcomes.facts.wording import (
     Count,

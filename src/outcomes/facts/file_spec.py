@@ -165,10 +165,7 @@ class FileSpec:
     @property
     def mapped(self) -> tuple[str, ...]:
         """Headers that are read; no other column is ever loaded."""
-        headers = [
-            *self.columns.values(),
-            *(header for several in self.joined.values() for header in several),
-        ]
+        headers = [*self.columns.values(), *(header for ids in self.joined.values() for header in ids)]
         for score in self.scores:
             headers += [name for name in (score.column, score.date_column, score.day_column) if name]
             headers += score.items

@@ -36,16 +36,9 @@ def tells_answers(header: str) -> bool:
     >>> [tells_answers(it) for it in ("odi_complete", "Attended?", "Ausgefüllt", "是否填寫", "Work status")]
     [True, True, True, True, False]
     """
-    text = _split_words(header)
-    words, others = _list_status_words()
+    text, facts = _split_words(header), read_facts("status_headers")
+    words, others = (map(_split_words, facts[name]) for name in ("words", "not"))
     return any(_holds(text, word) for word in words) and not any(_holds(text, word) for word in others)
-
-
-@cache
-def _list_status_words() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    facts = read_facts("status_headers")
-    words, others = (tuple(_split_words(word) for word in facts[name]) for name in ("words", "not"))
-    return words, others
 
 
 def find_languages(header: str, column: str) -> frozenset[str]:
@@ -57,8 +50,7 @@ def find_languages(header: str, column: str) -> frozenset[str]:
     [['de'], ['nl'], ['es', 'pt'], [], ['ja', 'zh']]
     """
     text = _split_words(header)
-    named = {language for language, word in _list_names(column) if _holds(text, word)}
-    return frozenset(named)
+    return frozenset(language for language, word in _list_names(column) if _holds(text, word))
 
 
 @cache

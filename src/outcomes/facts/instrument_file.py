@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from outcomes.errors import FactsError
-from outcomes.facts.instrument import Instrument, Subscale, narrow_scoring
+from outcomes.facts.instrument import (
+    COMPARISONS,
+    MATTERING,
+    RULES,
+    Instrument,
+    Subscale,
+    Threshold,
+    narrow_scoring,
+)
 from outcomes.facts.schema import read_schema
-from outcomes.facts.threshold import COMPARISONS, MATTERING, RULES, Threshold
 from outcomes.facts.toml import (
     build_strictly,
     find_project,
     list_facts,
     read_facts,
+    read_numbers,
     read_toml,
     refuse_questions,
 )
@@ -107,7 +114,11 @@ def _read_own(path: Path, changed_ns: int, variant: str) -> Instrument:
         raise FactsError(f"{path.name}: the package has an instrument {path.stem!r}; give yours another id.")
     content = read_toml(path)
     refuse_questions(content, path.name)
-    instrument = build_instrument(_complete_single(read_numbers(content)), path.name)
+    content, scoring = read_numbers(content), content.get("scoring", {})
+    if scoring.get("rule") == "single":  # the one answer has the range of the score
+        ends = {f"item_{end}": content[end] for end in ("minimum", "maximum") if end in content}
+        content["scoring"] = {**ends, "missing": "none_missing", **scoring}
+    instrument = build_instrument(content, path.name)
     if instrument.id != path.stem:
         raise FactsError(f"{path.name}: id = {instrument.id!r} is not the name of the file.")
     return instrument
@@ -182,26 +193,6 @@ def _asks(path: Path, changed_ns: int) -> bool:
 @cache
 def _list_shipped() -> frozenset[str]:
     return frozenset(list_facts("instruments"))
-
-
-def _complete_single(content: dict[str, Any]) -> dict[str, Any]:
-    """Return content whose one answer, where the score is that, has the range of the score."""
-    scoring = content.get("scoring", {})
-    if scoring.get("rule") != "single":
-        return content
-    ends = {f"item_{end}": content[end] for end in ("minimum", "maximum") if end in content}
-    return {**content, "scoring": {**ends, "missing": "none_missing", **scoring}}
-
-
-def read_numbers(content: Mapping[str, Any], keys: Iterable[str] = ("minimum", "maximum")) -> dict[str, Any]:
-    """Return content in which numbers that stand as text, in the place of a question, are numbers."""
-    found = dict(content)
-    for key in keys:
-        text = found.get(key)
-        if isinstance(text, str) and re.fullmatch(r"\s*-?\d+(?:[.,]\d+)?\s*", text):
-            number = float(text.replace(",", "."))
-            found[key] = int(number) if number.is_integer() else number
-    return found
 
 
 def _list_own() -> dict[str, Path]:

@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from outcomes.facts.instrument import Instrument, Subscale
+from outcomes.facts.instrument import Instrument, Subscale, Threshold
 from outcomes.facts.instrument_file import list_instruments, read_instrument
 from outcomes.facts.scale import OWN, list_scales
 from outcomes.facts.schema import read_schema
 from outcomes.facts.scoring_rule import read_policies, read_value_sets
-from outcomes.facts.threshold import Threshold
 from outcomes.facts.toml import has_table
 from outcomes.facts.wording import read_words
 
@@ -29,7 +28,9 @@ def write_instrument_sheet(id: str) -> str:
     """
     it = read_instrument(id)
     parts: dict[str, Instrument | Subscale] = {"": it, **it.subscales}
-    views = {name: it.narrow(_complete_variant(it, name)) if name else it for name in parts}
+    # a whole variant names one of each group, where groups beside the subscales are needed
+    others = [names[0] for group, names in it.variants.items() if group != "score" and it.variant_required]
+    views = {name: it.narrow("-".join([name, *others])) if name else it for name in parts}
     regions = read_schema()["episodes"]["region"].labels or {}
     value_sets = it.scoring_rule.value_sets
     sheet = _read_template().render(
@@ -65,13 +66,8 @@ def tabulate_rows(header: str, rows: Iterable[Iterable[str]]) -> str:
 def _read_template() -> jinja2.Template:
     from jinja2 import Environment, StrictUndefined  # takes longer to load than most commands run
 
-    environment = Environment(
-        undefined=StrictUndefined,
-        autoescape=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.do"],
-    )
+    blocks: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "extensions": ["jinja2.ext.do"]}
+    environment = Environment(undefined=StrictUndefined, autoescape=False, **blocks)
     environment.filters |= {
         "exact": lambda number: f"{number:.15g}",
         "g": _write_number,
@@ -119,12 +115,6 @@ def _make_row(instrument: Instrument) -> dict[str, str]:
 def _say_threshold(threshold: Threshold, unit: str) -> str:
     value, comparison = _write_number(threshold.value), threshold.comparison
     return _say(f"thresholds.{threshold.rule}", value=value, unit=unit, comparison=comparison)
-
-
-def _complete_variant(instrument: Instrument, subscale: str) -> str:
-    """Return a whole variant of a subscale, where other groups must be named too."""
-    others = [names[0] for group, names in instrument.variants.items() if group != "score"]
-    return "-".join([subscale, *(others if instrument.variant_required else [])])
 
 
 def _list_in_runs(numbers: tuple[int, ...]) -> str:

@@ -87,11 +87,9 @@ class ScoringRule:
             if name not in read_policies():
                 hint = suggest_name(name, read_policies())
                 raise FactsError(f"There is no missing-item policy {name!r}; {hint}")
-        for name in (self.missing, *self.policies):
-            if (self.rule in _UNFILLABLE or self.highest_of) and name != "none_missing":
-                raise FactsError(
-                    f"The scoring rule {self.rule!r} needs every item: missing = 'none_missing'."
-                )
+        blanks_allowed = {self.missing, *self.policies} != {"none_missing"}
+        if blanks_allowed and (self.rule in _UNFILLABLE or self.highest_of):
+            raise FactsError(f"The scoring rule {self.rule!r} needs every item: missing = 'none_missing'.")
         if self.first_answer not in (None, "lowest", "highest"):
             raise FactsError(f'first_answer is "lowest" or "highest", not {self.first_answer!r}.')
         for problem in self._find_misfits():
@@ -143,6 +141,10 @@ class ScoringRule:
         place = {number: own for own, number in enumerate(numbers, start=1)}
         low, high = self.list_bounds(self.n_items)
         labels = self.label_items(self.n_items)
+        recodes = [
+            {"items": [place[n] for n in entry["items"] if n in place], "values": entry["values"]}
+            for entry in self.recodes
+        ]
         own: dict[str, Any] = {
             **vars(self),
             "n_items": len(numbers),
@@ -150,7 +152,7 @@ class ScoringRule:
             "item_maximum": tuple(high[number - 1] for number in numbers),
             "items": tuple(labels[number - 1] for number in numbers),
             "reverse": tuple(place[n] for n in self.list_reversed(self.n_items) if n in place),
-            "recodes": _renumber_recodes(self.recodes, place),
+            "recodes": tuple(entry for entry in recodes if entry["items"]),
             "flags": tuple(
                 {**flag, "item": place[flag["item"]]} if "item" in flag else flag
                 for flag in self.flags
@@ -171,16 +173,6 @@ class ScoringRule:
     def label_items(self, n_items: int) -> tuple[str, ...]:
         """Return the neutral labels of the items."""
         return self.items or tuple(f"item{number}" for number in range(1, n_items + 1))
-
-
-def _renumber_recodes(
-    recodes: tuple[Mapping[str, Any], ...], place: Mapping[int, int]
-) -> tuple[Mapping[str, Any], ...]:
-    kept = [
-        {"items": [place[number] for number in entry["items"] if number in place], "values": entry["values"]}
-        for entry in recodes
-    ]
-    return tuple(entry for entry in kept if entry["items"])
 
 
 @dataclass(frozen=True)

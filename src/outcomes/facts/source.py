@@ -10,12 +10,12 @@ from typing import Any
 
 from outcomes.errors import FactsError
 from outcomes.facts.file_spec import AbsenceSpec, ExcludeSpec, FileSpec, RowsSpec, ScoreSpec
-from outcomes.facts.instrument_file import read_numbers
 from outcomes.facts.toml import (
     build_strictly,
     find_project,
     list_facts,
     read_facts,
+    read_numbers,
     read_toml,
     refuse_questions,
 )
@@ -139,7 +139,10 @@ def build_source(content: Mapping[str, Any], where: str, folder: Path | None = N
         raise FactsError(f"{where}: add at least one [[file]] block with path = ... and rows = ...")
     source = build_strictly(Source, {**content, "files": tuple(files), "folder": folder}, where)
     _check_choices(source, where)
-    _check_profile(source, where)
+    profile, known = source.disclosure_profile, read_facts("disclosure")["profiles"]
+    if profile not in known:
+        told = ", ".join(map(repr, known))
+        raise FactsError(f"{where}: disclosure_profile = {profile!r} is not one of {told}")
     return source
 
 
@@ -170,8 +173,7 @@ def _build_by_value(
         scores = spec.scores if isinstance(spec, AbsenceSpec) else ()
         if isinstance(spec.values, str | int | float) or not spec.values or isinstance(scores, str):
             raise FactsError(f'{where}: write lists, such as values = ["2"] (and scores = ["ODI"])')
-        values = tuple(str(value) for value in spec.values)
-        found.append(replace(spec, values=values))
+        found.append(replace(spec, values=tuple(map(str, spec.values))))
     return tuple(found)
 
 
@@ -192,15 +194,6 @@ def _check_choices(spec: FileSpec | Source, where: str) -> None:
         value = getattr(spec, key, allowed[0])
         if value not in allowed:
             raise FactsError(f"{where}: {key} = {value!r} is not one of {', '.join(map(repr, allowed))}")
-
-
-def _check_profile(source: Source, where: str) -> None:
-    known = read_facts("disclosure")["profiles"]
-    if source.disclosure_profile not in known:
-        raise FactsError(
-            f"{where}: disclosure_profile = {source.disclosure_profile!r} is not one of "
-            f"{', '.join(map(repr, known))}"
-        )
 
 
 def read_source(name: str | Path) -> Source:

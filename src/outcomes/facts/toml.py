@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -69,6 +70,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise FactsError(f"{path.name} is not UTF-8 text; save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise FactsError(f"{path.name} is not valid TOML: {error}.") from None
+
+
+def read_numbers(content: Mapping[str, Any], keys: Iterable[str] = ("minimum", "maximum")) -> dict[str, Any]:
+    """Return content in which numbers that stand as text, in the place of a question, are numbers."""
+    found = dict(content)
+    for key in keys:
+        text = found.get(key)
+        if isinstance(text, str) and re.fullmatch(r"\s*-?\d+(?:[.,]\d+)?\s*", text):
+            number = float(text.replace(",", "."))
+            found[key] = int(number) if number.is_integer() else number
+    return found
 
 
 def suggest_name(name: str, known: Iterable[str]) -> str:

@@ -34,17 +34,11 @@ Value: TypeAlias = "str | int | float | Text | Count | Name | Listing | Lines | 
 
 @dataclass(frozen=True)
 class Text:
-    """A sentence as a value: which one it is and what fills its places; a `Words` writes it in a language.
+    """A sentence as a value: which one it is and what fills its places; a `Words` writes it in a language."""
 
-    Parameters
-    ----------
-    key : str
-        Dotted key of the catalogue, such as ``methods.change.description``.
-    values : mapping
-        Place of the template to what fills it.
-    """
-
+    #: Dotted key of the catalogue, such as ``methods.change.description``.
     key: str
+    #: Place of the template to what fills it.
     values: Mapping[str, Value] = field(default_factory=dict)
 
     @classmethod
@@ -73,36 +67,21 @@ class Text:
 
 @dataclass(frozen=True)
 class Count:
-    """A number of patients or of their records in a sentence, which `release` judges as it judges a row.
-
-    Parameters
-    ----------
-    n : int
-        The number.
-    patients : array of int or None
-        Private: codes of the patients that it counts; where absent the sentence never leaves.
-    """
+    """A number of patients or of their records in a sentence, which `release` judges as it judges a row."""
 
     n: int
+    #: Private: codes of the patients that it counts; where absent the sentence never leaves.
     patients: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Name:
-    """What something of the facts, or of a source, is called.
+    """What something of the facts, or of a source, is called."""
 
-    Parameters
-    ----------
-    kind : str
-        What it is a name of: ``therapies``, ``timepoints``, ``covariates`` or another section of ``names``.
-    id : str
-        Which one.
-    label : str
-        What it is called where the catalogue of a language has no name for it.
-    """
-
+    #: What it is a name of: ``therapies``, ``timepoints``, ``covariates`` or another section of ``names``.
     kind: str
     id: str
+    #: What it is called where the catalogue of a language has no name for it.
     label: str
 
 
@@ -146,17 +125,11 @@ def list_parts(value: object) -> Iterator[object]:
 
 @dataclass(frozen=True)
 class Words:
-    """The catalogue of one language.
+    """The catalogue of one language."""
 
-    Parameters
-    ----------
-    language : str
-        Language code, also the ``lang`` of a page.
-    folder : Path
-        Where its files lie.
-    """
-
+    #: Language code, also the ``lang`` of a page.
     language: str
+    #: Where its files lie.
     folder: Path = field(repr=False)
 
     def __deepcopy__(self, memo: object) -> Words:
@@ -164,13 +137,7 @@ class Words:
         return self
 
     def say(self, key: str, /, **values: object) -> str:
-        """Return a text by its dotted key, with its places filled.
-
-        Raises
-        ------
-        FactsError
-            When the catalogue lacks the key or a value for one of its places.
-        """
+        """Return a text by its dotted key, its places filled; a lacking key or value is an error."""
         from jinja2 import UndefinedError  # takes longer to load than most commands run
 
         try:
@@ -278,13 +245,7 @@ class _Templates(dict[str, "jinja2.Template"]):
 
 
 def read_words(language: str = "en") -> Words:
-    """Return the catalogue of a language: of the package, or of the project's ``data/words/``.
-
-    Raises
-    ------
-    FactsError
-        When there is none; the message lists those that there are.
-    """
+    """Return the catalogue of a language: of the package, or of the project's ``data/words/``."""
     shipped = _list_shipped()
     if language in shipped:
         return _open_words(language, shipped[language])

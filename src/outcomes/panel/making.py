@@ -23,12 +23,9 @@ _SHARED = ("site", "region")
 
 def list_parameters(question: PanelQuestion, language: str = "en") -> dict[str, Any]:
     """Return a question as parameters of the report; what is not chosen is absent."""
-    alone = {
-        column: values[0]
-        for column, values in question.filters.items()
-        if column in _SHARED and len(values) == 1
-    }
-    rest = {column: values for column, values in question.filters.items() if values and column not in alone}
+    filters = {column: values for column, values in question.filters.items() if values}
+    alone = {key: filters[key][0] for key in filters if key in _SHARED and len(filters[key]) == 1}
+    rest = {column: values for column, values in filters.items() if column not in alone}
     chosen = {
         "instrument": question.measure.instrument,
         "variant": question.measure.variant,
@@ -90,14 +87,9 @@ class ReportButton:
 
     def _make(self, question: PanelQuestion) -> None:
         records = self._records
-        job = Job(
-            REPORT,
-            list_parameters(question, self._words.language),
-            records.place,
-            records.path,
-            records_sha256=records.fingerprint,
-            n_read=records.n_read,
-        )
+        parameters = list_parameters(question, self._words.language)
+        known: dict[str, Any] = {"records_sha256": records.fingerprint, "n_read": records.n_read}
+        job = Job(REPORT, parameters, records.place, records.path, **known)
         try:
             page, project = make_page(job, self._show_cell).page.resolve(), find_project().resolve()
         except OutcomesError as error:

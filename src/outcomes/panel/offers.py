@@ -11,7 +11,7 @@ from outcomes.cohort.question import list_recorded, list_timepoints
 from outcomes.cohort.remembering import remember
 from outcomes.cohort.types import STATUSES
 from outcomes.errors import AnalysisError
-from outcomes.facts import Words, read_facts, read_instrument, read_schema
+from outcomes.facts import Words, read_facts, read_instrument, read_schema, read_words
 from outcomes.panel.choice import Option
 from outcomes.panel.question import PanelMeasure, PanelQuestion
 from outcomes.records import Records
@@ -23,8 +23,10 @@ from outcomes.views.labels import capitalise, name_column, name_level, name_rule
 def list_measures(records: Records) -> tuple[PanelMeasure, ...]:
     """Return the recorded measures, the source's main one first, then by name."""
     found = {PanelMeasure(instrument, variant) for instrument, variant in list_recorded(records)}
-    primary = records.source.primary.get("instrument")
-    return tuple(sorted(found, key=lambda measure: (measure.instrument != primary, measure.label)))
+    primary, english = records.source.primary.get("instrument"), read_words()
+    return tuple(
+        sorted(found, key=lambda measure: (measure.instrument != primary, label_measure(measure, english)))
+    )
 
 
 @remember

@@ -82,10 +82,7 @@ def list_panes(question: PanelQuestion) -> dict[str, tuple[ViewStep, ...]]:
         "responders": (ViewStep("tabulate_responders", ("responders",)),),
         "amounts": (ViewStep("draw_cumulative", ("distribution",), marked),),
         "followed": (ViewStep("draw_completeness", ("completeness",)),),
-        "domains": (
-            ViewStep("draw_domains", ("domains",)),
-            ViewStep("tabulate_domains", ("domains",)),
-        ),
+        "domains": (ViewStep("draw_domains", ("domains",)), ViewStep("tabulate_domains", ("domains",))),
         "included": (
             ViewStep("draw_flow", ("flow",)),
             ViewStep("tabulate_baseline", ("baseline", "completeness")),

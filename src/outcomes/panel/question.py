@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from outcomes.facts import read_instrument
-
 
 @dataclass(frozen=True, order=True)
 class PanelMeasure:
@@ -16,12 +14,6 @@ class PanelMeasure:
     #: Id.
     instrument: str
     variant: str | None = None
-
-    @property
-    def label(self) -> str:
-        """How a list calls it."""
-        name = read_instrument(self.instrument).name
-        return f"{name}, {self.variant.replace('-', ', ').replace('_', ' ')}" if self.variant else name
 
 
 @dataclass(frozen=True)
@@ -46,11 +38,8 @@ class PanelQuestion:
 
     def describe_cohort(self) -> dict[str, Any]:
         """Return the options of `outcomes.select_cohort` that are chosen; the others are absent."""
-        where = {
-            column: values[0] if len(values) == 1 else list(values)
-            for column, values in self.filters.items()
-            if values
-        }
+        filters = {column: list(values) for column, values in self.filters.items() if values}
+        where = {column: values[0] if len(values) == 1 else values for column, values in filters.items()}
         timepoints = (*self.timepoints, self.primary) if self.timepoints else ()
         chosen = {
             "instrument": self.measure.instrument,

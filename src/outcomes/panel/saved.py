@@ -33,11 +33,8 @@ def save_question(name: str, question: PanelQuestion, source: str, words: Words)
     filters = {f"only_{column}": values for column, values in held.pop("filters").items() if values}
     content = {"source": source, **held.pop("measure"), **held, **filters}
     lines = [f"# {words.say('panel.saved_comment')}"]
-    lines += [
-        f"{key} = {json.dumps(value, ensure_ascii=False)}"
-        for key, value in content.items()
-        if value is not None
-    ]
+    kept = {key: value for key, value in content.items() if value is not None}
+    lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in kept.items()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join([*lines, ""]), encoding="utf-8")
@@ -61,9 +58,8 @@ def read_question(name: str) -> PanelQuestion:
     filters = {
         key.removeprefix("only_"): tuple(value) for key, value in content.items() if key.startswith("only_")
     }
-    known: dict[str, Any] = {
-        key: content[key] for key in ("primary", "adjusted", "threshold", "audience") if key in content
-    }
+    choices = {"primary", "adjusted", "threshold", "audience"}
+    known: dict[str, Any] = {key: content[key] for key in choices & content.keys()}
     known |= {key: tuple(content.get(key, ())) for key in ("therapies", "timepoints")}
     return PanelQuestion(measure, filters=filters, **known)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from typing import Protocol
 
@@ -26,7 +26,11 @@ class Screen:
 
     def __init__(self, words: Words) -> None:
         self._words = words
-        self.style = widgets.HTML(f"<style>{_read_style()}</style>", layout={"display": "none"})
+        style = "".join(
+            resources.files(room).joinpath(name).read_text(encoding="utf-8")
+            for room, name in (("outcomes.views", "view.css"), ("outcomes.panel", "panel.css"))
+        )
+        self.style = widgets.HTML(f"<style>{style}</style>", layout={"display": "none"})
         self.sentence, self.warning, self.front, self.numbers = (widgets.HTML(layout=FULL) for _ in range(4))
         self.front_code, self.numbers_code, self.sentence_code = (widgets.HTML(layout=FULL) for _ in range(3))
         self.tabs = Choice(words.say("panel.view"), many=False, folded=False)
@@ -84,11 +88,6 @@ class Screen:
         said = "".join(f'<p class="chance" role="note">{html.escape(text)}</p>' for text in texts if text)
         self.warning.value = _wrap(said) if said else ""
 
-    def read_texts(self) -> Mapping[str, str]:
-        """Return what stands in each place, as HTML."""
-        places = ("sentence", "warning", "front", "numbers")
-        return {place: getattr(self, place).value for place in places}
-
     def _write_code(self, code: str) -> str:
         title = html.escape(self._words.say("panel.code"))
         return (
@@ -103,10 +102,3 @@ def _wrap(fragment: str) -> str:
 
 def _join(views: Sequence[Shown]) -> str:
     return "".join(view.html for view in views)
-
-
-def _read_style() -> str:
-    return "".join(
-        resources.files(room).joinpath(name).read_text(encoding="utf-8")
-        for room, name in (("outcomes.views", "view.css"), ("outcomes.panel", "panel.css"))
-    )

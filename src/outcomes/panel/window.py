@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -154,28 +155,22 @@ class Panel:
         panes = list_in_front(question)
         self._screen.offer(panes, panes)
         waiting = question.adjusted
-        self._show_answer(
-            DESCRIPTION if waiting else ANSWER, self._words.say("panel.comparing") if waiting else ""
-        )
+        comparing = self._words.say("panel.comparing") if waiting else ""
+        self._show_answer(DESCRIPTION if waiting else ANSWER, comparing)
         self._show_numbers()
         self._comparisons.add(question, tuple(cohort.therapies), cohort.primary)
-        self._screen.warn(
-            *self._list_answered(), self._explain_withheld(), self._comparisons.warn(self._words)
-        )
+        chance = self._comparisons.warn(self._words)
+        self._screen.warn(*self._list_answered(), self._explain_withheld(), chance)
         front = self._screen.pane
         slow = waiting and front == "comparison"
         if slow:
-            self._screen.explain_front(self._words.say("panel.comparing"))
+            self._screen.explain_front(comparing)
         else:
             self._bring_front()
-        self._start(
-            [
-                *([self._bring_front] if slow else []),
-                *([lambda: self._show_answer(ANSWER)] if waiting else []),
-                self._count,
-                *(lambda id=id: self._prepare(id) for id in panes if id != front),
-            ]
-        )
+        jobs: list[Callable[[], None]] = [self._bring_front] if slow else []
+        jobs += [lambda: self._show_answer(ANSWER)] if waiting else []
+        jobs += [self._count, *(partial(self._prepare, id) for id in panes if id != front)]
+        self._start(jobs)
 
     def _list_answered(self) -> list[str]:
         """Return for the team what the source answered against the evidence."""
@@ -245,10 +240,8 @@ class Panel:
         """Mark the panes that are still being updated."""
         answer = self.answer
         panes = list_in_front(answer.question)
-        self._screen.offer(
-            panes,
-            [id for id in panes if not answer.is_ready(id) and id not in (*done, self._screen.pane)],
-        )
+        done = (*done, self._screen.pane)
+        self._screen.offer(panes, [id for id in panes if not answer.is_ready(id) and id not in done])
 
     def _count(self) -> None:
         with self._controls.silence():

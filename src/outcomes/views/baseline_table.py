@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure import Release
+from outcomes.disclosure import Fate, Release
 from outcomes.result import ALL
 from outcomes.views.comparing import pick_time
 from outcomes.views.labels import Labels, capitalise, read_labels
-from outcomes.views.released_rows import explain_absence
+from outcomes.views.released_rows import is_withheld, list_rows
 from outcomes.views.table import TableColumn, TableLine, build_table_view
-from outcomes.views.view import View, build_empty_view
+from outcomes.views.view import View, build_empty_view, made_from
 
 __all__ = ["tabulate_baseline", "tabulate_nonresponse"]
 
@@ -39,7 +40,7 @@ def tabulate_baseline(baseline: Release, completeness: Release | None = None) ->
     groups = _choose_columns(baseline, labels)
     releases = (baseline,) if completeness is None else (baseline, completeness)
     if not baseline.table["shown"].any():
-        return build_empty_view("baseline", "table", releases, explain_absence(baseline))
+        return build_empty_view("baseline", "table", releases)
     lines = _count_line(baseline, groups, labels) + _describe_terms(baseline, groups, labels, "max_smd")
     if completeness is not None:
         lines += _seen_line(completeness, groups, labels)
@@ -48,14 +49,12 @@ def tabulate_baseline(baseline: Release, completeness: Release | None = None) ->
     if several:
         columns["largest"] = TableColumn(words.say("views.table.largest"))
     lines, hidden = _drop_withheld(lines, columns, labels)
-    return build_table_view(
-        "baseline",
-        releases,
-        _part_whole(lines, groups, labels) if several else lines,
-        columns,
-        caption=" ".join([words.say(f"views.caption.baseline{'' if several else '_one'}"), *hidden]),
-        released=_drop_pairs(baseline),
-    )
+    listed = _part_whole(lines, groups, labels) if several else lines
+    caption = " ".join([words.say(f"views.caption.baseline{'' if several else '_one'}"), *hidden])
+    # of the pairs, stakeholders see the largest difference only
+    pairs = (baseline.table["statistic"] == "smd") & (baseline.audience != "team")
+    shown = baseline.table[~pairs]
+    return build_table_view("baseline", releases, listed, columns, caption, released=shown)
 
 
 def _choose_columns(baseline: Release, labels: Labels) -> list[str]:
@@ -67,24 +66,12 @@ def _choose_columns(baseline: Release, labels: Labels) -> list[str]:
     return [*groups, ALL] if len(groups) > 1 and whole and hidden else groups
 
 
-def _drop_pairs(baseline: Release) -> pd.DataFrame:
-    """Return the rows of the table; for stakeholders without the pairs of which it shows the largest only."""
-    if baseline.audience == "team":
-        return baseline.table
-    return baseline.table[baseline.table["statistic"] != "smd"]
-
-
+@made_from("nonresponse")
 def tabulate_nonresponse(nonresponse: Release) -> View:
-    """Tabulate the baseline of the patients followed up beside that of those who were due and were not.
-
-    Parameters
-    ----------
-    nonresponse : Release
-        Of the analysis ``nonresponse``.
-    """
+    """Tabulate the baseline of the patients followed up beside that of those who were due and were not."""
     labels, words = read_labels(nonresponse), nonresponse.words
     if not nonresponse.table["shown"].any():
-        return build_empty_view("nonresponse", "table", (nonresponse,), explain_absence(nonresponse))
+        return build_empty_view("nonresponse", "table", nonresponse)
     groups = ["seen", "not_seen"]
     columns = {
         "seen": TableColumn(words.say("views.table.followed")),
@@ -95,32 +82,30 @@ def tabulate_nonresponse(nonresponse: Release) -> View:
     lines, hidden = _drop_withheld(lines, columns, labels)
     time = labels.time(str(nonresponse.table["timepoint"].dropna().iloc[0]))
     caption = " ".join([words.say("views.caption.nonresponse", time=time), *hidden])
-    return build_table_view("nonresponse", (nonresponse,), lines, columns, caption=caption)
+    return build_table_view("nonresponse", nonresponse, lines, columns, caption=caption)
 
 
 def _drop_withheld(
-    lines: Iterable[TableLine], columns: Iterable[str], labels: Labels
+    lines: Sequence[TableLine], columns: Iterable[str], labels: Labels
 ) -> tuple[list[TableLine], list[str]]:
     """Return the lines that show something, and a sentence that names those that are withheld as a whole."""
-    shown, hidden = [], []
-    for line in lines:
-        if _is_withheld(line, columns, labels):
-            hidden.append(line.head)
-        else:
-            shown.append(line)
-    said = [labels.words.say("views.caption.not_shown", rows="; ".join(hidden))] if hidden else []
-    return shown, said
+    hidden = [line for line in lines if _is_withheld(line, columns)]
+    rows = "; ".join(line.head for line in hidden)
+    said = [labels.words.say("views.caption.not_shown", rows=rows)] if hidden else []
+    return [line for line in lines if line not in hidden], said
 
 
-def _is_withheld(line: TableLine, columns: Iterable[str], labels: Labels) -> bool:
-    held = {str(line.cells.get(column, "")) for column in columns} - {""}
-    return held == {labels.words.say("release.withheld")}
+def _is_withheld(line: TableLine, columns: Iterable[str]) -> bool:
+    """Return whether a line has cells in some columns, and all of them are withheld."""
+    cells = [line.cells[column] for column in columns if line.cells.get(column) is not None]
+    held = [cell for cell in cells if isinstance(cell, str) or cell.display]
+    return bool(held) and not any(isinstance(cell, str) or not is_withheld(cell) for cell in held)
 
 
 def _part_whole(lines: Sequence[TableLine], groups: Sequence[str], labels: Labels) -> list[TableLine]:
     """Return the lines in two blocks where some of them show all therapies together only."""
     others = [*(group for group in groups if group != ALL), "largest"]
-    alone = [ALL in groups and _is_withheld(line, others, labels) for line in lines]
+    alone = [ALL in groups and _is_withheld(line, others) for line in lines]
     if not any(alone):
         return list(lines)
     own, together = (labels.words.say(f"views.table.{name}") for name in ("by_therapy", "together"))
@@ -139,9 +124,8 @@ def _count_line(release: Release, groups: Sequence[str], labels: Labels) -> list
 def _seen_line(completeness: Release, groups: Sequence[str], labels: Labels) -> list[TableLine]:
     time = pick_time(completeness, "share_seen", labels)
     shares = completeness.where(statistic="share_seen", timepoint=time).table
-    return [
-        TableLine(labels.words.say("views.table.seen_at", time=labels.time(str(time))), _take(shares, groups))
-    ]
+    head = labels.words.say("views.table.seen_at", time=labels.time(str(time)))
+    return [TableLine(head, _take(shares, groups))]
 
 
 def _describe_terms(
@@ -152,10 +136,10 @@ def _describe_terms(
     lines: list[TableLine] = []
     for term in described["term"].drop_duplicates():
         own = table[table["term"] == term]
-        largest = own.loc[own["statistic"] == difference, "display"]
+        largest = list_rows(own[own["statistic"] == difference])
         block = _describe_term(own, str(term), groups, labels)
-        if block and len(largest):
-            block[0] = TableLine(block[0].head, {**block[0].cells, "largest": str(largest.iloc[0])})
+        if block and largest:
+            block[0] = TableLine(block[0].head, {**block[0].cells, "largest": largest[0]})
         lines += [*block, *_describe_missing(own, str(term), groups, labels, release.audience)]
     return lines
 
@@ -165,12 +149,17 @@ def _describe_term(own: pd.DataFrame, term: str, groups: Sequence[str], labels: 
     label, unit = labels.covariate(term)
     label = label if term == "score" else capitalise(f"{label}, {unit}" if unit else label)
     if (own["statistic"] == "mean").any():
-        means, sds = (own[own["statistic"] == statistic].set_index("group") for statistic in ("mean", "sd"))
-        name = "mean_only" if sds.empty else "mean_sd"
-        cells = {group: _pair(means, sds, group) for group in groups}
+        means, sds = (_take(own[own["statistic"] == name], groups) for name in ("mean", "sd"))
+        name = "mean_sd" if (own["statistic"] == "sd").any() else "mean_only"
+        cells = means | {
+            group: f"{mean.display} ({sds[group].display})"
+            for group, mean in means.items()
+            if mean.shown and group in sds and sds[group].shown
+        }
         return [TableLine(words.say(f"views.table.{name}", label=label), cells)]
-    shares, withheld = own[own["statistic"] == "share"], words.say("release.withheld")
-    if (shares.loc[shares["group"].isin(groups), "display"] == withheld).all():
+    shares = own[own["statistic"] == "share"]
+    if all(is_withheld(row) for row in list_rows(shares[shares["group"].isin(groups)])):
+        withheld = SimpleNamespace(fate=Fate.WITHHELD, display=words.say("release.withheld"))
         return [TableLine(label, dict.fromkeys(groups, withheld))]
     levels = list(shares["level"].drop_duplicates())
     # One of two levels says all: the other is what remains.
@@ -195,16 +184,7 @@ def _describe_missing(
     return [TableLine(labels.words.say("views.table.missing", label=label), _take(missing, groups))]
 
 
-def _pair(means: pd.DataFrame, sds: pd.DataFrame, group: str) -> str:
-    if group not in means.index:
-        return ""
-    mean = str(means.at[group, "display"])
-    if group in sds.index and sds.at[group, "shown"] and means.at[group, "shown"]:
-        return f"{mean} ({sds.at[group, 'display']!s})"
-    return mean
-
-
 def _take(rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, Any]:
-    """Return what each group's row says, empty where it has none."""
-    written = dict(zip(rows["group"].astype(str), rows["display"].astype(str), strict=True))
-    return {group: written.get(group, "") for group in groups}
+    """Return the row of each group that has one."""
+    own = {row.group: row for row in list_rows(rows)}
+    return {group: own[group] for group in groups if group in own}

@@ -1,27 +1,52 @@
-"""The comparison as tables and in words: the checks before it, the differences, the standardised shares."""
+"""The comparison as tables, in words and as a forest: checks, differences, standardised shares."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from outcomes.disclosure import Release, read_rules, write_value
+from outcomes.facts import Words, read_facts
 from outcomes.result import WITHOUT_ESTIMATE
-from outcomes.views.comparing import allows_for_several, list_adjusted, list_compared, pick_contrasts
+from outcomes.views.comparing import (
+    allows_for_several,
+    list_adjusted,
+    list_compared,
+    pick_contrasts,
+    pick_time,
+)
+from outcomes.views.figure import (
+    apply_style,
+    cut_label,
+    draw_mark,
+    list_marks_by_row,
+    measure_text,
+    open_figure,
+    pick_look,
+    place_axes,
+    read_style,
+    write_small,
+)
 from outcomes.views.labels import Labels, capitalise, name_rule, read_labels
 from outcomes.views.released_rows import (
     explain_absence,
     explain_state,
     list_rows,
     sort_groups,
+    write_interval,
     write_size,
     write_texts,
 )
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
-from outcomes.views.view import View, build_empty_view, build_view, write_html
+from outcomes.views.view import View, build_empty_view, build_figure_view, build_view, made_from, write_html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = [
+    "draw_forest",
     "say_comparison",
     "tabulate_comparability",
     "tabulate_contrasts",
@@ -30,28 +55,19 @@ __all__ = [
 ]
 
 
+@made_from("comparability")
 def tabulate_comparability(comparability: Release) -> View:
-    """Tabulate the checks that decide whether therapies are compared: found, needed, passes.
-
-    Parameters
-    ----------
-    comparability : Release
-        Of the analysis ``comparability``.
-    """
+    """Tabulate the checks that decide whether therapies are compared: found, needed, passes."""
     labels, words = read_labels(comparability), comparability.words
     checks = comparability.where(statistic="check").table
     if checks.empty or (comparability.table["level"] == "one_therapy").any():
-        return build_empty_view("comparability", "table", (comparability,), explain_absence(comparability))
+        return build_empty_view("comparability", "table", comparability)
     randomised = (comparability.table["level"] == "randomised").any()
-    return build_table_view(
-        "comparability",
-        (comparability,),
-        [_describe_check(row, comparability, labels) for row in list_rows(checks)],
-        {name: TableColumn(words.say(f"views.table.{name}")) for name in ("found", "needed", "verdict")},
-        stub=words.say("views.table.check"),
-        caption=words.say(f"views.caption.comparability{'_randomised' if randomised else ''}"),
-        released=checks,
-    )
+    lines = [_describe_check(row, comparability, labels) for row in list_rows(checks)]
+    columns = {name: TableColumn(words.say(f"views.table.{name}")) for name in ("found", "needed", "verdict")}
+    caption = words.say(f"views.caption.comparability{'_randomised' if randomised else ''}")
+    stub = words.say("views.table.check")
+    return build_table_view("comparability", comparability, lines, columns, caption, stub, checks)
 
 
 def _describe_check(row: Any, release: Release, labels: Labels) -> TableLine:
@@ -71,20 +87,16 @@ def _describe_check(row: Any, release: Release, labels: Labels) -> TableLine:
     return TableLine(check, {"found": row, **texts})
 
 
+@made_from("over_time", "ancova")
 def tabulate_contrasts(contrasts: Release) -> View:
     """Tabulate the adjusted differences between all pairs of therapies.
 
     The primary time point comes first. Only the team sees the others, marked as secondary: a page that leaves
     answers one question.
-
-    Parameters
-    ----------
-    contrasts : Release
-        Of the analysis ``over_time`` or ``ancova``.
     """
     labels, words = read_labels(contrasts), contrasts.words
     if contrasts.where(statistic="contrast").table.empty:
-        return build_empty_view("contrasts", "table", (contrasts,), explain_absence(contrasts))
+        return build_empty_view("contrasts", "table", contrasts)
     lines, shown = [], []
     for time, block in list_compared(contrasts, "contrast", labels):
         pairs = pick_contrasts(contrasts, labels, time, all_pairs=True)
@@ -103,15 +115,9 @@ def tabulate_contrasts(contrasts: Release) -> View:
     caption = words.say("views.caption.contrasts", measure=labels.measure, covariates=adjusted)
     if allows_for_several(contrasts):
         caption = f"{caption} {words.say('views.intervals_together')}"
-    return build_table_view(
-        "contrasts",
-        (contrasts,),
-        lines,
-        columns,
-        stub=words.say("views.table.compared"),
-        caption=caption,
-        released=pd.concat(shown, ignore_index=True),
-    )
+    shown_rows = pd.concat(shown, ignore_index=True)
+    stub = words.say("views.table.compared")
+    return build_table_view("contrasts", contrasts, lines, columns, caption, stub, shown_rows)
 
 
 def _write_sizes(row: Any, release: Release) -> str:
@@ -123,87 +129,63 @@ def _write_p(row: Any, release: Release) -> str:
     return write_value(row, "p_value", release.audience, read_rules(release.k))
 
 
+@made_from("over_time", "ancova")
 def tabulate_marginal_means(contrasts: Release) -> View:
     """Tabulate the adjusted mean score of each therapy: marginal means, also called LS means.
 
     The primary time point comes first; only the team sees the others here, as in `tabulate_contrasts`.
-
-    Parameters
-    ----------
-    contrasts : Release
-        Of the analysis ``over_time`` or ``ancova``.
     """
     labels, words = read_labels(contrasts), contrasts.words
     if contrasts.where(statistic="contrast").table.empty:
-        return build_empty_view("marginal-means-table", "table", (contrasts,), explain_absence(contrasts))
+        return build_empty_view("marginal-means-table", "table", contrasts)
     lines, shown = [], []
     for time, block in list_compared(contrasts, "marginal_mean", labels):
         means = sort_groups(contrasts.where(statistic="marginal_mean", timepoint=time).table, labels)
         shown.append(means)
         lines += [TableLine(labels.title(row.group), {"row": row}, block) for row in list_rows(means)]
     adjusted = words.join(list_adjusted(contrasts, labels))
-    return build_table_view(
-        "marginal-means-table",
-        (contrasts,),
-        lines,
-        {
-            "n": show_size(words.say("views.table.patients"), "row"),
-            "mean": show_interval(words.say(f"views.table.adjusted_mean_{contrasts.audience}"), "row"),
-        },
-        stub=words.say("views.table.therapy"),
-        caption=words.say("views.caption.marginal_means", measure=labels.measure, covariates=adjusted),
-        released=pd.concat(shown, ignore_index=True),
-    )
+    columns = {
+        "n": show_size(words.say("views.table.patients"), "row"),
+        "mean": show_interval(words.say(f"views.table.adjusted_mean_{contrasts.audience}"), "row"),
+    }
+    shown_rows = pd.concat(shown, ignore_index=True)
+    caption = words.say("views.caption.marginal_means", measure=labels.measure, covariates=adjusted)
+    stub = words.say("views.table.therapy")
+    return build_table_view("marginal-means-table", contrasts, lines, columns, caption, stub, shown_rows)
 
 
+@made_from("standardised")
 def tabulate_standardised(standardised: Release) -> View:
-    """Tabulate the share of patients who improved with each therapy, standardised to all patients.
-
-    Parameters
-    ----------
-    standardised : Release
-        Of the analysis ``standardised``.
-    """
+    """Tabulate the share of patients who improved with each therapy, standardised to all patients."""
     labels, words = read_labels(standardised), standardised.words
     held = standardised.where(statistic="share_improved_standardised").table
     if held.empty:
-        return build_empty_view("standardised", "table", (standardised,), explain_absence(standardised))
+        return build_empty_view("standardised", "table", standardised)
     held = sort_groups(held, labels)
-    return build_table_view(
-        "standardised",
-        (standardised,),
-        [
-            TableLine(labels.title(row.group), {"row": row}, name_rule(str(row.level), labels))
-            for row in list_rows(held)
-        ],
-        {
-            "n": show_size(words.say("views.table.patients"), "row"),
-            "share": show_interval(words.say("views.table.standardised"), "row"),
-        },
-        stub=words.say("views.table.therapy"),
-        caption=words.say("views.caption.standardised", time=labels.time(str(held["timepoint"].iloc[0]))),
-        released=held,
-    )
+    lines = [
+        TableLine(labels.title(row.group), {"row": row}, name_rule(str(row.level), labels))
+        for row in list_rows(held)
+    ]
+    columns = {
+        "n": show_size(words.say("views.table.patients"), "row"),
+        "share": show_interval(words.say("views.table.standardised"), "row"),
+    }
+    caption = words.say("views.caption.standardised", time=labels.time(str(held["timepoint"].iloc[0])))
+    stub = words.say("views.table.therapy")
+    return build_table_view("standardised", standardised, lines, columns, caption, stub, held)
 
 
+@made_from("over_time", "ancova")
 def say_comparison(contrasts: Release) -> View:
     """Say how therapies are compared, and what could not be estimated.
 
-    Parameters
-    ----------
-    contrasts : Release
-        Of the analysis ``over_time`` or ``ancova``.
-
-    Returns
-    -------
-    View
-        Sentences. The team reads the method and every warning; a stakeholder reads in plain words what the
-        differences allow for and why one is missing, the method stands under Methods.
+    Sentences. The team reads the method and every warning; a stakeholder reads in plain words what the
+    differences allow for and why one is missing, the method stands under Methods.
     """
     labels, words = read_labels(contrasts), contrasts.words
     held = contrasts.where(statistic="contrast").table
     if held.empty:
-        return build_empty_view("comparison", "sentence", (contrasts,), explain_absence(contrasts))
+        return build_empty_view("comparison", "sentence", contrasts)
     if contrasts.audience == "team":
         said = write_texts([contrasts.method, *contrasts.warnings], words)
     else:
@@ -211,7 +193,7 @@ def say_comparison(contrasts: Release) -> View:
     said += _say_left_out(contrasts, labels)
     body = "".join(f"<p>{write_html(text)}</p>" for text in said if text)
     return build_view(
-        "comparison", "sentence", (contrasts,), f'<div id="{{id}}">{body}</div>', alt=" ".join(said)
+        "comparison", "sentence", contrasts, f'<div id="{{id}}">{body}</div>', alt=" ".join(said)
     )
 
 
@@ -255,3 +237,142 @@ def _say_states(contrasts: Release, held: pd.DataFrame, labels: Labels) -> list[
         named, why = words.join(map(labels.time, times)), explain_state(reason, words)
         said.append(capitalise(words.say(f"sentences.left_out_{some}", times=named, why=why)))
     return said
+
+
+_ROW_INCHES = 0.3
+
+
+@made_from("over_time", "ancova")
+def draw_forest(contrasts: Release) -> View:
+    """Draw the adjusted differences between therapies at the primary time point.
+
+    A figure, each therapy against the reference; for the team all pairs. Where therapies are not compared, a
+    sentence that says so. No threshold is drawn: those of single patients say nothing about a difference
+    between groups.
+    """
+    labels = read_labels(contrasts)
+    time = pick_time(contrasts, "contrast", labels)
+    points = pick_contrasts(contrasts, labels, time, all_pairs=contrasts.audience == "team")
+    points = points[points["shown"]].reset_index(drop=True)
+    if points.empty:
+        reason = explain_absence(contrasts.where(statistic="contrast"))
+        return build_empty_view("forest", "figure", contrasts, reason)
+    figure = plot_forest(points, labels, contrasts)
+    alt, caption = _describe_forest(points, labels, contrasts), _caption_forest(labels, contrasts, time)
+    return build_figure_view("forest", contrasts, figure, alt, caption, points)
+
+
+@apply_style()
+def plot_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -> Figure:
+    """Return the figure of some shown contrasts, one mark a row."""
+    names = [_name_row(row, points, labels) for row in list_rows(points)]
+    numbers = [write_interval(row, contrasts) for row in list_rows(points)]
+    sizes = [
+        f"{write_size(row, contrasts)} / {write_size(row, contrasts, 'n_versus')}"
+        for row in list_rows(points)
+    ]
+    figure = open_figure(0.95 + _ROW_INCHES * (len(points) + 0.6))
+    axes = _open_axes(figure, names, numbers, sizes, labels.words)
+    for place, row in enumerate(list_rows(points)):
+        colour, _, marker = pick_look(str(row.group), labels)
+        width = read_style()["line_width"] + 0.4
+        axes.hlines(place, row.conf_low, row.conf_high, color=colour, linewidth=width)
+        draw_mark(axes, row.estimate, place, (colour, marker), 2, zorder=3)
+    _finish_axes(axes, points, names, labels)
+    _write_columns(axes, numbers, sizes, labels.words)
+    return figure
+
+
+def _name_row(row: Any, points: pd.DataFrame, labels: Labels) -> str:
+    characters = read_facts("appearance")["labels"]["row_characters"]
+    name = labels.title(str(row.group))
+    if points["versus"].nunique() == 1:
+        return cut_label(name, characters)
+    pair = labels.words.say("views.pair", group=name, versus=labels.short(str(row.versus)))
+    return cut_label(pair, characters + 12)
+
+
+def _open_axes(figure: Figure, names: list[str], numbers: list[str], sizes: list[str], words: Words) -> Axes:
+    style = read_style()
+    small = style["small_size"]
+    left = measure_text(figure, names, style["text_size"]) + 0.25
+    first = measure_text(figure, [*numbers, words.say("views.difference_head")], small)
+    second = measure_text(figure, [*sizes, words.say("views.patients")], small)
+    return place_axes(figure, left, 0.72, first + second + 0.4, 0.32)
+
+
+def _finish_axes(axes: Axes, points: pd.DataFrame, names: list[str], labels: Labels) -> None:
+    words, style = labels.words, read_style()
+    ends = [*points["conf_low"], *points["conf_high"], *points["estimate"], 0.0]
+    low, high = min(ends), max(ends)
+    edge = 0.08 * (high - low or 1)
+    # Zero stays away from the edge, so that both directions have a side of their own.
+    reach = 0.3 * (high - low or 1)
+    axes.set_xlim(min(low - edge, -reach), max(high + edge, reach))
+    axes.axvline(0, color=style["soft"], linewidth=1)
+    list_marks_by_row(axes, names)
+    axes.set_xlabel(words.say("views.forest_axis", measure=labels.measure, unit=labels.unit), labelpad=18)
+    _write_directions(axes, points, labels)
+
+
+def _write_directions(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
+    """Say on each side of zero whom it favours, which depends on the direction of the measure."""
+    words = labels.words
+    one = points["versus"].nunique() == 1
+    versus = labels.short(points["versus"].iloc[0]) if one else words.say("views.second_therapy")
+    group = words.say("views.the_therapy" if one else "views.first_therapy")
+    left, right = (group, versus) if labels.instrument.sign < 0 else (versus, group)
+    characters = read_facts("appearance")["labels"]["direct_characters"]
+    y = -0.29 / (axes.get_window_extent().height / axes.figure.dpi)
+    zero = axes.transAxes.inverted().transform(axes.transData.transform((0, 0)))[0]
+    for x, side, key in ((zero - 0.02, left, "favours_left"), (zero + 0.02, right, "favours_right")):
+        text = words.say(f"views.{key}", who=cut_label(side, characters))
+        write_small(axes, x, y, text, axes.transAxes, va="top", ha="right" if x < zero else "left")
+
+
+def _write_columns(axes: Axes, numbers: list[str], sizes: list[str], words: Words) -> None:
+    style = read_style()
+    figure = axes.figure
+    edge = 1 - 0.06 / style["width_inches"]
+    width = measure_text(figure, [*sizes, words.say("views.patients")], style["small_size"])  # type: ignore[arg-type]
+    inner = edge - (width + 0.2) / style["width_inches"]
+    transform = axes.get_yaxis_transform()
+    for column, head, cells in (
+        (inner, words.say("views.difference_head"), numbers),
+        (edge, words.say("views.patients"), sizes),
+    ):
+        box = axes.get_position()
+        x = (column - box.x0) / box.width
+        write_small(axes, x, -0.72, head, transform, ha="right", va="bottom")
+        for place, text in enumerate(cells):
+            write_small(axes, x, place, text, transform, ha="right", color=style["ink"])
+
+
+def _describe_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:
+    words = labels.words
+    rows = [
+        words.say(
+            "views.forest_row",
+            group=labels.title(row.group),
+            versus=labels.short(row.versus),
+            number=write_interval(row, contrasts),
+        )
+        for row in list_rows(points)
+    ]
+    return words.say(
+        "views.forest_alt",
+        measure=labels.measure,
+        time=labels.time(points["timepoint"].iloc[0]),
+        rows=" ".join(rows),
+        favours=words.say(f"views.favours_{labels.instrument.direction}"),
+    )
+
+
+def _caption_forest(labels: Labels, contrasts: Release, time: str | None) -> str:
+    words = labels.words
+    parts = [words.say("views.forest_caption", measure=labels.measure, time=labels.time(str(time)))]
+    parts.append(words.say("views.forest_adjusted", covariates=words.join(list_adjusted(contrasts, labels))))
+    if allows_for_several(contrasts):
+        parts.append(words.say("views.intervals_together"))
+    parts.append(capitalise(words.say("views.forest_patients")))
+    return " ".join(parts)

@@ -20,8 +20,8 @@ from outcomes.views.figure import (
     write_small,
 )
 from outcomes.views.labels import Labels, capitalise, read_labels
-from outcomes.views.released_rows import explain_absence, list_rows
-from outcomes.views.view import View, build_empty_view, build_figure_view
+from outcomes.views.released_rows import list_rows
+from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,24 +33,17 @@ _CELL_INCHES = 0.5
 _PALE = 1.9
 
 
+@made_from("completeness")
 def draw_completeness(completeness: Release) -> View:
     """Draw the share of patients seen of those due as a map in shades with the numbers in it.
 
-    Parameters
-    ----------
-    completeness : Release
-        Of the analysis ``completeness``.
-
-    Returns
-    -------
-    View
-        A figure; a withheld cell stays white and says so, and a therapy without any other is named beneath.
-        Stakeholders see bands.
+    A figure; a withheld cell stays white and says so, and a therapy without any other is named beneath.
+    Stakeholders see bands.
     """
     labels = read_labels(completeness)
     shares = completeness.where(statistic="share_seen").table
     if not shares["shown"].any():
-        return build_empty_view("completeness", "figure", (completeness,), explain_absence(completeness))
+        return build_empty_view("completeness", "figure", completeness)
     if shares.loc[shares["group"] != ALL, "group"].nunique() == 1:
         shares = shares[shares["group"] != ALL]
     held = set(shares.loc[shares["shown"], "group"])
@@ -66,16 +59,11 @@ def draw_completeness(completeness: Release) -> View:
     if left_out:
         names = words.join([labels.short(group) for group in left_out])
         caption = f"{caption} {words.say('views.completeness_left_out', groups=names)}"
-    return build_figure_view(
-        "completeness",
-        (completeness,),
-        figure,
-        words.say("views.completeness_alt", courses=courses),
-        caption,
-        shares,
-    )
+    alt = words.say("views.completeness_alt", courses=courses)
+    return build_figure_view("completeness", completeness, figure, alt, caption, shares)
 
 
+@apply_style()
 def plot_completeness(
     shares: pd.DataFrame,
     texts: Mapping[tuple[str, str], str],
@@ -92,31 +80,30 @@ def plot_completeness(
     )
     said = [[texts.get((group, time), "") for time in times] for group in groups]
     names = [wrap_label(labels.title(group), facts["labels"]["direct_characters"], 2) for group in groups]
-    with apply_style():
-        figure = open_figure(_CELL_INCHES * len(groups) + 0.5)
-        lines = [line for name in names for line in name.split("\n")]
-        left = measure_text(figure, lines, read_style()["text_size"]) + 0.3
-        axes = place_axes(figure, left, 0.1, 0.1, 0.4)
-        seaborn.heatmap(
-            grid.astype(float),
-            ax=axes,
-            annot=said,
-            fmt="",
-            vmin=0,
-            vmax=_PALE,
-            cbar=False,
-            linewidths=2,
-            linecolor="white",
-            cmap=facts["completeness"]["colour_map"],
-            annot_kws={"size": read_style()["small_size"], "color": read_style()["ink"]},
-            xticklabels=[capitalise(labels.time(id)) for id in times],
-            yticklabels=names,
-        )
-        _write_withheld(axes, grid, said)
-        axes.xaxis.tick_top()
-        axes.tick_params(length=0)
-        axes.set(xlabel="", ylabel="")
-        axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
+    figure = open_figure(_CELL_INCHES * len(groups) + 0.5)
+    lines = [line for name in names for line in name.split("\n")]
+    left = measure_text(figure, lines, read_style()["text_size"]) + 0.3
+    axes = place_axes(figure, left, 0.1, 0.1, 0.4)
+    seaborn.heatmap(
+        grid.astype(float),
+        ax=axes,
+        annot=said,
+        fmt="",
+        vmin=0,
+        vmax=_PALE,
+        cbar=False,
+        linewidths=2,
+        linecolor="white",
+        cmap=facts["completeness"]["colour_map"],
+        annot_kws={"size": read_style()["small_size"], "color": read_style()["ink"]},
+        xticklabels=[capitalise(labels.time(id)) for id in times],
+        yticklabels=names,
+    )
+    _write_withheld(axes, grid, said)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.set(xlabel="", ylabel="")
+    axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
     return figure
 
 

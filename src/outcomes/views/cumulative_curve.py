@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -24,7 +24,7 @@ from outcomes.views.figure import (
     write_at_right,
 )
 from outcomes.views.labels import Labels, pick_marked, read_labels, say_marked
-from outcomes.views.released_rows import explain_absence, list_rows
+from outcomes.views.released_rows import list_rows
 from outcomes.views.view import View, build_empty_view, build_figure_view
 
 if TYPE_CHECKING:
@@ -56,17 +56,12 @@ def draw_cumulative(cumulative: Release, *, threshold: str | None = None) -> Vie
     time = pick_time(cumulative, "share_improved_by", labels)
     points = choose_steps(cumulative, time)
     if points.empty:
-        return build_empty_view("cumulative", "figure", (cumulative,), explain_absence(cumulative))
+        return build_empty_view("cumulative", "figure", cumulative)
     marked = pick_marked(labels, threshold)
     figure = plot_cumulative(points, labels, marked)
-    return build_figure_view(
-        "cumulative",
-        (cumulative,),
-        figure,
-        _describe(points, labels, marked, cumulative),
-        _caption(points, labels, marked, cumulative),
-        points,
-    )
+    alt = _describe(points, labels, marked, cumulative)
+    caption = _caption(points, labels, marked, cumulative)
+    return build_figure_view("cumulative", cumulative, figure, alt, caption, points)
 
 
 def choose_steps(cumulative: Release, timepoint: str | None) -> pd.DataFrame:
@@ -78,22 +73,22 @@ def choose_steps(cumulative: Release, timepoint: str | None) -> pd.DataFrame:
     return (shown if own.empty else own).sort_values(["group", "x"]).reset_index(drop=True)
 
 
+@apply_style()
 def plot_cumulative(points: pd.DataFrame, labels: Labels, threshold: Threshold | None) -> Figure:
     """Return the figure of some shown steps, one row per step."""
     groups = labels.order(points["group"])
     facts = read_facts("appearance")["labels"]
     ends = [wrap_label(labels.title(group), facts["direct_characters"], facts["lines"]) for group in groups]
-    with apply_style():
-        figure = open_figure(_HEIGHT_INCHES)
-        lines = [line for end in ends for line in end.split("\n")]
-        widest = measure_text(figure, lines, read_style()["text_size"], "bold")
-        axes = place_axes(figure, 0.85, 0.6, widest + 0.35, 0.15)
-        for group in groups:
-            _draw_steps(axes, points[points["group"] == group], group, labels)
-        _finish_axes(axes, points, labels)
-        if threshold is not None:
-            _mark_threshold(axes, threshold, labels)
-        _label_ends(axes, points, groups, ends, labels)
+    figure = open_figure(_HEIGHT_INCHES)
+    lines = [line for end in ends for line in end.split("\n")]
+    widest = measure_text(figure, lines, read_style()["text_size"], "bold")
+    axes = place_axes(figure, 0.85, 0.6, widest + 0.35, 0.15)
+    for group in groups:
+        _draw_steps(axes, points[points["group"] == group], group, labels)
+    _finish_axes(axes, points, labels)
+    if threshold is not None:
+        _mark_threshold(axes, threshold, labels)
+    _label_ends(axes, points, groups, ends, labels)
     return figure
 
 
@@ -103,18 +98,9 @@ def _draw_steps(axes: Axes, rows: pd.DataFrame, group: str, labels: Labels) -> N
     colour, _, marker = pick_look(group, labels)
     xs, shares = rows["x"].tolist(), (rows["estimate"] * 100).tolist()
     step = labels.instrument.step or min((b - a for a, b in pairwise(xs)), default=1.0)
-    axes.plot(
-        [xs[0] - step, *xs],
-        [shares[0], *shares],
-        drawstyle="steps-pre",
-        color=colour,
-        marker=marker,
-        markersize=style["marker_size"] - 1,
-        markevery=(1, max(1, len(xs) // 5)),
-        zorder=3,
-        label=group,
-        linewidth=style["line_width"],
-    )
+    line = {"drawstyle": "steps-pre", "color": colour, "linewidth": style["line_width"]}
+    marks = {"marker": marker, "markersize": style["marker_size"] - 1, "markevery": (1, max(1, len(xs) // 5))}
+    axes.plot([xs[0] - step, *xs], [shares[0], *shares], zorder=3, label=group, **line, **marks)
 
 
 def _finish_axes(axes: Axes, points: pd.DataFrame, labels: Labels) -> None:
@@ -136,15 +122,10 @@ def _mark_threshold(axes: Axes, threshold: Threshold, labels: Labels) -> None:
         if not low < value < high:
             continue
         axes.axvline(value, color=style["soft"], linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-        axes.annotate(
-            words.say(f"views.{key}", value=f"{threshold.value:g}"),
-            xy=(value, 0.02),
-            xycoords=("data", "axes fraction"),
-            xytext=(3, 2),
-            textcoords="offset points",
-            size=style["small_size"],
-            color=style["soft"],
-        )
+        said = words.say(f"views.{key}", value=f"{threshold.value:g}")
+        place: dict[str, Any] = {"xy": (value, 0.02), "xycoords": ("data", "axes fraction"), "xytext": (3, 2)}
+        font = {"size": style["small_size"], "color": style["soft"]}
+        axes.annotate(said, textcoords="offset points", **place, **font)
 
 
 def _label_ends(
@@ -174,15 +155,12 @@ def _describe(points: pd.DataFrame, labels: Labels, threshold: Threshold | None,
         rows = points[points["group"] == group]
         chosen = rows[rows["x"] == threshold.value] if threshold else rows.iloc[:0]
         chosen = rows.iloc[[0, len(rows) // 2, -1]].drop_duplicates("x") if chosen.empty else chosen
-        said = [
-            words.say(
-                "views.cumulative_point", share=row.display, x=write_value(row, "x", release.audience, rules)
-            )
-            for row in list_rows(chosen)
-        ]
-        courses.append(
-            words.say("views.cumulative_course", group=labels.title(group), points=", ".join(said))
-        )
+        said = []
+        for row in list_rows(chosen):
+            x = write_value(row, "x", release.audience, rules)
+            said.append(words.say("views.cumulative_point", share=row.display, x=x))
+        course = ", ".join(said)
+        courses.append(words.say("views.cumulative_course", group=labels.title(group), points=course))
     time = labels.time(str(points["timepoint"].iloc[0]))
     return words.say("views.cumulative_alt", measure=labels.measure, time=time, courses=" ".join(courses))
 

@@ -1,10 +1,13 @@
-"""All outcome domains of a release at a glance: what it holds, the answer in words, the table."""
+"""All outcome domains of a release at a glance: what it holds, the answer in words, the table, the figure.
+
+The figure has one axis: each measure's improvement as a percentage of its range.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,6 +15,18 @@ from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.facts import Words, read_facts, read_instrument
 from outcomes.result import ALL
+from outcomes.views.figure import (
+    apply_style,
+    cut_label,
+    draw_mark,
+    list_marks_by_row,
+    measure_text,
+    open_figure,
+    pick_look,
+    place_axes,
+    read_style,
+    write_small,
+)
 from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import (
     explain_absence,
@@ -20,11 +35,16 @@ from outcomes.views.released_rows import (
     list_rows,
     say_detail,
     write_ends,
+    write_interval,
 )
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
-from outcomes.views.view import View, build_empty_view, build_sentence
+from outcomes.views.view import View, build_empty_view, build_figure_view, build_sentence, made_from
 
-__all__ = ["say_profile", "tabulate_domains"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_domains", "say_profile", "tabulate_domains"]
 
 BASELINE = "baseline"
 
@@ -108,13 +128,11 @@ def list_unmeasured(release: Release, groups: list[str]) -> Iterator[str]:
             yield words.say(f"views.domains.{key}", domains="; ".join(domains))
 
 
+@made_from("domains")
 def say_profile(domains: Release) -> View:
     """Say in which domains patients got better, where nothing is clear, and what is not recorded.
 
-    Parameters
-    ----------
-    domains : Release
-        Of the analysis ``domains``; of several therapies it is only said that they are set out.
+    Of several therapies it is only said that they are set out.
     """
     words, labels = domains.words, read_labels(domains)
     groups, measures = pick_groups(domains, labels), list_measures(domains, labels)
@@ -129,7 +147,7 @@ def say_profile(domains: Release) -> View:
     pain = any(measure.domain == "pain" for measure in measures)
     texts.append(words.say(f"sentences.caution_{'pain' if pain else 'other'}"))
     marked = explain_mark(domains.table, words, " ".join(texts))
-    return build_sentence("profile", (domains,), " ".join(filter(None, [*texts, marked])))
+    return build_sentence("profile", domains, " ".join(filter(None, [*texts, marked])))
 
 
 def _say_measures(measures: list[DomainMeasure], group: str, domains: Release) -> list[str]:
@@ -177,25 +195,18 @@ def _name_measure(measure: DomainMeasure, row: Any, domains: Release) -> str:
     return f"{say_domain(measure.domain, domains.words)} ({measure.labels.measure})"
 
 
+@made_from("domains")
 def tabulate_domains(domains: Release) -> View:
     """Tabulate every outcome domain at one time point.
 
-    Parameters
-    ----------
-    domains : Release
-        Of the analysis ``domains``.
-
-    Returns
-    -------
-    View
-        One therapy: start, follow-up, improvement and how it reads, one row a measure. A few therapies: the
-        improvement under each, one column a therapy; many: one row a measure and therapy. The caption names
-        the domains that were not recorded or are not yet analysed.
+    One therapy: start, follow-up, improvement and how it reads, one row a measure. A few therapies: the
+    improvement under each, one column a therapy; many: one row a measure and therapy. The caption names the
+    domains that were not recorded or are not yet analysed.
     """
     labels, words, later = read_labels(domains), domains.words, pick_later(domains)
     groups, measures = pick_groups(domains, labels), list_measures(domains, labels)
     if not groups or not measures:
-        return build_empty_view("domains", "table", (domains,), explain_absence(domains))
+        return build_empty_view("domains", "table", domains)
     if 1 < len(groups) <= read_facts("appearance")["labels"]["most_columns"]:
         columns = {group: show_interval(labels.title(group)) for group in groups}
         lines = [_compare_groups(measure, groups, later) for measure in measures]
@@ -216,14 +227,8 @@ def tabulate_domains(domains: Release) -> View:
         ]
     key = "caption_one" if len(groups) == 1 else "caption_several"
     caption = words.say(f"views.domains.{key}", time=labels.time(later))
-    return build_table_view(
-        "domains",
-        (domains,),
-        lines,
-        columns,
-        stub=words.say("views.domains.measure"),
-        caption=" ".join([caption, *list_unmeasured(domains, groups)]),
-    )
+    stub, said = words.say("views.domains.measure"), " ".join([caption, *list_unmeasured(domains, groups)])
+    return build_table_view("domains", domains, lines, columns, said, stub)
 
 
 def _describe_group(measure: DomainMeasure, group: str, later: str, several: bool) -> TableLine:
@@ -247,3 +252,102 @@ def _compare_groups(measure: DomainMeasure, groups: list[str], later: str) -> Ta
     statistic = "mean_improvement" if measure.improves else "mean_score"
     cells = {group: measure.cells.get((group, statistic, later)) for group in groups}
     return TableLine(measure.name, cells, capitalise(say_domain(measure.domain, measure.labels.words)))
+
+
+_ROW_INCHES = 0.32
+_GROUP_INCHES = 0.17
+
+
+@made_from("domains")
+def draw_domains(domains: Release) -> View:
+    """Draw the improvement in every measure on one axis, as a percentage of the measure's range.
+
+    A figure with one row a measure and one mark a therapy; a mark stands for every shown row. Measures
+    without a score at the start or without a direction are left to the table.
+    """
+    labels = read_labels(domains)
+    groups, later = pick_groups(domains, labels), pick_later(domains)
+    shown = [
+        (measure, group, row)
+        for measure in list_measures(domains, labels)
+        for group in groups
+        if (row := measure.cells.get((group, "mean_improvement", later))) is not None and row.shown
+    ]
+    if not shown:
+        return build_empty_view("domains-figure", "figure", domains)
+    figure = plot_domains(shown, groups, labels, domains)
+    words, time = domains.words, labels.time(later)
+    texts = []
+    for measure, group, row in shown:
+        told = {"measure": measure.labels.measure, "unit": measure.labels.unit, "group": labels.short(group)}
+        texts.append(words.say("views.domains.figure_row", number=write_interval(row, domains), **told))
+    alt = words.say("views.domains.figure_alt", time=time, rows=" ".join(texts))
+    rows = pd.DataFrame([row for *_, row in shown])
+    caption = words.say("views.domains.figure_caption", time=time)
+    return build_figure_view("domains-figure", domains, figure, alt, caption, rows)
+
+
+@apply_style()
+def plot_domains(
+    shown: Sequence[tuple[DomainMeasure, str, Any]], groups: Sequence[str], labels: Labels, domains: Release
+) -> Figure:
+    """Return the figure of some shown improvements, one mark each."""
+    measures = list(dict.fromkeys(measure.outcome for measure, *_ in shown))
+    sizes = read_facts("appearance")["labels"]
+    names = {
+        measure.outcome: cut_label(measure.labels.measure, sizes["row_characters"]) for measure, *_ in shown
+    }
+    numbers = [write_interval(row, domains) for *_, row in shown] if len(groups) == 1 else []
+    height = max(_ROW_INCHES, _GROUP_INCHES * len(groups) + 0.2)
+    figure = open_figure(0.95 + height * len(measures))
+    style, words = read_style(), labels.words
+    left = measure_text(figure, list(names.values()), style["text_size"]) + 0.25
+    head = [words.say("views.domains.number_head")] if numbers else []
+    names_of_groups = [_name_group(group, labels) for group in groups] if len(groups) > 1 else []
+    right = measure_text(figure, [*numbers, *head, *names_of_groups], style["small_size"]) + 0.3
+    axes = place_axes(figure, left, 0.55, right, 0.35)
+    for measure, group, row in shown:
+        shift = (groups.index(group) - (len(groups) - 1) / 2) * _GROUP_INCHES / height
+        _draw_mark(axes, measures.index(measure.outcome) + shift, measure, group, row, labels)
+    _finish_axes(axes, [names[outcome] for outcome in measures], words.say("views.domains.axis"))
+    transform = axes.get_yaxis_transform()
+    for place, text in enumerate(numbers):
+        write_small(axes, 1.02, place, text, transform, color=style["ink"])
+    if numbers:
+        write_small(axes, 1.02, -0.72, head[0], transform, va="bottom")
+    else:
+        _write_key(axes, groups, labels)
+    return figure
+
+
+def _name_group(group: str, labels: Labels) -> str:
+    return cut_label(labels.title(group), read_facts("appearance")["labels"]["direct_characters"])
+
+
+def _draw_mark(axes: Axes, y: float, measure: DomainMeasure, group: str, row: Any, labels: Labels) -> None:
+    style, instrument = read_style(), measure.labels.instrument
+    per = 100 / (instrument.maximum - instrument.minimum)
+    colour, _, marker = pick_look(group, labels)
+    axes.hlines(y, row.conf_low * per, row.conf_high * per, color=colour, linewidth=style["line_width"])
+    draw_mark(axes, row.estimate * per, y, (colour, marker), 1, zorder=3)
+
+
+def _finish_axes(axes: Axes, names: Sequence[str], axis: str) -> None:
+    style = read_style()
+    low, high = axes.get_xlim()
+    edge = 0.04 * (max(high, 0) - min(low, 0) or 1)
+    axes.set_xlim(min(low, -2 * edge), max(high, 2 * edge))
+    axes.axvline(0, color=style["soft"], linewidth=1, zorder=1)
+    axes.grid(axis="x")
+    list_marks_by_row(axes, names)
+    axes.set_xlabel(axis)
+
+
+def _write_key(axes: Axes, groups: Sequence[str], labels: Labels) -> None:
+    """Name the therapies at the right, each with its mark, in the order of the marks of a row."""
+    height = axes.get_window_extent().height / axes.figure.dpi
+    for place, group in enumerate(groups):
+        colour, text, marker = pick_look(group, labels)
+        y = 1 - (0.1 + 0.22 * place) / height
+        draw_mark(axes, 1.03, y, (colour, marker), clip_on=False, transform=axes.transAxes)
+        write_small(axes, 1.055, y, _name_group(group, labels), axes.transAxes, color=text)

@@ -14,7 +14,7 @@ from outcomes.disclosure import Release
 from outcomes.facts import Words
 from outcomes.views.figure import apply_style, open_figure, place_axes, read_style
 from outcomes.views.labels import capitalise
-from outcomes.views.view import View, build_empty_view, build_figure_view
+from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,33 +43,20 @@ class FlowStep:
 _COUNTS = ("n_episodes", "n_patients", "n_excluded_episodes", "n_excluded_patients")
 
 
+@made_from("flow")
 def draw_flow(flow: Release) -> View:
     """Draw the flow from the records to the cohort, a box a count and a side box for exclusions.
 
-    Parameters
-    ----------
-    flow : Release
-        Of the analysis ``flow``.
-
-    Returns
-    -------
-    View
-        A figure. Steps that excluded nobody are left out; where what remained is withheld, the steps stand
-        together in one side box.
+    A figure. Steps that excluded nobody are left out; where what remained is withheld, the steps stand
+    together in one side box.
     """
     steps = read_steps(flow)
     if not steps:
-        return build_empty_view("flow", "figure", (flow,), flow.words.say("views.empty_nothing"))
+        return build_empty_view("flow", "figure", flow, flow.words.say("views.empty_nothing"))
     words = flow.words
     said = " ".join(f"{text}." for step in steps for text in (*step.excluded, step.remaining))
-    return build_figure_view(
-        "flow",
-        (flow,),
-        plot_flow(steps),
-        words.say("views.flow_alt", steps=said),
-        words.say("views.flow_caption"),
-        flow.table,
-    )
+    alt, caption = words.say("views.flow_alt", steps=said), words.say("views.flow_caption")
+    return build_figure_view("flow", flow, plot_flow(steps), alt, caption, flow.table)
 
 
 def read_steps(flow: Release) -> list[FlowStep]:
@@ -89,20 +76,12 @@ def read_steps(flow: Release) -> list[FlowStep]:
             waiting.append(_count(rows, "n_excluded_episodes", "n_excluded_patients", flow.words))
         ends = place in (0, len(terms) - 1)
         if ends or (waiting and rows.loc[["n_episodes", "n_patients"], "shown"].any()):
-            steps.append(
-                FlowStep(_count(rows, "n_episodes", "n_patients", flow.words, named=False), tuple(waiting))
-            )
+            remaining = _count(rows, "n_episodes", "n_patients", flow.words, named=False)
+            if not steps or place == len(terms) - 1:
+                remaining = flow.words.say(f"views.flow_{'last' if steps else 'first'}", count=remaining)
+            steps.append(FlowStep(remaining, tuple(waiting)))
             waiting = []
-    return _name_ends(steps, flow.words)
-
-
-def _name_ends(steps: list[FlowStep], words: Words) -> list[FlowStep]:
-    named = list(steps)
-    for place, key in ((0, "views.flow_first"), (-1, "views.flow_last")) if named else ():
-        if len(named) > 1 or place == 0:
-            remaining = words.say(key, count=steps[place].remaining)
-            named[place] = FlowStep(remaining, steps[place].excluded)
-    return named
+    return steps
 
 
 def _count(rows: pd.DataFrame, episodes: str, patients: str, words: Words, named: bool = True) -> str:
@@ -122,33 +101,31 @@ def _count(rows: pd.DataFrame, episodes: str, patients: str, words: Words, named
     return f"{capitalise(reason)}: {count}" if named and reason else count
 
 
+@apply_style()
 def plot_flow(steps: list[FlowStep]) -> Figure:
     """Return the figure of the steps of a flow."""
     texts = [
-        (
-            _wrap([step.remaining], _MAIN_CHARACTERS),
-            _wrap(step.excluded, _SIDE_CHARACTERS) if step.excluded else [],
-        )
-        for step in steps
+        (_wrap([step.remaining], _MAIN_CHARACTERS), _wrap(step.excluded, _SIDE_CHARACTERS)) for step in steps
     ]
     heights = [_box_height(side) if side else 0.0 for _, side in texts]
     mains = [_box_height(main) for main, _ in texts]
     total = sum(mains) + sum(height + 0.3 for height in heights[1:]) + 0.2
-    with apply_style():
-        figure = open_figure(total)
-        axes = place_axes(figure, 0.1, 0.0, 0.1, 0.0)
-        axes.set_axis_off()
-        axes.set_xlim(0, read_style()["width_inches"] - 0.2)
-        axes.set_ylim(total, 0)
-        y = 0.1
-        for place, (main, side) in enumerate(texts):
-            if place:
-                _draw_arrow(axes, y, y + heights[place] + 0.3)
-                if side:
-                    _draw_side(axes, side, y + 0.15, heights[place])
-                y += heights[place] + 0.3
-            _draw_box(axes, 0.1, y, _MAIN_INCHES, mains[place], main, strong=True)
-            y += mains[place]
+    figure = open_figure(total)
+    axes = place_axes(figure, 0.1, 0.0, 0.1, 0.0)
+    axes.set_axis_off()
+    axes.set_xlim(0, read_style()["width_inches"] - 0.2)
+    axes.set_ylim(total, 0)
+    y, middle, left = 0.1, 0.1 + _MAIN_INCHES / 2, 0.1 + _MAIN_INCHES + 0.4
+    for place, (main, side) in enumerate(texts):
+        if place:
+            _draw_arrow(axes, (middle, y), (middle, y + heights[place] + 0.3))
+            if side:
+                centre = y + 0.15 + heights[place] / 2
+                _draw_arrow(axes, (middle, centre), (left, centre))
+                _draw_box(axes, left, y + 0.15, _SIDE_INCHES, heights[place], side)
+            y += heights[place] + 0.3
+        _draw_box(axes, 0.1, y, _MAIN_INCHES, mains[place], main, strong=True)
+        y += mains[place]
     return figure
 
 
@@ -168,28 +145,12 @@ def _draw_box(
     from matplotlib.patches import Rectangle
 
     style = read_style()
-    edge = style["ink"] if strong else style["soft"]
-    axes.add_patch(Rectangle((x, y), width, height, facecolor="white", edgecolor=edge, linewidth=0.9))
-    axes.text(
-        x + 0.1,
-        y + height / 2,
-        "\n".join(lines),
-        va="center",
-        ha="left",
-        size=style["text_size"] if strong else style["small_size"],
-        linespacing=1.3,
-    )
+    edge, size = ("ink", "text_size") if strong else ("soft", "small_size")
+    axes.add_patch(Rectangle((x, y), width, height, facecolor="white", edgecolor=style[edge], linewidth=0.9))
+    font = {"va": "center", "ha": "left", "size": style[size], "linespacing": 1.3}
+    axes.text(x + 0.1, y + height / 2, "\n".join(lines), **font)
 
 
-def _draw_arrow(axes: Axes, top: float, bottom: float) -> None:
-    middle = 0.1 + _MAIN_INCHES / 2
+def _draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
     arrow = {"arrowstyle": "-|>", "color": read_style()["soft"], "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", xy=(middle, bottom), xytext=(middle, top), arrowprops=arrow)
-
-
-def _draw_side(axes: Axes, lines: list[str], top: float, height: float) -> None:
-    middle, left = 0.1 + _MAIN_INCHES / 2, 0.1 + _MAIN_INCHES + 0.4
-    arrow = {"arrowstyle": "-|>", "color": read_style()["soft"], "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
-    centre = top + height / 2
-    axes.annotate("", xy=(left, centre), xytext=(middle, centre), arrowprops=arrow)
-    _draw_box(axes, left, top, _SIDE_INCHES, height, lines)
+    axes.annotate("", xy=end, xytext=start, arrowprops=arrow)

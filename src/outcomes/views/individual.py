@@ -115,27 +115,27 @@ def _spread_evenly(scores: np.ndarray) -> np.ndarray:
     return scores[np.linspace(0, len(scores) - 1, most).round().astype(int)]
 
 
+@apply_style()
 def _plot(
     courses: Mapping[str, np.ndarray], drawn: Mapping[str, np.ndarray], times: list[str], labels: Labels
 ) -> Figure:
     width = min(2 if len(courses) <= _FEW else _MOST_COLUMNS, len(courses))
     height = -(-len(courses) // width)
-    with apply_style():
-        figure = open_figure(_ROW_INCHES * height + 0.5)
-        grid = figure.subplots(height, width, sharex=True, sharey=True, squeeze=False).ravel()
-        inches = figure.get_figheight()
-        figure.subplots_adjust(
-            left=0.1, right=0.985, top=1 - 0.3 / inches, bottom=0.5 / inches, wspace=0.08, hspace=0.35
-        )
-        for axes, group in zip(grid, courses, strict=False):
-            _draw_courses(axes, courses[group], drawn[group], group, labels)
-        for axes in grid[len(courses) :]:
-            axes.set_axis_off()
-        for axes in grid[max(0, len(courses) - width) : len(courses)]:
-            names = [capitalise(labels.time(id)).replace(" ", "\n", 1) for id in times]
-            axes.set_xticks(range(len(times)), names, size=read_style()["small_size"])
-            axes.tick_params(axis="x", labelbottom=True)
-        figure.supylabel(labels.axis, size=read_style()["text_size"], x=0.01)
+    figure = open_figure(_ROW_INCHES * height + 0.5)
+    grid = figure.subplots(height, width, sharex=True, sharey=True, squeeze=False).ravel()
+    inches = figure.get_figheight()
+    figure.subplots_adjust(
+        left=0.1, right=0.985, top=1 - 0.3 / inches, bottom=0.5 / inches, wspace=0.08, hspace=0.35
+    )
+    for axes, group in zip(grid, courses, strict=False):
+        _draw_courses(axes, courses[group], drawn[group], group, labels)
+    for axes in grid[len(courses) :]:
+        axes.set_axis_off()
+    for axes in grid[max(0, len(courses) - width) : len(courses)]:
+        names = [capitalise(labels.time(id)).replace(" ", "\n", 1) for id in times]
+        axes.set_xticks(range(len(times)), names, size=read_style()["small_size"])
+        axes.tick_params(axis="x", labelbottom=True)
+    figure.supylabel(labels.axis, size=read_style()["text_size"], x=0.01)
     return figure
 
 
@@ -146,19 +146,12 @@ def _draw_courses(axes: Axes, scores: np.ndarray, drawn: np.ndarray, group: str,
     for course in drawn:
         known = ~np.isnan(course)
         axes.plot(places[known], course[known], color=colour, linewidth=0.6, alpha=0.35, zorder=2)
-    axes.plot(
-        places,
-        _average(scores),
-        color=style["ink"],
-        linewidth=style["line_width"] + 0.6,
-        marker=marker,
-        markersize=style["marker_size"],
-        zorder=3,
-    )
+    line = {"color": style["ink"], "linewidth": style["line_width"] + 0.6}
+    marks = {"marker": marker, "markersize": style["marker_size"]}
+    axes.plot(places, _average(scores), zorder=3, **line, **marks)
     axes.grid(axis="y")
-    axes.set_title(
-        wrap_label(labels.title(group), 30, 1), size=style["text_size"], weight="bold", color=text, loc="left"
-    )
+    font = {"size": style["text_size"], "weight": "bold", "color": text}
+    axes.set_title(wrap_label(labels.title(group), 30, 1), loc="left", **font)
 
 
 def _average(scores: np.ndarray) -> np.ndarray:

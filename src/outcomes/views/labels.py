@@ -22,8 +22,8 @@ from outcomes.facts import (
     read_therapies,
     read_timepoints,
 )
+from outcomes.facts.instrument import MATTERING
 from outcomes.facts.scoring_rule import ValueSet
-from outcomes.facts.threshold import MATTERING
 from outcomes.result import ALL, Origin
 
 #: How comparisons are written.

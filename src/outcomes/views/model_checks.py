@@ -22,7 +22,7 @@ from outcomes.views.table import (
     show_interval,
     show_size,
 )
-from outcomes.views.view import View, build_empty_view, build_figure_view
+from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,19 +46,14 @@ _SHAPES = ("standardised_sd", "standardised_skewness", "standardised_beyond")
 def _explain(name: str, checks: Release, held: Release, kind: str = "table") -> View | None:
     """Return the sentence that stands where a view has nothing to show: for another audience, or no rows."""
     if checks.audience != "team":
-        return build_empty_view(name, "table", (checks,), checks.words.say("model_checks.team_only"))
-    if held.table.empty:
-        return build_empty_view(name, kind, (checks,), _explain_no_checks(checks))
-    return None
-
-
-def _explain_no_checks(checks: Release) -> str:
-    """Say why there is nothing to check: nothing was fitted, or patients are too few for means of several."""
+        return build_empty_view(name, "table", checks, checks.words.say("model_checks.team_only"))
+    if not held.table.empty:
+        return None
     contrasts = checks.where(statistic="alternative_contrast")
-    if contrasts.table["shown"].any():
-        needed = read_facts("model_checks")["bins"]["patients_at_least"]
-        return checks.words.say("model_checks.too_few", needed=needed)
-    return explain_absence(contrasts)
+    if not contrasts.table["shown"].any():
+        return build_empty_view(name, kind, checks, explain_absence(contrasts))
+    needed = read_facts("model_checks")["bins"]["patients_at_least"]  # to show a mean of several
+    return build_empty_view(name, kind, checks, checks.words.say("model_checks.too_few", needed=needed))
 
 
 def _show_number(head: str, decimals: int, key: Any = None, column: str = "estimate") -> TableColumn:
@@ -66,17 +61,15 @@ def _show_number(head: str, decimals: int, key: Any = None, column: str = "estim
     return TableColumn(head, key, lambda row, release: write_number(getattr(row, column), decimals))
 
 
+@made_from("model_checks")
 def say_model(checks: Release) -> View:
     """Say which model was fitted, how its errors and degrees of freedom were found, and its state.
 
-    Parameters
-    ----------
-    checks : Release
-        Of the analysis ``model_checks``, for the team.
+    For the team alone.
     """
     held = checks.where(statistic="model")
     if checks.audience == "team" and held.table.empty:
-        return build_empty_view("model", "sentence", (checks,), explain_absence(checks))
+        return build_empty_view("model", "sentence", checks)
     if empty := _explain("model", checks, held):
         return empty
     words = checks.words
@@ -87,7 +80,7 @@ def say_model(checks: Release) -> View:
         entries.append((words.say(f"model_checks.model_term.{row.term}"), value))
     notes = words.say("model_checks.model_term.notes")
     entries += [(notes, text) for text in write_texts(checks.warnings, words)]
-    return build_list_view("model", "sentence", (checks,), entries, end=".")
+    return build_list_view("model", "sentence", checks, entries, end=".")
 
 
 def _name_choice(term: str, level: str, words: Words) -> str:
@@ -95,27 +88,22 @@ def _name_choice(term: str, level: str, words: Words) -> str:
     return capitalise(words.join(names))
 
 
+@made_from("model_checks")
 def tabulate_criteria(checks: Release) -> View:
     """Tabulate parameters, deviance, AIC and BIC of each covariance, and the state of those not reached."""
     held = checks.where(statistic=_CRITERIA)
     if empty := _explain("criteria", checks, held):
         return empty
     words = checks.words
-    lines = [
-        TableLine(
-            _name_choice("covariance", str(level), words), {row.statistic: row for row in list_rows(part)}
-        )
-        for level, part in held.table.groupby("level", sort=False)
-    ]
-    return build_table_view(
-        "criteria",
-        (checks,),
-        lines,
-        {name: TableColumn(words.say(f"model_checks.{name}"), write=_write_criterion) for name in _CRITERIA},
-        stub=words.say("model_checks.covariance"),
-        caption=words.say("model_checks.criteria_caption"),
-        released=held.table,
-    )
+    lines = []
+    for level, part in held.table.groupby("level", sort=False):
+        cells = {row.statistic: row for row in list_rows(part)}
+        lines.append(TableLine(_name_choice("covariance", str(level), words), cells))
+    columns = {
+        name: TableColumn(words.say(f"model_checks.{name}"), write=_write_criterion) for name in _CRITERIA
+    }
+    stub, caption = words.say("model_checks.covariance"), words.say("model_checks.criteria_caption")
+    return build_table_view("criteria", checks, lines, columns, caption, stub, held.table)
 
 
 def _write_criterion(row: Any, checks: Release) -> str:
@@ -124,6 +112,7 @@ def _write_criterion(row: Any, checks: Release) -> str:
     return write_number(row.estimate, 0 if row.statistic == "n_parameters" else 1)
 
 
+@made_from("model_checks")
 def tabulate_patterns(checks: Release) -> View:
     """Tabulate how many patients were seen at which follow-ups, those seen at none included."""
     held = checks.where(statistic="visit_pattern")
@@ -132,66 +121,45 @@ def tabulate_patterns(checks: Release) -> View:
     words, labels = checks.words, read_labels(checks)
     ordered = held.table.sort_values("estimate", ascending=False, kind="stable")
     total = ordered["estimate"].sum()
-    lines = [
-        TableLine(
-            capitalise(_name_pattern(str(row.level), labels)),
-            {"n": write_number(row.estimate), "share": f"{write_number(100 * row.estimate / total, 1)} %"},
-        )
-        for row in list_rows(ordered)
-    ]
-    return build_table_view(
-        "patterns",
-        (checks,),
-        lines,
-        {
-            "n": TableColumn(words.say("views.table.patients")),
-            "share": TableColumn(words.say("model_checks.share")),
-        },
-        stub=words.say("model_checks.seen_at"),
-        caption=words.say("model_checks.patterns_caption"),
-        released=ordered,
-    )
+    lines = []
+    for row in list_rows(ordered):
+        none = row.level == "none"
+        seen_at = "" if none else words.join(map(labels.time, str(row.level).split("+")))
+        head = words.say("model_checks.no_follow_up") if none else seen_at
+        share = f"{write_number(100 * row.estimate / total, 1)} %"
+        lines.append(TableLine(capitalise(head), {"n": write_number(row.estimate), "share": share}))
+    columns = {
+        "n": TableColumn(words.say("views.table.patients")),
+        "share": TableColumn(words.say("model_checks.share")),
+    }
+    stub, caption = words.say("model_checks.seen_at"), words.say("model_checks.patterns_caption")
+    return build_table_view("patterns", checks, lines, columns, caption, stub, ordered)
 
 
-def _name_pattern(level: str, labels: Labels) -> str:
-    if level == "none":
-        return labels.words.say("model_checks.no_follow_up")
-    return labels.words.join(map(labels.time, level.split("+")))
-
-
+@made_from("model_checks")
 def tabulate_shapes(checks: Release) -> View:
     """Tabulate per time point the spread, skewness and share of large standardised residuals."""
     held = checks.where(statistic=_SHAPES)
     if empty := _explain("shapes", checks, held):
         return empty
     words, labels = checks.words, read_labels(checks)
-    lines = [
-        TableLine(
-            capitalise(labels.time(time)),
-            {row.statistic: row for row in list_rows(held.where(timepoint=time).table)},
-        )
-        for time in labels.order_times(held.table["timepoint"])
-    ]
-    beyond = TableColumn(words.say("model_checks.standardised_beyond"), write=_write_percent)
-    return build_table_view(
-        "shapes",
-        (checks,),
-        lines,
-        {
-            "n": show_size(words.say("views.table.patients"), _SHAPES[0]),
-            **{name: _show_number(words.say(f"model_checks.{name}"), 2) for name in _SHAPES[:2]},
-            "standardised_beyond": beyond,
-        },
-        stub=words.say("views.table.time"),
-        caption=words.say("model_checks.shapes_caption"),
-        released=held.table,
-    )
+    lines = []
+    for time in labels.order_times(held.table["timepoint"]):
+        cells = {row.statistic: row for row in list_rows(held.where(timepoint=time).table)}
+        lines.append(TableLine(capitalise(labels.time(time)), cells))
+    columns = {
+        "n": show_size(words.say("views.table.patients"), _SHAPES[0]),
+        **{name: _show_number(words.say(f"model_checks.{name}"), 2) for name in _SHAPES[:2]},
+        "standardised_beyond": TableColumn(
+            words.say("model_checks.standardised_beyond"),
+            write=lambda row, release: f"{write_number(100 * row.estimate, 1)} %",
+        ),
+    }
+    stub, caption = words.say("views.table.time"), words.say("model_checks.shapes_caption")
+    return build_table_view("shapes", checks, lines, columns, caption, stub, held.table)
 
 
-def _write_percent(row: Any, checks: Release) -> str:
-    return f"{write_number(100 * row.estimate, 1)} %"
-
-
+@made_from("model_checks")
 def tabulate_visit_covariance(checks: Release) -> View:
     """Tabulate spreads and correlations between time points: of the model and as observed."""
     names = ["residual_sd", "observed_residual_sd", "residual_correlation", "observed_residual_correlation"]
@@ -212,20 +180,14 @@ def tabulate_visit_covariance(checks: Release) -> View:
         observed = held.where(statistic="observed_residual_correlation", **place).table
         name = words.say("model_checks.pair", first=labels.time(row.level), second=labels.time(row.timepoint))
         lines.append(TableLine(capitalise(name), {"row": row, "observed": list_rows(observed)[0]}, block))
-    return build_table_view(
-        "visit-covariance",
-        (checks,),
-        lines,
-        {
-            "n": show_size(words.say("views.table.patients"), "row"),
-            "model": TableColumn(words.say("model_checks.model"), "row"),
-            "observed": TableColumn(words.say("model_checks.observed")),
-            "groups": TableColumn(words.say("model_checks.groups")),
-        },
-        stub=words.say("views.table.time"),
-        caption=words.say("model_checks.visit_covariance_caption"),
-        released=held.table,
-    )
+    columns = {
+        "n": show_size(words.say("views.table.patients"), "row"),
+        "model": TableColumn(words.say("model_checks.model"), "row"),
+        "observed": TableColumn(words.say("model_checks.observed")),
+        "groups": TableColumn(words.say("model_checks.groups")),
+    }
+    stub, caption = words.say("views.table.time"), words.say("model_checks.visit_covariance_caption")
+    return build_table_view("visit-covariance", checks, lines, columns, caption, stub, held.table)
 
 
 def _say_range(observed: Sequence[Any], labels: Labels) -> str:
@@ -242,6 +204,7 @@ def _say_range(observed: Sequence[Any], labels: Labels) -> str:
     )
 
 
+@made_from("model_checks")
 def tabulate_joint_tests(checks: Release) -> View:
     """Tabulate whether therapies differ at all at each time point, and whether that changes over time."""
     held = checks.where(statistic="f_test")
@@ -258,17 +221,12 @@ def tabulate_joint_tests(checks: Release) -> View:
             "p": write_value(row, "p_value", checks.audience, rules),
         }
         lines.append(TableLine(name, known if row.shown else {"f": str(row.display)}))
-    return build_table_view(
-        "joint-tests",
-        (checks,),
-        lines,
-        {name: TableColumn(words.say(f"model_checks.test_{name}")) for name in ("f", "df", "p")},
-        stub=words.say("views.table.time"),
-        caption=words.say("model_checks.tests_caption"),
-        released=held.table,
-    )
+    columns = {name: TableColumn(words.say(f"model_checks.test_{name}")) for name in ("f", "df", "p")}
+    stub, caption = words.say("views.table.time"), words.say("model_checks.tests_caption")
+    return build_table_view("joint-tests", checks, lines, columns, caption, stub, held.table)
 
 
+@made_from("model_checks")
 def tabulate_sensitivity(checks: Release) -> View:
     """Tabulate the differences from the reference at the primary time point under each choice."""
     held = checks.where(statistic="alternative_contrast")
@@ -287,73 +245,53 @@ def tabulate_sensitivity(checks: Release) -> View:
         for group in labels.order(table["group"])
         for row in list_rows(table[table["group"] == group])
     ]
-    return build_table_view(
-        "sensitivity",
-        (checks,),
-        lines,
-        {
-            "difference": show_interval(words.say("views.table.difference"), "row"),
-            "error": _show_number(words.say("model_checks.error"), 2, "row", "std_error"),
-            "df": _show_number(words.say("model_checks.df"), 1, "row", "df"),
-        },
-        stub=words.say("model_checks.choice_head"),
-        caption=words.say(
-            "model_checks.sensitivity_caption", time=labels.time(str(table["timepoint"].iloc[0]))
-        ),
-        released=table,
-    )
+    columns = {
+        "difference": show_interval(words.say("views.table.difference"), "row"),
+        "error": _show_number(words.say("model_checks.error"), 2, "row", "std_error"),
+        "df": _show_number(words.say("model_checks.df"), 1, "row", "df"),
+    }
+    caption = words.say("model_checks.sensitivity_caption", time=labels.time(str(table["timepoint"].iloc[0])))
+    stub = words.say("model_checks.choice_head")
+    return build_table_view("sensitivity", checks, lines, columns, caption, stub, table)
 
 
 _HEIGHT_INCHES = 2.9
 _PANELS = ("ranked", "fitted", "baseline")
 
 
+@made_from("model_checks")
 def draw_residuals(checks: Release) -> View:
     """Draw mean residuals beside the normal distribution, and along fitted mean and baseline score.
 
-    Parameters
-    ----------
-    checks : Release
-        Of the analysis ``model_checks``, for the team.
-
-    Returns
-    -------
-    View
-        A figure of up to three panels, a mark for each bin; without a fitted model, or for another audience,
-        a sentence that says why not.
+    For the team. A figure of up to three panels, a mark for each bin; without a fitted model, or for another
+    audience, a sentence that says why not.
     """
     held = checks.where(statistic="mean_residual", shown=True)
     if empty := _explain("residuals", checks, held, "figure"):
         return empty
     labels, points = read_labels(checks), held.table
-    figure = plot_residuals(points, labels)
-    return build_figure_view(
-        "residuals",
-        (checks,),
-        figure,
-        _describe(points, labels),
-        checks.words.say("model_checks.residuals_caption"),
-        points,
-    )
+    alt, caption = _describe(points, labels), checks.words.say("model_checks.residuals_caption")
+    return build_figure_view("residuals", checks, plot_residuals(points, labels), alt, caption, points)
 
 
+@apply_style()
 def plot_residuals(points: pd.DataFrame, labels: Labels) -> Figure:
     """Return the figure of some mean residuals, one mark a row."""
     panels = [name for name in _PANELS if (points["level"] == name).any()]
     width = read_style()["width_inches"]
     left, gap = 0.55, 0.5
     each = (width - left - 0.1 - gap * (len(panels) - 1)) / len(panels)
-    with apply_style():
-        figure = open_figure(_HEIGHT_INCHES)
-        for number, name in enumerate(panels):
-            start = left + number * (each + gap)
-            axes = place_axes(figure, start, 0.55, width - start - each, 0.3)
-            _draw_panel(axes, points[points["level"] == name], name, labels)
-            if number == 0:
-                axes.set_ylabel(labels.words.say("model_checks.residual_axis"))
-        reach = max((abs(end) for axes in figure.axes[1:] for end in axes.get_ylim()), default=0)
-        for axes in figure.axes[1:]:
-            axes.set_ylim(-reach, reach)
+    figure = open_figure(_HEIGHT_INCHES)
+    for number, name in enumerate(panels):
+        start = left + number * (each + gap)
+        axes = place_axes(figure, start, 0.55, width - start - each, 0.3)
+        _draw_panel(axes, points[points["level"] == name], name, labels)
+        if number == 0:
+            axes.set_ylabel(labels.words.say("model_checks.residual_axis"))
+    # the panels beside the first have one scale, as far down as up
+    reach = max((abs(end) for axes in figure.axes[1:] for end in axes.get_ylim()), default=0.0)
+    for axes in figure.axes[1:]:
+        axes.set_ylim(-reach, reach)
     return figure
 
 
@@ -365,19 +303,10 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, name: str, labels: Labels) -> No
         axes.plot(ends, ends, color=style["soft"], linewidth=1, zorder=1)
     else:
         axes.axhline(0, color=style["soft"], linewidth=1, zorder=1)
-        axes.vlines(
-            rows["x"], rows["conf_low"], rows["conf_high"], color=colour, linewidth=style["line_width"]
-        )
-    axes.plot(
-        rows["x"],
-        rows["estimate"],
-        linestyle="none",
-        marker="o",
-        color=colour,
-        label=name,
-        markersize=style["marker_size"] - 1,
-        zorder=3,
-    )
+        width = style["line_width"]
+        axes.vlines(rows["x"], rows["conf_low"], rows["conf_high"], color=colour, linewidth=width)
+    marks = {"linestyle": "none", "marker": "o", "markersize": style["marker_size"] - 1}
+    axes.plot(rows["x"], rows["estimate"], color=colour, label=name, zorder=3, **marks)
     axes.grid(axis="both")
     axes.set_xlabel(labels.words.say(f"model_checks.along_{name}", measure=labels.measure))
 

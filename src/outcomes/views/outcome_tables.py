@@ -10,7 +10,6 @@ from outcomes.result import ALL
 from outcomes.views.comparing import pick_time
 from outcomes.views.labels import Labels, capitalise, find_rule, name_rule, read_labels
 from outcomes.views.released_rows import (
-    explain_absence,
     is_bound,
     is_withheld,
     list_rows,
@@ -19,7 +18,7 @@ from outcomes.views.released_rows import (
     write_size,
 )
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
-from outcomes.views.view import View, build_empty_view
+from outcomes.views.view import View, build_empty_view, made_from
 
 __all__ = ["tabulate_change", "tabulate_completeness", "tabulate_effect_sizes", "tabulate_responders"]
 
@@ -35,32 +34,22 @@ def _list_visits(release: Release, labels: Labels) -> Iterator[TableLine]:
             yield TableLine(capitalise(labels.time(time)), cells, labels.title(group))
 
 
+@made_from("change")
 def tabulate_change(change: Release) -> View:
-    """Tabulate scores and improvement per therapy and time point.
-
-    Parameters
-    ----------
-    change : Release
-        Of the analysis ``change``.
-    """
+    """Tabulate scores and improvement per therapy and time point."""
     labels, words = read_labels(change), change.words
     if not change.table["shown"].any():
-        return build_empty_view("change", "table", (change,), explain_absence(change))
+        return build_empty_view("change", "table", change)
     spread = (change.table["statistic"] == "sd_score").any()
-    return build_table_view(
-        "change",
-        (change,),
-        _gather_withheld(list(_list_visits(change, labels)), change),
-        {
-            "n": show_size(words.say("views.table.patients"), "mean_score"),
-            "score": TableColumn(
-                words.say(f"views.table.score{'' if spread else '_mean'}", measure=labels.measure)
-            ),
-            "improvement": show_interval(words.say("views.table.improvement"), "mean_improvement"),
-        },
-        stub=words.say("views.table.time"),
-        caption=words.say("views.caption.change"),
-    )
+    lines = _gather_withheld(list(_list_visits(change, labels)), change)
+    score = words.say(f"views.table.score{'' if spread else '_mean'}", measure=labels.measure)
+    columns = {
+        "n": show_size(words.say("views.table.patients"), "mean_score"),
+        "score": TableColumn(score),
+        "improvement": show_interval(words.say("views.table.improvement"), "mean_improvement"),
+    }
+    stub, caption = words.say("views.table.time"), words.say("views.caption.change")
+    return build_table_view("change", change, lines, columns, caption, stub)
 
 
 def _gather_withheld(lines: list[TableLine], change: Release) -> Iterator[TableLine]:
@@ -72,31 +61,23 @@ def _gather_withheld(lines: list[TableLine], change: Release) -> Iterator[TableL
             line for line in own if "mean_score" in line.cells and not is_withheld(line.cells["mean_score"])
         ]
         for line in shown:
-            yield TableLine(line.head, {**line.cells, "score": _write_score(line.cells)}, block)
+            mean, sd = line.cells["mean_score"], line.cells.get("sd_score")
+            spread = f" ({sd.display})" if mean.shown and sd and sd.shown else ""
+            yield TableLine(line.head, {**line.cells, "score": f"{mean.display}{spread}"}, block)
         if len(shown) < len(own):
             name = "other_times" if shown else "all_times"
             withheld = words.say("release.withheld")
             yield TableLine(words.say(f"views.table.{name}"), {"score": withheld}, block)
 
 
-def _write_score(cells: Any) -> str:
-    mean, sd = cells["mean_score"], cells.get("sd_score")
-    return f"{mean.display} ({sd.display})" if mean.shown and sd and sd.shown else str(mean.display)
-
-
+@made_from("responders")
 def tabulate_responders(responders: Release) -> View:
-    """Tabulate who improved and who got worse by each rule at the primary time point.
-
-    Parameters
-    ----------
-    responders : Release
-        Of the analysis ``responders``.
-    """
+    """Tabulate who improved and who got worse by each rule at the primary time point."""
     labels, words = read_labels(responders), responders.words
     time = pick_time(responders, "share_improved", labels)
     held = responders.where(timepoint=time, statistic=["share_improved", "share_worse"])
     if not len(held.table) or not held.table["display"].ne("").any():
-        return build_empty_view("responders", "table", (responders,), explain_absence(responders))
+        return build_empty_view("responders", "table", responders)
     lines = [
         line
         for level in held.table["level"].drop_duplicates()
@@ -104,20 +85,14 @@ def tabulate_responders(responders: Release) -> View:
     ]
     improved, worse = words.say("views.table.improved"), words.say("views.table.worse")
     seen, due = words.say("views.table.of_seen"), words.say("views.table.of_due")
-    return build_table_view(
-        "responders",
-        (responders,),
-        lines,
-        {
-            "n": show_size(words.say("views.table.patients"), ("share_improved", "seen")),
-            "seen": show_interval(f"{improved}, {seen}", ("share_improved", "seen")),
-            "due": show_interval(f"{improved}, {due}", ("share_improved", "due")),
-            "worse": TableColumn(f"{worse}, {seen}", ("share_worse", "seen")),
-        },
-        stub=words.say("views.table.therapy"),
-        caption=" ".join(_caption_responders(held, labels, str(time))),
-        released=held.table,
-    )
+    columns = {
+        "n": show_size(words.say("views.table.patients"), ("share_improved", "seen")),
+        "seen": show_interval(f"{improved}, {seen}", ("share_improved", "seen")),
+        "due": show_interval(f"{improved}, {due}", ("share_improved", "due")),
+        "worse": TableColumn(f"{worse}, {seen}", ("share_worse", "seen")),
+    }
+    stub, caption = words.say("views.table.therapy"), " ".join(_caption_responders(held, labels, str(time)))
+    return build_table_view("responders", responders, lines, columns, caption, stub, held.table)
 
 
 def _caption_responders(held: Release, labels: Labels, time: str) -> Iterator[str]:
@@ -171,63 +146,38 @@ def _shows_improved(cells: Any, held: Release) -> bool:
     return bool(told) or (sized is not None and bool(write_size(sized, held)))
 
 
+@made_from("completeness")
 def tabulate_completeness(completeness: Release) -> View:
-    """Tabulate who was due and seen per therapy and time point; for the team also who was missed and lost.
-
-    Parameters
-    ----------
-    completeness : Release
-        Of the analysis ``completeness``.
-    """
+    """Tabulate who was due and seen per therapy and time point; for the team also who was missed and lost."""
     labels, words = read_labels(completeness), completeness.words
     if not completeness.table["shown"].any():
-        return build_empty_view("completeness-table", "table", (completeness,), explain_absence(completeness))
+        return build_empty_view("completeness-table", "table", completeness)
     names = {"due": "n_due", "seen": "n_seen", "share": "share_seen"}
     if completeness.audience == "team":
         names |= {"missed": "n_missing", "lost": "n_lost", "not_yet_due": "n_not_yet_due"}
-    return build_table_view(
-        "completeness-table",
-        (completeness,),
-        _list_visits(completeness, labels),
-        {name: TableColumn(words.say(f"views.table.{name}"), key) for name, key in names.items()},
-        stub=words.say("views.table.time"),
-        caption=words.say("views.caption.completeness"),
-        released=completeness.where(statistic=list(names.values())).table,
-    )
+    lines = _list_visits(completeness, labels)
+    columns = {name: TableColumn(words.say(f"views.table.{name}"), key) for name, key in names.items()}
+    stub, caption = words.say("views.table.time"), words.say("views.caption.completeness")
+    shown = completeness.where(statistic=list(names.values())).table
+    return build_table_view("completeness-table", completeness, lines, columns, caption, stub, shown)
 
 
+@made_from("effect_sizes")
 def tabulate_effect_sizes(effect_sizes: Release) -> View:
-    """Tabulate effect sizes of improvement, for the team; a stakeholder reads that they are not shown.
-
-    Parameters
-    ----------
-    effect_sizes : Release
-        Of the analysis ``effect_sizes``.
-    """
+    """Tabulate effect sizes of improvement, for the team; a stakeholder reads that they are not shown."""
     words = effect_sizes.words
     if effect_sizes.audience != "team":
         reason = words.say("views.caption.effect_sizes_team")
-        return build_empty_view("effect-sizes", "table", (effect_sizes,), reason)
+        return build_empty_view("effect-sizes", "table", effect_sizes, reason)
     labels = read_labels(effect_sizes)
     named = effect_sizes.table["versus"].dropna()
     versus = labels.short(str(named.iloc[0])) if len(named) else ""
-    lines = [
-        TableLine(line.head, {**line.cells, "n": _find_sized(line.cells)}, line.block)
-        for line in _list_visits(effect_sizes, labels)
-    ]
-    heads = {name: words.say(f"views.table.{name}", versus=versus) for name in _EFFECT_SIZES}
-    return build_table_view(
-        "effect-sizes",
-        (effect_sizes,),
-        lines,
-        {
-            "n": show_size(words.say("views.table.patients")),
-            **{name: show_interval(head) for name, head in heads.items()},
-        },
-        stub=words.say("views.table.time"),
-        caption=words.say("views.caption.effect_sizes", versus=versus),
-    )
-
-
-def _find_sized(cells: Any) -> Any:
-    return next((cells[name] for name in _EFFECT_SIZES if name in cells), None)
+    lines = []
+    for line in _list_visits(effect_sizes, labels):
+        sized = next((line.cells[name] for name in _EFFECT_SIZES if name in line.cells), None)
+        lines.append(TableLine(line.head, {**line.cells, "n": sized}, line.block))
+    columns = {"n": show_size(words.say("views.table.patients"))}
+    for name in _EFFECT_SIZES:
+        columns[name] = show_interval(words.say(f"views.table.{name}", versus=versus))
+    stub, caption = words.say("views.table.time"), words.say("views.caption.effect_sizes", versus=versus)
+    return build_table_view("effect-sizes", effect_sizes, lines, columns, caption, stub)

@@ -33,7 +33,7 @@ from outcomes.views.released_rows import (
     write_texts,
 )
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_size
-from outcomes.views.view import View, build_empty_view, build_figure_view, build_sentence
+from outcomes.views.view import View, build_empty_view, build_figure_view, build_sentence, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,17 +85,12 @@ def explain_no_periods(trend: Release) -> str:
     return f"{explain_absence(trend)}{longer}"
 
 
+@made_from("trend")
 def tabulate_periods(trend: Release) -> View:
-    """Tabulate the periods: patients, completeness, outcome, limits and signals.
-
-    Parameters
-    ----------
-    trend : Release
-        Of the analysis ``trend``.
-    """
+    """Tabulate the periods: patients, completeness, outcome, limits and signals."""
     labels, words, periods = read_labels(trend), trend.words, list_periods(trend)
     if not periods["shown"].any():
-        return build_empty_view("periods", "table", (trend,), explain_no_periods(trend))
+        return build_empty_view("periods", "table", trend, explain_no_periods(trend))
     signals, kind = list_signals(trend), _kind(periods)
     shares = {row.group: row for row in list_rows(trend.where(statistic="share_seen").table)}
     limits = {row.group: row for row in list_rows(trend.where(statistic=LIMITS, shown=True).table)}
@@ -121,14 +116,9 @@ def tabulate_periods(trend: Release) -> View:
     }
     if not limits:
         del columns["limits"]
-    return build_table_view(
-        "periods",
-        (trend,),
-        lines,
-        columns,
-        stub=words.say("views.periods.period"),
-        caption=words.say(f"views.periods.caption_{kind}", **_place_of(periods, labels)),
-    )
+    caption = words.say(f"views.periods.caption_{kind}", **_place_of(periods, labels))
+    stub = words.say("views.periods.period")
+    return build_table_view("periods", trend, lines, columns, caption, stub)
 
 
 def _write_limits(row: Any, trend: Release) -> str:
@@ -152,14 +142,9 @@ def _place_of(periods: pd.DataFrame, labels: Labels) -> dict[str, str]:
     return {"measure": labels.measure, "time": labels.time(str(periods["timepoint"].iloc[0]))}
 
 
+@made_from("trend")
 def say_trend(trend: Release) -> View:
-    """Say what the last closed period had, whether anything changed, and which periods are still open.
-
-    Parameters
-    ----------
-    trend : Release
-        Of the analysis ``trend``.
-    """
+    """Say what the last closed period had, whether anything changed, and which periods are still open."""
     words, periods = trend.words, list_periods(trend)
     if periods["shown"].any():
         texts = [*_say_last(trend, periods), *_say_signals(trend)]
@@ -169,7 +154,7 @@ def say_trend(trend: Release) -> View:
     else:
         texts = [explain_no_periods(trend)]
     marked = explain_mark(trend.table, words, " ".join(texts))
-    return build_sentence("trend-sentence", (trend,), " ".join(filter(None, [*texts, marked])))
+    return build_sentence("trend-sentence", trend, " ".join(filter(None, [*texts, marked])))
 
 
 def _say_last(trend: Release, periods: pd.DataFrame) -> list[str]:
@@ -222,23 +207,16 @@ _PLOT_INCHES = 2.9
 _MOST_NAMES = 14
 
 
+@made_from("trend")
 def draw_trend(trend: Release) -> View:
     """Draw an outcome period by period.
 
-    Parameters
-    ----------
-    trend : Release
-        Of the analysis ``trend``.
-
-    Returns
-    -------
-    View
-        A figure with one mark per shown period: filled where its follow-up has ended, hollow where it is
-        still open, a diamond where it signals a change; or a sentence that says why there is none.
+    A figure with one mark per shown period: filled where its follow-up has ended, hollow where it is still
+    open, a diamond where it signals a change; or a sentence that says why there is none.
     """
     labels, words, periods = read_labels(trend), trend.words, list_periods(trend)
     if not periods["shown"].any():
-        return build_empty_view("trend", "figure", (trend,), explain_no_periods(trend))
+        return build_empty_view("trend", "figure", trend, explain_no_periods(trend))
     place, shown, signals = _place_of(periods, labels), periods[periods["shown"]], list_signals(trend)
     figure = plot_trend(periods, trend, labels)
     rows = [
@@ -257,7 +235,7 @@ def draw_trend(trend: Release) -> View:
     if (shown["term"] == "open").any():
         caption.append(words.say("views.periods.figure_open"))
     alt = words.say("views.periods.alt", rows=" ".join(rows), **place)
-    return build_figure_view("trend", (trend,), figure, alt, " ".join(caption), pd.concat([shown, limits]))
+    return build_figure_view("trend", trend, figure, alt, " ".join(caption), pd.concat([shown, limits]))
 
 
 def _say_state(row: Any, signals: Sequence[Any], words: Words) -> str:
@@ -273,23 +251,23 @@ def _say_state(row: Any, signals: Sequence[Any], words: Words) -> str:
     )
 
 
+@apply_style()
 def plot_trend(periods: pd.DataFrame, trend: Release, labels: Labels) -> Figure:
     """Return the figure of the periods, one mark per shown one."""
     words, style, kind = labels.words, read_style(), _kind(periods)
     factor = 100 if kind == "share" else 1
-    with apply_style():
-        figure = open_figure(_PLOT_INCHES + 1.05)
-        names = [words.say(f"views.periods.{key}") for key in ("upper", "lower", "centre")]
-        right = measure_text(figure, names, style["small_size"]) + 0.2
-        axes = place_axes(figure, 0.85, 0.85, right, 0.25)
-        places = {str(group): place for place, group in enumerate(periods["group"])}
-        axes.set_xlim(-0.6, len(places) - 0.4)
-        _draw_line(axes, periods, places, factor)
-        _draw_marks(axes, periods, trend, places, factor)
-        axes.margins(y=0.08)
-        _draw_limits(axes, trend, places, factor)
-        _name_periods(axes, periods, places, trend)
-        axes.set_ylabel(words.say(f"views.periods.y_{kind}", measure=labels.measure, unit=labels.unit))
+    figure = open_figure(_PLOT_INCHES + 1.05)
+    names = [words.say(f"views.periods.{key}") for key in ("upper", "lower", "centre")]
+    right = measure_text(figure, names, style["small_size"]) + 0.2
+    axes = place_axes(figure, 0.85, 0.85, right, 0.25)
+    places = {str(group): place for place, group in enumerate(periods["group"])}
+    axes.set_xlim(-0.6, len(places) - 0.4)
+    _draw_line(axes, periods, places, factor)
+    _draw_marks(axes, periods, trend, places, factor)
+    axes.margins(y=0.08)
+    _draw_limits(axes, trend, places, factor)
+    _name_periods(axes, periods, places, trend)
+    axes.set_ylabel(words.say(f"views.periods.y_{kind}", measure=labels.measure, unit=labels.unit))
     return figure
 
 

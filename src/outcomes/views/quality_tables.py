@@ -12,7 +12,7 @@ from outcomes.views.labels import capitalise, name_column, name_measure, write_i
 from outcomes.views.released_rows import list_rows, write_texts
 from outcomes.views.statements import describe_origin
 from outcomes.views.table import TableColumn, TableLine, build_list_view, build_table_view
-from outcomes.views.view import View, build_empty_view
+from outcomes.views.view import View, build_empty_view, made_from
 
 __all__ = ["say_counting", "tabulate_assessed", "tabulate_reading", "tabulate_recorded"]
 
@@ -20,14 +20,9 @@ _COUNTS = ("n_read", "n_accepted", "n_repeated", "n_refused", "n_patients", "n_e
 _LEVELS = ("baseline", "follow_up", "ever", "without")
 
 
+@made_from("data_quality")
 def tabulate_reading(quality: Release) -> View:
-    """Tabulate what was read, accepted and refused, by which rule, and how much it is.
-
-    Parameters
-    ----------
-    quality : Release
-        Of the analysis ``data_quality``.
-    """
+    """Tabulate what was read, accepted and refused, by which rule, and how much it is."""
     say = quality.words.say
     held = quality.where(statistic=[*_COUNTS, "n_refused_by_rule"])
     lines = [
@@ -38,14 +33,9 @@ def tabulate_reading(quality: Release) -> View:
         TableLine(say(f"quality.refused_{row.term}", rule=row.level), {"number": row}, say("quality.refused"))
         for row in list_rows(held.where(statistic="n_refused_by_rule").table)
     ]
-    return build_table_view(
-        "reading",
-        (quality,),
-        lines,
-        {"number": TableColumn(say("quality.number"), write=_write_count)},
-        caption=say("quality.reading_caption"),
-        released=held.table,
-    )
+    columns = {"number": TableColumn(say("quality.number"), write=_write_count)}
+    caption = say("quality.reading_caption")
+    return build_table_view("reading", quality, lines, columns, caption, released=held.table)
 
 
 def _write_count(row: Any, quality: Release) -> str:
@@ -53,46 +43,28 @@ def _write_count(row: Any, quality: Release) -> str:
     return write_number(row.estimate) if row.shown else str(row.display)
 
 
+@made_from("data_quality")
 def tabulate_recorded(quality: Release) -> View:
-    """Tabulate for each column of the episodes the share in which it is recorded, per group.
-
-    Parameters
-    ----------
-    quality : Release
-        Of the analysis ``data_quality``.
-    """
+    """Tabulate for each column of the episodes the share in which it is recorded, per group."""
     words, held = quality.words, quality.where(statistic="share_recorded")
     if held.table.empty:
-        return build_empty_view("recorded", "table", (quality,), words.say("views.empty_nothing"))
+        return build_empty_view("recorded", "table", quality, words.say("views.empty_nothing"))
     rows = list_rows(held.table)
-    return build_table_view(
-        "recorded",
-        (quality,),
-        [
-            TableLine(
-                capitalise(name_column(str(term), words)),
-                {row.group: row for row in rows if row.term == term},
-            )
-            for term in held.table["term"].drop_duplicates()
-        ],
-        {group: TableColumn(_name_group(group, words)) for group in _order(held.table["group"])},
-        stub=words.say("quality.column"),
-        caption=words.say("quality.recorded_caption"),
-        released=held.table,
-    )
+    lines = []
+    for term in held.table["term"].drop_duplicates():
+        cells = {row.group: row for row in rows if row.term == term}
+        lines.append(TableLine(capitalise(name_column(str(term), words)), cells))
+    columns = {group: TableColumn(_name_group(group, words)) for group in _order(held.table["group"])}
+    stub, caption = words.say("quality.column"), words.say("quality.recorded_caption")
+    return build_table_view("recorded", quality, lines, columns, caption, stub, held.table)
 
 
+@made_from("data_quality")
 def tabulate_assessed(quality: Release) -> View:
-    """Tabulate for each measure the share of episodes with a score at the start, later and ever, per group.
-
-    Parameters
-    ----------
-    quality : Release
-        Of the analysis ``data_quality``.
-    """
+    """Tabulate for each measure the share of episodes scored at the start, later and ever, per group."""
     words, held = quality.words, quality.where(statistic=["share_assessed", "n_without_score"])
     if held.table.empty:
-        return build_empty_view("assessed", "table", (quality,), words.say("views.empty_nothing"))
+        return build_empty_view("assessed", "table", quality, words.say("views.empty_nothing"))
     lines = []
     for outcome in held.table["outcome"].dropna().drop_duplicates():
         id, _, variant = str(outcome).partition(":")
@@ -100,25 +72,14 @@ def tabulate_assessed(quality: Release) -> View:
             rows = list_rows(held.where(outcome=outcome, group=group).table)
             cells = {row.level if row.statistic == "share_assessed" else "without": row for row in rows}
             lines.append(TableLine(_name_group(group, words), cells, name_measure(id, variant, words)))
-    return build_table_view(
-        "assessed",
-        (quality,),
-        lines,
-        {name: TableColumn(words.say(f"quality.{name}")) for name in _LEVELS},
-        stub=words.say("quality.group"),
-        caption=words.say("quality.assessed_caption"),
-        released=held.table,
-    )
+    columns = {name: TableColumn(words.say(f"quality.{name}")) for name in _LEVELS}
+    stub, caption = words.say("quality.group"), words.say("quality.assessed_caption")
+    return build_table_view("assessed", quality, lines, columns, caption, stub, held.table)
 
 
+@made_from("data_quality")
 def say_counting(quality: Release) -> View:
-    """Say how the records were counted, how numbers are shown, and where they come from.
-
-    Parameters
-    ----------
-    quality : Release
-        Of the analysis ``data_quality``.
-    """
+    """Say how the records were counted, how numbers are shown, and where they come from."""
     words = quality.words
     reading = (quality.origin.rules or {}).get("reading")
     texts: dict[str, Iterable[object]] = {
@@ -129,7 +90,7 @@ def say_counting(quality: Release) -> View:
     said = {key: " ".join(write_texts(own, words)) for key, own in texts.items()}
     said["sentences.made_from"] = describe_origin(quality)
     entries = [(words.say(key), text) for key, text in said.items() if text]
-    return build_list_view("counting", "sentence", (quality,), entries)
+    return build_list_view("counting", "sentence", quality, entries)
 
 
 def _order(groups: Any) -> Sequence[str]:

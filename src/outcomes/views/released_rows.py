@@ -114,15 +114,15 @@ def explain_absence(release: Release) -> str:
             return words.say("detail.nothing_compared" if merged else f"methods.{key}")
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
-    states = {row.state for row in list_rows(release.table) if _tells_state(row)}
+    states = {
+        row.state
+        for row in list_rows(release.table)
+        if row.state in WITHOUT_ESTIMATE and row.fate in (Fate.STATE, Fate.HELD)
+    }
     if len(states) == 1 and not release.table["shown"].any():
         return words.say("views.empty_state", why=explain_state(states.pop(), words))
     reason = "withheld" if release.n_withheld else "nothing"
     return words.say(f"views.empty_{reason}", k=release.k)
-
-
-def _tells_state(row: Any) -> bool:
-    return row.state in WITHOUT_ESTIMATE and row.fate in (Fate.STATE, Fate.HELD)
 
 
 def explain_state(state: str, words: Words) -> str:

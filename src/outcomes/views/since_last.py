@@ -12,7 +12,7 @@ from outcomes.result import ALL
 from outcomes.views.labels import Labels, capitalise, name_rule, name_unit, read_labels
 from outcomes.views.released_rows import list_rows, show, write_texts
 from outcomes.views.table import TableColumn, TableLine, build_table_view
-from outcomes.views.view import View, build_empty_view, build_sentence
+from outcomes.views.view import View, build_empty_view, build_sentence, made_from
 
 __all__ = ["say_since_last", "tabulate_since_last"]
 
@@ -21,17 +21,15 @@ _ENDS = (_STEPS[0], _STEPS[-1])
 _PLACE = ["term", "level", "group", "versus"]
 
 
+@made_from("since_last")
 def tabulate_since_last(since_last: Release) -> View:
     """Tabulate each headline number at the last release and now; for the team with the parts between.
 
-    Parameters
-    ----------
-    since_last : Release
-        Of the analysis ``since_last``; for stakeholders as `outcomes.reports.set_beside_last` gives it.
+    Of a release for stakeholders, as `outcomes.reports.set_beside_last` gives it, the two ends alone.
     """
     words, reason = since_last.words, _explain_nothing(since_last)
     if reason:
-        return build_empty_view("since-last", "table", (since_last,), reason)
+        return build_empty_view("since-last", "table", since_last, reason)
     labels, team = read_labels(since_last), since_last.audience == "team"
     held = since_last.where(statistic=list(_STEPS)).table
     if held["group"].nunique() == 2 and ALL in set(held["group"]):
@@ -44,20 +42,15 @@ def tabulate_since_last(since_last: Release) -> View:
         cells = absent | {str(row.statistic): row for row in rows}
         lines.append(TableLine(_name_group(rows[0], labels), cells, _name_number(rows[0], labels)))
     write = _write_step if team else show
-    return build_table_view(
-        "since-last",
-        (since_last,),
-        lines,
-        {
-            step: TableColumn(words.say(f"views.since_last.{step}"), write=write)
-            for step in (_STEPS if team else _ENDS)
-        },
-        stub=words.say("views.table.therapy"),
-        caption=words.say(
-            f"views.since_last.caption{'' if team else '_released'}",
-            label=since_last.origin.earlier or "",
-        ),
+    columns = {
+        step: TableColumn(words.say(f"views.since_last.{step}"), write=write)
+        for step in (_STEPS if team else _ENDS)
+    }
+    caption = words.say(
+        f"views.since_last.caption{'' if team else '_released'}", label=since_last.origin.earlier or ""
     )
+    stub = words.say("views.table.therapy")
+    return build_table_view("since-last", since_last, lines, columns, caption, stub)
 
 
 def _explain_nothing(since_last: Release) -> str:
@@ -103,17 +96,12 @@ def _write(row: Any) -> str:
     return write_number(row.estimate, decimals.get(row.unit, decimals["other"]))
 
 
+@made_from("since_last")
 def say_since_last(since_last: Release) -> View:
-    """Say how many episodes came, changed or went, what else changed, and whether the numbers moved.
-
-    Parameters
-    ----------
-    since_last : Release
-        Of the analysis ``since_last``; for stakeholders as `outcomes.reports.set_beside_last` gives it.
-    """
+    """Say how many episodes came, changed or went, what else changed, and whether the numbers moved."""
     say = _say_changes if since_last.audience == "team" else _say_numbers
     text = _explain_nothing(since_last) or " ".join(say(since_last))
-    return build_sentence("since-last-sentence", (since_last,), text)
+    return build_sentence("since-last-sentence", since_last, text)
 
 
 def _say_numbers(since_last: Release) -> list[str]:

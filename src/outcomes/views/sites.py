@@ -26,7 +26,7 @@ from outcomes.views.figure import (
 from outcomes.views.labels import Labels, capitalise, read_labels, write_id
 from outcomes.views.released_rows import explain_absence, has_warning, list_days, list_rows
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
-from outcomes.views.view import View, build_empty_view, build_figure_view, build_sentence
+from outcomes.views.view import View, build_empty_view, build_figure_view, build_sentence, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,17 +57,12 @@ def explain_no_sites(sites: Release) -> str:
     return next((str(words.write(note)) for note in told), explain_absence(sites))
 
 
+@made_from("site_funnel")
 def tabulate_sites(sites: Release) -> View:
-    """Tabulate the named sites: patients, completeness, outcome as observed and adjusted, and position.
-
-    Parameters
-    ----------
-    sites : Release
-        Of the analysis ``site_funnel``.
-    """
+    """Tabulate the named sites: patients, completeness, outcome as observed and adjusted, and position."""
     shown, words = list_sites(sites), sites.words
     if shown.empty:
-        return build_empty_view("sites", "table", (sites,), explain_no_sites(sites))
+        return build_empty_view("sites", "table", sites, explain_no_sites(sites))
     cells: dict[str, dict[str, Any]] = {}
     for row in list_rows(sites.table):
         statistic = "observed" if row.statistic in _OBSERVED else str(row.statistic)
@@ -82,20 +77,16 @@ def tabulate_sites(sites: Release) -> View:
     heads = {
         key: words.say(f"views.sites.{key}") for key in ("n", "share", "observed", "adjusted", "position")
     }
-    return build_table_view(
-        "sites",
-        (sites,),
-        lines,
-        {
-            "n": show_size(heads["n"]),
-            "share": TableColumn(heads["share"], "share_seen"),
-            "observed": show_interval(heads["observed"]),
-            "adjusted": TableColumn(heads["adjusted"]),
-            "position": TableColumn(heads["position"]),
-        },
-        stub=words.say("views.sites.site"),
-        caption=words.say(f"views.sites.caption_{_kind(shown)}", **_place(shown, sites)),
-    )
+    columns = {
+        "n": show_size(heads["n"]),
+        "share": TableColumn(heads["share"], "share_seen"),
+        "observed": show_interval(heads["observed"]),
+        "adjusted": TableColumn(heads["adjusted"]),
+        "position": TableColumn(heads["position"]),
+    }
+    caption = words.say(f"views.sites.caption_{_kind(shown)}", **_place(shown, sites))
+    stub = words.say("views.sites.site")
+    return build_table_view("sites", sites, lines, columns, caption, stub)
 
 
 def name_site(site: str) -> str:
@@ -113,14 +104,9 @@ def _place(shown: pd.DataFrame, sites: Release) -> dict[str, str]:
     return {"measure": labels.measure, "unit": labels.unit, "time": time}
 
 
+@made_from("site_funnel")
 def say_sites(sites: Release) -> View:
-    """Say how many sites are set side by side, which lie outside the limits, and how to read that.
-
-    Parameters
-    ----------
-    sites : Release
-        Of the analysis ``site_funnel``.
-    """
+    """Say how many sites are set side by side, which lie outside the limits, and how to read that."""
     words, shown = sites.words, list_sites(sites)
     texts = [explain_no_sites(sites)]
     if len(shown):
@@ -132,7 +118,7 @@ def say_sites(sites: Release) -> View:
         texts.append(words.say("views.sites.caution"))
     if days := list_days(shown):  # the findings stand here in words, without the mark of a number
         texts.append(words.say("release.held.unmarked", days=days))
-    return build_sentence("sites-sentence", (sites,), " ".join(texts))
+    return build_sentence("sites-sentence", sites, " ".join(texts))
 
 
 def _say_outside(sites: Release) -> list[str]:
@@ -153,22 +139,15 @@ _MOST_NAMES = 12
 _NEAR = 0.2
 
 
+@made_from("site_funnel")
 def draw_funnel(sites: Release) -> View:
     """Draw the named sites between the limits of chance.
 
-    Parameters
-    ----------
-    sites : Release
-        Of the analysis ``site_funnel``.
-
-    Returns
-    -------
-    View
-        A figure with one mark a site, or a sentence that says why no site is shown.
+    A figure with one mark a site, or a sentence that says why no site is shown.
     """
     shown, words = list_sites(sites), sites.words
     if shown.empty:
-        return build_empty_view("funnel", "figure", (sites,), explain_no_sites(sites))
+        return build_empty_view("funnel", "figure", sites, explain_no_sites(sites))
     positions = sites.where(statistic="position", shown=True).table.set_index("group")
     limits = sites.where(statistic=["funnel_limit", "funnel_limit_share"], shown=True).table
     outside = set(positions.index[positions["level"].isin(_OUTSIDE)])
@@ -186,23 +165,23 @@ def draw_funnel(sites: Release) -> View:
     ]
     alt = words.say(f"views.sites.alt_{kind}", rows=" ".join(rows), **place)
     caption = words.say(f"views.sites.figure_{kind}", **place)
-    return build_figure_view("funnel", (sites,), figure, alt, caption, pd.concat([shown, limits]))
+    return build_figure_view("funnel", sites, figure, alt, caption, pd.concat([shown, limits]))
 
 
+@apply_style()
 def plot_funnel(shown: pd.DataFrame, limits: pd.DataFrame, outside: Set[str], labels: Labels) -> Figure:
     """Return the figure of some shown sites, one mark each, with the limits as lines."""
     words, kind = labels.words, _kind(shown)
     factor = 100 if kind == "share" else 1
-    with apply_style():
-        figure = open_figure(_PLOT_INCHES + 0.6)
-        names = [words.say("views.sites.limit", level=level) for level in _LIMITS]
-        mean = words.say("views.sites.mean")
-        right = measure_text(figure, [*names, mean], read_style()["small_size"]) + 0.2
-        axes = place_axes(figure, 0.75, 0.5, right, 0.15)
-        _draw_limits(axes, limits, factor, labels)
-        _draw_sites(axes, shown, outside, factor)
-        axes.set_xlabel(words.say("views.sites.x"))
-        axes.set_ylabel(words.say(f"views.sites.y_{kind}", measure=labels.measure, unit=labels.unit))
+    figure = open_figure(_PLOT_INCHES + 0.6)
+    names = [words.say("views.sites.limit", level=level) for level in _LIMITS]
+    mean = words.say("views.sites.mean")
+    right = measure_text(figure, [*names, mean], read_style()["small_size"]) + 0.2
+    axes = place_axes(figure, 0.75, 0.5, right, 0.15)
+    _draw_limits(axes, limits, factor, labels)
+    _draw_sites(axes, shown, outside, factor)
+    axes.set_xlabel(words.say("views.sites.x"))
+    axes.set_ylabel(words.say(f"views.sites.y_{kind}", measure=labels.measure, unit=labels.unit))
     return figure
 
 

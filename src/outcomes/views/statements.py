@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -16,18 +15,16 @@ from outcomes.views.flow_chart import read_steps
 from outcomes.views.labels import SIGNS, Labels, capitalise, name_variant, read_labels
 from outcomes.views.released_rows import list_merged, list_rows, write_texts
 from outcomes.views.table import build_list_view
-from outcomes.views.view import View, build_sentence, build_view, write_html
+from outcomes.views.view import View, build_sentence, build_view, made_from, write_html
 
 __all__ = ["say_ends", "say_flow", "say_limits", "say_methods", "say_title", "tabulate_instrument"]
 
 
+@made_from("change", "domains")
 def say_title(change: Release) -> View:
     """Say the question of a page: it becomes the page's title.
 
-    Parameters
-    ----------
-    change : Release
-        Of the analysis ``change`` or ``domains``; what improves and under which therapies is read from it.
+    What improves and under which therapies is read from the release.
     """
     labels, words, merged = read_labels(change), change.words, list_merged(change)
     groups = [group for group in labels.therapies if group in set(change.table["group"])]
@@ -40,9 +37,10 @@ def say_title(change: Release) -> View:
     else:
         key = "several_kinds" if merged else "several"
         text = words.say(f"sentences.title.{key}", better=say_better(labels))
-    return build_sentence("title", (change,), text, "title")
+    return build_sentence("title", change, text, "title")
 
 
+@made_from("flow")
 def say_flow(flow: Release) -> View:
     """Say how many episodes and patients the records held, who was excluded and who remained."""
     steps, words = read_steps(flow), flow.words
@@ -52,25 +50,18 @@ def say_flow(flow: Release) -> View:
         if excluded:
             texts.append(words.say("sentences.excluded", steps="; ".join(excluded)))
         texts.append(steps[-1].remaining)
-    return build_sentence("flow-sentence", (flow,), " ".join(f"{text}." for text in texts))
+    return build_sentence("flow-sentence", flow, " ".join(f"{text}." for text in texts))
 
 
+@made_from("floor_ceiling")
 def say_ends(ends: Release) -> View:
     """Say at which times many patients had the lowest or the highest score there is.
 
-    Parameters
-    ----------
-    ends : Release
-        Of the analysis ``floor_ceiling``.
-
-    Returns
-    -------
-    View
-        Sentences: the shares that are higher than an accepted limit (see ``psychometrics.toml``); for a
-        measurement that stops at some value every share that stopped there, and what that means. Where no
-        share may be shown, that no number is given here.
+    Sentences: the shares that are higher than an accepted limit (see ``psychometrics.toml``); for a
+    measurement that stops at some value every share that stopped there, and what that means. Where no share
+    may be shown, that no number is given here.
     """
-    return build_sentence("ends", (ends,), " ".join(_say_ends(ends, read_labels(ends))))
+    return build_sentence("ends", ends, " ".join(_say_ends(ends, read_labels(ends))))
 
 
 def _say_ends(ends: Release, labels: Labels) -> Iterator[str]:
@@ -95,16 +86,15 @@ def _say_ends(ends: Release, labels: Labels) -> Iterator[str]:
         if rows:
             value = f"{rows[0].x:g}".replace("-", "−")
             value += "" if labels.instrument.unit == "points" else f" {labels.unit}"
-            shares = words.join(_say_share(row, labels) for row in rows)
+            shares = words.join(
+                words.say("sentences.ends_share", share=row.display, time=labels.time(row.timepoint))
+                for row in rows
+            )
             said.append(words.say(f"sentences.ends_{end}", shares=shares, value=value))
     if said:
         yield capitalise(" ".join([*said, words.say("sentences.ends_meaning")]))
     else:
         yield words.say("sentences.ends_few", most=f"{100 * most:g} %")
-
-
-def _say_share(row: Any, labels: Labels) -> str:
-    return labels.words.say("sentences.ends_share", share=row.display, time=labels.time(row.timepoint))
 
 
 def say_limits(
@@ -183,9 +173,10 @@ def _count_held(releases: tuple[Release, ...]) -> Iterator[str]:
         yield words.say("release.held.counted", n=int(days.notna().sum()), of=len(days), mark=mark)
 
 
+@made_from("change")
 def tabulate_instrument(release: Release) -> View:
     """List what is known of the measure: version, range, direction, thresholds with their source."""
-    return build_list_view("instrument", "table", (release,), _describe_instrument(read_labels(release)))
+    return build_list_view("instrument", "table", release, _describe_instrument(read_labels(release)))
 
 
 def _describe_instrument(labels: Labels) -> list[tuple[str, str]]:

@@ -53,10 +53,9 @@ def show_interval(head: str, key: Any = None) -> TableColumn:
 
 def build_table_view(
     name: str,
-    releases: tuple[Release, ...],
+    releases: Release | tuple[Release, ...],
     lines: Iterable[TableLine],
     columns: Mapping[str, TableColumn],
-    *,
     caption: str,
     stub: str = "",
     released: pd.DataFrame | None = None,
@@ -65,7 +64,7 @@ def build_table_view(
 
     ``stub`` is the heading of the lines' headers.
     """
-    lines, release = list(lines), releases[0]
+    lines, release = list(lines), releases[0] if isinstance(releases, tuple) else releases
     cells = pd.DataFrame(
         [
             {"row": line.head} | {id: _write(line, id, column, release) for id, column in columns.items()}
@@ -155,7 +154,11 @@ def _read_aloud(cells: pd.DataFrame, headings: Mapping[str, str]) -> str:
 
 
 def build_list_view(
-    name: str, kind: str, releases: tuple[Release, ...], entries: Sequence[tuple[str, str]], end: str = ""
+    name: str,
+    kind: str,
+    releases: Release | tuple[Release, ...],
+    entries: Sequence[tuple[str, str]],
+    end: str = "",
 ) -> View:
     """Build the view of a description list: terms, each with a text; read aloud, a text ends with `end`."""
     rows = "".join(f"<dt>{html.escape(term)}</dt><dd>{write_html(text)}</dd>" for term, text in entries)

@@ -27,7 +27,7 @@ from outcomes.views.figure import (
 )
 from outcomes.views.labels import Labels, capitalise, read_labels
 from outcomes.views.released_rows import explain_absence, list_rows, write_size
-from outcomes.views.view import View, build_empty_view, build_figure_view
+from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,68 +55,42 @@ class _Axis:
         return max(self.places.values()) - min(self.places.values()) or 1.0
 
 
+@made_from("change")
 def draw_trajectory(change: Release) -> View:
     """Draw the mean score of each therapy over time, with intervals and the patients seen beneath.
 
-    Parameters
-    ----------
-    change : Release
-        Of the analysis ``change``.
-
-    Returns
-    -------
-    View
-        A figure. Where no therapy has a mean to show, all therapies together; where that is withheld too,
-        a sentence that says why. A mark stands for every shown row, and for no other.
+    A figure. Where no therapy has a mean to show, all therapies together; where that is withheld too, a
+    sentence that says why. A mark stands for every shown row, and for no other.
     """
     labels = read_labels(change)
     points = _choose_points(change, labels)
     if points.empty:
-        return build_empty_view("trajectory", "figure", (change,), explain_absence(change))
+        return build_empty_view("trajectory", "figure", change)
     figure = plot_trajectory(points, labels, change)
-    return build_figure_view(
-        "trajectory",
-        (change,),
-        figure,
-        _describe(points, labels, "trajectory_alt"),
-        _caption(points, labels),
-        points,
-    )
+    alt, caption = _describe(points, labels, "trajectory_alt"), _caption(points, labels)
+    return build_figure_view("trajectory", change, figure, alt, caption, points)
 
 
+@made_from("over_time", "ancova")
 def draw_marginal_means(contrasts: Release) -> View:
     """Draw the adjusted mean score of each therapy at the follow-ups that are compared.
 
-    Parameters
-    ----------
-    contrasts : Release
-        Of the analysis ``over_time`` or ``ancova``.
-
-    Returns
-    -------
-    View
-        A figure. Where therapies are not compared, or at one follow-up only so that there is no course, a
-        sentence that says so.
+    A figure. Where therapies are not compared, or at one follow-up only so that there is no course, a
+    sentence that says so.
     """
     labels = read_labels(contrasts)
     means = contrasts.where(statistic="marginal_mean")
     points = means.where(shown=True).table
     if points.empty:
-        return build_empty_view("marginal-means", "figure", (contrasts,), explain_absence(means))
+        return build_empty_view("marginal-means", "figure", contrasts, explain_absence(means))
     if points["timepoint"].nunique() == 1:
-        reason = contrasts.words.say(
-            "views.one_follow_up", time=labels.time(str(points["timepoint"].iloc[0]))
-        )
-        return build_empty_view("marginal-means", "figure", (contrasts,), reason)
+        time = labels.time(str(points["timepoint"].iloc[0]))
+        reason = contrasts.words.say("views.one_follow_up", time=time)
+        return build_empty_view("marginal-means", "figure", contrasts, reason)
     figure = plot_trajectory(points, labels, contrasts)
-    return build_figure_view(
-        "marginal-means",
-        (contrasts,),
-        figure,
-        _describe(points, labels, "marginal_means_alt"),
-        _caption_adjusted(points, labels, contrasts),
-        points,
-    )
+    alt = _describe(points, labels, "marginal_means_alt")
+    caption = _caption_adjusted(points, labels, contrasts)
+    return build_figure_view("marginal-means", contrasts, figure, alt, caption, points)
 
 
 def _choose_points(change: Release, labels: Labels) -> pd.DataFrame:
@@ -125,28 +99,23 @@ def _choose_points(change: Release, labels: Labels) -> pd.DataFrame:
     own = means[means["group"] != ALL]
     chosen = means if own.empty else own
     # Reaching the end of therapy depends on the outcome, so it lies on no axis of time.
-    usual = [id for id in chosen["timepoint"].unique() if _is_on_axis(id, labels)]
-    return chosen[chosen["timepoint"].isin(usual)].reset_index(drop=True)
+    off_axis = [id for id, entry in labels.timepoints.items() if not entry.comparable]
+    return chosen[~chosen["timepoint"].isin(off_axis)].reset_index(drop=True)
 
 
-def _is_on_axis(timepoint: str, labels: Labels) -> bool:
-    entry = labels.timepoints.get(timepoint)
-    return entry is None or entry.comparable
-
-
+@apply_style()
 def plot_trajectory(points: pd.DataFrame, labels: Labels, release: Release) -> Figure:
     """Return the figure of some shown means, one row per mark."""
     groups = labels.order(points["group"])
     axis = _place_times(labels.order_times(points["timepoint"]), labels)
-    with apply_style():
-        figure = open_figure(_PLOT_INCHES + 0.75 + _ROW_INCHES * (len(groups) + 1))
-        axes = _open_axes(figure, groups, labels)
-        for number, group in enumerate(groups):
-            shift = (number - (len(groups) - 1) / 2) * 0.012 * axis.width
-            _draw_group(axes, points[points["group"] == group], group, labels, axis, shift)
-        _finish_axes(axes, axis, labels)
-        _label_ends(axes, points, groups, labels, axis)
-        _write_patients(axes, points, groups, labels, axis, release)
+    figure = open_figure(_PLOT_INCHES + 0.75 + _ROW_INCHES * (len(groups) + 1))
+    axes = _open_axes(figure, groups, labels)
+    for number, group in enumerate(groups):
+        shift = (number - (len(groups) - 1) / 2) * 0.012 * axis.width
+        _draw_group(axes, points[points["group"] == group], group, labels, axis, shift)
+    _finish_axes(axes, axis, labels)
+    _label_ends(axes, points, groups, labels, axis)
+    _write_patients(axes, points, groups, labels, axis, release)
     return figure
 
 
@@ -166,9 +135,8 @@ def _open_axes(figure: Figure, groups: Sequence[str], labels: Labels) -> Axes:
     rows = [cut_label(labels.title(group), facts["row_characters"]) for group in groups]
     ends = [_end_label(group, labels).split("\n") for group in groups]
     left = max(0.75, measure_text(figure, [*rows, labels.words.say("views.patients")], small) + 0.4)
-    widest = measure_text(
-        figure, [line for lines in ends for line in lines], read_style()["text_size"], "bold"
-    )
+    size = read_style()["text_size"]
+    widest = measure_text(figure, [line for lines in ends for line in lines], size, "bold")
     return place_axes(figure, left, 0.5 + _ROW_INCHES * (len(groups) + 1), widest + 0.3, 0.15)
 
 
@@ -184,20 +152,10 @@ def _draw_group(
     colour, _, marker = pick_look(group, labels)
     rows = rows.set_index("timepoint").loc[labels.order_times(rows["timepoint"])]
     xs = [axis.places[id] + shift for id in rows.index]
-    axes.plot(
-        xs,
-        rows["estimate"],
-        color=colour,
-        marker=marker,
-        markersize=style["marker_size"],
-        linewidth=style["line_width"],
-        label=group,
-        zorder=3,
-        clip_on=False,
-    )
-    axes.vlines(
-        xs, rows["conf_low"], rows["conf_high"], color=colour, linewidth=style["line_width"], zorder=2
-    )
+    line = {"color": colour, "linewidth": style["line_width"]}
+    marks = {"marker": marker, "markersize": style["marker_size"]}
+    axes.plot(xs, rows["estimate"], label=group, zorder=3, clip_on=False, **line, **marks)
+    axes.vlines(xs, rows["conf_low"], rows["conf_high"], zorder=2, **line)
 
 
 def _finish_axes(axes: Axes, axis: _Axis, labels: Labels) -> None:
@@ -216,18 +174,16 @@ def _label_ends(axes: Axes, points: pd.DataFrame, groups: Sequence[str], labels:
     inches = axes.get_window_extent().height / axes.figure.dpi
     lines = max(_end_label(group, labels).count("\n") + 1 for group in groups)
     gap = (high - low) / inches * size / 72 * 1.25 * lines
-    last = [_last_row(points, group, labels) for group in groups]
+    last: list[Any] = []
+    for group in groups:
+        rows = points[points["group"] == group].set_index("timepoint", drop=False)
+        last.append(rows.loc[labels.order_times(rows.index)[-1]])
     for group, row, y in zip(groups, last, spread_apart([r["estimate"] for r in last], gap), strict=True):
         colour = pick_look(group, labels)[1]
         write_at_right(axes, y, _end_label(group, labels), size=size, weight="bold", color=colour)
         start, end = axis.places[row["timepoint"]] + 0.02 * axis.width, axes.get_xlim()[1]
         if abs(y - row["estimate"]) > gap / 4:
             axes.plot([start, end], [row["estimate"], y], color=read_style()["soft"], linewidth=0.5, zorder=1)
-
-
-def _last_row(points: pd.DataFrame, group: str, labels: Labels) -> Any:
-    rows = points[points["group"] == group].set_index("timepoint", drop=False)
-    return rows.loc[labels.order_times(rows.index)[-1]]
 
 
 def _write_patients(

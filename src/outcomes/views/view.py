@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
+from inspect import cleandoc, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import pandas as pd
 
@@ -22,10 +23,12 @@ from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import Words, read_words
 from outcomes.result import write_origin
 from outcomes.views.figure import explain_undrawn, find_undrawn_of, save_png
-from outcomes.views.released_rows import list_days
+from outcomes.views.released_rows import explain_absence, list_days
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+P = ParamSpec("P")
 
 #: The only output of a view within a report: an id, to be looked up in the run folder.
 MEDIA_TYPE = "application/vnd.outcomes.view+json"
@@ -156,10 +159,23 @@ def read_view(folder: Path, id: str) -> View:
     return View(**content)
 
 
+def made_from(*analyses: str) -> Callable[[Callable[P, View]], Callable[P, View]]:
+    """Document the first parameter of a function that makes a view: a release of one of these analyses."""
+    named = " or ".join(f"``{name}``" for name in analyses)
+
+    def document(function: Callable[P, View]) -> Callable[P, View]:
+        first = next(iter(signature(function).parameters))
+        said = f"Parameters\n----------\n{first} : Release\n    Of the analysis {named}.\n"
+        function.__doc__ = f"{cleandoc(function.__doc__ or '')}\n\n{said}"
+        return function
+
+    return document
+
+
 def build_view(
     name: str,
     kind: str,
-    releases: tuple[Release, ...],
+    releases: Release | tuple[Release, ...],
     fragment: str,
     *,
     alt: str = "",
@@ -172,6 +188,7 @@ def build_view(
     In the fragment ``id="{id}"`` stands for the view's id; texts, whose quotes are escaped, never hold it.
     Releases for different audiences are never mixed: a DisclosureError.
     """
+    releases = releases if isinstance(releases, tuple) else (releases,)
     audiences = {release.audience for release in releases}
     if len(audiences) != 1:
         raise DisclosureError(
@@ -200,15 +217,15 @@ def build_view(
 
 
 def build_figure_view(
-    name: str, releases: tuple[Release, ...], figure: Figure, alt: str, caption: str, table: pd.DataFrame
+    name: str, release: Release, figure: Figure, alt: str, caption: str, table: pd.DataFrame
 ) -> View:
     """Build the view of a figure, the image within its HTML."""
     png = save_png(figure)
     if days := list_days(table):
-        held = releases[0].words.say("release.held.unmarked", days=days)
+        held = release.words.say("release.held.unmarked", days=days)
         alt, caption = (" ".join(filter(None, [text, held])) for text in (alt, caption))
     fragment = embed_png(png, alt, caption, ' id="{id}"')
-    view = build_view(name, "figure", releases, fragment, alt=alt, caption=caption, png=png, table=table)
+    view = build_view(name, "figure", release, fragment, alt=alt, caption=caption, png=png, table=table)
     return replace(view, undrawn=find_undrawn_of(figure))
 
 
@@ -221,13 +238,16 @@ def embed_png(png: bytes, alt: str, caption: str, attributes: str = "") -> str:
     )
 
 
-def build_sentence(name: str, releases: tuple[Release, ...], text: str, kind: str = "sentence") -> View:
+def build_sentence(name: str, release: Release, text: str, kind: str = "sentence") -> View:
     """Build the view of a paragraph, in which ``**words**`` are bold."""
-    return build_view(name, kind, releases, f'<p id="{{id}}">{write_html(text)}</p>', alt=write_plain(text))
+    return build_view(name, kind, release, f'<p id="{{id}}">{write_html(text)}</p>', alt=write_plain(text))
 
 
-def build_empty_view(name: str, kind: str, releases: tuple[Release, ...], reason: str) -> View:
-    """Build the view that says why there is nothing to show."""
+def build_empty_view(
+    name: str, kind: str, releases: Release | tuple[Release, ...], reason: str | None = None
+) -> View:
+    """Build the view that says why there is nothing to show: for this reason, else what the release tells."""
+    reason = reason or explain_absence(releases[0] if isinstance(releases, tuple) else releases)
     fragment = f'<p class="empty" id="{{id}}">{html.escape(reason)}</p>'
     return build_view(name, kind, releases, fragment, alt=reason, caption=reason)
 

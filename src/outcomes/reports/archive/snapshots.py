@@ -154,7 +154,7 @@ def set_beside_last(since_last: Release, *shown: Release) -> Release:
     ----------
     since_last : Release
         Of `split_changes`.
-    shown : sequence of Release
+    *shown : Release
         What the page shows: of `summarise_change`, `count_responders`, `compare_over_time`.
 
     Returns
