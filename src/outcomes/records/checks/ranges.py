@@ -207,7 +207,7 @@ def _doubt_narrow(scores: Assessments, groups: _SiteGroups) -> None:
         chosen, name = groups.code == code, _name_scores(groups, instrument)
         if _is_own(scores, chosen):
             continue
-        values: Values = {"n": int(groups.count[code]), "scores": name, "error": 1 - limits["narrow"]}
+        values: Values = {"n": int(groups.count[code]), "name": name, "error": 1 - limits["narrow"]}
         if groups.count[code] >= read_facts("checks")["scale"]["fewest"]:
             values |= {"answers": _give_scale("unit", scores, chosen), "confirmed_by": ("unit",)}
         _doubt(scores, "SCORE_UNIT_SUSPECT.narrow", chosen, **values)
@@ -228,7 +228,7 @@ def _doubt_constant(scores: Assessments, groups: _SiteGroups) -> None:
             "": Text.of("findings.SCORE_CONSTANT.copied"),
             'confirmed = ["copied"]': Text.of("findings.site.as_they_stand"),
         }
-        values: Values = {"n": int(groups.count[code]), "scores": name, "error": 0.0 if usual else 1.0}
+        values: Values = {"n": int(groups.count[code]), "name": name, "error": 0.0 if usual else 1.0}
         if not usual:
             values |= {"answers": answers, "confirmed_by": ("copied", "constant", "zeros", "blanks")}
         _doubt(scores, "SCORE_CONSTANT", chosen, **values)
@@ -255,7 +255,7 @@ def _doubt_raw_sums(
         values |= {"answers": _give_scale("unit", scores, chosen), "confirmed_by": ("unit",)}
         error = float(np.nanmean(scores.score[chosen])) * (min(fitting) - 1)
         error /= instrument.maximum - instrument.minimum
-        values["scores"] = _name_scores(groups, instrument)
+        values["name"] = _name_scores(groups, instrument)
         _doubt(scores, "SCORE_UNIT_SUSPECT.raw", chosen, error=error, **values)
     return raw
 
