@@ -219,19 +219,10 @@ def _is_of(default: Any, kind: type, several: bool, optional: bool) -> bool:
 def _build_parameter(name: str, default: Any, type_: tuple[type, bool, bool], comment: str) -> Parameter:
     among = re.search(r"one of: ([\w, -]+)", comment)
     limits = re.search(r"from (-?[\d.]+) to (-?[\d.]+)", comment)
-    kind, several, optional = type_
-    return Parameter(
-        name,
-        default,
-        comment,
-        tuple(part.strip() for part in among[1].split(",")) if among else (),
-        float(limits[1]) if limits else None,
-        float(limits[2]) if limits else None,
-        kind,
-        several,
-        optional,
-        is_date=kind is str and bool(_DATE.search(comment)),
-    )
+    allowed = tuple(part.strip() for part in among[1].split(",")) if among else ()
+    low, high = (float(limits[1]), float(limits[2])) if limits else (None, None)
+    is_date = type_[0] is str and bool(_DATE.search(comment))
+    return Parameter(name, default, comment, allowed, low, high, *type_, is_date)
 
 
 def _make_plain(value: Any, parameter: Parameter) -> Any:
