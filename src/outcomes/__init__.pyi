@@ -61,6 +61,7 @@ from outcomes.synthetic import write_clinic as write_clinic
 from outcomes.views.answer import say_answer as say_answer
 from outcomes.views.baseline_table import tabulate_baseline as tabulate_baseline
 from outcomes.views.baseline_table import tabulate_nonresponse as tabulate_nonresponse
+from outcomes.views.comparison import draw_forest as draw_forest
 from outcomes.views.comparison import say_comparison as say_comparison
 from outcomes.views.comparison import tabulate_comparability as tabulate_comparability
 from outcomes.views.comparison import tabulate_contrasts as tabulate_contrasts
@@ -68,11 +69,10 @@ from outcomes.views.comparison import tabulate_marginal_means as tabulate_margin
 from outcomes.views.comparison import tabulate_standardised as tabulate_standardised
 from outcomes.views.completeness_map import draw_completeness as draw_completeness
 from outcomes.views.cumulative_curve import draw_cumulative as draw_cumulative
-from outcomes.views.domain_chart import draw_domains as draw_domains
+from outcomes.views.domains import draw_domains as draw_domains
 from outcomes.views.domains import say_profile as say_profile
 from outcomes.views.domains import tabulate_domains as tabulate_domains
 from outcomes.views.flow_chart import draw_flow as draw_flow
-from outcomes.views.forest import draw_forest as draw_forest
 from outcomes.views.model_checks import draw_residuals as draw_residuals
 from outcomes.views.model_checks import say_model as say_model
 from outcomes.views.model_checks import tabulate_criteria as tabulate_criteria

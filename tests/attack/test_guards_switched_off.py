@@ -35,7 +35,8 @@ from searching import find_planted
 from test_editions_in_series import find_isolated, list_cells
 
 from outcomes.analyses import summarise_change, summarise_data_quality
-from outcomes.disclosure import Fate, Reason, release
+from outcomes.disclosure import release
+from outcomes.disclosure.decisions import Fate, Reason
 from outcomes.errors import OutcomesError
 from outcomes.facts import Count, Text
 from outcomes.records import read_records
