@@ -58,24 +58,22 @@ def say_answer(
 ) -> View:
     """Say in words what was found: the answer, whether it matters, how sure it is, whether it is fair.
 
+    Therapies are compared only where the checks pass or therapy was allocated at random; else it says why not
+    and describes each. A difference is set against a threshold between groups where one is cited, never
+    against one for single patients.
+
     Parameters
     ----------
     change, contrasts, standardised, comparability : Release
         Of the analyses ``change``, ``over_time`` (or ``ancova``), ``standardised`` and ``comparability``, for
         one audience.
-
-    Returns
-    -------
-    View
-        A sentence view. Therapies are compared only where the checks pass or therapy was allocated at random;
-        else it says why not and describes each. A difference is set against a threshold between groups where
-        one is cited, never against one for single patients.
     """
     releases = tuple(entry for entry in (change, contrasts, standardised, comparability) if entry is not None)
     labels = read_labels(*releases)
     verdict = find_verdict(change, comparability)
     if verdict == "one_therapy":
-        answer = _answer_one(change, labels)
+        only = "" if EVERY in list_merged(change) else f"{change.words.say('sentences.one_therapy')} "
+        answer = SaidAnswer(f"{only}{describe_course(change, labels)}", (), _caution(labels))
     elif verdict == "not_comparable" or contrasts is None:
         answer = _answer_without_comparing(change, comparability, labels)
     else:
@@ -95,13 +93,6 @@ def find_verdict(change: Release, comparability: Release | None) -> str:
             return str(named.iloc[0])
     groups = set(change.table["group"].dropna()) - {ALL}
     return "one_therapy" if len(groups) <= 1 else "not_comparable"
-
-
-def _answer_one(change: Release, labels: Labels) -> SaidAnswer:
-    words = labels.words
-    course = describe_course(change, labels)
-    only = "" if EVERY in list_merged(change) else f"{words.say('sentences.one_therapy')} "
-    return SaidAnswer(f"{only}{course}", (), _caution(labels))
 
 
 def _answer_without_comparing(change: Release, comparability: Release | None, labels: Labels) -> SaidAnswer:
@@ -126,14 +117,16 @@ def _answer_comparing(
     if not against or reference is None or time is None:
         facts = ((words.say("sentences.what_happened"), describe_groups(change, labels)),)
         return SaidAnswer(_say_none(pairs, contrasts), facts, _caution(labels))
+    hidden = [row for row in list_rows(pairs) if row.versus == reference and not row.shown]
+    missing = words.join(labels.name(row.group) for row in hidden)
     lead = [
         _lead(against, reference, time, labels, contrasts),
         _others_apart(rows, against, reference, labels),
         _unclear(against, reference, labels, contrasts),
-        _missing(pairs, reference, labels),
+        words.say("sentences.not_shown", groups=missing) if hidden else "",
     ]
     said = (
-        (words.say("sentences.matters"), _matter(against, standardised, reference, labels, contrasts)),
+        (words.say("sentences.matters"), _matter(against, standardised, reference, labels)),
         (words.say("sentences.sure"), _sure(against, reference, labels, contrasts)),
         (words.say("sentences.comparable"), words.say(f"sentences.comparable_{verdict}")),
     )
@@ -152,19 +145,12 @@ def _say_none(pairs: Any, contrasts: Release) -> str:
 def _lead(against: Sequence[Any], reference: str, time: str, labels: Labels, release: Release) -> str:
     """Say which therapies differ from the reference, better ones first."""
     words = labels.words
-    place = {
-        "time": labels.time(time),
-        "versus": labels.name(reference),
-        "scale": labels.scale,
-        "measure": labels.measure,
-    }
+    place = {"time": labels.time(time), "versus": labels.name(reference)}
+    place |= {"scale": labels.scale, "measure": labels.measure}
     sentences: list[str] = []
     for better in (True, False):
-        rows = [
-            row
-            for row in against
-            if tells_apart(row) and (row.estimate * labels.instrument.sign > 0) == better
-        ]
+        apart = [row for row in against if tells_apart(row)]
+        rows = [row for row in apart if (row.estimate * labels.instrument.sign > 0) == better]
         if rows:
             groups = words.join((f"**{escape_emphasis(labels.name(row.group))}**" for row in rows), "or")
             amounts = words.join(say_amount(row, labels, release) for row in rows)
@@ -195,29 +181,16 @@ def _others_apart(rows: Sequence[Any], against: Sequence[Any], reference: str, l
 
 def _unclear(against: Sequence[Any], reference: str, labels: Labels, release: Release) -> str:
     """Say which therapies cannot be told from the reference, with their intervals."""
-    words = labels.words
-    said = [
-        words.say(
-            "sentences.unclear_one", group=labels.name(row.group), interval=say_between(row, labels, release)
-        )
-        for row in against
-        if not tells_apart(row)
-    ]
-    if not said:
-        return ""
+    words, said = labels.words, []
+    for row in against:
+        if not tells_apart(row):
+            told = {"group": labels.name(row.group), "interval": say_between(row, labels, release)}
+            said.append(words.say("sentences.unclear_one", **told))
     groups = capitalise(words.join(said))
-    return words.say("sentences.unclear", groups=groups, versus=labels.name(reference))
+    return words.say("sentences.unclear", groups=groups, versus=labels.name(reference)) if said else ""
 
 
-def _missing(pairs: Any, reference: str, labels: Labels) -> str:
-    rows = [row for row in list_rows(pairs) if row.versus == reference and not row.shown]
-    groups = labels.words.join(labels.name(row.group) for row in rows)
-    return labels.words.say("sentences.not_shown", groups=groups) if rows else ""
-
-
-def _matter(
-    against: Sequence[Any], standardised: Release | None, reference: str, labels: Labels, release: Release
-) -> str:
+def _matter(against: Sequence[Any], standardised: Release | None, reference: str, labels: Labels) -> str:
     """Set differences against a cited threshold between groups; where none is cited, say shares instead."""
     words = labels.words
     instrument = labels.instrument

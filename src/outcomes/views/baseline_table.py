@@ -22,19 +22,16 @@ __all__ = ["tabulate_baseline", "tabulate_nonresponse"]
 def tabulate_baseline(baseline: Release, completeness: Release | None = None) -> View:
     """Tabulate the patients at the start, therapies as columns, the largest difference last.
 
+    One row per covariate or level; a category of two levels takes one row. Withheld cells say so; rows of
+    nothing else are named beneath, and rows of which only all therapies together are shown stand in a block
+    of their own.
+
     Parameters
     ----------
     baseline : Release
         Of the analysis ``baseline``.
     completeness : Release, optional
         Of the analysis ``completeness``: adds who was seen at the primary time point.
-
-    Returns
-    -------
-    View
-        A table, one row per covariate or level. A category of two levels takes one row. Withheld cells
-        say so; rows of nothing else are named beneath, and rows of which only all therapies together are
-        shown stand in a block of their own.
     """
     labels, words = read_labels(baseline), baseline.words
     groups = _choose_columns(baseline, labels)
@@ -43,7 +40,10 @@ def tabulate_baseline(baseline: Release, completeness: Release | None = None) ->
         return build_empty_view("baseline", "table", releases)
     lines = _count_line(baseline, groups, labels) + _describe_terms(baseline, groups, labels, "max_smd")
     if completeness is not None:
-        lines += _seen_line(completeness, groups, labels)
+        time = pick_time(completeness, "share_seen", labels)
+        shares = completeness.where(statistic="share_seen", timepoint=time).table
+        head = words.say("views.table.seen_at", time=labels.time(str(time)))
+        lines.append(TableLine(head, _take(shares, groups)))
     columns = {group: TableColumn(labels.title(group)) for group in groups}
     several = len(set(groups) - {ALL}) > 1
     if several:
@@ -119,13 +119,6 @@ def _part_whole(lines: Sequence[TableLine], groups: Sequence[str], labels: Label
 def _count_line(release: Release, groups: Sequence[str], labels: Labels) -> list[TableLine]:
     counts = release.where(statistic="n").table.drop_duplicates("group")
     return [TableLine(labels.words.say("views.table.patients"), _take(counts, groups))]
-
-
-def _seen_line(completeness: Release, groups: Sequence[str], labels: Labels) -> list[TableLine]:
-    time = pick_time(completeness, "share_seen", labels)
-    shares = completeness.where(statistic="share_seen", timepoint=time).table
-    head = labels.words.say("views.table.seen_at", time=labels.time(str(time)))
-    return [TableLine(head, _take(shares, groups))]
 
 
 def _describe_terms(

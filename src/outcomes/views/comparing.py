@@ -10,7 +10,7 @@ import pandas as pd
 from outcomes.disclosure import MINUS, Release, split_mark, write_number
 from outcomes.facts import read_facts
 from outcomes.result import ALL
-from outcomes.views.labels import Labels
+from outcomes.views.labels import Labels, capitalise
 from outcomes.views.released_rows import list_rows, write_ends
 
 _NUMBERS = ["estimate", "conf_low", "conf_high"]
@@ -74,11 +74,11 @@ def _turn_round(row: pd.Series) -> pd.Series:
     return turned
 
 
-def list_adjusted(contrasts: Release, labels: Labels) -> list[str]:
+def say_adjusted(contrasts: Release, labels: Labels) -> str:
     """Return in words what differences are adjusted for, the score at the start first."""
     made = contrasts.origin.adjustment
     terms = made.adjusted_for if made else ("score", *(contrasts.origin.covariates or ()))
-    return [labels.covariate(str(term))[0] for term in dict.fromkeys(terms)]
+    return labels.words.join(labels.covariate(str(term))[0] for term in dict.fromkeys(terms))
 
 
 def list_compared(release: Release, statistic: str, labels: Labels) -> Iterator[tuple[str, str]]:
@@ -90,11 +90,8 @@ def list_compared(release: Release, statistic: str, labels: Labels) -> Iterator[
     primary = labels.primary if labels.primary in times else times[-1]
     others = [time for time in times if time != primary] if release.audience == "team" else []
     for time in (primary, *others):
-        name = labels.time(time)
-        head = labels.words.say(
-            f"views.table.{'primary' if time == primary else 'secondary'}", time=name[:1].upper() + name[1:]
-        )
-        yield time, head
+        key = "primary" if time == primary else "secondary"
+        yield time, labels.words.say(f"views.table.{key}", time=capitalise(labels.time(time)))
 
 
 def allows_for_several(contrasts: Release) -> bool:
@@ -135,25 +132,17 @@ def say_amount(row: Any, labels: Labels, release: Release) -> str:
     low, high = (text.lstrip(MINUS) for text in write_ends(row, release))
     if row.estimate < 0:
         low, high = high, low
-    return labels.words.say(
-        "sentences.amount",
-        amount=str(row.display).lstrip(MINUS),
-        unit=labels.unit,
-        low=low,
-        high=high,
-        side=_side(row.estimate, labels),
-    )
+    said = {"low": low, "high": high, "unit": labels.unit, "side": _side(row.estimate, labels)}
+    return labels.words.say("sentences.amount", amount=str(row.display).lstrip(MINUS), **said)
 
 
 def say_between(row: Any, labels: Labels, release: Release) -> str:
     """Say an interval that holds none: ``from 3.1 points less to 1.2 more``."""
-    low, high = write_ends(row, release)
+    low, high = (end.lstrip(MINUS) for end in write_ends(row, release))
     if row.conf_low < 0 < row.conf_high:
-        sides = {"low_side": _side(-1, labels), "high_side": _side(1, labels)}
-        return labels.words.say(
-            "sentences.from_to", low=low.lstrip(MINUS), high=high, unit=labels.unit, **sides
-        )
-    low, high = sorted((low.lstrip(MINUS), high.lstrip(MINUS)), key=float)
+        said = {"low": low, "high": high, "low_side": _side(-1, labels), "high_side": _side(1, labels)}
+        return labels.words.say("sentences.from_to", unit=labels.unit, **said)
+    low, high = sorted((low, high), key=float)
     side = _side(row.estimate, labels)
     return labels.words.say("sentences.from_to_same", low=low, high=high, unit=labels.unit, side=side)
 

@@ -11,10 +11,10 @@ from outcomes.facts import Words, read_facts
 from outcomes.result import WITHOUT_ESTIMATE
 from outcomes.views.comparing import (
     allows_for_several,
-    list_adjusted,
     list_compared,
     pick_contrasts,
     pick_time,
+    say_adjusted,
 )
 from outcomes.views.figure import (
     apply_style,
@@ -102,8 +102,7 @@ def tabulate_contrasts(contrasts: Release) -> View:
         pairs = pick_contrasts(contrasts, labels, time, all_pairs=True)
         shown.append(pairs)
         for row in list_rows(pairs):
-            pair = words.say("views.pair", group=labels.title(row.group), versus=labels.short(row.versus))
-            lines.append(TableLine(pair, {"row": row}, block))
+            lines.append(TableLine(labels.pair(row.group, row.versus), {"row": row}, block))
     columns = {
         "patients_pair": TableColumn(words.say("views.table.patients_pair"), "row", _write_sizes),
         "difference": show_interval(words.say("views.table.difference"), "row"),
@@ -111,7 +110,7 @@ def tabulate_contrasts(contrasts: Release) -> View:
     if contrasts.audience == "team":
         how = contrasts.origin.adjustment.p_adjustment if contrasts.origin.adjustment else "holm"
         columns["p_value"] = TableColumn(words.say(f"views.table.p_{how}"), "row", _write_p)
-    adjusted = words.join(list_adjusted(contrasts, labels))
+    adjusted = say_adjusted(contrasts, labels)
     caption = words.say("views.caption.contrasts", measure=labels.measure, covariates=adjusted)
     if allows_for_several(contrasts):
         caption = f"{caption} {words.say('views.intervals_together')}"
@@ -143,7 +142,7 @@ def tabulate_marginal_means(contrasts: Release) -> View:
         means = sort_groups(contrasts.where(statistic="marginal_mean", timepoint=time).table, labels)
         shown.append(means)
         lines += [TableLine(labels.title(row.group), {"row": row}, block) for row in list_rows(means)]
-    adjusted = words.join(list_adjusted(contrasts, labels))
+    adjusted = say_adjusted(contrasts, labels)
     columns = {
         "n": show_size(words.say("views.table.patients"), "row"),
         "mean": show_interval(words.say(f"views.table.adjusted_mean_{contrasts.audience}"), "row"),
@@ -200,11 +199,11 @@ def say_comparison(contrasts: Release) -> View:
 def _say_model(contrasts: Release, labels: Labels) -> str:
     times = labels.order_times(contrasts.where(statistic="contrast").table["timepoint"])
     together = contrasts.name == "over_time" and len(times) > 1
-    return labels.words.say(
-        f"sentences.compared_{'together' if together else 'each'}",
-        times=labels.words.join(map(labels.time, times)),
-        covariates=labels.words.join(list_adjusted(contrasts, labels)),
-    )
+    said = {
+        "times": labels.words.join(map(labels.time, times)),
+        "covariates": say_adjusted(contrasts, labels),
+    }
+    return labels.words.say(f"sentences.compared_{'together' if together else 'each'}", **said)
 
 
 def _say_left_out(contrasts: Release, labels: Labels) -> list[str]:
@@ -285,11 +284,9 @@ def plot_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -> Fig
 
 def _name_row(row: Any, points: pd.DataFrame, labels: Labels) -> str:
     characters = read_facts("appearance")["labels"]["row_characters"]
-    name = labels.title(str(row.group))
     if points["versus"].nunique() == 1:
-        return cut_label(name, characters)
-    pair = labels.words.say("views.pair", group=name, versus=labels.short(str(row.versus)))
-    return cut_label(pair, characters + 12)
+        return cut_label(labels.title(str(row.group)), characters)
+    return cut_label(labels.pair(str(row.group), str(row.versus)), characters + 12)
 
 
 def _open_axes(figure: Figure, names: list[str], numbers: list[str], sizes: list[str], words: Words) -> Axes:
@@ -350,28 +347,19 @@ def _write_columns(axes: Axes, numbers: list[str], sizes: list[str], words: Word
 
 def _describe_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:
     words = labels.words
-    rows = [
-        words.say(
-            "views.forest_row",
-            group=labels.title(row.group),
-            versus=labels.short(row.versus),
-            number=write_interval(row, contrasts),
-        )
-        for row in list_rows(points)
-    ]
-    return words.say(
-        "views.forest_alt",
-        measure=labels.measure,
-        time=labels.time(points["timepoint"].iloc[0]),
-        rows=" ".join(rows),
-        favours=words.say(f"views.favours_{labels.instrument.direction}"),
-    )
+    rows = []
+    for row in list_rows(points):
+        pair = {"group": labels.title(row.group), "versus": labels.short(row.versus)}
+        rows.append(words.say("views.forest_row", **pair, number=write_interval(row, contrasts)))
+    place = {"measure": labels.measure, "time": labels.time(points["timepoint"].iloc[0])}
+    favours = words.say(f"views.favours_{labels.instrument.direction}")
+    return words.say("views.forest_alt", **place, rows=" ".join(rows), favours=favours)
 
 
 def _caption_forest(labels: Labels, contrasts: Release, time: str | None) -> str:
     words = labels.words
     parts = [words.say("views.forest_caption", measure=labels.measure, time=labels.time(str(time)))]
-    parts.append(words.say("views.forest_adjusted", covariates=words.join(list_adjusted(contrasts, labels))))
+    parts.append(words.say("views.forest_adjusted", covariates=say_adjusted(contrasts, labels)))
     if allows_for_several(contrasts):
         parts.append(words.say("views.intervals_together"))
     parts.append(capitalise(words.say("views.forest_patients")))

@@ -20,7 +20,7 @@ from outcomes.views.figure import (
     write_small,
 )
 from outcomes.views.labels import Labels, capitalise, read_labels
-from outcomes.views.released_rows import list_rows
+from outcomes.views.released_rows import list_rows, say_course
 from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def draw_completeness(completeness: Release) -> View:
     texts = _write_cells(shares, completeness)
     figure = plot_completeness(shares, texts, groups, times, labels)
     words = completeness.words
-    courses = " ".join(_course(group, shares, times, labels) for group in groups)
+    courses = " ".join(say_course(shares, group, labels) for group in groups)
     team = completeness.audience == "team"
     caption = words.say("views.completeness_caption" if team else "views.completeness_caption_bands")
     if left_out:
@@ -132,14 +132,3 @@ def _write_cells(shares: pd.DataFrame, completeness: Release) -> dict[tuple[str,
             second = words.say("views.completeness_due", n=due)
         texts[place] = f"{row.display}\n{second}".strip()
     return texts
-
-
-def _course(group: str, shares: pd.DataFrame, times: Sequence[str], labels: Labels) -> str:
-    words = labels.words
-    rows = shares[shares["group"] == group].set_index("timepoint")["display"]
-    points = [
-        words.say("views.trajectory_point", value=rows[id], time=labels.time(id))
-        for id in times
-        if id in rows.index
-    ]
-    return words.say("views.trajectory_course", group=labels.title(group), course=", ".join(points))

@@ -39,6 +39,8 @@ _HEIGHT_INCHES = 3.5
 def draw_cumulative(cumulative: Release, *, threshold: str | None = None) -> View:
     """Draw the share of patients who improved by at least each amount, one curve a therapy.
 
+    Its steps are the shown rows and no others.
+
     Parameters
     ----------
     cumulative : Release
@@ -46,11 +48,6 @@ def draw_cumulative(cumulative: Release, *, threshold: str | None = None) -> Vie
     threshold : str, optional
         Id of a threshold of the instrument to mark, or a rule such as ``absolute:3``; the default one where
         absent. Only a threshold in points for single patients is drawn.
-
-    Returns
-    -------
-    View
-        A figure whose steps are the shown rows and no others.
     """
     labels = read_labels(cumulative)
     time = pick_time(cumulative, "share_improved_by", labels)

@@ -157,16 +157,16 @@ def _say_measures(measures: list[DomainMeasure], group: str, domains: Release) -
         row = measure.cells.get((group, "mean_improvement", later))
         if row is not None:
             key = _read_change(row) or "withheld"
-            say = _say_change if key in ("better", "worse") else _name_measure
-            found[key].append(say(measure, row, domains))
+            name = f"{say_domain(measure.domain, words)} ({measure.labels.measure})"
+            clear = key in ("better", "worse")
+            found[key].append(_say_change(measure, row, domains) if clear else name)
     everybody = group == ALL or EVERY in list_merged(domains)
     therapy = words.say("views.domains.everybody") if everybody else labels.name(group)
     lead = "lead" if found["better"] else "lead_none"
     named = {key: words.join(domains) for key, domains in found.items() if domains}
+    place = {"time": labels.time(later), "therapy": therapy}
     return [
-        words.say(
-            f"views.domains.{lead}", time=labels.time(later), therapy=therapy, domains=named.pop("better", "")
-        ),
+        words.say(f"views.domains.{lead}", **place, domains=named.pop("better", "")),
         *(words.say(f"views.domains.{key}_in", domains=domains) for key, domains in named.items()),
     ]
 
@@ -180,19 +180,9 @@ def _read_change(row: Any) -> str:
 
 def _say_change(measure: DomainMeasure, row: Any, domains: Release) -> str:
     low, high = write_ends(row, domains)
-    return domains.words.say(
-        "views.domains.in_domain",
-        domain=say_domain(measure.domain, domains.words),
-        measure=measure.labels.measure,
-        number=row.display,
-        unit=measure.labels.unit,
-        low=low,
-        high=high,
-    )
-
-
-def _name_measure(measure: DomainMeasure, row: Any, domains: Release) -> str:
-    return f"{say_domain(measure.domain, domains.words)} ({measure.labels.measure})"
+    place = {"domain": say_domain(measure.domain, domains.words), "measure": measure.labels.measure}
+    told = {"number": row.display, "unit": measure.labels.unit, "low": low, "high": high}
+    return domains.words.say("views.domains.in_domain", **place, **told)
 
 
 @made_from("domains")
@@ -209,7 +199,12 @@ def tabulate_domains(domains: Release) -> View:
         return build_empty_view("domains", "table", domains)
     if 1 < len(groups) <= read_facts("appearance")["labels"]["most_columns"]:
         columns = {group: show_interval(labels.title(group)) for group in groups}
-        lines = [_compare_groups(measure, groups, later) for measure in measures]
+        lines = []
+        for measure in measures:  # one without improvement is compared by its mean
+            statistic = "mean_improvement" if measure.improves else "mean_score"
+            cells = {group: measure.cells.get((group, statistic, later)) for group in groups}
+            block = capitalise(say_domain(measure.domain, words))
+            lines.append(TableLine(measure.name, cells, block))
     else:
         columns = {
             "n": show_size(words.say("views.table.patients")),
@@ -220,11 +215,8 @@ def tabulate_domains(domains: Release) -> View:
             "improvement": show_interval(words.say("views.table.improvement"), ("mean_improvement", later)),
             "reading": TableColumn(words.say("views.domains.reading")),
         }
-        lines = [
-            _describe_group(measure, group, later, len(groups) > 1)
-            for measure in measures
-            for group in groups
-        ]
+        several = len(groups) > 1
+        lines = [_describe_group(one, group, later, several) for one in measures for group in groups]
     key = "caption_one" if len(groups) == 1 else "caption_several"
     caption = words.say(f"views.domains.{key}", time=labels.time(later))
     stub, said = words.say("views.domains.measure"), " ".join([caption, *list_unmeasured(domains, groups)])
@@ -245,13 +237,6 @@ def _describe_group(measure: DomainMeasure, group: str, later: str, several: boo
     }
     title = measure.labels.title(group)
     return TableLine(title, cells, measure.full_name) if several else TableLine(measure.full_name, cells)
-
-
-def _compare_groups(measure: DomainMeasure, groups: list[str], later: str) -> TableLine:
-    """Return the line of a measure with the improvement under each therapy; its mean where it has none."""
-    statistic = "mean_improvement" if measure.improves else "mean_score"
-    cells = {group: measure.cells.get((group, statistic, later)) for group in groups}
-    return TableLine(measure.name, cells, capitalise(say_domain(measure.domain, measure.labels.words)))
 
 
 _ROW_INCHES = 0.32
@@ -308,7 +293,11 @@ def plot_domains(
     axes = place_axes(figure, left, 0.55, right, 0.35)
     for measure, group, row in shown:
         shift = (groups.index(group) - (len(groups) - 1) / 2) * _GROUP_INCHES / height
-        _draw_mark(axes, measures.index(measure.outcome) + shift, measure, group, row, labels)
+        y, instrument = measures.index(measure.outcome) + shift, measure.labels.instrument
+        per = 100 / (instrument.maximum - instrument.minimum)
+        colour, _, marker = pick_look(group, labels)
+        axes.hlines(y, row.conf_low * per, row.conf_high * per, color=colour, linewidth=style["line_width"])
+        draw_mark(axes, row.estimate * per, y, (colour, marker), 1, zorder=3)
     _finish_axes(axes, [names[outcome] for outcome in measures], words.say("views.domains.axis"))
     transform = axes.get_yaxis_transform()
     for place, text in enumerate(numbers):
@@ -322,14 +311,6 @@ def plot_domains(
 
 def _name_group(group: str, labels: Labels) -> str:
     return cut_label(labels.title(group), read_facts("appearance")["labels"]["direct_characters"])
-
-
-def _draw_mark(axes: Axes, y: float, measure: DomainMeasure, group: str, row: Any, labels: Labels) -> None:
-    style, instrument = read_style(), measure.labels.instrument
-    per = 100 / (instrument.maximum - instrument.minimum)
-    colour, _, marker = pick_look(group, labels)
-    axes.hlines(y, row.conf_low * per, row.conf_high * per, color=colour, linewidth=style["line_width"])
-    draw_mark(axes, row.estimate * per, y, (colour, marker), 1, zorder=3)
 
 
 def _finish_axes(axes: Axes, names: Sequence[str], axis: str) -> None:

@@ -240,7 +240,8 @@ def find_undrawn(texts: Iterable[str]) -> str:
     ''
     """
     wanted = {character for text in texts for character in text if character != "\n"}
-    return "".join(sorted(character for character in wanted if not _is_drawn(character)))
+    drawn = frozenset.intersection(*map(_list_characters, _WEIGHTS))
+    return "".join(sorted(character for character in wanted if ord(character) not in drawn))
 
 
 def find_undrawn_of(figure: Figure) -> str:
@@ -258,23 +259,15 @@ def explain_undrawn(characters: str, words: Words) -> str:
     """
     if not characters:
         return ""
-    counts = Counter(map(_find_script, characters))
-    scripts = {id: script for id, script in read_facts("appearance")["scripts"].items() if id in counts}
+    known = read_facts("appearance")["scripts"]
+    counts: Counter[str] = Counter()
+    for name in (unicodedata.name(character, "") for character in characters):
+        counts[next((id for id in known if any(map(name.startswith, known[id]["names"]))), "other")] += 1
+    scripts = {id: script for id, script in known.items() if id in counts}
     labels = {id: words.name("scripts", id, script["label"]) for id, script in scripts.items()}
     what = [words.say("views.glyphs.count", n=counts[id], script=label) for id, label in labels.items()]
     fonts = dict.fromkeys(f'"{script["font"]}"' for script in scripts.values())
     return words.say("views.glyphs.said", what=words.join(what), fonts=words.join(list(fonts)))
-
-
-def _find_script(character: str) -> str:
-    """Return the script of a character, as ``appearance.toml`` lists them."""
-    name = unicodedata.name(character, "")
-    scripts = read_facts("appearance")["scripts"]
-    return next((id for id in scripts if any(map(name.startswith, scripts[id]["names"]))), "other")
-
-
-def _is_drawn(character: str) -> bool:
-    return all(ord(character) in _list_characters(weight) for weight in _WEIGHTS)
 
 
 @cache

@@ -70,14 +70,15 @@ def draw_individuals(cohort: Cohort, language: str = "en") -> Drawing:
     courses = {group: scores for group, scores in courses.items() if len(scores)}
     if not courses:
         return Drawing(b"", "", words.say("views.individuals_none"))
-    drawn = {group: _spread_evenly(scores) for group, scores in courses.items()}
-    counts = "; ".join(
-        words.say(
-            "views.individuals_count", group=labels.title(group), drawn=len(drawn[group]), all=len(scores)
-        )
-        for group, scores in courses.items()
-    )
-    caption = words.say("views.individuals_caption", measure=labels.measure, counts=counts)
+    drawn = {}
+    for group, scores in courses.items():  # so many as can be told apart, spread evenly
+        n_drawn = min(read_facts("panel")["individuals"], len(scores))
+        drawn[group] = scores[np.linspace(0, len(scores) - 1, n_drawn).round().astype(int)]
+    counts = []
+    for group, scores in courses.items():
+        n_of = {"drawn": len(drawn[group]), "all": len(scores)}
+        counts.append(words.say("views.individuals_count", group=labels.title(group), **n_of))
+    caption = words.say("views.individuals_caption", measure=labels.measure, counts="; ".join(counts))
     figure = _plot(courses, drawn, times, labels)
     png, undrawn = save_png(figure), explain_undrawn(find_undrawn_of(figure), words)
     caption = " ".join(filter(None, [caption, undrawn]))
@@ -86,16 +87,9 @@ def draw_individuals(cohort: Cohort, language: str = "en") -> Drawing:
 
 def label_cohort(cohort: Cohort, words: Words) -> Labels:
     """Return how the therapies, time points and the measure of a cohort are called."""
-    return Labels(
-        cohort.instrument,
-        cohort.variant,
-        complete_therapies(cohort.therapies, cohort.therapies),
-        cohort.timepoints,
-        cohort.primary,
-        cohort.reference,
-        cohort.source.design,
-        words,
-    )
+    therapies = complete_therapies(cohort.therapies, cohort.therapies)
+    declared = (cohort.timepoints, cohort.primary, cohort.reference, cohort.source.design)
+    return Labels(cohort.instrument, cohort.variant, therapies, *declared, words)
 
 
 def _take_courses(cohort: Cohort, group: str, times: list[str]) -> np.ndarray:
@@ -106,13 +100,6 @@ def _take_courses(cohort: Cohort, group: str, times: list[str]) -> np.ndarray:
     own = (table["therapy"].iloc[::width] == group).to_numpy()
     held = scores[own & ~np.isnan(scores[:, 0]) & ~np.isnan(scores[:, 1:]).all(axis=1)]
     return held[np.argsort(held[:, 0], kind="stable")]
-
-
-def _spread_evenly(scores: np.ndarray) -> np.ndarray:
-    most = read_facts("panel")["individuals"]
-    if len(scores) <= most:
-        return scores
-    return scores[np.linspace(0, len(scores) - 1, most).round().astype(int)]
 
 
 @apply_style()

@@ -86,9 +86,8 @@ class Labels:
     @property
     def span(self) -> str:
         """Range of the measure in words: ``0–100``; its unit where scores are not points."""
-        low, high = (
-            f"{end:g}".replace("-", "−") for end in (self.instrument.minimum, self.instrument.maximum)
-        )
+        ends = (self.instrument.minimum, self.instrument.maximum)
+        low, high = (f"{end:g}".replace("-", "−") for end in ends)
         return f"{low}–{high}" if self.instrument.unit == "points" else self.unit
 
     @property
@@ -122,6 +121,10 @@ class Labels:
         if group not in self.therapies:
             return self.short(group)
         return name_therapy(self.therapies[group], self.words).split(" (")[0].split(",")[0]
+
+    def pair(self, group: str, versus: str) -> str:
+        """Return how two therapies that are compared are called."""
+        return self.words.say("views.pair", group=self.title(group), versus=self.short(versus))
 
     def time(self, timepoint: str) -> str:
         """Return how a time point is called."""
@@ -281,12 +284,9 @@ def name_rule(level: str, labels: Labels, *, source: bool = True) -> str:
     words, threshold = labels.words, find_rule(level, labels)
     if threshold is None:
         return level
-    rule = words.say(
-        f"views.table.rule_{threshold.rule}",
-        value=write_number(threshold.value, len(f"{threshold.value:g}".partition(".")[2])),
-        unit=labels.unit,
-        comparison=SIGNS[threshold.comparison],
-    )
+    value = write_number(threshold.value, len(f"{threshold.value:g}".partition(".")[2]))
+    told = {"value": value, "unit": labels.unit, "comparison": SIGNS[threshold.comparison]}
+    rule = words.say(f"views.table.rule_{threshold.rule}", **told)
     if threshold.kind == "MDC":
         rule = words.say("views.table.rule_detectable", rule=rule)
     return words.say("views.table.rule_source", rule=rule, source=cite(threshold, words)) if source else rule
@@ -319,13 +319,8 @@ def pick_marked(labels: Labels, chosen: str | None = None) -> Threshold | None:
     if chosen is not None:
         named = find_rule(chosen, labels)
         return named if named and (named.rule, named.level) == ("absolute", "individual") else None
-    fitting = [
-        entry
-        for entry in labels.instrument.thresholds
-        if (entry.rule, entry.level) == ("absolute", "individual")
-        and entry.verified
-        and entry.kind in MATTERING
-    ]
+    read = [entry for entry in labels.instrument.thresholds if entry.verified and entry.kind in MATTERING]
+    fitting = [entry for entry in read if (entry.rule, entry.level) == ("absolute", "individual")]
     return next((entry for entry in fitting if entry.default), fitting[0] if fitting else None)
 
 

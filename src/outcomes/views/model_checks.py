@@ -195,13 +195,9 @@ def _say_range(observed: Sequence[Any], labels: Labels) -> str:
     rows = sorted((row for row in observed if row.group != ALL and row.shown), key=lambda row: row.estimate)
     if len(rows) < 2:
         return ""
-    return labels.words.say(
-        "model_checks.range",
-        low=rows[0].display,
-        high=rows[-1].display,
-        lowest=labels.short(rows[0].group),
-        highest=labels.short(rows[-1].group),
-    )
+    ends = {"low": rows[0].display, "high": rows[-1].display}
+    groups = {"lowest": labels.short(rows[0].group), "highest": labels.short(rows[-1].group)}
+    return labels.words.say("model_checks.range", **ends, **groups)
 
 
 @made_from("model_checks")
@@ -236,15 +232,11 @@ def tabulate_sensitivity(checks: Release) -> View:
     reference = pick_reference(held.table, labels)
     table = turn_to(held.table, reference)
     table = table[table["versus"] == reference].reset_index(drop=True)
-    lines = [
-        TableLine(
-            words.say(f"model_checks.choice.{row.level}"),
-            {"row": row},
-            words.say("views.pair", group=labels.title(group), versus=labels.short(str(reference))),
-        )
-        for group in labels.order(table["group"])
-        for row in list_rows(table[table["group"] == group])
-    ]
+    lines = []
+    for group in labels.order(table["group"]):
+        for row in list_rows(table[table["group"] == group]):
+            choice = words.say(f"model_checks.choice.{row.level}")
+            lines.append(TableLine(choice, {"row": row}, labels.pair(group, str(reference))))
     columns = {
         "difference": show_interval(words.say("views.table.difference"), "row"),
         "error": _show_number(words.say("model_checks.error"), 2, "row", "std_error"),

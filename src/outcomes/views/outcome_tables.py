@@ -116,14 +116,10 @@ def _list_responders(held: Release, level: str, labels: Labels) -> list[TableLin
     therapies of fewer patients as well.
     """
     words, block = labels.words, name_rule(level, labels)
-    lines = {
-        group: TableLine(
-            labels.title(group),
-            {(row.statistic, row.term): row for row in list_rows(held.where(group=group).table)},
-            block,
-        )
-        for group in own_groups(held, labels)
-    }
+    lines = {}
+    for group in own_groups(held, labels):
+        own = {(row.statistic, row.term): row for row in list_rows(held.where(group=group).table)}
+        lines[group] = TableLine(labels.title(group), own, block)
     therapies = [line.cells for group, line in lines.items() if group != ALL]
     worse = [cells[key] for cells in therapies if (key := ("share_worse", "seen")) in cells]
     bounds = [row for row in worse if row.display and not is_withheld(row)]

@@ -94,18 +94,11 @@ def tabulate_periods(trend: Release) -> View:
     signals, kind = list_signals(trend), _kind(periods)
     shares = {row.group: row for row in list_rows(trend.where(statistic="share_seen").table)}
     limits = {row.group: row for row in list_rows(trend.where(statistic=LIMITS, shown=True).table)}
-    lines = [
-        TableLine(
-            name_period(str(row.group)),
-            {
-                "row": row,
-                "share": shares.get(row.group),
-                "limits": limits.get(row.group),
-                "signal": _write_state(row, signals.get(str(row.group), []), words),
-            },
-        )
-        for row in list_rows(periods)
-    ]
+    lines = []
+    for row in list_rows(periods):
+        cells = {"row": row, "share": shares.get(row.group), "limits": limits.get(row.group)}
+        state = _write_state(row, signals.get(str(row.group), []), words)
+        lines.append(TableLine(name_period(str(row.group)), {**cells, "signal": state}))
     value = words.say(f"views.periods.value_{kind}", unit=labels.unit)
     columns = {
         "n": show_size(words.say("views.periods.n"), "row"),
@@ -219,15 +212,11 @@ def draw_trend(trend: Release) -> View:
         return build_empty_view("trend", "figure", trend, explain_no_periods(trend))
     place, shown, signals = _place_of(periods, labels), periods[periods["shown"]], list_signals(trend)
     figure = plot_trend(periods, trend, labels)
-    rows = [
-        words.say(
-            "views.periods.figure_row",
-            period=name_period(str(row.group)),
-            value=row.display,
-            state=_say_state(row, signals.get(str(row.group), []), words),
-        )
-        for row in list_rows(shown)
-    ]
+    rows = []
+    for row in list_rows(shown):
+        state = _say_state(row, signals.get(str(row.group), []), words)
+        told = {"period": name_period(str(row.group)), "value": row.display, "state": state}
+        rows.append(words.say("views.periods.figure_row", **told))
     limits = trend.where(statistic=LIMITS, shown=True).table
     caption = [words.say(f"views.periods.figure_{_kind(shown)}", **place)]
     if len(limits):
@@ -241,14 +230,11 @@ def draw_trend(trend: Release) -> View:
 def _say_state(row: Any, signals: Sequence[Any], words: Words) -> str:
     if row.term == "open":
         return words.say("views.periods.alt_open")
-    return "".join(
-        words.say(
-            "views.periods.alt_signal",
-            rule=str(signal.display),
-            side=words.say(f"views.periods.side_{signal.term}"),
-        )
-        for signal in signals
-    )
+    said = []
+    for signal in signals:
+        side = words.say(f"views.periods.side_{signal.term}")
+        said.append(words.say("views.periods.alt_signal", rule=str(signal.display), side=side))
+    return "".join(said)
 
 
 @apply_style()
@@ -262,19 +248,15 @@ def plot_trend(periods: pd.DataFrame, trend: Release, labels: Labels) -> Figure:
     axes = place_axes(figure, 0.85, 0.85, right, 0.25)
     places = {str(group): place for place, group in enumerate(periods["group"])}
     axes.set_xlim(-0.6, len(places) - 0.4)
-    _draw_line(axes, periods, places, factor)
+    closed = periods[periods["shown"] & (periods["term"] != "open")]
+    xs = [places[str(group)] for group in closed["group"]]
+    axes.plot(xs, closed["estimate"] * factor, color=style["soft"], linewidth=1, zorder=2)
     _draw_marks(axes, periods, trend, places, factor)
     axes.margins(y=0.08)
     _draw_limits(axes, trend, places, factor)
     _name_periods(axes, periods, places, trend)
     axes.set_ylabel(words.say(f"views.periods.y_{kind}", measure=labels.measure, unit=labels.unit))
     return figure
-
-
-def _draw_line(axes: Axes, periods: pd.DataFrame, places: dict[str, int], factor: float) -> None:
-    closed = periods[periods["shown"] & (periods["term"] != "open")]
-    xs = [places[str(group)] for group in closed["group"]]
-    axes.plot(xs, closed["estimate"] * factor, color=read_style()["soft"], linewidth=1, zorder=2)
 
 
 def _draw_marks(
@@ -295,17 +277,15 @@ def _draw_limits(axes: Axes, trend: Release, places: dict[str, int], factor: flo
     centre, style, words = find_centre(trend), read_style(), trend.words
     if centre is None:
         return
-    limits = [
-        row for row in list_rows(trend.where(statistic=LIMITS, shown=True).table) if row.group in places
-    ]
+    shown = list_rows(trend.where(statistic=LIMITS, shown=True).table)
+    limits = [row for row in shown if row.group in places]
+    dashed: Any = {"color": style["soft"], "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 1}
     axes.axhline(centre.estimate * factor, color=style["soft"], linewidth=0.8, zorder=1)
     ends = [(centre.estimate * factor, words.say("views.periods.centre"))]
     for name, end in (("upper", "conf_high"), ("lower", "conf_low")):
         for row in limits:
             x, y = places[str(row.group)], getattr(row, end) * factor
-            axes.hlines(
-                y, x - 0.5, x + 0.5, color=style["soft"], linewidth=1, linestyle=(0, (4, 3)), zorder=1
-            )
+            axes.hlines(y, x - 0.5, x + 0.5, **dashed)
         if limits:
             ends.append((getattr(limits[-1], end) * factor, words.say(f"views.periods.{name}")))
     name_lines(axes, ends)

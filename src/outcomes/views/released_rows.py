@@ -92,6 +92,16 @@ def is_bound(row: Any) -> bool:
     return bool(row.fate == Fate.FEW or held)
 
 
+def say_course(rows: pd.DataFrame, group: str, labels: Labels) -> str:
+    """Say what the rows of a group show at each of its time points."""
+    words, own = labels.words, rows[rows["group"] == group].set_index("timepoint")["display"]
+    points = [
+        words.say("views.trajectory_point", value=own[id], time=labels.time(id))
+        for id in labels.order_times(own.index)
+    ]
+    return words.say("views.trajectory_course", group=labels.title(group), course=", ".join(points))
+
+
 def list_days(table: pd.DataFrame) -> str:
     """Return the days of the earlier editions of which numbers stand in a release's rows; empty for none."""
     return ", ".join(sorted(set(table["as_of"].dropna()))) if "as_of" in table else ""

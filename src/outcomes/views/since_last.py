@@ -61,21 +61,14 @@ def _explain_nothing(since_last: Release) -> str:
 
 def _name_number(row: Any, labels: Labels) -> str:
     rule = name_rule(str(row.level), labels, source=False) if isinstance(row.level, str) else ""
-    text = labels.words.say(
-        f"views.since_last.{row.term}",
-        measure=labels.measure,
-        unit=name_unit(row.unit, labels.words),
-        rule=rule,
-        time=labels.time(str(row.timepoint)),
-    )
-    return capitalise(text)
+    place = {"measure": labels.measure, "time": labels.time(str(row.timepoint)), "rule": rule}
+    unit = name_unit(row.unit, labels.words)
+    return capitalise(labels.words.say(f"views.since_last.{row.term}", **place, unit=unit))
 
 
 def _name_group(row: Any, labels: Labels) -> str:
-    if isinstance(row.versus, str):
-        pair = {"group": labels.title(str(row.group)), "versus": labels.short(row.versus)}
-        return labels.words.say("views.pair", **pair)
-    return labels.title(str(row.group))
+    pair = isinstance(row.versus, str)
+    return labels.pair(str(row.group), row.versus) if pair else labels.title(str(row.group))
 
 
 def _write_step(row: Any, since_last: Release) -> str:
@@ -121,23 +114,16 @@ def _say_changes(since_last: Release) -> list[str]:
     counted = since_last.where(statistic="n_episodes_changed").table
     counts = {row.term: int(row.estimate) for row in list_rows(counted)}
     texts = [words.say("views.since_last.lead", label=label, **counts)]
-    whole = {
-        row.statistic: row for row in list_rows(since_last.where(term="mean_improvement", group=ALL).table)
-    }
+    held = since_last.where(term="mean_improvement", group=ALL).table
+    whole = {row.statistic: row for row in list_rows(held)}
     moved = [
         words.say(f"views.since_last.by_{step}", amount=_write_step(whole[step], since_last))
         for step in _STEPS[1:4]
         if step in whole and pd.notna(whole[step].estimate) and whole[step].estimate != 0
     ]
     if set(_ENDS) <= set(whole) and pd.notna(whole["before"].estimate):
-        texts.append(
-            words.say(
-                f"views.since_last.{'moved' if moved else 'same'}",
-                parts=words.join(moved),
-                measure=read_labels(since_last).measure,
-                unit=name_unit(whole["after"].unit, words),
-                before=_write(whole["before"]),
-                after=_write(whole["after"]),
-            )
-        )
+        told = {"measure": read_labels(since_last).measure, "unit": name_unit(whole["after"].unit, words)}
+        told |= {"before": _write(whole["before"]), "after": _write(whole["after"])}
+        key = "moved" if moved else "same"
+        texts.append(words.say(f"views.since_last.{key}", parts=words.join(moved), **told))
     return [*texts, *write_texts(since_last.warnings, words)]

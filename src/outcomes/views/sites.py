@@ -74,15 +74,12 @@ def tabulate_sites(sites: Release) -> View:
     whole = cells.get(ALL, {}).get("observed")
     if whole is not None:
         lines.append(TableLine(words.say("views.sites.all"), {"n": whole, "observed": whole}))
-    heads = {
-        key: words.say(f"views.sites.{key}") for key in ("n", "share", "observed", "adjusted", "position")
-    }
     columns = {
-        "n": show_size(heads["n"]),
-        "share": TableColumn(heads["share"], "share_seen"),
-        "observed": show_interval(heads["observed"]),
-        "adjusted": TableColumn(heads["adjusted"]),
-        "position": TableColumn(heads["position"]),
+        "n": show_size(words.say("views.sites.n")),
+        "share": TableColumn(words.say("views.sites.share"), "share_seen"),
+        "observed": show_interval(words.say("views.sites.observed")),
+        "adjusted": TableColumn(words.say("views.sites.adjusted")),
+        "position": TableColumn(words.say("views.sites.position")),
     }
     caption = words.say(f"views.sites.caption_{_kind(shown)}", **_place(shown, sites))
     stub = words.say("views.sites.site")
@@ -111,7 +108,13 @@ def say_sites(sites: Release) -> View:
     texts = [explain_no_sites(sites)]
     if len(shown):
         lead = words.say("views.sites.lead", n=len(shown), **_place(shown, sites))
-        texts = [lead, *_say_outside(sites)]
+        held = sites.where(statistic="position", shown=True).table
+        outside = []
+        for level in _OUTSIDE:
+            names = [f"**{name_site(str(site))}**" for site in held.loc[held["level"] == level, "group"]]
+            if names:
+                outside.append(words.say(f"views.sites.{level}", sites=words.join(names)))
+        texts = [lead, *(outside or [words.say("views.sites.within")])]
     counts = {row.level: int(row.estimate) for row in list_rows(sites.where(statistic="n_sites").table)}
     texts += [words.say(f"views.sites.{key}", n=n) for key, n in counts.items() if key != "named" and n]
     if len(shown):
@@ -119,16 +122,6 @@ def say_sites(sites: Release) -> View:
     if days := list_days(shown):  # the findings stand here in words, without the mark of a number
         texts.append(words.say("release.held.unmarked", days=days))
     return build_sentence("sites-sentence", sites, " ".join(texts))
-
-
-def _say_outside(sites: Release) -> list[str]:
-    words, held = sites.words, sites.where(statistic="position", shown=True).table
-    texts = []
-    for level in _OUTSIDE:
-        names = [f"**{name_site(str(site))}**" for site in held.loc[held["level"] == level, "group"]]
-        if names:
-            texts.append(words.say(f"views.sites.{level}", sites=words.join(names)))
-    return texts or [words.say("views.sites.within")]
 
 
 _PLOT_INCHES = 3.2
@@ -153,16 +146,11 @@ def draw_funnel(sites: Release) -> View:
     outside = set(positions.index[positions["level"].isin(_OUTSIDE)])
     figure = plot_funnel(shown, limits, outside, read_labels(sites))
     kind, place = _kind(shown), _place(shown, sites)
-    rows = [
-        words.say(
-            "views.sites.figure_row",
-            site=name_site(str(row.group)),
-            value=row.display,
-            n=f"{row.n:g}",
-            position=positions["display"].get(row.group, ""),
-        )
-        for row in list_rows(shown)
-    ]
+    rows = []
+    for row in list_rows(shown):
+        told = {"site": name_site(str(row.group)), "value": row.display, "n": f"{row.n:g}"}
+        position = positions["display"].get(row.group, "")
+        rows.append(words.say("views.sites.figure_row", **told, position=position))
     alt = words.say(f"views.sites.alt_{kind}", rows=" ".join(rows), **place)
     caption = words.say(f"views.sites.figure_{kind}", **place)
     return build_figure_view("funnel", sites, figure, alt, caption, pd.concat([shown, limits]))
@@ -191,9 +179,8 @@ def _draw_limits(axes: Axes, limits: pd.DataFrame, factor: float, labels: Labels
     for level, dashes in _LIMITS.items():
         line = limits[limits["level"] == level].sort_values("x")
         for end in ("conf_low", "conf_high"):
-            axes.plot(
-                line["x"], line[end] * factor, color=style["soft"], linewidth=1, linestyle=dashes, zorder=1
-            )
+            drawn: Any = {"color": style["soft"], "linewidth": 1, "linestyle": dashes, "zorder": 1}
+            axes.plot(line["x"], line[end] * factor, **drawn)
             ends.append((float(line[end].iloc[-1]) * factor, words.say("views.sites.limit", level=level)))
     target = float(limits["estimate"].iloc[0]) * factor
     axes.axhline(target, color=style["soft"], linewidth=0.8, zorder=1)
@@ -222,6 +209,7 @@ def _name_marks(axes: Axes, named: Sequence[tuple[float, float, str, str]]) -> N
     size, width = read_style()["text_size"], axes.get_xlim()[1]
     low, high = axes.get_ylim()
     gap = (high - low) / (axes.get_window_extent().height / axes.figure.dpi) * size / 72 * 1.25
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}
     clusters: list[list[tuple[float, float, str, str]]] = []
     for entry in sorted(named):
         if clusters and entry[0] - clusters[-1][-1][0] < _NEAR * width:
@@ -231,16 +219,6 @@ def _name_marks(axes: Axes, named: Sequence[tuple[float, float, str, str]]) -> N
     for cluster in clusters:
         for (x, _, name, colour), y in zip(cluster, spread_apart([e[1] for e in cluster], gap), strict=True):
             right = x < 0.75 * width
-            axes.annotate(
-                name,
-                xy=(x, y),
-                xytext=(7 if right else -7, 0),
-                textcoords="offset points",
-                va="center",
-                ha="left" if right else "right",
-                size=size,
-                weight="bold",
-                color=colour,
-                zorder=3,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
-            )
+            place: Any = {"xy": (x, y), "xytext": (7 if right else -7, 0), "textcoords": "offset points"}
+            font: Any = {"size": size, "weight": "bold", "color": colour, "bbox": box}
+            axes.annotate(name, **place, va="center", ha="left" if right else "right", zorder=3, **font)

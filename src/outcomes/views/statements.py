@@ -159,18 +159,14 @@ def say_methods(*releases: Release) -> View:
     estimands = write_texts((release.estimand for release in releases), words)
     entries += [(words.say("sentences.estimand"), text) for text in dict.fromkeys(estimands)]
     notes = write_texts((note for release in releases for note in release.notes), words)
-    notes = [*dict.fromkeys(notes), *_count_held(releases)]
+    notes = list(dict.fromkeys(notes))
+    days = pd.concat([release.table["as_of"] for release in releases])
+    if days.notna().any():  # numbers of an earlier edition
+        mark = words.say("release.as_of_mark")
+        notes.append(words.say("release.held.counted", n=int(days.notna().sum()), of=len(days), mark=mark))
     entries += [(words.say("sentences.numbers"), " ".join(notes))] if notes else []
     entries.append((words.say("sentences.made_from"), describe_origin(first)))
     return build_list_view("methods", "sentence", releases, entries)
-
-
-def _count_held(releases: tuple[Release, ...]) -> Iterator[str]:
-    """Yield how many numbers are those of an earlier edition, where any is."""
-    days, words = pd.concat([release.table["as_of"] for release in releases]), releases[0].words
-    if days.notna().any():
-        mark = words.say("release.as_of_mark")
-        yield words.say("release.held.counted", n=int(days.notna().sum()), of=len(days), mark=mark)
 
 
 @made_from("change")

@@ -65,13 +65,10 @@ def build_table_view(
     ``stub`` is the heading of the lines' headers.
     """
     lines, release = list(lines), releases[0] if isinstance(releases, tuple) else releases
-    cells = pd.DataFrame(
-        [
-            {"row": line.head} | {id: _write(line, id, column, release) for id, column in columns.items()}
-            for line in lines
-        ],
-        columns=["row", *columns],
-    )
+    written = [
+        [line.head, *(_write(line, id, column, release) for id, column in columns.items())] for line in lines
+    ]
+    cells = pd.DataFrame(written, columns=["row", *columns])
     headings = {id: column.head for id, column in columns.items()}
     blocks = [line.block for line in lines] if any(line.block for line in lines) else None
     table = release.table if released is None else released

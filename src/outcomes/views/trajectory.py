@@ -12,7 +12,7 @@ import pandas as pd
 from outcomes.disclosure import Release
 from outcomes.facts import read_facts
 from outcomes.result import ALL
-from outcomes.views.comparing import list_adjusted
+from outcomes.views.comparing import say_adjusted
 from outcomes.views.figure import (
     apply_style,
     cut_label,
@@ -26,7 +26,7 @@ from outcomes.views.figure import (
     write_at_right,
 )
 from outcomes.views.labels import Labels, capitalise, read_labels
-from outcomes.views.released_rows import explain_absence, list_rows, write_size
+from outcomes.views.released_rows import explain_absence, list_rows, say_course, write_size
 from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
@@ -212,26 +212,11 @@ def _write_patients(
 
 
 def _describe(points: pd.DataFrame, labels: Labels, key: str) -> str:
-    words = labels.words
-    times = labels.order_times(points["timepoint"])
-    courses = []
-    for group in labels.order(points["group"]):
-        rows = points[points["group"] == group].set_index("timepoint")
-        course = [
-            words.say("views.trajectory_point", value=rows.at[id, "display"], time=labels.time(id))
-            for id in times
-            if id in rows.index
-        ]
-        courses.append(
-            words.say("views.trajectory_course", group=labels.title(group), course=", ".join(course))
-        )
-    return words.say(
-        f"views.{key}",
-        measure=labels.measure,
-        times=words.join([labels.time(id) for id in times]),
-        courses=" ".join(courses),
-        better=words.say(f"views.better_{labels.instrument.direction}"),
-    )
+    words, times = labels.words, labels.order_times(points["timepoint"])
+    courses = " ".join(say_course(points, group, labels) for group in labels.order(points["group"]))
+    better = words.say(f"views.better_{labels.instrument.direction}")
+    said = {"measure": labels.measure, "times": words.join(map(labels.time, times)), "better": better}
+    return words.say(f"views.{key}", courses=courses, **said)
 
 
 def _caption(points: pd.DataFrame, labels: Labels) -> str:
@@ -247,7 +232,7 @@ def _caption(points: pd.DataFrame, labels: Labels) -> str:
 
 def _caption_adjusted(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:
     words = labels.words
-    adjusted = words.join(list_adjusted(contrasts, labels))
+    adjusted = say_adjusted(contrasts, labels)
     parts = [words.say("views.marginal_means_caption", measure=labels.measure, covariates=adjusted)]
     return " ".join([*parts, *_say_distances(points, labels), words.say("views.not_by_overlap")])
 
