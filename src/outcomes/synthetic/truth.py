@@ -18,10 +18,10 @@ def true_effects(
 ) -> pd.DataFrame:
     """Return the true mean differences between therapies among those in whom the instrument is taken.
 
-    For each of ``n`` made-up patients the scores under both therapies are drawn from the same noise, ``chunk``
-    patients at once, and written down as they would have been (items rounded and clipped). One row per time
-    point and pair of therapies: the mean ``difference`` (group - versus, in the instrument's unit), its Monte
-    Carlo error and the patients with both scores.
+    For each of ``n`` made-up patients, ``chunk`` at once, the scores under both therapies are drawn from the
+    same noise and written down as they would have been (items rounded and clipped). One row per time point
+    and pair of therapies: the mean ``difference`` (group - versus, in the instrument's unit), its Monte Carlo
+    error and the patients with both scores.
 
     >>> effects = true_effects(2_000, seed=1)
     >>> list(effects.columns)

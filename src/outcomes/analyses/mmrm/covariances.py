@@ -216,8 +216,8 @@ def choose_covariance(name: str, n_visits: int, equally_spaced: bool) -> Covaria
     chosen = COVARIANCES[name]
     if chosen.equally_spaced and not equally_spaced:
         raise AnalysisError(
-            f"The covariance {name!r} supposes visits at equal distances in time (6 weeks, 3, 6 and 12 months "
-            "are not); say equally_spaced=True where they are, or choose us, adh or csh."
+            f"The covariance {name!r} supposes visits at equal distances in time (6 weeks, 3, 6 and 12 "
+            "months are not); say equally_spaced=True where they are, or choose us, adh or csh."
         )
     if n_visits < 2:
         return COVARIANCES["us"]

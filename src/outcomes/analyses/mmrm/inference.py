@@ -14,7 +14,7 @@ from outcomes.analyses._clusters import ClusterSums
 from outcomes.analyses._interval import p_value_t, quantile_t
 from outcomes.analyses.mmrm.design import Design, add_all
 from outcomes.analyses.mmrm.layout import Wide
-from outcomes.analyses.mmrm.likelihood import Slopes, Stack, invert_positive
+from outcomes.analyses.mmrm.likelihood import Slopes, Stack
 
 #: Names of the methods.
 METHODS = ("kenward-roger-linear", "kenward-roger", "satterthwaite", "residual", "between-within")

@@ -317,6 +317,7 @@ def _refuse_duplicates(place: np.ndarray, layout: Layout) -> None:
     n_twice = len(place) - np.count_nonzero(np.bincount(place))
     if n_twice:
         raise AnalysisError(
-            f"{n_twice} rows repeat a visit that their patient already has; keep one row per {layout.subject} "
-            f"and {layout.visit} (for a patient with several episodes, let {layout.subject} name the episode)."
+            f"{n_twice} rows repeat a visit that their patient already has; keep one row per "
+            f"{layout.subject} and {layout.visit} (for a patient with several episodes, let {layout.subject} "
+            "name the episode)."
         )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from outcomes.analyses.mmrm.contrasts import (
     tabulate_contrasts,
@@ -77,7 +75,7 @@ def fit(
 ) -> MmrmFit:
     """Fit a mixed model for repeated measures: a linear model with correlated errors between visits.
 
-    Restricted likelihood by Newton's method from sums of products per pattern of visits; see ``docs/mmrm.md``.
+    Restricted likelihood by Newton's method from sums of products per pattern; see ``docs/mmrm.md``.
 
     Parameters
     ----------
