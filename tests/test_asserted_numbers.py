@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -217,13 +218,20 @@ def output(tmp_path):
         yield file.fileno()
 
 
+@pytest.fixture(scope="module")
+def warm():
+    """Import what tests of analyses use, once for all processes that are forked."""
+    for name in ("outcomes.synthetic", "outcomes.views", "outcomes.reports", "statsmodels.api"):
+        importlib.import_module(name)
+
+
 needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be forked on Windows")
 
 
 @needs_fork
 @pytest.mark.slow
 @pytest.mark.parametrize("test", sorted({test for test, _, _ in CLAIMS["estimate"]}))
-def test_a_number_that_is_off_fails_its_test(test, output, tmp_path):
+def test_a_number_that_is_off_fails_its_test(test, warm, output, tmp_path):
     """The test passes as it is, fails for each number it is named for, and gives no number without a test."""
     notes = tmp_path / "notes"
     assert run_with(test, build_and_note(notes), output), "fails without a change"
