@@ -1,6 +1,6 @@
 """From a result to what one audience may see."""
 
-from outcomes.disclosure.decisions import Fate
+from outcomes.disclosure.decisions import Fate, Reason
 from outcomes.disclosure.detail import choose_detail
 from outcomes.disclosure.joint import Audit, audit_page
 from outcomes.disclosure.page_context import PageContext, open_page
@@ -16,6 +16,7 @@ __all__ = [
     "Audit",
     "Fate",
     "PageContext",
+    "Reason",
     "Release",
     "audit_page",
     "choose_detail",
