@@ -205,8 +205,22 @@ def write_clinic(
 ) -> tuple[Path, ...]:
     """Write the files of a made-up clinic, which `outcomes.records.read_records` reads as ``made-up-clinic``.
 
-    They hold the records that `simulate_clinic` draws with the same arguments: ``episodes.csv``,
-    ``assessments.csv`` (one row per episode and day), ``sessions.csv`` and ``events.csv``.
+    Parameters
+    ----------
+    folder : str or Path
+        Made where it does not exist; files of the same names are replaced.
+    n_episodes, seed, confounding, drop_out
+        As in `simulate_clinic`, whose records these files hold.
+
+    Returns
+    -------
+    tuple of Path
+        ``episodes.csv``, ``assessments.csv`` (one row per episode and day), ``sessions.csv``, ``events.csv``.
+
+    Raises
+    ------
+    ReportError
+        When the folder cannot be written to.
     """
     clinic = draw_clinic(n_episodes, seed, confounding, drop_out)
     sessions = _date_rows(clinic, tabulate_sessions(clinic)).astype({"minutes": "Int64"})
