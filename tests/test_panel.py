@@ -12,6 +12,7 @@ from outcomes.panel import open_panel
 from outcomes.panel.offers import list_measures
 from outcomes.panel.panes import list_in_front, list_panes, write_code
 from outcomes.panel.question import PanelMeasure, PanelQuestion
+from panel_texts import read_texts
 
 FILTERS = ("region", "cause", "duration", "sex", "site", "risk_group")
 
@@ -24,12 +25,6 @@ def records():
 @pytest.fixture
 def panel(records):
     return open_panel(records)
-
-
-def read_texts(panel):
-    """Return what stands in each place, as HTML."""
-    places = ("sentence", "warning", "front", "numbers")
-    return {place: getattr(panel._screen, place).value for place in places}
 
 
 def read(panel, place="sentence"):

@@ -17,6 +17,7 @@ from outcomes.cli import main
 from outcomes.facts import read_words
 from outcomes.panel import open_panel
 from outcomes.reports import Job, WorkerPool, run_batch, run_report
+from panel_texts import read_texts
 from series_project import declare, write_notebook
 from test_check import EVERY, make_rows, write_source
 from test_run_command import _Post
@@ -198,9 +199,9 @@ def test_the_panel_warns_the_team_and_not_where_it_shows_what_others_see(project
     records = read_records("data/sources/doubt.toml", "data/doubt")
     panel = open_panel(records)
     warned = str(*records.list_answered("odi"))
-    assert warned.replace("'", "&#x27;") in panel._screen.read_texts()["warning"]
+    assert warned.replace("'", "&#x27;") in read_texts(panel)["warning"]
     panel.choose(audience="stakeholder")
-    assert "40" not in panel._screen.read_texts()["warning"]
+    assert "40" not in read_texts(panel)["warning"]
 
 
 def test_a_notebook_shows_a_question_as_words(project):

@@ -37,6 +37,7 @@ from outcomes.panel import open_panel
 from outcomes.result import Patients, build_result
 from outcomes.synthetic import simulate_clinic
 from outcomes.views import tabulate_change
+from panel_texts import read_texts
 from small_clinics import write_small_clinic
 
 ANALYSES = (
@@ -293,7 +294,7 @@ def test_the_command_line_tells_the_team_why():
 def test_the_panel_tells_the_team_why_stakeholders_do_not_see_a_number():
     panel = open_panel(simulate_clinic(120, seed=2))
     said = read_words().say("release.reason.spread")
-    assert said not in panel._screen.read_texts()["warning"]
+    assert said not in read_texts(panel)["warning"]
     panel.choose(audience="stakeholder")
-    assert said in panel._screen.read_texts()["warning"]
-    assert said not in panel._screen.read_texts()["numbers"]
+    assert said in read_texts(panel)["warning"]
+    assert said not in read_texts(panel)["numbers"]
