@@ -19,6 +19,7 @@ import series_project
 from outcomes import open_panel, read_records, write_clinic
 from outcomes.disclosure.page_context import name_run_folder
 from outcomes.facts import list_instruments, read_facts, read_instrument, read_source, read_words
+from outcomes.facts.scoring_rule import read_value_sets
 from outcomes.facts.wording import Text
 from outcomes.panel.controls import Controls
 from outcomes.reports import run_report
@@ -68,6 +69,8 @@ def list_data() -> list[str]:
     instruments = [read_instrument(id) for id in list_instruments()]
     thresholds = [entry for one in instruments for entry in one.thresholds]
     cited = [one.source for one in instruments]
+    files = {one.scoring.get("value_sets") for one in instruments} - {None}
+    cited += [one.source for file in files for one in read_value_sets(file).values()]
     cited += [text for entry in thresholds for text in (entry.id, entry.source, entry.short_source)]
     cited += [entry["source"] for entry in read_facts("disclosure")["profiles"].values()]
     rules = read_facts("monitoring")["periods"]["rules"]

@@ -99,7 +99,8 @@ def say_of_measure(cohort: Cohort) -> list[Text]:
         limit = f"{instrument.censored_at:g}"
         said.append(say("censored", instrument=name, limit=limit, unit=instrument.called_unit))
     if value_set is not None:
-        said.append(say("value_set", instrument=name, label=value_set.label, source=value_set.source))
+        label = Name(f"variants.{instrument.id}", value_set.id, value_set.label)
+        said.append(say("value_set", instrument=name, label=label, source=value_set.source))
     return said
 
 
