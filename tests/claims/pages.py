@@ -7,9 +7,12 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import numpy as np
 
 from outcomes.disclosure import Release
 from outcomes.facts import Words
@@ -49,6 +52,18 @@ class Page:
     @property
     def cohort(self) -> Any:
         return self.names["cohort"]
+
+    @cached_property
+    def intervals(self) -> list[np.ndarray]:
+        """Estimate, both ends and patients of each row of each result, differences from both sides."""
+        found = []
+        for result in self.results.values():
+            table = result.table
+            n = table[["n", "n_versus"]].min(axis=1)
+            rows = np.column_stack([table[["estimate", "conf_low", "conf_high"]], n])
+            turned = rows[table["versus"].notna().to_numpy()][:, [0, 2, 1, 3]] * [-1, -1, -1, 1]
+            found += [rows[~np.isnan(rows[:, 1])], turned[~np.isnan(turned[:, 1])]]
+        return found
 
     def release_of(self, analysis: str) -> Release:
         """Return the release of an analysis that the page holds."""

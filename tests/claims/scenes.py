@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-
 from clinics import Clinic, draw_clinic
 from pages import Page, make_page
 

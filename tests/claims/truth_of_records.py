@@ -1,4 +1,4 @@
-"""What the records of a clinic say, worked out with pandas alone: which patients a page is about, their scores."""
+"""What the records of a clinic say, worked out with pandas alone: who a page is about, and their scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from clinics import DAYS, EXTRACTED, SCALES
 
 ALL = "all"
@@ -31,6 +30,10 @@ class Records:
 
     def __init__(self, page: Any, outcome: str | None = None, needs_baseline: bool | None = None) -> None:
         self.page, self.clinic, names = page, page.clinic, page.names
+        #: Those that were accepted: a row without a therapy is refused, unless the source excludes it.
+        episodes = page.clinic.episodes
+        declined = episodes["declined"] == "yes" if "declined" in episodes else False
+        self.accepted = episodes[episodes["therapy"].notna() | declined]
         self.outcome = outcome or self._find_outcome()
         self.low, self.high, _, self.sign = SCALES[self.outcome]
         self.cohort = names.get("cohort")
@@ -63,7 +66,7 @@ class Records:
     @cached_property
     def steps(self) -> list[tuple[str, list[str]]]:
         """The steps of the selection, each with the episodes that it excludes."""
-        episodes = self.clinic.episodes.set_index("episode_id")
+        episodes = self.accepted.set_index("episode_id")
         wide = self.scores(self.clinic_outcome)
         steps, left = [], set(episodes.index)
 
@@ -99,7 +102,7 @@ class Records:
     def kept(self) -> pd.DataFrame:
         """The episodes that a page is about."""
         gone = {id for _, ids in self.steps for id in ids}
-        episodes = self.clinic.episodes.set_index("episode_id")
+        episodes = self.accepted.set_index("episode_id")
         return episodes[~episodes.index.isin(gone)]
 
     @cached_property
@@ -195,8 +198,9 @@ class Records:
         values = self.wide["baseline"] if column == "score" else self.kept[column]
         return values.loc[members].dropna()
 
-    def list_failed(self) -> dict[str, float]:
-        """Return by check what was found where it fails: seen, share of those due, difference at the start."""
+    @cached_property
+    def failed(self) -> dict[tuple[str, str], float]:
+        """What was found by each check that fails: seen, share of those due, difference at the start."""
         limits = read_toml("comparability")
         time, groups, failed = self.primary, self.groups, {}
         for group in groups:
@@ -230,8 +234,11 @@ def read_number(text: str) -> float | None:
     return float(match[1]) / (100 if match[2] else 1)
 
 
-def agrees(text: str, value: float, team: bool, n: float = np.inf) -> bool:
-    """Return whether a number as it is written can be the rounded true one, of `n` patients."""
+def agrees(text: str, value: float, team: bool, n: float = np.inf, counted: bool = False) -> bool:
+    """Return whether a number as it is written can be the rounded true one, of `n` patients.
+
+    `counted` says that a percentage is made of counts that were rounded to fives before.
+    """
     told = read_number(text)
     if told is None:
         return True  # withheld, or a bound, which is judged as such
@@ -239,6 +246,7 @@ def agrees(text: str, value: float, team: bool, n: float = np.inf) -> bool:
         return False
     if text.replace("**", "").rstrip("†").endswith("%"):
         step = 0.001 if team else (0.1 if n < 50 else 0.05 if n < 100 else 0.01)
+        step += 10 / n if counted and not team else 0
     else:
         decimals = len(text.replace("**", "").rstrip("†").partition(".")[2])
         step = 10.0**-decimals
@@ -246,6 +254,6 @@ def agrees(text: str, value: float, team: bool, n: float = np.inf) -> bool:
 
 
 def counts(text: str, value: float, team: bool) -> bool:
-    """Return whether a count as it is written can be the true one: the team's is exact, others go to fives."""
+    """Return whether a count as it is written can be the true one: exact for the team, else to fives."""
     told = read_number(str(text))
     return told is None or abs(told - value) <= (0 if team else 2.5)

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-import html5lib
 import numpy as np
 import pandas as pd
-
 from pages import Page, Said
 from truth_of_records import ALL, KNOWN, TIMES, Records, agrees, counts, read_number, read_toml
 
 Truth = Callable[["Place"], bool]
 TRUTHS: dict[str, Truth] = {}
+#: Units of counts, which may be zero.
+COUNTED = ("patients", "episodes", "records", "assessments")
 LIMITS, MONITORING = read_toml("comparability"), read_toml("monitoring")
 
 
@@ -93,7 +93,8 @@ class Place:
         return table.iloc[0]
 
     def agrees(self, text: object, value: float, n: float = np.inf) -> bool:
-        return agrees(str(text), value, self.team, n)
+        counted = self.records.clinic.profile != "standard"
+        return agrees(str(text), value, self.team, n, counted)
 
     def counts(self, text: object, value: float) -> bool:
         return counts(str(text), value, self.team)
@@ -123,7 +124,7 @@ def step(place: Place) -> bool:
 @truth("views.flow_both", "views.flow_patients", "views.flow_episodes")
 def counted(place: Place) -> bool:
     """Some step removed, or left, that many."""
-    episodes = place.records.clinic.episodes.set_index("episode_id")["patient"]
+    episodes = place.records.accepted.set_index("episode_id")["patient"]
     left = set(episodes.index)
     found = [(len(left), episodes.nunique())]
     for _, gone in place.records.steps:
@@ -140,7 +141,7 @@ def counted(place: Place) -> bool:
 
 @truth("views.flow_first", "views.flow_last")
 def ends_of_flow(place: Place) -> bool:
-    held = place.records.clinic.episodes if place.own == "flow_first" else place.records.kept
+    held = place.records.accepted if place.own == "flow_first" else place.records.kept
     patients = re.search(r"(\d+) patients?", place.said.text)
     return patients is None or place.counts(patients[1], held["patient"].nunique())
 
@@ -284,7 +285,7 @@ def profile(place: Place) -> bool:
     sizes = []
     for held in list_released(place.page):
         for row, sets in zip(held.table.itertuples(index=False), held.backing.support, strict=True):
-            if row.shown and row.unit not in ("patients", "episodes", "records") and row.statistic != "n_sites":
+            if row.shown and row.unit not in COUNTED and row.statistic != "n_sites":
                 sizes += [len(np.unique(codes)) for name, codes in sets.items()
                           if name in ("all", "group", "versus")]  # fmt: skip
     own = read_toml("disclosure")["profiles"][place.records.clinic.profile]
@@ -369,12 +370,12 @@ def few(place: Place) -> bool:
 
 @truth("release.not_compared", "release.verdict.not_comparable", "sentences.comparable_no")
 def not_comparable(place: Place) -> bool:
-    return place.records.clinic.design != "randomised" and bool(place.records.list_failed())
+    return place.records.clinic.design != "randomised" and bool(place.records.failed)
 
 
 @truth("release.verdict.comparable", "sentences.comparable_comparable")
 def comparable(place: Place) -> bool:
-    return len(place.records.groups) > 1 and not place.records.list_failed()
+    return len(place.records.groups) > 1 and not place.records.failed
 
 
 @truth("release.verdict.randomised", "sentences.comparable_randomised", "methods.comparability.randomised",
@@ -419,7 +420,7 @@ def reasons(place: Place) -> bool:
 
 @truth("methods.comparability.fails_n_seen", "methods.comparability.fails_share_seen")
 def fails(place: Place) -> bool:
-    failed = place.records.list_failed()
+    failed = place.records.failed
     name = place.own.removeprefix("fails_")
     needed = LIMITS[name]["at_least"]
     wanted = str(place.needed) in (f"{needed:g}", f"{100 * needed:g} %")
@@ -428,6 +429,6 @@ def fails(place: Place) -> bool:
 
 @truth("methods.comparability.fails_smd")
 def fails_smd(place: Place) -> bool:
-    failed = {column for name, column in place.records.list_failed() if name == "smd"}
+    failed = {column for name, column in place.records.failed if name == "smd"}
     named = {"age": "age_years", "sex": "sex"}.get(place.said.text.split(" in ")[1].split(" by ")[0], "score")
     return named in failed and float(place.needed) == LIMITS["smd"]["at_most"]

@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pandas as pd
-
 from truth_of_records import ALL, KNOWN, SCALES, TIMES, Records, read_number, read_toml
 from truths import LIMITS, MONITORING, Place, is_fixed, truth
 
@@ -26,7 +25,8 @@ def frame(place: Place) -> bool:
 
 @truth("sentences.caution_pain", "sentences.caution_other", "sentences.limit_lost", "sentences.limit_cause",
        "sentences.sure_interval", "views.sites.caution", "views.periods.caution",
-       "methods.regression_to_mean.cannot_tell", "views.not_by_overlap", "sentences.ends_meaning")  # fmt: skip
+       "methods.regression_to_mean.cannot_tell", "views.not_by_overlap",
+       "sentences.ends_meaning")  # fmt: skip
 def caution(place: Place) -> bool:
     """A caution: it holds of all records of routine care or of a trial, and tells no number of these."""
     return is_fixed(place) and not any(name in place.said.text for name in ("every", "never", "always"))
@@ -226,7 +226,7 @@ def point(place: Place) -> bool:
         if place.said.by == "draw_completeness":
             due, seen = records.is_due(group, time), records.is_seen(group, time)
             share = (due & seen).sum() / max(due.sum(), 1)
-            if band_holds(text, share) or place.agrees(text, share, due.sum()) and "%" in text:
+            if band_holds(text, share) or (place.agrees(text, share, due.sum()) and "%" in text):
                 return True
         else:
             values = records.score(group, time)
@@ -281,21 +281,13 @@ def step_of_curve(place: Place) -> bool:
 def interval(place: Place) -> bool:
     """A number with its interval: the three are those of one row of the page's results, rounded."""
     told = place.said.values
-    for result in place.page.results.values():
-        for row in result.table.itertuples(index=False):
-            for sign, ends in ((1, ("conf_low", "conf_high")), (-1, ("conf_high", "conf_low"))):
-                if sign < 0 and pd.isna(row.versus):
-                    continue
-                n = min(row.n, row.n_versus) if row.n_versus == row.n_versus else row.n
-                low, high = (sign * getattr(row, end) for end in ends)
-                percent = str(told["high"]).endswith("%")
-                low_text = f"{told['low']} %" if percent else told["low"]
-                if (
-                    place.agrees(told["estimate"], sign * row.estimate, n)
-                    and place.agrees(low_text, low, n)
-                    and place.agrees(told["high"], high, n)
-                ):
-                    return True
+    percent = str(told["high"]).endswith("%")
+    texts = (told["estimate"], f"{told['low']} %" if percent else told["low"], told["high"])
+    for rows in place.page.intervals:
+        near = rows[np.abs(rows[:, 0] - read_number(str(texts[0]))) < (0.11 if percent else 0.06)]
+        for *numbers, n in near:
+            if all(place.agrees(text, value, n) for text, value in zip(texts, numbers, strict=True)):
+                return True
     return False
 
 
@@ -326,7 +318,9 @@ def ends_share(place: Place) -> bool:
     group = ALL if place.own == "ends_share" else place.group(place.said.values["group"])
     time = place.time(place.said.values["time"])
     n = len(place.records.score(group, time))
-    return any(place.agrees(place.share, share_at(place, group, time, end), n) for end in ("floor", "ceiling"))
+    return any(
+        place.agrees(place.share, share_at(place, group, time, end), n) for end in ("floor", "ceiling")
+    )
 
 
 @truth("sentences.ends_floor", "sentences.ends_ceiling")
@@ -472,7 +466,7 @@ def not_apart(place: Place) -> bool:
 def ahead(place: Place) -> bool:
     time, told = place.records.primary, place.said.values
     if place.own != "ahead_of":
-        return True if "ahead_of" in {one.key.rpartition(".")[2] for one in place.page.said} else False
+        return "ahead_of" in {one.key.rpartition(".")[2] for one in place.page.said}
     group, versus = place.group(told["group"]), place.group(told["versus"])
     difference = find_contrast(place, group, versus, time)[0] * place.records.sign
     return is_clear(place, group, versus, time) and difference > 0
@@ -507,7 +501,7 @@ def compared(place: Place) -> bool:
 @truth("sentences.no_follow_up")
 def no_follow_up(place: Place) -> bool:
     records = place.records
-    times = [time for time in records.times[1:]]
+    times = list(records.times[1:])
     never = records.kept.index[records.wide[times].isna().all(axis=1)]
     return place.counts(place.n, len(never))
 
@@ -518,7 +512,7 @@ def lack(place: Place) -> bool:
     records = place.records
     seen = records.wide[records.times[1:]].notna().any(axis=1)
     if place.own == "lack":
-        return True if place.said.text.count("patient") > 1 else False
+        return place.said.text.count("patient") > 1
     name = {"age": "age_years"}.get(place.covariate, place.covariate)
     lacking = records.kept.loc[seen, name].isna().sum()
     return place.counts(place.n, lacking)
@@ -558,7 +552,7 @@ def forest(place: Place) -> bool:
         better_left = place.records.sign < 0
         first = str(told["who"]) in ("the therapy", "the first")
         return first == (better_left == (place.own == "favours_left"))
-    return True if place.ran("over_time") or place.ran("model_checks") else False
+    return bool(place.ran("over_time") or place.ran("model_checks"))
 
 
 # --- periods ----------------------------------------------------------------------------------------
@@ -794,7 +788,8 @@ def no_sites(place: Place) -> bool:
 def few_sites(place: Place) -> bool:
     sites = MONITORING["sites"]
     wanted = (sites["number"]["at_least"], sites["n_seen"]["at_least"])
-    right = (int(place.number), int(place.n_seen)) == wanted
+    told = place.said.values
+    right = (int(told["number"]), int(told["n_seen"])) == wanted
     return right and len(list_named_sites(place)) < sites["number"]["at_least"]
 
 
@@ -819,9 +814,7 @@ def site_words(place: Place) -> bool:
 
 
 def list_measures(place: Place) -> dict[str, Records]:
-    return {
-        name: Records(place.page, name, needs_baseline=False) for name in place.records.clinic.outcomes
-    }
+    return {name: Records(place.page, name, needs_baseline=False) for name in place.records.clinic.outcomes}
 
 
 def find_reading(place: Place, records: Records, group: str) -> str:
@@ -884,7 +877,9 @@ def reading(place: Place) -> bool:
 @truth("views.domains.not_recorded", "views.domains.not_analysed", "views.domains.not_analysed_few")
 def not_recorded(place: Place) -> bool:
     """No measure of the clinic belongs to a domain that is said not to be recorded."""
-    held = {read_toml(f"instruments/{name.split(':')[0]}")["domain"] for name in place.records.clinic.outcomes}
+    held = {
+        read_toml(f"instruments/{name.split(':')[0]}")["domain"] for name in place.records.clinic.outcomes
+    }
     own = {"function": "function", "pain_intensity": "pain", "global_change": "overall change",
            "strength": "strength and endurance"}  # fmt: skip
     named = str(place.domains).split("; ")
@@ -915,8 +910,8 @@ def no_earlier(place: Place) -> bool:
     return place.page.earlier is None
 
 
-@truth("views.empty_withheld", "views.empty_nothing", "views.one_follow_up", "views.caption.effect_sizes_team",
-       "model_checks.team_only")  # fmt: skip
+@truth("views.empty_withheld", "views.empty_nothing", "views.one_follow_up",
+       "views.caption.effect_sizes_team", "model_checks.team_only")  # fmt: skip
 def nothing_here(place: Place) -> bool:
     """The view holds no number; a reason that is given is one that holds."""
     if place.own in ("empty_withheld", "effect_sizes_team", "caption"):
@@ -924,7 +919,7 @@ def nothing_here(place: Place) -> bool:
     if place.own == "one_follow_up":
         rows = place.released("over_time").query("statistic == 'marginal_mean'")
         return rows.loc[rows["shown"], "timepoint"].nunique() == 1 and "compared" not in place.said.text
-    return True if place.team or place.own == "empty_nothing" else False
+    return bool(place.team or place.own == "empty_nothing")
 
 
 _ = LIMITS
