@@ -15,6 +15,8 @@ from truth_of_records import ALL, KNOWN, TIMES, Records, agrees, counts, read_nu
 Truth = Callable[["Place"], bool]
 TRUTHS: dict[str, Truth] = {}
 #: Units of counts, which may be zero.
+#: Statistics without a number of patients' own: findings, and how many sites there are.
+FINDINGS = ("n_sites", "verdict", "position", "signal")
 COUNTED = ("patients", "episodes", "records", "assessments")
 LIMITS, MONITORING = read_toml("comparability"), read_toml("monitoring")
 
@@ -285,7 +287,7 @@ def profile(place: Place) -> bool:
     sizes = []
     for held in list_released(place.page):
         for row, sets in zip(held.table.itertuples(index=False), held.backing.support, strict=True):
-            if row.shown and row.unit not in COUNTED and row.statistic != "n_sites":
+            if row.shown and row.unit not in COUNTED and row.statistic not in FINDINGS:
                 sizes += [len(np.unique(codes)) for name, codes in sets.items()
                           if name in ("all", "group", "versus")]  # fmt: skip
     own = read_toml("disclosure")["profiles"][place.records.clinic.profile]

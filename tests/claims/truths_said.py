@@ -202,7 +202,7 @@ def description(place: Place) -> bool:
        "views.domains.withheld_in")  # fmt: skip
 def not_shown(place: Place) -> bool:
     """What it names has no number on the page, and the only reason given is one that is so."""
-    return not place.team and "because" not in place.said.text and "too few" not in place.said.text.lower()
+    return "because" not in place.said.text and "too few" not in place.said.text.lower()
 
 
 @truth("views.trajectory_course", "views.trajectory_alt", "views.marginal_means_alt",

@@ -117,9 +117,9 @@ def explain_absence(release: Release) -> str:
             return words.say("detail.nothing_compared" if merged else f"methods.{key}")
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
-    if release.n_withheld or any(row.fate == Fate.WITHHELD for row in rows):
-        return words.say("views.empty_withheld")
     states = sorted({explain_state(row.state, words) for row in rows if row.state in WITHOUT_ESTIMATE})
+    if any(row.fate == Fate.WITHHELD for row in rows) or (release.n_withheld and not states):
+        return words.say("views.empty_withheld")
     if states and not any(row.shown for row in rows):
         return words.say("views.empty_state", why=words.join(states))
     return words.say("views.empty_nothing")
