@@ -14,6 +14,8 @@ from truth_of_records import ALL, KNOWN, TIMES, Records, agrees, counts, read_nu
 
 Truth = Callable[["Place"], bool]
 TRUTHS: dict[str, Truth] = {}
+#: Behind a number of an earlier edition.
+MARK = "†"
 #: Units of counts, which may be zero.
 #: Statistics without a number of patients' own: findings, and how many sites there are.
 FINDINGS = ("n_sites", "verdict", "position", "signal")
@@ -42,8 +44,9 @@ def find_truth(key: str) -> Truth | None:
 class Place:
     """A text that was said, the page on which it stands, and what the records say."""
 
-    def __init__(self, page: Page, said: Said, records: Records) -> None:
-        self.page, self.said, self.records = page, said, records
+    def __init__(self, page: Page, said: Said, records: Records, dated: bool = False) -> None:
+        #: `dated` says that numbers with the mark of an earlier edition are those of this page.
+        self.page, self.said, self.records, self.dated = page, said, records, dated
 
     def __getattr__(self, name: str) -> Any:
         """Return what filled a place of the text."""
@@ -95,6 +98,8 @@ class Place:
         return table.iloc[0]
 
     def agrees(self, text: object, value: float, n: float = np.inf) -> bool:
+        if MARK in str(text) and not self.dated:
+            return True  # of an earlier edition, by whose records it is judged
         counted = self.records.clinic.profile != "standard"
         return agrees(str(text), value, self.team, n, counted)
 
