@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "claims"))
 from judging import judge_pages, list_false
 from pages import Said
-from scenes import make_pages
+from scenes import make_editions, make_later_page, make_pages
 
 from outcomes.disclosure import Fate, find_range, read_rules, release
 from outcomes.result import Origin, build_result
@@ -78,7 +78,9 @@ def test_statements_are_joined_in_three_valued_logic():
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """Pages of random clinics, whole for the team and released for stakeholders."""
-    return make_pages(tmp_path_factory.mktemp("claims") / "clinics", seed=1)
+    folder = tmp_path_factory.mktemp("claims")
+    editions = make_editions(folder / "editions", 1, "therapy_comparison")
+    return [*make_pages(folder / "clinics", 1), *editions, make_later_page(folder / "later", 1)]
 
 
 def test_every_sentence_that_is_said_is_true(pages):

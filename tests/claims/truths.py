@@ -286,7 +286,7 @@ def rounded(place: Place) -> bool:
     return place.multiple == 5 and all(read_number(row.display.split(" ")[0]) % 5 == 0 for row in rows)
 
 
-@truth("release.profile")
+@truth("release.profile", "release.profile_alone")
 def profile(place: Place) -> bool:
     """At least k patients stand behind every mean and share that is shown."""
     sizes = []
@@ -296,7 +296,26 @@ def profile(place: Place) -> bool:
                 sizes += [len(np.unique(codes)) for name, codes in sets.items()
                           if name in ("all", "group", "versus")]  # fmt: skip
     own = read_toml("disclosure")["profiles"][place.records.clinic.profile]
-    return place.k == own["k"] and place.source == own["source"] and min(sizes, default=place.k) >= place.k
+    asked = place.own == "profile_alone" or (place.source == own["source"] and place.k >= own["k"])
+    return asked and place.k == place.records.k and min(sizes, default=place.k) >= place.k
+
+
+@truth("release.k_lower", "release.k_higher")
+def other_k(place: Place) -> bool:
+    usual = read_toml("disclosure")["profiles"][place.records.clinic.profile]["k"]
+    asked = place.page.names["k"]
+    return (place.k, place.usual) == (asked, usual) and (asked < usual) == (place.own == "k_lower")
+
+
+@truth("release.league_note")
+def league(place: Place) -> bool:
+    """Not every site can be shown, by the declared numbers."""
+    rules = read_toml("disclosure")["league"]
+    right = (int(place.sites), int(place.n)) == (
+        rules["sites_at_least"],
+        max(rules["n_at_least"], place.records.k),
+    )
+    return right and not place.team
 
 
 @truth("release.withheld_note", "release.withheld", "release.reason.*")

@@ -341,8 +341,16 @@ def ends_untold(place: Place) -> bool:
 
 @truth("sentences.ends_censored", "methods.censored")
 def censored(place: Place) -> bool:
-    one = read_toml(f"instruments/{place.records.outcome.split(':')[0]}")
-    return float(place.limit) == one["censored_at"]
+    facts = [read_toml(f"instruments/{name.split(':')[0]}") for name in place.records.clinic.outcomes]
+    return float(place.limit) in [one["censored_at"] for one in facts if "censored_at" in one]
+
+
+@truth("release.verdict.beyond_limits", "release.verdict.near_limit", "release.verdict.shift",
+       "release.verdict.trend")  # fmt: skip
+def rule_of_signal(place: Place) -> bool:
+    rules = MONITORING["periods"]["rules"]
+    seven = (rules["shift"], rules["trend"]) == (7, 7) or "seven" not in place.said.text
+    return seven and rules["near_of"] == [2, 3] and bool(list_signals(place))
 
 
 @truth("methods.floor_ceiling.floor", "methods.floor_ceiling.ceiling")

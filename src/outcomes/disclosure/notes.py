@@ -150,8 +150,10 @@ def _name_profile(rules: Rules) -> tuple[Text, ...]:
     said = Text.of("release.profile", profile=name, source=own["source"], k=rules.k)
     if rules.k == own["k"]:
         return (said,)
-    key = "k_lower" if rules.k < own["k"] else "k_higher"
-    return said, Text.of(f"release.{key}", k=rules.k, usual=own["k"])
+    if rules.k > own["k"]:
+        return said, Text.of("release.k_higher", k=rules.k, usual=own["k"])
+    alone = Text.of("release.profile_alone", profile=name, k=rules.k)  # what the source asks for is not kept
+    return alone, Text.of("release.k_lower", k=rules.k, usual=own["k"])
 
 
 def write_notes(said: Sequence[str], bands: bool, rules: Rules) -> tuple[Said, ...]:
