@@ -105,7 +105,7 @@ def test_it_holds_what_a_clinic_holds():
     )
     assert episodes.groupby("therapist", observed=True)["therapy"].nunique().max() == 4
     assert set(episodes["therapy"]) == set(FACTS["therapies"])
-    assert episodes["patient_id"].duplicated().sum() == 60
+    assert episodes["patient_id"].duplicated().sum() == (episodes["episode_number"] == 2).sum() > 30
     assert episodes["excluded"].notna().sum() > 0
     assert episodes["work_status"].isna().sum() > 0
     assert {"adverse_event", "reconsultation", "therapy_switch", "injection", "surgery"} <= set(
@@ -113,7 +113,8 @@ def test_it_holds_what_a_clinic_holds():
     )
     assert events.loc[events["event"] == "adverse_event", "severity"].notna().all()
     repeated = episodes.sort_values("start_date").groupby("patient_id", observed=True)["start_date"]
-    assert repeated.diff().dropna().min() >= pd.Timedelta(days=FACTS["calendar"]["second_episode_after_days"])
+    earliest = FACTS["recurrence"]["new_episode"]["earliest_day"]
+    assert repeated.diff().dropna().min() >= pd.Timedelta(days=earliest)
 
 
 def test_nothing_happens_after_the_records_were_taken():
@@ -183,12 +184,13 @@ def test_what_is_seen_is_the_potential_score_under_the_chosen_therapy():
 
 
 def test_the_truth_is_near_the_declared_effects_and_adds_up():
-    effects = true_effects(60_000, seed=3).set_index(["timepoint", "group", "versus"])["difference"]
+    effects = true_effects(60_000, seed=3).query("subgroup == 'all'")
+    effects = effects.set_index(["timepoint", "group", "versus"])["difference"]
     declared = FACTS["scores"]["odi"]["effects"]
     for visit, timepoint in enumerate(FACTS["timepoints"]):
         for therapy, shifts in declared.items():
             found = effects[(timepoint, therapy, "usual_care")]
-            assert shifts[visit] <= found <= 0.9 * shifts[visit], (
+            assert shifts[visit] - 0.05 <= found <= 0.9 * shifts[visit] + 0.05, (
                 "a floor may take a little of an effect away"
             )
         legs = (
@@ -210,7 +212,8 @@ def test_the_truth_of_measured_scores_is_known_and_no_other():
 
 def test_chunks_make_no_difference_to_what_is_counted():
     effects = true_effects(1_000, seed=4, chunk=300)
-    assert effects["n"].nunique() <= len(FACTS["timepoints"]) and effects["n"].max() < 1_000
+    n = effects.loc[effects["subgroup"] == "all", "n"]
+    assert n.nunique() <= len(FACTS["timepoints"]) and n.max() < 1_000
 
 
 def test_normal_numbers_are_normal_and_do_not_change():
