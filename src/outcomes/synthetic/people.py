@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from outcomes.facts import read_facts
 

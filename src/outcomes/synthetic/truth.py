@@ -1,13 +1,13 @@
 """The truth behind the made-up clinic: what each therapy would have done for everybody.
 
-Sessions have no part in it: more of them change no score. They are drawn after the scores, in part by them, so
-that those who do badly have more.
+Sessions have no part in it: more of them change no score. They are drawn after the scores, in part by them,
+so that those who do badly have more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import combinations
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -42,10 +42,10 @@ def true_effects(
     Returns
     -------
     pandas.DataFrame
-        One row per time point, pair of therapies and subgroup: ``timepoint, group, versus, subgroup`` (``all``,
-        ``acute``, ``subacute`` or ``chronic``: the duration of the complaint, the one thing by which effects
-        differ), ``difference`` (group - versus, in the instrument's unit), ``std_error`` (its Monte Carlo
-        error) and ``n`` (patients with both scores).
+        One row per time point, pair of therapies and subgroup: ``timepoint, group, versus, subgroup``
+        (``all``, ``acute``, ``subacute`` or ``chronic``: effects differ by the duration of the complaint and
+        by nothing else), ``difference`` (group - versus, in the instrument's unit), ``std_error`` (its Monte
+        Carlo error) and ``n`` (patients with both scores).
 
     Raises
     ------
@@ -107,16 +107,15 @@ def true_courses(
 def _average(
     measure: Callable[[np.ndarray], np.ndarray], n: int, seed: int, instrument: str, chunk: int
 ) -> pd.DataFrame:
-    """Return means of what is made of potential scores, therapies x patients x visits (the start is first)."""
+    """Return means of what is made of potential scores, therapies x patients x visits from the start on."""
     facts = read_facts("made_up_clinic")
     if instrument not in facts["scores"]:
         raise FactsError(
             f"The made-up clinic knows the truth of {', '.join(facts['scores'])}, not of {instrument!r}."
         )
-    starts = enumerate(range(0, n, chunk))
-    chunks = (_draw_potential(min(chunk, n - first), seed + k, instrument) for k, first in starts)
     sums: dict[str, np.ndarray] = {}
-    for potential, course in chunks:
+    for number, first in enumerate(range(0, n, chunk)):
+        potential, course = _draw_potential(min(chunk, n - first), seed + number, instrument)
         for subgroup, members in _list_subgroups(course):
             values = measure(potential[:, members])
             counted = [
@@ -125,19 +124,22 @@ def _average(
                 np.nansum(values**2, axis=1),
             ]
             sums[subgroup] = sums.get(subgroup, 0) + np.stack(counted)
-    taken = facts["scores"][instrument].get("timepoints", facts["timepoints"])
-    visits = ["baseline", *facts["timepoints"]][-next(iter(sums.values())).shape[2] :]
-    rows = []
-    for visit, timepoint in enumerate(visits):
-        if timepoint not in ("baseline", *taken):
-            continue
-        for row in range(next(iter(sums.values())).shape[1]):
-            for subgroup, summed in sums.items():
-                count, total, squares = summed[:, row, visit]
+    return _tabulate_means(sums, facts["scores"][instrument].get("timepoints", facts["timepoints"]))
+
+
+def _tabulate_means(sums: dict[str, np.ndarray], taken: Sequence[str]) -> pd.DataFrame:
+    """Return means and their errors from number, sum and sum of squares, each rows x visits, by subgroup."""
+    _, n_rows, n_visits = sums["all"].shape
+    visits = ["baseline", *read_facts("made_up_clinic")["timepoints"]][-n_visits:]
+    table = []
+    for visit, row in product(range(n_visits), range(n_rows)):
+        for subgroup, summed in sums.items():
+            count, total, squares = summed[:, row, visit]
+            if visits[visit] in ("baseline", *taken):
                 mean = total / count
                 error = np.sqrt(max(squares / count - mean**2, 0.0) / count)
-                rows.append((timepoint, row, subgroup, mean, error, int(count)))
-    return pd.DataFrame(rows, columns=["timepoint", "row", "subgroup", "mean", "std_error", "n"])
+                table.append((visits[visit], row, subgroup, mean, error, int(count)))
+    return pd.DataFrame(table, columns=["timepoint", "row", "subgroup", "mean", "std_error", "n"])
 
 
 def _draw_potential(n: int, seed: int, instrument: str) -> tuple[np.ndarray, Course]:
@@ -161,8 +163,8 @@ def true_recurrence(day: int = 365) -> pd.DataFrame:
     """Return how often trouble truly comes back, and what ends an episode, up to a day after the start.
 
     Hazards are constant from an earliest day on; that of a reconsultation is multiplied by a frailty of the
-    patient, over which the numbers are averaged. The first of surgery, injection and a new episode ends what is
-    recorded of an episode: they compete with reconsultation and with each other.
+    patient, over which the numbers are averaged. The first of surgery, injection and a new episode ends what
+    is recorded of an episode: they compete with reconsultation and with each other.
 
     Parameters
     ----------
@@ -172,11 +174,12 @@ def true_recurrence(day: int = 365) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per therapy and event (``reconsultation``, ``new_episode``, ``recurrence``, which is the first of
-        these two, ``surgery``, ``injection``): ``therapy, event``, ``per_year`` (mean hazard once it is
+        One row per therapy and event (``reconsultation``, ``new_episode``, ``recurrence``, which is the first
+        of these two, ``surgery``, ``injection``): ``therapy, event``, ``per_year`` (mean hazard once it is
         possible), ``cumulative_incidence`` (share whose first such event comes by ``day``, the others
         competing), ``mean_count`` (events a patient by ``day`` had nothing ended the episode: what the sum
-        of events over those still at risk estimates) and ``weeks_lost`` (area under the cumulative incidence).
+        of events over those still at risk estimates) and ``weeks_lost`` (the area under the cumulative
+        incidence).
 
     Examples
     --------
@@ -189,23 +192,31 @@ def true_recurrence(day: int = 365) -> pd.DataFrame:
     frailty, weights = draw_frailty(facts["recurrence"]["frailty_sd"], nodes), weights / weights.sum()
     rows = []
     for therapy in facts["therapies"]:
-        hazards = {}
-        for name in (*ENDINGS, "reconsultation"):
-            rule = facts["recurrence"][name]
-            active = np.arange(day + 1)[:, None] >= rule["earliest_day"]
-            repeated = frailty if name == "reconsultation" else np.ones_like(frailty)
-            hazards[name] = active * repeated * rule["per_year"][therapy] / DAYS_PER_YEAR
+        hazards = _list_hazards(therapy, day, frailty)
         for event in ("reconsultation", "new_episode", "recurrence", "surgery", "injection"):
             own = ("reconsultation", "new_episode") if event == "recurrence" else (event,)
-            total = sum(hazards[name] for name in {*ENDINGS, *own})
-            hazard = sum(hazards[name] for name in own)
-            free = np.exp(total - total.cumsum(axis=0)) * -np.expm1(-total) / np.where(total > 0, total, 1)
-            incidence = (free * hazard).cumsum(axis=0) @ weights
+            every = dict.fromkeys((*ENDINGS, *own))
+            hazard, total = (np.sum([hazards[name] for name in names], axis=0) for names in (own, every))
+            # Of those free of all before a day, the share to whom one of its own comes on it.
+            free = np.exp(total - total.cumsum(axis=0))
+            first = free * hazard * -np.expm1(-total) / np.where(total > 0, total, 1)
+            incidence = first.cumsum(axis=0) @ weights
             per_year = sum(facts["recurrence"][name]["per_year"][therapy] for name in own)
             count = hazard.sum(axis=0) @ weights
             rows.append((therapy, event, per_year, incidence[-1], count, incidence[:-1].sum() / 7))
     columns = ["therapy", "event", "per_year", "cumulative_incidence", "mean_count", "weeks_lost"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _list_hazards(therapy: str, day: int, frailty: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the hazard of each event on each day for patients of each frailty, days x frailties."""
+    hazards = {}
+    for name in (*ENDINGS, "reconsultation"):
+        rule = read_facts("made_up_clinic")["recurrence"][name]
+        active = np.arange(day + 1)[:, None] >= rule["earliest_day"]
+        own = frailty if name == "reconsultation" else np.ones_like(frailty)
+        hazards[name] = active * own * rule["per_year"][therapy] / DAYS_PER_YEAR
+    return hazards
 
 
 def true_harms() -> pd.DataFrame:
