@@ -184,7 +184,7 @@ def true_recurrence(day: int = 365) -> pd.DataFrame:
     Examples
     --------
     >>> recurrence = true_recurrence().set_index(["therapy", "event"])
-    >>> recurrence.loc[("usual_care", "surgery"), "per_year"]
+    >>> float(recurrence.loc[("usual_care", "surgery"), "per_year"])
     0.06
     """
     facts = read_facts("made_up_clinic")
