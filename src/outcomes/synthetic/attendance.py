@@ -91,29 +91,39 @@ def draw_sessions(
 ) -> pd.DataFrame:
     """Draw the sessions: about weekly from the start until the plan is done or the patient stays away.
 
+    One row per session in order: ``episode`` (number), ``day``, ``therapy`` (code) and ``minutes``.
+    """
+    rule, draws = read_facts("made_up_clinic")["sessions"], Draws(seed, "sessions")
+    day, given = _plan_sessions(draws, attendance, scores, therapy)
+    last_day = np.minimum(np.maximum(attendance.last_day, day[:, 0]), people.observable_days)
+    numbers = np.arange(rule["maximum"])
+    episode, which = np.nonzero((numbers < given[:, None]) & (day <= last_day[:, None]))
+    longer = draws.whole_days((-1, 1), day.size).reshape(day.shape)[episode, which]
+    columns = {"episode": episode, "day": day[episode, which], "therapy": therapy[episode]}
+    minutes = list_by_therapy(rule["minutes"])[therapy][episode] + rule["minutes_step"] * longer
+    return pd.DataFrame({**columns, "minutes": minutes})
+
+
+def _plan_sessions(
+    draws: Draws, attendance: Attendance, scores: Mapping[str, np.ndarray], therapy: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the day of each possible session, episodes x sessions, and how many an episode is to have.
+
     After the review (the first visit) those who then do worse than expected get more, those who do better
-    fewer. One row per session in order: ``episode`` (number), ``day``, ``therapy`` (code) and ``minutes``.
+    fewer.
     """
     facts = read_facts("made_up_clinic")
-    rule, draws = facts["sessions"], Draws(seed, "sessions")
-    n, most = len(therapy), rule["maximum"]
+    rule, n, most = facts["sessions"], len(therapy), facts["sessions"]["maximum"]
     planned = list_by_therapy(rule["planned"])[therapy]
     planned = np.clip(planned + draws.whole_days(rule["planned_spread"], n), 1, most)
     gaps = np.rint(rule["interval_days"] + rule["interval_sd"] * draws.normal(n, most))
     gaps = np.clip(gaps, rule["interval_minimum"], None)
     gaps[:, 0] = np.maximum(attendance.day[:, 0], 0) + draws.whole_days(rule["first_session_days"], n)
     day = np.cumsum(gaps, axis=1).astype(np.int64)
-    number = np.arange(most)
-    early = ((day <= rule["review_day"]) & (number < planned[:, None])).sum(axis=1)
+    beyond = np.arange(most) >= planned[:, None]
+    early = ((day <= rule["review_day"]) & ~beyond).sum(axis=1)
     # Sessions that the review adds to a plan already done begin after it.
-    pause = np.maximum(rule["review_day"] - day[np.arange(n), planned - 1], 0)
-    day += (number >= planned[:, None]) * pause[:, None]
+    day += beyond * np.maximum(rule["review_day"] - day[np.arange(n), planned - 1], 0)[:, None]
     course = lead_severity({id: values[:, 1] for id, values in scores.items()})
     more = np.rint(rule["more_by_severity"] * (course + facts["drop_out"]["expected_drop"])).astype(np.int64)
-    given = np.maximum(planned + more, early)
-    last_day = np.minimum(np.maximum(attendance.last_day, day[:, 0]), people.observable_days)
-    episode, which = np.nonzero((number < given[:, None]) & (day <= last_day[:, None]))
-    longer = draws.whole_days((-1, 1), n * most).reshape(n, most)[episode, which]
-    columns = {"episode": episode, "day": day[episode, which], "therapy": therapy[episode]}
-    minutes = list_by_therapy(rule["minutes"])[therapy][episode] + rule["minutes_step"] * longer
-    return pd.DataFrame({**columns, "minutes": minutes})
+    return day, np.maximum(planned + more, early)
