@@ -439,6 +439,11 @@ def too_few(place: Place) -> bool:
     return any((result.table["state"] == "too_few").any() for result in place.page.results.values())
 
 
+@truth("release.not_compared_here")
+def not_compared_here(place: Place) -> bool:
+    return not place.released("over_time")["versus"].notna().any()
+
+
 @truth("methods.comparability.not_comparable")
 def reasons(place: Place) -> bool:
     return not_comparable(place)
