@@ -74,7 +74,7 @@ ASKED: tuple[tuple[str, str, tuple[str, ...], dict[str, object]], ...] = (
     ("tiny", "therapy_comparison", BOTH, {}),
     ("trial", "therapy_comparison", BOTH, {}),
     ("trial", "therapy_profile", ("stakeholder",), {"therapy": "strengthening"}),
-    ("unfair", "therapy_comparison", BOTH, {}),
+    ("unfair", "therapy_comparison", ("stakeholder",), {}),
     ("timed", "therapy_comparison", BOTH, {}),
     ("few", "therapy_comparison", ("stakeholder",), {}),
     ("sites", "trend", BOTH, {}),
@@ -93,7 +93,6 @@ ASKED: tuple[tuple[str, str, tuple[str, ...], dict[str, object]], ...] = (
     ("moved", "site_benchmark", BOTH, {}),
     ("two", "data_quality", BOTH, {}),
     ("two", "model_checks", ("team",), {}),
-    ("trial", "model_checks", ("team",), {}),
     ("tiny", "model_checks", ("team",), {}),
 )
 
