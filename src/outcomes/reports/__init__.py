@@ -12,7 +12,6 @@ from outcomes.reports.job import Job
 from outcomes.reports.notebook_file import count_cells, find_notebook, list_reports
 from outcomes.reports.parameters import describe_parameters, parse_texts, read_parameters
 from outcomes.reports.report import Report, make_page, run_report
-from outcomes.reports.series import find_refused_cuts
 
 __all__ = [
     "Job",
@@ -22,7 +21,6 @@ __all__ = [
     "count_cells",
     "describe_parameters",
     "find_notebook",
-    "find_refused_cuts",
     "keep_release",
     "list_reports",
     "make_page",

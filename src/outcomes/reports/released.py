@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from outcomes.disclosure import Audit, Release, audit_page
-from outcomes.disclosure.released import read_backing
+from outcomes.disclosure import Audit, audit_page
+from outcomes.disclosure.released import read_releases
 from outcomes.errors import DisclosureError
-from outcomes.result import read_origin
 from outcomes.views.view import MEDIA_TYPE, View, read_view
 
 if TYPE_CHECKING:
@@ -46,36 +41,6 @@ def collect_views(notebook: NotebookNode, folder: Path, audience: str, k: int) -
             if id not in views and (folder / f"{id}.json").is_file():
                 views[id] = _check_audience(read_view(folder, id), audience, k)
     return views
-
-
-def read_releases(run_folder: Path) -> list[Release]:
-    """Return the releases behind all views that a run showed, each with the patients behind its rows.
-
-    They are in the order of their names and without warnings and notes; several may hold the same rows.
-    """
-    found = []
-    for path in sorted((run_folder / "releases").glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        table = pd.read_json(StringIO(json.dumps(content["table"])), orient="table", precise_float=True)
-        backed = (run_folder / "backing" / f"{path.stem}.parquet").is_file()
-        backing = read_backing(run_folder / "backing", path.stem) if backed else None
-        n_withheld = int((~table["shown"]).sum())
-        found.append(
-            Release(
-                name=content["analysis"],
-                table=table,
-                method=content["method"],
-                warnings=(),
-                estimand="",
-                origin=read_origin(content["provenance"]),
-                comparable=None,
-                audience=content["audience"],
-                k=content["k"],
-                n_withheld=n_withheld,
-                backing=backing,
-            )
-        )
-    return found
 
 
 def audit_run(run_folder: Path, audience: str) -> Audit | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import outcomes
 from outcomes.disclosure import read_rules
+from outcomes.disclosure.released import read_releases
 from outcomes.errors import RecordsError
 from outcomes.facts import Source, find_project, read_source, read_words
 from outcomes.reports import archive
@@ -26,7 +27,7 @@ from outcomes.reports.notebook_file import find_notebook, read_notebook
 from outcomes.reports.page import build_page, name_page, render_page
 from outcomes.reports.parameters import Value, check_names, check_parameters, read_parameters
 from outcomes.reports.publication import prepare_folder, publish
-from outcomes.reports.released import audit_run, collect_views, count_dropped, read_releases
+from outcomes.reports.released import audit_run, collect_views, count_dropped
 from outcomes.views.figure import explain_undrawn
 
 # parameters that a manifest may repeat: none that names a person or a place on a disk

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from outcomes.disclosure import Release, write_number
+from outcomes.disclosure.released import Release
+from outcomes.disclosure.writing import write_number
 from outcomes.facts import (
     Instrument,
     Therapy,

@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure.page_context import find_run_folder
-from outcomes.disclosure.released import RELEASE_COLUMNS
+from outcomes.disclosure.released import RELEASE_COLUMNS, read_releases
 from outcomes.errors import OutcomesError
 from outcomes.machine.private_files import (
     encode_record,
@@ -32,7 +32,6 @@ from outcomes.machine.private_files import (
     write_private_file,
 )
 from outcomes.reports.job import Run
-from outcomes.reports.released import read_releases
 
 _NAME = "manifest.json"
 #: Exit code to class of reasons; the words of an index have these names.

@@ -1,7 +1,7 @@
 """Series: reports that are declared once in ``reports/reports.toml`` and made when they are due."""
 
 from outcomes.reports.series.cadence import Slot, find_latest_slot, find_next_slot, find_slots
-from outcomes.reports.series.declaration import DECLARATION, Series, find_refused_cuts, read_series
+from outcomes.reports.series.declaration import DECLARATION, Series, read_series
 from outcomes.reports.series.running import RunRequest, SeriesResult, run_series
 from outcomes.reports.series.slices import check_series
 from outcomes.reports.series.slots import (
@@ -24,7 +24,6 @@ __all__ = [
     "check_series",
     "find_latest_slot",
     "find_next_slot",
-    "find_refused_cuts",
     "find_slots",
     "list_statuses",
     "note_last_run",
