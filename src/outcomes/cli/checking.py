@@ -25,7 +25,7 @@ from outcomes.errors import AnalysisError, Finding, OutcomesError
 from outcomes.facts import read_facts, read_schema, read_words
 from outcomes.machine.private_files import open_private_folder, write_private_file
 from outcomes.records import Records
-from outcomes.records.gate import measure_anonymity
+from outcomes.records.gate.anonymity import measure_anonymity
 from outcomes.result import ALL
 from outcomes.views.figure import explain_undrawn, find_undrawn
 from outcomes.views.labels import name_measure

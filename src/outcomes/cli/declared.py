@@ -16,24 +16,17 @@ from outcomes.disclosure.ledger import Edition
 from outcomes.errors import ReportError
 from outcomes.facts import find_project
 from outcomes.records import Records, read_records
-from outcomes.reports.editions import (
+from outcomes.reports.editions.approval import (
     approve_editions,
-    find_place,
     find_waiting,
     list_waiting,
-    read_record,
     read_states,
     refuse_editions,
 )
-from outcomes.reports.series import (
-    DECLARATION,
-    Series,
-    SeriesStatus,
-    check_series,
-    list_statuses,
-    read_last_run,
-    read_series,
-)
+from outcomes.reports.editions.released_pages import find_place, read_record
+from outcomes.reports.series.declaration import DECLARATION, Series, read_series
+from outcomes.reports.series.slices import check_series
+from outcomes.reports.series.slots import SeriesStatus, list_statuses, read_last_run
 from outcomes.reports.site import write_released_site
 
 _PRIVATE = ".outcomes"

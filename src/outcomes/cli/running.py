@@ -17,11 +17,13 @@ from outcomes.errors import OutcomesError, ReportError
 from outcomes.facts import find_project, read_words
 from outcomes.facts.toml import suggest_name
 from outcomes.machine.lock import hold_lock
-from outcomes.reports.archive import name_reason, prune_runs
+from outcomes.reports.archive.store import name_reason, prune_runs
 from outcomes.reports.batch import WorkerPool, open_cluster
-from outcomes.reports.editions import read_states
-from outcomes.reports.series import RunRequest, Series, SeriesResult, note_last_run, read_series, run_series
+from outcomes.reports.editions.approval import read_states
+from outcomes.reports.series.declaration import Series, read_series
 from outcomes.reports.series.notification import log_run, mail_failures, ping_monitor
+from outcomes.reports.series.running import RunRequest, SeriesResult, run_series
+from outcomes.reports.series.slots import note_last_run
 from outcomes.reports.site import write_site
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from outcomes.facts import (
     read_schema,
     read_therapies,
 )
-from outcomes.records.columns import parse_flags
-from outcomes.records.files import simplify_name
+from outcomes.records.columns.numbers import parse_flags
+from outcomes.records.spelling import simplify_name
 
 #: A known code of so few letters beside an unknown one may mean something else in the unknown one's language.
 _SHORTEST_WORD = 2

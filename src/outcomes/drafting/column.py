@@ -17,8 +17,8 @@ import numpy as np
 from outcomes.drafting.spelling import fold, is_date, is_number, list_languages, split_date
 from outcomes.facts import read_facts
 from outcomes.records.codes import may_be_shown
-from outcomes.records.columns import read_written
-from outcomes.records.files import simplify_name
+from outcomes.records.columns.numbers import read_written
+from outcomes.records.spelling import simplify_name
 
 #: A code stands in a draft only where at least this many patients share it.
 FEWEST_PATIENTS = 3

@@ -36,7 +36,7 @@ from outcomes.drafting.sketch import (
 from outcomes.drafting.spelling import split_date
 from outcomes.drafting.words import Moment
 from outcomes.facts import Value, read_instrument, read_therapies
-from outcomes.records.gate import names_person
+from outcomes.records.gate.inspection import names_person
 
 #: Rows up to which a draft is read once to see what reading asks, and how often that is done.
 _MOST_REHEARSED = 200_000

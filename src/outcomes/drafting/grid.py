@@ -13,8 +13,10 @@ from outcomes.drafting.spelling import is_number_or_date, normalise, split_scale
 from outcomes.drafting.words import find_instrument_word, words_of
 from outcomes.errors import RecordsError
 from outcomes.facts import read_facts
-from outcomes.records.files import SheetCells, join_header_rows, read_cells
-from outcomes.records.gate import mark_identifying, names_person
+from outcomes.records.files.file_reader import read_cells
+from outcomes.records.files.headers import join_header_rows
+from outcomes.records.gate.inspection import mark_identifying, names_person
+from outcomes.records.text_table import SheetCells
 
 #: Rows that a draft looks at; enough to see every usual code, few enough to answer at once.
 MAX_ROWS = 20_000

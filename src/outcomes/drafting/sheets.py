@@ -14,7 +14,7 @@ from outcomes.drafting.sketch import Sketch, find_questionnaires
 from outcomes.drafting.spelling import normalise
 from outcomes.drafting.words import find_moment, words_of
 from outcomes.errors import RecordsError
-from outcomes.records.files import SHEET_TITLE
+from outcomes.records.files.excel import SHEET_TITLE
 
 #: Proportion of sheets that must share a line for it to be the header, or a label, of all of them.
 _MOST_SHEETS = 0.8

@@ -34,8 +34,8 @@ from outcomes.drafting.words import (
     words_for,
 )
 from outcomes.facts import list_instruments, read_facts, read_instrument, read_timepoints
-from outcomes.records.files import simplify_name
-from outcomes.records.gate import match_header
+from outcomes.records.gate.patterns import match_header
+from outcomes.records.spelling import simplify_name
 
 #: Where patients come back in more rows than this, a row is an assessment.
 _REPEATED = 0.2

@@ -15,7 +15,9 @@ from outcomes.panel.choice import FULL, say_notice
 from outcomes.panel.offers import label_filter
 from outcomes.panel.question import PanelQuestion
 from outcomes.records import Records
-from outcomes.reports import Job, count_cells, make_page
+from outcomes.reports.job import Job
+from outcomes.reports.notebook_file import count_cells
+from outcomes.reports.report import make_page
 from outcomes.reports.series.declaration import find_refused_cuts
 
 REPORT = "therapy_comparison"

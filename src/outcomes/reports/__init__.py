@@ -1,11 +1,7 @@
 """Reports: a notebook and its parameters become one page that can be shared."""
 
-from outcomes.reports.archive import (
-    keep_release,
-    read_previous,
-    recall_release,
-    set_beside_last,
-)
+from outcomes.reports.archive.snapshots import keep_release, recall_release, set_beside_last
+from outcomes.reports.archive.store import read_previous
 from outcomes.reports.batch import WorkerPool, run_batch
 from outcomes.reports.engine import TimeLimits
 from outcomes.reports.job import Job

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from outcomes.errors import OutcomesError, ReportError
-from outcomes.reports.archive import name_reason
+from outcomes.reports.archive.store import name_reason
 from outcomes.reports.job import Job
 from outcomes.reports.report import Report, make_page
 

@@ -58,7 +58,12 @@ def open_ledger(private: Path, *, new_series: str = "", newest_known: int = 0) -
     if new_series.strip():
         with lock_ledger(private):
             _set_aside(private)
-            _set_key_aside(private)
+            path = private / "keys" / "ledger.key"
+            try:
+                read_key(private)
+            except DisclosureError:
+                if path.exists() and path == find_key_file(private):
+                    path.replace(path.with_name(f"ledger-{os.urandom(4).hex()}.key.aside"))
             _begin(private, " ".join(new_series.split()), newest_known + 1)
     elif not _is_begun(private) and not newest_known:
         with lock_ledger(private):
@@ -174,16 +179,6 @@ def _set_aside(private: Path, *, with_backups: bool = True) -> None:
         if old.exists():
             open_private_folder(place)
             old.replace(place / old.name)
-
-
-def _set_key_aside(private: Path) -> None:
-    """Rename a key in the private folder that cannot be used."""
-    path = private / "keys" / "ledger.key"
-    try:
-        read_key(private)
-    except DisclosureError:
-        if path.exists() and path == find_key_file(private):
-            path.replace(path.with_name(f"ledger-{os.urandom(4).hex()}.key.aside"))
 
 
 def _check_whole(connection: sqlite3.Connection, key: bytes, head: Head | None, newest_known: int) -> None:

@@ -86,17 +86,13 @@ def _map_attribute(part: Part, column: Column, run_day: int) -> tuple[Coded, np.
 def _map_number(part: Part, column: Column, header: str) -> Coded:
     counts = column.name in _SESSION_COUNTS
     if column.name in part.spec.top_code:
-        part.columns[header] = _top_code(part, header, part.spec.top_code[column.name])
+        highest = part.spec.top_code[column.name]
+        coded = part.columns[header]
+        values, _ = parse_numbers(coded.values, np.ones(len(coded.values), dtype=bool), part.spec.decimal)
+        part.columns[header] = Coded(coded.codes, np.where(values > highest, f"{highest:g}", coded.values))
     rule = "SESSIONS_RANGE" if counts else f"{column.name.split('_')[0].upper()}_RANGE"
     case = "VALUE_RANGE.whole" if column.type == "integer" else "VALUE_RANGE.from_to"
     return map_measured(part, header, column, rule, case, whole=counts and not part.is_wide)
-
-
-def _top_code(part: Part, header: str, highest: float) -> Coded:
-    """Return a column whose larger numbers are replaced by the largest that is kept."""
-    coded = part.columns[header]
-    values, _ = parse_numbers(coded.values, np.ones(len(coded.values), dtype=bool), part.spec.decimal)
-    return Coded(coded.codes, np.where(values > highest, f"{highest:g}", coded.values))
 
 
 def _join_pieces(column: Column, pieces: list[tuple[Part, np.ndarray, Coded]]) -> Attribute:

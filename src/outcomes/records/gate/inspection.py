@@ -12,24 +12,23 @@ import pyarrow.compute as pc
 
 from outcomes.errors import Finding
 from outcomes.facts import FileSpec, Source, Text, Value, read_facts, read_schema
-from outcomes.records.columns import (
-    NO_DATE,
-    DateForm,
+from outcomes.records.columns.coded import match_texts
+from outcomes.records.columns.dates import NO_DATE, DateForm, parse_dates
+from outcomes.records.columns.mapping import (
     limit_categories,
     list_instrument_spellings,
     list_spellings,
     list_therapy_spellings,
     list_timepoint_spellings,
-    match_texts,
-    parse_dates,
-    parse_numbers,
 )
-from outcomes.records.files import TextTable, simplify_name
+from outcomes.records.columns.numbers import parse_numbers
 from outcomes.records.gate.folding import fold_text
 from outcomes.records.gate.identifiers import is_taiwan_number
 from outcomes.records.gate.patterns import ValueRule, match_header, search_values
 from outcomes.records.gate.person_names import find_known_names, find_person_names, has_title, is_han_name
 from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions, fingerprint_values
+from outcomes.records.spelling import simplify_name
+from outcomes.records.text_table import TextTable
 
 _SHOWN_LINES = 10
 #: Columns that hold persons, where one frequent name is enough.

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.facts import read_facts
-from outcomes.records.columns import match_texts
+from outcomes.records.columns.coded import match_texts
 from outcomes.records.gate.folding import fold_text, fold_texts, strip_accents
 from outcomes.records.gate.identifiers import find_check
 

@@ -19,7 +19,7 @@ from outcomes.facts import find_project
 from outcomes.machine.lock import hold_lock
 from outcomes.machine.private_files import make_private, remove_drafts
 from outcomes.records.tables import Records
-from outcomes.reports.archive import list_manifests, name_reason, write_manifest
+from outcomes.reports.archive.store import list_manifests, name_reason, write_manifest
 from outcomes.reports.batch import Outcome, run_batch
 from outcomes.reports.job import Job, hash_packages
 from outcomes.reports.notebook_file import find_notebook, read_notebook
