@@ -1,7 +1,5 @@
 """`outcomes analyse`: one analysis' rows with its method, its states and the flow of episodes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

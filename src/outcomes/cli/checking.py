@@ -1,7 +1,5 @@
 """`outcomes check`: what was read and refused and why, what is complete, and what each audience will see."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 These are `outcomes check --reports`, `outcomes status` and `outcomes approve`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """`outcomes ledger`: is the ledger of releases whole, what it holds, and putting back a damaged one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

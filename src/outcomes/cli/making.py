@@ -1,7 +1,5 @@
 """`outcomes report`: one page for each instrument and audience that was asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`outcomes schedule`: what to paste so that a scheduler calls `outcomes run --due`."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`PageContext`: the page that results are released to, and how a notebook opens the page of its run."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

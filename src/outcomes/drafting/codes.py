@@ -1,7 +1,5 @@
 """The codes of a column, each with what it means or a question."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`SheetColumn`: what the cells of one column look like, and what its header says of its codes."""
 
-from __future__ import annotations
-
 import datetime
 import re
 import unicodedata

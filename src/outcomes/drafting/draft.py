@@ -1,7 +1,5 @@
 """`Draft`: a source TOML written from what a file shows, with questions where it shows nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The Excel form that needs no source: made from the source that reads it, with lists to choose from."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`SheetGrid`: the cells of one table of a file; `SheetLayout`: where its header and its data are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

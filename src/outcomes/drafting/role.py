@@ -1,7 +1,5 @@
 """`Role`: what a column of a spreadsheet is for, guessed from its header and held against its values."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

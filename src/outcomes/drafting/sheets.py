@@ -1,7 +1,5 @@
 """From the sheets of a file to its tables: sheets with one header are one table, cards of patients too."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """`Sketch`: what a draft understood of one table: questionnaires, what is not read and why, colours."""
 
-from __future__ import annotations
-
 import colorsys
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """The words of all languages by which headers and codes are known; `Moment`, which some of them name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

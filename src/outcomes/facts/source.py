@@ -1,7 +1,5 @@
 """`Source`: how one clinic's or study's files are to be read, from a source TOML."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Names that a package offers and loads when they are first used; its folder is the registry."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache

@@ -1,7 +1,5 @@
 """The choices of the panel as a report: its parameters, and its making while the panel stays usable."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Any

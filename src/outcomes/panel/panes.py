@@ -1,7 +1,5 @@
 """Which analyses and views make each pane, said once for showing it and for its code."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property

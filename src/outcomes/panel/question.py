@@ -1,7 +1,5 @@
 """`PanelQuestion`: what is chosen in the panel, and what it means for a cohort."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Named sets of choices: kept in the project as small TOML files, and opened again."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`open_panel`: choose, and see what follows in words, a figure and numbers."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Callable

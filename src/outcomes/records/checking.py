@@ -1,7 +1,5 @@
 """From parts to tables: link, time, score and check them, in an order that tells all problems at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Codes of categories that nobody declared: where one is unknown, short ones beside it are doubtful too."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -3,8 +3,6 @@
 The tables are those of the package, or the user's own copies.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

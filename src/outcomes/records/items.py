@@ -1,7 +1,5 @@
 """The items of an instrument as they were given: their shape, which cannot be right, and what each counts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

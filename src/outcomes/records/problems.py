@@ -1,7 +1,5 @@
 """`Problems`: what was found while reading, and which records and cells were refused for it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """`read_records`: from the files of a source to checked records, all problems of a source at once."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import hashlib

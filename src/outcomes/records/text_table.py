@@ -1,7 +1,5 @@
 """What is read of a file: `RawColumns`, `TextTable` (its cells tidied), and `SheetCells` for a draft."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Batches: many pages at once, on this machine or on a cluster; one that fails never stops the others."""
 
-from __future__ import annotations
-
 import dataclasses
 import multiprocessing
 import os

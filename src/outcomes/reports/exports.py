@@ -1,7 +1,5 @@
 """What lies beside a page: the released tables as CSV and Excel, and the figures as PNG."""
 
-from __future__ import annotations
-
 import io
 import re
 import struct

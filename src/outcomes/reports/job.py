@@ -1,7 +1,5 @@
 """`Job`: one page to be made by any process or machine, what it is made from, and its private run folder."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets

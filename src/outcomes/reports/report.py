@@ -1,7 +1,5 @@
 """`run_report`: a notebook and its parameters become one page, or nothing."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import hashlib

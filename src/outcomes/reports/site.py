@@ -3,8 +3,6 @@
 An index lists releases, and slots for which there is none, each with its reason.
 """
 
-from __future__ import annotations
-
 import base64
 import datetime as dt
 import hashlib

@@ -1,7 +1,5 @@
 """`audit_page`: whether anything small follows from all that a page says, taken together."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import defaultdict

@@ -3,8 +3,6 @@
 Support comes as sorted arrays of distinct codes of patients, as `ShownNumbers.translate` returns it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

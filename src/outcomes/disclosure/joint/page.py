@@ -1,7 +1,5 @@
 """`ShownNumbers`: what a page has shown so far, and what a further result may still show beside it."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Secondary suppression: the cheapest further numbers to withhold, so that no sensitive cell follows."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 

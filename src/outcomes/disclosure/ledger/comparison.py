@@ -5,8 +5,6 @@ whose answer changed. So are combinations of several, such as the growth of a to
 parts.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence

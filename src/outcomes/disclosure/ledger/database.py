@@ -1,7 +1,5 @@
 """The file of the ledger - one SQLite database that survives a crash at any moment - and its backups."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sqlite3

@@ -1,7 +1,5 @@
 """The key of the ledger, kept apart from it: without the key, nothing in the ledger identifies a patient."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import os

@@ -1,7 +1,5 @@
 """`Ledger`: what was released, of whom, and the state of each edition of a page."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Opening a ledger, after a check that refuses one that cannot be trusted; and restoring a damaged one."""
 
-from __future__ import annotations
-
 import hmac
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The days of assessments: before the start, against their labels, out of reach; sessions by then."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from outcomes.facts import Lines, Source, Text, read_facts, read_schema, read_timepoints

@@ -1,7 +1,5 @@
 """Checks of keys: the same record, score or baseline twice, and records that contradict each other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

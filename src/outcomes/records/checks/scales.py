@@ -1,7 +1,5 @@
 """What columns of scores hold: another scale, a change or another measure, asked where there is a doubt."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log

@@ -1,7 +1,5 @@
 """Whether one number stands for one person: asked of codes of several sites or people, and lost zeros."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """From a path to what a file holds, checked first: the mapped columns, or the cells of all its tables."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """What an Excel container is and holds beside cells, checked before these are read."""
 
-from __future__ import annotations
-
 import io
 import posixpath
 import re

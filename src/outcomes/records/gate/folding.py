@@ -1,7 +1,5 @@
 """Texts as the gate compares them: one spelling of digits, blanks and dashes, nothing invisible."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """The de-identification gate: mapped columns only, all their distinct values, refused unless harmless."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

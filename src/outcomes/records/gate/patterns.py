@@ -1,7 +1,5 @@
 """Headers and values that identify people, searched by the words and the patterns of ``gate.toml``."""
 
-from __future__ import annotations
-
 import math
 import re
 import unicodedata

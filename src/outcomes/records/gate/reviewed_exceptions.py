@@ -1,7 +1,5 @@
 """Reviewed exceptions to the gate: a person looked at the values of a column and vouched for them."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import json

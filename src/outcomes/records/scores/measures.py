@@ -1,7 +1,5 @@
 """From a file's columns to scores: items scored by the instrument's rule, other scales brought to its own."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -3,8 +3,6 @@
 A recorded total beside the items of a form is held against their score, and used where they give none.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

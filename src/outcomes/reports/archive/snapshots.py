@@ -1,7 +1,5 @@
 """What changed since the last release: what a run keeps for the next one, and what stakeholders see."""
 
-from __future__ import annotations
-
 import io
 import json
 import math

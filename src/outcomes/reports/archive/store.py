@@ -5,8 +5,6 @@ Layout, below the private folder: ``archive/<series>/<run id>/manifest.json`` an
 are only added; `prune_runs` removes the run folders of notebooks, never these.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import shutil

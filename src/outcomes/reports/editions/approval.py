@@ -1,7 +1,5 @@
 """Approval: a person lets an edition leave; ledger and publication are one transaction."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 from collections.abc import Sequence

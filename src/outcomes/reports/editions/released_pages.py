@@ -1,7 +1,5 @@
 """Released pages: the record beside each, the folder they are in, and what a crash left behind there."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence

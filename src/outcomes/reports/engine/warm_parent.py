@@ -5,8 +5,6 @@ Started by `outcomes.reports.engine.fork` with one end of a pair of sockets; whe
 ends its child and itself.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import json

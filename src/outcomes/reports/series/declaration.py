@@ -1,7 +1,5 @@
 """`Series`: one entry of ``reports/reports.toml``, and the reader of that file."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping

@@ -1,7 +1,5 @@
 """`run_series`: make what is due of one series, once, even if several processes try at the same time."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -3,8 +3,6 @@
 There is one for each recorded site, therapist, therapy, region or instrument, or a single one.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 How slots ended is kept as one small private file beside the runs of the series.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import json
