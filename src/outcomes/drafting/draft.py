@@ -51,7 +51,6 @@ _END, _AFTER = "end_of_therapy", "after_therapy"
 class Draft:
     """A drafted source."""
 
-    #: Name of the source, from the file's name.
     name: str
     #: Content of the source TOML. A value that begins with "?" is a question; `read_source` refuses it with
     #: the question until it is answered. Of patients' values it holds only codes of categories that at least

@@ -39,7 +39,6 @@ class FormColumn:
     labels: tuple[str, ...] = ()
     #: ``list``, ``date``, ``integer``, ``decimal`` or ``any``.
     kind: str = "any"
-    #: Of a number.
     minimum: float | None = None
     maximum: float | None = None
 

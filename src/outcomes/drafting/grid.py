@@ -29,7 +29,6 @@ _MOST_NAMES = 0.6
 class SheetGrid:
     """The cells of one sheet, or of a file that holds one table."""
 
-    #: Name of the file.
     file: str
     #: Cell values as the file types them (text, numbers, dates), None where blank, all of one width; numbers
     #: that are shown as per cent as text (``42%``); labels for codes and names where a file of a statistics
@@ -104,9 +103,7 @@ class SheetLayout:
     #: One per column; the lines of a merged header joined by a space, a blank upper cell taking the one to
     #: its left; empty where a column has none.
     headers: tuple[str, ...]
-    #: First line of data.
     first_line: int
-    #: Lines that hold totals.
     summary_lines: tuple[int, ...]
 
 

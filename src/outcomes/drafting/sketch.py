@@ -115,7 +115,6 @@ class Sketch:
     grid: SheetGrid
     layout: SheetLayout
     columns: list[SheetColumn]
-    #: One per column.
     roles: list[Role] = field(default_factory=list)
     #: Columns of the schema, each with the column of the file that holds it.
     mapped: dict[str, SheetColumn] = field(default_factory=dict)
@@ -123,7 +122,6 @@ class Sketch:
     rivals: dict[str, list[SheetColumn]] = field(default_factory=dict)
     #: Line of each row of data in its sheet; empty where rows of several sheets stand beneath each other.
     lines: tuple[int, ...] = ()
-    #: Headers that stand several times.
     repeated: tuple[str, ...] = ()
     #: Headers that are labels above the rows.
     heading: tuple[str, ...] = ()

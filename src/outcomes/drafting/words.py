@@ -158,7 +158,6 @@ class Moment:
 
     #: Id of the time point; None for an occasion that has to be asked about.
     timepoint: str | None
-    #: In words.
     label: str
     #: Day after the start of a time point that is not one of the standard ones.
     day: int | None = None

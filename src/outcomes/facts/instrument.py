@@ -44,7 +44,6 @@ class Threshold:
     comparison: str = ">="
     #: Whether reports use it when none is named.
     default: bool = False
-    #: What to know before using it.
     note: str = ""
     #: Parts of the body of that population, codes of ``schema.toml``; not told where absent.
     regions: tuple[str, ...] = ()
@@ -82,7 +81,6 @@ def parse_rule(text: str) -> Threshold | None:
 class Subscale:
     """One of several scores of a form: a subscale, or a version that is not to be mixed with others."""
 
-    #: What it is called.
     name: str
     #: Numbers of its items in the whole form; all of them where absent.
     items: tuple[int, ...] = ()

@@ -219,7 +219,6 @@ class ValueSet:
     #: order in which counting makes them (11111, 11112, ...), and the column of it.
     table: str | None = None
     column: str | None = None
-    #: What to know before using it.
     note: str = ""
 
 

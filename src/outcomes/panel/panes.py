@@ -20,7 +20,6 @@ class AnalysisStep:
 
     #: Public function of ``outcomes`` that takes a cohort.
     analysis: str
-    #: Its further arguments.
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -32,7 +31,6 @@ class ViewStep:
     view: str
     #: Names of the analyses, in the order of its arguments.
     steps: tuple[str, ...]
-    #: Its further arguments.
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

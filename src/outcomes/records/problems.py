@@ -26,7 +26,6 @@ class Place:
     """One file of a source: its records are numbered from ``start`` on among all records."""
 
     file: str
-    #: First line of each record.
     lines: np.ndarray
     start: int
 

@@ -50,7 +50,6 @@ class Scores:
 
     #: NaN where the state says that there is none.
     score: Floats = field(repr=False)
-    #: Blank items.
     n_missing: NDArray[np.int16] = field(repr=False)
     #: One of `STATES`.
     state: pd.Categorical[str] = field(repr=False)

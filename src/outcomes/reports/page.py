@@ -40,7 +40,6 @@ class Block:
     html: Markup
     #: ``prose``, ``figure``, ``table`` or ``sentence``.
     kind: str = "prose"
-    #: Of the view.
     id: str = ""
     #: The figure's PNG in base 64, and what it shows in words.
     image: str = ""

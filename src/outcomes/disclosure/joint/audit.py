@@ -30,7 +30,6 @@ class Audit:
     passed: bool
     #: Names of the analyses whose tables together give something small away; merge or leave out one of them.
     tables: tuple[str, ...]
-    #: Rows with a number.
     n_shown: int
     #: Rows withheld because few patients stand behind them.
     n_primary: int

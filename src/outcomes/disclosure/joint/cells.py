@@ -31,7 +31,6 @@ _SENSITIVE = {
 class PublishedCell:
     """One number of a row from which the sizes of sets of patients follow."""
 
-    #: Position of the row.
     row: int
     #: ``row``, or ``n`` where only the row's numbers of patients tell: these can go and the rest stay.
     part: str

@@ -49,7 +49,6 @@ class Cell:
     #: Edition that the number was made for, and its day (ISO): an earlier one for a number that is held back.
     origin: str
     as_of: str
-    #: The released row.
     row: Mapping[str, Any] = field(repr=False)
     #: In the ledger; 0 for a new cell.
     id: int = 0

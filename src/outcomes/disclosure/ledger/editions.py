@@ -32,13 +32,10 @@ class Edition:
     page: str
     #: Id of the series; empty for a page made by hand.
     series: str = ""
-    #: Which release of the series: ``2026-Q3``.
     slot: str = ""
     #: What one page of a series is about: ``{"site": "meadow"}``.
     slice: Mapping[str, str] = field(default_factory=dict)
-    #: Smallest number of patients behind a shown number.
     k: int = 11
-    #: Profile of the disclosure rules.
     profile: str = ""
     #: Day (ISO).
     made: str = ""

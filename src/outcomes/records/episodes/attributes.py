@@ -24,9 +24,7 @@ _SESSION_COUNTS = frozenset({"n_sessions", "sessions_to_date"})
 class Attribute:
     """A column of the episodes as found in rows of all files."""
 
-    #: Of the schema.
     column: Column
-    #: For messages.
     header: str
     #: One entry per row that has a value: its number in the ledger, its episode.
     records: np.ndarray = field(repr=False)

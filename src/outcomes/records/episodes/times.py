@@ -23,7 +23,6 @@ class Links:
 
     #: Ids of all episodes of the source, sorted.
     episodes: np.ndarray = field(repr=False)
-    #: The patient of each episode.
     patients: np.ndarray = field(repr=False)
     #: Per part: one episode number per row, -1 where the row has none.
     rows: list[np.ndarray] = field(repr=False)

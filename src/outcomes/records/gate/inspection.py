@@ -55,7 +55,6 @@ class GatedColumn:
     codes: np.ndarray
     #: Distinct texts.
     texts: pa.Array
-    #: First physical line of each row.
     lines: np.ndarray
 
     def count(self, hits: np.ndarray) -> tuple[int, tuple[int, ...]]:

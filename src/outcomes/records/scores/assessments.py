@@ -43,7 +43,6 @@ class Assessments:
     n_episodes: int
     n_sites: int
     measures: tuple[Measure, ...]
-    #: Where the scores stand.
     columns: tuple[ScoreColumn, ...] = field(repr=False)
     #: Number in the ledger and of the episode.
     record: np.ndarray = field(repr=False)

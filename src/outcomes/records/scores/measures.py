@@ -57,9 +57,7 @@ class ScoreColumn:
     """Scores of one column (or block of items) of a file, one entry per row that has one."""
 
     part: Part = field(repr=False)
-    #: What messages name.
     header: str
-    #: Rows of the file.
     rows: np.ndarray = field(repr=False)
     #: Those that occur; ``which`` holds each row's position among them.
     measures: tuple[Measure, ...]

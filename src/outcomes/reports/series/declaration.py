@@ -35,7 +35,6 @@ class Series:
 
     #: Small letters, digits, hyphens and underscores; the folder of its pages.
     id: str
-    #: Name of the report's notebook.
     notebook: str
     #: Name of a source, or the path of a source TOML.
     source: str
@@ -48,14 +47,12 @@ class Series:
     #: One page for each recorded ``site``, ``therapist``, ``therapy``, ``region`` or ``instrument``; a single
     #: page when empty.
     for_each: str = ""
-    #: ``team`` or ``stakeholder``.
     audience: str = "team"
     #: Smallest number of patients behind a shown number; that of the source's disclosure profile where
     #: absent.
     k: int | None = None
     #: Which episodes count, by their start. See `PERIODS`.
     period: str = "all"
-    #: Length of a rolling period.
     rolling_months: int = 12
     #: In which months end and cron expressions are meant.
     time_zone: str = "UTC"
@@ -67,15 +64,12 @@ class Series:
     retry_minutes: int = 60
     #: Share of the records by which they may shrink from one release to the next (0-1).
     largest_shrink: float = 0.2
-    #: Folder of pages.
     out: str = "reports/html"
-    #: How long private run folders are kept.
     retention_days: int = 30
     #: Time limits for a cell, a page, and all pages of a release together.
     cell_seconds: float = 600.0
     report_seconds: float = 1800.0
     batch_seconds: float = 14_400.0
-    #: ``auto``, ``fork`` or ``stock``.
     engine: str = "auto"
 
     @property

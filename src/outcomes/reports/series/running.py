@@ -40,9 +40,7 @@ class SeriesResult:
     slot: str = ""
     #: The worst of all pages.
     exit_code: int = 0
-    #: Class of reasons of a failure.
     reason: str = ""
-    #: What to tell a person.
     message: str = ""
     outcomes: tuple[Outcome, ...] = ()
     #: Earlier slots that are not made, because this one is.
@@ -64,7 +62,6 @@ class RunRequest:
     #: The one moment from which everything follows, with its zone.
     now: datetime
     private: Path
-    #: Reads the records of a series.
     read: Callable[[Series], Records]
     #: Whether a person asks for it: the latest slot is then made in any state.
     asked: bool = False
