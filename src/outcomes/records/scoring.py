@@ -14,13 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import read_instrument
-from outcomes.facts.scoring_rule import (
-    ItemPolicy,
-    ScoringRule,
-    ValueSet,
-    read_state_values,
-    read_value_sets,
-)
+from outcomes.facts.scoring_rule import ItemPolicy, ScoringRule, ValueSet, read_state_values, read_value_sets
 from outcomes.facts.toml import suggest_name
 from outcomes.records.conversion import Floats, read_conversion
 from outcomes.records.items import (

@@ -21,10 +21,7 @@ Constraint = tuple[tuple[tuple[np.ndarray, float], ...], float, float]
 #: Time point of the start.
 _BASELINE = "baseline"
 #: Sets of a row whose size a fate must not give away.
-_SENSITIVE = {
-    Fate.WITHHELD: ("all", "group", "versus", "with", "without"),
-    Fate.FEW: ("with", "without"),
-}
+_SENSITIVE = {Fate.WITHHELD: ("all", "group", "versus", "with", "without"), Fate.FEW: ("with", "without")}
 
 
 @dataclass(frozen=True)

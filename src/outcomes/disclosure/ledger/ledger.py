@@ -11,12 +11,7 @@ from typing import Any
 
 from outcomes.disclosure.ledger.cell import Cell, PatientNumbers, build_row_cells
 from outcomes.disclosure.ledger.comparison import judge_cells
-from outcomes.disclosure.ledger.database import (
-    keep_backup,
-    lock_ledger,
-    report_full_disk,
-    write_transaction,
-)
+from outcomes.disclosure.ledger.database import keep_backup, lock_ledger, report_full_disk, write_transaction
 from outcomes.disclosure.ledger.editions import (
     Edition,
     Event,

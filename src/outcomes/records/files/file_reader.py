@@ -224,11 +224,7 @@ def _read_bounded(stream: IO[bytes] | gzip.GzipFile, packed: int, findings: File
 
 
 def read_text_table(
-    path: Path | str,
-    spec: FileSpec,
-    *,
-    name_sheet: bool = False,
-    **checks: Any,
+    path: Path | str, spec: FileSpec, *, name_sheet: bool = False, **checks: Any
 ) -> TextTable:
     """Read the mapped columns of one file as text; columns that are not mapped are never loaded.
 
