@@ -19,12 +19,12 @@ from outcomes.reports.series.cadence import PERIODS, is_cadence
 #: Where the declaration lies in a project.
 DECLARATION = Path("reports") / "reports.toml"
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
-_KINDS = {
-    "str": (str, "a text"),
-    "int": (int, "a whole number"),
-    "int | None": (int, "a whole number"),
-    "float": ((int, float), "a number"),
-    "Mapping[str, Any]": (dict, "a table { ... }"),
+_KINDS: dict[Any, tuple[Any, str]] = {
+    str: (str, "a text"),
+    int: (int, "a whole number"),
+    int | None: (int, "a whole number"),
+    float: ((int, float), "a number"),
+    Mapping[str, Any]: (dict, "a table { ... }"),
 }
 _DAY_SECONDS = 86_400
 
@@ -166,7 +166,7 @@ def _read_one(id: str, table: Any, defaults: Mapping[str, Any], refuse: _Problem
             refuse.unknown(key, list(fields), "[defaults]" if key in defaults and key not in table else where)
             sound = False
             continue
-        for rule, what, remedy in _find_problems(key, value, str(fields[key].type)):
+        for rule, what, remedy in _find_problems(key, value, fields[key].type):
             refuse(rule, f"{where}: {what}", remedy)
             sound = False
     for key in ("notebook", "source"):
@@ -179,9 +179,9 @@ def _read_one(id: str, table: Any, defaults: Mapping[str, Any], refuse: _Problem
     return Series(id, **values) if sound else None
 
 
-def _find_problems(key: str, value: Any, type_: str) -> Iterator[tuple[str, str, str | None]]:
+def _find_problems(key: str, value: Any, type_: Any) -> Iterator[tuple[str, str, str | None]]:
     kind, said = _KINDS[type_]
-    if not isinstance(value, kind) or (isinstance(value, bool) and type_ != "bool"):  # type: ignore[arg-type]
+    if not isinstance(value, kind) or isinstance(value, bool):
         yield "SERIES_TYPE", f"{key} must be {said}", None
         return
     if key in _ALLOWED and value not in _ALLOWED[key]:
