@@ -42,10 +42,7 @@ def run_named(
 
 
 def print_reasons(released: Release, form: str) -> None:
-    """Print for the team what becomes of each row of a result, and which rule decided it.
-
-    The table for people holds the rows that are not shown as they are, and each reason once.
-    """
+    """Print for the team what becomes of each row of a result, and which rule decided it."""
     why = released.why()
     rows, columns = why.to_dict("records"), list(why.columns)
     if form == "json":
@@ -60,10 +57,7 @@ def print_reasons(released: Release, form: str) -> None:
 
 
 def print_analysis(result: Result | Release, flow: Result | Release | None, form: str) -> None:
-    """Print a result as a table for people, or as CSV or JSON for machines.
-
-    CSV holds the rows alone; what belongs to them is printed on standard error.
-    """
+    """Print a result as a table for people, or as CSV or JSON for machines."""
     rows = result.to_frame().to_dict("records")
     columns = list(result.to_frame().columns)
     if form == "json":

@@ -90,10 +90,7 @@ def _pick(findings: tuple[Finding, ...], outcomes: tuple[str, ...]) -> list[str]
 
 
 def _describe_anonymity(records: Records) -> dict[str, Any] | None:
-    """Describe how many patients share their traits, and what merging traits would do; for the team.
-
-    None where the source asks for no warning, or maps no traits.
-    """
+    """Describe how many patients share their traits, and what merging traits would do; for the team."""
     found = measure_anonymity(records.episodes, records.assessments, records.source)
     if found is None or not records.source.k_min:
         return None

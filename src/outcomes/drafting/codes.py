@@ -26,10 +26,7 @@ _SEPARATORS = (";", "+", "/", "&", ",", "、", "＋", " and ", " und ", " et ", 
 
 
 def draft_codes(name: str, sketch: Sketch) -> tuple[dict[str, str], int]:
-    """Return the codes of a column of the schema that must stand in a source, and how many are too rare.
-
-    They are none where the reader knows all of them by itself.
-    """
+    """Return the codes of a column of the schema that must stand in a source, and how many are too rare."""
     if name == "therapy":
         return _draft_therapies(sketch)
     if name in ("instrument", "timepoint"):

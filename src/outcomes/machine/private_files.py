@@ -40,10 +40,7 @@ def write_private_file(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
-    """Write a file so that a reader sees the old one or the whole new one, also after a crash.
-
-    ``mode`` says who may read it, before the umask.
-    """
+    """Write a file so that a reader sees the old one or the whole new one, also after a crash."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{DRAFT}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:

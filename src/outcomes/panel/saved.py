@@ -19,10 +19,7 @@ _NAME = re.compile(r"[\w][\w .,-]{0,59}")
 
 
 def save_question(name: str, question: PanelQuestion, source: str, words: Words) -> Path:
-    """Keep the choices of a source's records under a name, as a TOML file in ``data/views/``.
-
-    A name has letters, digits, spaces, dots, commas and hyphens; choices of the same name are replaced.
-    """
+    """Keep the choices of a source's records under a name, as a TOML file in ``data/views/``."""
     name = name.strip()
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise ReportError(words.say("panel.bad_name"), exit_code=2)

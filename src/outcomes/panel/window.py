@@ -101,10 +101,7 @@ class Panel:
     def choose(
         self, *, instrument: str = "", variant: str | None = None, view: str = "", **choices: Any
     ) -> None:
-        """Choose by code what the controls choose by hand: a measure, the view in front, any other choice.
-
-        Other choices are parts of `PanelQuestion`, such as ``therapies`` or ``audience``.
-        """
+        """Choose by code what the controls choose by hand: a measure, the view in front, any other choice."""
         measure = PanelMeasure(instrument, variant) if instrument else self.question.measure
         self.set(replace(self.question, measure=measure, **choices))
         if view:

@@ -72,10 +72,7 @@ def list_problems(rows: list[tuple[int, int, str, str, str]]) -> pd.DataFrame:
 
 
 def may_have_problems(rule: ScoringRule, block: Floats) -> bool:
-    """Return whether any answer of a block (one row per item) is out of range or off the grid.
-
-    Says so in the fewest passes; `find_item_problems` then says which.
-    """
+    """Return whether any answer of a block (one row per item) is out of range or off the grid."""
     lows, highs = (np.array(ends)[:, None] for ends in rule.list_bounds(len(block)))
     least, most = np.fmin.reduce(block, axis=1), np.fmax.reduce(block, axis=1)
     if (least < lows[:, 0]).any() or (most > highs[:, 0]).any():
@@ -90,10 +87,7 @@ def may_have_problems(rule: ScoringRule, block: Floats) -> bool:
 
 
 def count_answers(rule: ScoringRule, n_items: int) -> tuple[Counting, Floats, Floats]:
-    """Return what turns answers into what they count, and the least and most that each counted item can be.
-
-    Recodes come first, then reversal, then the highest of each group in the place of its first item.
-    """
+    """Return what turns answers into what they count, and the least and most that each counted item can be."""
     low, high = (np.array(ends, dtype=float) for ends in rule.list_bounds(n_items))
     least, most = low.copy(), high.copy()
     recodes = [

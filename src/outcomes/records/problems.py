@@ -138,10 +138,7 @@ class Problems:
         column: str | None = None,
         **words: Any,
     ) -> None:
-        """Ask what the records mean; nothing of the source is read until it answers.
-
-        What is found is the evidence in counts and the readings, ending with a question mark.
-        """
+        """Ask what the records mean; nothing of the source is read until it answers."""
         width = min(max(map(len, answers)), _LONGEST_ANSWER)
         lines = tuple(
             Text.of("findings.question.line", line=f"{line:{width}}", meaning=meaning)
@@ -191,10 +188,7 @@ class Problems:
         contradict: bool = False,
         **words: Any,
     ) -> None:
-        """Refuse records for a rule, such as those that ``contradict`` each other.
-
-        Those refused before keep their first reason.
-        """
+        """Refuse records for a rule, such as those that ``contradict`` each other."""
         records = np.unique(np.asarray(records, dtype=np.int64))
         if not len(records):
             return

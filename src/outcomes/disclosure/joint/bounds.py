@@ -185,10 +185,7 @@ class Feasibility:
         return Solver(self.rows, rows, unknowns, self.deadline)
 
     def _find_short(self, needs: dict[Protection, float], sign: float) -> set[Protection]:
-        """Return the cells that cannot be larger, or smaller, by what is needed, whatever the others do.
-
-        Each answer shows for several of them that they can.
-        """
+        """Return the cells that cannot be larger, or smaller, by what is needed, whatever the others do."""
         short = set[Protection]()
         waiting = [entry for entry, need in needs.items() if need > 0]
         while waiting:

@@ -70,10 +70,7 @@ def list_published(
     rules: Rules,
     unsized: frozenset[int] = frozenset(),
 ) -> Iterator[PublishedCell]:
-    """Yield what rows give of numbers of patients; bands and checks of a share give none.
-
-    `rows` are named tuples; `unsized` those that are shown without their numbers of patients.
-    """
+    """Yield what rows give of numbers of patients; bands and checks of a share give none."""
     for place, (row, fate, sets) in enumerate(zip(rows, fates, support, strict=True)):
         if fate not in SAYING:
             continue

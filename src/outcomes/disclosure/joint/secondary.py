@@ -99,10 +99,7 @@ def _hide_shift(
 
 
 class _Search:
-    """The programme for one shift: sizes of classes move, and what would tell of it is withheld.
-
-    To the unknowns of the page it adds one for each number that may be withheld, 0 or 1.
-    """
+    """The programme for one shift: sizes of classes move, and what would tell of it is withheld."""
 
     def __init__(
         self,

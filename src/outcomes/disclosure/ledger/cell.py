@@ -121,10 +121,7 @@ def name_quantity(analysis: str, row: Mapping[str, Any], rules: Rules) -> str:
 
 
 class PatientNumbers:
-    """Patients of results by their number in the ledger, with a mark of the records of each.
-
-    `number` gives each of some tokens its number.
-    """
+    """Patients of results by their number in the ledger, with a mark of the records of each."""
 
     def __init__(self, key: bytes, number: Callable[[Sequence[bytes]], np.ndarray]) -> None:
         self._key = key
@@ -150,10 +147,7 @@ def build_row_cells(
     numbering: PatientNumbers,
     rules: Rules,
 ) -> dict[int, Cell]:
-    """Return the cells of those rows that say something about patients, or keep a number back, by position.
-
-    `rows` are as they are shown. A result that does not say whose numbers it shows is refused.
-    """
+    """Return the cells of those rows that say something about patients, or keep a number back, by position."""
     depends = {key: provenance[key] for key in rules.ledger["definition"] if key in provenance}
     definition = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:16]
     found: dict[int, Cell] = {}

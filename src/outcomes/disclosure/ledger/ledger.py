@@ -218,10 +218,7 @@ class Ledger(AbstractContextManager["Ledger"]):
 def build_cells(
     connection: sqlite3.Connection, key: bytes, edition: Edition, releases: Sequence[Release]
 ) -> list[Cell]:
-    """Return the cells of a page, each once, within a transaction; new patients get a number.
-
-    Refused where a release does not say whose numbers it holds, or shows a row that the ledger no longer has.
-    """
+    """Return the cells of a page, each once, within a transaction; new patients get a number."""
     numbering = PatientNumbers(key, lambda tokens: number_patients(connection, tokens))
     shows_earlier = any(release.backing is not None and any(release.backing.earlier) for release in releases)
     stored = {cell.id: cell for cell in read_cells(connection)} if shows_earlier else {}

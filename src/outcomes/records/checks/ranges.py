@@ -21,10 +21,7 @@ _CLEAR = 3.0
 
 
 def check_scores(scores: Assessments, asked: np.ndarray) -> np.ndarray:
-    """Refuse scores that cannot be right and name those that look wrong; return which stay.
-
-    Those that are ``asked`` about are not looked at.
-    """
+    """Refuse scores that cannot be right and name those that look wrong; return which stay."""
     stays = np.ones(len(scores), dtype=bool)
     stays[~asked] = _check_open(scores.keep(~asked))
     return stays

@@ -43,10 +43,7 @@ class Attribute:
 def collect_attributes(
     parts: Sequence[Part], links: Links, run_day: int
 ) -> tuple[dict[str, Attribute], list[np.ndarray]]:
-    """Return the attributes that any file maps, and per part the rows whose therapy is blank.
-
-    Rows refused so far still count as read; callers drop them.
-    """
+    """Return the attributes that any file maps, and per part the rows whose therapy is blank."""
     schema = read_schema()["episodes"]
     found: dict[str, Attribute] = {}
     blanks = [np.zeros(part.n_rows, dtype=bool) for part in parts]

@@ -122,10 +122,7 @@ def read_day_numbers(part: Part, header: str | None, *, whole: bool) -> np.ndarr
 def map_measured(
     part: Part, header: str, column: Column, rule: str, case: str, *, whole: bool = False
 ) -> Coded:
-    """Return the numbers of a column of the schema; those outside its range are refused for a rule.
-
-    ``case`` is the sentence of the catalogue's findings that says so.
-    """
+    """Return the numbers of a column of the schema; those outside its range are refused for a rule."""
     low, high = column.minimum, column.maximum
     ends = {"low": None if low is None else f"{low:g}", "high": None if high is None else f"{high:g}"}
     return map_numbers(

@@ -42,10 +42,7 @@ class Measure:
 
 
 def build_measure(name: str) -> Measure:
-    """Return the measure called ``id`` or ``id:variant``, refusing a variant the instrument lacks.
-
-    A subscale's range, direction and rule are its own.
-    """
+    """Return the measure called ``id`` or ``id:variant``, refusing a variant the instrument lacks."""
     variant = name.partition(":")[2] or None
     instrument = read_instrument(name)
     instrument.check_variant(variant)

@@ -69,10 +69,7 @@ class WarmParent:
         return self._process.poll() is None
 
     def run(self, task: dict[str, Any], seconds: float, on_cell: Callable[[int], None]) -> tuple[str, int]:
-        """Have a task run; return ``done``, ``died`` or ``time``, and the child's exit code.
-
-        `WarmParentError` says that the warm parent itself ended or fell silent.
-        """
+        """Have a task run; return ``done``, ``died`` or ``time``, and the child's exit code."""
         deadline = time.monotonic() + seconds + _SLACK_SECONDS
         try:
             self._channel.send(json.dumps(task).encode())
@@ -156,10 +153,7 @@ def may_fork(*, required: bool = False) -> bool:
 
 
 def execute_in_fork(task: Task) -> NotebookNode:
-    """Run a notebook in a child of a warm parent; see `execute_notebook`.
-
-    Where the warm parent itself is killed, the next report starts a new one.
-    """
+    """Run a notebook in a child of a warm parent; see `execute_notebook`."""
     described = {
         "notebook": str(task.notebook),
         "executed": str(task.executed),
