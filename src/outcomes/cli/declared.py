@@ -55,7 +55,7 @@ def read_declared(series: Series) -> Records:
 
 
 def print_status(declaration: Path | None, max_age: str | None, as_json: bool) -> int:
-    """Print how the series stand; return 1 where one failed or no run was without failure within ``max_age``."""
+    """Print how the series stand; return 1 where one failed or no run went well within ``max_age``."""
     now, private = datetime.now(UTC), find_project() / _PRIVATE
     longest = read_age(max_age) if max_age else None
     declared = read_series(declaration)

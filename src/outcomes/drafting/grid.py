@@ -43,7 +43,7 @@ class SheetGrid:
 
 
 def read_grids(path: Path, sheet: str | None = None) -> tuple[SheetGrid, ...]:
-    """Read the cells of all tables of a file: the visible sheets of a workbook that hold something, else one."""
+    """Read the cells of all tables of a file: the visible filled sheets of a workbook, else one."""
     _, tables = read_cells(
         path, most=MAX_ROWS, sheet=sheet, check_name=names_person, mark_texts=mark_identifying
     )

@@ -87,7 +87,7 @@ def may_have_problems(rule: ScoringRule, block: Floats) -> bool:
 
 
 def count_answers(rule: ScoringRule, n_items: int) -> tuple[Counting, Floats, Floats]:
-    """Return what turns answers into what they count, and the least and most that each counted item can be."""
+    """Return what turns answers into what they count, and the least and most of each counted item."""
     low, high = (np.array(ends, dtype=float) for ends in rule.list_bounds(n_items))
     least, most = low.copy(), high.copy()
     recodes = [

@@ -147,7 +147,7 @@ def build_row_cells(
     numbering: PatientNumbers,
     rules: Rules,
 ) -> dict[int, Cell]:
-    """Return the cells of those rows that say something about patients, or keep a number back, by position."""
+    """Return the cells of rows that say something about patients, or keep a number back, by position."""
     depends = {key: provenance[key] for key in rules.ledger["definition"] if key in provenance}
     definition = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:16]
     found: dict[int, Cell] = {}

@@ -268,7 +268,7 @@ def read_text_table(
 def read_cells(
     path: Path, *, most: int, sheet: str | None = None, **checks: Any
 ) -> tuple[str, list[SheetCells]]:
-    """Return what a file is and the cells of its tables: the visible sheets of a workbook (or one), else one."""
+    """Return what a file is and the cells of its tables: visible sheets of a workbook, else one."""
     opened = open_file(path, **checks)
     kind, content, findings = opened.kind, opened.content, opened.findings
     if kind == "csv":
