@@ -446,7 +446,8 @@ def test_g28_a_reader_sees_the_old_or_the_new_page_whole(tmp_path):
 #: Approves what waits in a process that is killed at the n-th write to the project.
 APPROVING = DRIVER.replace(
     "ending = series_project.run(now=now)\nprint(ending.state,",
-    "from outcomes.reports.editions.approval import approve_editions, find_waiting\nfrom pathlib import Path\n"
+    "from pathlib import Path\n"
+    "from outcomes.reports.editions.approval import approve_editions, find_waiting\n"
     "private = Path('.outcomes').absolute()\n"
     "waiting = find_waiting(private, ['whole'])\n"
     "approve_editions(waiting, by='A. Reviewer', private=private, now=now)\nprint('approved',",

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.scoring_rule import ScoringRule
+from outcomes.facts.wording import Text
 from outcomes.records.conversion import Floats
 
 _TOLERANCE = 1e-9  # whole numbers read from text are exact; this forgives arithmetic done before us
@@ -26,11 +27,10 @@ def shape_items(instrument: Instrument, items: ArrayLike) -> Floats:
     most = rule.n_items_maximum or rule.n_items
     if answers.ndim == 2 and answers.shape[1] in (*range(rule.n_items, most + 1), rule.n_form_items):
         return answers
-    expected = f"{rule.n_items}" if most == rule.n_items else f"{rule.n_items} to {most}"
-    if rule.n_form_items > rule.n_items:
-        expected += f" (or all {rule.n_form_items} of the form)"
-    found = answers.shape[-1] if answers.ndim else 1
-    raise FactsError(f"{instrument.name}: expected {expected} items in each row, got {found}.")
+    most = most if most > rule.n_items else 0
+    form = rule.n_form_items if rule.n_form_items > rule.n_items else 0
+    said = {"n": rule.n_items, "most": most, "form": form, "found": answers.shape[-1] if answers.ndim else 1}
+    raise FactsError(Text.of("scoring.items.expected", instrument=instrument.name, **said))
 
 
 def number_items(rule: ScoringRule, n_given: int) -> tuple[int, ...]:
@@ -51,14 +51,16 @@ def find_item_problems(
     found = []
     for place, (column, low, high) in enumerate(zip(answers.T, lows, highs, strict=True)):
         outside = (column < low) | (column > high)
-        found.append((outside, place, "ITEM_RANGE", f"outside {low:g} to {high:g}"))
+        said = Text.of("scoring.items.outside", item=numbers[place], low=f"{low:g}", high=f"{high:g}")
+        found.append((outside, place, "ITEM_RANGE", said))
         if step is not None:
             places = (np.where(outside, low, column) - low) / step
             off = np.abs(places - np.rint(places)) > _TOLERANCE
-            found.append((off, place, "ITEM_GRID", f"not in steps of {step:g}"))
+            said = Text.of("scoring.items.grid", item=numbers[place], step=f"{step:g}")
+            found.append((off, place, "ITEM_GRID", said))
     problems = [
-        (first_row + row, numbers[place], labels[place], name, f"item {numbers[place]}: {reason}")
-        for where, place, name, reason in found
+        (first_row + row, numbers[place], labels[place], name, said)
+        for where, place, name, said in found
         if where.any()
         for row in np.flatnonzero(where).tolist()
     ]
@@ -66,7 +68,7 @@ def find_item_problems(
     return list_problems(problems)
 
 
-def list_problems(rows: list[tuple[int, int, str, str, str]]) -> pd.DataFrame:
+def list_problems(rows: list[tuple[int, int, str, str, Text]]) -> pd.DataFrame:
     """Return problems as a table."""
     return pd.DataFrame(rows, columns=["row", "item", "label", "rule", "reason"])
 

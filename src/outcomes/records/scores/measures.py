@@ -126,7 +126,7 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
     for item, rule in zip(kinds["item"], kinds["rule"], strict=True):
         found = problems[(problems["item"] == item) & (problems["rule"] == rule)]
         rows = found["row"].to_numpy(dtype=np.int64)
-        words = {"what": str(found["reason"].iloc[0]), "remedy": Text.of("findings.ITEM_RANGE.remedy")}
+        words = {"what": found["reason"].iloc[0], "remedy": Text.of("findings.ITEM_RANGE.remedy")}
         part.refuse_values(spec.items[item - 1], rows, str(rule), whole=not part.is_wide, **words)
     answered: np.ndarray = np.asarray((~np.isnan(items)).any(axis=1))
     for key, flagged in scores.flags.groupby(["item", "meaning"], sort=True):
