@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.drafting.column import SheetColumn, read_number
+from outcomes.drafting.question import say
 from outcomes.drafting.role import guess_role
 from outcomes.drafting.spelling import is_number_or_date, normalise, split_scale
 from outcomes.drafting.words import find_instrument_word, words_of
@@ -153,10 +154,7 @@ def _find_names(rows: Sequence[Sequence[Any]]) -> int:
             break
         if any(_is_value(cell) for below in rows[i + 1 :] for cell in _filled(below)):
             return i
-    raise RecordsError(
-        "No row of column names was found above rows with numbers or dates; "
-        "add one, with a different name for each column."
-    )
+    raise RecordsError(say("errors.no_header"))
 
 
 def _is_value(cell: Any) -> bool:

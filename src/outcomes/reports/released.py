@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from outcomes.disclosure import Audit, audit_page
 from outcomes.disclosure.released import read_releases
 from outcomes.errors import DisclosureError
+from outcomes.facts import Text, Value
 from outcomes.views.view import MEDIA_TYPE, View, read_view
 
 if TYPE_CHECKING:
@@ -55,25 +56,15 @@ def audit_run(run_folder: Path, audience: str) -> Audit | None:
         releases = read_releases(run_folder)
         for release in releases:
             if release.backing is None:
-                raise DisclosureError(
-                    f"Who stands behind the numbers of the table {release.name!r} is not known, so the page "
-                    "cannot be checked; nothing was published. Show only what `release` returns."
-                )
+                raise DisclosureError(Text.of("errors.page.not_known", name=repr(release.name)))
         audit = audit_page(releases)
     except DisclosureError:
         raise
     except Exception as error:
-        raise DisclosureError(
-            "The numbers of the page could not be checked against each other "
-            f"({type(error).__name__}), so nothing was published. Please report this."
-        ) from error
+        raise DisclosureError(Text.of("errors.page.not_checked", error=type(error).__name__)) from error
     if not audit.passed:
         tables = " and ".join(f"'{name}'" for name in audit.tables)
-        raise DisclosureError(
-            f"Nothing was published: taken together, the tables {tables} would tell of a group of patients "
-            "too small to be shown. Merge therapies or time points in them, show fewer of them on one page, "
-            "or leave one of them out."
-        )
+        raise DisclosureError(Text.of("errors.page.tells_together", tables=tables))
     return audit
 
 
@@ -89,9 +80,6 @@ def count_dropped(notebook: NotebookNode, views: dict[str, View]) -> int:
 
 def _check_audience(view: View, audience: str, k: int) -> View:
     if view.audience != audience or view.k != k:
-        raise DisclosureError(
-            f"The view {view.id!r} was released for {view.audience} with k = {view.k}, the page is for "
-            f"{audience} with k = {k}; nothing was published. Pass audience and k to open_page in the "
-            "notebook."
-        )
+        said: dict[str, Value] = {"audience": view.audience, "k": view.k, "wanted": audience, "wanted_k": k}
+        raise DisclosureError(Text.of("errors.page.other_audience", view=repr(view.id), **said))
     return view

@@ -15,7 +15,7 @@ import outcomes
 from outcomes.disclosure import read_rules
 from outcomes.disclosure.released import read_releases
 from outcomes.errors import RecordsError
-from outcomes.facts import Source, find_project, read_source, read_words
+from outcomes.facts import Source, Text, find_project, read_source, read_words
 from outcomes.reports.archive.snapshots import ask_to_keep, forget_snapshots, keep_snapshot
 from outcomes.reports.archive.store import (
     Manifest,
@@ -180,10 +180,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         fingerprint = next(filter(None, fingerprints), "")
         # a release shows only the beginning of the fingerprint
         if job.records_sha256 and fingerprint and not job.records_sha256.startswith(fingerprint):
-            raise RecordsError(
-                f"{job.report}: the records changed while the report was made; nothing was published. "
-                "Run it again when nobody writes to them."
-            )
+            raise RecordsError(Text.of("errors.report.records_changed", report=job.report))
 
         signs = "".join(sorted({sign for view in views.values() for sign in view.undrawn}))
         undrawn = explain_undrawn(signs, words)

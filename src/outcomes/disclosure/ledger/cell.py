@@ -15,6 +15,7 @@ from outcomes.disclosure.ledger.key import make_tokens, mark_recorded
 from outcomes.disclosure.released import RELEASE_COLUMNS, Backing, join_support
 from outcomes.disclosure.rules import Rules
 from outcomes.errors import DisclosureError
+from outcomes.facts import Text
 from outcomes.result import Patients
 
 #: Fates of rows that say something about their patients.
@@ -160,11 +161,7 @@ def build_row_cells(
         if fate not in _INFORMATIVE and (fate not in _KEPT_BACK or backing.patients is None):
             continue
         if backing.patients is None:
-            raise DisclosureError(
-                f"The result of {analysis!r} does not say whose numbers it holds "
-                "(patients=list_patients(records)), so that it cannot be compared with earlier releases; "
-                "nothing was released."
-            )
+            raise DisclosureError(Text.of("errors.ledger.whose", analysis=repr(analysis)))
         numbers, marks = numbering.find(backing.patients)
         order = np.argsort(numbers[whole])
         counted, versus = (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from outcomes.disclosure.ledger.key import refuse_open_file
 from outcomes.errors import DisclosureError, ReportError
+from outcomes.facts import Text
 from outcomes.machine.lock import hold_lock
 from outcomes.machine.private_files import open_private_folder
 
@@ -75,10 +76,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     if found != ["ok"]:
         raise refuse_damage("its pages do not fit together")
     if form is not None and form[0] != FORM:
-        raise DisclosureError(
-            f"The ledger of releases has form {form[0]}, this version of outcomes writes form {FORM}; use "
-            "the version that wrote it."
-        )
+        raise DisclosureError(Text.of("errors.ledger.form", form=form[0], own=FORM))
     return connection
 
 
@@ -113,20 +111,13 @@ def report_full_disk(path: Path) -> Iterator[None]:
     except (sqlite3.OperationalError, OSError) as error:
         free = shutil.disk_usage(path.parent).free
         reason = getattr(error, "strerror", None) or str(error)
-        raise ReportError(
-            f"The ledger of releases ({path.name}) cannot be written ({reason}; {free} bytes are free); it "
-            "stands as it was, and nothing was released.",
-            exit_code=9,
-        ) from None
+        said = Text.of("errors.ledger.full", file=path.name, reason=reason, free=free)
+        raise ReportError(said, exit_code=9) from None
 
 
 def refuse_damage(what: str) -> DisclosureError:
     """Return the error for a ledger that cannot be trusted; it says what to do."""
-    return DisclosureError(
-        f"The ledger of releases is damaged: {what}. Nothing was released, since a new page could not be "
-        "compared with earlier ones. Look at it with `outcomes ledger verify`, put the last good copy back "
-        "with `outcomes ledger restore`, or declare a new series (`outcomes ledger begin REASON`)."
-    )
+    return DisclosureError(Text.of("errors.ledger.damaged", what=what))
 
 
 def keep_backup(connection: sqlite3.Connection, folder: Path, sequence: int) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import outcomes.errors
 from outcomes.disclosure.page_context import name_run_folder
 from outcomes.errors import OutcomesError, PrivacyError, RecordsError, ReportError
+from outcomes.facts import Text
 from outcomes.machine.threads import THREADS
 
 if TYPE_CHECKING:
@@ -97,22 +98,12 @@ def describe_end(task: Task, why: str) -> ReportError:
     """
     name, run = task.notebook.stem, task.run.id
     if why == "time":
-        return ReportError(
-            f"{name}: time ran out ({task.limits.cell:g} s for a cell, {task.limits.report:g} s for the "
-            f"report); nothing was published. Private run folder: {run}.",
-            exit_code=10,
-        )
+        seconds = {"cell": f"{task.limits.cell:g}", "all": f"{task.limits.report:g}"}
+        return ReportError(Text.of("errors.report.time", report=name, run=run, **seconds), exit_code=10)
     if why == "disk":
         free = shutil.disk_usage(task.run.folder).free
-        return ReportError(
-            f"{name}: the private run folder {run} cannot be written ({free} bytes are free); nothing was "
-            "published.",
-            exit_code=9,
-        )
-    return ReportError(
-        f"{name}: the notebook's Python ended unexpectedly (often too little memory); nothing was published. "
-        f"Private run folder: {run}."
-    )
+        return ReportError(Text.of("errors.report.disk", report=name, run=run, free=free), exit_code=9)
+    return ReportError(Text.of("errors.report.ended", report=name, run=run))
 
 
 def _describe_failure(task: Task, kind: str, number: int, told: str = "") -> ReportError:

@@ -13,7 +13,7 @@ from typing import Any
 
 import outcomes
 from outcomes.errors import FactsError, PrivacyError, RecordsError, ReportError
-from outcomes.facts import find_project
+from outcomes.facts import Text, find_project
 from outcomes.machine.lock import hold_lock
 from outcomes.machine.private_files import make_private, remove_drafts
 from outcomes.records.tables import Records
@@ -289,7 +289,4 @@ def _refuse_regression(series: Series, digest: RecordsDigest, last: SlotRecord) 
     elif digest.newest and last.newest and digest.newest < last.newest:
         problem = "the newest record is older than at the last release"
     if problem:
-        raise RecordsError(
-            f"{series.id}: SOURCE_REGRESSION: {problem}; nothing was made. If that is right: "
-            f'outcomes run {series.id} --accept-shrunk "why it is right".'
-        )
+        raise RecordsError(Text.of("errors.series.regression", series=series.id, problem=problem))
