@@ -184,8 +184,7 @@ class Sketch:
     def patients(self) -> Sequence[Hashable]:
         """Return the key of the patient of each row; rows themselves where no column tells patients apart."""
         column = self.mapped.get("patient_id")
-        n_rows = len(self.columns[0].cells)
-        keys = column.cells if column else (None,) * n_rows
+        keys = column.cells if column else (None,) * len(self.columns[0].cells)
         return [f"row {i}" if key is None else simplify_name(str(key)) for i, key in enumerate(keys)]
 
     def list_codes(self, column: SheetColumn, known: Iterable[str] = ()) -> tuple[dict[str, int], int]:

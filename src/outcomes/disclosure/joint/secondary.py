@@ -116,8 +116,7 @@ class _Search:
         fixed = problem.mark(unit.constraints for unit in units if not np.isfinite(unit.weight))
         row_bounds, bounds = problem.bound(fixed)
         n_classes, n_units, self._n = problem.n_classes, len(open_), len(bounds)
-        goal = bounds[n_classes + of]
-        goal[0 if shift > 0 else 1] = shift
+        bounds[n_classes + of][0 if shift > 0 else 1] = shift
         bounds[:n_classes, 1] = np.minimum(bounds[:n_classes, 1], 4 * reach)
         told = [
             (number, column)

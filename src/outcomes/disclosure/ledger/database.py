@@ -49,8 +49,7 @@ def lock_ledger(private: Path) -> AbstractContextManager[None]:
 
 def make_database(path: Path, fill: Callable[[sqlite3.Connection], object]) -> None:
     """Make a database, whole or not at all; `fill` writes its first rows."""
-    folder = open_private_folder(path.parent)
-    draft = folder / f"{path.name}.new"
+    draft = open_private_folder(path.parent) / f"{path.name}.new"
     with report_full_disk(path):
         _make_private(draft)
         connection = _connect(draft)
