@@ -1,7 +1,5 @@
 """`Release`: a result as one audience may see it, and its private `Backing`: who stands behind its rows."""
 
-from __future__ import annotations
-
 import hashlib
 import html
 import json
@@ -36,7 +34,7 @@ class Backing:
     #: For each row the ledger's cell that it shows in place of its own number, else 0; empty where none does.
     earlier: tuple[int, ...] = ()
 
-    def at(self, rows: Iterable[int]) -> Backing:
+    def at(self, rows: Iterable[int]) -> "Backing":
         """Return that of some rows, by position."""
         places = list(rows)
         return replace(
@@ -169,7 +167,7 @@ class Release:
         ]
         return self.reasons.assign(sentence=said)
 
-    def where(self, **equals: object) -> Release:
+    def where(self, **equals: object) -> "Release":
         """Return the rows whose columns equal the given values (a list means any of them)."""
         keep = _find_rows(self.table, equals)
         named = {column: value for column, value in equals.items() if column in _NAMING}

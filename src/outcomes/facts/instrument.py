@@ -1,7 +1,5 @@
 """`Instrument`: an outcome measure with its range, direction, scoring, sources and `Threshold`s."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -290,7 +288,7 @@ class Instrument:
         names |= {value_set.id: value_set.label} if value_set else {}
         return ", ".join(names.get(part, part).replace("_", " ") for part in variant.split("-"))
 
-    def narrow(self, variant: str | None) -> Instrument:
+    def narrow(self, variant: str | None) -> "Instrument":
         """Return the instrument as a variant sees it: a subscale has a range and thresholds of its own."""
         self.check_variant(variant)
         chosen = [self.subscales[part] for part in (variant or "").split("-") if part in self.subscales]

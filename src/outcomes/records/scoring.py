@@ -1,7 +1,5 @@
 """`score_items`: from the items of an instrument to its score, by the rule that its facts declare."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +45,7 @@ class Scores:
     score: Floats = field(repr=False)
     n_missing: NDArray[np.int16] = field(repr=False)
     #: One of `STATES`.
-    state: pd.Categorical[str] = field(repr=False)
+    state: "pd.Categorical[str]" = field(repr=False)
     #: One row per item that cannot be right: ``row`` (position, from 0), ``item`` (from 1), ``label``,
     #: ``rule`` (``ITEM_RANGE``, ``ITEM_GRID`` or, where the items together cannot be right,
     #: ``SCORE_RANGE`` at the last of them) and ``reason`` (a `Text`). Holds no values.

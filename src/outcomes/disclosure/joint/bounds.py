@@ -3,8 +3,6 @@
 Linear programmes over the sizes of classes of patients, solved by HiGHS.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -46,7 +44,7 @@ class Classes:
     sizes: np.ndarray
 
     @staticmethod
-    def of(sets: Sequence[np.ndarray]) -> Classes:
+    def of(sets: Sequence[np.ndarray]) -> "Classes":
         """Group the patients of sets given as arrays of distinct codes."""
         inside, classes = group_patients(sets)
         return Classes(csr_array(inside.astype("float64")), np.array([len(codes) for codes in classes]))
@@ -99,7 +97,7 @@ class Constraints:
     high: np.ndarray
 
     @staticmethod
-    def of(classes: Classes, numbered: Iterable[NumberedConstraint]) -> Constraints:
+    def of(classes: Classes, numbered: Iterable[NumberedConstraint]) -> "Constraints":
         """Build constraints in their order.
 
         Those that do not hold for patients say nothing: shares of episodes, counts of assessments.
@@ -180,7 +178,7 @@ class Feasibility:
         return [entry for entry in protections if entry in unsafe]
 
     @cached_property
-    def _solver(self) -> Solver:
+    def _solver(self) -> "Solver":
         rows, unknowns = self.bound(np.zeros(self.n_constraints, dtype=bool))
         return Solver(self.rows, rows, unknowns, self.deadline)
 

@@ -1,7 +1,5 @@
 """`Cell`: one released row, with the quantity that it is a number of and the patients behind it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -78,7 +76,7 @@ class Cell:
         told = json.dumps([_write(self.row[name]) for name in _NUMBERS])
         return hashlib.sha256(told.encode()).hexdigest()
 
-    def says_the_same(self, other: Cell) -> bool:
+    def says_the_same(self, other: "Cell") -> bool:
         """Return whether both show one number: the same row, or another row of the same estimate."""
         names = _NUMBERS if self.place == other.place else ("estimate",)
         return [_write(self.row[name]) for name in names] == [_write(other.row[name]) for name in names]

@@ -4,8 +4,6 @@ Each event is signed together with the one before. The head of the chain is kept
 that an older or edited database is noticed.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import hmac
 import json
@@ -56,12 +54,12 @@ class Edition:
         """Whether new pages are compared with it: it was released, or a declared series has it ready."""
         return self.state != "made" or bool(self.series)
 
-    def replaces(self, other: Edition) -> bool:
+    def replaces(self, other: "Edition") -> bool:
         """Return whether `other` is an earlier version of this edition that was never released."""
         same = (self.page, self.series, self.slot) == (other.page, other.series, other.slot)
         return same and other.state == "made"
 
-    def follows(self, other: Edition) -> bool:
+    def follows(self, other: "Edition") -> bool:
         """Return whether both are editions of one page."""
         return (self.page, self.series) == (other.page, other.series)
 

@@ -1,7 +1,5 @@
 """From rows to what is constant within an episode: its therapy, site, patient's age band and so on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -34,7 +32,7 @@ class Attribute:
     #: Distinct values, sorted.
     values: np.ndarray = field(repr=False)
 
-    def keep(self, rows: np.ndarray) -> Attribute:
+    def keep(self, rows: np.ndarray) -> "Attribute":
         """Return the entries that ``rows`` marks, or those at these places in their order."""
         kept = {name: getattr(self, name)[rows] for name in ("records", "episode", "codes")}
         return replace(self, **kept)

@@ -1,7 +1,5 @@
 """Whose a row is and when it happened: its episode; its label, date or day; days from time zero."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,7 +38,7 @@ class RowTimes:
     date: np.ndarray = field(repr=False)
     day: np.ndarray = field(repr=False)
 
-    def take(self, rows: np.ndarray) -> RowTimes:
+    def take(self, rows: np.ndarray) -> "RowTimes":
         """Return the times of some rows."""
         return RowTimes(self.timepoint[rows], self.date[rows], self.day[rows])
 
