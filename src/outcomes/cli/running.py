@@ -1,7 +1,5 @@
 """`outcomes run`: what the declaration says, made when it is due."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -104,7 +102,7 @@ def _end_when_terminated() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _open_bar() -> Progress:
+def _open_bar() -> "Progress":
     """Return a progress bar over the pages of a series, shown on a terminal only."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -117,7 +115,7 @@ def _open_bar() -> Progress:
     return bar
 
 
-def _begin(bar: Progress, series: str, pages: int) -> None:
+def _begin(bar: "Progress", series: str, pages: int) -> None:
     _note_problem(ping_monitor("start"))
     bar.update(bar.task_ids[0], description=series, total=pages, completed=0, visible=True)
 

@@ -1,7 +1,5 @@
 """Private folders and files, files that are replaced as a whole, and records that are kept as JSON."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import json
@@ -85,7 +83,7 @@ def spell_safely(name: str) -> str:
 R = TypeVar("R", bound="DataclassInstance")
 
 
-def encode_record(record: DataclassInstance, *, sort_keys: bool = False) -> bytes:
+def encode_record(record: "DataclassInstance", *, sort_keys: bool = False) -> bytes:
     """Return a dataclass as the bytes of its JSON file."""
     content = dataclasses.asdict(record)
     return f"{json.dumps(content, indent=2, ensure_ascii=False, sort_keys=sort_keys)}\n".encode()

@@ -1,7 +1,5 @@
 """The parameters of a report: the notebook's ``parameters`` cell is their schema."""
 
-from __future__ import annotations
-
 import ast
 import datetime as dt
 import io
@@ -90,7 +88,7 @@ class Parameter:
         return f"{words}, or none" if self.optional else words
 
 
-def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
+def read_parameters(notebook: "NotebookNode") -> dict[str, Parameter]:
     """Read the schema of a report's parameters from its notebook, in the order of the cell.
 
     Exactly one cell is tagged ``parameters`` and holds lines ``name = value  # comment`` only. A default that

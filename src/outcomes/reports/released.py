@@ -1,7 +1,5 @@
 """What a run released: its views, the numbers behind them, and the audit of them before publication."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,99}")
 
 
-def find_view_ids(cell: NotebookNode) -> Iterator[str]:
+def find_view_ids(cell: "NotebookNode") -> Iterator[str]:
     """Yield the ids that a code cell's outputs carry; everything else in an output is ignored."""
     for output in cell.outputs:
         carried = output.get("data", {}).get(MEDIA_TYPE)
@@ -28,7 +26,7 @@ def find_view_ids(cell: NotebookNode) -> Iterator[str]:
             yield id
 
 
-def collect_views(notebook: NotebookNode, folder: Path, audience: str, k: int) -> dict[str, View]:
+def collect_views(notebook: "NotebookNode", folder: Path, audience: str, k: int) -> dict[str, View]:
     """Return the views that an executed notebook shows by their ids, each once, in order.
 
     An id without a view in the folder is dropped; a view that was released for another audience or with
@@ -68,7 +66,7 @@ def audit_run(run_folder: Path, audience: str) -> Audit | None:
     return audit
 
 
-def count_dropped(notebook: NotebookNode, views: dict[str, View]) -> int:
+def count_dropped(notebook: "NotebookNode", views: dict[str, View]) -> int:
     """Return how many outputs of an executed notebook are not on its page."""
     outputs = shown = 0
     for cell in notebook.cells:

@@ -1,7 +1,5 @@
 """The engine that forks: papermill runs in a child of a process that has everything imported already."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import json
@@ -152,7 +150,7 @@ def may_fork(*, required: bool = False) -> bool:
     return threads == 1
 
 
-def execute_in_fork(task: Task) -> NotebookNode:
+def execute_in_fork(task: Task) -> "NotebookNode":
     """Run a notebook in a child of a warm parent; see `execute_notebook`."""
     described = {
         "notebook": str(task.notebook),

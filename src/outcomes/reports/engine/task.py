@@ -1,7 +1,5 @@
 """What an engine is given, under which settings it runs a notebook, and whether the notebook went well."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -44,7 +42,7 @@ class Task:
     #: Plain values for its ``parameters`` cell, all of which JSON has.
     values: Mapping[str, Any]
     #: Where the executed notebook and the text of errors are kept.
-    run: Run
+    run: "Run"
     limits: TimeLimits = field(default_factory=TimeLimits)
     #: Of Python's and NumPy's random numbers; the same for the same inputs.
     seed: int = 0
@@ -69,7 +67,7 @@ def build_environment(run_folder: Path | None = None) -> dict[str, str]:
     return environment
 
 
-def refuse_failures(notebook: NotebookNode, task: Task) -> NotebookNode:
+def refuse_failures(notebook: "NotebookNode", task: Task) -> "NotebookNode":
     """Return an executed notebook; raise the error of a cell that failed or never ran.
 
     Outputs alone decide. Papermill lets some errors pass (tagged cells, ``sys.exit``), and writes "completed"
