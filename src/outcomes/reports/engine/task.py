@@ -10,19 +10,13 @@ from typing import TYPE_CHECKING, Any
 import outcomes.errors
 from outcomes.disclosure.page_context import name_run_folder
 from outcomes.errors import OutcomesError, PrivacyError, RecordsError, ReportError
-from outcomes.facts import Text
+from outcomes.facts import Text, Value
 from outcomes.machine.threads import THREADS
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from outcomes.reports.job import Run
-
-#: Where records were refused; a log that repeats this learns nothing of them.
-_CHECK = (
-    "The records were refused: outcomes check, with the same --source and --path, says what is wrong, where, "
-    "and what to do. "
-)
 
 
 @dataclass(frozen=True)
@@ -109,12 +103,6 @@ def _describe_failure(task: Task, kind: str, number: int, told: str = "") -> Rep
     mistake = isinstance(known, type) and issubclass(known, OutcomesError)
     name = kind if kind.isidentifier() and len(kind) <= 60 else "an error"
     refused = mistake and issubclass(known, (RecordsError, PrivacyError))  # type: ignore[arg-type]
-    where = f"{task.notebook.stem}: code cell {number} ended with {name}; nothing was published. "
-    if mistake and told:
-        text = f"{told}\n{where}Private run folder: {task.run.id}."
-        return ReportError(text, exit_code=known.exit_code)  # type: ignore[union-attr]
-    return ReportError(
-        f"{where}{_CHECK if refused else ''}What it said is kept in the private run folder {task.run.id} "
-        "(error.txt).",
-        exit_code=known.exit_code if mistake else 6,  # type: ignore[union-attr]
-    )
+    said: dict[str, Value] = {"told": told if mistake else "", "refused": refused, "error": name}
+    text = Text.of("errors.report.failed", report=task.notebook.stem, cell=number, run=task.run.id, **said)
+    return ReportError(text, exit_code=known.exit_code if mistake else 6)  # type: ignore[union-attr]
