@@ -1,7 +1,5 @@
 """`Labels`: how the therapies, time points, thresholds and the measure of a release are called."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
