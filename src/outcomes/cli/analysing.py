@@ -25,10 +25,7 @@ def run_named(
     of_analysis: Mapping[str, Any],
     audience: str,
 ) -> tuple[Result | Release, Result | Release | None]:
-    """Run an analysis by name, and count the flow of the cohort it was asked of.
-
-    For another audience than the team both are released first; an analysis of records has no flow.
-    """
+    """Run an analysis by name; return it and the flow of its cohort, released for others than the team."""
     if audience not in AUDIENCES:
         raise DisclosureError(f"There is no audience {audience!r}; there are {', '.join(AUDIENCES)}.")
     records: Records = read_records(source, path, show_progress=shows_progress())

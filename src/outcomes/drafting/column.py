@@ -199,7 +199,6 @@ def find_calendar(columns: Iterable[SheetColumn]) -> str | None:
 
     It is ``roc`` where years count from 1912, as in Taiwan, and ``excel1900`` for a spreadsheet's numbers.
 
-
     >>> find_calendar([SheetColumn("初診日", ("115/03/04", "114/12/30"))])
     'roc'
     >>> find_calendar([SheetColumn("seen", ("2025-03-04",))]) is None

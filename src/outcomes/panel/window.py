@@ -62,8 +62,6 @@ class Panel:
 
     The sentence, the table and the view in front follow a choice at once; the comparison of therapies and the
     other views are worked out one by one while nothing else is asked for.
-
-    `language` is that of its words, of what it shows and of the report that it makes.
     """
 
     def __init__(self, records: Records, language: str = "en") -> None:

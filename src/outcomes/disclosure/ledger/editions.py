@@ -158,10 +158,7 @@ def read_head(folder: Path) -> Head | None:
 
 
 def check_head(events: list[Event], head: Head | None, newest_known: int = 0) -> None:
-    """Refuse a chain that ends before what is known to have followed.
-
-    `head` was read before the events were; `newest_known` is the largest sequence in a release record.
-    """
+    """Refuse a chain that ends before what is known to have followed; `head` was read before the events."""
     hashes = {event.sequence: event.hash for event in events}
     last = max(hashes, default=0)
     if newest_known > last:

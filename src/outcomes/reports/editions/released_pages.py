@@ -99,10 +99,7 @@ def find_newest_known() -> int:
 
 
 def find_place(edition: Edition) -> Path:
-    """Return where the page of an edition lies in the team's folder.
-
-    The ledger knows a page by a name that is the same for all its editions; each slot has a folder.
-    """
+    """Return where the page of an edition lies in the team's folder; each slot has a folder."""
     page = find_project() / edition.page
     return page.parent / edition.slot / page.name if edition.series else page
 
