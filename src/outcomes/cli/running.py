@@ -44,7 +44,7 @@ def run_declared(
     quiet: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Run the series of these ids, or all; with ``due`` what is due. Return 0 or the worst exit code of all pages."""
+    """Run the series of these ids, or all, with ``due`` what is due; return 0 or the worst exit code."""
     declared = read_series(declaration)
     for id in ids:
         if id not in declared:

@@ -45,7 +45,7 @@ class _Group:
 
 
 def ask_scales(scores: Assessments) -> np.ndarray:
-    """Ask on which scale doubtful scores are, note answers against the evidence; return which are asked about."""
+    """Ask on which scale doubtful scores are, and note answers against the evidence; return the former."""
     asked = np.zeros(len(scores), dtype=bool)
     first = ("SCORE_OR_CHANGE", "SCORE_OR_OTHER")
     others = {it.column for it in scores.problems.blocking if it.rule in first}

@@ -84,7 +84,7 @@ def refuse_failures(notebook: "NotebookNode", task: Task) -> "NotebookNode":
 
 
 def describe_end(task: Task, why: str) -> ReportError:
-    """Return the error of a report that was not finished: ``time`` ran out, the ``disk`` is full, or ``death``."""
+    """Return the error of an unfinished report: ``time`` ran out, the ``disk`` is full, or ``death``."""
     name, run = task.notebook.stem, task.run.id
     if why == "time":
         seconds = {"cell": f"{task.limits.cell:g}", "all": f"{task.limits.report:g}"}
