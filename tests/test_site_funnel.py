@@ -230,7 +230,9 @@ def test_the_page_says_how_many_sites_chance_alone_would_leave_outside(n_sites, 
     if not inner:
         assert "No site lies outside the limits" in said and "outside the former" not in said
         return
-    assert f"; {inner} {'lies' if inner == 1 else 'lie'} outside the former, {outer or 'none'} outside" in said
+    assert (
+        f"; {inner} {'lies' if inner == 1 else 'lie'} outside the former, {outer or 'none'} outside" in said
+    )
     likely = (stats.binom.sf(inner - 1, n_sites, 0.05), stats.binom.sf(outer - 1, n_sites, 0.002))
     assert ("That is no more than chance usually brings." in said) == (min(likely) >= 0.05)
 
