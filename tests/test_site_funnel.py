@@ -214,7 +214,7 @@ def test_limits_are_widened_only_where_there_are_sites_enough_to_tell():
 
 
 def say_of(gain: dict[str, float], audience: str = "stakeholder", seed: int = 1):
-    """Return the sentence on sites of 60 patients each, and how many lie beyond the inner and outer limits."""
+    """Return what is said of sites of 60 patients, and how many lie beyond the inner and outer limits."""
     released = release(compare_sites(build_sites(dict.fromkeys(gain, 60), gain=gain, seed=seed)), audience)
     places = released.where(statistic="position").table["level"]
     outer = places.str.endswith("_998")

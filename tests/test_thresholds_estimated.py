@@ -131,10 +131,10 @@ def test_too_few_on_one_side_and_unknown_names_are_refused() -> None:
         estimate_important_change(unrated)
     rated = cohort.assessments
     pain = replace(cohort, records=replace(cohort.records, assessments=rated.assign(instrument="odi")))
-    with pytest.raises(AnalysisError, match="No rating of change is recorded in this cohort.*one of: odi"):
+    with pytest.raises(AnalysisError, match=r"No rating of change is recorded in this cohort.*one of: odi"):
         estimate_important_change(pain)
     both = pd.concat([rated, rated.assign(instrument="groc15")])
-    with pytest.raises(AnalysisError, match="Several ratings of change .*one of: groc15, pgic7"):
+    with pytest.raises(AnalysisError, match=r"Several ratings of change .*one of: groc15, pgic7"):
         estimate_important_change(replace(cohort, records=replace(cohort.records, assessments=both)))
     with pytest.raises(AnalysisError, match="no anchor 'groc15' in this cohort; name one of: pgic7"):
         estimate_important_change(cohort, anchor="groc15")
