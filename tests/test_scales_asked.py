@@ -18,7 +18,7 @@ from outcomes.facts import Instrument, list_instruments, list_scales, read_instr
 from outcomes.facts.source import build_source
 from outcomes.records import Records, read_records
 from outcomes.records.conversion import rescale
-from outcomes.records.scale_evidence import judge_scale
+from outcomes.records.scale_evidence import _chance, judge_scale
 from outcomes.records.scoring import score_items
 from outcomes.synthetic import write_clinic
 from written_records import make_block_reader
@@ -613,3 +613,10 @@ def test_rescale_leaves_the_own_scale_as_it_is():
     assert rescale("odi", [41.0], "own").tolist() == [41.0]
     with pytest.raises(OutcomesError, match="has no scale 'raw'"):
         rescale("odi", [41.0], "raw")
+
+
+def test_of_a_value_that_all_have_the_chance_is_that_of_nearly_all():
+    assert _chance(5, 5, 0.5, 1.0) == pytest.approx(5 * np.log(0.999))
+    assert _chance(0, 5, 0.0, 0.5) == pytest.approx(5 * np.log(0.999))
+    assert _chance(2, 4, 0.0, 1.0) == pytest.approx(4 * np.log(0.5))
+    assert _chance(4, 4, 0.0, 0.5) == pytest.approx(4 * np.log(0.5))

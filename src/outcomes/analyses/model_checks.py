@@ -248,7 +248,7 @@ def add_bins(rows: Rows, plan: Comparison, residuals: Residuals) -> None:
     for level, x in along.items():
         for held in _cut(x, patient, facts["at_most" if level == "ranked" else "at_most_along"]):
             columns = {
-                "x": round(float(x[held].mean()), 12),
+                "x": round(float(x[held].mean()), 12) + 0.0,  # no dust, and no minus
                 "estimate": float(values[held].mean()),
                 "unit": "sd",
             }

@@ -23,11 +23,18 @@ from outcomes.views.view import View, build_sentence, build_view, made_from, wri
 
 #: Reasons that stand in place of what they explain, and so not under Methods.
 _REASONS = {
-    "methods.change.no_baseline", "methods.change.no_direction", "methods.comparability.not_comparable",
-    "methods.comparability.one_therapy", "methods.comparison.no_direction", "methods.site_funnel.few_sites",
-    "methods.site_funnel.not_estimated", "methods.site_funnel.not_recorded", "methods.trend.few_periods",
-    "methods.trend.no_dates", "release.not_compared",
-}  # fmt: skip
+    "methods.change.no_baseline",
+    "methods.change.no_direction",
+    "methods.comparability.not_comparable",
+    "methods.comparability.one_therapy",
+    "methods.comparison.no_direction",
+    "methods.site_funnel.few_sites",
+    "methods.site_funnel.not_estimated",
+    "methods.site_funnel.not_recorded",
+    "methods.trend.few_periods",
+    "methods.trend.no_dates",
+    "release.not_compared",
+}
 
 __all__ = ["say_ends", "say_flow", "say_limits", "say_methods", "say_title", "tabulate_instrument"]
 
