@@ -81,7 +81,8 @@ def test_therapies_and_visits_that_a_header_explains_are_answered(tmp_path):
 @pytest.mark.parametrize(
     ("colour", "name"),
     [
-        ("FF92D050", "green"), ("#FFC000", "orange"), ("FFFF0000", "red"), ("0070C0", "blue"), ("FFFF00", "yellow"),
+        ("FF92D050", "green"), ("#FFC000", "orange"), ("FFFF0000", "red"), ("0070C0", "blue"),
+        ("FFFF00", "yellow"),
         ("FF7F7F7F", "grey"), ("FFFFFFFF", "grey"), (None, "none"), ("theme 3", None),
     ],
 )  # fmt: skip
