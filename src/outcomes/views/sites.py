@@ -12,6 +12,7 @@ from outcomes.disclosure import Release
 from outcomes.facts import read_facts
 from outcomes.facts.wording import Text
 from outcomes.result import ALL
+from outcomes.views.claims import say_if
 from outcomes.views.figure import (
     apply_style,
     cut_label,
@@ -115,7 +116,9 @@ def say_sites(sites: Release) -> View:
             names = [f"**{name_site(str(site))}**" for site in held.loc[held["level"] == level, "group"]]
             if names:
                 outside.append(words.say(f"views.sites.{level}", sites=words.join(names)))
-        texts = [lead, *(outside or [words.say("views.sites.within")]), *_say_chance(held, sites)]
+        within = set(shown["group"]) <= set(held.loc[held["level"] == "within", "group"])
+        texts = [lead, *(outside or [say_if(within, words, "views.sites.within")])]
+        texts += _say_chance(held, sites) if set(shown["group"]) <= set(held["group"]) else []
     counts = {row.level: int(row.estimate) for row in list_rows(sites.where(statistic="n_sites").table)}
     texts += [words.say(f"views.sites.{key}", n=n) for key, n in counts.items() if key != "named" and n]
     if len(shown):
@@ -128,8 +131,6 @@ def say_sites(sites: Release) -> View:
 def _say_chance(positions: pd.DataFrame, sites: Release) -> list[str]:
     """Say how many of the sites shown chance alone would leave outside, and how many lie there."""
     words, n = sites.words, len(positions)
-    if not n:
-        return []
     limits, usual = read_facts("monitoring")["sites"]["limits"], True
     told: dict[str, Any] = {"n": n}
     for level, within in zip(("95", "998"), limits["levels"], strict=True):
