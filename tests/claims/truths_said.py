@@ -925,6 +925,11 @@ def no_earlier(place: Place) -> bool:
     return place.page.earlier is None
 
 
+@truth("views.caption.effect_sizes_one")
+def nothing_to_compare_with(place: Place) -> bool:
+    return bool(place.result("effect_sizes")["versus"].isna().all())
+
+
 @truth("views.empty_withheld", "views.empty_nothing", "views.one_follow_up",
        "views.caption.effect_sizes_team", "model_checks.team_only")  # fmt: skip
 def nothing_here(place: Place) -> bool:
