@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from truth_of_records import ALL, KNOWN, SCALES, TIMES, Records, read_number, read_toml
 from truths import LIMITS, MONITORING, Place, is_fixed, truth
 
@@ -775,6 +776,20 @@ def position(place: Place) -> bool:
     return place.own in set(rows["level"])
 
 
+@truth("views.sites.chance", "views.sites.usual", "views.sites.unusual")
+def outside_by_chance(place: Place) -> bool:
+    """How many sites lie outside, and whether so many do more often than in one of twenty draws."""
+    levels = place.result("site_funnel").query("statistic == 'position'")["level"]
+    n, inner, outer = len(levels), (levels != "within").sum(), levels.str.endswith("_998").sum()
+    if place.own == "chance":
+        told = place.said.values
+        expected = [f"about {round(n * part)}" if n * part >= 1 else "fewer than 1" for part in (0.05, 0.002)]
+        right = [str(told["expected_95"]), str(told["expected_998"])] == expected
+        return right and (int(place.n), told["found_95"], told["found_998"]) == (n, inner, outer)
+    likely = min(stats.binom.sf(inner - 1, n, 0.05), stats.binom.sf(outer - 1, n, 0.002))
+    return inner > 0 and (likely >= 0.05) == (place.own == "usual")
+
+
 @truth("views.sites.few_patients", "views.sites.incomplete")
 def not_named(place: Place) -> bool:
     every = place.records.kept["site"].nunique()
@@ -990,6 +1005,11 @@ def withheld_beside(place: Place) -> bool:
     reasons = pd.concat([one.reasons for one in held if one.reasons is not None])
     own = reasons[(reasons["reason"] == "earlier_edition") & (reasons["fate"] == "withheld")]
     return len(own) > 0 and ("of this page" in place.said.text or place.page.earlier is not None)
+
+
+@truth("views.caption.effect_sizes_one")
+def nothing_to_compare_with(place: Place) -> bool:
+    return bool(place.result("effect_sizes")["versus"].isna().all())
 
 
 @truth("views.empty_withheld", "views.empty_nothing", "views.one_follow_up",

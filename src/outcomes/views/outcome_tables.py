@@ -91,7 +91,7 @@ def tabulate_responders(responders: Release) -> View:
         "due": show_interval(f"{improved}, {due}", ("share_improved", "due")),
         "worse": TableColumn(f"{worse}, {seen}", ("share_worse", "seen")),
     }
-    stub, caption = words.say("views.table.therapy"), " ".join(_caption_responders(held, labels, str(time)))
+    stub, caption = words.say("views.table.therapy"), list(_caption_responders(held, labels, str(time)))
     return build_table_view("responders", responders, lines, columns, caption, stub, held.table)
 
 
@@ -176,5 +176,6 @@ def tabulate_effect_sizes(effect_sizes: Release) -> View:
     columns = {"n": show_size(words.say("views.table.patients"))}
     for name in _EFFECT_SIZES:
         columns[name] = show_interval(words.say(f"views.table.{name}", versus=versus))
-    stub, caption = words.say("views.table.time"), words.say("views.caption.effect_sizes", versus=versus)
+    stub, key = words.say("views.table.time"), "effect_sizes" if versus else "effect_sizes_one"
+    caption = words.say(f"views.caption.{key}", versus=versus)
     return build_table_view("effect-sizes", effect_sizes, lines, columns, caption, stub)
