@@ -790,6 +790,16 @@ def outside_by_chance(place: Place) -> bool:
     return inner > 0 and (likely >= 0.05) == (place.own == "usual")
 
 
+@truth("views.sites.about", "views.sites.below_one")
+def expected_outside(place: Place) -> bool:
+    """So many of the named sites would lie outside one of the two limits, were all alike."""
+    n = len(list_named_sites(place))
+    return any(
+        (n * part < 1) == (place.own == "below_one") and round(n * part) == int(place.said.values["n"])
+        for part in (0.05, 0.002)
+    )
+
+
 @truth("views.sites.few_patients", "views.sites.incomplete")
 def not_named(place: Place) -> bool:
     every = place.records.kept["site"].nunique()

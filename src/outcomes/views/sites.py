@@ -147,8 +147,9 @@ def _say_chance(positions: pd.DataFrame, sites: Release) -> list[str]:
     method = sites.method if isinstance(sites.method, tuple) else (sites.method,)
     widened = any(isinstance(text, Text) and text.key == "methods.site_funnel.spread_wide" for text in method)
     said = [words.say("views.sites.chance", widened=widened, **told)]
-    verdict = words.say(f"views.sites.{'usual' if usual else 'unusual'}")
-    return [*said, verdict] if told["found_95"] else said
+    if told["found_95"]:
+        said.append(words.say(f"views.sites.{'usual' if usual else 'unusual'}"))
+    return said
 
 
 _PLOT_INCHES = 3.2
