@@ -30,6 +30,7 @@ from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import Listing, Text, read_facts
 from outcomes.machine.threads import in_one_thread
+from outcomes.records.absence import explain_column
 from outcomes.result import ALL, Result
 
 __all__ = ["compare_sites"]
@@ -123,7 +124,7 @@ def compare_sites(
     if outcome.reason:
         return conclude_nothing("site_funnel", cohort, outcome.reason)
     rows = Rows(outcome=cohort.outcome, timepoint=timepoint, term=by)
-    sites, why = _name_sites(rows, outcome)
+    sites, why = _name_sites(rows, cohort, outcome, by)
     spread = say("site_funnel.spread_none")
     if not why:
         why, spread = _set_side_by_side(rows, cohort, outcome, sites)
@@ -153,7 +154,7 @@ def _read_needs() -> dict[str, str]:
     }
 
 
-def _name_sites(rows: Rows, outcome: Measured) -> tuple[list[_Site], Text | None]:
+def _name_sites(rows: Rows, cohort: Cohort, outcome: Measured, by: str) -> tuple[list[_Site], Text | None]:
     """Count the sites and return those that may be named, and why they are not set side by side, if so."""
     rules, grid = read_facts("monitoring")["sites"], outcome.grid
     found: dict[str, list[_Site]] = {"named": [], "few_patients": [], "incomplete": []}
@@ -170,7 +171,7 @@ def _name_sites(rows: Rows, outcome: Measured) -> tuple[list[_Site], Text | None
         place = {"statistic": "n_sites", "level": level, "group": ALL, "unit": "sites"}
         rows.add_of(np.array([], dtype=int), **place, estimate=len(sites))
     if not any(found.values()):
-        return [], say("site_funnel.not_recorded")
+        return [], say(f"site_funnel.{explain_column(cohort.records, by)}")
     few_sites = len(found["named"]) < rules["number"]["at_least"]
     return found["named"], say("site_funnel.few_sites", **_read_needs()) if few_sites else None
 

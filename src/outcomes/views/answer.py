@@ -10,6 +10,7 @@ import pandas as pd
 
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
+from outcomes.facts import Text
 from outcomes.result import ALL, WITHOUT_ESTIMATE
 from outcomes.views.comparing import (
     allows_for_several,
@@ -72,8 +73,11 @@ def say_answer(
     labels = read_labels(*releases)
     verdict = find_verdict(change, comparability)
     if verdict == "one_therapy":
-        only = "" if EVERY in list_merged(change) else f"{change.words.say('sentences.one_therapy')} "
-        answer = SaidAnswer(f"{only}{describe_course(change, labels)}", (), _caution(labels))
+        alone = (Text("methods.comparability.one_therapy"),)
+        said = alone if comparability is None else comparability.warnings
+        only = [] if EVERY in list_merged(change) else write_texts(said, labels.words)
+        lead = " ".join([*map(escape_emphasis, only), describe_course(change, labels)])
+        answer = SaidAnswer(lead, (), _caution(labels))
     elif verdict == "not_comparable" or contrasts is None:
         answer = _answer_without_comparing(change, comparability, labels)
     else:

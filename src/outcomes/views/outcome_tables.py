@@ -151,6 +151,8 @@ def tabulate_completeness(completeness: Release) -> View:
     names = {"due": "n_due", "seen": "n_seen", "share": "share_seen"}
     if completeness.audience == "team":
         names |= {"missed": "n_missing", "lost": "n_lost", "not_yet_due": "n_not_yet_due"}
+        if (completeness.table["statistic"] == "n_not_asked").any():
+            names |= {"not_asked": "n_not_asked"}
     lines = _list_visits(completeness, labels)
     columns = {name: TableColumn(words.say(f"views.table.{name}"), key) for name, key in names.items()}
     stub, caption = words.say("views.table.time"), words.say("views.caption.completeness")

@@ -7,19 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from outcomes.cohort import EVERY
 from outcomes.disclosure import Fate, Release, read_rules, write_value
 from outcomes.facts import Words
 from outcomes.facts.wording import Text
 from outcomes.result import ALL, WITHOUT_ESTIMATE
 from outcomes.views.labels import Labels
 
-#: Why a whole release has no number, the first that holds.
+#: How the keys of the warnings begin that say why a whole release has no number, the first that holds.
 _REASONS = (
-    "comparability.one_therapy",
-    "change.no_direction",
-    "comparison.no_direction",
-    "change.no_baseline",
+    "detail.nothing_compared",
+    "methods.comparability.one_",
+    "methods.change.no_direction",
+    "methods.comparison.no_direction",
+    "methods.change.no_baseline",
 )
 
 
@@ -118,10 +118,11 @@ def explain_mark(table: pd.DataFrame, words: Words, text: str | None = None) -> 
 def explain_absence(release: Release) -> str:
     """Say in words why a view of a release holds nothing."""
     words = release.words
+    warnings = [text for text in release.warnings if isinstance(text, Text)]
     for key in _REASONS:
-        if has_warning(release, f"methods.{key}"):
-            merged = EVERY in list_merged(release)
-            return words.say("detail.nothing_compared" if merged else f"methods.{key}")
+        for text in warnings:
+            if text.key.startswith(key):
+                return str(words.write(text))
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
     states = {

@@ -48,9 +48,9 @@ def list_sites(sites: Release) -> pd.DataFrame:
 def explain_no_sites(sites: Release) -> str:
     """Say why no site is shown: none recorded, too few, or not for this audience."""
     words = sites.words
-    for key in ("methods.site_funnel.not_recorded", "methods.site_funnel.not_estimated"):
-        if has_warning(sites, key):
-            return words.say(key)
+    for key in ("not_recorded", "not_read", "not_estimated"):
+        if has_warning(sites, f"methods.site_funnel.{key}"):
+            return words.say(f"methods.site_funnel.{key}")
     if sites.warnings[1:]:
         return str(words.write(sites.warnings[0]))
     told = (note for note in sites.notes if isinstance(note, Text) and note.key == "release.league_note")
