@@ -35,6 +35,9 @@ from outcomes.result import ALL, Result
 
 __all__ = ["compare_sites"]
 
+#: Statistic of the adjusted mean improvement, share improved and share in a state.
+_ADJUSTED = ("adjusted_improvement", "adjusted_share_improved", "adjusted_share_in_state")
+
 #: Multiples to which the numbers of patients along the funnel are rounded, so that none of them is a site's.
 _STEP = 5
 #: From one of these numbers to the next.
@@ -251,7 +254,7 @@ def _find_position(value: float, limits: Mapping[float, np.ndarray]) -> str:
 
 def _add_site(rows: Rows, outcome: Measured, site: _Site, position: str) -> None:
     sets = outcome.support(site.seen)
-    name, n = outcome.name("adjusted_improvement", "adjusted_share_improved"), len(sets["all"])
+    name, n = outcome.name(*_ADJUSTED), len(sets["all"])
     rows.add(sets, **name, group=site.name, estimate=site.adjusted, n=n)
     outcome.add_observed(rows, site.seen, group=site.name)
     outcome.add_share_seen(rows, site.due, group=site.name)

@@ -41,7 +41,8 @@ def mark_not_asked(records: Records, instrument: str) -> np.ndarray:
     the source says that it is kept for other regions, it is asked of everybody.
     """
     episodes, made_for = records.episodes, read_instrument(instrument).regions
-    if not made_for or records.source.other_regions.get(instrument) == "keep":
+    kept = records.source.other_regions.get(instrument) == "keep"
+    if not made_for or kept or "region" not in episodes:
         return np.zeros(len(episodes), dtype=bool)
     table = records.assessments
     answered = episodes["episode_id"].isin(table.loc[table["instrument"] == instrument, "episode_id"])

@@ -29,6 +29,7 @@ from outcomes.views.released_rows import (
     explain_state,
     list_merged,
     list_rows,
+    say_cautions,
     say_detail,
     write_ends,
     write_size,
@@ -205,6 +206,7 @@ def _matter(against: Sequence[Any], standardised: Release | None, reference: str
     else:
         values = {"value": f"{cited.value:g}", "unit": labels.unit, "source": cite(cited, words)}
         said = [words.say("sentences.group_threshold", **values)]
+        said += [text for text in (labels.explain_foreign(cited),) if text]
         said += [_set_against(row, cited.value, labels) for row in against if tells_apart(row)]
     return " ".join([*said, *_say_shares(standardised, reference, labels)])
 
@@ -259,7 +261,7 @@ def _render(answer: SaidAnswer, releases: tuple[Release, ...]) -> View:
     facts = "".join(f"<li><b>{write_html(question)}</b> {write_html(text)}</li>" for question, text in told)
     said = " ".join([answer.lead, *(text for _, text in told), answer.caution])
     marked = explain_mark(pd.concat([release.table for release in releases]), releases[0].words, said)
-    caution = " ".join(filter(None, [answer.caution, marked]))
+    caution = " ".join(filter(None, [say_cautions(releases[0]), answer.caution, marked]))
     fragment = (
         f'<div class="answer" id="{{id}}"><p class="lead">{write_html(answer.lead)}</p>'
         + (f'<ul class="facts">{facts}</ul>' if facts else "")

@@ -33,6 +33,7 @@ from outcomes.views.released_rows import (
     explain_mark,
     list_merged,
     list_rows,
+    say_cautions,
     say_detail,
     write_ends,
     write_interval,
@@ -149,7 +150,7 @@ def say_profile(domains: Release) -> View:
     pain = any(measure.domain == "pain" for measure in measures)
     texts.append(words.say(f"sentences.caution_{'pain' if pain else 'other'}"))
     marked = explain_mark(domains.table, words, " ".join(texts))
-    return build_sentence("profile", domains, " ".join(filter(None, [*texts, marked])))
+    return build_sentence("profile", domains, " ".join(filter(None, [*texts, say_cautions(domains), marked])))
 
 
 def _say_measures(measures: list[DomainMeasure], group: str, domains: Release) -> list[str]:

@@ -92,6 +92,11 @@ def is_bound(row: Any) -> bool:
     return bool(row.fate == Fate.FEW or held)
 
 
+def say_cautions(release: Release) -> str:
+    """Return those of the source's caveats that the numbers of a release are to be read with."""
+    return " ".join(write_texts(release.origin.cautions or (), release.words))
+
+
 def say_course(rows: pd.DataFrame, group: str, labels: Labels) -> str:
     """Say what the rows of a group show at each of its time points."""
     words, own = labels.words, rows[rows["group"] == group].set_index("timepoint")["display"]
