@@ -160,7 +160,7 @@ def test_a_column_that_no_mapping_reads_may_hold_what_is_absent(tmp_path):
     assert explain_measures(unread, ["pcs", "odi"]) == Absence.NOT_RECORDED
     for records, key in (
         (read, "Of these nothing is recorded"),
-        (unread, "1 columns of its files are not read"),
+        (unread, "left unread: 1"),
     ):
         said = tabulate_recorded(release(summarise_data_quality(records), "team")).caption
         assert key in said and "body mass index" in said
@@ -185,6 +185,6 @@ def test_a_covariate_that_no_column_is_mapped_to_is_not_called_unrecorded(tmp_pa
     asked = {"primary": {**PRIMARY, "covariates": ["bmi"]}}
     table = draw_clinic()
     whole = select_cohort(read_table(tmp_path, table, BLOCK, **asked))
-    assert "of which the records hold nothing" in read_words().write(whole.rules["missing"])
+    assert "of which nothing is recorded for these patients" in read_words().write(whole.rules["missing"])
     unread = select_cohort(read_table(tmp_path, table.assign(gewicht=80), BLOCK, **asked))
     assert "maps no column to it and leaves columns unread" in read_words().write(unread.rules["missing"])

@@ -98,19 +98,15 @@ def tabulate_responders(responders: Release) -> View:
             "worse": TableColumn(f"{worse}, {seen}", ("share_worse", "seen")),
         }
     if "share_in_state" in statistics:
-        columns |= _show_states(statistics, words, labels.time(str(time)))
-    stub, caption = (
-        words.say("views.table.therapy"),
-        " ".join(dict.fromkeys(_caption_responders(held, labels, str(time)))),
-    )
-    return build_table_view(
-        "responders", responders, lines, columns, caption, stub, pd.concat([start.table, held.table])
-    )
+        columns |= _show_states(statistics, words, labels.time(str(time)), not start.table.empty)
+    caption = " ".join(dict.fromkeys(_caption_responders(held, labels, str(time), not start.table.empty)))
+    stub, shown = words.say("views.table.therapy"), pd.concat([start.table, held.table])
+    return build_table_view("responders", responders, lines, columns, caption, stub, shown)
 
 
-def _show_states(statistics: set[str], words: Words, time: str) -> dict[str, TableColumn]:
+def _show_states(statistics: set[str], words: Words, time: str, starts: bool) -> dict[str, TableColumn]:
     """Return the columns of a score that is reached: at the start, and later of those seen and due."""
-    keys = {"in_state_start": ("share_in_state", "start")}
+    keys = {"in_state_start": ("share_in_state", "start")} if starts else {}
     if "share_in_state_start_seen" in statistics:
         keys["in_state_start_seen"] = ("share_in_state_start_seen", "seen")
     columns = {name: show_interval(words.say(f"views.table.{name}"), key) for name, key in keys.items()}
@@ -120,12 +116,13 @@ def _show_states(statistics: set[str], words: Words, time: str) -> dict[str, Tab
     return columns
 
 
-def _caption_responders(held: Release, labels: Labels, time: str) -> Iterator[str]:
+def _caption_responders(held: Release, labels: Labels, time: str, starts: bool) -> Iterator[str]:
     """Say how to read the shares, where a percentage is not defined, and which rules lie within error."""
     words = labels.words
-    yield words.say("views.caption.responders", time=labels.time(time))
+    key = "responders" if "share_improved" in set(held.table["statistic"]) else "states"
+    yield words.say(f"views.caption.{key}", time=labels.time(time))
     rules = [rule for level in held.table["level"].unique() if (rule := find_rule(str(level), labels))]
-    if any(rule.rule == "state" for rule in rules):
+    if any(rule.rule == "state" for rule in rules) and starts:
         yield words.say("views.caption.responders_state")
     if any(rule.rule.startswith("percent") for rule in rules):
         yield words.say("views.caption.responders_undefined")
