@@ -24,7 +24,9 @@ from outcomes.views import say_since_last, tabulate_since_last
 
 @pytest.fixture(scope="module")
 def records():
-    return simulate_clinic(300, seed=7)
+    """Declared randomised, so that therapies are compared."""
+    records = simulate_clinic(300, seed=7)
+    return replace(records, source=replace(records.source, design="randomised"))
 
 
 @pytest.fixture(scope="module")

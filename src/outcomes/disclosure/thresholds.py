@@ -65,7 +65,7 @@ def judge_rows(result: Result, rules: Rules) -> tuple[Decisions, list[Sizes]]:
     decisions = Decisions(len(rows))
     for place, row in enumerate(rows):
         statistic, size = rules.statistics[str(row.statistic)], sizes[place]
-        if _compares_unfairly(row, result.comparable, rules):
+        if compares_unfairly(row, result.comparable, rules):
             decisions.leave_out([place], Reason.NOT_COMPARABLE)
         elif _is_spread_of_interval(row, rules):
             decisions.leave_out([place], Reason.SPREAD)
@@ -165,7 +165,8 @@ def _tells_unseen(size: Sizes, absent: int, rules: Rules) -> bool:
     return 0 < absent < rules.k and percent_multiple(size.whole, rules.cells) == 1
 
 
-def _compares_unfairly(row: Any, comparable: bool | None, rules: Rules) -> bool:
+def compares_unfairly(row: Any, comparable: bool | None, rules: Rules) -> bool:
+    """Return whether a row compares therapies that are not comparable: no audience may see it."""
     if rules.statistics[str(row.statistic)].compares == "therapies":
         return comparable is not True
     return comparable is False and not pd.isna(row.versus)

@@ -122,7 +122,7 @@ def explain_absence(release: Release) -> str:
         if has_warning(release, f"methods.{key}"):
             merged = EVERY in list_merged(release)
             return words.say("detail.nothing_compared" if merged else f"methods.{key}")
-    if release.comparable is False and release.audience != "team" and release.name != "comparability":
+    if release.comparable is False and release.name != "comparability":
         return words.say("release.not_compared")
     states = {
         row.state
