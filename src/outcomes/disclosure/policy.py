@@ -37,7 +37,7 @@ from outcomes.disclosure.notes import (
 from outcomes.disclosure.page_context import PageContext, find_page
 from outcomes.disclosure.released import RELEASE_COLUMNS, Backing, Release, join_support, tell_reasons
 from outcomes.disclosure.rules import Rules, read_rules
-from outcomes.disclosure.thresholds import compares_unfairly, judge_rows
+from outcomes.disclosure.thresholds import judge_rows, refuse_comparisons
 from outcomes.disclosure.writing import (
     find_decimals,
     find_kind,
@@ -108,13 +108,11 @@ def release(result: Result, page: PageContext | str = "stakeholder", *, k: int |
 
 
 def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Words) -> Release:
-    decisions = Decisions(len(result.table))
-    for place, row in enumerate(result.table.itertuples(index=False)):
-        if compares_unfairly(row, result.comparable, rules):
-            decisions.leave_out([place], Reason.NOT_COMPARABLE)
-        elif pd.isna(row.estimate):
-            decisions.settle(place, Fate.STATE, Reason.NOT_FITTED)
+    decisions = refuse_comparisons(result, rules)
     kept = [place for place, fate in enumerate(decisions.fates) if fate not in NO_TRACE]
+    for place in kept:
+        if pd.isna(result.table["estimate"].iloc[place]):
+            decisions.settle(place, Fate.STATE, Reason.NOT_FITTED)
     table = result.table.iloc[kept].reset_index(drop=True)
     table["shown"] = table["estimate"].notna()
     table["display"] = [_write(row, "team", rules, words) for row in table.itertuples(index=False)]

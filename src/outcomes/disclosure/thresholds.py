@@ -52,6 +52,14 @@ class Sizes:
         return min(sides) >= k
 
 
+def refuse_comparisons(result: Result, rules: Rules) -> Decisions:
+    """Leave out, for every audience, the rows that compare therapies which are not comparable."""
+    decisions, rows = Decisions(len(result.table)), result.table.itertuples(index=False)
+    unfair = [place for place, row in enumerate(rows) if _compares_unfairly(row, result.comparable, rules)]
+    decisions.leave_out(unfair, Reason.NOT_COMPARABLE)
+    return decisions
+
+
 def judge_rows(result: Result, rules: Rules) -> tuple[Decisions, list[Sizes]]:
     """Decide for each row by itself whether it may be shown, and count who stands behind it."""
     sizes = [
@@ -62,12 +70,12 @@ def judge_rows(result: Result, rules: Rules) -> tuple[Decisions, list[Sizes]]:
     bases = _group_sizes(rows, sizes)
     constant = _find_constant(rows, rules)
     unseen = _count_unseen(rows, sizes)
-    decisions = Decisions(len(rows))
+    decisions = refuse_comparisons(result, rules)
     for place, row in enumerate(rows):
         statistic, size = rules.statistics[str(row.statistic)], sizes[place]
-        if compares_unfairly(row, result.comparable, rules):
-            decisions.leave_out([place], Reason.NOT_COMPARABLE)
-        elif _is_spread_of_interval(row, rules):
+        if not decisions.is_shown(place):
+            continue
+        if _is_spread_of_interval(row, rules):
             decisions.leave_out([place], Reason.SPREAD)
         elif result.name in statistic.team_only:
             decisions.leave_out([place], Reason.TEAM_ONLY)
@@ -165,8 +173,7 @@ def _tells_unseen(size: Sizes, absent: int, rules: Rules) -> bool:
     return 0 < absent < rules.k and percent_multiple(size.whole, rules.cells) == 1
 
 
-def compares_unfairly(row: Any, comparable: bool | None, rules: Rules) -> bool:
-    """Return whether a row compares therapies that are not comparable: no audience may see it."""
+def _compares_unfairly(row: Any, comparable: bool | None, rules: Rules) -> bool:
     if rules.statistics[str(row.statistic)].compares == "therapies":
         return comparable is not True
     return comparable is False and not pd.isna(row.versus)

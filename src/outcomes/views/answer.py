@@ -11,6 +11,7 @@ import pandas as pd
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.result import ALL, WITHOUT_ESTIMATE
+from outcomes.views.allocation import say_allocation
 from outcomes.views.comparing import (
     allows_for_several,
     pick_contrasts,
@@ -77,7 +78,7 @@ def say_answer(
     elif verdict == "not_comparable" or contrasts is None:
         answer = _answer_without_comparing(change, comparability, labels)
     else:
-        answer = _answer_comparing(change, contrasts, standardised, labels, verdict)
+        answer = _answer_comparing(change, contrasts, standardised, labels, comparability)
     detail = say_detail(change)
     if detail:
         first = (change.words.say("sentences.detail"), detail)
@@ -106,9 +107,13 @@ def _answer_without_comparing(change: Release, comparability: Release | None, la
 
 
 def _answer_comparing(
-    change: Release, contrasts: Release, standardised: Release | None, labels: Labels, verdict: str
+    change: Release,
+    contrasts: Release,
+    standardised: Release | None,
+    labels: Labels,
+    comparability: Release | None,
 ) -> SaidAnswer:
-    words = labels.words
+    words, verdict = labels.words, find_verdict(change, comparability)
     time = pick_time(contrasts, "contrast", labels)
     pairs = pick_contrasts(contrasts, labels, time, all_pairs=True)
     reference = pick_reference(pairs, labels)
@@ -128,9 +133,15 @@ def _answer_comparing(
     said = (
         (words.say("sentences.matters"), _matter(against, standardised, reference, labels)),
         (words.say("sentences.sure"), _sure(against, reference, labels, contrasts)),
-        (words.say("sentences.comparable"), words.say(f"sentences.comparable_{verdict}")),
+        (words.say("sentences.comparable"), _say_verdict(verdict, comparability, labels)),
     )
     return SaidAnswer(" ".join(filter(None, lead)), said, _caution(labels, verdict))
+
+
+def _say_verdict(verdict: str, comparability: Release | None, labels: Labels) -> str:
+    if verdict == "randomised" and comparability is not None:
+        return say_allocation(comparability, labels)
+    return labels.words.say(f"sentences.comparable_{verdict}")
 
 
 def _say_none(pairs: Any, contrasts: Release) -> str:
