@@ -42,7 +42,7 @@ def find_differences_by_chance(grid: Grid, covariates: list[Covariate]) -> dict[
     unit, place = _find_units(grid)
     sums = _add_up(np.column_stack([np.ones(len(unit)), *blocks]), unit)
     first = np.unique(unit, return_index=True)[1]
-    group, stratum = grid.group[first], place[first]
+    group, stratum = np.argsort(np.argsort(grid.groups))[grid.group[first]], place[first]
     order = np.lexsort([*sums.T, group, stratum])  # whatever the order of the records
     sums, group, stratum = sums[order, 1:], group[order], stratum[order]
     random, drawn = np.random.default_rng(facts["seed"]), list[np.ndarray]()
@@ -68,7 +68,7 @@ def _list_sums(covariate: Covariate) -> np.ndarray:
     if covariate.levels:
         return np.eye(len(covariate.levels) + 1)[covariate.values][:, :-1]
     known = covariate.recorded
-    values = np.where(known, covariate.values - (covariate.values[known].mean() if known.any() else 0), 0)
+    values = np.where(known, covariate.values - np.nanmin(covariate.values, initial=np.inf), 0.0)
     return np.column_stack([known, values, values**2])
 
 

@@ -137,11 +137,11 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Wor
 
 
 def _say_refused(result: Result, decisions: Decisions, rules: Rules) -> Result:
-    """Return a result whose method and estimand are not told where every number of it is refused."""
+    """Return a result whose method and estimand are not told where all that it estimates is refused."""
     own = [
         reasons[:1] == (Reason.NOT_COMPARABLE,)
         for statistic, reasons in zip(result.table["statistic"], decisions.reasons, strict=True)
-        if rules.statistics[str(statistic)].kind != "count"
+        if rules.statistics[str(statistic)].kind not in ("count", "inside")
     ]
     refused = bool(own) and all(own)
     return replace(result, method=Text.of("release.not_compared"), estimand="") if refused else result

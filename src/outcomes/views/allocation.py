@@ -1,4 +1,4 @@
-"""What was found at the start where therapy was allocated at random, set against what chance usually brings."""
+"""What was found at the start where therapy was allocated at random, beside what chance usually brings."""
 
 from __future__ import annotations
 
