@@ -206,7 +206,7 @@ def test_groups_without_overlap_have_no_number_and_nothing_is_called_chance():
     assert "chance usually brings" not in said
 
 
-# --- patients with several therapies -------------------------------------------------------------------------
+# --- patients with several therapies ----------------------------------------------------------------------
 
 SOURCE = """\
 name = "trial"

@@ -46,9 +46,11 @@ COMPARING = (
 )
 TEAM_ONLY = {"data_quality", "model_checks"}
 #: Each clinic with the reports that are made of it.
+STRONG = {"n_episodes": 400, "confounding": "strong"}
 CLINICS = {
-    "confounded": ({"n_episodes": 400, "confounding": "strong"}, sorted(list_reports())),
+    "confounded": (STRONG, ["model_checks", "therapy_comparison"]),
     "small": ({"n_episodes": 150, "confounding": "none"}, ["therapy_comparison"]),
+    "every report": (STRONG, sorted(list_reports())),
 }
 
 
@@ -78,7 +80,9 @@ def list_numbers(cohort) -> set[str]:
     return {text for text in found if len(text) > 10}
 
 
-@pytest.fixture(scope="module", params=CLINICS)
+@pytest.fixture(
+    scope="module", params=["confounded", "small", pytest.param("every report", marks=pytest.mark.slow)]
+)
 def clinic(request, tmp_path_factory):
     """A clinic whose therapies are not comparable, and what the analyses say of their differences."""
     folder, (options, names) = tmp_path_factory.mktemp(request.param), CLINICS[request.param]
