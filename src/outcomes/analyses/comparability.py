@@ -86,7 +86,7 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
         rows,
         method=_describe(cohort, timepoint, allotted),
         warnings=_explain(cohort, grid, rows, verdict, passed, timepoint),
-        comparable=comparable,
+        comparable=None if verdict == "one_therapy" else comparable,
     )
 
 

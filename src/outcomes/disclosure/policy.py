@@ -113,7 +113,7 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Wor
     for place in kept:
         if pd.isna(result.table["estimate"].iloc[place]):
             decisions.settle(place, Fate.STATE, Reason.NOT_FITTED)
-    table = result.table.iloc[kept].reset_index(drop=True)
+    table, refused = result.table.iloc[kept].reset_index(drop=True), len(kept) < len(result.table)
     table["shown"] = table["estimate"].notna()
     table["display"] = [_write(row, "team", rules, words) for row in table.itertuples(index=False)]
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
@@ -130,7 +130,7 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Wor
         audience="team",
         k=rules.k,
         n_withheld=0,
-        notes=(Text.of("release.not_compared"),) if len(kept) < len(result.table) else (),
+        notes=(Text.of("release.not_compared"),) if refused and result.comparable is False else (),
         language=page.language,
         reasons=tell_reasons(result, decisions),
     )
@@ -143,7 +143,7 @@ def _say_refused(result: Result, decisions: Decisions, rules: Rules) -> Result:
         for statistic, reasons in zip(result.table["statistic"], decisions.reasons, strict=True)
         if rules.statistics[str(statistic)].kind not in ("count", "inside")
     ]
-    refused = bool(own) and all(own)
+    refused = result.comparable is False and bool(own) and all(own)
     return replace(result, method=Text.of("release.not_compared"), estimand="") if refused else result
 
 
@@ -201,6 +201,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
     said = Sentences(rules, table, backing.support)
     # What becomes of a sentence's count is no withheld number.
     left_out = decisions.list_why_left_out(n_rows)
+    happened = [why for why in left_out if why != Reason.NOT_COMPARABLE or result.comparable is False]
     n_visible = sum(fate in (Fate.SHOWN, Fate.STATE, Fate.HELD) for fate in fates[:n_rows])
     return Release(
         name=result.name,
@@ -213,7 +214,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
         audience="stakeholder",
         k=rules.k,
         n_withheld=n_rows - n_visible - left_out.count(Reason.SPREAD),
-        notes=(*write_notes([*fates[:n_rows], *left_out], bands, rules), *notes),
+        notes=(*write_notes([*fates[:n_rows], *happened], bands, rules), *notes),
         backing=backing,
         language=page.language,
         reasons=tell_reasons(result, decisions),
