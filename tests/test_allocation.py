@@ -79,7 +79,8 @@ def test_the_limit_is_what_95_percent_of_all_allotments_stay_below():
         for own in combinations(range(12), 6)
     )
     exact = all_allotments[int(np.ceil(0.95 * len(all_allotments))) - 1]
-    assert find_limits(wide)["score"] == pytest.approx(exact, abs=0.08)
+    limit = pick(check(wide), statistic="smd_by_chance")
+    assert limit["level"] == "score" and limit["estimate"] == pytest.approx(exact, abs=0.08)
 
 
 def test_for_numbers_and_two_levels_the_limit_is_that_of_a_normal_deviate():
