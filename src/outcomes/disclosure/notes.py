@@ -174,6 +174,4 @@ def write_notes(said: Sequence[str], bands: bool, rules: Rules) -> tuple[Said, .
         league = rules.league
         n, largest = max(league["n_at_least"], k), f"{100 * league['largest_share']:g}"
         notes.append(Text.of("release.league_note", sites=league["sites_at_least"], n=n, largest=largest))
-    if "not_comparable" in happened:
-        notes.append(Text.of("release.not_compared"))
     return tuple(notes)

@@ -113,7 +113,7 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Wor
     for place in kept:
         if pd.isna(result.table["estimate"].iloc[place]):
             decisions.settle(place, Fate.STATE, Reason.NOT_FITTED)
-    table, refused = result.table.iloc[kept].reset_index(drop=True), len(kept) < len(result.table)
+    table = result.table.iloc[kept].reset_index(drop=True)
     table["shown"] = table["estimate"].notna()
     table["display"] = [_write(row, "team", rules, words) for row in table.itertuples(index=False)]
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
@@ -130,10 +130,18 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Wor
         audience="team",
         k=rules.k,
         n_withheld=0,
-        notes=(Text.of("release.not_compared"),) if refused and result.comparable is False else (),
+        notes=_note_refused(result, decisions),
         language=page.language,
         reasons=tell_reasons(result, decisions),
     )
+
+
+def _note_refused(result: Result, decisions: Decisions) -> tuple[Text, ...]:
+    """Return the note about differences between therapies that nobody may see; none where there are none."""
+    if (Reason.NOT_COMPARABLE,) not in decisions.reasons:
+        return ()
+    unfair = result.comparable is False
+    return (Text.of("release.not_compared" if unfair else "sentences.not_compared"),)
 
 
 def _say_refused(result: Result, decisions: Decisions, rules: Rules) -> Result:
@@ -193,7 +201,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
     table = table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
     table["fate"] = pd.Series([str(fates[i]) for i in kept], index=table.index, dtype="str")
-    notes = write_held_notes(rows, bool(held.n_withheld), rules)
+    notes = (*_note_refused(result, decisions), *write_held_notes(rows, bool(held.n_withheld), rules))
     bands = any(rules.statistics[name].kind == "band" for name in table["statistic"])
     replaced = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
     backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), replaced)
@@ -201,7 +209,6 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
     said = Sentences(rules, table, backing.support)
     # What becomes of a sentence's count is no withheld number.
     left_out = decisions.list_why_left_out(n_rows)
-    happened = [why for why in left_out if why != Reason.NOT_COMPARABLE or result.comparable is False]
     n_visible = sum(fate in (Fate.SHOWN, Fate.STATE, Fate.HELD) for fate in fates[:n_rows])
     return Release(
         name=result.name,
@@ -214,7 +221,11 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
         audience="stakeholder",
         k=rules.k,
         n_withheld=n_rows - n_visible - left_out.count(Reason.SPREAD),
-        notes=(*write_notes([*fates[:n_rows], *happened], bands, rules), *notes),
+        notes=(
+            *write_notes([*fates[:n_rows], *left_out], bands, rules),
+            *_note_refused(result, decisions),
+            *notes,
+        ),
         backing=backing,
         language=page.language,
         reasons=tell_reasons(result, decisions),
