@@ -221,11 +221,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
         audience="stakeholder",
         k=rules.k,
         n_withheld=n_rows - n_visible - left_out.count(Reason.SPREAD),
-        notes=(
-            *write_notes([*fates[:n_rows], *left_out], bands, rules),
-            *_note_refused(result, decisions),
-            *notes,
-        ),
+        notes=(*write_notes([*fates[:n_rows], *left_out], bands, rules), *notes),
         backing=backing,
         language=page.language,
         reasons=tell_reasons(result, decisions),
