@@ -74,7 +74,7 @@ def list_numbers(cohort) -> set[str]:
             low, high, factor = row["conf_low"], row["conf_high"], 1
             if row["unit"] == "proportion":
                 factor = 100
-            for decimals in (1, 2):
+            for decimals in (2,) if row["unit"] == "sd" else (1, 2):  # as effects are written
                 ends = [f"{factor * end:.{decimals}f}" for end in (low, high)]
                 found |= {f"{ends[0]} to {ends[1]}", f"{ends[0]} to {ends[1]}".replace("-", MINUS)}
     return {text for text in found if len(text) > 10}
