@@ -117,6 +117,8 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Wor
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
     table["fate"] = pd.Series([str(decisions.fates[i]) for i in kept], index=table.index, dtype="str")
     said = _say_refused(result, decisions, rules)
+    why = Text(f"release.not_compared{'' if result.comparable is False else '_here'}")
+    notes = (why,) if len(kept) < len(result.table) else ()
     return Release(
         name=result.name,
         table=table,
@@ -128,18 +130,10 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Wor
         audience="team",
         k=rules.k,
         n_withheld=0,
-        notes=_note_refused(result, decisions),
+        notes=notes,
         language=page.language,
         reasons=tell_reasons(result, decisions),
     )
-
-
-def _note_refused(result: Result, decisions: Decisions) -> tuple[Text, ...]:
-    """Return the note about differences between therapies that nobody may see; none where there are none."""
-    if (Reason.NOT_COMPARABLE,) not in decisions.reasons:
-        return ()
-    unfair = result.comparable is False
-    return (Text.of("release.not_compared" if unfair else "sentences.not_compared"),)
 
 
 def _say_refused(result: Result, decisions: Decisions, rules: Rules) -> Result:
@@ -199,7 +193,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
     table = table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})
     table["fate"] = pd.Series([str(fates[i]) for i in kept], index=table.index, dtype="str")
-    notes = (*_note_refused(result, decisions), *write_held_notes(rows, bool(held.n_withheld), rules))
+    notes = write_held_notes(rows, bool(held.n_withheld), rules)
     bands = any(rules.statistics[name].kind == "band" for name in table["statistic"])
     replaced = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
     backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), replaced)
@@ -219,7 +213,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
         audience="stakeholder",
         k=rules.k,
         n_withheld=n_rows - n_visible - left_out.count(Reason.SPREAD),
-        notes=(*write_notes([*fates[:n_rows], *left_out], bands, rules), *notes),
+        notes=(*write_notes([*fates[:n_rows], *left_out], bands, rules, result.comparable), *notes),
         backing=backing,
         language=page.language,
         reasons=tell_reasons(result, decisions),
