@@ -75,7 +75,8 @@ def estimate_mean(
         centre = float(special.logit((mean - low) / width))
         reach = margin * width / ((mean - low) * (high - mean))
         logits = {"conf_low": centre - reach, "conf_high": centre + reach}
-        bounds = {name: low + width * float(special.expit(logit)) for name, logit in logits.items()}
+        # rounded, so that an end all but at that of the scale is that of the scale
+        bounds = {name: round(low + width * float(special.expit(end)), 4) for name, end in logits.items()}
     return {"estimate": mean, "std_error": std_error, "df": df, **bounds, "n": n, "state": "ok"}
 
 
