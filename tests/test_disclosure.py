@@ -375,17 +375,19 @@ def comparison(comparable):
     return make(rows, support, comparable=comparable, warnings=["Not comparable, because of age."])
 
 
+@pytest.mark.parametrize("audience", ["stakeholder", "team"])
 @pytest.mark.parametrize("comparable", [False, None])
-def test_therapies_that_are_not_comparable_leave_no_comparison(comparable):
-    released = release(comparison(comparable))
+def test_therapies_that_are_not_comparable_leave_no_comparison(comparable, audience):
+    released = release(comparison(comparable), audience)
     assert released.table["statistic"].tolist() == ["mean_score"]
     assert "7.8" not in released.table.to_csv() + "".join(map(write, released.notes))
+    assert list(released.why()["reason"][:3]) == ["not_comparable"] * 3
     assert any("not compared" in write(note) for note in released.notes)
     assert len(release(comparison(True)).table) == 4
 
 
 def test_the_team_sees_everything_unrounded():
-    result = comparison(False)
+    result = comparison(True)
     released = release(result, "team")
     pd.testing.assert_frame_equal(
         released.to_frame().drop(columns=["shown", "display", "as_of"]), result.table

@@ -223,7 +223,7 @@ def test_where_nothing_was_fitted_each_view_says_why(name):
 
 
 def test_residuals_of_too_few_patients_are_not_shown():
-    few = release(check_model(assemble_cohort(make_clinic(5, n_visits=2))), "team")
+    few = release(check_model(assemble_cohort(make_clinic(5, n_visits=2), design="randomised")), "team")
     assert few.where(statistic="alternative_contrast").table["shown"].any()
     for name in ("residuals", "shapes"):
         assert "fewer than 11 patients stand behind each number" in VIEWS[name](few).alt

@@ -24,7 +24,9 @@ from outcomes.views import say_since_last, tabulate_since_last
 
 @pytest.fixture(scope="module")
 def records():
-    return simulate_clinic(300, seed=7)
+    """Declared randomised, so that therapies are compared."""
+    records = simulate_clinic(300, seed=7)
+    return replace(records, source=replace(records.source, design="randomised"))
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +242,7 @@ def test_a_question_that_the_old_records_cannot_answer_is_not_split(records):
     kept = replace(earlier, headline=take_snapshot(cohort).headline)
     result = split_changes(cohort, earlier=kept)
     states = result.where(statistic=["definitions", "new_episodes"]).table["state"]
-    assert set(states) == {"too_few"}
+    assert set(states) == {"degenerate"}
     assert "not told" in tabulate_since_last(release(result, "team")).html
 
 
@@ -294,3 +296,16 @@ def test_a_snapshot_shows_no_patient(records):
     assert not any(id in repr(snapshot) for id in ids)
     assert set(snapshot.tables) == {"episodes", "assessments", "sessions", "events"}
     assert isinstance(snapshot.headline, pd.DataFrame)
+
+
+def test_a_difference_that_an_older_version_kept_of_therapies_not_comparable_is_not_shown(records):
+    """Records that come since make them comparable; the kept number was refused and stays so."""
+    routine = replace(records, source=replace(records.source, design="routine"))
+    kept = list_headline(select_cohort(records)).table
+    assert "contrast" in set(kept["statistic"])
+    earlier = cohorts.take_snapshot(select_cohort(routine), kept)
+    changed = split_changes(select_cohort(routine), earlier=earlier)
+    assert "contrast" not in set(changed.table["term"])
+    same = split_changes(select_cohort(records), earlier=cohorts.take_snapshot(select_cohort(records), kept))
+    told = same.where(term="contrast").table
+    assert {"before", "after"} <= set(told["statistic"])

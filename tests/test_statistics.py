@@ -42,6 +42,7 @@ part_of = n_episodes: n_excluded_episodes
 when_few = harm: share_worse
 when_few = bounded: share_improved share_in_state share_in_state_start_seen
 compares = therapies: marginal_mean contrast share_improved_standardised share_in_state_standardised hedges_g
+    alternative_contrast f_test
 compares = covariates: smd max_smd
 in_chart = period: mean_improvement share_improved share_in_state
 in_chart = limit: control_limit control_limit_share signal

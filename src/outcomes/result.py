@@ -28,7 +28,16 @@ ESTIMATE = (*_ESTIMATES, "state")
 WITH_ESTIMATE = frozenset({"ok", "boundary"})
 #: States that name why a row carries none.
 WITHOUT_ESTIMATE = frozenset(
-    ["not_converged", "separated", "rank_deficient", "degenerate", "too_few", "few_clusters", "not_asked"]
+    [
+        "not_converged",
+        "separated",
+        "rank_deficient",
+        "degenerate",
+        "too_few",
+        "few_clusters",
+        "not_asked",
+        "out_of_range",
+    ]
 )
 
 #: The distinct patients behind one row: named sets of integer patient codes, each of which must be
@@ -195,7 +204,7 @@ class Result:
         What it was made from: source name, fingerprint of the records, instrument and version, rules.
     comparable : bool or None
         Whether therapies passed the gate for a comparison; None where the result compares none.
-        A stakeholder's release holds no row of a result whose therapies are not comparable.
+        No release holds a row that compares therapies which are not comparable.
     support : tuple of mappings
         Private: for each row the distinct patients behind it, as named arrays of integer codes
         (``all``, ``with``, ``without``, ``group``, ``versus``). Never shown, never exported.

@@ -139,6 +139,8 @@ def draw_clinic(
             "sex": rng.choice(["female", "male"], n, p=[0.6, 0.4]),
         }
     )
+    if declared.get("design") == "randomised":  # who comes again comes to the therapy that was allotted
+        episodes["therapy"] = episodes.groupby("patient")["therapy"].transform("first")
     if sites:
         episodes["site"] = rng.choice(sites, n)
     if therapists:

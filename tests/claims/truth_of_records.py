@@ -191,18 +191,18 @@ class Records:
 
     def find_smd(self, first: str, second: str, column: str) -> float:
         """Return the standardised difference of two groups at the start, among those recorded."""
-        held = [self._take(group, column) for group in (first, second)]
-        if held[0].dtype == object or held[0].dtype.kind not in "fi":
-            shares = [values.value_counts(normalize=True) for values in held]
-            levels = sorted(set(shares[0].index) | set(shares[1].index))
-            one, two = (share.reindex(levels, fill_value=0.0).to_numpy()[1:] for share in shares)
-            if not len(one):
-                return 0.0
-            spread = [np.diag(p) - np.outer(p, p) for p in (one, two)]
-            pooled = (spread[0] + spread[1]) / 2
-            return float(np.sqrt((one - two) @ np.linalg.pinv(pooled) @ (one - two)))
-        spread = (held[0].var(ddof=1) + held[1].var(ddof=1)) / 2
-        return float((held[0].mean() - held[1].mean()) / np.sqrt(spread))
+        return measure_smd([self._take(group, column) for group in (first, second)])
+
+    def share_as_far_apart(self, column: str) -> float:
+        """Return which share of random allotments has as large a largest difference as was found."""
+        held = [self._take(group, column) for group in self.groups]
+        pooled, ends = pd.concat(held).to_numpy(), np.cumsum([len(values) for values in held])[:-1]
+        random, found = np.random.default_rng(1), find_largest_smd(held)
+        drawn = [
+            find_largest_smd([pd.Series(part) for part in np.split(random.permutation(pooled), ends)])
+            for _ in range(400)
+        ]
+        return float(np.mean(np.array(drawn) >= found - 1e-9))
 
     def _take(self, group: str, column: str) -> pd.Series:
         members = self.of(group)
@@ -231,6 +231,25 @@ class Records:
             if worst > limits["smd"]["at_most"]:
                 failed["smd", column] = worst
         return failed
+
+
+def measure_smd(held: list[pd.Series]) -> float:
+    """Return the standardised difference of two groups of values, a category by its shares."""
+    if held[0].dtype == object or held[0].dtype.kind not in "fi":
+        shares = [values.value_counts(normalize=True) for values in held]
+        levels = sorted(set(shares[0].index) | set(shares[1].index))
+        one, two = (share.reindex(levels, fill_value=0.0).to_numpy()[1:] for share in shares)
+        if not len(one):
+            return 0.0
+        spread = [np.diag(p) - np.outer(p, p) for p in (one, two)]
+        pooled = (spread[0] + spread[1]) / 2
+        return float(np.sqrt((one - two) @ np.linalg.pinv(pooled) @ (one - two)))
+    spread = (held[0].var(ddof=1) + held[1].var(ddof=1)) / 2
+    return float((held[0].mean() - held[1].mean()) / np.sqrt(spread))
+
+
+def find_largest_smd(held: list[pd.Series]) -> float:
+    return max(abs(measure_smd([a, b])) for i, a in enumerate(held) for b in held[i + 1 :])
 
 
 # --- numbers as they are written -----------------------------------------------------------------

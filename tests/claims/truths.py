@@ -406,9 +406,37 @@ def comparable(place: Place) -> bool:
 
 @truth("release.verdict.randomised", "sentences.comparable_randomised", "methods.comparability.randomised",
        "views.caption.comparability_randomised", "sentences.limit_choice_randomised",
+       "views.table.check_allotted", "views.table.chance_needed",
        "sentences.comparable_randomised_unequal", "methods.comparability.randomised_unequal")  # fmt: skip
 def randomised(place: Place) -> bool:
     return place.records.clinic.design == "randomised"
+
+
+@truth("sentences.comparable_randomised_usual", "sentences.comparable_randomised_more",
+       "views.table.chance_usual", "views.table.chance_more")  # fmt: skip
+def beside_chance(place: Place) -> bool:
+    """The difference is that of the records, and random allotments reach it as rarely as it says.
+
+    The limit holds for all covariates together, so that a difference beyond it is reached by fewer than 5 %,
+    and one within it by more than a share of 5 % for each covariate; with room for chance in both counts.
+    """
+    records, told = place.records, place.said.values
+    row = place.page.release_of("comparability").where(term="smd").table.iloc[0]
+    share = records.share_as_far_apart(str(row["level"]))
+    if "found" in told:
+        true = max(
+            abs(records.find_smd(a, b, str(row["level"])))
+            for i, a in enumerate(records.groups)
+            for b in records.groups[i + 1 :]
+        )
+        level = str(row["level"])
+        if level != "score" and level.partition("_")[0] not in told["covariate"]:
+            return False
+        if not agrees(str(told["found"]), true, place.team):
+            return False
+    n_covariates = 1 + len(records.clinic.covariates)
+    beyond = place.own.endswith("more")
+    return randomised(place) and (share <= 0.08 if beyond else share >= 0.02 / n_covariates)
 
 
 @truth("sentences.caution_routine", "sentences.limit_choice_routine", "views.description_only")

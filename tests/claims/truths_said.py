@@ -1020,7 +1020,8 @@ def withheld_beside(place: Place) -> bool:
 
 @truth("views.caption.effect_sizes_one")
 def nothing_to_compare_with(place: Place) -> bool:
-    return bool(place.result("effect_sizes")["versus"].isna().all())
+    """No difference between therapies is shown, be it that none was comparable."""
+    return bool(place.released("effect_sizes")["versus"].isna().all())
 
 
 @truth("views.empty_withheld", "views.empty_nothing", "views.one_follow_up",

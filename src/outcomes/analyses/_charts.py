@@ -42,6 +42,8 @@ class Measured:
     is_state: bool = False
     #: Why nothing is measured, if so.
     reason: Text | None = None
+    #: The lowest and the highest possible mean.
+    ends: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def is_share(self) -> bool:
@@ -73,7 +75,8 @@ class Measured:
         if self.is_share:
             found = estimate_share(int(self.values[seen].sum()), len(seen), len(sets["all"]), 0.95)
         else:
-            found = estimate_mean(self.values[seen], self.grid.patient[seen], 0.95, self.grid.one_each)
+            own = (self.values[seen], self.grid.patient[seen])
+            found = estimate_mean(*own, 0.95, self.grid.one_each, self.ends)
             if found["state"] == "boundary":
                 found["std_error"] = 0.0  # what all have the same is not shown
         rows.add(sets, **self.name(*OBSERVED), **place, **found)
@@ -93,7 +96,8 @@ def measure_outcome(
     column = grid.column(timepoint)
     reason = explain_no_improvement(cohort)
     if reason is None and measured == "improvement":
-        return Measured(grid, column, measured, grid.improvement[:, column])
+        width = cohort.instrument.maximum - cohort.instrument.minimum
+        return Measured(grid, column, measured, grid.improvement[:, column], ends=(-width, width))
     chosen = choose_threshold(cohort, threshold) if reason is None else None
     if chosen is None:
         reason = reason or say("responders.none", instrument=cohort.instrument.called_short)

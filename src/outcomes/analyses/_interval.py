@@ -10,6 +10,7 @@ from scipy import special
 
 from outcomes.analyses._clusters import estimate_clustered_mean
 from outcomes.errors import AnalysisError
+from outcomes.result import WITH_ESTIMATE
 
 
 def check_level(conf_level: object) -> None:
@@ -40,13 +41,22 @@ def p_value_t(statistic: float | np.ndarray, df: float | np.ndarray) -> Any:
 
 
 def estimate_mean(
-    values: np.ndarray, patients: np.ndarray, conf_level: float, one_each: bool = False
+    values: np.ndarray,
+    patients: np.ndarray,
+    conf_level: float,
+    one_each: bool = False,
+    ends: tuple[float, float] = (-np.inf, np.inf),
 ) -> dict[str, Any]:
     """Estimate the mean of some episodes, none missing, with its t interval, as columns of a row.
 
     Where patients have several episodes the variance is clustered by patient (CR2, Satterthwaite degrees of
-    freedom); `one_each` says that none comes twice. Fewer than two patients: ``too_few``. No spread:
-    ``boundary``, without an interval.
+    freedom); `one_each` says that none comes twice. Where the t interval would leave the scale, whose `ends`
+    are the lowest and the highest possible value, it is taken on the logit scale between these. Fewer than
+    two patients: ``too_few``. No spread: ``boundary``, without an interval.
+
+    >>> found = estimate_mean(np.array([0.0, 0, 0, 0, 4]), np.arange(5), 0.95, ends=(0, 10))
+    >>> [round(found[name], 2) for name in ("estimate", "conf_low", "conf_high")]
+    [0.8, 0.04, 6.4]
     """
     position = np.arange(len(patients)) if one_each else np.unique(patients, return_inverse=True)[1]
     n = int(position.max(initial=-1)) + 1
@@ -58,7 +68,29 @@ def estimate_mean(
     std_error, df = estimate_clustered_mean(values, position)
     margin = float(quantile_t(conf_level, df)) * std_error
     bounds = {"conf_low": mean - margin, "conf_high": mean + margin}
+    low, high = ends
+    if low < mean < high and (bounds["conf_low"] < low or bounds["conf_high"] > high):
+        # the margin by the delta method: d logit(p) = d mean * width / ((mean - low) * (high - mean))
+        width = high - low
+        centre = float(special.logit((mean - low) / width))
+        reach = margin * width / ((mean - low) * (high - mean))
+        logits = {"conf_low": centre - reach, "conf_high": centre + reach}
+        # rounded, so that an end all but at that of the scale is that of the scale
+        bounds = {name: round(low + width * float(special.expit(end)), 4) for name, end in logits.items()}
     return {"estimate": mean, "std_error": std_error, "df": df, **bounds, "n": n, "state": "ok"}
+
+
+def hold_to_scale(found: dict[str, Any], ends: tuple[float, float]) -> dict[str, Any]:
+    """Return a model's mean with its interval cut off at the ends of the scale.
+
+    A mean that no patients can have is not given: state ``out_of_range``.
+    """
+    if "estimate" not in found or found["state"] not in WITH_ESTIMATE:
+        return found
+    slack = 1e-9 * (ends[1] - ends[0])
+    if not ends[0] - slack <= found["estimate"] <= ends[1] + slack:
+        return {"state": "out_of_range"}
+    return {**found, **{name: float(np.clip(found[name], *ends)) for name in ("conf_low", "conf_high")}}
 
 
 def estimate_sd(values: np.ndarray, n: int) -> dict[str, Any]:

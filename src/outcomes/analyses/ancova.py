@@ -22,7 +22,7 @@ from outcomes.analyses._declaration import (
     trace_origin,
 )
 from outcomes.analyses._grid import Rows, arrange_grid
-from outcomes.analyses._interval import adjust_holm, check_level, p_value_t, quantile_t
+from outcomes.analyses._interval import adjust_holm, check_level, hold_to_scale, p_value_t, quantile_t
 from outcomes.analyses.comparability import check_comparability, is_followed_up
 from outcomes.cohort import Cohort
 from outcomes.facts import read_facts
@@ -60,7 +60,8 @@ def compare_at_timepoints(
         Per time point ``marginal_mean`` of each group (covariates at their means over the fitted patients),
         ``contrast`` of every pair (group - versus, in score units, p adjusted by Holm within the time point)
         and ``n_missing`` per covariate that some fitted patients lack; these stay, by a level "not recorded"
-        or the mean with an indicator. A measure without direction: no rows and a warning.
+        or the mean with an indicator. A mean that lies beyond the ends of the measure, and its differences:
+        state ``out_of_range``. A measure without direction: no rows and a warning.
 
     Raises
     ------
@@ -78,7 +79,8 @@ def compare_at_timepoints(
     compared = list_follow_ups(cohort, comparable=True) if directed else []
     for timepoint in compared:
         enough = is_followed_up(cohort, by, grid, timepoint, gate)
-        reason = _compare(rows, plan, timepoint, "ok" if enough else "too_few")
+        ends = (cohort.instrument.minimum, cohort.instrument.maximum)
+        reason = _compare(rows, plan, timepoint, "ok" if enough else "too_few", ends)
         if reason and len(grid.groups) > 1:
             warnings.append(say(reason, time=label_timepoint(cohort, timepoint)))
     sentence = say("ancova.method", covariates=plan.name_covariates(), level=percent(conf_level))
@@ -95,7 +97,9 @@ def compare_at_timepoints(
     )
 
 
-def _compare(rows: Rows, plan: Comparison, timepoint: str, state: str) -> str | None:
+def _compare(
+    rows: Rows, plan: Comparison, timepoint: str, state: str, ends: tuple[float, float]
+) -> str | None:
     """Add the rows of a time point; return what a reader must know of it, if anything."""
     grid = plan.grid
     scores = grid.score[:, grid.column(timepoint)]
@@ -107,7 +111,8 @@ def _compare(rows: Rows, plan: Comparison, timepoint: str, state: str) -> str | 
     estimates: dict[Any, dict[str, Any]] = {}
     if state == "ok":
         state, estimates = _estimate(plan, scores, fitted, present)
-        absent = "comparison.empty_group" if len(present) < len(plan.groups) else None
+        estimates, beyond = _hold_to_scale(estimates, ends)
+        absent = "comparison.empty_group" if len(present) < len(plan.groups) else beyond
         reason = f"ancova.{state}" if state != "ok" else absent
 
     def find(key: Any, *names: str) -> dict[str, Any]:
@@ -127,6 +132,18 @@ def _compare(rows: Rows, plan: Comparison, timepoint: str, state: str) -> str | 
             place = {"term": covariate.name, "group": ALL, "timepoint": timepoint}
             rows.add_count(lacking, statistic="n_missing", **place)
     return reason
+
+
+def _hold_to_scale(
+    estimates: dict[Any, dict[str, Any]], ends: tuple[float, float]
+) -> tuple[dict[Any, dict[str, Any]], str | None]:
+    """Withhold means beyond the ends of the scale with their differences; return a warning where any is."""
+    held = {key: hold_to_scale(row, ends) for key, row in estimates.items() if isinstance(key, str)}
+    beyond = {name for name, row in held.items() if row["state"] == "out_of_range"}
+    for pair, row in estimates.items():
+        if not isinstance(pair, str):
+            held[pair] = {"state": "out_of_range"} if beyond & set(pair) else row
+    return held, "ancova.out_of_range" if beyond else None
 
 
 def _estimate(

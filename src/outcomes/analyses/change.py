@@ -22,7 +22,8 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
     by : str
         Column whose values are the groups.
     conf_level : float
-        Level of the t intervals of the means, a proportion.
+        Level of the intervals of the means, a proportion: t, or on the logit scale between the ends of the
+        measure where t would leave these.
 
     Returns
     -------
@@ -39,6 +40,7 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
     check_level(conf_level)
     grid = arrange_grid(cohort, by)
     rows = Rows(outcome=cohort.outcome, unit=cohort.instrument.unit)
+    lowest, highest = cohort.instrument.minimum, cohort.instrument.maximum
     note = "description" if grid.has_baseline else "no_baseline"
     if cohort.instrument.direction == "none":
         note = "no_direction"
@@ -48,10 +50,12 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
             if not grid.is_asked(members):
                 rows.add_not_asked(grid, members, "mean_score", "mean_improvement", **place)
                 continue
-            _add_moments(rows, grid, members, grid.score[:, column], "score", place, conf_level)
+            scores = grid.score[:, column]
+            _add_moments(rows, grid, members, scores, "score", place, conf_level, (lowest, highest))
             if timepoint != BASELINE and note == "description":
                 gained = grid.improvement[:, column]
-                _add_moments(rows, grid, members, gained, "improvement", place, conf_level)
+                ends = (lowest - highest, highest - lowest)
+                _add_moments(rows, grid, members, gained, "improvement", place, conf_level, ends)
     method = say("change.method", level=percent(conf_level))
     return conclude("change", cohort, rows, method=method, warnings=[say(f"change.{note}")])
 
@@ -64,10 +68,11 @@ def _add_moments(
     name: str,
     place: dict[str, str],
     conf_level: float,
+    ends: tuple[float, float],
 ) -> None:
     present = members[~np.isnan(values[members])]
     patients = grid.patients(present)
-    mean = estimate_mean(values[present], grid.patient[present], conf_level, grid.one_each)
+    mean = estimate_mean(values[present], grid.patient[present], conf_level, grid.one_each, ends)
     rows.add({"all": patients}, statistic=f"mean_{name}", **place, **mean)
     spread = estimate_sd(values[present], len(patients))
     rows.add({"all": patients}, statistic=f"sd_{name}", **place, **spread)

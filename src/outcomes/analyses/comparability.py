@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from outcomes.analyses._allotment import find_differences_by_chance
 from outcomes.analyses._covariates import compare_covariate, list_covariates, measure_imbalance
 from outcomes.analyses._declaration import (
     choose_timepoint,
@@ -13,6 +14,7 @@ from outcomes.analyses._declaration import (
     label_covariate,
     label_group,
     label_timepoint,
+    percent,
     say,
 )
 from outcomes.analyses._grid import Grid, Rows, arrange_grid
@@ -28,7 +30,8 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
 
     Every group needs so many patients seen and such a share of those due, and no baseline covariate may
     differ by more than a given standardised mean difference between any two groups; see
-    ``facts/comparability.toml``. In a randomised design therapies are comparable by design.
+    ``facts/comparability.toml``. In a randomised design therapies are compared whatever the checks find, and
+    the difference at the start is set against what chance usually brings.
 
     Parameters
     ----------
@@ -43,8 +46,13 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
     Result
         Three rows ``check``: ``term`` is ``n_seen``, ``share_seen`` (proportion of those due) or ``smd``,
         ``level`` the worst group or covariate, ``estimate`` what was found, ``x`` what is needed; an ``smd``
-        without an estimate fails. Last a row ``verdict`` with ``level`` ``comparable``, ``not_comparable``,
-        ``randomised`` or ``one_therapy`` and estimate 1 or 0. `Result.comparable` says the same.
+        without an estimate fails. In a randomised design ``smd`` is that of the covariate which is largest
+        for what chance brings, without ``x``; ``smd_by_chance`` has, for the team, what 95 % of random
+        allotments stay below, and a ``check`` with ``term`` ``chance`` 1 where the difference does too,
+        else 0. Last a row ``verdict`` with ``level`` ``comparable``, ``not_comparable``, ``randomised`` or
+        ``one_therapy`` and estimate 1 or 0. `Result.comparable` says the same. Where patients of a source
+        declared randomised have episodes of several therapies, these are no parallel groups:
+        ``not_comparable``.
 
     Raises
     ------
@@ -54,14 +62,18 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)
     rows = Rows(outcome=cohort.outcome, timepoint=timepoint)
+    randomised = cohort.source.design == "randomised" and by == "therapy"
+    parallel = not (randomised and _has_several_groups(grid))
+    allotted = randomised and parallel
     passed = {
         "n_seen": _check_seen(rows, grid, timepoint),
         "share_seen": _check_share(rows, grid, timepoint),
-        "smd": _check_balance(rows, cohort, grid),
+        "smd": (_set_against_chance if allotted else _check_balance)(rows, cohort, grid),
         "timepoint": cohort.timepoints[timepoint].comparable,
+        "parallel": parallel,
     }
     verdict = "comparable" if all(passed.values()) else "not_comparable"
-    if cohort.source.design == "randomised" and by == "therapy" and passed["timepoint"]:
+    if allotted and passed["timepoint"]:
         verdict = "randomised"
     if len(grid.groups) < 2:
         verdict = "one_therapy"
@@ -72,7 +84,7 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
         "comparability",
         cohort,
         rows,
-        method=say("comparability.method", time=label_timepoint(cohort, timepoint), **_read_needs()),
+        method=_describe(cohort, timepoint, allotted),
         warnings=_explain(cohort, grid, rows, verdict, passed, timepoint, by),
         comparable=None if verdict == "one_therapy" else comparable,
     )
@@ -97,6 +109,21 @@ def _read_needs() -> dict[str, str]:
         "share_seen": f"{100 * facts['share_seen']['at_least']:g} %",
         "smd": f"{facts['smd']['at_most']:g}",
     }
+
+
+def _describe(cohort: Cohort, timepoint: str, allotted: bool) -> tuple[Text, ...]:
+    method = say("comparability.method", time=label_timepoint(cohort, timepoint), **_read_needs())
+    if not allotted:
+        return (method,)
+    facts = read_facts("comparability")["chance"]
+    values = {"n": facts["reallotments"], "share": percent(facts["share"])}
+    return method, say("comparability.method_randomised", **values)
+
+
+def _has_several_groups(grid: Grid) -> bool:
+    """Return whether any patient has episodes in more than one group."""
+    pairs = np.unique(np.column_stack([grid.patient, grid.group]), axis=0)
+    return len(pairs) > len(np.unique(grid.patient))
 
 
 def _check_seen(rows: Rows, grid: Grid, timepoint: str) -> bool:
@@ -138,6 +165,29 @@ def _check_balance(rows: Rows, cohort: Cohort, grid: Grid) -> bool:
     row, sets = max(largest, key=lambda entry: measure_imbalance(entry[0]))
     rows.add(sets, **place, level=row["term"], n=row["n"], estimate=row["estimate"], state=row["state"])
     return measure_imbalance(row) <= needed
+
+
+def _set_against_chance(rows: Rows, cohort: Cohort, grid: Grid) -> bool:
+    """Add the difference at the start that is largest for what chance brings, and whether it is larger."""
+    covariates, found = list_covariates(cohort, grid), Rows()
+    for covariate in covariates:
+        compare_covariate(found, grid, covariate, list(grid.members())[:-1])
+    limits = find_differences_by_chance(grid, covariates)
+    judged = [
+        (row, sets, limits[row["term"]])
+        for row, sets in zip(found.table, found.support, strict=True)
+        if row["statistic"] == "max_smd" and row["state"] != "too_few" and row["term"] in limits
+    ]
+    place = {"statistic": "check", "term": "smd", "unit": "sd"}
+    if not judged:
+        rows.add({}, **place, n=0, state="degenerate" if found.table else "too_few")
+        return True
+    row, sets, limit = max(judged, key=lambda entry: measure_imbalance(entry[0]) / entry[2])
+    usual, named = measure_imbalance(row) <= limit, {"level": row["term"], "n": row["n"]}
+    rows.add(sets, **place, **named, estimate=row["estimate"], state=row["state"])
+    rows.add(sets, statistic="check", term="chance", **named, estimate=float(usual))
+    rows.add(sets, statistic="smd_by_chance", **named, estimate=limit, unit="sd")
+    return True
 
 
 def _explain(

@@ -28,8 +28,8 @@ def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
     Result
         Per group, then for ``all``: ``mean_improvement`` and ``share_improved`` (of a state
         ``share_in_state``) by the default threshold, of
-        those seen (``mean_score`` where improvement is not defined); and, between therapies, the adjusted
-        ``contrast`` of each with the reference.
+        those seen (``mean_score`` where improvement is not defined); and, between therapies that are
+        comparable, the adjusted ``contrast`` of each with the reference.
     """
     time, results = cohort.primary, list[Result]()
     statistic = "mean_score" if explain_no_improvement(cohort) else "mean_improvement"
@@ -41,8 +41,9 @@ def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
         )
         results.append(shares.where(level=threshold.id, timepoint=time))
     compared = compare_over_time(cohort) if by == "therapy" and cohort.reference else None
-    if compared is not None:
-        results.append(compared.where(statistic="contrast", timepoint=time, versus=cohort.reference))
+    if compared is not None:  # what is not comparable is kept of no release
+        wanted = ["contrast"] if compared.comparable else []
+        results.append(compared.where(statistic=wanted, timepoint=time, versus=cohort.reference))
     rows = Rows()
     for result in results:
         rows.copy(result)

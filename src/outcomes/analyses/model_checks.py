@@ -338,5 +338,5 @@ def _add_correlation(
     rows.add_of(patients, statistic="residual_correlation", estimate=model, **shared)
     enough = len(patients) >= read_facts("model_checks")["bins"]["patients_at_least"]
     found = float(np.corrcoef(wide[np.ix_(both, pair)].T)[0, 1]) if enough else np.nan
-    known = {"estimate": found} if np.isfinite(found) else {"state": "too_few"}
+    known = {"estimate": found} if np.isfinite(found) else {"state": "degenerate" if enough else "too_few"}
     rows.add_of(patients, statistic="observed_residual_correlation", **known, **shared)

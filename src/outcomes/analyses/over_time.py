@@ -30,7 +30,7 @@ from outcomes.analyses._declaration import (
     trace_origin,
 )
 from outcomes.analyses._grid import Rows, arrange_grid
-from outcomes.analyses._interval import check_level
+from outcomes.analyses._interval import check_level, hold_to_scale
 from outcomes.analyses.comparability import check_comparability, is_followed_up
 from outcomes.analyses.mmrm import ADJUSTMENTS, METHODS, check_choices
 from outcomes.cohort import Cohort
@@ -95,7 +95,8 @@ def compare_over_time(
         ``n_missing`` per covariate that some fitted patients lack, kept as in ``ancova``;
         ``n_excluded_patients`` with term ``no_follow_up``: no compared follow-up was seen; for the team
         ``residual_sd`` per time point and ``residual_correlation`` (``level`` the earlier time point).
-        A measure without direction: no rows and a warning.
+        A mean that lies beyond the ends of the measure, and its differences: state ``out_of_range``. A
+        measure without direction: no rows and a warning.
 
     Raises
     ------
@@ -114,8 +115,9 @@ def compare_over_time(
         visits = fit_visits(visits, plan, covariance=covariance, method=method, df=df)
     rows = Rows(outcome=cohort.outcome, term=by, unit=cohort.instrument.unit)
     enough = {id: is_followed_up(cohort, by, grid, id, gate) for id in compared}
-    _add_means(rows, plan, visits, enough)
-    _add_contrasts(rows, plan, visits, enough, adjust)
+    ends = (cohort.instrument.minimum, cohort.instrument.maximum)
+    beyond = _add_means(rows, plan, visits, enough, ends)
+    _add_contrasts(rows, plan, visits, enough, adjust, beyond)
     found = [say("comparison.no_direction")]
     if directed:
         _count_missing(rows, plan, visits)
@@ -175,26 +177,41 @@ def _copy(found: dict[str, Any], state: str, robust: bool) -> dict[str, Any]:
     return {name: found[name] for name in ESTIMATE}
 
 
-def _add_means(rows: Rows, plan: Comparison, visits: Visits, enough: dict[str, bool]) -> None:
-    means = visits.tabulate_means(plan.conf_level)
+def _add_means(
+    rows: Rows, plan: Comparison, visits: Visits, enough: dict[str, bool], ends: tuple[float, float]
+) -> set[tuple[str, str]]:
+    """Add the marginal means; return the time points and groups whose mean lies beyond the scale's ends."""
+    means, beyond = visits.tabulate_means(plan.conf_level), set()
     for timepoint in visits.timepoints:
         for name in plan.groups:
             patients = visits.patients[timepoint, name]
             state = _find_state(plan, visits, enough[timepoint], [patients])
             found = _copy(means.get((timepoint, name), {"state": "too_few"}), state, visits.robust)
             found.pop("p_value", None)
+            found = hold_to_scale(found, ends)
+            if found["state"] == "out_of_range":
+                beyond.add((timepoint, name))
             place = {"statistic": "marginal_mean", "group": name, "timepoint": timepoint}
             rows.add_of(patients, **place, **found)
+    return beyond
 
 
 def _add_contrasts(
-    rows: Rows, plan: Comparison, visits: Visits, enough: dict[str, bool], adjust: str
+    rows: Rows,
+    plan: Comparison,
+    visits: Visits,
+    enough: dict[str, bool],
+    adjust: str,
+    beyond: set[tuple[str, str]],
 ) -> None:
+    """Add the differences of all pairs; one from a mean beyond the scale's ends would give that mean away."""
     contrasts = visits.tabulate_contrasts(plan.conf_level, adjust)
     for timepoint in visits.timepoints:
         for first, second in combinations(plan.groups, 2):
             left, right = (visits.patients[timepoint, name] for name in (first, second))
             state = _find_state(plan, visits, enough[timepoint], [left, right])
+            if state in WITH_ESTIMATE and {(timepoint, first), (timepoint, second)} & beyond:
+                state = "out_of_range"
             found = contrasts.get((timepoint, first, second), {"state": "too_few"})
             place = {"statistic": "contrast", "group": first, "versus": second, "timepoint": timepoint}
             rows.add_pair(left, right, **place, **_copy(found, state, visits.robust))
@@ -249,6 +266,8 @@ def _list_warnings(
             found.append(say("comparison.empty_group", time=time))
         if "rank_deficient" in states:
             found.append(say("over_time.rank_deficient", time=time))
+        if "out_of_range" in states:
+            found.append(say("over_time.out_of_range", time=time))
         if "few_clusters" in states and visits.state == "ok":
             found.append(say("over_time.few_clusters"))
     return list(dict.fromkeys(found))

@@ -56,9 +56,10 @@ def bound_regression_to_mean(cohort: Cohort, *, by: str = "therapy", conf_level:
     for entry in references:
         _check_reference(entry)
     rows = Rows(outcome=cohort.outcome, timepoint=grid.timepoints[0], unit=cohort.instrument.unit)
-    for group, members in () if absent else grid.members():
+    ends = (cohort.instrument.minimum, cohort.instrument.maximum)
+    for group, members in () if absent or not references else grid.members():
         held = members[~np.isnan(grid.baseline[members])]
-        mean = estimate_mean(grid.baseline[held], grid.patient[held], conf_level)
+        mean = estimate_mean(grid.baseline[held], grid.patient[held], conf_level, ends=ends)
         low, high = _bound(cohort, references, mean)
         for statistic, found in (("regression_to_mean_low", low), ("regression_to_mean_high", high)):
             rows.add({"all": grid.patients(held)}, statistic=statistic, group=group, n=mean["n"], **found)
@@ -87,7 +88,7 @@ def _check_reference(entry: Mapping[str, Any]) -> None:
 def _bound(
     cohort: Cohort, references: list[Mapping[str, Any]], mean: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    if not references or "estimate" not in mean:
+    if "estimate" not in mean:
         return {"state": "too_few"}, {"state": "too_few"}
     starts = [mean["estimate"], mean.get("conf_low", np.nan), mean.get("conf_high", np.nan)]
     gains = [

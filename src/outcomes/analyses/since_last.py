@@ -97,7 +97,14 @@ def _compute_steps(cohort: Cohort, by: str, earlier: Snapshot) -> tuple[pd.DataF
         warnings.append(say("since_last.read_otherwise"))
     if _has_passing_ids(cohort):
         warnings.append(say("since_last.passing_ids"))
-    return _line_up({"before": _keep_keys(earlier.headline), **between, "after": after}), warnings
+    before = _drop_refused(_keep_keys(earlier.headline), between["with_definitions"])
+    return _line_up({"before": before, **between, "after": after}), warnings
+
+
+def _drop_refused(before: pd.DataFrame, today: pd.DataFrame) -> pd.DataFrame:
+    """Return headline numbers without differences that today's rules refuse the records of then."""
+    given = pd.MultiIndex.from_frame(before[list(KEYS)]).isin(pd.MultiIndex.from_frame(today[list(KEYS)]))
+    return before[given | (before["statistic"] != "contrast")]
 
 
 def _recompute(cohort: Cohort, records: Records, by: str) -> pd.DataFrame:
@@ -162,6 +169,6 @@ def _add_number(rows: Rows, held: Mapping[str, Any], patients: np.ndarray) -> No
     found["after"] = values[-1]
     for statistic, value in found.items():
         if values[0] is not None or statistic == "after":
-            known = {"estimate": float(value)} if value is not None else {"state": "too_few"}
+            known = {"estimate": float(value)} if value is not None else {"state": "degenerate"}
             x = held.get(f"n_{statistic}", np.nan)
             rows.add_of(patients, statistic=statistic, x=x, **shared, **known)

@@ -7,6 +7,7 @@ reason (`decisions`).
 """
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,7 +35,7 @@ from outcomes.disclosure.notes import (
 from outcomes.disclosure.page_context import PageContext, find_page
 from outcomes.disclosure.released import RELEASE_COLUMNS, Backing, Release, join_support, tell_reasons
 from outcomes.disclosure.rules import Rules, read_rules
-from outcomes.disclosure.thresholds import judge_rows
+from outcomes.disclosure.thresholds import judge_rows, refuse_comparisons
 from outcomes.disclosure.writing import (
     find_decimals,
     find_kind,
@@ -50,7 +51,7 @@ from outcomes.disclosure.writing import (
     write_held,
     write_value,
 )
-from outcomes.facts import Words, read_words
+from outcomes.facts import Text, Words, read_words
 from outcomes.result import WITH_ESTIMATE, Result
 
 _NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
@@ -71,7 +72,7 @@ def release(result: Result, page: PageContext | str = "stakeholder", *, k: int |
         a line that adds up with one withheld cell loses a second, or its total; counts go to multiples of 5,
         percentages to steps that fit the group, scores to 1 decimal; completeness is given in bands and few
         as "fewer than k"; therapies that are not comparable are not compared. ``team`` for the clinic's own
-        people: nothing is rounded or withheld.
+        people: nothing is rounded or withheld. Neither sees therapies compared that are not comparable.
     k : int, optional
         Smallest number of distinct patients behind what a stakeholder sees; that of the profile which the
         source declares where absent, such as 11. Some profiles allow a smaller one, none below 5. A page
@@ -105,35 +106,52 @@ def release(result: Result, page: PageContext | str = "stakeholder", *, k: int |
 
 
 def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Words) -> Release:
-    table = result.to_frame()
+    decisions = refuse_comparisons(result, rules)
+    kept = [place for place, fate in enumerate(decisions.fates) if fate not in NO_TRACE]
+    for place in kept:
+        if pd.isna(result.table["estimate"].iloc[place]):
+            decisions.settle(place, Fate.STATE, Reason.NOT_FITTED)
+    table = result.table.iloc[kept].reset_index(drop=True)
     table["shown"] = table["estimate"].notna()
     table["display"] = [_write(row, "team", rules, words) for row in table.itertuples(index=False)]
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
-    decisions = Decisions(len(table))
-    for place, shown in enumerate(table["shown"]):
-        if not shown:
-            decisions.settle(place, Fate.STATE, Reason.NOT_FITTED)
-    table["fate"] = pd.Series(map(str, decisions.fates), index=table.index, dtype="str")
+    table["fate"] = pd.Series([str(decisions.fates[i]) for i in kept], index=table.index, dtype="str")
+    said = _say_refused(result, decisions, rules)
+    why = Text(f"release.not_compared{'' if result.comparable is False else '_here'}")
+    notes = (why,) if len(kept) < len(result.table) else ()
     return Release(
         name=result.name,
         table=table,
-        method=result.method,
-        warnings=result.warnings,
-        estimand=result.estimand,
+        method=said.method,
+        warnings=said.warnings,
+        estimand=said.estimand,
         origin=result.origin,
         comparable=result.comparable,
         audience="team",
         k=rules.k,
         n_withheld=0,
+        notes=notes,
         language=page.language,
         reasons=tell_reasons(result, decisions),
     )
+
+
+def _say_refused(result: Result, decisions: Decisions, rules: Rules) -> Result:
+    """Return a result whose method and estimand are not told where all that it estimates is refused."""
+    own = [
+        reasons[:1] == (Reason.NOT_COMPARABLE,)
+        for statistic, reasons in zip(result.table["statistic"], decisions.reasons, strict=True)
+        if rules.statistics[str(statistic)].kind not in ("count", "inside")
+    ]
+    refused = result.comparable is False and bool(own) and all(own)
+    return replace(result, method=Text.of("release.not_compared"), estimand="") if refused else result
 
 
 def _release_outside(result: Result, rules: Rules, page: PageContext, words: Words) -> Release:
     refuse_dates(result, rules)
     n_rows, result = len(result.table), add_counts(result)
     decisions, sizes = judge_rows(result, rules)
+    result = _say_refused(result, decisions, rules)
     thin_curves(result.table, decisions, sizes, rules)
     hush_counts(result.table, decisions)
     earlier, exact, own = page.earlier, result.table.to_dict("records"), list(decisions.fates)

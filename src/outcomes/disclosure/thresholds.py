@@ -50,6 +50,14 @@ class Sizes:
         return min(sides) >= k
 
 
+def refuse_comparisons(result: Result, rules: Rules) -> Decisions:
+    """Leave out, for every audience, the rows that compare therapies which are not comparable."""
+    decisions, rows = Decisions(len(result.table)), result.table.itertuples(index=False)
+    unfair = [place for place, row in enumerate(rows) if _compares_unfairly(row, result.comparable, rules)]
+    decisions.leave_out(unfair, Reason.NOT_COMPARABLE)
+    return decisions
+
+
 def judge_rows(result: Result, rules: Rules) -> tuple[Decisions, list[Sizes]]:
     """Decide for each row by itself whether it may be shown, and count who stands behind it."""
     sizes = [
@@ -60,12 +68,12 @@ def judge_rows(result: Result, rules: Rules) -> tuple[Decisions, list[Sizes]]:
     bases = _group_sizes(rows, sizes)
     constant = _find_constant(rows, rules)
     unseen = _count_unseen(rows, sizes)
-    decisions = Decisions(len(rows))
+    decisions = refuse_comparisons(result, rules)
     for place, row in enumerate(rows):
         statistic, size = rules.statistics[str(row.statistic)], sizes[place]
-        if _compares_unfairly(row, result.comparable, rules):
-            decisions.leave_out([place], Reason.NOT_COMPARABLE)
-        elif _is_spread_of_interval(row, rules):
+        if not decisions.is_shown(place):
+            continue
+        if _is_spread_of_interval(row, rules):
             decisions.leave_out([place], Reason.SPREAD)
         elif result.name in statistic.team_only:
             decisions.leave_out([place], Reason.TEAM_ONLY)

@@ -83,8 +83,10 @@ def build_statistics(content: Mapping[str, Mapping[str, Any]]) -> Mapping[str, S
     for id, block in content.items():
         where = f"{_FILE}, [{id}]"
         stays = block.get("kind") == INSIDE
-        if stays and len(block) > 1:
-            raise FactsError(f'{where}: kind = "{INSIDE}" never leaves the clinic; leave out the other keys.')
+        if stays and block.keys() - {"kind", "compares"}:
+            raise FactsError(
+                f'{where}: kind = "{INSIDE}" never leaves the clinic; leave out the other keys but compares.'
+            )
         statistic = build_strictly(Statistic, {"id": id, **(_STAYS if stays else {}), **block}, where)
         _check(statistic, content, where)
         statistics[id] = statistic

@@ -15,6 +15,7 @@ from outcomes.records.assembly import (
     frame_episodes,
 )
 from outcomes.records.checks.absences import ask_absences
+from outcomes.records.checks.allocation import settle_allocation
 from outcomes.records.checks.days import check_days, note_falling_sessions, read_sessions_to_date
 from outcomes.records.checks.keys import (
     keep_first_baselines,
@@ -142,7 +143,8 @@ class Checking:
 
     def _settle_therapy(self) -> pd.DataFrame | None:
         """Keep the therapy planned at time zero, and return the switches as events."""
-        therapy = self.attributes.get("therapy")
+        #: As recorded, before the one planned at time zero is kept.
+        self.therapies = therapy = self.attributes.get("therapy")
         if therapy is None or all(part.spec.rows != "assessment" for part in self.parts):
             return None
         zero = np.append(self.zero, NO_DATE)
@@ -170,8 +172,12 @@ class Checking:
         n_sessions = count_sessions(self.parts, self.links)
         padded = [part.pad(counts, np.nan) for part, counts in zip(self.parts, self.sessions, strict=True)]
         attended = np.concatenate(padded)[self.scores.record]
+        own = self._list_accepted()
+        episodes = build_episodes(frame, own, excluded, reasons, n_sessions, last_day)
+        if self.therapies is not None and self.source.design == "randomised":
+            episodes = settle_allocation(episodes, self.therapies, self.links, self.parts, self.problems)
         return {
-            "episodes": build_episodes(frame, self._list_accepted(), excluded, reasons, n_sessions, last_day),
+            "episodes": episodes,
             "assessments": build_assessments(frame, self.scores, attended, self.source),
             "sessions": build_rows("session", frame, rows["session"]),
             "events": build_rows("event", frame, rows["event"], switches),

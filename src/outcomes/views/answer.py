@@ -12,6 +12,7 @@ from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.facts import Text
 from outcomes.result import ALL, WITHOUT_ESTIMATE
+from outcomes.views.allocation import say_allocation
 from outcomes.views.comparing import (
     allows_for_several,
     pick_contrasts,
@@ -82,7 +83,7 @@ def say_answer(
     elif verdict == "not_comparable" or contrasts is None:
         answer = _answer_without_comparing(change, comparability, labels)
     else:
-        answer = _answer_comparing(change, contrasts, standardised, labels, verdict)
+        answer = _answer_comparing(change, contrasts, standardised, labels, comparability)
     detail = say_detail(change)
     if detail:
         first = (change.words.say("sentences.detail"), detail)
@@ -111,9 +112,13 @@ def _answer_without_comparing(change: Release, comparability: Release | None, la
 
 
 def _answer_comparing(
-    change: Release, contrasts: Release, standardised: Release | None, labels: Labels, verdict: str
+    change: Release,
+    contrasts: Release,
+    standardised: Release | None,
+    labels: Labels,
+    comparability: Release | None,
 ) -> SaidAnswer:
-    words = labels.words
+    words, verdict = labels.words, find_verdict(change, comparability)
     time = pick_time(contrasts, "contrast", labels)
     pairs = pick_contrasts(contrasts, labels, time, all_pairs=True)
     reference = pick_reference(pairs, labels)
@@ -133,9 +138,15 @@ def _answer_comparing(
     said = (
         (words.say("sentences.matters"), _matter(against, standardised, reference, labels)),
         (words.say("sentences.sure"), _sure(against, reference, labels, contrasts)),
-        (words.say("sentences.comparable"), words.say(f"sentences.comparable_{verdict}")),
+        (words.say("sentences.comparable"), _say_verdict(verdict, comparability, labels)),
     )
     return SaidAnswer(" ".join(filter(None, lead)), said, _caution(labels, verdict))
+
+
+def _say_verdict(verdict: str, comparability: Release | None, labels: Labels) -> str:
+    if verdict == "randomised" and comparability is not None:
+        return say_allocation(comparability, labels)
+    return labels.words.say(f"sentences.comparable_{verdict}")
 
 
 def _say_none(pairs: Any, contrasts: Release) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from outcomes.disclosure import Fate, Release, read_rules, write_value
 from outcomes.facts import Words, read_facts
 from outcomes.result import WITHOUT_ESTIMATE
+from outcomes.views.allocation import find_chance
 from outcomes.views.claims import read_span
 from outcomes.views.comparing import (
     allows_for_several,
@@ -62,20 +63,28 @@ def tabulate_comparability(comparability: Release) -> View:
     checks = comparability.where(statistic="check").table
     if checks.empty or (comparability.table["level"] == "one_therapy").any():
         return build_empty_view("comparability", "table", comparability)
-    randomised = (comparability.table["level"] == "randomised").any()
-    lines = [_describe_check(row, comparability, labels) for row in list_rows(checks)]
+    randomised = bool((comparability.table["level"] == "randomised").any())
+    held = [row for row in list_rows(checks) if row.term != "chance"]
+    lines = [_describe_check(row, comparability, labels, randomised) for row in held]
     columns = {name: TableColumn(words.say(f"views.table.{name}")) for name in ("found", "needed", "verdict")}
     caption = words.say(f"views.caption.comparability{'_randomised' if randomised else ''}")
     stub = words.say("views.table.check")
     return build_table_view("comparability", comparability, lines, columns, caption, stub, checks)
 
 
-def _describe_check(row: Any, release: Release, labels: Labels) -> TableLine:
+def _describe_check(row: Any, release: Release, labels: Labels, randomised: bool) -> TableLine:
     words, rules = labels.words, read_rules(release.k)
-    check = words.say(f"views.table.check_{row.term}", time=labels.time(row.timepoint))
+    allotted = randomised and row.term == "smd"
+    name = "allotted" if allotted else row.term
+    check = words.say(f"views.table.check_{name}", time=labels.time(row.timepoint))
     if isinstance(row.level, str):
         worst = labels.covariate(row.level)[0] if row.term == "smd" else labels.short(row.level)
         check = words.say("views.table.check_worst", check=check, worst=worst)
+    if allotted:
+        _, key, usual = find_chance(release) or (row, "", "")
+        needed = words.say("views.table.chance_needed", usual=usual)
+        verdict = words.say(f"views.table.chance_{key}") if key else ""
+        return TableLine(check, {"found": row, "needed": needed, "verdict": verdict})
     at_least = row.term in rules.roles["smallest_needed"]
     needed = write_value(row, "x", release.audience, rules)
     found = read_span(row, release, marked=True)

@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 _CRITERIA = ("n_parameters", "deviance", "aic", "bic")
+#: Views that compare therapies, which they do only where these are comparable.
+_COMPARING = ("sensitivity", "joint-tests")
 _SHAPES = ("standardised_sd", "standardised_skewness", "standardised_beyond")
 
 
@@ -50,7 +52,8 @@ def _explain(name: str, checks: Release, held: Release, kind: str = "table") -> 
     if not held.table.empty:
         return None
     contrasts = checks.where(statistic="alternative_contrast")
-    if not contrasts.table["shown"].any():
+    of_model = contrasts if name in _COMPARING else checks.where(statistic="residual_sd")
+    if not of_model.table["shown"].any():
         return build_empty_view(name, kind, checks, explain_absence(contrasts))
     needed = read_facts("model_checks")["bins"]["patients_at_least"]  # to show a mean of several
     return build_empty_view(name, kind, checks, checks.words.say("model_checks.too_few", needed=needed))

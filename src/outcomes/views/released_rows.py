@@ -119,7 +119,7 @@ def explain_absence(release: Release) -> str:
         for text in release.warnings:
             if isinstance(text, Text) and text.key.startswith(key):
                 return str(words.write(text))
-    if release.comparable is False and release.audience != "team" and release.name != "comparability":
+    if release.comparable is False and release.name != "comparability":
         return words.say("release.not_compared")
     states = sorted({explain_state(row.state, words) for row in rows if row.state in WITHOUT_ESTIMATE})
     if any(row.fate == Fate.WITHHELD for row in rows) or (release.n_withheld and not states):
