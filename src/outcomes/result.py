@@ -28,7 +28,7 @@ ESTIMATE = (*_ESTIMATES, "state")
 WITH_ESTIMATE = frozenset({"ok", "boundary"})
 #: States that name why a row carries none.
 WITHOUT_ESTIMATE = frozenset(
-    [
+    {
         "not_converged",
         "separated",
         "rank_deficient",
@@ -37,7 +37,7 @@ WITHOUT_ESTIMATE = frozenset(
         "few_clusters",
         "not_asked",
         "out_of_range",
-    ]
+    }
 )
 
 #: The distinct patients behind one row: named sets of integer patient codes, each of which must be
