@@ -910,7 +910,8 @@ def reading(place: Place) -> bool:
     )
 
 
-@truth("views.domains.not_recorded", "views.domains.not_analysed", "views.domains.not_analysed_few")
+@truth("views.domains.not_recorded", "views.domains.not_read", "views.domains.not_asked",
+       "views.domains.not_analysed", "views.domains.not_analysed_few")  # fmt: skip
 def not_recorded(place: Place) -> bool:
     """No measure of the clinic belongs to a domain that is said not to be recorded."""
     held = {
