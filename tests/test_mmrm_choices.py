@@ -94,8 +94,12 @@ def test_contrasts_of_all_pairs_and_against_a_reference(table):
     of_pairs = pairs[pairs["versus"] == "UsualCare"].set_index(["group", "visit"])
     alone = single[single["versus"] == "UsualCare"].set_index(["group", "visit"])
     of_pairs, alone = of_pairs.loc[against.index], alone.loc[against.index]
-    assert (alone["p_value"] <= against["p_value"]).all() and (against["p_value"] <= of_pairs["p_value"]).all()
-    assert (of_pairs["conf_low"] < against["conf_low"]).all() and (against["conf_low"] < alone["conf_low"]).all()
+    assert (alone["p_value"] <= against["p_value"]).all() and (
+        against["p_value"] <= of_pairs["p_value"]
+    ).all()
+    assert (of_pairs["conf_low"] < against["conf_low"]).all() and (
+        against["conf_low"] < alone["conf_low"]
+    ).all()
     outside = (pairs["conf_low"] > 0) | (pairs["conf_high"] < 0)
     np.testing.assert_array_equal(outside, pairs["p_value"] < 0.05)
     with pytest.raises(AnalysisError, match="There is no adjustment 'holm'; choose one of: max-t, none"):

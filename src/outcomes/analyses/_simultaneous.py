@@ -66,9 +66,10 @@ class LargestT:
         """Return the size that the largest statistic stays below with that probability."""
         if self.n_contrasts == 1:
             return float(quantile_t(conf_level, df))
-        lowest, highest = quantile_t(np.array([conf_level, 1 - (1 - conf_level) / self.n_contrasts]), df)
-        ends = float(lowest) * (1 - 1e-9), float(highest) * (1 + 1e-9)
-        return float(brentq(lambda size: self.adjust(size, df) - (1 - conf_level), *ends))
+        missed = 1 - conf_level
+        lowest, highest = (float(quantile_t(1 - part, df)) for part in (missed, missed / self.n_contrasts))
+        ends = lowest * (1 - 1e-9), highest * (1 + 1e-9)
+        return float(brentq(lambda size: self.adjust(size, df) - missed, *ends))
 
 
 @cache

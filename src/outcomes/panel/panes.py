@@ -49,6 +49,7 @@ INDIVIDUALS = "individuals"
 def list_steps(question: PanelQuestion) -> dict[str, AnalysisStep]:
     """Return the analyses that a question may need, by the name that its code gives to their release."""
     by_threshold = {"thresholds": question.threshold} if question.threshold else {}
+    one_threshold = {"threshold": question.threshold} if question.threshold else {}
     return {
         "flow": AnalysisStep("count_flow"),
         "baseline": AnalysisStep("describe_baseline"),
@@ -58,6 +59,7 @@ def list_steps(question: PanelQuestion) -> dict[str, AnalysisStep]:
         "distribution": AnalysisStep("trace_cumulative"),
         "checks": AnalysisStep("check_comparability"),
         "contrasts": AnalysisStep("compare_over_time"),
+        "shares": AnalysisStep("standardise_responders", one_threshold),
         "domains": AnalysisStep("summarise_domains"),
     }
 
@@ -87,7 +89,7 @@ def list_panes(question: PanelQuestion) -> dict[str, tuple[ViewStep, ...]]:
         ),
     }
     if question.adjusted:
-        panes[ANSWER] = (ViewStep("say_answer", ("change", "contrasts", "checks")),)
+        panes[ANSWER] = (ViewStep("say_answer", ("change", "contrasts", "shares", "checks")),)
     else:
         panes[ANSWER] = panes[DESCRIPTION]
     if question.audience == "team":

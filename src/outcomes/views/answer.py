@@ -13,6 +13,7 @@ from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.facts import read_facts
 from outcomes.result import ALL, WITHOUT_ESTIMATE
+from outcomes.views.claims import all_of, any_of, read_span
 from outcomes.views.comparing import (
     allows_for_several,
     group_pairs,
@@ -57,6 +58,7 @@ class SaidAnswer:
 def say_answer(
     change: Release,
     contrasts: Release | None = None,
+    standardised: Release | None = None,
     comparability: Release | None = None,
 ) -> View:
     """Say in words what was found: the answer, what stays open, whether it matters, how sure it is.
@@ -68,10 +70,11 @@ def say_answer(
 
     Parameters
     ----------
-    change, contrasts, comparability : Release
-        Of the analyses ``change``, ``over_time`` (or ``ancova``) and ``comparability``, for one audience.
+    change, contrasts, standardised, comparability : Release
+        Of the analyses ``change``, ``over_time`` (or ``ancova``), ``standardised`` and ``comparability``, for
+        one audience.
     """
-    releases = tuple(entry for entry in (change, contrasts, comparability) if entry is not None)
+    releases = tuple(entry for entry in (change, contrasts, standardised, comparability) if entry is not None)
     labels = read_labels(*releases)
     verdict = find_verdict(change, comparability)
     if verdict == "one_therapy":
@@ -115,10 +118,10 @@ def _answer_comparing(change: Release, contrasts: Release, labels: Labels, verdi
     if time is None or not any(row.shown for row in pairs):
         facts = ((words.say("sentences.what_happened"), describe_groups(change, labels)),)
         return SaidAnswer(_say_none(pairs, contrasts), facts, _caution(labels))
-    clear = [row for row in pairs if tells_apart(row)]
+    clear = [row for row in pairs if tells_apart(row, contrasts)]
     said = (
         (words.say("sentences.open"), _say_open(pairs, labels, contrasts)),
-        (words.say("sentences.matters"), _matter(clear, labels)),
+        (words.say("sentences.matters"), _matter(clear, labels, contrasts)),
         (words.say("sentences.sure"), _sure(pairs, labels, contrasts)),
         (words.say("sentences.comparable"), words.say(f"sentences.comparable_{verdict}")),
     )
@@ -135,10 +138,10 @@ def _say_none(pairs: Sequence[Any], contrasts: Release) -> str:
 
 def _lead(pairs: Sequence[Any], time: str, labels: Labels, release: Release) -> str:
     """Say of every pair that can be told apart which therapy did better, the best first."""
-    words, clear = labels.words, [row for row in pairs if tells_apart(row)]
+    words, clear = labels.words, [row for row in pairs if tells_apart(row, release)]
     place = {"time": labels.time(time), "scale": labels.scale, "measure": labels.measure}
     if not clear:
-        doubtful = any(tells_apart(row) is None for row in pairs)
+        doubtful = any(tells_apart(row, release) is None for row in pairs)
         return words.say(f"sentences.lead_none{'_shown' if doubtful else ''}", **place)
     sentences: list[str] = []
     for better, worse in group_pairs(clear, rank_groups(pairs, labels)):
@@ -175,11 +178,11 @@ def _say_amounts(rows: Sequence[Any], labels: Labels, release: Release) -> str:
 def _say_open(pairs: Sequence[Any], labels: Labels, release: Release) -> str:
     """Say which pairs cannot be told apart, with their intervals, and which are not shown."""
     words, said = labels.words, []
-    rows = [row for row in pairs if row.shown and not tells_apart(row)]
+    rows = [row for row in pairs if row.shown and not tells_apart(row, release)]
     if rows:
         brief = len(rows) > read_facts("appearance")["answer"]["pairs_in_full"]
         named = [_name_pair(row, labels, "" if brief else say_between(row, labels, release)) for row in rows]
-        doubtful = any(tells_apart(row) is None for row in rows)
+        doubtful = any(tells_apart(row, release) is None for row in rows)
         told = {"n": len(rows), "doubtful": doubtful, "pairs": words.join(named)}
         said.append(words.say("sentences.open_pairs", **told))
     hidden = [_name_pair(row, labels) for row in pairs if not row.shown]
@@ -193,7 +196,7 @@ def _name_pair(row: Any, labels: Labels, interval: str = "") -> str:
     return labels.words.say("sentences.pair", **named)
 
 
-def _matter(clear: Sequence[Any], labels: Labels) -> str:
+def _matter(clear: Sequence[Any], labels: Labels, release: Release) -> str:
     """Set the clear differences against a cited threshold between groups, or say that none is cited."""
     words, instrument = labels.words, labels.instrument
     cited = next((entry for entry in instrument.thresholds if entry.level == "between-group"), None)
@@ -203,8 +206,10 @@ def _matter(clear: Sequence[Any], labels: Labels) -> str:
     values = {"value": f"{cited.value:g}", "unit": labels.unit, "source": cite(cited, words)}
     said, found = [words.say("sentences.group_threshold", **values)], defaultdict(list)
     for row in clear:
-        low, high = sorted((abs(row.conf_low), abs(row.conf_high)))
-        key = "beyond" if low > cited.value else "below" if high < cited.value else "around"
+        low, high = (read_span(row, release, end, marked=True) for end in ("conf_low", "conf_high"))
+        beyond = any_of([low.is_above(cited.value), high.is_below(-cited.value)])
+        below = all_of([low.is_above(-cited.value), high.is_below(cited.value)])
+        key = "beyond" if beyond else "below" if below else "around"
         found[key].append(_name_pair(row, labels))
     for key, named in found.items():
         said.append(capitalise(words.say(f"sentences.threshold_{key}", pairs=words.join(named))))
@@ -213,7 +218,7 @@ def _matter(clear: Sequence[Any], labels: Labels) -> str:
 
 def _sure(pairs: Sequence[Any], labels: Labels, contrasts: Release) -> str:
     """Say how many of all pairs can be told apart after allowing for their number."""
-    words, found = labels.words, [tells_apart(row) for row in pairs]
+    words, found = labels.words, [tells_apart(row, contrasts) for row in pairs]
     n_clear, n_hidden = found.count(True), sum(not row.shown for row in pairs)
     certain = None not in found
     key = "shown" if not certain else "all" if n_clear == len(pairs) else "some" if n_clear else "none"

@@ -11,6 +11,7 @@ import pandas as pd
 from outcomes.disclosure import MINUS, Release, split_mark, write_number
 from outcomes.facts import read_facts
 from outcomes.result import ALL
+from outcomes.views.claims import Truth, any_of, is_negative, is_positive, read_span
 from outcomes.views.labels import Labels, capitalise
 from outcomes.views.released_rows import list_rows, write_ends
 
@@ -109,20 +110,17 @@ def allows_for_several(contrasts: Release) -> bool:
     return several and made is not None and made.interval_adjustment != "none"
 
 
-def tells_apart(row: Any) -> bool | None:
+def tells_apart(row: Any, release: Release) -> Truth:
     """Return whether a pair can be told apart: whether its simultaneous interval leaves out 0.
 
-    From what was released. Where the interval as written ends at 0, the p-value decides, which belongs to it;
-    None where that does not either, or nothing is shown.
+    Where the interval as written ends at 0, the p-value decides, which belongs to it. Undecided where that
+    does not either, or nothing is shown.
     """
-    if not row.shown:
-        return None
-    if row.conf_low > 0 or row.conf_high < 0:
-        return True
+    outside = any_of([is_positive(row, release, marked=True), is_negative(row, release, marked=True)])
+    if outside is not None or not row.shown:
+        return outside
     level = read_facts("appearance")["answer"]["clear_below"]
-    if row.conf_low < 0 < row.conf_high or row.p_value > level:
-        return False
-    return True if row.p_value < level else None
+    return read_span(row, release, "p_value", marked=True).is_below(level)
 
 
 def rank_groups(pairs: Sequence[Any], labels: Labels) -> list[str]:

@@ -221,7 +221,7 @@ def _say_left_out(contrasts: Release, labels: Labels) -> list[str]:
 
 
 def _say_states(contrasts: Release, held: pd.DataFrame, labels: Labels) -> list[str]:
-    """Say for each reason at which time points differences are missing for it; of those withheld no more is told."""
+    """Say for each reason at which time points differences are missing; of those withheld no more."""
     words = labels.words
     missing = held[~held["shown"]]
     reasons = missing["state"].where(missing["state"].isin(list(WITHOUT_ESTIMATE)), "withheld")
