@@ -94,12 +94,10 @@ def test_contrasts_of_all_pairs_and_against_a_reference(table):
     of_pairs = pairs[pairs["versus"] == "UsualCare"].set_index(["group", "visit"])
     alone = single[single["versus"] == "UsualCare"].set_index(["group", "visit"])
     of_pairs, alone = of_pairs.loc[against.index], alone.loc[against.index]
-    assert (alone["p_value"] <= against["p_value"]).all() and (
-        against["p_value"] <= of_pairs["p_value"]
-    ).all()
-    assert (of_pairs["conf_low"] < against["conf_low"]).all() and (
-        against["conf_low"] < alone["conf_low"]
-    ).all()
+    p_values = [table["p_value"].to_numpy() for table in (alone, against, of_pairs)]
+    ends = [table["conf_low"].to_numpy() for table in (of_pairs, against, alone)]
+    for first, second, third in (p_values, ends):
+        assert (first <= second).all() and (second <= third).all() and (first < third).all()
     outside = (pairs["conf_low"] > 0) | (pairs["conf_high"] < 0)
     np.testing.assert_array_equal(outside, pairs["p_value"] < 0.05)
     with pytest.raises(AnalysisError, match="There is no adjustment 'holm'; choose one of: max-t, none"):
@@ -130,8 +128,8 @@ def test_max_t_uses_the_covariance_of_the_contrasts(table):
 def test_contrasts_match_emmeans_and_max_t_lies_just_within_tukey(shared):
     """emmeans 1.8.4-1 for least squares, complete cases: one visit is the analysis of covariance.
 
-    Groups are nearly of one size, so that Tukey and Kramer's p-values and intervals, which are never too small
-    (Hayter 1984, Ann Stat 12:61, doi 10.1214/aos/1176346392), are those of max-t but for a little.
+    Groups are nearly of one size, so that Tukey and Kramer's p-values and intervals, never too small (Hayter
+    1984, Ann Stat 12:61, doi 10.1214/aos/1176346392), are those of max-t but for a little.
     """
     import json
 

@@ -36,7 +36,7 @@ def test_all_pairs_of_groups_of_one_size_are_tukeys_test(n_groups, df):
 
 @pytest.mark.parametrize(("n_against", "critical"), [(2, 2.38), (3, 2.54), (4, 2.65)])
 def test_all_against_one_are_dunnetts_test(n_against, critical):
-    """Dunnett 1964 (Biometrics 20:482, doi 10.2307/2528490), Table II: two-sided 5 %, 20 degrees of freedom."""
+    """Dunnett 1964 (Biometrics 20:482, doi 10.2307/2528490), Table II: two-sided 5 %, 20 df."""
     covariance = 0.5 * (np.ones((n_against, n_against)) + np.eye(n_against))
     assert round(LargestT.of(covariance).find_critical(0.95, 20), 2) == critical
 

@@ -495,8 +495,8 @@ def test_the_answer_names_differences_with_their_intervals_and_always_the_cautio
         "exercise each had less disability than patients given manual therapy or usual care who were similar "
         "on what was recorded: combined physical therapy 7.3 points less than manual therapy (95 % interval "
         "4.7 to 9.8) and 9.3 points less than usual care (95 % interval 6.8 to 11.9); strengthening and core "
-        "stabilisation exercise 5.9 points less than manual therapy (95 % interval 3.3 to 8.4) and 7.9 points "
-        "less than usual care (95 % interval 5.4 to 10.5) on the ODI, 0–100."
+        "stabilisation exercise 5.9 points less than manual therapy (95 % interval 3.3 to 8.4) and 7.9 "
+        "points less than usual care (95 % interval 5.4 to 10.5) on the ODI, 0–100."
     )
     assert (
         "These pairs stay open, because the interval includes 0, which does not show that both do equally "
@@ -504,6 +504,9 @@ def test_the_answer_names_differences_with_their_intervals_and_always_the_cautio
         "therapy against strengthening and core stabilisation exercise (from 3.9 points less to 1.2 more)."
     ) in text
     assert "Of 6 pairs of therapies, 4 can be told apart after allowing for how many" in text
+    # no share without the interval of its difference
+    assert "% with" not in text and "stands in a table of its own; whether these shares differ is not" in text
+    assert "a table of its own" not in say(shares=False)
     assert text.endswith(
         "Pain often improves without treatment; these records cannot say how much of the "
         "improvement that was."
@@ -564,7 +567,7 @@ def test_therapies_in_a_row_are_named_best_first_and_two_by_two():
 
 
 def test_an_interval_that_ends_at_0_as_written_is_judged_by_its_p_value():
-    """2.53 less 1.96 x 1.3 is -0.02: written 0.0, with a p-value beside it that says on which side it ends."""
+    """2.53 less 1.96 x 1.3 is -0.02: written 0.0, with a p-value that says on which side it ends."""
     for found, p_value, clear in ((2.53, 0.052, False), (2.57, 0.048, True), (2.55, 0.0501, None)):
         held = contrasts(effects=(found, 0.0), groups=THERAPIES[:2])
         result = replace(held, table=held.table.assign(p_value=p_value))
@@ -596,8 +599,8 @@ def test_a_pair_that_is_withheld_is_not_shown_and_nothing_is_said_of_it():
         and "too few patients" not in text
     )
     assert (
-        "Of 6 pairs of therapies, 0 can be told apart as shown, after allowing for how many were looked at; 5 "
-        "stay open and 1 is not shown."
+        "Of 6 pairs of therapies, 0 can be told apart as shown, after allowing for how many were looked at; "
+        "5 stay open and 1 is not shown."
     ) in text
 
 

@@ -66,7 +66,7 @@ def say_answer(
     Therapies are compared only where the checks pass or therapy was allocated at random; else it says why not
     and describes each. Every pair of therapies whose interval leaves out 0 is named, whatever the reference.
     A difference is set against a threshold between groups where one is cited, never against one for single
-    patients.
+    patients. Shares of patients who improved are not told: no interval says how they differ.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def say_answer(
     elif verdict == "not_comparable" or contrasts is None:
         answer = _answer_without_comparing(change, comparability, labels)
     else:
-        answer = _answer_comparing(change, contrasts, labels, verdict)
+        answer = _answer_comparing(change, contrasts, standardised, labels, verdict)
     detail = say_detail(change)
     if detail:
         first = (change.words.say("sentences.detail"), detail)
@@ -111,7 +111,9 @@ def _answer_without_comparing(change: Release, comparability: Release | None, la
     return SaidAnswer(lead, tuple(facts), _caution(labels))
 
 
-def _answer_comparing(change: Release, contrasts: Release, labels: Labels, verdict: str) -> SaidAnswer:
+def _answer_comparing(
+    change: Release, contrasts: Release, standardised: Release | None, labels: Labels, verdict: str
+) -> SaidAnswer:
     words = labels.words
     time = pick_time(contrasts, "contrast", labels)
     pairs = list_rows(turn_to_better(pick_contrasts(contrasts, labels, time), labels))
@@ -119,9 +121,11 @@ def _answer_comparing(change: Release, contrasts: Release, labels: Labels, verdi
         facts = ((words.say("sentences.what_happened"), describe_groups(change, labels)),)
         return SaidAnswer(_say_none(pairs, contrasts), facts, _caution(labels))
     clear = [row for row in pairs if tells_apart(row, contrasts)]
+    shares = standardised is not None and bool(standardised.table["shown"].any())
+    matter = [_matter(clear, labels, contrasts), words.say("sentences.shares_apart") if shares else ""]
     said = (
         (words.say("sentences.open"), _say_open(pairs, labels, contrasts)),
-        (words.say("sentences.matters"), _matter(clear, labels, contrasts)),
+        (words.say("sentences.matters"), " ".join(filter(None, matter))),
         (words.say("sentences.sure"), _sure(pairs, labels, contrasts)),
         (words.say("sentences.comparable"), words.say(f"sentences.comparable_{verdict}")),
     )

@@ -75,10 +75,12 @@ def list_published(
     support: Sequence[Support],
     rules: Rules,
     unsized: frozenset[int] = frozenset(),
+    primary: str | None = None,
 ) -> Iterator[PublishedCell]:
     """Yield what rows give of numbers of patients; bands and checks of a share give none.
 
-    `rows` are named tuples; `unsized` those that are shown without their numbers of patients.
+    `rows` are named tuples; `unsized` those that are shown without their numbers of patients; `primary` is
+    the time point whose loss costs most.
     """
     for place, (row, fate, sets) in enumerate(zip(rows, fates, support, strict=True)):
         if fate not in SAYING:
@@ -87,7 +89,7 @@ def list_published(
         sized = [sets[name] for name in ("all", "group", "versus") if name in sets]
         told = tuple(codes for codes in sized if codes.size)
         whole = max((codes.size for codes in told), default=0)
-        weight = _weigh(row, whole, rules)
+        weight = _weigh(row, whole, rules, primary)
         if fate == Fate.SHOWN and kind in ("count", "share", "curve") and is_count(row, sets, rules):
             # those without follow from these two
             part = [sets["with"]] if "with" in sets else []
@@ -199,6 +201,7 @@ def list_sums(
         yield PublishedSum(place, quantity, sets["all"])
 
 
-def _weigh(row: Any, size: int, rules: Rules) -> float:
+def _weigh(row: Any, size: int, rules: Rules, primary: str | None) -> float:
     weight = (math.log1p(size) + 1) * rules.statistics[str(row.statistic)].importance
+    weight *= rules.importance["primary_factor"] if row.timepoint in (primary, _BASELINE) else 1
     return weight * (rules.importance["whole_factor"] if row.group == ALL else 1)
