@@ -57,14 +57,13 @@ def mark_of_change(place: Place) -> bool:
 
 @truth("sentences.domain.*")
 def meaning_of_better(place: Place) -> bool:
-    better = True
     kinds = {"pain": "pain", "function": "disability", "strength": "strength", "global": "improvement"}
     domain = read_toml(f"instruments/{place.records.outcome.split(':')[0]}")["domain"].split("_")[0]
     more = {"pain": False, "function": place.records.sign > 0, "strength": True, "global": True}[domain]
     said_more = any(word in place.said.text for word in ("more ", "better "))
     if domain == "function" and more:
-        return ("better" in place.said.text) == better
-    return kinds[domain] in place.said.text and said_more == (more == better)
+        return "better" in place.said.text
+    return kinds[domain] in place.said.text and said_more == more
 
 
 @truth("views.measure", "views.baseline_score", "views.table.rule_*", "instrument_sheet.thresholds.*",
