@@ -1,7 +1,5 @@
 """Which analyses and views make each pane, said once for showing it and for its code."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +20,6 @@ class AnalysisStep:
 
     #: Public function of ``outcomes`` that takes a cohort.
     analysis: str
-    #: Its further arguments.
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -34,7 +31,6 @@ class ViewStep:
     view: str
     #: Names of the analyses, in the order of its arguments.
     steps: tuple[str, ...]
-    #: Its further arguments.
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -69,7 +65,13 @@ def list_panes(question: PanelQuestion) -> dict[str, tuple[ViewStep, ...]]:
     marked = {"threshold": question.threshold} if question.threshold else {}
     compared = tuple(
         ViewStep(view, ("contrasts",))
-        for view in ("draw_forest", "draw_marginal_means", "tabulate_contrasts", "say_comparison")
+        for view in (
+            "draw_forest",
+            "draw_marginal_means",
+            "tabulate_contrasts",
+            "say_comparison",
+            "say_methods",
+        )
     )
     panes = {
         DESCRIPTION: (ViewStep("say_answer", ("change",)),),

@@ -1,7 +1,5 @@
 """The courses of single patients, for the team's eyes in the panel; no page ever holds one."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -105,7 +103,7 @@ def _take_courses(cohort: Cohort, group: str, times: list[str]) -> np.ndarray:
 @apply_style()
 def _plot(
     courses: Mapping[str, np.ndarray], drawn: Mapping[str, np.ndarray], times: list[str], labels: Labels
-) -> Figure:
+) -> "Figure":
     width = min(2 if len(courses) <= _FEW else _MOST_COLUMNS, len(courses))
     height = -(-len(courses) // width)
     figure = open_figure(_ROW_INCHES * height + 0.5)
@@ -126,7 +124,7 @@ def _plot(
     return figure
 
 
-def _draw_courses(axes: Axes, scores: np.ndarray, drawn: np.ndarray, group: str, labels: Labels) -> None:
+def _draw_courses(axes: "Axes", scores: np.ndarray, drawn: np.ndarray, group: str, labels: Labels) -> None:
     style = read_style()
     colour, text, marker = pick_look(group, labels)
     places = np.arange(scores.shape[1])

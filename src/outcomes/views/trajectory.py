@@ -219,7 +219,7 @@ def _describe(points: pd.DataFrame, labels: Labels, key: str) -> str:
     return words.say(f"views.{key}", courses=courses, **said)
 
 
-def _caption(points: pd.DataFrame, labels: Labels) -> str:
+def _caption(points: pd.DataFrame, labels: Labels) -> list[str]:
     words = labels.words
     parts = [words.say("views.trajectory_caption", measure=labels.measure)]
     if labels.design != "randomised" and points["group"].nunique() > 1:
@@ -227,14 +227,14 @@ def _caption(points: pd.DataFrame, labels: Labels) -> str:
     parts += _say_distances(points, labels)
     if set(points["group"]) == {ALL}:
         parts.append(words.say("views.whole_only"))
-    return " ".join(parts)
+    return parts
 
 
-def _caption_adjusted(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:
+def _caption_adjusted(points: pd.DataFrame, labels: Labels, contrasts: Release) -> list[str]:
     words = labels.words
     adjusted = say_adjusted(contrasts, labels)
     parts = [words.say("views.marginal_means_caption", measure=labels.measure, covariates=adjusted)]
-    return " ".join([*parts, *_say_distances(points, labels), words.say("views.not_by_overlap")])
+    return [*parts, *_say_distances(points, labels), words.say("views.not_by_overlap")]
 
 
 def _say_distances(points: pd.DataFrame, labels: Labels) -> list[str]:

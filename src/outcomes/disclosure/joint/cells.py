@@ -3,8 +3,6 @@
 Support comes as sorted arrays of distinct codes of patients, as `ShownNumbers.translate` returns it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,17 +21,13 @@ Constraint = tuple[tuple[tuple[np.ndarray, float], ...], float, float]
 #: Time point of the start.
 _BASELINE = "baseline"
 #: Sets of a row whose size a fate must not give away.
-_SENSITIVE = {
-    Fate.WITHHELD: ("all", "group", "versus", "with", "without"),
-    Fate.FEW: ("with", "without"),
-}
+_SENSITIVE = {Fate.WITHHELD: ("all", "group", "versus", "with", "without"), Fate.FEW: ("with", "without")}
 
 
 @dataclass(frozen=True)
 class PublishedCell:
     """One number of a row from which the sizes of sets of patients follow."""
 
-    #: Position of the row.
     row: int
     #: ``row``, or ``n`` where only the row's numbers of patients tell: these can go and the rest stay.
     part: str
@@ -77,10 +71,9 @@ def list_published(
     unsized: frozenset[int] = frozenset(),
     primary: str | None = None,
 ) -> Iterator[PublishedCell]:
-    """Yield what rows give of numbers of patients; checks of a share give none.
+    """Yield what rows give of numbers of patients, the loss of the `primary` time point costing most.
 
-    `rows` are named tuples; `unsized` those that are shown without their numbers of patients; `primary` is
-    the time point whose loss costs most.
+    Checks of a share give none.
     """
     for place, (row, fate, sets) in enumerate(zip(rows, fates, support, strict=True)):
         if fate not in SAYING:

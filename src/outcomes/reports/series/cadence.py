@@ -1,7 +1,5 @@
 """When a series is due, in the zone of its clinic, and which days of the records a release is about."""
 
-from __future__ import annotations
-
 import calendar
 import datetime as dt
 from collections.abc import Iterator
@@ -9,8 +7,6 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-
-from outcomes.facts import Words
 
 #: Cadences with a name: how many months (or days) lie between two releases.
 NAMED = ("daily", "weekly", "monthly", "quarterly", "yearly")
@@ -138,12 +134,6 @@ class Period:
 
     since: dt.date | None
     until: dt.date | None
-
-    def describe(self, words: Words) -> str:
-        """Return the period in words; empty where it is all of the records."""
-        if self.since is None or self.until is None:
-            return ""
-        return words.say("series.period", since=self.since.isoformat(), until=self.until.isoformat())
 
 
 def find_period(kind: str, day: dt.date, rolling_months: int = 12) -> Period:
