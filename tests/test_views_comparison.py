@@ -77,7 +77,7 @@ def test_the_team_reads_method_and_all_time_points_the_others_as_secondary(cohor
     for name in ("table", "means table"):
         assert shown[name].html.index("Month 2") < shown[name].html.index("Month 1 (secondary)")
     assert "p, all pairs together" in shown["table"].html
-    assert "single-step max-t" in shown["words"].alt
+    assert "single-step max-t" in write(compare_over_time(cohort).method)
 
 
 def test_every_mark_is_a_shown_adjusted_mean(cohort):
@@ -221,7 +221,7 @@ def test_time_points_with_too_few_are_named_and_the_others_stay():
     # which rule withholds them is not told: here patients are few
     assert "Month 3: differences are left out, because they are withheld" in shown["words"].alt
     team = show(cohort, "team")["words"].alt
-    assert "At month 3 too few patients, or too small a share" in team
+    assert "Month 3: differences are left out, because too few patients, or too small a share" in team
     assert shown["forest"].png and set(shown["means"].table["timepoint"]) == {"month_1", "month_2"}
 
 
