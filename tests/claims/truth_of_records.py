@@ -82,6 +82,15 @@ class Records:
         exclude("no_therapy", episodes["therapy"].isna())
         if self.asked:
             exclude("other_therapy", ~episodes["therapy"].isin(self.asked))
+        regions = read_toml(f"instruments/{self.clinic_outcome.split(':')[0]}").get("regions", [])
+        if (
+            self.needs_baseline
+            and regions
+            and "region" in episodes
+            and "other_regions" not in self.clinic.more
+        ):
+            other = episodes["region"].notna() & ~episodes["region"].isin([*regions, "other"])
+            exclude("not_asked", other & wide.isna().all(axis=1).reindex(episodes.index))
         if self.needs_baseline and self.clinic_outcome != "pgic7":
             exclude("no_baseline", wide["baseline"].isna())
         ordered = episodes.loc[[id for id in episodes.index if id in left]]

@@ -21,6 +21,8 @@ from outcomes.errors import AnalysisError
 from outcomes.facts import Listing, Text
 
 MEASURED = ("improvement", "responders")
+#: Statistic of the mean improvement, of the share improved and of the share in a state, as observed.
+OBSERVED = ("mean_improvement", "share_improved", "share_in_state")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Measured:
     values: np.ndarray
     #: The threshold in words.
     rule: Text | Listing | None = None
+    #: Whether the threshold is a score that is reached, not an amount of improvement.
+    is_state: bool = False
     #: Why nothing is measured, if so.
     reason: Text | None = None
 
@@ -58,9 +62,10 @@ class Measured:
             return self.grid.split(seen, self.values[seen] == 1)
         return {"all": self.grid.patients(seen)}
 
-    def name(self, improvement: str, share: str) -> dict[str, str]:
-        """Return the columns that name a statistic, by what is measured."""
-        return {"statistic": share, "unit": "proportion"} if self.is_share else {"statistic": improvement}
+    def name(self, improvement: str, share: str, state: str = "") -> dict[str, str]:
+        """Return the columns that name a statistic, by what is measured; a state has a name of its own."""
+        named = state if state and self.is_state else share
+        return {"statistic": named, "unit": "proportion"} if self.is_share else {"statistic": improvement}
 
     def add_observed(self, rows: Rows, seen: np.ndarray, **place: Any) -> None:
         """Add the mean or share of some episodes with its 95 % interval."""
@@ -71,7 +76,7 @@ class Measured:
             found = estimate_mean(self.values[seen], self.grid.patient[seen], 0.95, self.grid.one_each)
             if found["state"] == "boundary":
                 found["std_error"] = 0.0  # what all have the same is not shown
-        rows.add(sets, **self.name("mean_improvement", "share_improved"), **place, **found)
+        rows.add(sets, **self.name(*OBSERVED), **place, **found)
 
     def add_share_seen(self, rows: Rows, due: np.ndarray, **place: Any) -> None:
         """Add the share seen of some episodes that were due."""
@@ -95,7 +100,8 @@ def measure_outcome(
         return Measured(grid, column, measured, np.full(len(grid.patient), np.nan), reason=reason)
     improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
     reached = np.where(defined & grid.based, improved.astype(float), np.nan)
-    return Measured(grid, column, measured, reached, describe_threshold(cohort, chosen))
+    rule, is_state = describe_threshold(cohort, chosen), chosen.rule == "state"
+    return Measured(grid, column, measured, reached, rule, is_state)
 
 
 def limit_mean(target: float, sd: float, n: np.ndarray, level: float, widening: float = 1.0) -> np.ndarray:

@@ -45,6 +45,9 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
     for group, members in grid.members():
         for column, timepoint in grid.visits:
             place = {"group": group, "timepoint": timepoint}
+            if not grid.is_asked(members):
+                rows.add_not_asked(grid, members, "mean_score", "mean_improvement", **place)
+                continue
             _add_moments(rows, grid, members, grid.score[:, column], "score", place, conf_level)
             if timepoint != BASELINE and note == "description":
                 gained = grid.improvement[:, column]

@@ -26,7 +26,8 @@ def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
     Returns
     -------
     Result
-        Per group, then for ``all``: ``mean_improvement`` and ``share_improved`` by the default threshold, of
+        Per group, then for ``all``: ``mean_improvement`` and ``share_improved`` (of a state
+        ``share_in_state``) by the default threshold, of
         those seen (``mean_score`` where improvement is not defined); and, between therapies, the adjusted
         ``contrast`` of each with the reference.
     """
@@ -35,7 +36,9 @@ def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
     results.append(summarise_change(cohort, by=by).where(statistic=statistic, timepoint=time))
     threshold = choose_threshold(cohort, None) if statistic == "mean_improvement" else None
     if threshold is not None:
-        shares = count_responders(cohort, by=by).where(statistic="share_improved", term="seen")
+        shares = count_responders(cohort, by=by).where(
+            statistic=["share_improved", "share_in_state"], term="seen"
+        )
         results.append(shares.where(level=threshold.id, timepoint=time))
     compared = compare_over_time(cohort) if by == "therapy" and cohort.reference else None
     if compared is not None:

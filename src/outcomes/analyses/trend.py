@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._charts import Measured, Signal, find_signals, measure_outcome
+from outcomes.analyses._charts import OBSERVED, Measured, Signal, find_signals, measure_outcome
 from outcomes.analyses._declaration import (
     choose_timepoint,
     conclude,
@@ -180,7 +180,7 @@ def _add_periods(rows: Rows, outcome: Measured, periods: list[_Period]) -> None:
         held = outcome.values[period.seen]
         # An error of 0 says that all had the same, which is not shown.
         error = float(held.std(ddof=1) / np.sqrt(len(held))) if len(held) > 1 else np.nan
-        named = outcome.name("mean_improvement", "share_improved")
+        named = outcome.name(*OBSERVED)
         place = {"term": period.role, "group": period.name, "n": len(period.patients)}
         rows.add(outcome.support(period.seen), **named, **place, estimate=period.value, std_error=error)
         if period.role != "open":
@@ -191,7 +191,7 @@ def _add_chart(rows: Rows, outcome: Measured, periods: list[_Period], chart: _Ch
     facts = read_facts("monitoring")["periods"]
     whole = np.concatenate([period.seen for period in periods if period.role == "baseline"])
     sets = outcome.support(whole)
-    named = outcome.name("mean_improvement", "share_improved")
+    named = outcome.name(*OBSERVED)
     rows.add(sets, **named, term="baseline", group=ALL, estimate=chart.centre, n=len(sets["all"]))
     named = outcome.name("control_limit", "control_limit_share")
     multiple, width = int(facts["limits"]["multiple"]), float(facts["limits"]["standard_errors"])

@@ -11,7 +11,7 @@ import pandas as pd
 
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
-from outcomes.facts import read_facts
+from outcomes.facts import Text, read_facts
 from outcomes.result import ALL, WITHOUT_ESTIMATE
 from outcomes.views.claims import all_of, any_of, read_span
 from outcomes.views.comparing import (
@@ -33,6 +33,7 @@ from outcomes.views.released_rows import (
     explain_state,
     list_merged,
     list_rows,
+    say_cautions,
     say_detail,
     write_ends,
     write_size,
@@ -78,8 +79,11 @@ def say_answer(
     labels = read_labels(*releases)
     verdict = find_verdict(change, comparability)
     if verdict == "one_therapy":
-        only = "" if EVERY in list_merged(change) else f"{change.words.say('sentences.one_therapy')} "
-        answer = SaidAnswer(f"{only}{describe_course(change, labels)}", (), _caution(labels))
+        alone = (Text("methods.comparability.one_therapy"),)
+        said = alone if comparability is None else comparability.warnings
+        only = [] if EVERY in list_merged(change) else write_texts(said, labels.words)
+        lead = " ".join([*map(escape_emphasis, only), describe_course(change, labels)])
+        answer = SaidAnswer(lead, (), _caution(labels))
     elif verdict == "not_comparable" or contrasts is None:
         answer = _answer_without_comparing(change, comparability, labels)
     else:
@@ -209,6 +213,7 @@ def _matter(clear: Sequence[Any], labels: Labels, release: Release) -> str:
         return words.say("sentences.no_group_threshold", measure=measure)
     values = {"value": f"{cited.value:g}", "unit": labels.unit, "source": cite(cited, words)}
     said, found = [words.say("sentences.group_threshold", **values)], defaultdict(list)
+    said += [text for text in (labels.explain_foreign(cited),) if text]
     for row in clear:
         low, high = (read_span(row, release, end, marked=True) for end in ("conf_low", "conf_high"))
         beyond = any_of([low.is_above(cited.value), high.is_below(-cited.value)])
@@ -252,7 +257,7 @@ def _render(answer: SaidAnswer, releases: tuple[Release, ...]) -> View:
     facts = "".join(f"<li><b>{write_html(question)}</b> {write_html(text)}</li>" for question, text in told)
     said = " ".join([answer.lead, *(text for _, text in told), answer.caution])
     marked = explain_mark(pd.concat([release.table for release in releases]), releases[0].words, said)
-    caution = " ".join(filter(None, [answer.caution, marked]))
+    caution = " ".join(filter(None, [say_cautions(releases[0]), answer.caution, marked]))
     fragment = (
         f'<div class="answer" id="{{id}}"><p class="lead">{write_html(answer.lead)}</p>'
         + (f'<ul class="facts">{facts}</ul>' if facts else "")
