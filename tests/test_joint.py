@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 
 import numpy as np
 import pandas as pd
@@ -10,23 +11,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outcomes import read_records, select_cohort
+from outcomes import choose_detail, read_records, select_cohort
 from outcomes.analyses import (
     check_comparability,
     compare_over_time,
     compare_respondents,
+    count_at_ends,
     count_completeness,
     count_flow,
     count_responders,
     describe_baseline,
+    standardise_responders,
     summarise_change,
+    trace_cumulative,
 )
-from outcomes.disclosure import audit_page, open_page, policy, read_rules, release
+from outcomes.disclosure import PageContext, audit_page, open_page, policy, read_rules, release
+from outcomes.disclosure.decisions import Decisions, Reason
+from outcomes.disclosure.joint import ShownNumbers
 from outcomes.disclosure.joint import audit as audits
+from outcomes.disclosure.joint.page import _fall_back
 from outcomes.errors import DisclosureError
+from outcomes.facts import read_statistics
 from outcomes.reports.released import audit_run
-from outcomes.result import Patients, build_result
+from outcomes.result import Origin, Patients, build_result
 from outcomes.views.view import build_view, write_view
+from small_clinics import write_small_clinic
 
 K = 11
 RUN = "OUTCOMES_RUN_DIR"
@@ -172,6 +181,51 @@ def test_a_cell_withheld_before_is_not_given_away_later(page):
     assert audit_page([first, later]).passed
 
 
+@pytest.mark.parametrize(("primary", "lost"), [("month_6", "month_3"), ("month_3", "month_6")])
+def test_the_primary_time_point_is_the_last_to_be_withheld(page, primary, lost):
+    """Five patients were seen at month 3 and not at month 6: one of the two numbers must go, whichever."""
+    rows = [
+        {"outcome": "odi", "statistic": "n", "group": group, "timepoint": time, "estimate": n, "n": n}
+        for group, time, n in (("a", "month_3", 65), ("a", "month_6", 60), ("b", "month_12", 5))
+    ]
+    support = [{"all": people(65)}, {"all": people(60)}, {"all": people(5, 60)}]
+    result = build_result(
+        "n", rows, method="How.", support=support, patients=clinic(), origin=Origin(primary=primary)
+    )
+    table = release(result, page).table
+    assert set(table.loc[~table["shown"], "timepoint"]) == {lost, "month_12"}
+
+
+def test_where_time_runs_out_the_start_and_the_primary_time_point_stay():
+    times = ["baseline", "week_6", "month_6", "month_12"]
+    table = pd.DataFrame({"timepoint": times * 2, "group": ["a"] * 4 + ["all"] * 4})
+    every, fewer, whole = _fall_back(table, "month_6")
+    assert every.all() and list(table["timepoint"][fewer]) == ["baseline", "month_6"] * 2
+    assert set(table["group"][whole]) == {"all"} and whole.sum() == 2
+
+
+def share(name, part, whole, **columns):
+    """Return a result with one share of patients."""
+    row = {"outcome": "odi", "group": "all", "timepoint": "month_6", "estimate": len(part) / len(whole)}
+    sets = {"all": whole, "with": part, "without": np.setdiff1d(whole, part)}
+    row |= {"n": len(whole), "unit": "proportion", "x": 10.0} | columns
+    return build_result(name, [row], method="How.", support=[sets], patients=clinic())
+
+
+def test_a_share_that_the_page_withheld_is_not_told_by_a_curve():
+    """The amount by which a patient counts as improved is one point of the distribution of amounts."""
+    curve = share("cumulative", people(30), people(60), statistic="share_improved_by")
+    assert release(curve, PageContext(shown=ShownNumbers())).table["shown"].all()
+    other = PageContext(shown=ShownNumbers())
+    improved = share("responders", people(30), people(60), statistic="share_improved", term="seen")
+    decisions = Decisions(1)
+    decisions.withhold([0], Reason.NEIGHBOUR)
+    other.shown.remember(improved, decisions, read_rules(K))
+    assert release(curve, other).table.empty
+    apart = share("cumulative", people(31), people(60), statistic="share_improved_by")
+    assert release(apart, other).table["shown"].all()
+
+
 def test_alone_a_result_knows_nothing_of_others(monkeypatch):
     monkeypatch.delenv(RUN, raising=False)
     release(counts("baseline", {"small": people(6), "whole": people(56)}))
@@ -221,6 +275,45 @@ def test_the_default_comparison_loses_few_cells_beyond_the_small_ones_and_no_ans
     assert len(answer) == len(cohort.therapies) + 1 and answer["shown"].all()
     contrasts = releases["over_time"].where(timepoint=cohort.primary, statistic="contrast").table
     assert len(contrasts) > 0 and contrasts["shown"].all()
+
+
+ON_A_PAGE = (
+    describe_baseline, count_completeness, compare_respondents, summarise_change, count_responders,
+    count_at_ends, trace_cumulative, check_comparability, compare_over_time, standardise_responders,
+)  # fmt: skip
+
+
+def name_number(row, sets, ids):
+    """Return what a row is a number of, whatever table it stands in; None where it is no such number."""
+    declared, who = read_statistics()[row.statistic], {name: frozenset(ids[sets[name]]) for name in sets}
+    if declared.compares == "therapies":
+        return row.statistic, row.outcome, row.level, row.group, row.versus, row.timepoint
+    if not who.get("all"):
+        return None
+    if declared.kind in ("share", "curve") and "with" in who:
+        return "share", who["with"], who["all"]
+    if declared.kind == "count":
+        return "patients", row.timepoint, who["all"]
+    if declared.sums:
+        scores = declared.of_covariate and row.term == "score"
+        quantity = "mean_score" if scores else f"{row.statistic} {row.term}"
+        return quantity, row.outcome, "baseline" if scores else row.timepoint, who["all"]
+    return None
+
+
+@pytest.mark.parametrize(("n", "n_therapies", "seed"), [(60, 2, 7), (150, 4, 3), (400, 4, 5)])
+def test_nothing_is_withheld_that_the_same_page_says_elsewhere(n, n_therapies, seed, tmp_path):
+    therapies = ["manual_therapy", "usual_care", "strengthening", "combined_pt"][:n_therapies]
+    records = read_records("made-up-clinic", str(write_small_clinic(tmp_path / "clinic", n, therapies, seed)))
+    cohort = choose_detail(select_cohort(records, instrument="nprs", variant="average"))
+    page, fates = PageContext(shown=ShownNumbers()), defaultdict(set)
+    for analyse in ON_A_PAGE:
+        held = release(analyse(cohort), page)
+        for row, sets in zip(held.table.itertuples(), held.backing.support, strict=True):
+            fates[name_number(row, sets, held.backing.patients.ids)].add(str(row.fate))
+    del fates[None]
+    twice = {name: found for name, found in fates.items() if {"withheld", "shown"} <= found}
+    assert not twice and sum("shown" in found for found in fates.values()) > 30
 
 
 def test_the_solver_writes_nothing_to_the_terminal(capfd):

@@ -491,14 +491,22 @@ def say(**kwargs):
 def test_the_answer_names_differences_with_their_intervals_and_always_the_caution():
     text = say()
     assert text.startswith(
-        "At 6 months, patients given strengthening and core stabilisation exercise or combined physical "
-        "therapy had less disability than patients given usual care who were similar on what was recorded: "
-        "7.9 points less "
-        "(95 % interval 5.4 to 10.5) and 9.3 points less (95 % interval 6.8 to 11.9) "
-        "on the ODI, 0–100. These two cannot be told apart."
+        "At 6 months, patients given combined physical therapy or strengthening and core stabilisation "
+        "exercise each had less disability than patients given manual therapy or usual care who were similar "
+        "on what was recorded: combined physical therapy 7.3 points less than manual therapy (95 % interval "
+        "4.7 to 9.8) and 9.3 points less than usual care (95 % interval 6.8 to 11.9); strengthening and core "
+        "stabilisation exercise 5.9 points less than manual therapy (95 % interval 3.3 to 8.4) and 7.9 "
+        "points less than usual care (95 % interval 5.4 to 10.5) on the ODI, 0–100."
     )
-    assert "Manual therapy (from 4.6 points less to 0.5 more) cannot be told from usual care." in text
-    assert "68 % with strengthening" in text
+    assert (
+        "These pairs stay open, because the interval includes 0, which does not show that both do equally "
+        "well: manual therapy against usual care (from 4.6 points less to 0.5 more) and combined physical "
+        "therapy against strengthening and core stabilisation exercise (from 3.9 points less to 1.2 more)."
+    ) in text
+    assert "Of 6 pairs of therapies, 4 can be told apart after allowing for how many" in text
+    # no share without the interval of its difference
+    assert "% with" not in text and "stands in a table of its own; whether these shares differ is not" in text
+    assert "a table of its own" not in say(shares=False)
     assert text.endswith(
         "Pain often improves without treatment; these records cannot say how much of the "
         "improvement that was."
@@ -512,8 +520,9 @@ def test_the_answer_speaks_without_jargon_and_never_of_causes():
 
 def test_higher_is_better_reads_the_other_way_round():
     text = say(outcome="oks", effects=(7.94, 2.05, 9.31, 0.0))
-    similar = "patients given usual care who were similar on what was recorded"
-    assert f"had better function than {similar}: 7.9 points more" in text
+    similar = "patients given manual therapy or usual care who were similar on what was recorded"
+    assert f"each had better function than {similar}" in text
+    assert "7.9 points more than usual care (95 % interval 5.4 to 10.5)" in text
     assert "5 points is taken to matter" in text
     assert "the whole interval lies beyond it" in text
 
@@ -521,16 +530,89 @@ def test_higher_is_better_reads_the_other_way_round():
 def test_a_difference_is_read_against_a_threshold_between_groups_or_none():
     assert "no cited threshold says how large a difference between groups must be" in say()
     assert any(entry.level == "between-group" for entry in read_instrument("oks").thresholds)
-    assert "the interval reaches to both sides of it" in say(
+    assert "the interval reaches it, as nearly as it is written" in say(
         outcome="oks", effects=(5.0, 0, 5.5, 0.0), error=1.2
     )
 
 
-def test_a_worse_therapy_and_no_difference_are_said():
-    assert "had more disability than patients given usual care who were similar" in say(
-        effects=(9, 0, 8, 0.0)
+def test_a_reference_that_did_better_and_no_difference_are_said():
+    text = say(effects=(9, 0, 8, 0.0))
+    assert text.startswith(
+        "At 6 months, patients given manual therapy or usual care each had less disability"
     )
-    assert "no therapy can be told from usual care" in say(effects=(0.5, 0.2, 0.1, 0.0))
+    none = say(effects=(0.5, 0.2, 0.1, 0.0))
+    assert none.startswith("At 6 months, none of the therapies can be told from another on the ODI.")
+    assert "Of 6 pairs of therapies, none can be told apart" in none and none.count(" against ") == 6
+
+
+def test_pairs_are_named_whatever_the_reference():
+    """Only two therapies differ, and neither is the reference: they are named, and only they."""
+    text = say(effects=(-2.4, 2.4, 0.0, 0.0))
+    assert text.startswith(
+        "At 6 months, patients given strengthening and core stabilisation exercise had less disability than "
+        "patients given manual therapy who were similar on what was recorded: 4.8 points less (95 % interval "
+        "2.3 to 7.3) on the ODI, 0–100. What stays open?"
+    )
+    assert "Of 6 pairs of therapies, 1 can be told apart" in text
+
+
+def test_therapies_in_a_row_are_named_best_first_and_two_by_two():
+    text = say(effects=(0.0, -4.0, -8.0, 4.0))
+    first, second, third = (
+        f"given {name} had less disability than" for name in ("combined physical therapy", "manual therapy",
+        "strengthening and core stabilisation exercise")
+    )  # fmt: skip
+    assert text.index(first) < text.index(second) < text.index(third)
+    assert "Of 6 pairs of therapies, all can be told apart" in text and "stays open" not in text
+
+
+def test_an_interval_that_ends_at_0_as_written_is_judged_by_its_p_value():
+    """2.53 less 1.96 x 1.3 is -0.02: written 0.0, with a p-value that says on which side it ends."""
+    for found, p_value, clear in ((2.53, 0.052, False), (2.57, 0.048, True), (2.55, 0.0501, None)):
+        held = contrasts(effects=(found, 0.0), groups=THERAPIES[:2])
+        result = replace(held, table=held.table.assign(p_value=p_value))
+        answer = views.say_answer(
+            release(change(groups=THERAPIES[:2])), release(result), None, release(checks("comparable"))
+        ).alt
+        lead = {
+            True: "had less disability than",
+            False: "none of the therapies can be told from another",
+            None: "none of the differences between therapies that are shown here is clear",
+        }
+        assert lead[clear] in answer.partition("What stays open?")[0]
+        said = "cannot be told from none" if clear is False else "can be told from none"
+        assert (said in answer) == (clear is not None)
+        assert ("or reaches it as written" in answer) == (clear is None)
+
+
+def test_a_pair_that_is_withheld_is_not_shown_and_nothing_is_said_of_it():
+    held = contrasts(effects=(0.5, 0.2, 0.1, 0.0))
+    sizes = [{**sets} for sets in held.support]
+    sizes[0]["versus"] = sizes[0]["versus"][:5]
+    result = replace(held, support=tuple(sizes))
+    released = release(result)
+    assert list(released.table["shown"]) == [False] + 5 * [True]
+    text = views.say_answer(release(change()), released, None, release(checks("comparable"))).alt
+    assert "none of the differences between therapies that are shown here is clear on the ODI" in text
+    assert (
+        "Not shown: strengthening and core stabilisation exercise against manual therapy." in text
+        and "too few patients" not in text
+    )
+    assert (
+        "Of 6 pairs of therapies, 0 can be told apart as shown, after allowing for how many were looked at; "
+        "5 stay open and 1 is not shown."
+    ) in text
+
+
+def test_of_many_differences_the_therapies_are_named_and_the_amounts_left_to_the_table():
+    groups, effects = ("a", "b", "c", "d", "e"), (0.0, 6.0, 12.0, 18.0, 24.0)
+    text = views.say_answer(
+        release(change(groups=groups)), release(contrasts(effects=effects, groups=groups)), None,
+        release(checks("comparable")),
+    ).alt  # fmt: skip
+    assert "patients given a had less disability than patients given b, c, d or e" in text
+    assert text.count("the table of differences gives the amounts") == 4
+    assert "Of 10 pairs of therapies, all can be told apart" in text
 
 
 def test_a_randomised_design_is_worded_as_one():
@@ -568,8 +650,8 @@ def test_too_few_patients_fall_back_to_all_together():
 
 
 def test_only_the_team_reads_p_values_and_effect_sizes():
-    assert "p (Holm)" in views.tabulate_contrasts(release(contrasts(), "team")).html
-    assert "p (" not in views.tabulate_contrasts(release(contrasts())).html
+    assert "p, all pairs together" in views.tabulate_contrasts(release(contrasts(), "team")).html
+    assert "p, all" not in views.tabulate_contrasts(release(contrasts())).html
 
 
 def test_a_harm_is_bounded_in_the_table():

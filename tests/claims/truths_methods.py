@@ -164,13 +164,15 @@ def model(place: Place) -> bool:
     return analysis == "model_checks" or (times > 1) == (place.own == "method")
 
 
-@truth("methods.over_time.adjust_one", "methods.over_time.adjust_holm", "methods.over_time.adjust_none",
-       "methods.over_time.adjust_bonferroni", "methods.over_time.adjust_tukey",
-       "methods.over_time.adjust_maxt", "methods.over_time.adjust_single_step")  # fmt: skip
+@truth("methods.comparison.several", "methods.comparison.one")
 def adjusted(place: Place) -> bool:
-    """One pair of therapies: one comparison at each time; several: adjusted as the result says."""
-    pairs = len(place.records.groups) * (len(place.records.groups) - 1) // 2
-    return (pairs == 1) == (place.own == "adjust_one") if place.own != "adjust_none" else pairs > 1
+    """One pair of therapies, or several, whose intervals leave out 0 exactly where p is below 5 %."""
+    n_groups = len(place.records.groups)
+    rows = place.result("over_time") if place.ran("over_time") else place.result("model_checks")
+    rows = rows[rows["statistic"].isin(["contrast", "alternative_contrast"]) & rows["p_value"].notna()]
+    outside = (rows["conf_low"] > 0) | (rows["conf_high"] < 0)
+    agrees = bool((outside == (rows["p_value"] < 0.05)).all())
+    return agrees and (n_groups > 2) == (place.own == "several") and "5 %" in place.said.text
 
 
 @truth("methods.over_time.not_converged", "methods.over_time.boundary", "methods.over_time.ladder",

@@ -185,12 +185,24 @@ def estimate_clustered(
     clusters: np.ndarray,
     contrasts: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate CR2 standard errors and degrees of freedom of contrasts of least-squares coefficients.
+    """Estimate CR2 standard errors and degrees of freedom of contrasts; see `relate_clustered`."""
+    covariance, df = relate_clustered(basis, triangle, residuals, clusters, contrasts)
+    return np.sqrt(np.maximum(np.diag(covariance), 0.0)), df
+
+
+def relate_clustered(
+    basis: np.ndarray,
+    triangle: np.ndarray,
+    residuals: np.ndarray,
+    clusters: np.ndarray,
+    contrasts: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the CR2 covariance and the degrees of freedom of contrasts of least-squares coefficients.
 
     Satterthwaite degrees of freedom per contrast, under independent errors as working model, as in
     Pustejovsky and Tipton (2018, J Bus Econ Stat 36:672, doi 10.1080/07350015.2016.1247004). The columns are
-    decomposed as X = U R into `basis` and `triangle`; `contrasts` have the shape (k, p), both returned arrays
-    (k,).
+    decomposed as X = U R into `basis` and `triangle`; `contrasts` have the shape (k, p), the returned arrays
+    (k, k) and (k,).
     """
     turned = np.linalg.solve(triangle.T, contrasts.T).T
     p = basis.shape[1]
@@ -205,8 +217,7 @@ def estimate_clustered(
         rows = order[starts[code] : starts[code] + sizes[code]]
         sums.gather(int(code), basis[rows].T @ basis[rows], basis[rows].T @ residuals[rows])
     total = sums.finish(vcov, "CR2", turned)
-    variance = np.einsum("kp,pq,kq->k", turned, total.meat, turned)
-    return np.sqrt(np.maximum(variance, 0.0)), total.shares.count_freedom()
+    return turned @ total.meat @ turned.T, total.shares.count_freedom()
 
 
 def estimate_clustered_mean(values: np.ndarray, clusters: np.ndarray) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.analyses._covariates import SCORE, Covariate, build_design, list_covariates, read_covariate
-from outcomes.analyses._declaration import label_covariate, say
+from outcomes.analyses._declaration import label_covariate, percent, say
 from outcomes.analyses._grid import Grid
 from outcomes.analyses.mmrm import MmrmFit, fit
 from outcomes.cohort import Cohort
@@ -105,6 +105,12 @@ class Comparison:
             parts.append(say("clusters.site_effect"))
         return (*parts, say("clusters.missing"))
 
+    def describe_family(self) -> Text:
+        """Say how p-values and intervals allow for the number of pairs."""
+        key = "several" if len(self.groups) > 2 else "one"
+        missed = percent(round(1 - self.conf_level, 10))
+        return say(f"comparison.{key}", level=percent(self.conf_level), missed=missed)
+
     def name_covariates(self) -> Listing | Text:
         """Return the covariates as a sentence names them."""
         names = tuple(label_covariate(entry.name) for entry in self.covariates)
@@ -170,13 +176,11 @@ class Visits:
         held = self.fitted.marginal_means("group", weights="observed", over="patients", conf_level=conf_level)
         return {(row["visit"], row["group"]): row for row in held.to_dict("records")}
 
-    def tabulate_contrasts(self, conf_level: float, adjust: str) -> dict[Any, dict[Any, Any]]:
+    def tabulate_contrasts(self, conf_level: float) -> dict[Any, dict[Any, Any]]:
         """Return the estimates of contrasts by time point and both groups."""
         if self.fitted is None:
             return {}
-        held = self.fitted.contrasts(
-            "group", weights="observed", over="patients", conf_level=conf_level, adjust=adjust
-        )
+        held = self.fitted.contrasts("group", weights="observed", over="patients", conf_level=conf_level)
         return {(row["visit"], row["group"], row["versus"]): row for row in held.to_dict("records")}
 
 

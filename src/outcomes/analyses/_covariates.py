@@ -271,10 +271,10 @@ class LeastSquares:
     variance: float
     df: int
 
-    def measure_errors(self, contrasts: np.ndarray) -> np.ndarray:
-        """Return the standard errors of contrasts, shape (k, p), under independent equal errors."""
+    def relate(self, contrasts: np.ndarray) -> np.ndarray:
+        """Return the covariance of contrasts, shapes (k, p) and (k, k), under independent equal errors."""
         directions = np.linalg.solve(self.triangle.T, contrasts.T)
-        return np.sqrt(self.variance * (directions**2).sum(axis=0))
+        return self.variance * directions.T @ directions
 
 
 def fit_least_squares(columns: np.ndarray, outcome: np.ndarray) -> LeastSquares:

@@ -121,17 +121,3 @@ def estimate_share(n_with: int, n_rows: int, n: int, conf_level: float) -> dict[
     low = float(centre - margin) if n_with else 0.0  # exact at the ends
     high = float(centre + margin) if n_with < n_rows else 1.0
     return {"estimate": share, "conf_low": low, "conf_high": high, "n": n, "state": "ok"}
-
-
-def adjust_holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust p-values by Holm (1979, Scand J Stat 6:65); missing ones stay so and are not counted.
-
-    >>> adjust_holm(np.array([0.01, 0.02, 0.03])).round(3).tolist()
-    [0.03, 0.04, 0.04]
-    """
-    adjusted = p_values.astype("float64")
-    known = np.flatnonzero(~np.isnan(adjusted))
-    order = known[np.argsort(adjusted[known])]
-    raised = adjusted[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(raised), 1.0) if len(order) else raised
-    return adjusted

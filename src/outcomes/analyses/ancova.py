@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from outcomes.analyses._clusters import estimate_clustered
+from outcomes.analyses._clusters import relate_clustered
 from outcomes.analyses._comparison import Comparison, count_clusters, plan_comparison
 from outcomes.analyses._covariates import Design, build_design, fit_least_squares
 from outcomes.analyses._declaration import (
     conclude,
     label_timepoint,
     list_follow_ups,
-    percent,
     say,
     say_set_aside,
     state_estimand,
     trace_origin,
 )
 from outcomes.analyses._grid import Rows, arrange_grid
-from outcomes.analyses._interval import adjust_holm, check_level, hold_to_scale, p_value_t, quantile_t
+from outcomes.analyses._interval import check_level, hold_to_scale, quantile_t
+from outcomes.analyses._simultaneous import judge_together
 from outcomes.analyses.comparability import check_comparability, is_followed_up
 from outcomes.cohort import Cohort
 from outcomes.facts import read_facts
@@ -48,7 +48,7 @@ def compare_at_timepoints(
     by : str
         Column whose values are the groups.
     conf_level : float
-        Level of each interval, a proportion; intervals are not adjusted for the number of comparisons.
+        Level of intervals, a proportion; of contrasts that of the family.
     cluster : str
         ``auto``, ``therapist``, ``site``, ``patient`` or ``none``: see
         `outcomes.analyses._comparison.choose_clusters`. Clustered standard errors are CR2 with Satterthwaite
@@ -58,10 +58,11 @@ def compare_at_timepoints(
     -------
     Result
         Per time point ``marginal_mean`` of each group (covariates at their means over the fitted patients),
-        ``contrast`` of every pair (group - versus, in score units, p adjusted by Holm within the time point)
-        and ``n_missing`` per covariate that some fitted patients lack; these stay, by a level "not recorded"
-        or the mean with an indicator. A mean that lies beyond the ends of the measure, and its differences:
-        state ``out_of_range``. A measure without direction: no rows and a warning.
+        ``contrast`` of every pair (group - versus, in score units; p-values and intervals by max-t, all pairs
+        at the time point being one family) and ``n_missing`` per covariate that some fitted patients lack;
+        these stay, by a level "not recorded" or the mean with an indicator. A mean that lies beyond the ends
+        of the measure, and its differences: state ``out_of_range``. A measure without direction: no rows and
+        a warning.
 
     Raises
     ------
@@ -83,13 +84,13 @@ def compare_at_timepoints(
         reason = _compare(rows, plan, timepoint, "ok" if enough else "too_few", ends)
         if reason and len(grid.groups) > 1:
             warnings.append(say(reason, time=label_timepoint(cohort, timepoint)))
-    sentence = say("ancova.method", covariates=plan.name_covariates(), level=percent(conf_level))
-    adjusted = Adjustment(tuple(entry.name for entry in plan.covariates), "holm", "none")
+    sentence = say("ancova.method", covariates=plan.name_covariates())
+    adjusted = Adjustment(tuple(entry.name for entry in plan.covariates), "max-t", "max-t")
     return conclude(
         "ancova",
         cohort,
         rows,
-        method=(sentence, *plan.describe("least_squares")),
+        method=(sentence, plan.describe_family(), *plan.describe("least_squares")),
         warnings=[*warnings, *say_set_aside(cohort)],
         estimand=state_estimand(cohort, "ancova.summary", compared),
         origin=replace(trace_origin(cohort), adjustment=adjusted),
@@ -175,18 +176,21 @@ def _fit(
     facts = read_facts("comparability")
     state = np.full(len(keys), "ok", dtype=object)
     if plan.clustering.codes is None:
-        std_error, df = fit.measure_errors(contrasts), np.full(len(keys), float(fit.df))
+        covariance, df = fit.relate(contrasts), np.full(len(keys), float(fit.df))
     else:
         clusters = plan.clustering.codes[fitted]
         if count_clusters(clusters) < facts["clusters"]["at_least"]:
             return "few_clusters", {}
-        std_error, df = estimate_clustered(fit.basis, fit.triangle, fit.residuals, clusters, contrasts)
+        covariance, df = relate_clustered(fit.basis, fit.triangle, fit.residuals, clusters, contrasts)
         state[~(df >= facts["cluster_df"]["at_least"])] = "few_clusters"
-    estimates = contrasts @ fit.coefficients
+    estimates, std_error = contrasts @ fit.coefficients, np.sqrt(np.diag(covariance))
     margin = quantile_t(plan.conf_level, df) * std_error
-    p_values = np.where(state == "ok", p_value_t(estimates / std_error, df), np.nan)
-    p_values[: len(means)] = np.nan
-    p_values[len(means) :] = adjust_holm(p_values[len(means) :])
-    columns = (estimates, std_error, df, estimates - margin, estimates + margin, p_values, state)
-    found = zip(*columns, strict=True)
-    return "ok", {key: dict(zip(ESTIMATE, row, strict=True)) for key, row in zip(keys, found, strict=True)}
+    low, high, p_values = estimates - margin, estimates + margin, np.full(len(keys), np.nan)
+    family = len(means) + np.flatnonzero(state[len(means) :] == "ok")
+    if len(family):
+        of_family = covariance[np.ix_(family, family)]
+        found = judge_together(estimates[family], of_family, df[family], plan.conf_level)
+        p_values[family], low[family], high[family] = found
+    columns = (estimates, std_error, df, low, high, p_values, state)
+    rows = zip(*columns, strict=True)
+    return "ok", {key: dict(zip(ESTIMATE, row, strict=True)) for key, row in zip(keys, rows, strict=True)}

@@ -20,7 +20,7 @@ from outcomes.analyses._comparison import (
     gather_visits,
     plan_comparison,
 )
-from outcomes.analyses._declaration import conclude, list_follow_ups, percent, say
+from outcomes.analyses._declaration import conclude, list_follow_ups, say
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level, quantile_t
 from outcomes.analyses.ancova import compare_at_timepoints
@@ -89,7 +89,7 @@ def check_model(
         When `conf_level` is no proportion, or there is no such column or cluster.
     """
     check_level(conf_level)
-    reported = compare_over_time(cohort, by=by, conf_level=conf_level, cluster=cluster, adjust="none")
+    reported = compare_over_time(cohort, by=by, conf_level=conf_level, cluster=cluster)
     grid = arrange_grid(cohort, by)
     plan = plan_comparison(cohort, grid, by, conf_level, cluster)
     rows = Rows(outcome=cohort.outcome, term=by, unit=cohort.instrument.unit)
@@ -109,7 +109,7 @@ def check_model(
         "model_checks",
         cohort,
         rows,
-        method=(reported.method, say("model_checks.method", level=percent(conf_level))),
+        method=(reported.method, say("model_checks.method")),
         warnings=reported.warnings,
         estimand=reported.estimand,
         origin=reported.origin,
@@ -177,7 +177,7 @@ def _add_alternative(
     rows: Rows, cohort: Cohort, plan: Comparison, visits: Visits, name: str, fitted: MmrmFit
 ) -> None:
     known, timepoint = fitted.state in WITH_ESTIMATE, cohort.primary
-    found = replace(visits, fitted=fitted if known else None).tabulate_contrasts(plan.conf_level, "none")
+    found = replace(visits, fitted=fitted if known else None).tabulate_contrasts(plan.conf_level)
     for first, second in combinations(plan.groups, 2):
         # a therapy that nobody attended then is no part of the model
         nothing = {"state": "too_few" if known else fitted.state}

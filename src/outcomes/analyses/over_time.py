@@ -23,7 +23,6 @@ from outcomes.analyses._declaration import (
     label_covariate,
     label_timepoint,
     list_follow_ups,
-    percent,
     say,
     say_set_aside,
     state_estimand,
@@ -32,7 +31,7 @@ from outcomes.analyses._declaration import (
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level, hold_to_scale
 from outcomes.analyses.comparability import check_comparability, is_followed_up
-from outcomes.analyses.mmrm import ADJUSTMENTS, METHODS, check_choices
+from outcomes.analyses.mmrm import METHODS, check_choices
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import Count, Listing, Text, read_facts
@@ -51,7 +50,6 @@ def compare_over_time(
     covariance: str = "us",
     method: str = "reml",
     df: str = "kenward-roger-linear",
-    adjust: str = "holm",
     conf_level: float = 0.95,
     cluster: str = "auto",
 ) -> Result:
@@ -79,9 +77,6 @@ def compare_over_time(
         Degrees of freedom where standard errors are the model's: ``kenward-roger-linear``,
         ``kenward-roger``, ``satterthwaite``, ``residual`` or ``between-within``. Cluster-robust standard
         errors have those of Bell and McCaffrey.
-    adjust : str
-        ``holm`` (p-values by Holm, intervals by Bonferroni), ``bonferroni``, ``tukey`` or ``none``; a family
-        is the contrasts at one time point.
     conf_level : float
         Level of intervals, a proportion; of contrasts that of the family.
     cluster : str
@@ -91,7 +86,8 @@ def compare_over_time(
     -------
     Result
         Per time point ``marginal_mean`` of each group (covariates as observed among the fitted patients) and
-        ``contrast`` of every pair (group - versus, in score units), ``n`` the patients seen then;
+        ``contrast`` of every pair (group - versus, in score units; p-values and intervals by max-t, all pairs
+        at the time point being one family), ``n`` the patients seen then;
         ``n_missing`` per covariate that some fitted patients lack, kept as in ``ancova``;
         ``n_excluded_patients`` with term ``no_follow_up``: no compared follow-up was seen; for the team
         ``residual_sd`` per time point and ``residual_correlation`` (``level`` the earlier time point).
@@ -104,7 +100,7 @@ def compare_over_time(
         When `conf_level` is no proportion, or a column, covariate, cluster or choice is unknown.
     """
     check_level(conf_level)
-    _check_choices(covariance, method, df, adjust)
+    _check_choices(covariance, method, df)
     grid = arrange_grid(cohort, by)
     gate = check_comparability(cohort, by=by)
     plan = _choose_covariates(plan_comparison(cohort, grid, by, conf_level, cluster), adjust_for)
@@ -117,19 +113,19 @@ def compare_over_time(
     enough = {id: is_followed_up(cohort, by, grid, id, gate) for id in compared}
     ends = (cohort.instrument.minimum, cohort.instrument.maximum)
     beyond = _add_means(rows, plan, visits, enough, ends)
-    _add_contrasts(rows, plan, visits, enough, adjust, beyond)
+    _add_contrasts(rows, plan, visits, enough, beyond)
     found = [say("comparison.no_direction")]
     if directed:
         _count_missing(rows, plan, visits)
         _add_checks(rows, plan, visits)
         found = _list_warnings(cohort, plan, visits, enough, rows)
     terms = tuple(entry.name for entry in plan.covariates)
-    adjusted = Adjustment(terms, adjust, ADJUSTMENTS[adjust], bool(visits.given_up))
+    adjusted = Adjustment(terms, "max-t", "max-t", bool(visits.given_up))
     return conclude(
         "over_time",
         cohort,
         rows,
-        method=_describe_model(plan, visits, method, adjust),
+        method=_describe_model(plan, visits, method),
         warnings=[*gate.warnings, *plan.clustering.warnings, *found],
         estimand=state_estimand(cohort, "over_time.summary", compared),
         origin=replace(trace_origin(cohort), adjustment=adjusted),
@@ -137,12 +133,11 @@ def compare_over_time(
     )
 
 
-def _check_choices(covariance: str, method: str, df: str, adjust: str) -> None:
+def _check_choices(covariance: str, method: str, df: str) -> None:
     """Refuse unknown choices, whatever the cohort."""
     check_choices(covariance=covariance, method=method, df=choose_df(df, method, robust=False))
-    if df not in METHODS or adjust not in ADJUSTMENTS:
-        what, value, known = ("df", df, METHODS) if df not in METHODS else ("adjust", adjust, ADJUSTMENTS)
-        raise AnalysisError(f"There is no {what} {value!r}; choose one of: {', '.join(known)}.")
+    if df not in METHODS:
+        raise AnalysisError(f"There is no df {df!r}; choose one of: {', '.join(METHODS)}.")
 
 
 def _choose_covariates(plan: Comparison, adjust_for: Sequence[str] | None) -> Comparison:
@@ -197,15 +192,10 @@ def _add_means(
 
 
 def _add_contrasts(
-    rows: Rows,
-    plan: Comparison,
-    visits: Visits,
-    enough: dict[str, bool],
-    adjust: str,
-    beyond: set[tuple[str, str]],
+    rows: Rows, plan: Comparison, visits: Visits, enough: dict[str, bool], beyond: set[tuple[str, str]]
 ) -> None:
     """Add the differences of all pairs; one from a mean beyond the scale's ends would give that mean away."""
-    contrasts = visits.tabulate_contrasts(plan.conf_level, adjust)
+    contrasts = visits.tabulate_contrasts(plan.conf_level)
     for timepoint in visits.timepoints:
         for first, second in combinations(plan.groups, 2):
             left, right = (visits.patients[timepoint, name] for name in (first, second))
@@ -273,7 +263,7 @@ def _list_warnings(
     return list(dict.fromkeys(found))
 
 
-def _describe_model(plan: Comparison, visits: Visits, method: str, adjust: str) -> Said:
+def _describe_model(plan: Comparison, visits: Visits, method: str) -> Said:
     """Return the method sentences: model, covariance, margins, adjustment, errors, missing covariates."""
     if not visits.timepoints:
         return say("comparison.no_direction")
@@ -281,8 +271,7 @@ def _describe_model(plan: Comparison, visits: Visits, method: str, adjust: str) 
     parts = [_describe_terms(plan, visits, likelihood), say("over_time.margins")]
     if visits.fitted is None:
         return tuple(parts)
-    how = adjust if len(plan.groups) > 2 else "one"
-    parts.append(say(f"over_time.adjust_{how}", level=percent(plan.conf_level)))
+    parts.append(plan.describe_family())
     if visits.given_up:
         gone = tuple(say(f"over_time.covariance_{name}") for name in visits.given_up)
         parts.append(say("over_time.ladder", given_up=Listing(gone)))

@@ -81,7 +81,10 @@ def list_panes(question: PanelQuestion) -> dict[str, tuple[ViewStep, ...]]:
             ViewStep("tabulate_comparability", ("checks",)),
             *(compared if question.adjusted else ()),
         ),
-        "responders": (ViewStep("tabulate_responders", ("responders",)),),
+        "responders": (
+            ViewStep("tabulate_responders", ("responders",)),
+            *((ViewStep("tabulate_standardised", ("shares",)),) if question.adjusted else ()),
+        ),
         "amounts": (ViewStep("draw_cumulative", ("distribution",), marked),),
         "followed": (ViewStep("draw_completeness", ("completeness",)),),
         "domains": (ViewStep("draw_domains", ("domains",)), ViewStep("tabulate_domains", ("domains",))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,20 +11,23 @@ import pandas as pd
 
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
-from outcomes.facts import Text
+from outcomes.facts import Text, read_facts
 from outcomes.result import ALL, WITHOUT_ESTIMATE
 from outcomes.views.allocation import say_allocation
+from outcomes.views.claims import all_of, any_of, read_span
 from outcomes.views.comparing import (
     allows_for_several,
+    group_pairs,
     pick_contrasts,
-    pick_reference,
     pick_time,
+    rank_groups,
     say_amount,
     say_better,
     say_between,
     tells_apart,
+    turn_to_better,
 )
-from outcomes.views.labels import Labels, capitalise, cite, find_rule, name_rule, read_labels
+from outcomes.views.labels import Labels, capitalise, cite, read_labels
 from outcomes.views.released_rows import (
     explain_absence,
     explain_mark,
@@ -59,11 +63,12 @@ def say_answer(
     standardised: Release | None = None,
     comparability: Release | None = None,
 ) -> View:
-    """Say in words what was found: the answer, whether it matters, how sure it is, whether it is fair.
+    """Say in words what was found: the answer, what stays open, whether it matters, how sure it is.
 
     Therapies are compared only where the checks pass or therapy was allocated at random; else it says why not
-    and describes each. A difference is set against a threshold between groups where one is cited, never
-    against one for single patients.
+    and describes each. Every pair of therapies whose interval leaves out 0 is named, whatever the reference.
+    A difference is set against a threshold between groups where one is cited, never against one for single
+    patients. Shares of patients who improved are not told: no interval says how they differ.
 
     Parameters
     ----------
@@ -120,27 +125,20 @@ def _answer_comparing(
 ) -> SaidAnswer:
     words, verdict = labels.words, find_verdict(change, comparability)
     time = pick_time(contrasts, "contrast", labels)
-    pairs = pick_contrasts(contrasts, labels, time, all_pairs=True)
-    reference = pick_reference(pairs, labels)
-    rows = [row for row in list_rows(pairs) if row.shown]
-    against = [row for row in rows if row.versus == reference]
-    if not against or reference is None or time is None:
+    pairs = list_rows(turn_to_better(pick_contrasts(contrasts, labels, time), labels))
+    if time is None or not any(row.shown for row in pairs):
         facts = ((words.say("sentences.what_happened"), describe_groups(change, labels)),)
         return SaidAnswer(_say_none(pairs, contrasts), facts, _caution(labels))
-    hidden = [row for row in list_rows(pairs) if row.versus == reference and not row.shown]
-    missing = words.join(labels.name(row.group) for row in hidden)
-    lead = [
-        _lead(against, reference, time, labels, contrasts),
-        _others_apart(rows, against, reference, labels),
-        _unclear(against, reference, labels, contrasts),
-        words.say("sentences.not_shown", groups=missing) if hidden else "",
-    ]
+    clear = [row for row in pairs if tells_apart(row, contrasts)]
+    shares = standardised is not None and bool(standardised.table["shown"].any())
+    matter = [_matter(clear, labels, contrasts), words.say("sentences.shares_apart") if shares else ""]
     said = (
-        (words.say("sentences.matters"), _matter(against, standardised, reference, labels)),
-        (words.say("sentences.sure"), _sure(against, reference, labels, contrasts)),
+        (words.say("sentences.open"), _say_open(pairs, labels, contrasts)),
+        (words.say("sentences.matters"), " ".join(filter(None, matter))),
+        (words.say("sentences.sure"), _sure(pairs, labels, contrasts)),
         (words.say("sentences.comparable"), _say_verdict(verdict, comparability, labels)),
     )
-    return SaidAnswer(" ".join(filter(None, lead)), said, _caution(labels, verdict))
+    return SaidAnswer(_lead(pairs, time, labels, contrasts), said, _caution(labels, verdict))
 
 
 def _say_verdict(verdict: str, comparability: Release | None, labels: Labels) -> str:
@@ -149,112 +147,110 @@ def _say_verdict(verdict: str, comparability: Release | None, labels: Labels) ->
     return labels.words.say(f"sentences.comparable_{verdict}")
 
 
-def _say_none(pairs: Any, contrasts: Release) -> str:
-    """Say why no difference can be given: the one reason that all share, else that patients are too few."""
-    words = contrasts.words
-    states = set(pairs["state"]) if len(pairs) else set()
-    if len(states) == 1 and states <= WITHOUT_ESTIMATE - {"too_few"}:
+def _say_none(pairs: Sequence[Any], contrasts: Release) -> str:
+    """Say that no difference can be given, and the reason where all share one that may be told."""
+    words, states = contrasts.words, {str(row.state) for row in pairs}
+    if len(states) == 1 and states <= WITHOUT_ESTIMATE:
         return words.say("sentences.none_estimated", why=explain_state(states.pop(), words))
-    return words.say("sentences.too_few", k=contrasts.k)
+    return words.say("sentences.none_shown")
 
 
-def _lead(against: Sequence[Any], reference: str, time: str, labels: Labels, release: Release) -> str:
-    """Say which therapies differ from the reference, better ones first."""
-    words = labels.words
-    place = {"time": labels.time(time), "versus": labels.name(reference)}
-    place |= {"scale": labels.scale, "measure": labels.measure}
+def _lead(pairs: Sequence[Any], time: str, labels: Labels, release: Release) -> str:
+    """Say of every pair that can be told apart which therapy did better, the best first."""
+    words, clear = labels.words, [row for row in pairs if tells_apart(row, release)]
+    place = {"time": labels.time(time), "scale": labels.scale, "measure": labels.measure}
+    if not clear:
+        doubtful = any(tells_apart(row, release) is None for row in pairs)
+        return words.say(f"sentences.lead_none{'_shown' if doubtful else ''}", **place)
     sentences: list[str] = []
-    for better in (True, False):
-        apart = [row for row in against if tells_apart(row)]
-        rows = [row for row in apart if (row.estimate * labels.instrument.sign > 0) == better]
-        if rows:
-            groups = words.join((f"**{escape_emphasis(labels.name(row.group))}**" for row in rows), "or")
-            amounts = words.join(say_amount(row, labels, release) for row in rows)
-            key = "lead_also" if sentences else f"lead_{labels.design}"
-            said = {"groups": groups, "amounts": amounts, "better": say_better(labels, better)}
-            sentences.append(words.say(f"sentences.{key}", **place, **said))
-    return " ".join(sentences) or words.say("sentences.lead_none", **place)
+    for better, worse in group_pairs(clear, rank_groups(pairs, labels)):
+        own = [row for group in better for row in clear if row.group == group and row.versus in worse]
+        own.sort(key=lambda row: (better.index(row.group), worse.index(row.versus)))
+        brief = len(clear) > read_facts("appearance")["answer"]["pairs_in_full"]
+        said = {
+            "groups": words.join((f"**{escape_emphasis(labels.name(group))}**" for group in better), "or"),
+            "several": len(better) > 1,
+            "versus": words.join(map(labels.name, worse), "or"),
+            "better": say_better(labels),
+            "amounts": words.say("sentences.amounts_below") if brief else _say_amounts(own, labels, release),
+        }
+        key = "lead_also" if sentences else f"lead_{labels.design}"
+        sentences.append(words.say(f"sentences.{key}", **place, **said))
+    return " ".join(sentences)
 
 
-def _others_apart(rows: Sequence[Any], against: Sequence[Any], reference: str, labels: Labels) -> str:
-    """Say whether the therapies that differ from the reference can be told from each other."""
-    words = labels.words
-    clear = [row.group for row in against if tells_apart(row)]
-    between = [row for row in rows if reference != row.versus and {row.group, row.versus} <= set(clear)]
-    if len(clear) < 2 or not between:
-        return ""
-    apart = [row for row in between if tells_apart(row)]
-    if not apart:
-        return words.say(f"sentences.not_told_apart_{'two' if len(clear) == 2 else 'more'}")
-    pairs = []
-    for row in apart:
-        ahead = row.estimate * labels.instrument.sign > 0
-        first, second = (row.group, row.versus) if ahead else (row.versus, row.group)
-        pairs.append(words.say("sentences.ahead_of", group=labels.name(first), versus=labels.name(second)))
-    key = "sentences.told_apart" if len(apart) < len(between) else "sentences.told_apart_all"
-    return words.say(key, pairs=words.join(pairs))
-
-
-def _unclear(against: Sequence[Any], reference: str, labels: Labels, release: Release) -> str:
-    """Say which therapies cannot be told from the reference, with their intervals."""
+def _say_amounts(rows: Sequence[Any], labels: Labels, release: Release) -> str:
+    """Say the differences of one sentence, each with its interval."""
+    if len(rows) == 1:
+        return say_amount(rows[0], labels, release)
     words, said = labels.words, []
-    for row in against:
-        if not tells_apart(row):
-            told = {"group": labels.name(row.group), "interval": say_between(row, labels, release)}
-            said.append(words.say("sentences.unclear_one", **told))
-    groups = capitalise(words.join(said))
-    return words.say("sentences.unclear", groups=groups, versus=labels.name(reference)) if said else ""
+    groups = list(dict.fromkeys(row.group for row in rows))
+    for group in groups:
+        own = [row for row in rows if row.group == group]
+        amounts = words.join(say_amount(row, labels, release, labels.name(row.versus)) for row in own)
+        name = labels.name(group)
+        alone = len(groups) == 1
+        said.append(amounts if alone else words.say("sentences.amounts_of", group=name, amounts=amounts))
+    return "; ".join(said)
 
 
-def _matter(against: Sequence[Any], standardised: Release | None, reference: str, labels: Labels) -> str:
-    """Set differences against a cited threshold between groups; where none is cited, say shares instead."""
-    words = labels.words
-    instrument = labels.instrument
+def _say_open(pairs: Sequence[Any], labels: Labels, release: Release) -> str:
+    """Say which pairs cannot be told apart, with their intervals, and which are not shown."""
+    words, said = labels.words, []
+    rows = [row for row in pairs if row.shown and not tells_apart(row, release)]
+    if rows:
+        brief = len(rows) > read_facts("appearance")["answer"]["pairs_in_full"]
+        named = [_name_pair(row, labels, "" if brief else say_between(row, labels, release)) for row in rows]
+        doubtful = any(tells_apart(row, release) is None for row in rows)
+        told = {"n": len(rows), "doubtful": doubtful, "pairs": words.join(named)}
+        said.append(words.say("sentences.open_pairs", **told))
+    hidden = [_name_pair(row, labels) for row in pairs if not row.shown]
+    if hidden:
+        said.append(words.say("sentences.not_shown", groups=words.join(hidden)))
+    return " ".join(said)
+
+
+def _name_pair(row: Any, labels: Labels, interval: str = "") -> str:
+    named = {"group": labels.name(row.group), "versus": labels.name(row.versus), "interval": interval}
+    return labels.words.say("sentences.pair", **named)
+
+
+def _matter(clear: Sequence[Any], labels: Labels, release: Release) -> str:
+    """Set the clear differences against a cited threshold between groups, or say that none is cited."""
+    words, instrument = labels.words, labels.instrument
     cited = next((entry for entry in instrument.thresholds if entry.level == "between-group"), None)
     if cited is None:
         measure = words.name("instruments_short", instrument.id, instrument.short_name)
-        said = [words.say("sentences.no_group_threshold", measure=measure)]
-    else:
-        values = {"value": f"{cited.value:g}", "unit": labels.unit, "source": cite(cited, words)}
-        said = [words.say("sentences.group_threshold", **values)]
-        said += [text for text in (labels.explain_foreign(cited),) if text]
-        said += [_set_against(row, cited.value, labels) for row in against if tells_apart(row)]
-    return " ".join([*said, *_say_shares(standardised, reference, labels)])
+        return words.say("sentences.no_group_threshold", measure=measure)
+    values = {"value": f"{cited.value:g}", "unit": labels.unit, "source": cite(cited, words)}
+    said, found = [words.say("sentences.group_threshold", **values)], defaultdict(list)
+    said += [text for text in (labels.explain_foreign(cited),) if text]
+    for row in clear:
+        low, high = (read_span(row, release, end, marked=True) for end in ("conf_low", "conf_high"))
+        beyond = any_of([low.is_above(cited.value), high.is_below(-cited.value)])
+        below = all_of([low.is_above(-cited.value), high.is_below(cited.value)])
+        key = "beyond" if beyond else "below" if below else "around"
+        found[key].append(_name_pair(row, labels))
+    for key, named in found.items():
+        said.append(capitalise(words.say(f"sentences.threshold_{key}", pairs=words.join(named))))
+    return " ".join(said)
 
 
-def _set_against(row: Any, threshold: float, labels: Labels) -> str:
-    low, high = sorted((abs(row.conf_low), abs(row.conf_high)))
-    key = "beyond" if low >= threshold else "below" if high < threshold else "around"
-    return labels.words.say(f"sentences.threshold_{key}", group=capitalise(labels.name(row.group)))
-
-
-def _say_shares(standardised: Release | None, reference: str, labels: Labels) -> list[str]:
-    if standardised is None:
-        return []
-    shares = standardised.where(statistic="share_improved_standardised", shown=True).table
-    rows = {row.group: row for row in list_rows(shares)}
-    if reference not in rows or len(rows) < 2:
-        return []
-    words = labels.words
-    said = [
-        words.say("sentences.share_of", share=rows[group].display, group=labels.name(group))
-        for group in [*(group for group in labels.order(rows) if group != reference), reference]
-    ]
-    rule = name_rule(str(rows[reference].level), labels, source=False)
-    threshold = find_rule(str(rows[reference].level), labels)
-    noticed = threshold is not None and threshold.kind == "MIC"
-    key = "sentences.shares_noticed" if noticed else "sentences.shares"
-    return [words.say(key, shares=words.join(said), rule=rule[:1].lower() + rule[1:])]
-
-
-def _sure(against: Sequence[Any], reference: str, labels: Labels, contrasts: Release) -> str:
-    """Say how many differences are clear after allowing for their number, and what the intervals mean."""
-    words = labels.words
-    clear = sum(tells_apart(row) for row in against)
-    key = "all" if clear == len(against) else "some" if clear else "none"
-    if len(against) == 1:
-        key = f"one_{'clear' if clear else 'unclear'}"
-    said = [words.say(f"sentences.sure_{key}", clear=clear, all=len(against), versus=labels.name(reference))]
+def _sure(pairs: Sequence[Any], labels: Labels, contrasts: Release) -> str:
+    """Say how many of all pairs can be told apart after allowing for their number."""
+    words, found = labels.words, [tells_apart(row, contrasts) for row in pairs]
+    n_clear, n_hidden = found.count(True), sum(not row.shown for row in pairs)
+    certain = None not in found
+    key = "shown" if not certain else "all" if n_clear == len(pairs) else "some" if n_clear else "none"
+    if len(pairs) == 1 and certain:
+        key = f"one_{'clear' if n_clear else 'unclear'}"
+    counts = {
+        "all": len(pairs),
+        "clear": n_clear,
+        "hidden": n_hidden,
+        "open": len(pairs) - n_clear - n_hidden,
+    }
+    said = [words.say(f"sentences.sure_{key}", **counts)]
     if allows_for_several(contrasts):
         said.append(words.say("sentences.sure_together"))
     return " ".join([*said, words.say("sentences.sure_interval")])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from outcomes.disclosure import MINUS, Release, split_mark, write_number
 from outcomes.facts import read_facts
 from outcomes.result import ALL
+from outcomes.views.claims import Truth, any_of, is_negative, is_positive, read_span
 from outcomes.views.labels import Labels, capitalise
 from outcomes.views.released_rows import list_rows, write_ends
 
@@ -35,10 +37,8 @@ def pick_reference(table: pd.DataFrame, labels: Labels) -> str | None:
     return groups[-1] if groups else None
 
 
-def pick_contrasts(
-    contrasts: Release, labels: Labels, timepoint: str | None, *, all_pairs: bool = False
-) -> pd.DataFrame:
-    """Return the contrasts at a time point, those against the reference first, or these alone.
+def pick_contrasts(contrasts: Release, labels: Labels, timepoint: str | None) -> pd.DataFrame:
+    """Return the contrasts of all pairs at a time point, those against the reference first.
 
     One row per pair, with the columns of a release and the reference always as ``versus``.
     """
@@ -47,8 +47,6 @@ def pick_contrasts(
     if reference is None:
         return table
     turned = turn_to(table, reference)
-    if not all_pairs:
-        turned = turned[turned["versus"] == reference]
     order = labels.order([*turned["group"], *turned["versus"]])
     rank = {group: place for place, group in enumerate(order)}
     keys = [(row.versus != reference, rank[row.versus], rank[row.group]) for row in list_rows(turned)]
@@ -57,7 +55,17 @@ def pick_contrasts(
 
 def turn_to(table: pd.DataFrame, reference: str | None) -> pd.DataFrame:
     """Return differences of which those from the reference are seen from the other side."""
-    rows = [_turn_round(row) if row["group"] == reference else row for _, row in table.iterrows()]
+    return _turn_where(table, [group == reference for group in table["group"]])
+
+
+def turn_to_better(table: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """Return differences whose ``group`` did better than their ``versus``, by the estimate."""
+    return _turn_where(table, list(table["estimate"] * labels.instrument.sign < 0))
+
+
+def _turn_where(table: pd.DataFrame, turned: list[bool]) -> pd.DataFrame:
+    held = zip(turned, table.iterrows(), strict=True)
+    rows = [_turn_round(row) if turn else row for turn, (_, row) in held]
     return pd.DataFrame(rows, columns=table.columns).astype(table.dtypes.to_dict())
 
 
@@ -95,45 +103,74 @@ def list_compared(release: Release, statistic: str, labels: Labels) -> Iterator[
 
 
 def allows_for_several(contrasts: Release) -> bool:
-    """Return whether intervals allow for several comparisons at a time point, and not only p-values do."""
+    """Return whether there are several comparisons at a time point, which its intervals then allow for."""
     held = contrasts.where(statistic="contrast").table
-    several = bool((held.groupby("timepoint").size() > 1).any())
     made = contrasts.origin.adjustment
+    several = bool((held.groupby("timepoint").size() > 1).any())
     return several and made is not None and made.interval_adjustment != "none"
 
 
-def tells_apart(row: Any) -> bool:
-    """Return whether a difference can be told from none, allowing for the number of comparisons.
+def tells_apart(row: Any, release: Release) -> Truth:
+    """Return whether a pair can be told apart: whether its simultaneous interval leaves out 0.
 
-    Where its interval leaves out 0 and its p-value, adjusted for the comparisons at its time point, is small;
-    without a p-value by the interval alone.
+    Where the interval as written ends at 0, the p-value decides, which belongs to it. Undecided where that
+    does not either, or nothing is shown.
     """
-    if not row.shown:
-        return False
-    outside = bool(row.conf_low > 0 or row.conf_high < 0)
-    return outside and (
-        pd.isna(row.p_value) or row.p_value < read_facts("appearance")["answer"]["clear_below"]
-    )
+    outside = any_of([is_positive(row, release, marked=True), is_negative(row, release, marked=True)])
+    if outside is not None or not row.shown:
+        return outside
+    level = read_facts("appearance")["answer"]["clear_below"]
+    return read_span(row, release, "p_value", marked=True).is_below(level)
 
 
-def say_better(labels: Labels, better: bool = True) -> str:
-    """Say what a better or worse score means, in the words of its domain: ``less disability``."""
+def rank_groups(pairs: Sequence[Any], labels: Labels) -> list[str]:
+    """Return the therapies of some pairs, the best first by their differences from the others."""
+    ahead: dict[str, float] = defaultdict(float)
+    for row in pairs:
+        gain = row.estimate * labels.instrument.sign if row.shown else 0.0
+        ahead[row.group] += gain
+        ahead[row.versus] -= gain
+    return sorted(labels.order(ahead), key=lambda group: -ahead[group])
+
+
+def group_pairs(clear: Sequence[Any], order: Sequence[str]) -> list[tuple[list[str], list[str]]]:
+    """Return the pairs that can be told apart as sentences name them, each once, in the order of therapies.
+
+    Therapies that did better (the ``group`` of a row) than the same others stand together with these.
+    """
+    better: dict[str, list[str]] = {}
+    for group in order:
+        worse = [other for other in order if any((row.group, row.versus) == (group, other) for row in clear)]
+        if worse:
+            better[group] = worse
+    found: list[tuple[list[str], list[str]]] = []
+    for group, worse in better.items():
+        alike = next((groups for groups, others in found if others == worse), None)
+        if alike is None:
+            found.append(([group], worse))
+        else:
+            alike.append(group)
+    return found
+
+
+def say_better(labels: Labels) -> str:
+    """Say what a better score means, in the words of its domain: ``less disability``."""
     domain = labels.instrument.domain.split("_")[0]
     known = labels.words.list("sentences.domain")
-    side = "better" if better else "worse"
     key = domain if domain in known else "other"
     if domain == "function":
         key = f"function_{labels.instrument.direction}"
-    return labels.words.say(f"sentences.domain.{key}.{side}", measure=labels.measure)
+    return labels.words.say(f"sentences.domain.{key}", measure=labels.measure)
 
 
-def say_amount(row: Any, labels: Labels, release: Release) -> str:
+def say_amount(row: Any, labels: Labels, release: Release, versus: str = "") -> str:
     """Say a clear difference with its interval: ``**9.3 points** less (95 % interval 6.6 to 12.0)``."""
     low, high = (text.lstrip(MINUS) for text in write_ends(row, release))
     if row.estimate < 0:
         low, high = high, low
     said = {"low": low, "high": high, "unit": labels.unit, "side": _side(row.estimate, labels)}
-    return labels.words.say("sentences.amount", amount=str(row.display).lstrip(MINUS), **said)
+    key = f"sentences.amount{'_than' if versus else ''}"
+    return labels.words.say(key, amount=str(row.display).lstrip(MINUS), versus=versus, **said)
 
 
 def say_between(row: Any, labels: Labels, release: Release) -> str:

@@ -109,7 +109,7 @@ def tabulate_contrasts(contrasts: Release) -> View:
         return build_empty_view("contrasts", "table", contrasts)
     lines, shown = [], []
     for time, block in list_compared(contrasts, "contrast", labels):
-        pairs = pick_contrasts(contrasts, labels, time, all_pairs=True)
+        pairs = pick_contrasts(contrasts, labels, time)
         shown.append(pairs)
         for row in list_rows(pairs):
             lines.append(TableLine(labels.pair(row.group, row.versus), {"row": row}, block))
@@ -118,8 +118,7 @@ def tabulate_contrasts(contrasts: Release) -> View:
         "difference": show_interval(words.say("views.table.difference"), "row"),
     }
     if contrasts.audience == "team":
-        how = contrasts.origin.adjustment.p_adjustment if contrasts.origin.adjustment else "holm"
-        columns["p_value"] = TableColumn(words.say(f"views.table.p_{how}"), "row", _write_p)
+        columns["p_value"] = TableColumn(words.say("views.table.p_together"), "row", _write_p)
     adjusted = say_adjusted(contrasts, labels)
     caption = [words.say("views.caption.contrasts", measure=labels.measure, covariates=adjusted)]
     if allows_for_several(contrasts):
@@ -232,10 +231,10 @@ def _say_left_out(contrasts: Release, labels: Labels) -> list[str]:
 
 
 def _say_states(contrasts: Release, held: pd.DataFrame, labels: Labels) -> list[str]:
-    """Say for each reason at which time points differences are missing for it; withheld ones are too few."""
+    """Say for each reason at which time points differences are missing; of those withheld no more."""
     words = labels.words
     missing = held[~held["shown"]]
-    reasons = missing["state"].where(missing["state"].isin(list(WITHOUT_ESTIMATE)), "too_few")
+    reasons = missing["state"].where(missing["state"].isin(list(WITHOUT_ESTIMATE)), "withheld")
     made = contrasts.origin.adjustment
     said = [words.say("sentences.simplified")] if made and made.simplified else []
     if (held.loc[held["shown"], "state"] == "boundary").any():
@@ -255,13 +254,13 @@ _ROW_INCHES = 0.3
 def draw_forest(contrasts: Release) -> View:
     """Draw the adjusted differences between therapies at the primary time point.
 
-    A figure, each therapy against the reference; for the team all pairs. Where therapies are not compared, a
-    sentence that says so. No threshold is drawn: those of single patients say nothing about a difference
-    between groups.
+    A figure of all pairs, those against the reference first; where therapies are not compared, a sentence
+    that says so. No threshold is drawn: those of single patients say nothing about a difference between
+    groups.
     """
     labels = read_labels(contrasts)
     time = pick_time(contrasts, "contrast", labels)
-    points = pick_contrasts(contrasts, labels, time, all_pairs=contrasts.audience == "team")
+    points = pick_contrasts(contrasts, labels, time)
     points = points[points["shown"]].reset_index(drop=True)
     if points.empty:
         reason = explain_absence(contrasts.where(statistic="contrast"))

@@ -24,9 +24,8 @@ Examples
 1     A      B   week 6     -3.67  4.0
 """
 
-from outcomes.analyses.mmrm.contrasts import ADJUSTMENTS
 from outcomes.analyses.mmrm.inference import METHODS
 from outcomes.analyses.mmrm.model import MmrmFit, fit
 from outcomes.analyses.mmrm.standard_errors import check_choices
 
-__all__ = ["ADJUSTMENTS", "METHODS", "MmrmFit", "check_choices", "fit"]
+__all__ = ["METHODS", "MmrmFit", "check_choices", "fit"]

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._interval import adjust_holm, quantile_t
+from outcomes.analyses._simultaneous import judge_together
 from outcomes.analyses.mmrm.fitted import FittedModel
 from outcomes.analyses.mmrm.margins import Margins
 from outcomes.errors import AnalysisError
 
-#: Ways to allow for several contrasts: of p-values and of intervals.
-ADJUSTMENTS = {"none": "none", "holm": "bonferroni", "bonferroni": "bonferroni", "tukey": "tukey"}
+#: Ways to allow for several contrasts, of p-values and intervals alike.
+_ADJUSTMENTS = ("max-t", "none")
 
 
 def tabulate_means(fit: FittedModel, by: str | Sequence[str] = "therapy", **options: Any) -> pd.DataFrame:
@@ -45,21 +45,18 @@ def tabulate_contrasts(
     by: str = "therapy",
     *,
     versus: str | None = None,
-    adjust: str = "holm",
+    adjust: str = "max-t",
     **options: Any,
 ) -> pd.DataFrame:
     """Tabulate differences of marginal means between the levels of a category, per pair and visit.
 
-    All pairs, or all levels against the level `versus`. `adjust` is ``holm`` (p-values by Holm, intervals by
-    Bonferroni), ``bonferroni``, ``tukey`` (all pairs only) or ``none``; a family is the contrasts at one
-    visit, or the one average over visits. `options` are those of `Margins`.
+    All pairs, or all levels against the level `versus`. `adjust` is ``max-t`` (p-values and intervals by the
+    largest t statistic of a family, see `outcomes.analyses._simultaneous`) or ``none``; a family is the
+    contrasts at one visit, or the one average over visits, those without a value left out. `options` are
+    those of `Margins`.
     """
-    if adjust not in ADJUSTMENTS:
-        raise AnalysisError(f"There is no adjustment {adjust!r}; choose one of: {', '.join(ADJUSTMENTS)}.")
-    if adjust == "tukey" and versus is not None:
-        raise AnalysisError(
-            "Tukey's adjustment is for all pairs; with one reference choose holm or bonferroni."
-        )
+    if adjust not in _ADJUSTMENTS:
+        raise AnalysisError(f"There is no adjustment {adjust!r}; choose one of: {', '.join(_ADJUSTMENTS)}.")
     margins = Margins(fit, **options)
     families = [(label, _build_means(margins, by, weight)) for label, weight in margins.list_visits()]
     return _compare(margins, by, families, versus, adjust)
@@ -70,7 +67,7 @@ def tabulate_slopes(
     over: str | Mapping[str, float],
     by: str = "therapy",
     *,
-    adjust: str = "holm",
+    adjust: str = "max-t",
     weights: str = "equal",
     rows_or_patients: str = "rows",
     conf_level: float | None = None,
@@ -161,34 +158,22 @@ def _compare(
         layout.visit: np.repeat([label for label, _ in families], len(pairs)),
     }
     found = margins.estimate(rows)
-    for start in range(0, len(rows), max(len(pairs), 1)):
-        _allow_for_several(found, range(start, start + len(pairs)), adjust, len(names), margins.level)
+    if adjust != "none":
+        for start in range(0, len(rows), max(len(pairs), 1)):
+            _allow_for_several(margins, found, np.array(rows), np.arange(start, start + len(pairs)))
     return pd.concat([pd.DataFrame(keys, index=range(len(rows)), dtype="str"), found], axis=1)
 
 
-def _allow_for_several(
-    table: pd.DataFrame, family: range, adjust: str, n_levels: int, conf_level: float
-) -> None:
+def _allow_for_several(margins: Margins, table: pd.DataFrame, rows: np.ndarray, family: np.ndarray) -> None:
     """Adjust the p-values and intervals of one family in place; contrasts without a value are not counted."""
-    known = np.array(family)[table["p_value"].iloc[list(family)].notna().to_numpy()]
-    n_known = len(known)
-    if adjust == "none" or n_known == 0:
+    known = family[table["p_value"].iloc[family].notna().to_numpy()]
+    inference = margins.fit.inference
+    if len(known) == 0 or inference is None:
         return
-    part = table.loc[known]
-    p_values, df = part["p_value"].to_numpy(), part["df"].to_numpy()
-    if adjust == "tukey":
-        from scipy.stats import studentized_range
-
-        statistic = np.abs(part["statistic"].to_numpy()) * np.sqrt(2)
-        adjusted = studentized_range.sf(statistic, n_levels, df)
-        factor = studentized_range.ppf(conf_level, n_levels, df) / np.sqrt(2)
-    else:
-        adjusted = adjust_holm(p_values) if adjust == "holm" else np.minimum(p_values * n_known, 1.0)
-        factor = quantile_t(1 - (1 - conf_level) / n_known, df)
-    margin = factor * part["std_error"].to_numpy()
-    table.loc[known, "p_value"] = adjusted
-    table.loc[known, "conf_low"] = part["estimate"].to_numpy() - margin
-    table.loc[known, "conf_high"] = part["estimate"].to_numpy() + margin
+    covariance = inference.scale**2 * rows[known] @ inference.used @ rows[known].T
+    estimates, df = (table.loc[known, name].to_numpy() for name in ("estimate", "df"))
+    together = judge_together(estimates, covariance, df, margins.level)
+    table.loc[known, ["p_value", "conf_low", "conf_high"]] = np.column_stack(together)
 
 
 def _weigh_times(fit: FittedModel, times: Mapping[str, float]) -> dict[int, float]:

@@ -69,8 +69,12 @@ def list_published(
     support: Sequence[Support],
     rules: Rules,
     unsized: frozenset[int] = frozenset(),
+    primary: str | None = None,
 ) -> Iterator[PublishedCell]:
-    """Yield what rows give of numbers of patients; checks of a share give none."""
+    """Yield what rows give of numbers of patients, the loss of the `primary` time point costing most.
+
+    Checks of a share give none.
+    """
     for place, (row, fate, sets) in enumerate(zip(rows, fates, support, strict=True)):
         if fate not in SAYING:
             continue
@@ -78,7 +82,7 @@ def list_published(
         sized = [sets[name] for name in ("all", "group", "versus") if name in sets]
         told = tuple(codes for codes in sized if codes.size)
         whole = max((codes.size for codes in told), default=0)
-        weight = _weigh(row, whole, rules)
+        weight = _weigh(row, whole, rules, primary)
         if fate == Fate.SHOWN and kind in ("count", "share", "curve") and is_count(row, sets, rules):
             # those without follow from these two
             part = [sets["with"]] if "with" in sets else []
@@ -192,6 +196,7 @@ def list_sums(
         yield PublishedSum(place, quantity, sets["all"])
 
 
-def _weigh(row: Any, size: int, rules: Rules) -> float:
+def _weigh(row: Any, size: int, rules: Rules, primary: str | None) -> float:
     weight = (math.log1p(size) + 1) * rules.statistics[str(row.statistic)].importance
+    weight *= rules.importance["primary_factor"] if row.timepoint in (primary, _BASELINE) else 1
     return weight * (rules.importance["whole_factor"] if row.group == ALL else 1)

@@ -24,6 +24,7 @@ from outcomes.disclosure.joint.cells import (
     Constraint,
     PublishedCell,
     fix_size,
+    is_count,
     list_bounds,
     list_published,
     list_sensitive,
@@ -43,6 +44,8 @@ class ShownNumbers:
     bounds: list[Constraint] = field(default_factory=list)
     summed: dict[tuple[str, ...], list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     codes: dict[object, int] = field(default_factory=dict)
+    #: Shares that are printed as withheld, by those with the answer and all.
+    withheld: set[tuple[bytes, bytes]] = field(default_factory=set)
 
     def protect(self, result: Result, decisions: Decisions, rules: Rules) -> Decisions:
         """Withhold what would give, with all that the page has shown already, a number or a sum of few.
@@ -52,17 +55,18 @@ class ShownNumbers:
         left out.
         """
         common = self.translate(result.support, result.patients)
-        rows = list(result.table.itertuples(index=False))
+        rows, primary = list(result.table.itertuples(index=False)), result.origin.primary
+        self._keep_withheld(rows, decisions, common, rules)
         empty = _find_empty_lines(result.table, decisions.fates, rules)
         printed = [place for place, fate in enumerate(decisions.fates) if fate in PRINTED]
-        for kept in _fall_back(result.table):
+        for kept in _fall_back(result.table, primary):
             now = decisions.copy()
             now.leave_out([place for place in printed if place in empty], Reason.EMPTY_LINE)
             cut = [place for place in printed if place not in empty and not kept[place]]
             now.leave_out(cut, Reason.CUT_DOWN)
-            self._protect_sums(rows, now, common, rules)
+            self._protect_sums(rows, now, common, rules, primary)
             try:
-                self._protect_counts(rows, now, common, rules)
+                self._protect_counts(rows, now, common, rules, primary)
             except OutOfTime:
                 continue
             return now
@@ -82,6 +86,8 @@ class ShownNumbers:
         self.sensitive += [(entry.set, entry.bounded) for entry in list_sensitive(rows, fates, common, rules)]
         for summed in list_sums(rows, fates, common, rules):
             self.summed[summed.quantity].append(summed.set)
+        named = _name_shares(rows, common, rules)
+        self.withheld |= {named[place] for place in named if fates[place] == Fate.WITHHELD}
 
     def translate(self, support: Sequence[Support], patients: Patients | None) -> list[dict[str, np.ndarray]]:
         """Return support in codes that mean the same patient in every result of the page."""
@@ -96,11 +102,26 @@ class ShownNumbers:
             for sets in support
         ]
 
-    def _protect_sums(
+    def _keep_withheld(
         self, rows: Sequence[Any], decisions: Decisions, support: Sequence[Support], rules: Rules
     ) -> None:
+        """Withhold a share that the page has withheld already, of the same patients."""
+        for place, name in _name_shares(rows, support, rules).items():
+            if name in self.withheld and decisions.is_shown(place):
+                curve = rules.statistics[str(rows[place].statistic)].kind == "curve"
+                decisions.settle(place, Fate.DROPPED if curve else Fate.WITHHELD, Reason.PAGE)
+
+    def _protect_sums(
+        self,
+        rows: Sequence[Any],
+        decisions: Decisions,
+        support: Sequence[Support],
+        rules: Rules,
+        primary: str | None,
+    ) -> None:
         """Withhold means until no combination of those shown isolates the sum of fewer than k patients."""
-        weights = {cell.row: cell.weight for cell in list_published(rows, decisions.fates, support, rules)}
+        cells = list_published(rows, decisions.fates, support, rules, primary=primary)
+        weights = {cell.row: cell.weight for cell in cells}
         names = [tuple(map(str, (row.statistic, row.term, row.group, row.timepoint))) for row in rows]
         while True:
             own = defaultdict(list)
@@ -121,11 +142,16 @@ class ShownNumbers:
             decisions.withhold(lost, Reason.SUM)
 
     def _protect_counts(
-        self, rows: Sequence[Any], decisions: Decisions, support: Sequence[Support], rules: Rules
+        self,
+        rows: Sequence[Any],
+        decisions: Decisions,
+        support: Sequence[Support],
+        rules: Rules,
+        primary: str | None,
     ) -> None:
         """Suppress counts; leave out sensitive cells that earlier output of the page already reveals."""
         own = list(list_sensitive(rows, decisions.fates, support, rules))
-        cells = list(list_published(rows, decisions.fates, support, rules))
+        cells = list(list_published(rows, decisions.fates, support, rules, primary=primary))
         if not (own or (self.sensitive and self._says_more(cells))):
             return
         names = [tuple(map(str, row[:8])) for row in rows]
@@ -217,6 +243,20 @@ class Numbering:
         return [Protection(number, 1, most) for number, most in sorted(highest.items())]
 
 
+def _name_shares(
+    rows: Sequence[Any], support: Sequence[Support], rules: Rules
+) -> dict[int, tuple[bytes, bytes]]:
+    """Return for each row that is a share of patients those with the answer and all of them."""
+    return {
+        place: (sets["with"].tobytes(), sets["all"].tobytes())
+        for place, (row, sets) in enumerate(zip(rows, support, strict=True))
+        if rules.statistics[str(row.statistic)].kind in ("share", "curve")
+        and is_count(row, sets, rules)
+        and {"with", "all"} <= sets.keys()
+        and sets["with"].size
+    }
+
+
 def _find_empty_lines(table: pd.DataFrame, fates: Sequence[Fate], rules: Rules) -> set[int]:
     """Return the rows of lines that would say nothing but "withheld", where other lines of the kind say more.
 
@@ -237,12 +277,13 @@ def _find_empty_lines(table: pd.DataFrame, fates: Sequence[Fate], rules: Rules) 
     }
 
 
-def _fall_back(table: pd.DataFrame) -> list[np.ndarray]:
-    """Return which rows stay: all; then the first and the last time point; then all groups together."""
+def _fall_back(table: pd.DataFrame, primary: str | None) -> list[np.ndarray]:
+    """Return which rows stay: all; then the first and the primary time point; then all groups together."""
     steps = [np.ones(len(table), dtype=bool)]
     times = list(dict.fromkeys(table["timepoint"].dropna()))
     if len(times) > 2:
-        steps.append(table["timepoint"].isin([times[0], times[-1]]).to_numpy())
+        kept = [times[0], primary if primary in times else times[-1]]
+        steps.append(table["timepoint"].isin(kept).to_numpy())
     whole = (table["group"] == ALL).to_numpy()
     if whole.any() and not whole.all():
         steps += [steps[-1] & whole]
