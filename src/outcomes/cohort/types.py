@@ -57,7 +57,9 @@ class Cohort:
     instrument : Instrument
     variant : str or None
     timepoints : mapping of Timepoint
-        Those of the grid by id, baseline first.
+        Those of the grid by id, baseline first: all at which the instrument was recorded, whichever are shown.
+    shown : tuple of str
+        Ids of the time points that results have rows for, baseline first.
     therapies : mapping of Therapy
         Those present, by id, in order.
     reference : str or None
@@ -88,6 +90,7 @@ class Cohort:
     instrument: Instrument
     variant: str | None
     timepoints: Mapping[str, Timepoint]
+    shown: tuple[str, ...]
     therapies: Mapping[str, Therapy]
     reference: str | None
     primary: str
@@ -142,7 +145,7 @@ class Cohort:
         return (
             f"Cohort({self.outcome!r}: {len(self.episodes)} episodes of "
             f"{self.episodes['patient'].nunique()} patients, {len(self.therapies)} therapies, "
-            f"time points {', '.join(self.timepoints)})"
+            f"time points {', '.join(self.shown)})"
         )
 
     def _repr_html_(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure.decisions import NO_TRACE, Decisions, Fate, Reason
+from outcomes.disclosure.differences import protect_differences, write_differences
 from outcomes.disclosure.joint import ShownNumbers
 from outcomes.disclosure.ledger.earlier_cells import HeldRows, hold_back, hold_vanishing, note_shown
 from outcomes.disclosure.lines import (
@@ -109,7 +110,11 @@ def release(result: Result, page: PageContext | str = "stakeholder", *, k: int |
 def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Words) -> Release:
     table = result.to_frame()
     table["shown"] = table["estimate"].notna()
-    table["display"] = [_write(row, "team", rules, words) for row in table.itertuples(index=False)]
+    rows = table.to_dict("records")
+    for row in rows:
+        row["display"] = _write(SimpleNamespace(**row), "team", rules, words)
+    write_differences(rows, list(table["shown"]), "team", rules)
+    table["display"] = pd.Series([row["display"] for row in rows], index=table.index, dtype="str")
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
     decisions = Decisions(len(table))
     for place, shown in enumerate(table["shown"]):
@@ -157,6 +162,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
     beside = ShownNumbers() if page.shown is None else page.shown
     hush_counts(result.table, decisions)
     decisions = beside.protect(result, decisions, rules)
+    protect_differences(result.table, decisions, rules)
     hush_counts(result.table, decisions)
     beside.remember(result, decisions, rules)
     held = hold_vanishing(held, decisions.fates, rules, earlier)
@@ -173,6 +179,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
         else write(i, fates[i], i in unsized)
         for i in kept
     ]
+    write_differences(rows, [fates[i] == Fate.SHOWN for i in kept], page.audience, rules)
     types = {column: result.table[column].dtype for column in result.table.columns}
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
     table = table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})

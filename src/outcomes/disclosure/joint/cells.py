@@ -16,7 +16,7 @@ import pandas as pd
 from outcomes.disclosure.decisions import SAYING, Fate
 from outcomes.disclosure.rules import Rules
 from outcomes.disclosure.writing import percent_multiple, pick_band, round_count, round_share
-from outcomes.result import ALL, Support
+from outcomes.result import ALL, BEGAN, Support
 
 #: Sets with factors, and the least and greatest sum of factor x size that a row allows.
 Constraint = tuple[tuple[tuple[np.ndarray, float], ...], float, float]
@@ -196,7 +196,7 @@ def list_sums(
             quantity = ("covariate", str(row.outcome), "score")
         else:
             quantity = (statistic.id, str(row.outcome), str(row.term), time)
-        yield PublishedSum(place, quantity, sets["all"])
+        yield from (PublishedSum(place, quantity, sets[name]) for name in ("all", BEGAN) if name in sets)
 
 
 def _weigh(row: Any, size: int, rules: Rules) -> float:

@@ -15,7 +15,7 @@ from outcomes.disclosure.ledger.key import make_tokens, mark_recorded
 from outcomes.disclosure.released import RELEASE_COLUMNS, Backing, join_support
 from outcomes.disclosure.rules import Rules
 from outcomes.errors import DisclosureError
-from outcomes.result import Patients
+from outcomes.result import BEGAN, Patients
 
 #: Fates of rows that say something about their patients.
 _INFORMATIVE = frozenset({"shown", "few", "state", "held"})
@@ -159,9 +159,11 @@ def build_row_cells(
     definition = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:16]
     found: dict[int, Cell] = {}
     for place, (row, fate, sets) in enumerate(zip(rows, backing.fates, backing.support, strict=True)):
-        # a row of a model depends on everybody whom the model saw, not on its own groups alone
+        # A row of a model depends on everybody whom the model saw, not on its own groups alone. Later scores
+        # are compared by those seen: that more began shows in their start, which is compared by who began.
         rests_on = rules.statistics[row["statistic"]].rests_on
-        whole = backing.everybody if rests_on == "analysis" else join_support((sets,))
+        own = {name: codes for name, codes in sets.items() if name != BEGAN}
+        whole = backing.everybody if rests_on == "analysis" else join_support((own,))
         if rests_on == "nobody" or not whole.size:
             continue
         if fate not in _INFORMATIVE and (fate not in _KEPT_BACK or backing.patients is None):
