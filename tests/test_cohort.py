@@ -344,8 +344,8 @@ def test_every_exclusion_is_counted_in_order():
         later_episode               6          6                   2                   0
         outside_filter              5          5                   1                   1
         other_therapy               4          4                   1                   1
-        no_baseline                 2          2                   2                   2
-        no_visit_due                1          1                   1                   1
+        no_visit_due                3          3                   1                   1
+        no_baseline                 1          1                   2                   2
         """
     ).set_index("step")
     assert shown.astype(str).to_dict() == expected.to_dict()

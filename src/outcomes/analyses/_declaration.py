@@ -68,7 +68,7 @@ def conclude(
 
 def _leave_out_times(rows: Rows, cohort: Cohort) -> Rows:
     """Return the rows of the time points that are shown; a model's with everybody whom it saw behind them."""
-    hidden = cohort.timepoints.keys() - set(cohort.shown)
+    hidden = cohort.hidden
     if not any(row.get("timepoint") in hidden for row in rows.table):
         return rows
     kept, everybody = Rows(), {"fitted": _join_patients(rows)}

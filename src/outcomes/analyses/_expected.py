@@ -67,8 +67,9 @@ def estimate_course(
     `later` is missing for those who were not seen. Where all were seen these are plain means. Else the
     variance is that of the estimate's influence function, residuals divided by the root of what their
     leverage leaves (HC2), summed by patient; degrees of freedom are the patients seen less two. Fewer than
-    `FEWEST` patients seen: ``too_few``; all of them with the same start: ``degenerate``. Where all seen have
-    the same later score, or the same improvement, neither has an interval (``boundary``).
+    `FEWEST` patients seen of more: ``too_few``; all of them with one start, and others with another one:
+    ``degenerate``. Where all seen have the same later score, or the same improvement, neither has an interval
+    (``boundary``).
 
     Five of six were seen; the slope is 0.5 and the mean start of those seen 30, of all 35:
 
@@ -80,15 +81,17 @@ def estimate_course(
     """
     seen = ~np.isnan(later)
     n_seen = len(np.unique(patients[seen]))
-    alike = seen.any() and min(np.ptp(later[seen]), np.ptp((start - later)[seen])) == 0
-    if seen.all() and not alike:
-        means = (estimate_mean(values, patients, conf_level) for values in (later, start - later))
+    gained = (start - later)[seen]
+    alike = n_seen > 1 and min(np.ptp(later[seen]), np.ptp(gained)) == 0
+    if not alike and (seen.all() or np.ptp(start) == 0):
+        means = (estimate_mean(values, patients[seen], conf_level) for values in (later[seen], gained))
         return next(means), next(means)
-    apart = start[seen] - (start[seen].mean() if n_seen else 0.0)
+    if n_seen < (2 if seen.all() else FEWEST):
+        return {"n": n_seen, "state": "too_few"}, {"n": n_seen, "state": "too_few"}
+    apart = start[seen] - start[seen].mean()
     spread = float((apart**2).sum())
-    if n_seen < (2 if seen.all() else FEWEST) or (spread == 0 and not seen.all()):
-        few = {"n": n_seen, "state": "degenerate" if n_seen >= FEWEST else "too_few"}
-        return few, few
+    if spread == 0 and np.ptp(start) > 0:
+        return {"n": n_seen, "state": "degenerate"}, {"n": n_seen, "state": "degenerate"}
     slope = float((apart * later[seen]).sum()) / spread if spread else 0.0
     shift = float(start.mean() - start[seen].mean())
     mean = float(later[seen].mean()) + slope * shift

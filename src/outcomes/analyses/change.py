@@ -9,7 +9,7 @@ from outcomes.analyses._expected import FEWEST, describe_course
 from outcomes.analyses._grid import BASELINE, Grid, Rows, arrange_grid
 from outcomes.analyses._interval import check_level, estimate_mean, estimate_sd
 from outcomes.cohort import Cohort
-from outcomes.result import Result
+from outcomes.result import Result, Said
 
 __all__ = ["summarise_change"]
 
@@ -58,8 +58,9 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
             else:
                 values = grid.score[members, column]
                 _add_moments(rows, grid, members, values, "score", place, conf_level)
-    likelihood = (say("change.expected", fewest=FEWEST),) if grid.has_baseline else ()
-    method = (say("change.method", level=percent(conf_level)), *likelihood)
+    method: Said = say("change.method_seen", level=percent(conf_level))
+    if grid.has_baseline:
+        method = (say("change.method", level=percent(conf_level)), say("change.expected", fewest=FEWEST))
     return conclude("change", cohort, rows, method=method, warnings=[say(f"change.{note}")])
 
 

@@ -28,8 +28,6 @@ from outcomes.result import Result
 
 __all__ = ["summarise_domains"]
 
-_SHOWN = ("mean_score", "sd_score", "mean_improvement", "sd_improvement")
-
 
 def summarise_domains(
     cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95, timepoint: str | None = None
@@ -80,7 +78,7 @@ def summarise_domains(
     for domain, outcome in described:
         followed = follow_outcome(cohort, outcome)
         change = summarise_change(followed, by=by, conf_level=conf_level)
-        rows.copy(change.where(statistic=_SHOWN, timepoint=[BASELINE, timepoint]), level=domain)
+        rows.copy(change.where(timepoint=[BASELINE, timepoint]), level=domain)
         said |= dict.fromkeys(say_of_measure(followed))
     records, measures = cohort.records, [outcome.partition(":")[0] for _, outcome in described]
     reading = records.list_said(*measures)

@@ -204,11 +204,11 @@ def exclude_episodes(
     others = ~therapy.isin(list(question.therapies)).to_numpy()
     if (others & flow.kept).any():
         flow.exclude("other_therapy", Text("cohort.flow.other_therapy"), others)
+    waiting = (grid.status[:, 1:] == STATUSES.index("not_yet_due")).all(axis=1)
+    flow.exclude("no_visit_due", Text("cohort.flow.no_visit_due"), waiting)
     if question.has_baseline and question.needs_baseline:
         named = Text.of("cohort.flow.no_baseline", instrument=question.instrument.called)
         flow.exclude("no_baseline", named, np.isnan(grid.score[:, 0]))
-    waiting = (grid.status[:, 1:] == STATUSES.index("not_yet_due")).all(axis=1)
-    flow.exclude("no_visit_due", Text("cohort.flow.no_visit_due"), waiting)
     if not flow.kept.any():
         steps = flow.tabulate()
         worst = int(steps["n_excluded_episodes"].to_numpy().argmax())

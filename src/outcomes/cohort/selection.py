@@ -227,7 +227,6 @@ def _assemble(
         instrument=question.instrument,
         variant=question.variant,
         timepoints=question.timepoints,
-        shown=question.shown,
         therapies=therapies,
         reference=reference if len(therapies) > 1 else None,
         primary=question.primary,
@@ -237,6 +236,7 @@ def _assemble(
         records=records,
         strategies=question.strategies,
         asked=asked,
+        hidden=tuple(id for id in question.timepoints if id not in question.shown),
     )
 
 

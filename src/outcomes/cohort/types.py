@@ -58,8 +58,6 @@ class Cohort:
     variant : str or None
     timepoints : mapping of Timepoint
         Those of the grid by id, baseline first: all at which the instrument was recorded, whichever are shown.
-    shown : tuple of str
-        Ids of the time points that results have rows for, baseline first.
     therapies : mapping of Therapy
         Those present, by id, in order.
     reference : str or None
@@ -82,6 +80,8 @@ class Cohort:
     detail : tuple of Text
         What was made coarser for an audience, and why; see
         `outcomes.disclosure.choose_detail`.
+    hidden : tuple of str
+        Ids of the time points that results have no rows for; every analysis uses them all the same.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -90,7 +90,6 @@ class Cohort:
     instrument: Instrument
     variant: str | None
     timepoints: Mapping[str, Timepoint]
-    shown: tuple[str, ...]
     therapies: Mapping[str, Therapy]
     reference: str | None
     primary: str
@@ -101,6 +100,12 @@ class Cohort:
     strategies: Mapping[str, str] = field(default_factory=dict, repr=False)
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
     detail: tuple[Said, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Ids of the time points that results have rows for, baseline first."""
+        return tuple(id for id in self.timepoints if id not in self.hidden)
 
     @property
     def source(self) -> Source:

@@ -196,7 +196,9 @@ def list_sums(
             quantity = ("covariate", str(row.outcome), "score")
         else:
             quantity = (statistic.id, str(row.outcome), str(row.term), time)
-        yield from (PublishedSum(place, quantity, sets[name]) for name in ("all", BEGAN) if name in sets)
+        yield PublishedSum(place, quantity, sets["all"])
+        if BEGAN in sets:  # it moves with the mean start of these, as that itself does
+            yield PublishedSum(place, (*quantity, BEGAN), sets[BEGAN])
 
 
 def _weigh(row: Any, size: int, rules: Rules) -> float:
