@@ -58,24 +58,29 @@ def test_change_gives_t_interval_and_spread_of_those_seen(small):
     assert row["estimate"] == 4.25
     assert row["conf_high"] - row["estimate"] == pytest.approx(3.182446 * 1.258306 / 2, abs=1e-5)
     assert pick(result, statistic="sd_score_seen", **place)["estimate"] == pytest.approx(1.258306)
-    start, gained = (pick(result, statistic=f"mean_{name}_seen", **place) for name in ("start", "improvement"))
+    start, gained = (
+        pick(result, statistic=f"mean_{name}_seen", **place) for name in ("start", "improvement")
+    )
     assert (start["estimate"], gained["estimate"]) == (25 / 4, 2), "a, b, c and e had 6, 8, 4 and 7"
     assert supported(result)
 
 
 def test_change_by_hand(small):
-    """Exercise at week 6, all seen: scores 4, 6, 4, improvements 2, 2, 0, both with the deviation root(4/3)."""
+    """Exercise at week 6, all seen: scores 4, 6, 4, improvements 2, 2, 0, both of deviation root(4/3)."""
     result, place = summarise_change(small), {"group": "exercise", "timepoint": "week_6"}
     sd = np.sqrt(4 / 3)
     means = {"expected": 14 / 3, "score_seen": 14 / 3, "improvement": 4 / 3, "improvement_seen": 4 / 3}
-    for name, mean in means.items():
-        row = pick(result, statistic=f"mean_{name}", **place)
+    rows = {name: (pick(result, statistic=f"mean_{name}", **place), mean, sd) for name, mean in means.items()}
+    # they began with 6, 8 and 4: mean 6, deviation 2
+    rows["start_seen"] = pick(result, statistic="mean_start_seen", **place), 6, 2
+    rows["score"] = pick(result, statistic="mean_score", group="exercise"), 6, 2
+    for row, mean, spread in rows.values():
         assert row["estimate"] == pytest.approx(mean)
-        # t(2) = 4.302653
-        assert ends(row) == pytest.approx([mean - 4.302653 * sd / 3**0.5, mean + 4.302653 * sd / 3**0.5])
+        margin = 4.302653 * spread / 3**0.5  # t(2) = 4.302653
+        assert ends(row) == pytest.approx([mean - margin, mean + margin])
     for name in ("sd_score_seen", "sd_improvement"):
         assert pick(result, statistic=name, **place)["estimate"] == pytest.approx(sd)
-    assert pick(result, statistic="mean_score", group="exercise")["estimate"] == 6
+    assert pick(result, statistic="sd_score", group="exercise")["estimate"] == pytest.approx(2)
 
 
 EXPECTED = """
@@ -131,7 +136,7 @@ def test_the_standard_error_of_what_is_expected_by_hand(expected):
 
 
 def test_what_is_expected_is_the_mean_that_the_repeated_measures_model_gives_for_all_who_began():
-    """Two visits, a free covariance: the start without a covariate and the later score, by maximum likelihood."""
+    """Two visits with a free covariance, the start being an outcome too, by maximum likelihood."""
     rng = np.random.default_rng(14)
     start = rng.normal(50, 12, 60).round()
     later = (20 + 0.5 * start + rng.normal(0, 8, 60)).round()
@@ -148,7 +153,9 @@ def test_what_is_expected_is_the_mean_that_the_repeated_measures_model_gives_for
 
 
 def test_what_few_were_seen_of_is_not_expected():
-    cohort = build_cohort(EXPECTED.replace("x       50       31", "x       50       lost"), instrument=PERCENT)
+    cohort = build_cohort(
+        EXPECTED.replace("x       50       31", "x       50       lost"), instrument=PERCENT
+    )
     result = summarise_change(cohort)
     for name in ("expected", "improvement"):
         row = pick(result, statistic=f"mean_{name}", group="x", timepoint="month_6")

@@ -369,7 +369,9 @@ def test_all_episodes_are_clustered_by_patient():
     assert first.clustered_by is None
     assert every.clustered_by == "patient"
     assert set(every.episodes["episode_id"]) - set(first.episodes["episode_id"]) == {"e2", "e7"}
-    assert set(first.episodes["patient"]) < set(every.episodes["patient"]), "p6 has no score at the first start"
+    assert set(first.episodes["patient"]) < set(every.episodes["patient"]), (
+        "p6 has no score at the first start"
+    )
 
 
 @pytest.mark.parametrize(

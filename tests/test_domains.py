@@ -99,17 +99,20 @@ def test_domains_without_numbers_count_who_has_any_record(cohort):
 def test_a_cohort_made_by_hand_has_its_own_measure_alone():
     cohort = build_cohort("patient therapy baseline week_6\na x 5 3\nb x 6 3.5\nc y 5 4")
     result = summarise_domains(cohort)
-    # improvements 2 and 2.5, scores 5 and 6 at the start: deviations root(1/8) and root(1/2), t(1) = 12.706205
-    improvement = pick(result, statistic="mean_improvement", group="x")
+    # scores 5 and 6, then 3 and 3.5, improvements 2 and 2.5; t(1) = 12.706205
     start = {"group": "x", "timepoint": "baseline"}
-    for row, mean, width in ((improvement, 2.25, 0.25), (pick(result, statistic="mean_score", **start), 5.5, 0.5)):
-        assert row["estimate"] == mean
-        assert ends(row) == pytest.approx([mean - 12.706205 * width, mean + 12.706205 * width])
-    for row, variance in (
-        (pick(result, statistic="sd_improvement", group="x"), 1 / 8),
-        (pick(result, statistic="sd_score", **start), 1 / 2),
-    ):
-        assert row["estimate"] == pytest.approx(np.sqrt(variance))
+    for name, mean, variance in (
+        ("start", 5.5, 1 / 2), ("score", 3.25, 1 / 8), ("improvement", 2.25, 1 / 8),
+    ):  # fmt: skip
+        both = {"start": ("score", "start_seen"), "score": ("expected", "score_seen")}
+        for statistic in both.get(name, ("improvement", "improvement_seen")):
+            row = pick(result, statistic=f"mean_{statistic}", group="x")
+            margin = 12.706205 * np.sqrt(variance / 2)
+            assert row["estimate"] == mean
+            assert ends(row) == pytest.approx([mean - margin, mean + margin])
+    for name, variance in (("sd_improvement", 1 / 8), ("sd_score_seen", 1 / 8), ("sd_score", 1 / 2)):
+        assert pick(result, statistic=name, group="x")["estimate"] == pytest.approx(np.sqrt(variance))
+    assert pick(result, statistic="mean_score", **start)["n"] == 2
     assert pick(result, statistic="n", group="x")["estimate"] == 2
     assert set(result.where(statistic="n_recorded").table["estimate"]) == {0}
 

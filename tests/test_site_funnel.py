@@ -299,7 +299,10 @@ def test_knee_replacement_by_commissioner_as_published(shared, tmp_path):
     cohort = select_cohort(records)
     result = compare_sites(cohort)
     row = pick(
-        summarise_change(cohort, by="site"), statistic="mean_improvement_seen", group="00C", timepoint="month_6"
+        summarise_change(cohort, by="site"),
+        statistic="mean_improvement_seen",
+        group="00C",
+        timepoint="month_6",
     )
     assert (row["n"], round(row["estimate"], 4)) == (69, 18.0435)
     mine = result.where(statistic="adjusted_improvement").table.set_index("group")["estimate"]

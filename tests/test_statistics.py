@@ -21,12 +21,16 @@ BLOCKS = read_facts("statistics")
 OPTIONAL = {"importance", "unprinted_when_empty"}
 KEYS = [field.name for field in dataclasses.fields(Statistic) if field.name not in {"id", *OPTIONAL}]
 #: A mean of how well an improvement lasts, as it would be declared.
-DURABLE = {key: BLOCKS["mean_improvement"][key] for key in KEYS} | {"in_chart": "nothing", "difference_of": []}
+DURABLE = {key: BLOCKS["mean_improvement"][key] for key in KEYS} | {
+    "in_chart": "nothing",
+    "difference_of": [],
+}
 
 #: What was decided, by key: the statistics of which it is so, and no other of today's. What is
 #: decided of a later one is for the test of its analysis to say.
 DECIDED = """
-sums = true: mean mean_score mean_expected mean_improvement mean_start_seen mean_score_seen mean_improvement_seen
+sums = true: mean mean_score mean_expected mean_improvement mean_start_seen mean_score_seen
+    mean_improvement_seen
 spread_of = mean: sd
 spread_of = mean_score: sd_score
 spread_of = mean_score_seen: sd_score_seen

@@ -66,7 +66,7 @@ def change(groups=THERAPIES, n=200, outcome="odi", start=42.0, gain=15.0, **kwar
                 ("mean_improvement_seen", start - score),
                 ("sd_improvement", 9.876),
             ):
-                if step == 0 and statistic in ("mean_score", "sd_score") or step and statistic != "sd_score":
+                if statistic != "sd_score" if step else statistic in ("mean_score", "sd_score"):
                     rows.append(
                         {
                             **row,

@@ -66,7 +66,7 @@ class Measured:
         return {"statistic": share, "unit": "proportion"} if self.is_share else {"statistic": improvement}
 
     def describe(self, members: np.ndarray) -> tuple[Support, dict[str, Any]]:
-        """Return the patients and the columns of a row: improvement of all who began, or a share of those seen.
+        """Return patients and columns of a row: the improvement of all who began, or a share of those seen.
 
         The improvement is that of `outcomes.analyses._expected`, as every page has it.
         """
@@ -101,7 +101,9 @@ def measure_outcome(
     chosen = choose_threshold(cohort, threshold) if reason is None else None
     if chosen is None:
         reason = reason or say("responders.none", instrument=cohort.instrument.called_short)
-        return Measured(grid, cohort.instrument, column, measured, np.full(len(grid.patient), np.nan), reason=reason)
+        return Measured(
+            grid, cohort.instrument, column, measured, np.full(len(grid.patient), np.nan), reason=reason
+        )
     improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
     reached = np.where(defined & grid.based, improved.astype(float), np.nan)
     return Measured(grid, cohort.instrument, column, measured, reached, describe_threshold(cohort, chosen))

@@ -29,7 +29,7 @@ class Course:
     #: Positions of those with a score at the start, and of those of them seen at the later time.
     began: np.ndarray
     seen: np.ndarray
-    #: Columns of a row: the mean expected at the later time, and the improvement that this is, of all who began.
+    #: Columns of a row: the mean expected later of all who began, and the improvement that this is.
     expected: dict[str, Any]
     improvement: dict[str, Any]
     #: The distinct patients behind both.
@@ -45,7 +45,8 @@ def describe_course(
     expected, gained = estimate_course(
         grid.baseline[began], grid.score[began, column], grid.patient[began], conf_level
     )
-    if "estimate" in expected and not instrument.minimum <= expected["estimate"] <= instrument.maximum:
+    modelled = len(seen) < len(began) and "estimate" in expected
+    if modelled and not instrument.minimum <= expected["estimate"] <= instrument.maximum:
         expected = gained = {"n": expected["n"], "state": "out_of_range"}
     if instrument.sign > 0:
         gained = _turn(gained)

@@ -33,11 +33,11 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
     Result
         Per group, then for ``all``, in the instrument's unit. At the start ``mean_score`` and ``sd_score`` of
         all who began. Per follow-up ``mean_expected``, the mean that a model gives for all who began, and
-        ``mean_improvement``, the start less it, signed so that positive is better; their ``n`` are the patients
-        seen then; see `outcomes.analyses._expected`. Beside them, as observed of those seen then who have a
-        score at the start, for the team: ``mean_start_seen``, ``mean_score_seen``, ``sd_score_seen``,
-        ``mean_improvement_seen`` and ``sd_improvement``. A measure that is not asked at the start has
-        ``mean_score`` and ``sd_score`` of those seen at every time.
+        ``mean_improvement``, the start less it, signed so that positive is better; their ``n`` are the
+        patients seen then. Beside them, as observed of those seen then who have a score at the start, for
+        the team: ``mean_start_seen``, ``mean_score_seen``, ``sd_score_seen``, ``mean_improvement_seen`` and
+        ``sd_improvement``. A measure that is not asked at the start has ``mean_score`` and ``sd_score`` of
+        those seen at every time.
 
     Raises
     ------

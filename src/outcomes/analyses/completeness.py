@@ -27,8 +27,8 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
     Result
         Per group, then for ``all``, and per time point: ``n_due``, ``n_seen``, ``n_missing``, ``n_lost``,
         ``n_not_yet_due``, ``n_after_event`` where visits are set aside, and ``share_seen`` of those due
-        (proportion). Of those who began: where the measure is asked at the start, who has no score there is not
-        counted. Due are those whose time point has closed. Counts are of episodes where patients have
+        (proportion). Of those who began: where the measure is asked at the start, who has no score there is
+        not counted. Due are those whose time point has closed. Counts are of episodes where patients have
         several (unit ``episodes``), else of patients.
 
     Raises

@@ -34,7 +34,8 @@ def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
     Result
         Per group, then for ``all``: ``mean_improvement`` of all who began (where improvement is not defined
         ``mean_expected`` of them, or ``mean_score`` of those seen) and ``share_improved`` by the default
-        threshold, of those seen; and, between therapies, the adjusted ``contrast`` of each with the reference.
+        threshold, of those seen; and, between therapies, the adjusted ``contrast`` of each with the
+        reference.
     """
     time, results = cohort.primary, list[Result]()
     statistic = "mean_expected" if has_baseline(cohort) else "mean_score"

@@ -51,10 +51,10 @@ def count_responders(
         ``share_improved`` (for a state: the share in it) and ``share_worse`` (proportions), once with
         ``term`` ``seen`` (of those seen for whom the rule is defined) and once ``due`` (of all due; the
         others count as not improved and not worse). Both are of those who began: where the measure is asked
-        at the start, who has no score there counts in neither. For ``percent`` rules ``n_undefined`` counts patients
-        seen whose baseline score is 0 (for ``percent_of_possible`` the best one), ``n_out_of_reach`` those
-        due who start too near the best score to improve by the threshold. A measure without direction or
-        without a threshold: no rows and a warning.
+        at the start, who has no score there counts in neither. For ``percent`` rules ``n_undefined`` counts
+        patients seen whose baseline score is 0 (for ``percent_of_possible`` the best one), ``n_out_of_reach``
+        those due who start too near the best score to improve by the threshold. A measure without direction
+        or without a threshold: no rows and a warning.
 
     Raises
     ------

@@ -105,9 +105,9 @@ def compare_sites(
     Result
         ``n_sites`` with ``level`` ``named``, ``few_patients`` and ``incomplete``: only sites with enough
         patients seen and enough of those due are named and used (``facts/monitoring.toml``). Per named site
-        (``group``): ``adjusted_improvement`` or ``adjusted_share_improved``; not adjusted ``mean_improvement``
-        of all who began, as in `outcomes.analyses.change.summarise_change`, or ``share_improved`` of those
-        seen; ``share_seen`` and ``position`` (``level`` such as ``within`` or
+        (``group``): ``adjusted_improvement`` or ``adjusted_share_improved``; not adjusted
+        ``mean_improvement`` of all who began, as in `outcomes.analyses.change.summarise_change`, or
+        ``share_improved`` of those seen; ``share_seen`` and ``position`` (``level`` such as ``within`` or
         ``above_95``). For ``all``: the one not adjusted and ``funnel_limit`` (shares: ``funnel_limit_share``)
         with ``level`` ``95`` and ``99.8``, ``x`` the number of patients, ``conf_low`` and ``conf_high`` the
         limits; and ``overdispersion``. Fewer sites than may be set side by side: counts alone.

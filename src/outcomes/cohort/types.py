@@ -57,7 +57,7 @@ class Cohort:
     instrument : Instrument
     variant : str or None
     timepoints : mapping of Timepoint
-        Those of the grid by id, baseline first: all at which the instrument was recorded, whichever are shown.
+        Those of the grid by id, baseline first: all at which the instrument was recorded, shown or not.
     therapies : mapping of Therapy
         Those present, by id, in order.
     reference : str or None

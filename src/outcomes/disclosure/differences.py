@@ -1,4 +1,4 @@
-"""Numbers that belong together: of a start, a later score and the improvement between them, two give the third."""
+"""Numbers that belong together: of a start, a later score and the improvement, two give the third."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ def _name(row: Mapping[str, Any], statistic: str, timepoint: str) -> tuple[str, 
 
 
 def protect_differences(table: pd.DataFrame, decisions: Decisions, rules: Rules) -> None:
-    """Withhold a difference beside which one of its two numbers is not shown, or the second beside both others.
+    """Withhold a difference where one of its two numbers is not shown, and the second beside the other two.
 
     A number of an earlier edition is not the one of today, which the other two would give.
     """
-    for start, later, place in _list_differences(table.to_dict("records"), rules):
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    for start, later, place in _list_differences(rows, rules):
         both = decisions.is_shown(start) and decisions.is_shown(later)
         if decisions.is_shown(place) and not both:
             decisions.withhold([place], Reason.RESTATED)

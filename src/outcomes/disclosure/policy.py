@@ -110,7 +110,7 @@ def release(result: Result, page: PageContext | str = "stakeholder", *, k: int |
 def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Words) -> Release:
     table = result.to_frame()
     table["shown"] = table["estimate"].notna()
-    rows = table.to_dict("records")
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     for row in rows:
         row["display"] = _write(SimpleNamespace(**row), "team", rules, words)
     write_differences(rows, list(table["shown"]), "team", rules)

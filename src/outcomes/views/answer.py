@@ -328,5 +328,6 @@ def _find_course(change: Release, group: str, labels: Labels) -> dict[str, str]:
         "time": labels.time(str(time)),
         "unit": labels.unit,
     }
-    together = first and last and len({str(row.as_of) for row in (first, last, gain)}) == 1
-    return said | ({"first": first.display, "last": last.display} if together else {})
+    if first is None or last is None or len({str(row.as_of) for row in (first, last, gain)}) > 1:
+        return said
+    return said | {"first": first.display, "last": last.display}

@@ -36,7 +36,7 @@ def _list_visits(release: Release, labels: Labels) -> Iterator[TableLine]:
 
 @made_from("change")
 def tabulate_change(change: Release) -> View:
-    """Tabulate scores and improvement per therapy and time point; for the team those of patients seen beside."""
+    """Tabulate scores and improvement per therapy and time point; for the team of those seen beside."""
     labels, words = read_labels(change), change.words
     if not change.table["shown"].any():
         return build_empty_view("change", "table", change)
@@ -59,7 +59,9 @@ def tabulate_change(change: Release) -> View:
             ),
         }
         caption.append(words.say("views.caption.change_observed"))
-    return build_table_view("change", change, lines, columns, " ".join(caption), words.say("views.table.time"))
+    return build_table_view(
+        "change", change, lines, columns, " ".join(caption), words.say("views.table.time")
+    )
 
 
 def _gather_withheld(lines: list[TableLine], change: Release) -> Iterator[TableLine]:
