@@ -5,6 +5,7 @@ from outcomes.disclosure.detail import choose_detail
 from outcomes.disclosure.joint import Audit, audit_page
 from outcomes.disclosure.page_context import PageContext, open_page
 from outcomes.disclosure.policy import release
+from outcomes.disclosure.ranges import find_range
 from outcomes.disclosure.released import RELEASE_COLUMNS, Release
 from outcomes.disclosure.rules import AUDIENCES, read_rules
 from outcomes.disclosure.writing import MINUS, split_mark, write_number, write_value
@@ -20,6 +21,7 @@ __all__ = [
     "Release",
     "audit_page",
     "choose_detail",
+    "find_range",
     "open_page",
     "read_rules",
     "release",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import product
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +12,7 @@ from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.facts import Threshold, read_facts, read_instrument
 from outcomes.result import ALL
+from outcomes.views.claims import Truth, all_of, deny, read_span, say_if
 from outcomes.views.comparing import say_better
 from outcomes.views.flow_chart import read_steps
 from outcomes.views.labels import SIGNS, Labels, capitalise, name_variant, read_labels
@@ -57,9 +60,9 @@ def say_flow(flow: Release) -> View:
 def say_ends(ends: Release) -> View:
     """Say at which times many patients had the lowest or the highest score there is.
 
-    Sentences: the shares that are higher than an accepted limit (see ``psychometrics.toml``); for a
-    measurement that stops at some value every share that stopped there, and what that means. Where no share
-    may be shown, that no number is given here.
+    Sentences: the shares that are higher than an accepted limit (see ``psychometrics.toml``), of all patients
+    or else of a therapy's; for a measurement that stops at some value every share that stopped there; and
+    what that means. That no share is higher is said only where it follows from what is shown.
     """
     return build_sentence("ends", ends, " ".join(_say_ends(ends, read_labels(ends))))
 
@@ -69,32 +72,54 @@ def _say_ends(ends: Release, labels: Labels) -> Iterator[str]:
     if stop is not None:
         values = {"measure": labels.measure, "limit": f"{stop:g}", "unit": labels.unit}
         yield words.say("sentences.ends_censored", **values)
-    shown = ends.where(group=ALL, shown=True).table
-    if shown.empty:
-        yield words.say("sentences.ends_withheld")
-        return
     most = read_facts("psychometrics")["floor_ceiling"]["most_share"]
-    stopping = "ceiling" if stop == labels.instrument.maximum else "floor"
-    said = []
-    for end in ("floor", "ceiling"):
-        stops = stop is not None and end == stopping
-        rows = [
-            row
-            for row in list_rows(shown[shown["statistic"] == f"share_at_{end}"])
-            if row.estimate > most or (stops and row.estimate > 0)
-        ]
-        if rows:
-            value = f"{rows[0].x:g}".replace("-", "−")
-            value += "" if labels.instrument.unit == "points" else f" {labels.unit}"
-            shares = words.join(
-                words.say("sentences.ends_share", share=row.display, time=labels.time(row.timepoint))
-                for row in rows
-            )
-            said.append(words.say(f"sentences.ends_{end}", shares=shares, value=value))
+    said = [text for end in ("floor", "ceiling") if (text := _say_end(end, ends, labels, most))]
     if said:
         yield capitalise(" ".join([*said, words.say("sentences.ends_meaning")]))
-    else:
-        yield words.say("sentences.ends_few", most=f"{100 * most:g} %")
+        return
+    for key, group in (("ends_few", None), ("ends_few_together", ALL)):
+        few = say_if(_has_few(ends, labels, most, group), words, f"sentences.{key}", most=f"{100 * most:g} %")
+        if few:
+            yield few
+            return
+    yield words.say("sentences.ends_withheld")
+
+
+def _say_end(end: str, ends: Release, labels: Labels, most: float) -> str:
+    """Say which shares at an end are higher than the limit: of all patients, else of single therapies."""
+    words, stop = labels.words, labels.instrument.censored_at
+    limit = getattr(labels.instrument, "maximum" if end == "ceiling" else "minimum")
+    above = [
+        row
+        for row in list_rows(ends.where(statistic=f"share_at_{end}", shown=True).table)
+        if read_span(row, ends, marked=True).is_above(0 if stop == limit else most)
+    ]
+    of_all = {row.timepoint for row in above if row.group == ALL}
+    told = [row for row in above if row.group == ALL or row.timepoint not in of_all]
+    if not told:
+        return ""
+    shares = []
+    for row in told:
+        key, time = f"ends_share{'' if row.group == ALL else '_of'}", labels.time(row.timepoint)
+        group = labels.name(row.group)
+        shares.append(words.say(f"sentences.{key}", share=row.display, time=time, group=group))
+    value = f"{limit:g}".replace("-", "−")
+    value += "" if labels.instrument.unit == "points" else f" {labels.unit}"
+    return words.say(f"sentences.ends_{end}", shares=words.join(shares), value=value)
+
+
+def _has_few(ends: Release, labels: Labels, most: float, group: str | None) -> Truth:
+    """Return whether at no time a share at an end is above the limit: of any group, or of one."""
+    rows = {(row.statistic, row.group, row.timepoint): row for row in list_rows(ends.table)}
+    groups = [group] if group else {ALL, *(ends.origin.therapies or ()), *(key[1] for key in rows)}
+    places = product(("share_at_floor", "share_at_ceiling"), groups, labels.timepoints)
+    return all_of(_is_few(rows.get(place), ends, most) for place in places)
+
+
+def _is_few(row: Any, ends: Release, most: float) -> Truth:
+    """Return whether a share is not above the limit; where nobody was seen, nobody is at an end."""
+    nobody = row is not None and read_span(row, ends, "n").high == 0
+    return nobody or deny(read_span(row, ends).is_above(most))
 
 
 def say_limits(
