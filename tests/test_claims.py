@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "claims"))
+from judging import judge_pages, list_false
+from pages import Said
+from scenes import make_pages
 
 from outcomes.disclosure import Fate, find_range, read_rules, release
 from outcomes.result import Origin, build_result
@@ -64,3 +73,25 @@ def test_statements_are_joined_in_three_valued_logic():
         assert all_of([first, second]) is both and any_of([second, first]) is either
         assert deny(first) is denied
     assert Span().is_above(0) is None and Span(1, 1).is_below(1) is False and Span(1, 2).is_below(3) is True
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Pages of random clinics, whole for the team and released for stakeholders."""
+    return make_pages(tmp_path_factory.mktemp("claims") / "clinics", seed=1)
+
+
+def test_every_sentence_that_is_said_is_true(pages):
+    """Each text of each page is true of the records; a key whose truth nobody has written fails."""
+    judged = judge_pages(pages)
+    assert not judged.without_truth
+    assert not list_false(judged)
+    assert len(judged.keys) >= 200
+
+
+def test_a_false_sentence_is_found(pages):
+    """What was said on a page for stakeholders before: withheld counted as no, only the whole looked at."""
+    page = next(page for page in pages if page.clinic.name == "four" and page.audience == "team")
+    false = Said("sentences.ends_few", {"most": "15 %"}, "At no time did more than 15 % ...", "say_ends")
+    page = replace(page, said=[false])
+    assert [one.key for one in list_false(judge_pages([page]))] == ["sentences.ends_few"]

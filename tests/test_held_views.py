@@ -94,7 +94,7 @@ def test_tables_sentences_and_figures_say_which_edition(editions):
     for figure in (draw_trajectory(change), draw_forest(contrasts)):
         assert f"Some of what is shown here is of an earlier edition ({DAY})" in figure.caption
     methods = say_methods(change, contrasts).html
-    assert "numbers of this page are marked †" in methods and "it follows once there are enough" in methods
+    assert "Numbers marked †" in methods and "it follows once there are enough" in methods
 
 
 def test_a_first_edition_has_no_mark(editions):

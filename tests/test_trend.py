@@ -225,7 +225,7 @@ def test_a_baseline_period_of_few_takes_centre_limits_and_signals_with_it():
     rows = released.where(statistic="mean_improvement").table.set_index("group")
     assert not rows.at["2020Q3", "shown"] and not rows.at["all", "shown"]
     assert rows.at["2022Q1", "shown"]
-    assert "Limits are not shown" in say_trend(released).html
+    assert "Limits and signals are not shown" in say_trend(released).html
 
 
 def test_a_signal_of_a_period_of_few_is_not_told():
@@ -233,7 +233,7 @@ def test_a_signal_of_a_period_of_few_is_not_told():
     result, released = monitor_periods(cohort), release(monitor_periods(cohort))
     assert "2022Q1" in set(result.where(statistic="signal").table["group"])
     assert not set(released.where(statistic=["signal", "control_limit"]).table["group"]) & {"2022Q1"}
-    assert "signals that rest on withheld ones are left out" in say_trend(released).html
+    assert "signals that may not be shown are left out" in say_trend(released).html
 
 
 def test_a_run_through_a_period_of_few_is_not_told():

@@ -117,7 +117,7 @@ def test_a_difference_is_clear_where_its_interval_leaves_out_none():
 def test_one_follow_up_is_an_analysis_of_covariance_and_has_no_course(audience):
     cohort = assemble_cohort(balance(make_clinic(n_visits=1)))
     shown = show(cohort, audience)
-    assert "no course of adjusted means" in shown["means"].alt
+    assert "so there is no course to draw" in shown["means"].alt
     assert shown["forest"].png and len(shown["table"].table) == 1
     if audience == "team":
         assert "With one follow-up the mixed model" in shown["words"].alt

@@ -56,7 +56,10 @@ from outcomes.reports import run_report as run_report
 from outcomes.reports import set_beside_last as set_beside_last
 from outcomes.result import Result as Result
 from outcomes.synthetic import simulate_clinic as simulate_clinic
+from outcomes.synthetic import true_courses as true_courses
 from outcomes.synthetic import true_effects as true_effects
+from outcomes.synthetic import true_harms as true_harms
+from outcomes.synthetic import true_recurrence as true_recurrence
 from outcomes.synthetic import write_clinic as write_clinic
 from outcomes.views.answer import say_answer as say_answer
 from outcomes.views.baseline_table import tabulate_baseline as tabulate_baseline

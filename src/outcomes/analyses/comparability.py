@@ -74,7 +74,7 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
         rows,
         method=say("comparability.method", time=label_timepoint(cohort, timepoint), **_read_needs()),
         warnings=_explain(cohort, grid, rows, verdict, passed, timepoint),
-        comparable=comparable,
+        comparable=None if verdict == "one_therapy" else comparable,
     )
 
 

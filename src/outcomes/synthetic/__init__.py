@@ -16,9 +16,16 @@ from outcomes.synthetic.clinic import (
     tabulate_sessions,
     write_clinic,
 )
-from outcomes.synthetic.truth import true_effects
+from outcomes.synthetic.truth import true_courses, true_effects, true_harms, true_recurrence
 
-__all__ = ["simulate_clinic", "true_effects", "write_clinic"]
+__all__ = [
+    "simulate_clinic",
+    "true_courses",
+    "true_effects",
+    "true_harms",
+    "true_recurrence",
+    "write_clinic",
+]
 
 
 def simulate_clinic(

@@ -1,4 +1,4 @@
-"""Who is seen when, with drop-out that depends on earlier scores; sessions and events."""
+"""Who is seen when, with drop-out that depends on earlier scores; and the sessions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from outcomes.facts import read_facts, read_timepoints
 from outcomes.synthetic.course import lead_severity
-from outcomes.synthetic.people import Draws, People, count_days, list_by_therapy
+from outcomes.synthetic.people import Draws, People, list_by_therapy
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def draw_attendance(
     day = _draw_days(draws, len(people))
     left, skipped = _draw_leaving(draws, scores, therapy)
     absent = (left | skipped) if drop_out else np.zeros_like(left)
-    observable = count_days(facts["calendar"]["extracted_on"]) - people.start
+    observable = people.observable_days
     last_day = observable.copy()
     if drop_out:
         gone = left.any(axis=1)
@@ -86,52 +86,44 @@ def _draw_leaving(
     return left, skipped
 
 
-def draw_sessions(attendance: Attendance, therapy: np.ndarray, seed: int) -> pd.DataFrame:
+def draw_sessions(
+    people: People, attendance: Attendance, scores: Mapping[str, np.ndarray], therapy: np.ndarray, seed: int
+) -> pd.DataFrame:
     """Draw the sessions: about weekly from the start until the plan is done or the patient stays away.
 
     One row per session in order: ``episode`` (number), ``day``, ``therapy`` (code) and ``minutes``.
     """
     rule, draws = read_facts("made_up_clinic")["sessions"], Draws(seed, "sessions")
-    n, most = len(therapy), rule["maximum"]
+    day, given = _plan_sessions(draws, attendance, scores, therapy)
+    last_day = np.minimum(np.maximum(attendance.last_day, day[:, 0]), people.observable_days)
+    numbers = np.arange(rule["maximum"])
+    episode, which = np.nonzero((numbers < given[:, None]) & (day <= last_day[:, None]))
+    longer = draws.whole_days((-1, 1), day.size).reshape(day.shape)[episode, which]
+    columns = {"episode": episode, "day": day[episode, which], "therapy": therapy[episode]}
+    minutes = list_by_therapy(rule["minutes"])[therapy][episode] + rule["minutes_step"] * longer
+    return pd.DataFrame({**columns, "minutes": minutes})
+
+
+def _plan_sessions(
+    draws: Draws, attendance: Attendance, scores: Mapping[str, np.ndarray], therapy: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the day of each possible session, episodes x sessions, and how many an episode is to have.
+
+    After the review (the first visit) those who then do worse than expected get more, those who do better
+    fewer.
+    """
+    facts = read_facts("made_up_clinic")
+    rule, n, most = facts["sessions"], len(therapy), facts["sessions"]["maximum"]
     planned = list_by_therapy(rule["planned"])[therapy]
     planned = np.clip(planned + draws.whole_days(rule["planned_spread"], n), 1, most)
     gaps = np.rint(rule["interval_days"] + rule["interval_sd"] * draws.normal(n, most))
     gaps = np.clip(gaps, rule["interval_minimum"], None)
     gaps[:, 0] = np.maximum(attendance.day[:, 0], 0) + draws.whole_days(rule["first_session_days"], n)
     day = np.cumsum(gaps, axis=1).astype(np.int64)
-    stayed = day <= np.maximum(attendance.last_day, day[:, 0])[:, None]
-    episode, number = np.nonzero((np.arange(most) < planned[:, None]) & stayed)
-    longer = draws.whole_days((-1, 1), n * most).reshape(n, most)[episode, number]
-    columns = {"episode": episode, "day": day[episode, number], "therapy": therapy[episode]}
-    minutes = list_by_therapy(rule["minutes"])[therapy][episode] + rule["minutes_step"] * longer
-    return pd.DataFrame({**columns, "minutes": minutes})
-
-
-def draw_events(
-    attendance: Attendance, sessions: pd.DataFrame, therapy: np.ndarray, observable: np.ndarray, seed: int
-) -> pd.DataFrame:
-    """Draw the events, one row each: ``episode`` (number), ``day``, ``event`` and a ``severity`` of harms."""
-    rule, draws = read_facts("made_up_clinic")["events"], Draws(seed, "events")
-    n = len(therapy)
-    parts = [_draw_adverse(sessions, draws)]
-    for name, earliest in rule["earliest_day"].items():
-        share = rule[name]
-        if isinstance(share, dict):
-            share = list_by_therapy(share)[therapy]
-        day = draws.whole_days((earliest, earliest + rule["span_days"]), n)
-        seen = (draws.uniform(n) < share) & (day <= observable)
-        parts.append(pd.DataFrame({"episode": np.flatnonzero(seen), "day": day[seen], "event": name}))
-    day = attendance.last_day + rule["withdrawal_after_days"]
-    gone = (draws.uniform(n) < rule["withdrawal"]) & (attendance.last_day < observable) & (day <= observable)
-    parts.append(pd.DataFrame({"episode": np.flatnonzero(gone), "day": day[gone], "event": "withdrawal"}))
-    events = pd.concat(parts, ignore_index=True)
-    return events.sort_values(["episode", "day", "event"], kind="stable", ignore_index=True)
-
-
-def _draw_adverse(sessions: pd.DataFrame, draws: Draws) -> pd.DataFrame:
-    rule = read_facts("made_up_clinic")["events"]
-    chance = list_by_therapy(rule["adverse_event"])[sessions["therapy"].to_numpy()]
-    happened = draws.uniform(len(sessions)) < chance
-    severity = np.array(list(rule["severity"]))[draws.category(rule["severity"], len(sessions))]
-    adverse = sessions.loc[happened, ["episode", "day"]].reset_index(drop=True)
-    return adverse.assign(event="adverse_event", severity=severity[happened])
+    beyond = np.arange(most) >= planned[:, None]
+    early = ((day <= rule["review_day"]) & ~beyond).sum(axis=1)
+    # Sessions that the review adds to a plan already done begin after it.
+    day += beyond * np.maximum(rule["review_day"] - day[np.arange(n), planned - 1], 0)[:, None]
+    course = lead_severity({id: values[:, 1] for id, values in scores.items()})
+    more = np.rint(rule["more_by_severity"] * (course + facts["drop_out"]["expected_drop"])).astype(np.int64)
+    return day, np.maximum(planned + more, early)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from outcomes.errors import FactsError, ReportError
 from outcomes.facts import read_facts, read_schema, read_source
-from outcomes.synthetic.attendance import Attendance, draw_attendance, draw_events, draw_sessions
+from outcomes.synthetic.attendance import Attendance, draw_attendance, draw_sessions
 from outcomes.synthetic.course import (
     Course,
     choose_therapy,
@@ -24,7 +24,8 @@ from outcomes.synthetic.course import (
     rate_levels,
     score_visits,
 )
-from outcomes.synthetic.people import People, count_days, draw_people, name_categories
+from outcomes.synthetic.events import ENDINGS, draw_endings, draw_events
+from outcomes.synthetic.people import People, add_second_episodes, draw_people, name_categories
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,18 @@ def draw_clinic(n_episodes: int, seed: int, confounding: str, drop_out: bool) ->
         raise FactsError(f"confounding is one of {', '.join(facts['confounding'])}, not {confounding!r}.")
     if n_episodes < 1:
         raise FactsError("A made-up clinic needs at least one episode: set n_episodes to 1 or more.")
+    factor = facts["confounding"][confounding]
     people = draw_people(n_episodes, seed)
+    therapy = choose_therapy(draw_course(people, seed), seed, factor)
+    cause, end = draw_endings(people, therapy, seed)
+    people = add_second_episodes(people, np.where(cause == ENDINGS.index("new_episode"), end, np.inf))
+    # Drawn again from the same streams: nothing changes for those whose episode is not a second one.
     course = draw_course(people, seed)
-    therapy = choose_therapy(course, seed, facts["confounding"][confounding])
+    therapy = choose_therapy(course, seed, factor)
     scores, items = _write_down(course, therapy)
     attendance = draw_attendance(people, scores, therapy, seed, drop_out)
-    sessions = draw_sessions(attendance, therapy, seed)
-    observable = count_days(facts["calendar"]["extracted_on"]) - people.start
-    events = draw_events(attendance, sessions, therapy, observable, seed)
+    sessions = draw_sessions(people, attendance, scores, therapy, seed)
+    events = draw_events(people, attendance, sessions, therapy, seed)
     return Clinic(people, therapy, scores, items, attendance, sessions, events)
 
 
@@ -87,24 +92,19 @@ def tabulate_episodes(clinic: Clinic) -> pd.DataFrame:
     people = clinic.people
     n_sessions = np.bincount(clinic.sessions["episode"], minlength=len(people))
     last_session = clinic.sessions.groupby("episode")["day"].max().reindex(range(len(people)))
-    later = pd.DataFrame({"patient": people.patient, "start": people.start})
-    later = later.sort_values("start", kind="stable")
-    number = (later.groupby("patient").cumcount().sort_index() + 1).to_numpy()
-    facts = read_facts("made_up_clinic")
-    observable = count_days(facts["calendar"]["extracted_on"]) - people.start
     declined = read_source("made-up-clinic").files[0].exclude[0].reason
     columns = {
-        "episode_number": pd.array(number, dtype="Int64"),
+        "episode_number": pd.array(1 + people.is_second, dtype="Int64"),
         "episode_id": name_rows("E", np.arange(len(people)), len(people)),
         "patient_id": name_rows("P", people.patient, int(people.patient.max()) + 1),
-        "therapy": _categorise(clinic.therapy, facts["therapies"]),
+        "therapy": _categorise(clinic.therapy, read_facts("made_up_clinic")["therapies"]),
         "therapist": name_rows("T", people.therapist, people.n_therapists, digits=2),
         "age_years": people.age_years.astype(float),
         "previous_episodes": pd.array(people.previous_episodes, dtype="boolean"),
         "start_date": pd.to_datetime(people.start, unit="D"),
         "discharge_day": last_session.astype("Int64").array,
         "n_sessions": pd.array(n_sessions, dtype="Int64"),
-        "observable_days": pd.array(observable, dtype="Int64"),
+        "observable_days": pd.array(people.observable_days, dtype="Int64"),
         "excluded": _categorise(np.where(people.declined, 0, -1), [declined]),
     }
     work = np.where(people.work_recorded, people.codes["work_status"], -1)

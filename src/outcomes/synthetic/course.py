@@ -147,7 +147,13 @@ def follow_latent(course: Course, therapy: np.ndarray, name: str) -> np.ndarray:
     facts = read_facts("made_up_clinic")
     score = facts["scores"][name]
     n_visits = len(facts["timepoints"])
-    effects = np.array([score["effects"].get(id, [0.0] * n_visits) for id in facts["therapies"]])
+    effects, modified = (
+        np.array([score.get(key, {}).get(id, [0.0] * n_visits) for id in facts["therapies"]])[therapy]
+        for key in ("effects", "modified")
+    )
+    column, name_of_those = facts["modifier"].split(".")
+    share = facts["people"]["shares"][column][name_of_those]
+    leaning = course.people.is_in(column, name_of_those) - share
     from_centre = np.nan_to_num(course.baseline[name] - score["centre"])
     steady = score["worse"] * score["prognosis"] * course.people.add_weights(facts["prognosis"])
     steady += course.therapist[name]
@@ -155,7 +161,8 @@ def follow_latent(course: Course, therapy: np.ndarray, name: str) -> np.ndarray:
         np.asarray(score["usual_care"])
         + from_centre[:, None] * np.asarray(score["slope"])
         + steady[:, None]
-        + effects[therapy]
+        + effects
+        + leaning[:, None] * modified
         + course.residuals[name]
     )
 

@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from outcomes.facts import read_facts
 
@@ -53,7 +52,7 @@ CATEGORIES = ("site", "region", "cause", "duration", "sex", "risk_group", "work_
 
 @dataclass(frozen=True)
 class People:
-    """Episodes in the order of their start, as arrays with one entry per episode."""
+    """Episodes as arrays with one entry per episode."""
 
     #: Number of the patient.
     patient: np.ndarray
@@ -78,6 +77,16 @@ class People:
         """Return which episodes have one of these values of a category."""
         known = name_categories()[category]
         return np.isin(self.codes[category], [known.index(name) for name in names])
+
+    @property
+    def observable_days(self) -> np.ndarray:
+        """Days from each start until the records are taken."""
+        return count_days(read_facts("made_up_clinic")["calendar"]["extracted_on"]) - self.start
+
+    @property
+    def is_second(self) -> np.ndarray:
+        """Which episodes are their patient's second."""
+        return self.patient < np.arange(len(self))
 
     @property
     def n_therapists(self) -> int:
@@ -116,7 +125,7 @@ def count_days(iso_date: str) -> int:
 
 
 def draw_people(n_episodes: int, seed: int) -> People:
-    """Draw the episodes in the order of their start; a few are second episodes of earlier patients."""
+    """Draw the episodes, each of another patient."""
     facts, calendar = read_facts("made_up_clinic")["people"], read_facts("made_up_clinic")["calendar"]
     draws = Draws(seed, "people")
     days = [count_days(calendar[key]) for key in ("first_start", "last_start")]
@@ -124,7 +133,7 @@ def draw_people(n_episodes: int, seed: int) -> People:
     codes = {name: draws.category(facts["shares"][name], n_episodes) for name in CATEGORIES}
     therapists = facts["therapists_per_site"]
     ages = np.rint(facts["age_mean"] + facts["age_sd"] * draws.normal(n_episodes))
-    people = People(
+    return People(
         patient=np.arange(n_episodes),
         start=start,
         therapist=codes["site"] * therapists + draws.whole_days((0, therapists - 1), n_episodes),
@@ -134,33 +143,32 @@ def draw_people(n_episodes: int, seed: int) -> People:
         work_recorded=draws.uniform(n_episodes) >= facts["work_status_missing_share"],
         codes=codes,
     )
-    return _order_by_start(_add_second_episodes(people, draws))
 
 
-def _add_second_episodes(people: People, draws: Draws) -> People:
-    """Turn the last few episodes into second ones of patients who started early enough."""
-    facts = read_facts("made_up_clinic")
-    n_second = round(len(people) * facts["people"]["second_episode_share"])
-    gap, last = facts["calendar"]["second_episode_after_days"], count_days(facts["calendar"]["last_start"])
-    firsts = np.flatnonzero(people.start[: len(people) - n_second] + gap <= last)[:n_second]
-    seconds = len(people) - 1 - np.arange(len(firsts))
-    earliest = people.start[firsts] + gap
-    start, age, previous = people.start.copy(), people.age_years.copy(), people.previous_episodes.copy()
-    start[seconds] = earliest + np.floor(draws.uniform(len(firsts)) * (last - earliest + 1)).astype(np.int64)
-    older = age[firsts] + (start[seconds] - start[firsts]) // 365
-    age[seconds] = np.minimum(older, facts["people"]["age_maximum"])
-    previous[seconds] = True
+def add_second_episodes(people: People, day: np.ndarray) -> People:
+    """Turn the last episodes into second ones of the first patients.
+
+    ``day`` has one entry per episode: how long after its start the patient's next one begins, infinite where
+    none does before the records are taken. As many patients are kept as have room for all their episodes.
+    """
+    n_rows_needed = np.cumsum(1 + np.isfinite(day))
+    firsts = np.flatnonzero(np.isfinite(day[: np.searchsorted(n_rows_needed, len(people), side="right")]))
+    seconds = np.arange(len(people) - len(firsts), len(people))
     whose = np.arange(len(people))
     whose[seconds] = firsts
     kept = {name: people.codes[name][whose] for name in ("site", "sex", "region")}
     same = {name: getattr(people, name)[whose] for name in ("patient", "therapist", "declined")}
-    codes = {**people.codes, **kept}
-    return replace(people, **same, start=start, age_years=age, previous_episodes=previous, codes=codes)
-
-
-def _order_by_start(people: People) -> People:
-    """Return the episodes in the order of their start, patients numbered by their first one."""
-    order = np.argsort(people.start, kind="stable")
-    columns = {name: getattr(people, name)[order] for name in People.__dataclass_fields__ if name != "codes"}
-    columns["patient"] = pd.factorize(columns["patient"])[0]
-    return People(**columns, codes={name: codes[order] for name, codes in people.codes.items()})
+    gap = np.zeros(len(people), dtype=np.int64)
+    gap[seconds] = day[firsts]
+    second = gap > 0
+    age = np.minimum(
+        people.age_years[whose] + gap // 365, read_facts("made_up_clinic")["people"]["age_maximum"]
+    )
+    return replace(
+        people,
+        **same,
+        start=people.start[whose] + gap,
+        age_years=np.where(second, age, people.age_years),
+        previous_episodes=people.previous_episodes | second,
+        codes={**people.codes, **kept},
+    )

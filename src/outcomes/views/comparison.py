@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from outcomes.disclosure import Release, read_rules, write_value
+from outcomes.disclosure import Fate, Release, read_rules, write_value
 from outcomes.facts import Words, read_facts
 from outcomes.result import WITHOUT_ESTIMATE
+from outcomes.views.claims import read_span
 from outcomes.views.comparing import (
     allows_for_several,
     list_compared,
@@ -78,11 +79,12 @@ def _describe_check(row: Any, release: Release, labels: Labels) -> TableLine:
         check = words.say("views.table.check_worst", check=check, worst=worst)
     at_least = row.term in rules.roles["smallest_needed"]
     needed = write_value(row, "x", release.audience, rules)
-    # a released number never crosses the limit when it is rounded
-    passes = row.shown and bool(row.estimate >= row.x if at_least else row.estimate <= row.x)
+    found = read_span(row, release, marked=True)
+    fails = found.is_below(row.x) if at_least else found.is_above(row.x)
+    fails = True if row.fate == Fate.STATE else fails  # what could not be estimated does not pass
     texts = {
         "needed": words.say(f"views.table.{'at_least' if at_least else 'at_most'}", value=needed),
-        "verdict": words.say(f"views.table.{'passes' if passes else 'fails'}"),
+        "verdict": "" if fails is None else words.say(f"views.table.{'fails' if fails else 'passes'}"),
     }
     return TableLine(check, {"found": row, **texts})
 

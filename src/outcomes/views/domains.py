@@ -15,6 +15,7 @@ from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.facts import Words, read_facts, read_instrument
 from outcomes.result import ALL
+from outcomes.views.claims import Truth, all_of, deny, is_negative, is_positive
 from outcomes.views.figure import (
     apply_style,
     cut_label,
@@ -160,29 +161,33 @@ def say_profile(domains: Release) -> View:
 def _say_measures(measures: list[DomainMeasure], group: str, domains: Release) -> list[str]:
     labels, words, later = measures[0].labels, domains.words, pick_later(domains)
     found: dict[str, list[str]] = {"better": [], "unclear": [], "worse": [], "withheld": []}
+    none_better: list[Truth] = []
     for measure in measures:
         row = measure.cells.get((group, "mean_improvement", later))
-        if row is not None:
-            key = _read_change(row) or "withheld"
+        if measure.improves:
+            none_better.append(deny(is_positive(row, domains)))
+            key = _read_change(row, domains) or "withheld"
+            key = "withheld" if key == "unclear" and is_positive(row, domains) is None else key
             name = f"{say_domain(measure.domain, words)} ({measure.labels.measure})"
             clear = key in ("better", "worse")
             found[key].append(_say_change(measure, row, domains) if clear else name)
     everybody = group == ALL or EVERY in list_merged(domains)
     therapy = words.say("views.domains.everybody") if everybody else labels.name(group)
-    lead = "lead" if found["better"] else "lead_none"
     named = {key: words.join(domains) for key, domains in found.items() if domains}
     place = {"time": labels.time(later), "therapy": therapy}
+    lead = "lead" if found["better"] else "lead_none" if all_of(none_better) else "lead_shown"
     return [
         words.say(f"views.domains.{lead}", **place, domains=named.pop("better", "")),
         *(words.say(f"views.domains.{key}_in", domains=domains) for key, domains in named.items()),
     ]
 
 
-def _read_change(row: Any) -> str:
-    """Return how an improvement reads by its own interval; empty where it is not told."""
-    if row is None or not row.shown or pd.isna(row.conf_low):
-        return ""
-    return "better" if row.conf_low > 0 else "worse" if row.conf_high < 0 else "unclear"
+def _read_change(row: Any, domains: Release) -> str:
+    """Return how an improvement reads by its own interval; empty where that is not told, or undecided."""
+    better, worse = is_positive(row, domains, marked=True), is_negative(row, domains, marked=True)
+    if better or worse:
+        return "better" if better else "worse"
+    return "unclear" if (better, worse) == (False, False) else ""
 
 
 def _say_change(measure: DomainMeasure, row: Any, domains: Release) -> str:
@@ -221,20 +226,21 @@ def tabulate_domains(domains: Release) -> View:
             "reading": TableColumn(words.say("views.domains.reading")),
         }
         several = len(groups) > 1
-        lines = [_describe_group(one, group, later, several) for one in measures for group in groups]
+        lines = [_describe_group(one, group, domains, several) for one in measures for group in groups]
     key = "caption_one" if len(groups) == 1 else "caption_several"
     caption = words.say(f"views.domains.{key}", time=labels.time(later))
     stub, said = words.say("views.domains.measure"), " ".join([caption, *list_unmeasured(domains, groups)])
     return build_table_view("domains", domains, lines, columns, said, stub)
 
 
-def _describe_group(measure: DomainMeasure, group: str, later: str, several: bool) -> TableLine:
+def _describe_group(measure: DomainMeasure, group: str, release: Release, several: bool) -> TableLine:
     """Return the line of a measure under one therapy, below the measure's name where there are several."""
     own: dict[Any, Any] = {
         (statistic, time): row for (of, statistic, time), row in measure.cells.items() if of == group
     }
+    later = pick_later(release)
     gain = own.get(("mean_improvement", later))
-    reading = _read_change(gain)
+    reading = _read_change(gain, release)
     cells = {
         **own,
         "n": gain if gain is not None else own.get((measure.later, later)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.facts import Words, read_facts
+from outcomes.facts import Text, Words, read_facts
 from outcomes.result import ALL
 from outcomes.views.figure import (
     apply_style,
@@ -23,7 +23,6 @@ from outcomes.views.figure import (
 )
 from outcomes.views.labels import Labels, read_labels
 from outcomes.views.released_rows import (
-    drop_warning,
     explain_absence,
     explain_mark,
     has_warning,
@@ -43,6 +42,7 @@ __all__ = ["draw_trend", "say_trend", "tabulate_periods"]
 
 OUTCOMES = ("mean_improvement", "share_improved")
 LIMITS = ("control_limit", "control_limit_share")
+_FEW_PERIODS = "methods.trend.few_periods"
 
 
 def list_periods(trend: Release) -> pd.DataFrame:
@@ -81,8 +81,9 @@ def explain_no_periods(trend: Release) -> str:
     words = trend.words
     if has_warning(trend, "methods.trend.no_dates"):
         return words.say("methods.trend.no_dates")
-    longer = f" {words.say('views.periods.longer')}" if trend.n_withheld else ""
-    return f"{explain_absence(trend)}{longer}"
+    whole_years = all(str(group).isdecimal() for group in list_periods(trend)["group"])
+    longer = "" if whole_years or not trend.n_withheld else words.say("views.periods.longer")
+    return f"{explain_absence(trend)} {longer}".strip()
 
 
 @made_from("trend")
@@ -173,8 +174,8 @@ def _say_last(trend: Release, periods: pd.DataFrame) -> list[str]:
 def _say_signals(trend: Release) -> list[str]:
     words = trend.words
     if find_centre(trend) is None:
-        few = write_texts(drop_warning(trend, "methods.trend.description"), words)
-        return few or [words.say("views.periods.no_centre", k=trend.k)]
+        few = [text for text in trend.warnings if isinstance(text, Text) and text.key == _FEW_PERIODS]
+        return write_texts(few, words) or [words.say("views.periods.no_centre")]
     held = trend.where(statistic="signal", shown=True).table
     texts = []
     for side in ("better", "worse"):
@@ -183,16 +184,9 @@ def _say_signals(trend: Release) -> list[str]:
             named = words.join([f"**{name_period(str(point))}**" for point in points])
             texts.append(words.say(f"views.periods.change_{side}", periods=named))
     if not texts:
-        return [words.say(f"views.periods.no_signal{'_shown' if _may_hide_signals(trend) else ''}")]
+        # a signal that may not be shown leaves no trace
+        return [words.say(f"views.periods.no_signal{'' if trend.audience == 'team' else '_shown'}")]
     return [*texts, words.say("views.periods.caution")]
-
-
-def _may_hide_signals(trend: Release) -> bool:
-    """Return whether a signal may have been removed with a period that is withheld or holds all or nobody."""
-    closed = list_periods(trend)
-    closed = closed[closed["term"] != "open"]
-    full = (closed["unit"] == "proportion") & closed["estimate"].isin([0, 1])
-    return trend.audience != "team" and bool((~closed["shown"] | full).any())
 
 
 _PLOT_INCHES = 2.9
@@ -243,7 +237,8 @@ def plot_trend(periods: pd.DataFrame, trend: Release, labels: Labels) -> Figure:
     words, style, kind = labels.words, read_style(), _kind(periods)
     factor = 100 if kind == "share" else 1
     figure = open_figure(_PLOT_INCHES + 1.05)
-    names = [words.say(f"views.periods.{key}") for key in ("upper", "lower", "centre")]
+    named = ("upper", "lower", "centre") if find_centre(trend) is not None else ()
+    names = [words.say(f"views.periods.{key}") for key in named]
     right = measure_text(figure, names, style["small_size"]) + 0.2
     axes = place_axes(figure, 0.85, 0.85, right, 0.25)
     places = {str(group): place for place, group in enumerate(periods["group"])}

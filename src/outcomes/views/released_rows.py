@@ -15,12 +15,9 @@ from outcomes.result import ALL, WITHOUT_ESTIMATE
 from outcomes.views.labels import Labels
 
 #: Why a whole release has no number, the first that holds.
-_REASONS = (
-    "comparability.one_therapy",
-    "change.no_direction",
-    "comparison.no_direction",
-    "change.no_baseline",
-)
+_REASONS = ("comparability.one_therapy", "comparison.no_direction")
+#: Why it has no improvement, though it has scores.
+_WITHOUT_IMPROVEMENT = ("change.no_direction", "change.no_baseline")
 
 
 def list_rows(table: pd.DataFrame) -> list[Any]:
@@ -73,12 +70,7 @@ def write_texts(texts: Iterable[object], words: Words) -> list[str]:
 
 def has_warning(release: Release, key: str) -> bool:
     """Return whether a sentence of the catalogue, without places, is among the warnings of a release."""
-    return len(drop_warning(release, key)) < len(release.warnings)
-
-
-def drop_warning(release: Release, key: str) -> list[object]:
-    """Return the warnings of a release without a sentence of the catalogue that has no places."""
-    return [text for text in release.warnings if not (isinstance(text, Text) and text.key == key)]
+    return any(isinstance(text, Text) and text.key == key for text in release.warnings)
 
 
 def is_withheld(row: Any) -> bool:
@@ -116,23 +108,21 @@ def explain_mark(table: pd.DataFrame, words: Words, text: str | None = None) -> 
 
 
 def explain_absence(release: Release) -> str:
-    """Say in words why a view of a release holds nothing."""
-    words = release.words
-    for key in _REASONS:
+    """Say in words why a view of a release holds nothing; where numbers are withheld, no more than that."""
+    words, rows = release.words, list_rows(release.table)
+    scored = any(row.shown and row.statistic == "mean_score" for row in rows)
+    for key in (*_REASONS, *(_WITHOUT_IMPROVEMENT if scored or not rows else ())):
         if has_warning(release, f"methods.{key}"):
             merged = EVERY in list_merged(release)
             return words.say("detail.nothing_compared" if merged else f"methods.{key}")
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
-    states = {
-        row.state
-        for row in list_rows(release.table)
-        if row.state in WITHOUT_ESTIMATE and row.fate in (Fate.STATE, Fate.HELD)
-    }
-    if len(states) == 1 and not release.table["shown"].any():
-        return words.say("views.empty_state", why=explain_state(states.pop(), words))
-    reason = "withheld" if release.n_withheld else "nothing"
-    return words.say(f"views.empty_{reason}", k=release.k)
+    states = sorted({explain_state(row.state, words) for row in rows if row.state in WITHOUT_ESTIMATE})
+    if any(row.fate == Fate.WITHHELD for row in rows) or (release.n_withheld and not states):
+        return words.say("views.empty_withheld")
+    if states and not any(row.shown for row in rows):
+        return words.say("views.empty_state", why=words.join(states))
+    return words.say("views.empty_nothing")
 
 
 def explain_state(state: str, words: Words) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from outcomes.disclosure import Release, write_number
+from outcomes.disclosure import Release, split_mark, write_number
 from outcomes.facts import read_facts
 from outcomes.result import ALL
 from outcomes.views.labels import Labels, capitalise, name_rule, name_unit, read_labels
-from outcomes.views.released_rows import list_rows, show, write_texts
+from outcomes.views.released_rows import explain_absence, list_rows, show, write_texts
 from outcomes.views.table import TableColumn, TableLine, build_table_view
 from outcomes.views.view import View, build_empty_view, build_sentence, made_from
 
@@ -55,8 +55,10 @@ def tabulate_since_last(since_last: Release) -> View:
 
 def _explain_nothing(since_last: Release) -> str:
     held = since_last.where(statistic=list(_STEPS)).table
+    if not since_last.origin.earlier:
+        return since_last.words.say("methods.since_last.none")
     told = len(held) if since_last.audience == "team" else held["shown"].any()
-    return "" if told else since_last.words.say("methods.since_last.none")
+    return "" if told else explain_absence(since_last)
 
 
 def _name_number(row: Any, labels: Labels) -> str:
@@ -100,8 +102,11 @@ def say_since_last(since_last: Release) -> View:
 def _say_numbers(since_last: Release) -> list[str]:
     """Say how many of the headline numbers are others than stakeholders were given before."""
     before, after = (
-        {tuple(row[name] for name in _PLACE): row["display"] for row in held.to_dict("records")}
-        for held in (since_last.where(statistic=step).table.fillna("") for step in _ENDS)
+        {
+            tuple(row[name] for name in _PLACE): split_mark(row["display"])[0]
+            for row in held.to_dict("records")
+        }
+        for held in (since_last.where(statistic=step, shown=True).table.fillna("") for step in _ENDS)
     )
     both = before.keys() & after.keys()
     moved = sum(after[place] != before[place] for place in both)
@@ -124,6 +129,6 @@ def _say_changes(since_last: Release) -> list[str]:
     if set(_ENDS) <= set(whole) and pd.notna(whole["before"].estimate):
         told = {"measure": read_labels(since_last).measure, "unit": name_unit(whole["after"].unit, words)}
         told |= {"before": _write(whole["before"]), "after": _write(whole["after"])}
-        key = "moved" if moved else "same"
+        key = "moved" if moved else "same" if told["before"] == told["after"] else "moved_alone"
         texts.append(words.say(f"views.since_last.{key}", parts=words.join(moved), **told))
     return [*texts, *write_texts(since_last.warnings, words)]

@@ -11,6 +11,7 @@ from outcomes.disclosure import Release
 from outcomes.facts import read_facts
 from outcomes.facts.wording import Text
 from outcomes.result import ALL
+from outcomes.views.claims import say_if
 from outcomes.views.figure import (
     apply_style,
     cut_label,
@@ -114,7 +115,8 @@ def say_sites(sites: Release) -> View:
             names = [f"**{name_site(str(site))}**" for site in held.loc[held["level"] == level, "group"]]
             if names:
                 outside.append(words.say(f"views.sites.{level}", sites=words.join(names)))
-        texts = [lead, *(outside or [words.say("views.sites.within")])]
+        within = set(shown["group"]) <= set(held.loc[held["level"] == "within", "group"])
+        texts = [lead, *(outside or [text for text in [say_if(within, words, "views.sites.within")] if text])]
     counts = {row.level: int(row.estimate) for row in list_rows(sites.where(statistic="n_sites").table)}
     texts += [words.say(f"views.sites.{key}", n=n) for key, n in counts.items() if key != "named" and n]
     if len(shown):

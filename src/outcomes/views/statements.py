@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
-import pandas as pd
-
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
 from outcomes.facts import Threshold, read_facts, read_instrument
@@ -185,10 +183,6 @@ def say_methods(*releases: Release) -> View:
     entries += [(words.say("sentences.estimand"), text) for text in dict.fromkeys(estimands)]
     notes = write_texts((note for release in releases for note in release.notes), words)
     notes = list(dict.fromkeys(notes))
-    days = pd.concat([release.table["as_of"] for release in releases])
-    if days.notna().any():  # numbers of an earlier edition
-        mark = words.say("release.as_of_mark")
-        notes.append(words.say("release.held.counted", n=int(days.notna().sum()), of=len(days), mark=mark))
     entries += [(words.say("sentences.numbers"), " ".join(notes))] if notes else []
     entries.append((words.say("sentences.made_from"), describe_origin(first)))
     return build_list_view("methods", "sentence", releases, entries)

@@ -41,7 +41,7 @@ class PublishedCell:
     sets: tuple[np.ndarray, ...] = field(repr=False)
     #: What its loss costs the reader.
     weight: float
-    #: What it gives within bounds only: a share in steps of 5 or 10 %.
+    #: What it gives within bounds only: a band, or a share in steps of 5 or 10 %.
     bounds: tuple[Constraint, ...] = field(default=(), repr=False)
 
     @property
@@ -76,7 +76,7 @@ def list_published(
     rules: Rules,
     unsized: frozenset[int] = frozenset(),
 ) -> Iterator[PublishedCell]:
-    """Yield what rows give of numbers of patients; bands and checks of a share give none.
+    """Yield what rows give of numbers of patients; checks of a share give none.
 
     `rows` are named tuples; `unsized` those that are shown without their numbers of patients.
     """
@@ -95,7 +95,10 @@ def list_published(
                 yield PublishedCell(place, "row", (), weight, tuple(_bound_rounded(row, told, sets, rules)))
             else:
                 yield PublishedCell(place, "row", told + tuple(codes for codes in part if codes.size), weight)
-        elif told and place not in unsized and not (pd.isna(row.n) and pd.isna(row.n_versus)):
+            continue
+        if fate == Fate.SHOWN and kind == "band":
+            yield PublishedCell(place, "row", (), weight, tuple(constrain_row(row, fate, sets, rules)))
+        if told and place not in unsized and not (pd.isna(row.n) and pd.isna(row.n_versus)):
             yield PublishedCell(place, "n", told, rules.importance["size"] * weight)
 
 
@@ -172,10 +175,9 @@ def list_sensitive(
 def list_bounds(
     rows: Sequence[Any], fates: Sequence[str], support: Sequence[Support], rules: Rules
 ) -> Iterator[Constraint]:
-    """Yield what rows give without a number: that there are fewer than k, or a band."""
+    """Yield what rows give that say that there are fewer than k."""
     for row, fate, sets in zip(rows, fates, support, strict=True):
-        is_band = rules.statistics[str(row.statistic)].kind == "band"
-        if fate == Fate.FEW or (fate == Fate.SHOWN and is_band):
+        if fate == Fate.FEW:
             yield from constrain_row(row, fate, sets, rules)
 
 
