@@ -14,7 +14,7 @@ from handmade import FUNCTION, PERCENT, assemble_cohort
 from outcomes.analyses import summarise_change
 from outcomes.disclosure import release
 
-N_GROUPS = 240
+N_GROUPS = 60
 
 
 def build_group(rng, instrument):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from clinics import DAYS, EXTRACTED, SCALES
+from scipy import stats
 
 ALL = "all"
 FACTS = resources.files("outcomes.facts")
@@ -140,6 +141,27 @@ class Records:
             return pd.Series(dtype=float)
         return self.sign * (both[time] - both["baseline"])
 
+    def expect(self, members: pd.Index, time: str) -> dict[str, float]:
+        """Return what those of some episodes who began had at the start, and are expected to have later.
+
+        The later mean lies on the line through those seen, at the mean start of all.
+        """
+        both = self.wide.loc[members, ["baseline", time]]
+        start, seen = both["baseline"].dropna(), both.dropna()
+        found = {"start": start.mean(), "n": len(seen), "later": np.nan, "gain": np.nan}
+        if len(seen) == len(start) and len(seen) > 1:
+            found["later"] = seen[time].mean()
+        elif len(seen) >= 5 and np.ptp(seen["baseline"]) > 0:
+            slope, level = np.polyfit(seen["baseline"], seen[time], 1)
+            found["later"] = level + slope * found["start"]
+        if not self.low <= found["later"] <= self.high:
+            found["later"] = np.nan
+        found["gain"] = self.sign * (found["later"] - found["start"])
+        if np.isnan(found["gain"]):
+            return found | {"low": np.nan, "high": np.nan}
+        half = _measure_margin(start.to_numpy(), seen["baseline"].to_numpy(), seen[time].to_numpy())
+        return found | {"low": found["gain"] - half, "high": found["gain"] + half}
+
     def is_due(self, group: str, time: str) -> pd.Series:
         """Return who of a group was due at a time: its window has closed."""
         members = self.of(group)
@@ -223,6 +245,24 @@ class Records:
 
 
 # --- numbers as they are written -----------------------------------------------------------------
+
+
+def _measure_margin(start: np.ndarray, first: np.ndarray, later: np.ndarray) -> float:
+    """Return half the width of the 95 % interval of an improvement: each patient's pull on it, squared."""
+    if len(first) == len(start):
+        gain = later - first
+        return stats.t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
+    design = np.column_stack([np.ones(len(first)), first])
+    inverse = np.linalg.inv(design.T @ design)
+    slope, level = np.polyfit(first, later, 1)
+    leverage = ((design @ inverse) * design).sum(axis=1)
+    pull = (design @ inverse @ [1, start.mean()]) * (later - level - slope * first) / np.sqrt(1 - leverage)
+    own = (1 - slope) * (start - start.mean()) / len(start)
+    place = {value: [*np.flatnonzero(start == value)] for value in np.unique(start)}
+    for value, one in zip(first, pull, strict=True):
+        own[place[value].pop()] -= one
+    n = len(start)
+    return stats.t.ppf(0.975, len(first) - 2) * np.sqrt(n / (n - 1) * (own**2).sum())
 
 
 def read_number(text: str) -> float | None:
