@@ -21,8 +21,8 @@ from outcomes.views.claims import Span, all_of, any_of, deny
 #: Statistics of each kind of rounding, with a unit.
 ROUNDED = {
     "share_at_floor": "proportion", "share_improved": "proportion", "share_seen": "proportion",
-    "share_improved_standardised": "proportion", "mean_score": "points", "mean_expected": "points", "n_seen": "patients", "smd": "SD",
-    "share_worse": "proportion",
+    "share_improved_standardised": "proportion", "mean_score": "points", "n_seen": "patients", "smd": "SD",
+    "share_worse": "proportion", "mean_expected": "points",
 }  # fmt: skip
 
 

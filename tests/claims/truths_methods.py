@@ -202,7 +202,8 @@ def regression(place: Place) -> bool:
 
 
 @truth("views.caption.change", "views.caption.change_undirected", "views.caption.change_seen",
-       "views.caption.change_observed", "views.trajectory_caption_expected", "views.caption.responders", "views.caption.responders_undefined",
+       "views.caption.change_observed", "views.trajectory_caption_expected", "views.caption.responders",
+       "views.caption.responders_undefined",
        "views.caption.comparability", "views.caption.contrasts", "views.caption.marginal_means",
        "views.caption.completeness", "views.caption.effect_sizes", "views.caption.nonresponse",
        "views.caption.standardised", "views.trajectory_caption", "views.marginal_means_caption",

@@ -21,7 +21,7 @@ from outcomes.analyses._declaration import (
 from outcomes.analyses._grid import BASELINE, Grid, Rows, arrange_grid
 from outcomes.analyses._interval import check_level
 from outcomes.analyses.change import summarise_change
-from outcomes.cohort import Cohort, follow_outcome, list_outcomes
+from outcomes.cohort import Cohort, follow_outcome, list_outcomes, select_cohort
 from outcomes.cohort.rules import say_reading
 from outcomes.facts import Text, read_facts, read_instrument
 from outcomes.result import Result
@@ -34,7 +34,9 @@ def summarise_domains(
 ) -> Result:
     """Summarise every outcome domain of a cohort's patients; a description, not a comparison.
 
-    Each measure that was recorded is followed in the same episodes, whatever the cohort's own measure is.
+    Each measure that was recorded is followed in all episodes that fit the cohort's question, those without a
+    score of the cohort's own measure at the start too: otherwise pain would be told of those only who filled
+    in a disability form, and of others on each page.
 
     Parameters
     ----------
@@ -60,6 +62,9 @@ def summarise_domains(
         When `conf_level` is no proportion; when there is no such follow-up, or no column ``by``.
     """
     check_level(conf_level)
+    if cohort.asked.get("needs_baseline"):
+        wide = select_cohort(cohort.records, **{**cohort.asked, "needs_baseline": False})
+        cohort = replace(wide, detail=cohort.detail)
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)
     domains = read_facts("domains")["domain"]

@@ -31,7 +31,7 @@ def list_measures(records: Records) -> tuple[PanelMeasure, ...]:
 
 @remember
 def count_measured(records: Records, measure: PanelMeasure) -> int:
-    """Return how many patients of the cohort of a measure have a score of it; none where there is no cohort."""
+    """Return how many patients of the cohort of a measure have a score; none where there is no cohort."""
     try:
         table = select_widest(records, measure).table
     except AnalysisError:
