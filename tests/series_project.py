@@ -12,7 +12,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from outcomes.records import read_records
-from outcomes.reports.series import RunRequest, SeriesResult, read_series, run_series
+from outcomes.reports.series.declaration import read_series
+from outcomes.reports.series.running import RunRequest, SeriesResult, run_series
 from outcomes.synthetic import write_clinic
 
 PARAMETERS = """\

@@ -15,7 +15,7 @@ from outcomes.errors import FactsError, PrivacyError
 from outcomes.facts import read_source
 from outcomes.facts.source import build_source
 from outcomes.records import read_records
-from outcomes.records.gate import measure_anonymity, report_anonymity
+from outcomes.records.gate.anonymity import measure_anonymity, report_anonymity
 
 TRAITS = ("age_band", "sex", "site")
 

@@ -15,7 +15,8 @@ from bad_inputs.cases import BASE, list_cases, make_file, make_source
 from outcomes.errors import Finding, OutcomesError
 from outcomes.facts import read_source
 from outcomes.records import Records, read_records
-from outcomes.reports.series import check_series, read_series
+from outcomes.reports.series.declaration import read_series
+from outcomes.reports.series.slices import check_series
 
 _SHORTEST = 2  # signs of a value that is searched in messages
 _BY_ID = {"ids": lambda case: case["id"]}

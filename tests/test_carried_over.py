@@ -19,11 +19,11 @@ import pytest
 
 from outcomes.cli import main
 from outcomes.disclosure.ledger import open_ledger
-from outcomes.reports.archive import find_last_release
 from outcomes.reports.archive.snapshots import read_snapshot
-from outcomes.reports.editions import approve_editions, find_waiting, list_released
-from outcomes.reports.editions.released_pages import find_newest_known
-from outcomes.reports.series import read_series
+from outcomes.reports.archive.store import find_last_release
+from outcomes.reports.editions.approval import approve_editions, find_waiting
+from outcomes.reports.editions.released_pages import find_newest_known, list_released
+from outcomes.reports.series.declaration import read_series
 from outcomes.reports.series.slots import read_history
 from series_project import run
 

@@ -10,15 +10,8 @@ import pytest
 
 from outcomes.cli import main
 from outcomes.errors import DisclosureError, ReportError
-from outcomes.reports.editions import (
-    RECORD_NAME,
-    approve_editions,
-    find_waiting,
-    list_waiting,
-    read_record,
-    refuse_editions,
-)
-from outcomes.reports.editions.released_pages import hash_file
+from outcomes.reports.editions.approval import approve_editions, find_waiting, list_waiting, refuse_editions
+from outcomes.reports.editions.released_pages import RECORD_NAME, hash_file, read_record
 from series_project import NOW, build_project, declare, list_pages, run, write_notebook
 
 DECLARED = """\

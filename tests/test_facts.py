@@ -21,7 +21,7 @@ from outcomes.facts import (
 )
 from outcomes.facts.scoring_rule import read_policies
 from outcomes.facts.toml import build_strictly, list_facts, read_table, read_toml
-from outcomes.records.files import simplify_name
+from outcomes.records.spelling import simplify_name
 
 #: Okabe and Ito 2008, with a grey for what stands apart.
 PALETTE = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999"}

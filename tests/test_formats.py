@@ -24,8 +24,8 @@ from outcomes.errors import OutcomesError, PrivacyError, RecordsError
 from outcomes.facts import FileSpec, ScoreSpec, read_facts
 from outcomes.facts.source import build_source
 from outcomes.records import read_records
-from outcomes.records.files import read_text_table
-from outcomes.records.gate import mark_identifying
+from outcomes.records.files.file_reader import read_text_table
+from outcomes.records.gate.inspection import mark_identifying
 
 pyreadstat = pytest.importorskip("pyreadstat", reason="the extra 'formats' is not installed")
 

@@ -18,10 +18,10 @@ from outcomes.errors import PrivacyError
 from outcomes.facts import read_therapies
 from outcomes.facts.source import build_source
 from outcomes.records import read_records
-from outcomes.records.gate import find_person_names, match_header
 from outcomes.records.gate.identifiers import is_taiwan_number
 from outcomes.records.gate.inspection import find_identifying
-from outcomes.records.gate.patterns import exceeds_chance
+from outcomes.records.gate.patterns import exceeds_chance, match_header
+from outcomes.records.gate.person_names import find_person_names
 from outcomes.records.text_table import TextTable
 
 

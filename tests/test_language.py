@@ -25,7 +25,7 @@ from outcomes.panel.controls import Controls
 from outcomes.reports import run_report
 from outcomes.reports.notebook_file import read_notebook
 from outcomes.reports.page import build_page, render_page
-from outcomes.reports.series import read_series
+from outcomes.reports.series.declaration import read_series
 from outcomes.reports.site import write_site
 from outcomes.views import read_view, view
 from pseudo_language import LANGUAGE, mark, write_pseudo_language

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from outcomes.reports.archive import find_last_release, prune_runs
+from outcomes.reports.archive.store import find_last_release, prune_runs
 from series_project import NOW, build_project, declare, run, write_notebook
 
 

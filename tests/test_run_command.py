@@ -19,7 +19,7 @@ import pytest
 import series_project
 from outcomes.cli import main
 from outcomes.machine.lock import hold_lock
-from outcomes.reports.archive import list_manifests
+from outcomes.reports.archive.store import list_manifests
 from series_project import build_project, declare, list_pages, write_notebook
 
 OUTCOMES = [sys.executable, "-c", "from outcomes.cli import main; main()"]

@@ -175,7 +175,7 @@ def test_one_impossible_item_refuses_its_row_and_no_other(
 
 def test_every_impossible_item_is_located_without_its_value() -> None:
     scores = score_items("odi", [[2] * 10, [9, 2, 2, 2, 2.5, 2, 2, 2, 2, -3]])
-    assert scores.problems.to_dict("records") == [
+    assert scores.problems.assign(reason=scores.problems["reason"].map(str)).to_dict("records") == [
         {"row": 1, "item": 1, "label": "item1", "rule": "ITEM_RANGE", "reason": "item 1: outside 0 to 5"},
         {"row": 1, "item": 5, "label": "item5", "rule": "ITEM_GRID", "reason": "item 5: not in steps of 1"},
         {"row": 1, "item": 10, "label": "item10", "rule": "ITEM_RANGE", "reason": "item 10: outside 0 to 5"},

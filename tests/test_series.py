@@ -15,17 +15,11 @@ from outcomes.cli.declared import print_status
 from outcomes.errors import FactsError, ReportError
 from outcomes.machine.lock import hold_lock
 from outcomes.records import read_records
-from outcomes.reports.archive import find_last_release, list_manifests
-from outcomes.reports.series import (
-    check_series,
-    find_latest_slot,
-    find_next_slot,
-    find_slots,
-    list_statuses,
-    read_history,
-    read_series,
-)
-from outcomes.reports.series.cadence import find_period
+from outcomes.reports.archive.store import find_last_release, list_manifests
+from outcomes.reports.series.cadence import find_latest_slot, find_next_slot, find_period, find_slots
+from outcomes.reports.series.declaration import read_series
+from outcomes.reports.series.slices import check_series
+from outcomes.reports.series.slots import list_statuses, read_history
 from outcomes.reports.site import write_site
 from pseudo_language import LANGUAGE, mark, write_pseudo_language
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook

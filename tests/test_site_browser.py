@@ -10,8 +10,8 @@ import pytest
 
 from outcomes.facts import read_words
 from outcomes.reports import run_report
-from outcomes.reports.editions import approve_editions, find_waiting, read_states
-from outcomes.reports.series import read_series
+from outcomes.reports.editions.approval import approve_editions, find_waiting, read_states
+from outcomes.reports.series.declaration import read_series
 from outcomes.reports.site import write_released_site, write_site
 from series_project import build_project, declare, run, write_notebook
 

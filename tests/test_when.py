@@ -15,7 +15,7 @@ from clinic_files import WIDE, extend, list_asked, list_rules, read_clinic, read
 from outcomes.cohort import select_cohort
 from outcomes.facts import read_facts
 from outcomes.records import read_records
-from outcomes.records.columns import NO_DATE, DateForm, parse_dates
+from outcomes.records.columns.dates import NO_DATE, DateForm, parse_dates
 
 DATED = extend(
     WIDE,

@@ -11,7 +11,7 @@ import pytest
 from outcomes.errors import FactsError, PrivacyError, RecordsError, RefusedShareError
 from outcomes.facts.source import build_source
 from outcomes.records import read_records
-from outcomes.records.files import list_files
+from outcomes.records.files.locations import list_files
 
 SCORES = {
     "rows": "assessment",

@@ -15,7 +15,7 @@ from outcomes.errors import RecordsError
 from outcomes.facts import list_instruments, read_instrument
 from outcomes.facts.source import read_source
 from outcomes.records import Records, read_records
-from outcomes.records.columns import read_written
+from outcomes.records.columns.numbers import read_written
 from outcomes.records.scoring import score_items
 from written_records import make_block_reader
 

@@ -4,8 +4,6 @@ A message says what, where (file, line, column, rule), how many, and what to do;
 Only `outcomes.cli` catches these errors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from textwrap import indent

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 from searching import find_planted, list_date_forms
 
-from outcomes.reports.editions import RECORD_NAME, approve_editions, find_waiting
+from outcomes.reports.editions.approval import approve_editions, find_waiting
+from outcomes.reports.editions.released_pages import RECORD_NAME
 from outcomes.reports.site import write_released_site
 from series_project import NOW, build_project, declare, run, write_notebook
 

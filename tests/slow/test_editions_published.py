@@ -27,7 +27,7 @@ from outcomes.analyses import summarise_change
 from outcomes.cohort import Cohort, select_cohort
 from outcomes.disclosure import RELEASE_COLUMNS
 from outcomes.records import read_records
-from outcomes.reports.editions import approve_editions, find_waiting
+from outcomes.reports.editions.approval import approve_editions, find_waiting
 from outcomes.synthetic import write_clinic
 from series_project import NOW, build_project, declare, run, write_notebook
 from test_editions import DECLARED

@@ -24,11 +24,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from outcomes.disclosure.ledger import open_ledger
 from outcomes.machine.lock import hold_lock
 from outcomes.machine.private_files import replace_file
-from outcomes.reports.archive import list_manifests
-from outcomes.reports.editions import RECORD_NAME, approve_editions, find_place, list_released
-from outcomes.reports.editions.released_pages import find_newest_known, recover_editions
+from outcomes.reports.archive.store import list_manifests
+from outcomes.reports.editions.approval import approve_editions
+from outcomes.reports.editions.released_pages import (
+    RECORD_NAME,
+    find_newest_known,
+    find_place,
+    list_released,
+    recover_editions,
+)
 from outcomes.reports.publication import publish
-from outcomes.reports.series import read_history
+from outcomes.reports.series.slots import read_history
 from series_project import NOW, build_project, declare, list_pages, run, run_all, write_notebook
 
 pytestmark = [
@@ -440,7 +446,8 @@ def test_g28_a_reader_sees_the_old_or_the_new_page_whole(tmp_path):
 #: Approves what waits in a process that is killed at the n-th write to the project.
 APPROVING = DRIVER.replace(
     "ending = series_project.run(now=now)\nprint(ending.state,",
-    "from outcomes.reports.editions import approve_editions, find_waiting\nfrom pathlib import Path\n"
+    "from pathlib import Path\n"
+    "from outcomes.reports.editions.approval import approve_editions, find_waiting\n"
     "private = Path('.outcomes').absolute()\n"
     "waiting = find_waiting(private, ['whole'])\n"
     "approve_editions(waiting, by='A. Reviewer', private=private, now=now)\nprint('approved',",

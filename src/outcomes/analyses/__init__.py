@@ -12,8 +12,6 @@ True
 'summarise_change'
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
@@ -36,7 +34,7 @@ def list_analyses() -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in found if not entry.name.startswith("_")))
 
 
-def read_analysis(name: str) -> Callable[..., Result]:
+def read_analysis(name: str) -> "Callable[..., Result]":
     """Return the function of an analysis; for an unknown name the error suggests the nearest."""
     known = list_analyses()
     if name not in known:
@@ -46,7 +44,7 @@ def read_analysis(name: str) -> Callable[..., Result]:
     return function
 
 
-def run_analysis(name: str, of: Any, **options: Any) -> Result:
+def run_analysis(name: str, of: Any, **options: Any) -> "Result":
     """Run an analysis by its name.
 
     Parameters

@@ -1,7 +1,5 @@
 """Rules by which a patient counts as improved, worse or in a good state."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

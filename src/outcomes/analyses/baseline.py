@@ -1,7 +1,5 @@
 """Who the patients of each group were at time zero."""
 
-from __future__ import annotations
-
 from outcomes.analyses._covariates import describe_groups
 from outcomes.analyses._declaration import conclude, say
 from outcomes.analyses._grid import Rows, arrange_grid

@@ -1,7 +1,5 @@
 """The whole distribution of improvement: the share that improved by at least so much."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from outcomes.analyses._declaration import (

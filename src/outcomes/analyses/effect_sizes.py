@@ -1,7 +1,5 @@
 """Effect sizes: standardised response mean, standardised effect size, Hedges g."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How many patients score at the ends of an instrument, where it cannot show more."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from outcomes.analyses._declaration import conclude, label_timepoint, percent, say

@@ -1,7 +1,5 @@
 """How the cohort came about: each step with those excluded and those remaining."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The smallest important change of a clinic's own patients, from a rating of change or another anchor."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

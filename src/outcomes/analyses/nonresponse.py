@@ -1,7 +1,5 @@
 """Whether those who were seen differ at baseline from those who were due and not seen."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from outcomes.analyses._covariates import describe_groups

@@ -1,7 +1,5 @@
 """What changed since the last release: how much comes from definitions, new episodes and revised records."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal

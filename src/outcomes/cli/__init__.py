@@ -4,8 +4,6 @@ Only here are the package's errors caught: a user's mistake is one message and a
 traceback. Nothing heavy is imported until a command needs it.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`outcomes analyse`: one analysis' rows with its method, its states and the flow of episodes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,10 +25,7 @@ def run_named(
     of_analysis: Mapping[str, Any],
     audience: str,
 ) -> tuple[Result | Release, Result | Release | None]:
-    """Run an analysis by name, and count the flow of the cohort it was asked of.
-
-    For another audience than the team both are released first; an analysis of records has no flow.
-    """
+    """Run an analysis by name; return it and the flow of its cohort, released for others than the team."""
     if audience not in AUDIENCES:
         raise DisclosureError(f"There is no audience {audience!r}; there are {', '.join(AUDIENCES)}.")
     records: Records = read_records(source, path, show_progress=shows_progress())
@@ -44,10 +39,7 @@ def run_named(
 
 
 def print_reasons(released: Release, form: str) -> None:
-    """Print for the team what becomes of each row of a result, and which rule decided it.
-
-    The table for people holds the rows that are not shown as they are, and each reason once.
-    """
+    """Print for the team what becomes of each row of a result, and which rule decided it."""
     why = released.why()
     rows, columns = why.to_dict("records"), list(why.columns)
     if form == "json":
@@ -62,10 +54,7 @@ def print_reasons(released: Release, form: str) -> None:
 
 
 def print_analysis(result: Result | Release, flow: Result | Release | None, form: str) -> None:
-    """Print a result as a table for people, or as CSV or JSON for machines.
-
-    CSV holds the rows alone; what belongs to them is printed on standard error.
-    """
+    """Print a result as a table for people, or as CSV or JSON for machines."""
     rows = result.to_frame().to_dict("records")
     columns = list(result.to_frame().columns)
     if form == "json":

@@ -1,7 +1,5 @@
 """`outcomes check`: what was read and refused and why, what is complete, and what each audience will see."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,7 +23,7 @@ from outcomes.errors import AnalysisError, Finding, OutcomesError
 from outcomes.facts import read_facts, read_schema, read_words
 from outcomes.machine.private_files import open_private_folder, write_private_file
 from outcomes.records import Records
-from outcomes.records.gate import measure_anonymity
+from outcomes.records.gate.anonymity import measure_anonymity
 from outcomes.result import ALL
 from outcomes.views.figure import explain_undrawn, find_undrawn
 from outcomes.views.labels import name_measure
@@ -92,10 +90,7 @@ def _pick(findings: tuple[Finding, ...], outcomes: tuple[str, ...]) -> list[str]
 
 
 def _describe_anonymity(records: Records) -> dict[str, Any] | None:
-    """Describe how many patients share their traits, and what merging traits would do; for the team.
-
-    None where the source asks for no warning, or maps no traits.
-    """
+    """Describe how many patients share their traits, and what merging traits would do; for the team."""
     found = measure_anonymity(records.episodes, records.assessments, records.source)
     if found is None or not records.source.k_min:
         return None

@@ -1,7 +1,5 @@
 """The commands, each thin: read what was typed, call one verb of the package, print what it gave."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

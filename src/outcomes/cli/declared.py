@@ -3,8 +3,6 @@
 These are `outcomes check --reports`, `outcomes status` and `outcomes approve`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,24 +14,17 @@ from outcomes.disclosure.ledger import Edition
 from outcomes.errors import ReportError
 from outcomes.facts import find_project
 from outcomes.records import Records, read_records
-from outcomes.reports.editions import (
+from outcomes.reports.editions.approval import (
     approve_editions,
-    find_place,
     find_waiting,
     list_waiting,
-    read_record,
     read_states,
     refuse_editions,
 )
-from outcomes.reports.series import (
-    DECLARATION,
-    Series,
-    SeriesStatus,
-    check_series,
-    list_statuses,
-    read_last_run,
-    read_series,
-)
+from outcomes.reports.editions.released_pages import find_place, read_record
+from outcomes.reports.series.declaration import DECLARATION, Series, read_series
+from outcomes.reports.series.slices import check_series
+from outcomes.reports.series.slots import SeriesStatus, list_statuses, read_last_run
 from outcomes.reports.site import write_released_site
 
 _PRIVATE = ".outcomes"
@@ -64,10 +55,7 @@ def read_declared(series: Series) -> Records:
 
 
 def print_status(declaration: Path | None, max_age: str | None, as_json: bool) -> int:
-    """Print how the series stand; return 1 where one failed or no run was without failure within ``max_age``.
-
-    ``max_age`` is such as ``26h``, ``90m`` or ``8d``.
-    """
+    """Print how the series stand; return 1 where one failed or no run went well within ``max_age``."""
     now, private = datetime.now(UTC), find_project() / _PRIVATE
     longest = read_age(max_age) if max_age else None
     declared = read_series(declaration)

@@ -1,7 +1,5 @@
 """`outcomes ledger`: is the ledger of releases whole, what it holds, and putting back a damaged one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +19,7 @@ _WAIT_SECONDS = 10.0
 def verify_ledger(private: Private = _FOLDER) -> None:
     """Look whether the ledger is whole: key, file, chain of events, released numbers, patient sets."""
     from outcomes.disclosure.ledger import open_as_it_is
-    from outcomes.reports.editions import find_newest_known
+    from outcomes.reports.editions.released_pages import find_newest_known
 
     with open_as_it_is(_place(private), find_newest_known()) as ledger:
         editions, head = ledger.list_editions(), ledger.head
@@ -75,7 +73,7 @@ def restore_copy(
     """Put the newest good copy of the ledger back; refused where that would forget a release that stands."""
     from outcomes.disclosure.ledger import restore_ledger
     from outcomes.machine.lock import hold_lock
-    from outcomes.reports.editions import EDITIONS_LOCK, list_released
+    from outcomes.reports.editions.released_pages import EDITIONS_LOCK, list_released
 
     records = sorted(list_released().values(), key=lambda record: record.ledger_sequence)
     released = {record.page: record.ledger_sequence for record in records}
@@ -99,7 +97,7 @@ def begin_anew(
     """
     from outcomes.disclosure.ledger import open_ledger
     from outcomes.machine.lock import hold_lock
-    from outcomes.reports.editions import EDITIONS_LOCK, find_newest_known
+    from outcomes.reports.editions.released_pages import EDITIONS_LOCK, find_newest_known
 
     if not reason.strip():
         raise typer.BadParameter("say why", param_hint="REASON")

@@ -1,7 +1,5 @@
 """`outcomes report`: one page for each instrument and audience that was asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,11 +28,7 @@ def make_pages(
     engine: str,
     as_json: bool,
 ) -> int:
-    """Make the pages one after the other, and return 0 or the highest exit code of those that failed.
-
-    ``wanted`` gives what was typed of instrument, variant and audience of each page, ``pairs`` further
-    parameters. A page that fails does not keep the others from being made.
-    """
+    """Make the pages one after the other, and return 0 or the highest exit code of those that failed."""
     schema = read_parameters(read_notebook(find_notebook(name)))
     made, noted, exit_code = [], set[str](), 0
     for choice in wanted:

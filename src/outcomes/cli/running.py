@@ -1,7 +1,5 @@
 """`outcomes run`: what the declaration says, made when it is due."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -17,11 +15,13 @@ from outcomes.errors import OutcomesError, ReportError
 from outcomes.facts import find_project, read_words
 from outcomes.facts.toml import suggest_name
 from outcomes.machine.lock import hold_lock
-from outcomes.reports.archive import name_reason, prune_runs
+from outcomes.reports.archive.store import name_reason, prune_runs
 from outcomes.reports.batch import WorkerPool, open_cluster
-from outcomes.reports.editions import read_states
-from outcomes.reports.series import RunRequest, Series, SeriesResult, note_last_run, read_series, run_series
+from outcomes.reports.editions.approval import read_states
+from outcomes.reports.series.declaration import Series, read_series
 from outcomes.reports.series.notification import log_run, mail_failures, ping_monitor
+from outcomes.reports.series.running import RunRequest, SeriesResult, run_series
+from outcomes.reports.series.slots import note_last_run
 from outcomes.reports.site import write_site
 
 if TYPE_CHECKING:
@@ -44,11 +44,7 @@ def run_declared(
     quiet: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Run the series of these ids, all that are declared without any, and tell how that went.
-
-    With ``due`` only what is due is made, else the latest slot of each whatever its state. Returns 0, or the
-    worst exit code of all pages.
-    """
+    """Run the series of these ids, or all, with ``due`` what is due; return 0 or the worst exit code."""
     declared = read_series(declaration)
     for id in ids:
         if id not in declared:
@@ -102,7 +98,7 @@ def _end_when_terminated() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _open_bar() -> Progress:
+def _open_bar() -> "Progress":
     """Return a progress bar over the pages of a series, shown on a terminal only."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -115,7 +111,7 @@ def _open_bar() -> Progress:
     return bar
 
 
-def _begin(bar: Progress, series: str, pages: int) -> None:
+def _begin(bar: "Progress", series: str, pages: int) -> None:
     _note_problem(ping_monitor("start"))
     bar.update(bar.task_ids[0], description=series, total=pages, completed=0, visible=True)
 

@@ -1,7 +1,5 @@
 """What commands print: tables for people, CSV and JSON for machines, one line for a bug."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import datetime

@@ -1,7 +1,5 @@
 """What is typed on the command line, as the values that functions take."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from inspect import signature
 from typing import Any

@@ -1,7 +1,5 @@
 """The completed grid: for each episode and time point the score that counts, or why there is none."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +22,7 @@ class EpisodeRows:
     label: np.ndarray
     score: np.ndarray
 
-    def where(self, which: np.ndarray) -> EpisodeRows:
+    def where(self, which: np.ndarray) -> "EpisodeRows":
         """Return some of the rows."""
         return EpisodeRows(self.episode[which], self.day[which], self.label[which], self.score[which])
 
@@ -83,7 +81,7 @@ class ScoreGrid:
     #: Codes into `STATUSES`.
     status: np.ndarray
 
-    def at(self, columns: Sequence[int]) -> ScoreGrid:
+    def at(self, columns: Sequence[int]) -> "ScoreGrid":
         """Return the given columns."""
         return ScoreGrid(*(held[:, columns] for held in (self.score, self.day, self.status)))
 

@@ -1,7 +1,5 @@
 """Refusals of what a question asks for: what is not known, and what is."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from difflib import get_close_matches
 

@@ -1,7 +1,5 @@
 """`remember`: what was computed from frozen records or a frozen cohort is kept for as long as these exist."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast

@@ -1,7 +1,5 @@
 """`Snapshot`: what is kept privately of a release, so that the next can say what changed."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The therapies of a source: the known ones, its own, and those that count as one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

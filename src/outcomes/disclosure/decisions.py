@@ -1,7 +1,5 @@
 """`Decisions`: what becomes of each row of a result, and which rules decided so."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -108,7 +106,7 @@ class Decisions:
         decided = list(zip(self.fates, self.reasons, strict=True))[:n_rows]
         return [reasons[-1] for fate, reasons in decided if fate in NO_TRACE]
 
-    def copy(self) -> Decisions:
+    def copy(self) -> "Decisions":
         """Return the decisions so far, to try further ones on."""
         other = Decisions(0)
         other.fates, other.reasons, other.unsized = list(self.fates), list(self.reasons), self.unsized

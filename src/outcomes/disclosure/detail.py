@@ -1,7 +1,5 @@
 """How much detail a cohort bears, so that a page that leaves is not a field of "withheld"."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any

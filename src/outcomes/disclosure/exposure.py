@@ -1,7 +1,5 @@
 """Sums of few: which shown means of one quantity give, taken together, the sum of fewer than k patients."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -109,7 +107,7 @@ class _Space:
     #: Classes, as columns of `left`, of which it is not yet settled whether they are cancelled.
     waiting: np.ndarray
 
-    def split(self) -> Iterator[_Space]:
+    def split(self) -> "Iterator[_Space]":
         """Yield the independent blocks."""
         rest = set(range(len(self.left)))
         while rest:
@@ -124,7 +122,7 @@ class _Space:
             waiting = np.arange(int(touched.sum()))
             yield _Space(self.left[rows][:, touched], self.factors[rows], self.columns[touched], waiting)
 
-    def cancel(self, column: int) -> _Space:
+    def cancel(self, column: int) -> "_Space":
         """Return the combinations that leave nothing of a class."""
         whole = np.hstack([self.left, self.factors])
         free = _reduce(whole, [column])

@@ -5,8 +5,6 @@ In this order: steps of distributions (`thin_curves`); lines that add up (`prote
 cells go depends on counts only, never on values or on the order of rows.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence

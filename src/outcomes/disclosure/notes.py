@@ -1,7 +1,5 @@
 """The sentences of a release: its own notes, and those of its result whose counts may be said."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """`PageContext`: the page that results are released to, and how a notebook opens the page of its run."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os
@@ -14,6 +12,7 @@ from outcomes.disclosure.ledger.editions import Edition
 from outcomes.disclosure.ledger.opening import open_as_it_is
 from outcomes.disclosure.rules import check_audience
 from outcomes.errors import DisclosureError
+from outcomes.facts import Text
 from outcomes.machine.private_files import write_private_file
 
 #: Environment variable of the process that executes a notebook: the private folder of its run.
@@ -92,10 +91,7 @@ def open_page(audience: str = "stakeholder", k: int | None = None, language: str
     try:
         os.close(os.open(folder / _OPENED, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        raise DisclosureError(
-            "This report has opened its page for stakeholders already, and a second one would not know what "
-            "the first has shown. Call open_page once, and give its page to every release."
-        ) from None
+        raise DisclosureError(Text.of("errors.page.opened_twice")) from None
     except OSError as error:
         raise DisclosureError(
             f"The private folder of this run cannot be written ({error.strerror}); nothing was released."
@@ -114,11 +110,7 @@ def find_page(page: PageContext | str, k: int | None) -> PageContext:
     elif k is not None:
         raise DisclosureError("The page says what k is: give k to open_page, not to release.")
     if page.audience != "team" and page.folder != find_run_folder():
-        raise DisclosureError(
-            "While a report runs, results for stakeholders are released to its page, so that they are "
-            "protected together and compared with earlier editions. Write page = open_page(audience, k=k) "
-            "once, then release(result, page) for each result."
-        )
+        raise DisclosureError(Text.of("errors.page.passed_by"))
     return page
 
 

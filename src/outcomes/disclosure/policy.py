@@ -6,8 +6,6 @@ exactly it is written (`writing`), what may be said beside it (`notes`). Each ru
 reason (`decisions`).
 """
 
-from __future__ import annotations
-
 import math
 from types import SimpleNamespace
 from typing import Any

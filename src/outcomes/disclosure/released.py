@@ -1,10 +1,11 @@
 """`Release`: a result as one audience may see it, and its private `Backing`: who stands behind its rows."""
 
-from __future__ import annotations
-
+import hashlib
 import html
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 from outcomes.disclosure.decisions import Decisions
 from outcomes.disclosure.rules import read_rules
 from outcomes.facts import Words, read_words
-from outcomes.result import COLUMNS, Origin, Patients, Result, Said, Support
+from outcomes.result import COLUMNS, Origin, Patients, Result, Said, Support, read_origin, write_origin
 
 _SETS = ("all", "with", "without", "group", "versus")
 
@@ -33,7 +34,7 @@ class Backing:
     #: For each row the ledger's cell that it shows in place of its own number, else 0; empty where none does.
     earlier: tuple[int, ...] = ()
 
-    def at(self, rows: Iterable[int]) -> Backing:
+    def at(self, rows: Iterable[int]) -> "Backing":
         """Return that of some rows, by position."""
         places = list(rows)
         return replace(
@@ -166,7 +167,7 @@ class Release:
         ]
         return self.reasons.assign(sentence=said)
 
-    def where(self, **equals: object) -> Release:
+    def where(self, **equals: object) -> "Release":
         """Return the rows whose columns equal the given values (a list means any of them)."""
         keep = _find_rows(self.table, equals)
         named = {column: value for column, value in equals.items() if column in _NAMING}
@@ -202,3 +203,53 @@ def tell_reasons(result: Result, decisions: Decisions) -> pd.DataFrame:
     """Return one row per row of a result: what names it, its fate, and the first rule that decided it."""
     reasons = [str(reasons[0]) if reasons else "" for reasons in decisions.reasons]
     return result.table[list(_NAMING)].assign(fate=list(map(str, decisions.fates)), reason=reasons)
+
+
+def write_release(release: Release, run_folder: Path) -> None:
+    """Write a release into a run as ``releases/<analysis>-<digest>.json``, its backing as ``backing/...``."""
+    folder = run_folder / "releases"
+    folder.mkdir(parents=True, exist_ok=True)
+    write = release.words.write
+    content = {
+        "analysis": release.name,
+        "audience": release.audience,
+        "k": release.k,
+        "method": write(release.method),
+        "provenance": write_origin(release.origin),
+        "table": json.loads(release.to_frame().to_json(orient="table", index=False, double_precision=15)),
+    }
+    text = json.dumps(content, ensure_ascii=False, default=lambda value: str(write(value)), sort_keys=True)
+    name = f"{release.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    if release.backing is not None:
+        write_backing(release.backing, run_folder / "backing", name)
+
+
+def read_releases(run_folder: Path) -> list[Release]:
+    """Return the releases behind all views that a run showed, each with the patients behind its rows.
+
+    They are in the order of their names and without warnings and notes; several may hold the same rows.
+    """
+    found = []
+    for path in sorted((run_folder / "releases").glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        table = pd.read_json(StringIO(json.dumps(content["table"])), orient="table", precise_float=True)
+        backed = (run_folder / "backing" / f"{path.stem}.parquet").is_file()
+        backing = read_backing(run_folder / "backing", path.stem) if backed else None
+        n_withheld = int((~table["shown"]).sum())
+        found.append(
+            Release(
+                name=content["analysis"],
+                table=table,
+                method=content["method"],
+                warnings=(),
+                estimand="",
+                origin=read_origin(content["provenance"]),
+                comparable=None,
+                audience=content["audience"],
+                k=content["k"],
+                n_withheld=n_withheld,
+                backing=backing,
+            )
+        )
+    return found

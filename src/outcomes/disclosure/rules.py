@@ -1,7 +1,5 @@
 """The rules of disclosure control, read from ``facts/disclosure.toml``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """Primary suppression: who stands behind a row, and whether they are enough for it to be shown."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

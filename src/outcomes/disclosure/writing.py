@@ -1,7 +1,5 @@
 """How exactly a released number is rounded, and how it is written in tables, figures and sentences alike."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal

@@ -1,7 +1,5 @@
 """The codes of a column, each with what it means or a question."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -19,8 +17,8 @@ from outcomes.facts import (
     read_schema,
     read_therapies,
 )
-from outcomes.records.columns import parse_flags
-from outcomes.records.files import simplify_name
+from outcomes.records.columns.numbers import parse_flags
+from outcomes.records.spelling import simplify_name
 
 #: A known code of so few letters beside an unknown one may mean something else in the unknown one's language.
 _SHORTEST_WORD = 2
@@ -28,10 +26,7 @@ _SEPARATORS = (";", "+", "/", "&", ",", "、", "＋", " and ", " und ", " et ", 
 
 
 def draft_codes(name: str, sketch: Sketch) -> tuple[dict[str, str], int]:
-    """Return the codes of a column of the schema that must stand in a source, and how many are too rare.
-
-    They are none where the reader knows all of them by itself.
-    """
+    """Return the codes of a column of the schema that must stand in a source, and how many are too rare."""
     if name == "therapy":
         return _draft_therapies(sketch)
     if name in ("instrument", "timepoint"):

@@ -1,7 +1,5 @@
 """`SheetColumn`: what the cells of one column look like, and what its header says of its codes."""
 
-from __future__ import annotations
-
 import datetime
 import re
 import unicodedata
@@ -17,8 +15,8 @@ import numpy as np
 from outcomes.drafting.spelling import fold, is_date, is_number, list_languages, split_date
 from outcomes.facts import read_facts
 from outcomes.records.codes import may_be_shown
-from outcomes.records.columns import read_written
-from outcomes.records.files import simplify_name
+from outcomes.records.columns.numbers import read_written
+from outcomes.records.spelling import simplify_name
 
 #: A code stands in a draft only where at least this many patients share it.
 FEWEST_PATIENTS = 3
@@ -200,7 +198,6 @@ def find_calendar(columns: Iterable[SheetColumn]) -> str | None:
     """Return the calendar that dates are written in, where it is not the usual one.
 
     It is ``roc`` where years count from 1912, as in Taiwan, and ``excel1900`` for a spreadsheet's numbers.
-
 
     >>> find_calendar([SheetColumn("初診日", ("115/03/04", "114/12/30"))])
     'roc'

@@ -1,7 +1,5 @@
 """`Draft`: a source TOML written from what a file shows, with questions where it shows nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,7 +34,7 @@ from outcomes.drafting.sketch import (
 from outcomes.drafting.spelling import split_date
 from outcomes.drafting.words import Moment
 from outcomes.facts import Value, read_instrument, read_therapies
-from outcomes.records.gate import names_person
+from outcomes.records.gate.inspection import names_person
 
 #: Rows up to which a draft is read once to see what reading asks, and how often that is done.
 _MOST_REHEARSED = 200_000
@@ -53,7 +51,6 @@ _END, _AFTER = "end_of_therapy", "after_therapy"
 class Draft:
     """A drafted source."""
 
-    #: Name of the source, from the file's name.
     name: str
     #: Content of the source TOML. A value that begins with "?" is a question; `read_source` refuses it with
     #: the question until it is answered. Of patients' values it holds only codes of categories that at least

@@ -1,7 +1,5 @@
 """The Excel form that needs no source: made from the source that reads it, with lists to choose from."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +39,6 @@ class FormColumn:
     labels: tuple[str, ...] = ()
     #: ``list``, ``date``, ``integer``, ``decimal`` or ``any``.
     kind: str = "any"
-    #: Of a number.
     minimum: float | None = None
     maximum: float | None = None
 

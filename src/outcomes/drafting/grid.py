@@ -1,20 +1,21 @@
 """`SheetGrid`: the cells of one table of a file; `SheetLayout`: where its header and its data are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from outcomes.drafting.column import SheetColumn, read_number
+from outcomes.drafting.question import say
 from outcomes.drafting.role import guess_role
 from outcomes.drafting.spelling import is_number_or_date, normalise, split_scale
 from outcomes.drafting.words import find_instrument_word, words_of
 from outcomes.errors import RecordsError
 from outcomes.facts import read_facts
-from outcomes.records.files import SheetCells, join_header_rows, read_cells
-from outcomes.records.gate import mark_identifying, names_person
+from outcomes.records.files.file_reader import read_cells
+from outcomes.records.files.headers import join_header_rows
+from outcomes.records.gate.inspection import mark_identifying, names_person
+from outcomes.records.text_table import SheetCells
 
 #: Rows that a draft looks at; enough to see every usual code, few enough to answer at once.
 MAX_ROWS = 20_000
@@ -29,7 +30,6 @@ _MOST_NAMES = 0.6
 class SheetGrid:
     """The cells of one sheet, or of a file that holds one table."""
 
-    #: Name of the file.
     file: str
     #: Cell values as the file types them (text, numbers, dates), None where blank, all of one width; numbers
     #: that are shown as per cent as text (``42%``); labels for codes and names where a file of a statistics
@@ -44,10 +44,7 @@ class SheetGrid:
 
 
 def read_grids(path: Path, sheet: str | None = None) -> tuple[SheetGrid, ...]:
-    """Read the cells of all tables of a file: the visible sheets of a workbook that hold something, else one.
-
-    Whatever reading would refuse is refused, and a file without rows.
-    """
+    """Read the cells of all tables of a file: the visible filled sheets of a workbook, else one."""
     _, tables = read_cells(
         path, most=MAX_ROWS, sheet=sheet, check_name=names_person, mark_texts=mark_identifying
     )
@@ -104,9 +101,7 @@ class SheetLayout:
     #: One per column; the lines of a merged header joined by a space, a blank upper cell taking the one to
     #: its left; empty where a column has none.
     headers: tuple[str, ...]
-    #: First line of data.
     first_line: int
-    #: Lines that hold totals.
     summary_lines: tuple[int, ...]
 
 
@@ -159,10 +154,7 @@ def _find_names(rows: Sequence[Sequence[Any]]) -> int:
             break
         if any(_is_value(cell) for below in rows[i + 1 :] for cell in _filled(below)):
             return i
-    raise RecordsError(
-        "No row of column names was found above rows with numbers or dates; "
-        "add one, with a different name for each column."
-    )
+    raise RecordsError(say("errors.no_header"))
 
 
 def _is_value(cell: Any) -> bool:

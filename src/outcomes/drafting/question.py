@@ -1,7 +1,5 @@
 """Questions of a draft: its own, and what reading by it would ask."""
 
-from __future__ import annotations
-
 import json
 import re
 import tempfile
@@ -32,7 +30,7 @@ class OpenQuestion(str):
     answers: tuple[str, ...]
     may_go: bool
 
-    def __new__(cls, text: str, answers: Iterable[str] = (), may_go: bool = False) -> OpenQuestion:
+    def __new__(cls, text: str, answers: Iterable[str] = (), may_go: bool = False) -> "OpenQuestion":
         """Make the text a question."""
         asked = super().__new__(cls, f"? {text}")
         asked.answers, asked.may_go = tuple(answers), may_go

@@ -1,7 +1,5 @@
 """`Role`: what a column of a spreadsheet is for, guessed from its header and held against its values."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,8 +30,9 @@ from outcomes.drafting.words import (
     words_of,
 )
 from outcomes.facts import Instrument, read_instrument, read_schema, read_timepoints
-from outcomes.records.columns import parse_flags
-from outcomes.records.gate import find_person_names, match_header
+from outcomes.records.columns.numbers import parse_flags
+from outcomes.records.gate.patterns import match_header
+from outcomes.records.gate.person_names import find_person_names
 
 #: Columns of the schema, and of a long file, by what their values must look like.
 NUMERIC = {"age_years", "bmi", "episode_number", "duration_weeks", "n_sessions", "discharge_day"}

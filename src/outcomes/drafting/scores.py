@@ -1,7 +1,5 @@
 """The ``[[file.scores]]`` blocks of a draft: where a score stands, of when it is, and how it is recorded."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass

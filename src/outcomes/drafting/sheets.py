@@ -1,7 +1,5 @@
 """From the sheets of a file to its tables: sheets with one header are one table, cards of patients too."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +7,13 @@ from typing import Any
 
 from outcomes.drafting.column import SheetColumn
 from outcomes.drafting.grid import MAX_TITLE_LINES, SheetGrid, SheetLayout, find_layout, is_names
+from outcomes.drafting.question import say
 from outcomes.drafting.role import Role, fits_values, guess_role
 from outcomes.drafting.sketch import Sketch, find_questionnaires
 from outcomes.drafting.spelling import normalise
 from outcomes.drafting.words import find_moment, words_of
 from outcomes.errors import RecordsError
-from outcomes.records.files import SHEET_TITLE
+from outcomes.records.files.excel import SHEET_TITLE
 
 #: Proportion of sheets that must share a line for it to be the header, or a label, of all of them.
 _MOST_SHEETS = 0.8
@@ -71,15 +70,10 @@ def sketch_grid(grid: SheetGrid) -> Sketch:
         if header and header not in repeated
     ]
     if len(columns) < 2:
-        raise RecordsError(
-            f"{grid.file} has fewer than two columns with a name of their own, from which nothing follows."
-        )
+        raise RecordsError(say("errors.few_columns", file=grid.file))
     sketch = Sketch(grid, layout, columns, lines=tuple(lines), repeated=tuple(sorted(repeated)))
     if not any(role.kind in ("column", "score") for role in sketch.roles):
-        raise RecordsError(
-            f"{grid.file}: no column was recognised by its name in line {layout.header_lines[-1]}; "
-            "name the columns there, or write the source TOML by hand (docs/records.md)."
-        )
+        raise RecordsError(say("errors.not_recognised", file=grid.file, line=layout.header_lines[-1]))
     return sketch
 
 

@@ -1,7 +1,5 @@
 """`Sketch`: what a draft understood of one table: questionnaires, what is not read and why, colours."""
 
-from __future__ import annotations
-
 import colorsys
 import re
 from collections import Counter
@@ -34,8 +32,8 @@ from outcomes.drafting.words import (
     words_for,
 )
 from outcomes.facts import list_instruments, read_facts, read_instrument, read_timepoints
-from outcomes.records.files import simplify_name
-from outcomes.records.gate import match_header
+from outcomes.records.gate.patterns import match_header
+from outcomes.records.spelling import simplify_name
 
 #: Where patients come back in more rows than this, a row is an assessment.
 _REPEATED = 0.2
@@ -117,7 +115,6 @@ class Sketch:
     grid: SheetGrid
     layout: SheetLayout
     columns: list[SheetColumn]
-    #: One per column.
     roles: list[Role] = field(default_factory=list)
     #: Columns of the schema, each with the column of the file that holds it.
     mapped: dict[str, SheetColumn] = field(default_factory=dict)
@@ -125,7 +122,6 @@ class Sketch:
     rivals: dict[str, list[SheetColumn]] = field(default_factory=dict)
     #: Line of each row of data in its sheet; empty where rows of several sheets stand beneath each other.
     lines: tuple[int, ...] = ()
-    #: Headers that stand several times.
     repeated: tuple[str, ...] = ()
     #: Headers that are labels above the rows.
     heading: tuple[str, ...] = ()
@@ -188,8 +184,7 @@ class Sketch:
     def patients(self) -> Sequence[Hashable]:
         """Return the key of the patient of each row; rows themselves where no column tells patients apart."""
         column = self.mapped.get("patient_id")
-        n_rows = len(self.columns[0].cells)
-        keys = column.cells if column else (None,) * n_rows
+        keys = column.cells if column else (None,) * len(self.columns[0].cells)
         return [f"row {i}" if key is None else simplify_name(str(key)) for i, key in enumerate(keys)]
 
     def list_codes(self, column: SheetColumn, known: Iterable[str] = ()) -> tuple[dict[str, int], int]:

@@ -1,7 +1,5 @@
 """How the words and numbers of a file are compared: without case, accents, punctuation and width."""
 
-from __future__ import annotations
-
 import datetime
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """The words of all languages by which headers and codes are known; `Moment`, which some of them name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -160,7 +158,6 @@ class Moment:
 
     #: Id of the time point; None for an occasion that has to be asked about.
     timepoint: str | None
-    #: In words.
     label: str
     #: Day after the start of a time point that is not one of the standard ones.
     day: int | None = None

@@ -1,7 +1,5 @@
 """`FileSpec`: how one file of a source is to be read, and where its scores stand."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

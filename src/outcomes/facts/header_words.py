@@ -1,7 +1,5 @@
 """What the words of a header say: a change, another measure, who answered, or a language."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

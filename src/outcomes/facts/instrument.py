@@ -1,7 +1,5 @@
 """`Instrument`: an outcome measure with its range, direction, scoring, sources and `Threshold`s."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -44,7 +42,6 @@ class Threshold:
     comparison: str = ">="
     #: Whether reports use it when none is named.
     default: bool = False
-    #: What to know before using it.
     note: str = ""
     #: Parts of the body of that population, codes of ``schema.toml``; not told where absent.
     regions: tuple[str, ...] = ()
@@ -82,7 +79,6 @@ def parse_rule(text: str) -> Threshold | None:
 class Subscale:
     """One of several scores of a form: a subscale, or a version that is not to be mixed with others."""
 
-    #: What it is called.
     name: str
     #: Numbers of its items in the whole form; all of them where absent.
     items: tuple[int, ...] = ()
@@ -292,7 +288,7 @@ class Instrument:
         names |= {value_set.id: value_set.label} if value_set else {}
         return ", ".join(names.get(part, part).replace("_", " ") for part in variant.split("-"))
 
-    def narrow(self, variant: str | None) -> Instrument:
+    def narrow(self, variant: str | None) -> "Instrument":
         """Return the instrument as a variant sees it: a subscale has a range and thresholds of its own."""
         self.check_variant(variant)
         chosen = [self.subscales[part] for part in (variant or "").split("-") if part in self.subscales]

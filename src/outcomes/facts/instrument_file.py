@@ -1,7 +1,5 @@
 """Reading instruments: those of the package, and those of the user's own project."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is known of an instrument, in words: one Markdown sheet an instrument, and one row of a list."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -63,7 +61,7 @@ def tabulate_rows(header: str, rows: Iterable[Iterable[str]]) -> str:
 
 
 @cache
-def _read_template() -> jinja2.Template:
+def _read_template() -> "jinja2.Template":
     from jinja2 import Environment, StrictUndefined  # takes longer to load than most commands run
 
     blocks: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "extensions": ["jinja2.ext.do"]}

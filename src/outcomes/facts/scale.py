@@ -1,7 +1,5 @@
 """`Scale`: one of the ways in which clinics record an instrument, with its range and how it shows."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping

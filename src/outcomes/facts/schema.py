@@ -1,7 +1,5 @@
 """What records are made of: the columns of their tables, therapies and time points."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """`ScoringRule`, `ItemPolicy` and `ValueSet`: how items become a score, as data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -135,7 +133,7 @@ class ScoringRule:
         ordered = answers if self.first_answer == "lowest" else answers[::-1]
         return {chr(ord("a") + place): f"{answer:g}" for place, answer in enumerate(ordered)}
 
-    def narrow(self, numbers: tuple[int, ...], changes: Mapping[str, Any]) -> ScoringRule:
+    def narrow(self, numbers: tuple[int, ...], changes: Mapping[str, Any]) -> "ScoringRule":
         """Return the rule of a subscale: of the items of those numbers (none: all), with changed fields."""
         numbers = numbers or tuple(range(1, self.n_items + 1))
         place = {number: own for own, number in enumerate(numbers, start=1)}
@@ -163,7 +161,7 @@ class ScoringRule:
         }
         return build_strictly(ScoringRule, {**own, **changes}, "scoring of a subscale")
 
-    def find_policy(self, name: str | None = None) -> ItemPolicy:
+    def find_policy(self, name: str | None = None) -> "ItemPolicy":
         """Return a missing-item policy of the instrument, the default without a name; others are refused."""
         allowed = (self.missing, *self.policies)
         if name is not None and name not in allowed:
@@ -219,7 +217,6 @@ class ValueSet:
     #: order in which counting makes them (11111, 11112, ...), and the column of it.
     table: str | None = None
     column: str | None = None
-    #: What to know before using it.
     note: str = ""
 
 

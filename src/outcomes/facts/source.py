@@ -1,7 +1,5 @@
 """`Source`: how one clinic's or study's files are to be read, from a source TOML."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -114,10 +112,7 @@ def _tidy_answers(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build_source(content: Mapping[str, Any], where: str, folder: Path | None = None) -> Source:
-    """Build a `Source` from the content of a source TOML, whose name is ``where`` in messages.
-
-    Unknown keys and values are refused, and a draft with all its open questions.
-    """
+    """Build a `Source` from the content of a source TOML, whose name is ``where`` in messages."""
     refuse_questions(content, where)
     content = _tidy_answers(content)
     files = []

@@ -1,7 +1,5 @@
 """`Statistic`: what a number of a result is, and what follows from that for who may see it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """The one small reader of the package's fact files, and the strict building of types from them."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import re

@@ -129,7 +129,6 @@ class Words:
 
     #: Language code, also the ``lang`` of a page.
     language: str
-    #: Where its files lie.
     folder: Path = field(repr=False)
 
     def __deepcopy__(self, memo: object) -> Words:

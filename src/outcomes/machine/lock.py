@@ -1,7 +1,5 @@
 """One at a time: a lock that the operating system holds, and frees when its holder dies."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

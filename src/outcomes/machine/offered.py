@@ -1,7 +1,5 @@
 """Names that a package offers and loads when they are first used; its folder is the registry."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -13,10 +11,7 @@ _ALL = r"^__all__ = (\[.*?\])$"
 
 @cache
 def list_offered(package: str) -> Mapping[str, str]:
-    """Return the names that modules of a package give in ``__all__``, each with its module; import none.
-
-    Modules whose name starts with ``_`` offer nothing, and neither do folders.
-    """
+    """Return the names that modules of a package give in ``__all__``, each with its module; import none."""
     import re  # with these three, importing the package would take twice as long
     from ast import literal_eval
     from importlib.util import find_spec

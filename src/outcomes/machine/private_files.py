@@ -1,7 +1,5 @@
 """Private folders and files, files that are replaced as a whole, and records that are kept as JSON."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import json
@@ -40,10 +38,7 @@ def write_private_file(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
-    """Write a file so that a reader sees the old one or the whole new one, also after a crash.
-
-    ``mode`` says who may read it, before the umask.
-    """
+    """Write a file so that a reader sees the old one or the whole new one, also after a crash."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{DRAFT}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
@@ -88,7 +83,7 @@ def spell_safely(name: str) -> str:
 R = TypeVar("R", bound="DataclassInstance")
 
 
-def encode_record(record: DataclassInstance, *, sort_keys: bool = False) -> bytes:
+def encode_record(record: "DataclassInstance", *, sort_keys: bool = False) -> bytes:
     """Return a dataclass as the bytes of its JSON file."""
     content = dataclasses.asdict(record)
     return f"{json.dumps(content, indent=2, ensure_ascii=False, sort_keys=sort_keys)}\n".encode()

@@ -1,7 +1,5 @@
 """A line that says what is being done, on long work at a terminal."""
 
-from __future__ import annotations
-
 import sys
 from types import TracebackType
 
@@ -16,7 +14,7 @@ class Progress:
 
             self._status = Console(stderr=True).status("starting")
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         if self._status is not None:
             self._status.start()
         return self

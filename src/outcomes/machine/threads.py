@@ -6,8 +6,6 @@ user who has set one of the variables that numpy's library reads has decided: no
 reports, which make the same sums on any number of processors.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

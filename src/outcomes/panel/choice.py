@@ -1,7 +1,5 @@
 """`Choice`: boxes to tick, or radio buttons, each with a count; they work by keyboard alone."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The controls: what a question is made of, each reached and worked by a keyboard alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """The choices of the panel as a report: its parameters, and its making while the panel stays usable."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +13,10 @@ from outcomes.panel.choice import FULL, say_notice
 from outcomes.panel.offers import label_filter
 from outcomes.panel.question import PanelQuestion
 from outcomes.records import Records
-from outcomes.reports import Job, count_cells, find_refused_cuts, make_page
+from outcomes.reports.job import Job
+from outcomes.reports.notebook_file import count_cells
+from outcomes.reports.report import make_page
+from outcomes.reports.series.declaration import find_refused_cuts
 
 REPORT = "therapy_comparison"
 _SHARED = ("site", "region")

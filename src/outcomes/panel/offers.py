@@ -1,7 +1,5 @@
 """What there is to choose from, and how many patients stand behind each choice."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which analyses and views make each pane, said once for showing it and for its code."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +20,6 @@ class AnalysisStep:
 
     #: Public function of ``outcomes`` that takes a cohort.
     analysis: str
-    #: Its further arguments.
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -34,7 +31,6 @@ class ViewStep:
     view: str
     #: Names of the analyses, in the order of its arguments.
     steps: tuple[str, ...]
-    #: Its further arguments.
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,7 +1,5 @@
 """`PanelQuestion`: what is chosen in the panel, and what it means for a cohort."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +9,6 @@ from typing import Any
 class PanelMeasure:
     """An instrument with its variant, as recorded."""
 
-    #: Id.
     instrument: str
     variant: str | None = None
 
@@ -21,19 +18,16 @@ class PanelQuestion:
     """What is looked at. None and nothing chosen mean all, or what the source declares."""
 
     measure: PanelMeasure
-    #: Ids.
     therapies: tuple[str, ...] = ()
     #: Column of the episodes to the values that are looked at.
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Ids of the follow-ups that are shown.
     timepoints: tuple[str, ...] = ()
-    #: Id of the main time point.
     primary: str | None = None
     #: Whether therapies are compared, adjusted for what was recorded at the start.
     adjusted: bool = True
     #: Id of the threshold by which patients count as improved.
     threshold: str | None = None
-    #: ``team`` or ``stakeholder``.
     audience: str = "team"
 
     def describe_cohort(self) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Named sets of choices: kept in the project as small TOML files, and opened again."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable
@@ -21,10 +19,7 @@ _NAME = re.compile(r"[\w][\w .,-]{0,59}")
 
 
 def save_question(name: str, question: PanelQuestion, source: str, words: Words) -> Path:
-    """Keep the choices of a source's records under a name, as a TOML file in ``data/views/``.
-
-    A name has letters, digits, spaces, dots, commas and hyphens; choices of the same name are replaced.
-    """
+    """Keep the choices of a source's records under a name, as a TOML file in ``data/views/``."""
     name = name.strip()
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise ReportError(words.say("panel.bad_name"), exit_code=2)

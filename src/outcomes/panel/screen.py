@@ -1,7 +1,5 @@
 """What the panel shows: the sentence, the view in front, the table, and the code of each."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from importlib import resources

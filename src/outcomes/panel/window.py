@@ -1,7 +1,5 @@
 """`open_panel`: choose, and see what follows in words, a figure and numbers."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Callable
@@ -64,8 +62,6 @@ class Panel:
 
     The sentence, the table and the view in front follow a choice at once; the comparison of therapies and the
     other views are worked out one by one while nothing else is asked for.
-
-    `language` is that of its words, of what it shows and of the report that it makes.
     """
 
     def __init__(self, records: Records, language: str = "en") -> None:
@@ -103,10 +99,7 @@ class Panel:
     def choose(
         self, *, instrument: str = "", variant: str | None = None, view: str = "", **choices: Any
     ) -> None:
-        """Choose by code what the controls choose by hand: a measure, the view in front, any other choice.
-
-        Other choices are parts of `PanelQuestion`, such as ``therapies`` or ``audience``.
-        """
+        """Choose by code what the controls choose by hand: a measure, the view in front, any other choice."""
         measure = PanelMeasure(instrument, variant) if instrument else self.question.measure
         self.set(replace(self.question, measure=measure, **choices))
         if view:

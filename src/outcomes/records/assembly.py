@@ -1,7 +1,5 @@
 """Checked arrays to the four tables of the schema: episodes, assessments, sessions and events."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """From parts to tables: link, time, score and check them, in an order that tells all problems at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -81,7 +79,12 @@ class Checking:
         settle_constants(self.attributes, self.parts, self.n_episodes, self.problems)
         self.attributes = self._list_accepted()
         self._check_days()
-        self._check_scores()
+        self._drop_refused()
+        ask_absences(self.scores)
+        ask_changes(self.scores)
+        self.scores = self.scores.keep(check_scores(self.scores, ask_scales(self.scores)))
+        self._drop_refused()
+        self.scores = self.scores.keep(settle_regions(self.scores, self.attributes.get("region")))
         self._check_conflicts()
         note_missing_baselines(self.scores)
         note_reversed_sites(self.scores)
@@ -127,15 +130,6 @@ class Checking:
             return scores
         first = take_first(site, self.n_episodes)[scores.episode]
         return replace(scores, site=first.astype(np.int64) + 1, n_sites=len(site.values) + 1)
-
-    def _check_scores(self) -> None:
-        """Check scores against their instruments, dropping what is refused in between."""
-        self._drop_refused()
-        ask_absences(self.scores)
-        ask_changes(self.scores)
-        self.scores = self.scores.keep(check_scores(self.scores, ask_scales(self.scores)))
-        self._drop_refused()
-        self.scores = self.scores.keep(settle_regions(self.scores, self.attributes.get("region")))
 
     def _check_conflicts(self) -> None:
         """Check scores against each other: one of an instrument at one time, one baseline, one instrument."""

@@ -1,7 +1,5 @@
 """Codes of categories that nobody declared: where one is unknown, short ones beside it are doubtful too."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -283,10 +281,7 @@ def _tell(found: _Codes, codes: Sequence[str], readings: bool = False) -> Text:
 
 
 def _list_answers(found: _Codes, codes: Sequence[str]) -> Answers:
-    """Return a line for each reading that covers all the codes, else one line to fill in.
-
-    Readings of the header's language alone count where it has any.
-    """
+    """Return a line for each reading that covers all the codes, else one line to fill in."""
     readings = _list_readings(found, codes, found.languages) or _list_readings(found, codes)
     if readings:
         return {
@@ -310,10 +305,7 @@ def _list_meanings(kind: str) -> Iterator[tuple[dict[str, str], dict[str, Any]]]
 def _list_readings(
     found: _Codes, codes: Sequence[str], languages: frozenset[str] | None = None
 ) -> dict[tuple[tuple[str, str], ...], str]:
-    """Return the readings that cover all the codes, as pairs of code and meaning, each with what it says.
-
-    Where languages are named, only theirs count, and only those that agree with what the source declares.
-    """
+    """Return the readings that cover all the codes, as pairs of code and meaning, each with what it says."""
     found_readings: dict[tuple[tuple[str, str], ...], str] = {}
     declared = {code: value for code, value in found.declared.items() if _is_short(code)}
     for meaning, reading in _list_meanings(found.kind):

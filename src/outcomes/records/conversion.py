@@ -3,8 +3,6 @@
 The tables are those of the package, or the user's own copies.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import read_instrument
 from outcomes.facts.scale import Scale, list_scales
 from outcomes.facts.toml import find_project, has_table, read_table, suggest_name
+from outcomes.facts.wording import Text, Value
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -54,11 +53,13 @@ def read_conversion(
     path = (Path(folder) if folder is not None else find_project() / "data" / "tables") / f"{name}.csv"
     if not path.is_file():
         shown = path if folder is not None else f"data/tables/{name}.csv"
-        raise FactsError(
-            f"{instrument.name}: its table of scores is not part of the package, because its owner's "
-            f"permission is needed. Put your own copy at {shown} with the columns raw_sum,t_score,se, one "
-            f"line for each sum from {lowest} to {highest} (se may be left out); or give the scores."
-        )
+        said: dict[str, Value] = {
+            "instrument": instrument.name,
+            "place": str(shown),
+            "low": lowest,
+            "high": highest,
+        }
+        raise FactsError(Text.of("scoring.table.not_shipped", **said))
     columns = _read_own(path, path.stat().st_mtime_ns)
     return _check(columns, path.name, instrument, lowest, highest)
 
@@ -68,11 +69,11 @@ def _read_own(path: Path, changed_ns: int) -> Mapping[str, Sequence[str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise FactsError(f"{path.name} is not UTF-8 text; save it as UTF-8.") from None
+        raise FactsError(Text.of("scoring.table.encoding", file=path.name)) from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     rows = list(csv.reader(lines))
     if len(rows) < 2 or any(len(row) != len(rows[0]) for row in rows):
-        raise FactsError(f"{path.name}: every line needs as many columns as the header raw_sum,t_score,se.")
+        raise FactsError(Text.of("scoring.table.shape", file=path.name))
     return dict(zip(map(str.strip, rows[0]), zip(*rows[1:], strict=True), strict=True))
 
 
@@ -81,22 +82,18 @@ def _check(
 ) -> Conversion:
     score_column = next((column for column in _SCORES if column in columns), None)
     if _SUM not in columns or score_column is None:
-        raise FactsError(f"{name}: the columns must be {_SUM},t_score,se; found {', '.join(columns)}.")
+        raise FactsError(Text.of("scoring.table.columns", file=name, found=", ".join(columns)))
     sums, score = (_read_numbers(columns[column], name, column) for column in (_SUM, score_column))
     if not np.array_equal(sums, np.arange(lowest, highest + 1)):
-        raise FactsError(f"{name}: one line is needed for each sum from {lowest} to {highest}, in order.")
+        raise FactsError(Text.of("scoring.table.sums", file=name, low=lowest, high=highest))
     steps = np.diff(score)
     wrong = np.flatnonzero(np.sign(steps) != np.sign(score[-1] - score[0]))
     if len(wrong):
-        raise FactsError(
-            f"{name}: the scores must rise or fall throughout; see the lines of sums "
-            f"{sums[wrong[0]]:g} and {sums[wrong[0] + 1]:g}."
-        )
+        first, second = (f"{sums[place]:g}" for place in (wrong[0], wrong[0] + 1))
+        raise FactsError(Text.of("scoring.table.turns", file=name, first=first, second=second))
     if score.min() < instrument.minimum or score.max() > instrument.maximum:
-        raise FactsError(
-            f"{name}: a score lies outside {instrument.minimum:g} to {instrument.maximum:g}, the range of "
-            f"{instrument.name}."
-        )
+        ends = {"low": f"{instrument.minimum:g}", "high": f"{instrument.maximum:g}"}
+        raise FactsError(Text.of("scoring.table.range", file=name, instrument=instrument.name, **ends))
     errors = (
         _read_numbers(columns[_ERROR], name, _ERROR) if _ERROR in columns else np.full(len(score), np.nan)
     )
@@ -107,9 +104,9 @@ def _read_numbers(texts: Sequence[str], name: str, column: str) -> Floats:
     try:
         numbers = np.array([float(text) for text in texts])
     except ValueError:
-        raise FactsError(f"{name}: the column {column} must hold numbers with a decimal point.") from None
+        raise FactsError(Text.of("scoring.table.numbers", file=name, column=column)) from None
     if not np.isfinite(numbers).all():
-        raise FactsError(f"{name}: the column {column} has an entry that is not a finite number.")
+        raise FactsError(Text.of("scoring.table.finite", file=name, column=column))
     return numbers
 
 
@@ -128,11 +125,13 @@ def rescale(
         instrument = read_instrument(instrument)
     known = list_scales(instrument)
     if scale not in known:
-        raise FactsError(f"{instrument.name} has no scale {scale!r}; {suggest_name(scale, known)}")
+        said = {"scale": repr(scale), "known": suggest_name(scale, known)}
+        raise FactsError(Text.of("scoring.scale.unknown", instrument=instrument.name, **said))
     rule = known[scale]
     if rule.per:
         if reference is None:
-            raise FactsError(f"{instrument.name}: scale {scale!r} needs the {rule.per}.")
+            said = {"scale": repr(scale), "per": rule.per}
+            raise FactsError(Text.of("scoring.scale.reference", instrument=instrument.name, **said))
         recorded = recorded / np.asarray(reference, dtype=np.float64)
     if rule.by_table:
         return _look_up(instrument, recorded, rule)

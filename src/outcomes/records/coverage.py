@@ -1,7 +1,5 @@
 """What of the given files is read, and what was refused: rows shared out, counted, and kept privately."""
 
-from __future__ import annotations
-
 import csv
 from bisect import bisect_right
 from collections import defaultdict

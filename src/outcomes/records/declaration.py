@@ -1,7 +1,5 @@
 """A source's declaration held against what there is: columns, codes, measures, and what it answers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 

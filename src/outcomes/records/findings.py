@@ -1,7 +1,5 @@
 """What is noticed in one file, worded by the catalogue and gathered so that all problems are told at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partialmethod
 from typing import Any, NamedTuple, NoReturn, TypeAlias

@@ -1,7 +1,5 @@
 """The items of an instrument as they were given: their shape, which cannot be right, and what each counts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +9,7 @@ from numpy.typing import ArrayLike
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.scoring_rule import ScoringRule
+from outcomes.facts.wording import Text
 from outcomes.records.conversion import Floats
 
 _TOLERANCE = 1e-9  # whole numbers read from text are exact; this forgives arithmetic done before us
@@ -28,11 +27,10 @@ def shape_items(instrument: Instrument, items: ArrayLike) -> Floats:
     most = rule.n_items_maximum or rule.n_items
     if answers.ndim == 2 and answers.shape[1] in (*range(rule.n_items, most + 1), rule.n_form_items):
         return answers
-    expected = f"{rule.n_items}" if most == rule.n_items else f"{rule.n_items} to {most}"
-    if rule.n_form_items > rule.n_items:
-        expected += f" (or all {rule.n_form_items} of the form)"
-    found = answers.shape[-1] if answers.ndim else 1
-    raise FactsError(f"{instrument.name}: expected {expected} items in each row, got {found}.")
+    most = most if most > rule.n_items else 0
+    form = rule.n_form_items if rule.n_form_items > rule.n_items else 0
+    said = {"n": rule.n_items, "most": most, "form": form, "found": answers.shape[-1] if answers.ndim else 1}
+    raise FactsError(Text.of("scoring.items.expected", instrument=instrument.name, **said))
 
 
 def number_items(rule: ScoringRule, n_given: int) -> tuple[int, ...]:
@@ -53,14 +51,16 @@ def find_item_problems(
     found = []
     for place, (column, low, high) in enumerate(zip(answers.T, lows, highs, strict=True)):
         outside = (column < low) | (column > high)
-        found.append((outside, place, "ITEM_RANGE", f"outside {low:g} to {high:g}"))
+        said = Text.of("scoring.items.outside", item=numbers[place], low=f"{low:g}", high=f"{high:g}")
+        found.append((outside, place, "ITEM_RANGE", said))
         if step is not None:
             places = (np.where(outside, low, column) - low) / step
             off = np.abs(places - np.rint(places)) > _TOLERANCE
-            found.append((off, place, "ITEM_GRID", f"not in steps of {step:g}"))
+            said = Text.of("scoring.items.grid", item=numbers[place], step=f"{step:g}")
+            found.append((off, place, "ITEM_GRID", said))
     problems = [
-        (first_row + row, numbers[place], labels[place], name, f"item {numbers[place]}: {reason}")
-        for where, place, name, reason in found
+        (first_row + row, numbers[place], labels[place], name, said)
+        for where, place, name, said in found
         if where.any()
         for row in np.flatnonzero(where).tolist()
     ]
@@ -68,16 +68,13 @@ def find_item_problems(
     return list_problems(problems)
 
 
-def list_problems(rows: list[tuple[int, int, str, str, str]]) -> pd.DataFrame:
+def list_problems(rows: list[tuple[int, int, str, str, Text]]) -> pd.DataFrame:
     """Return problems as a table."""
     return pd.DataFrame(rows, columns=["row", "item", "label", "rule", "reason"])
 
 
 def may_have_problems(rule: ScoringRule, block: Floats) -> bool:
-    """Return whether any answer of a block (one row per item) is out of range or off the grid.
-
-    Says so in the fewest passes; `find_item_problems` then says which.
-    """
+    """Return whether any answer of a block (one row per item) is out of range or off the grid."""
     lows, highs = (np.array(ends)[:, None] for ends in rule.list_bounds(len(block)))
     least, most = np.fmin.reduce(block, axis=1), np.fmax.reduce(block, axis=1)
     if (least < lows[:, 0]).any() or (most > highs[:, 0]).any():
@@ -92,10 +89,7 @@ def may_have_problems(rule: ScoringRule, block: Floats) -> bool:
 
 
 def count_answers(rule: ScoringRule, n_items: int) -> tuple[Counting, Floats, Floats]:
-    """Return what turns answers into what they count, and the least and most that each counted item can be.
-
-    Recodes come first, then reversal, then the highest of each group in the place of its first item.
-    """
+    """Return what turns answers into what they count, and the least and most of each counted item."""
     low, high = (np.array(ends, dtype=float) for ends in rule.list_bounds(n_items))
     least, most = low.copy(), high.copy()
     recodes = [

@@ -1,7 +1,5 @@
 """`Problems`: what was found while reading, and which records and cells were refused for it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -28,7 +26,6 @@ class Place:
     """One file of a source: its records are numbered from ``start`` on among all records."""
 
     file: str
-    #: First line of each record.
     lines: np.ndarray
     start: int
 
@@ -141,10 +138,7 @@ class Problems:
         column: str | None = None,
         **words: Any,
     ) -> None:
-        """Ask what the records mean; nothing of the source is read until it answers.
-
-        What is found is the evidence in counts and the readings, ending with a question mark.
-        """
+        """Ask what the records mean; nothing of the source is read until it answers."""
         width = min(max(map(len, answers)), _LONGEST_ANSWER)
         lines = tuple(
             Text.of("findings.question.line", line=f"{line:{width}}", meaning=meaning)
@@ -194,10 +188,7 @@ class Problems:
         contradict: bool = False,
         **words: Any,
     ) -> None:
-        """Refuse records for a rule, such as those that ``contradict`` each other.
-
-        Those refused before keep their first reason.
-        """
+        """Refuse records for a rule, such as those that ``contradict`` each other."""
         records = np.unique(np.asarray(records, dtype=np.int64))
         if not len(records):
             return

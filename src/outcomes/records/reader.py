@@ -1,7 +1,5 @@
 """`read_records`: from the files of a source to checked records, all problems of a source at once."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import hashlib
@@ -221,10 +219,7 @@ def _refuse_share(
     n_assessments: int,
     private: Path,
 ) -> None:
-    """Refuse a source of whose records or scores too many were refused, or of which no score was read.
-
-    ``records`` and ``cells`` (of scores) are how many were refused, and how many there are.
-    """
+    """Refuse a source of whose records or scores too many were refused, or of which no score was read."""
     share = source.max_refused_share
     maps_scores = any(spec.scores or "score" in spec.columns for spec in source.files)
     for kind, (refused, read) in (("records_refused", records), ("scores_refused", cells)):

@@ -1,7 +1,5 @@
 """`judge_scale`: on which of an instrument's scales a column of scores is recorded, as far as it shows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache

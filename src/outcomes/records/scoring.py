@@ -1,7 +1,5 @@
 """`score_items`: from the items of an instrument to its score, by the rule that its facts declare."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from outcomes.errors import FactsError
 from outcomes.facts.instrument import Instrument
 from outcomes.facts.instrument_file import read_instrument
-from outcomes.facts.scoring_rule import (
-    ItemPolicy,
-    ScoringRule,
-    ValueSet,
-    read_state_values,
-    read_value_sets,
-)
+from outcomes.facts.scoring_rule import ItemPolicy, ScoringRule, ValueSet, read_state_values, read_value_sets
 from outcomes.facts.toml import suggest_name
+from outcomes.facts.wording import Text
 from outcomes.records.conversion import Floats, read_conversion
 from outcomes.records.items import (
     Counting,
@@ -50,13 +43,12 @@ class Scores:
 
     #: NaN where the state says that there is none.
     score: Floats = field(repr=False)
-    #: Blank items.
     n_missing: NDArray[np.int16] = field(repr=False)
     #: One of `STATES`.
-    state: pd.Categorical[str] = field(repr=False)
+    state: "pd.Categorical[str]" = field(repr=False)
     #: One row per item that cannot be right: ``row`` (position, from 0), ``item`` (from 1), ``label``,
     #: ``rule`` (``ITEM_RANGE``, ``ITEM_GRID`` or, where the items together cannot be right,
-    #: ``SCORE_RANGE`` at the last of them) and ``reason``. Holds no values.
+    #: ``SCORE_RANGE`` at the last of them) and ``reason`` (a `Text`). Holds no values.
     problems: pd.DataFrame = field(repr=False)
     #: Sum of what the items count, before a table or a percentage; NaN where there is no score.
     raw: Floats = field(repr=False)
@@ -190,8 +182,8 @@ def _find_beyond(
     low, high = instrument.minimum - _TOLERANCE, instrument.maximum + _TOLERANCE
     if rule.rule not in ("quotient", "difference"):
         return list_problems([])
-    span = f"{instrument.minimum:g} to {instrument.maximum:g} {instrument.unit}"
-    reason = f"items {numbers[0]} and {numbers[-1]} together: outside {span}"
+    span = {"low": f"{instrument.minimum:g}", "high": f"{instrument.maximum:g}", "unit": instrument.unit}
+    reason = Text.of("scoring.items.together", first=numbers[0], second=numbers[-1], **span)
     label = rule.label_items(len(numbers))[-1]
     outside = np.flatnonzero((score < low) | (score > high)).tolist()
     return list_problems([(row, numbers[-1], label, "SCORE_RANGE", reason) for row in outside])
@@ -211,7 +203,8 @@ def _find_value_set(rule: ScoringRule, variant: str | None) -> ValueSet:
     for part in (variant or "").split("-"):
         if part in sets:
             return sets[part]
-    raise FactsError(f"There is no value set {variant!r}; {suggest_name(str(variant), sets)}")
+    near = suggest_name(str(variant), sets)
+    raise FactsError(Text.of("scoring.value_set.unknown", name=repr(variant), known=near))
 
 
 def _apply_value_set(

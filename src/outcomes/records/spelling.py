@@ -1,7 +1,5 @@
 """Spellings that mean the same: one width of characters, blanks, case; nothing that changes a meaning."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """`Records`: checked treatment records, with every refused one counted and kept with its reason."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

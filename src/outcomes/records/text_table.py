@@ -1,7 +1,5 @@
 """What is read of a file: `RawColumns`, `TextTable` (its cells tidied), and `SheetCells` for a draft."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,7 +49,6 @@ class TextTable:
     refused: tuple[Refusal, ...] = field(repr=False)
     #: Records of the file: ``len(lines) + len(refused)``.
     n_read: int
-    #: Of the file's bytes.
     sha256: str
     #: Cells that cannot be read, such as a formula without a value or an error.
     bad_cells: tuple[Refusal, ...] = field(default=(), repr=False)
@@ -92,7 +89,6 @@ class SheetCells:
     rows: list[tuple[Any, ...]] = field(repr=False)
     #: How many rows hold something, also beyond those that were kept.
     n_rows: int
-    #: Of a sheet.
     title: str | None = None
     #: Of a text file, where they are not comma and UTF-8.
     delimiter: str | None = None

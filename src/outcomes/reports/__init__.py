@@ -1,18 +1,13 @@
 """Reports: a notebook and its parameters become one page that can be shared."""
 
-from outcomes.reports.archive import (
-    keep_release,
-    read_previous,
-    recall_release,
-    set_beside_last,
-)
+from outcomes.reports.archive.snapshots import keep_release, recall_release, set_beside_last
+from outcomes.reports.archive.store import read_previous
 from outcomes.reports.batch import WorkerPool, run_batch
 from outcomes.reports.engine import TimeLimits
 from outcomes.reports.job import Job
 from outcomes.reports.notebook_file import count_cells, find_notebook, list_reports
 from outcomes.reports.parameters import describe_parameters, parse_texts, read_parameters
 from outcomes.reports.report import Report, make_page, run_report
-from outcomes.reports.series import find_refused_cuts
 
 __all__ = [
     "Job",
@@ -22,7 +17,6 @@ __all__ = [
     "count_cells",
     "describe_parameters",
     "find_notebook",
-    "find_refused_cuts",
     "keep_release",
     "list_reports",
     "make_page",

@@ -1,7 +1,5 @@
 """Batches: many pages at once, on this machine or on a cluster; one that fails never stops the others."""
 
-from __future__ import annotations
-
 import dataclasses
 import multiprocessing
 import os
@@ -24,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from outcomes.errors import OutcomesError, ReportError
-from outcomes.reports.archive import name_reason
+from outcomes.reports.archive.store import name_reason
 from outcomes.reports.job import Job
 from outcomes.reports.report import Report, make_page
 

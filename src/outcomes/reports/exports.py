@@ -1,7 +1,5 @@
 """What lies beside a page: the released tables as CSV and Excel, and the figures as PNG."""
 
-from __future__ import annotations
-
 import io
 import re
 import struct
@@ -24,10 +22,7 @@ _LONGEST_SHEET_NAME = 31
 
 
 def build_exports(views: Sequence[View]) -> dict[str, bytes]:
-    """Return the files beside a page by name, from released views only.
-
-    ``results.csv`` and ``results.xlsx`` where a view has a table, ``<id>.png`` for each figure.
-    """
+    """Return the files beside a page by name, from released views only."""
     tables = {view.id: view for view in views if view.table is not None and len(view.table)}
     files = {f"{view.id}.png": strip_png(view.png) for view in views if view.png is not None}
     if tables:

@@ -1,7 +1,5 @@
 """`Job`: one page to be made by any process or machine, what it is made from, and its private run folder."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets
@@ -16,7 +14,7 @@ from typing import Any
 
 import outcomes
 from outcomes.errors import ReportError
-from outcomes.facts import find_project
+from outcomes.facts import Text, find_project
 from outcomes.machine.private_files import make_private, write_private_file
 from outcomes.reports.engine import TimeLimits
 from outcomes.reports.notebook_file import find_notebook
@@ -200,7 +198,6 @@ def open_run(private_folder: str | Path = ".outcomes") -> Run:
     try:
         make_private(home, home / "runs", folder, folder / "views")
     except OSError as error:
-        raise ReportError(
-            f"The private folder {home.name!r} cannot be written ({error.strerror}).", exit_code=9
-        ) from None
+        said = Text.of("errors.report.private", folder=repr(home.name), reason=error.strerror)
+        raise ReportError(said, exit_code=9) from None
     return Run(id, folder, started)

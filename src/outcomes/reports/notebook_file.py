@@ -1,7 +1,5 @@
 """Notebook files: which of them are reports, where they lie, and how they are read without delay."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys
@@ -20,7 +18,7 @@ _SLOW = "rfc3987_syntax"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 
-def read_notebook(path: Path) -> NotebookNode:
+def read_notebook(path: Path) -> "NotebookNode":
     """Read a notebook file in version 4 of the format."""
     import nbformat
 

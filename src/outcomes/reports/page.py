@@ -1,7 +1,5 @@
 """The page: sections of prose and released views, and what stands around them, as one file."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re
@@ -40,7 +38,6 @@ class Block:
     html: Markup
     #: ``prose``, ``figure``, ``table`` or ``sentence``.
     kind: str = "prose"
-    #: Of the view.
     id: str = ""
     #: The figure's PNG in base 64, and what it shows in words.
     image: str = ""
@@ -82,7 +79,7 @@ class Page:
 
 
 def build_sections(
-    report: str, notebook: NotebookNode, views: Mapping[str, View], words: Words
+    report: str, notebook: "NotebookNode", views: Mapping[str, View], words: Words
 ) -> tuple[str, list[Block], list[Section]]:
     """Return title, text below the title, and sections of an executed notebook.
 
@@ -161,7 +158,7 @@ def _show_view(view: View, words: Words) -> Block:
     return Block(Markup(_CAPTION.sub("", fragment)), "table", view.id, "", "", captions[0], label)
 
 
-def _open_section(title: str, cell: NotebookNode, before: Sequence[Section], place: str) -> Section:
+def _open_section(title: str, cell: "NotebookNode", before: Sequence[Section], place: str) -> Section:
     letters = unicodedata.normalize("NFKC", title).lower()
     # where the prose is translated, links within it name the cell
     slug = place or re.sub(r"[^\w]+", "-", letters).strip("-") or "section"
@@ -188,7 +185,7 @@ _LONGEST_NAME = 160
 
 def build_page(
     report: str,
-    notebook: NotebookNode,
+    notebook: "NotebookNode",
     views: Mapping[str, View],
     values: Mapping[str, Value],
     source: Source | None,

@@ -1,7 +1,5 @@
 """The parameters of a report: the notebook's ``parameters`` cell is their schema."""
 
-from __future__ import annotations
-
 import ast
 import datetime as dt
 import io
@@ -21,6 +19,7 @@ from outcomes.disclosure.rules import AUDIENCES
 from outcomes.errors import AnalysisError, FactsError, Finding, ReportError
 from outcomes.facts import (
     Source,
+    Text,
     list_instruments,
     parse_rule,
     read_facts,
@@ -89,7 +88,7 @@ class Parameter:
         return f"{words}, or none" if self.optional else words
 
 
-def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
+def read_parameters(notebook: "NotebookNode") -> dict[str, Parameter]:
     """Read the schema of a report's parameters from its notebook, in the order of the cell.
 
     Exactly one cell is tagged ``parameters`` and holds lines ``name = value  # comment`` only. A default that
@@ -98,10 +97,7 @@ def read_parameters(notebook: NotebookNode) -> dict[str, Parameter]:
     """
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
     if len(cells) != 1:
-        raise ReportError(
-            f"A report needs exactly one cell tagged 'parameters'; this notebook has {len(cells)}.",
-            exit_code=2,
-        )
+        raise ReportError(Text.of("errors.report.one_cell", n=len(cells)), exit_code=2)
     tokens = tokenize.generate_tokens(io.StringIO(cells[0].source).readline)
     comments = {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
     schema = {}
@@ -188,12 +184,7 @@ def _read_assignment(node: ast.stmt) -> tuple[str, Any, tuple[type, bool, bool]]
         type_ = _read_type(ast.unparse(said)) if said else _guess_type(default)
         if type_ and _is_of(default, *type_):
             return named.id, default, type_
-    raise ReportError(
-        f"Line {node.lineno} of the parameters cell is not of the form name = value with a plain text, "
-        "number, True, False or a list of these; where the value does not say its type, it stands beside the "
-        "name: name: float | None = None.",
-        exit_code=2,
-    )
+    raise ReportError(Text.of("errors.report.assignment", line=node.lineno), exit_code=2)
 
 
 def _read_type(text: str) -> tuple[type, bool, bool] | None:

@@ -1,7 +1,5 @@
 """Markdown of notebooks and fragments of views as HTML that holds no script, no address and no surprise."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -25,7 +23,7 @@ _HEADING = re.compile(r"^(#{1,2})[ \t]+(.+?)[ \t#]*$")
 _FENCE = re.compile(r"^[ \t]*(```|~~~)")
 
 
-def translate_cell(report: str, cell: NotebookNode, words: Words) -> str:
+def translate_cell(report: str, cell: "NotebookNode", words: Words) -> str:
     """Return the prose of a notebook's Markdown cell in the language of the page.
 
     The cell's id is its key in the catalogue. What somebody wrote into a notebook of their own stays.

@@ -1,14 +1,12 @@
 """Putting finished files in place: whole or not at all."""
 
-from __future__ import annotations
-
 import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from outcomes.errors import ReportError
-from outcomes.facts import find_project
+from outcomes.facts import Text, find_project
 from outcomes.machine.private_files import DRAFT, replace_file
 
 
@@ -33,11 +31,7 @@ def publish(folder: Path, page_name: str, page: bytes, exports: Mapping[str, byt
     """
     beside = folder / page_name
     if beside.is_symlink():
-        raise ReportError(
-            f"{beside.name!r} in the folder for pages is a link; nothing was written, since files elsewhere "
-            "would have been replaced. Remove the link.",
-            exit_code=9,
-        )
+        raise ReportError(Text.of("errors.report.link", name=repr(beside.name)), exit_code=9)
     try:
         beside.mkdir(exist_ok=True)
         for name, content in exports.items():
@@ -54,8 +48,5 @@ def publish(folder: Path, page_name: str, page: bytes, exports: Mapping[str, byt
 def _cannot_write(folder: Path, error: OSError) -> ReportError:
     known = next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
     free = shutil.disk_usage(known).free
-    return ReportError(
-        f"The folder {folder.name!r} for pages cannot be written ({error.strerror}; {free} bytes are free); "
-        "the last good page stays in place.",
-        exit_code=9,
-    )
+    said = {"folder": repr(folder.name), "reason": error.strerror}
+    return ReportError(Text.of("errors.report.folder", **said, free=free), exit_code=9)

@@ -1,20 +1,14 @@
 """What a run released: its views, the numbers behind them, and the audit of them before publication."""
 
-from __future__ import annotations
-
-import json
 import re
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from outcomes.disclosure import Audit, Release, audit_page
-from outcomes.disclosure.released import read_backing
+from outcomes.disclosure import Audit, audit_page
+from outcomes.disclosure.released import read_releases
 from outcomes.errors import DisclosureError
-from outcomes.result import read_origin
+from outcomes.facts import Text, Value
 from outcomes.views.view import MEDIA_TYPE, View, read_view
 
 if TYPE_CHECKING:
@@ -23,7 +17,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,99}")
 
 
-def find_view_ids(cell: NotebookNode) -> Iterator[str]:
+def find_view_ids(cell: "NotebookNode") -> Iterator[str]:
     """Yield the ids that a code cell's outputs carry; everything else in an output is ignored."""
     for output in cell.outputs:
         carried = output.get("data", {}).get(MEDIA_TYPE)
@@ -32,7 +26,7 @@ def find_view_ids(cell: NotebookNode) -> Iterator[str]:
             yield id
 
 
-def collect_views(notebook: NotebookNode, folder: Path, audience: str, k: int) -> dict[str, View]:
+def collect_views(notebook: "NotebookNode", folder: Path, audience: str, k: int) -> dict[str, View]:
     """Return the views that an executed notebook shows by their ids, each once, in order.
 
     An id without a view in the folder is dropped; a view that was released for another audience or with
@@ -48,36 +42,6 @@ def collect_views(notebook: NotebookNode, folder: Path, audience: str, k: int) -
     return views
 
 
-def read_releases(run_folder: Path) -> list[Release]:
-    """Return the releases behind all views that a run showed, each with the patients behind its rows.
-
-    They are in the order of their names and without warnings and notes; several may hold the same rows.
-    """
-    found = []
-    for path in sorted((run_folder / "releases").glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        table = pd.read_json(StringIO(json.dumps(content["table"])), orient="table", precise_float=True)
-        backed = (run_folder / "backing" / f"{path.stem}.parquet").is_file()
-        backing = read_backing(run_folder / "backing", path.stem) if backed else None
-        n_withheld = int((~table["shown"]).sum())
-        found.append(
-            Release(
-                name=content["analysis"],
-                table=table,
-                method=content["method"],
-                warnings=(),
-                estimand="",
-                origin=read_origin(content["provenance"]),
-                comparable=None,
-                audience=content["audience"],
-                k=content["k"],
-                n_withheld=n_withheld,
-                backing=backing,
-            )
-        )
-    return found
-
-
 def audit_run(run_folder: Path, audience: str) -> Audit | None:
     """Audit all numbers behind the views of a run; a page for the team is not audited.
 
@@ -90,29 +54,19 @@ def audit_run(run_folder: Path, audience: str) -> Audit | None:
         releases = read_releases(run_folder)
         for release in releases:
             if release.backing is None:
-                raise DisclosureError(
-                    f"Who stands behind the numbers of the table {release.name!r} is not known, so the page "
-                    "cannot be checked; nothing was published. Show only what `release` returns."
-                )
+                raise DisclosureError(Text.of("errors.page.not_known", name=repr(release.name)))
         audit = audit_page(releases)
     except DisclosureError:
         raise
     except Exception as error:
-        raise DisclosureError(
-            "The numbers of the page could not be checked against each other "
-            f"({type(error).__name__}), so nothing was published. Please report this."
-        ) from error
+        raise DisclosureError(Text.of("errors.page.not_checked", error=type(error).__name__)) from error
     if not audit.passed:
         tables = " and ".join(f"'{name}'" for name in audit.tables)
-        raise DisclosureError(
-            f"Nothing was published: taken together, the tables {tables} would tell of a group of patients "
-            "too small to be shown. Merge therapies or time points in them, show fewer of them on one page, "
-            "or leave one of them out."
-        )
+        raise DisclosureError(Text.of("errors.page.tells_together", tables=tables))
     return audit
 
 
-def count_dropped(notebook: NotebookNode, views: dict[str, View]) -> int:
+def count_dropped(notebook: "NotebookNode", views: dict[str, View]) -> int:
     """Return how many outputs of an executed notebook are not on its page."""
     outputs = shown = 0
     for cell in notebook.cells:
@@ -124,9 +78,6 @@ def count_dropped(notebook: NotebookNode, views: dict[str, View]) -> int:
 
 def _check_audience(view: View, audience: str, k: int) -> View:
     if view.audience != audience or view.k != k:
-        raise DisclosureError(
-            f"The view {view.id!r} was released for {view.audience} with k = {view.k}, the page is for "
-            f"{audience} with k = {k}; nothing was published. Pass audience and k to open_page in the "
-            "notebook."
-        )
+        said: dict[str, Value] = {"audience": view.audience, "k": view.k, "wanted": audience, "wanted_k": k}
+        raise DisclosureError(Text.of("errors.page.other_audience", view=repr(view.id), **said))
     return view

@@ -1,7 +1,5 @@
 """`run_report`: a notebook and its parameters become one page, or nothing."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import hashlib
@@ -15,10 +13,19 @@ from typing import Any
 
 import outcomes
 from outcomes.disclosure import read_rules
+from outcomes.disclosure.released import read_releases
 from outcomes.errors import RecordsError
-from outcomes.facts import Source, find_project, read_source, read_words
-from outcomes.reports import archive
-from outcomes.reports.editions import Guard, guard_edition
+from outcomes.facts import Source, Text, find_project, read_source, read_words
+from outcomes.reports.archive.snapshots import ask_to_keep, forget_snapshots, keep_snapshot
+from outcomes.reports.archive.store import (
+    Manifest,
+    PastRelease,
+    find_last_release,
+    find_release,
+    hand_over,
+    keep_manifest,
+)
+from outcomes.reports.editions.guard import Guard, guard_edition
 from outcomes.reports.engine import Task, TimeLimits, choose_engine, execute_notebook, settle_engine
 from outcomes.reports.exports import build_exports
 from outcomes.reports.job import Job, Run, RunInputs, find_finished, hash_inputs, note_finished, open_run
@@ -26,7 +33,7 @@ from outcomes.reports.notebook_file import find_notebook, read_notebook
 from outcomes.reports.page import build_page, name_page, render_page
 from outcomes.reports.parameters import Value, check_names, check_parameters, read_parameters
 from outcomes.reports.publication import prepare_folder, publish
-from outcomes.reports.released import audit_run, collect_views, count_dropped, read_releases
+from outcomes.reports.released import audit_run, collect_views, count_dropped
 from outcomes.views.figure import explain_undrawn
 
 # parameters that a manifest may repeat: none that names a person or a place on a disk
@@ -156,14 +163,14 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
     about = {key: value for key, value in values.items() if key in _RECORDED}
     begun = _begin_manifest(job, audience, about, inputs, engine, run)
     with contextlib.ExitStack() as held:
-        record = held.enter_context(archive.keep_manifest(begun, run))
+        record = held.enter_context(keep_manifest(begun, run))
         guard = None
         if audience != "team":
             guard = held.enter_context(guard_edition(job, run, out / f"{name}.html", k))
         last = _find_last(job, run, guard)
-        archive.hand_over(last, run.folder)
+        hand_over(last, run.folder)
         if job.series and guard is None:
-            archive.ask_to_keep(run.folder)
+            ask_to_keep(run.folder)
 
         limits, on_cell = job.limit_time(), on_cell or (lambda index: None)
         notebook = execute_notebook(Task(notebook_path, values, run, limits, inputs.seed, on_cell), engine)
@@ -173,10 +180,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         fingerprint = next(filter(None, fingerprints), "")
         # a release shows only the beginning of the fingerprint
         if job.records_sha256 and fingerprint and not job.records_sha256.startswith(fingerprint):
-            raise RecordsError(
-                f"{job.report}: the records changed while the report was made; nothing was published. "
-                "Run it again when nobody writes to them."
-            )
+            raise RecordsError(Text.of("errors.report.records_changed", report=job.report))
 
         signs = "".join(sorted({sign for view in views.values() for sign in view.undrawn}))
         undrawn = explain_undrawn(signs, words)
@@ -188,7 +192,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         if guard is not None and audit is not None:
             exports = guard.enter(page.title, html, exports, read_releases(run.folder), audit, about)
         elif job.series:
-            archive.keep_snapshot(run.folder, run.archive / job.series / run.id)
+            keep_snapshot(run.folder, run.archive / job.series / run.id)
         page_path = publish(out, name, html, exports)
         record(
             page=page_path.relative_to(find_project() / job.out).as_posix(),
@@ -198,7 +202,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
             n_dropped=count_dropped(notebook, views),
             state="published",
         )
-        archive.forget_snapshots(run.archive, job.series, job.slice, last)
+        forget_snapshots(run.archive, job.series, job.slice, last)
     if job.records_sha256:
         note_finished(job, inputs, page_path, run.id)
     folder, manifest_path = page_path.with_suffix(""), run.folder / "manifest.json"
@@ -222,8 +226,8 @@ def _check_values(job: Job, notebook_path: Path) -> tuple[dict[str, Value], Sour
 
 def _begin_manifest(
     job: Job, audience: str, about: Mapping[str, Value], inputs: RunInputs, engine: str, run: Run
-) -> archive.Manifest:
-    return archive.Manifest(
+) -> Manifest:
+    return Manifest(
         run=run.id,
         audience=audience,
         started=run.started.isoformat(timespec="seconds"),
@@ -236,14 +240,14 @@ def _begin_manifest(
     )
 
 
-def _find_last(job: Job, run: Run, guard: Guard | None) -> archive.PastRelease | None:
+def _find_last(job: Job, run: Run, guard: Guard | None) -> PastRelease | None:
     """Return the previous release to compare with; for stakeholders the last that was approved."""
     if not job.series:
         return None
     if guard is None:
-        return archive.find_last_release(run.archive, job.series, job.slice, before=job.due)
+        return find_last_release(run.archive, job.series, job.slice, before=job.due)
     approved = guard.ledger.find_last_released(job.series, job.slice)
-    return archive.find_release(run.archive, job.series, approved.id) if approved else None
+    return find_release(run.archive, job.series, approved.id) if approved else None
 
 
 @contextmanager

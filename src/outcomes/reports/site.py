@@ -3,8 +3,6 @@
 An index lists releases, and slots for which there is none, each with its reason.
 """
 
-from __future__ import annotations
-
 import base64
 import datetime as dt
 import hashlib
@@ -18,8 +16,8 @@ from markupsafe import Markup
 import outcomes
 from outcomes.facts import Words, find_project, read_instrument, read_schema, read_therapies
 from outcomes.machine.private_files import replace_file
-from outcomes.reports.archive import Manifest, list_manifests
-from outcomes.reports.editions import RELEASED, ReleaseRecord, list_released
+from outcomes.reports.archive.store import Manifest, list_manifests
+from outcomes.reports.editions.released_pages import RELEASED, ReleaseRecord, list_released
 from outcomes.reports.publication import prepare_folder
 from outcomes.reports.series.cadence import find_next_slot
 from outcomes.reports.series.declaration import Series, read_known_words

@@ -1,7 +1,5 @@
 """Tables of who the patients were: baseline by therapy, and those followed up beside those who were not."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any

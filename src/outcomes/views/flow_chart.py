@@ -1,7 +1,5 @@
 """The flow: from the records to those who are reported on, with every exclusion in order."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Sequence
@@ -102,7 +100,7 @@ def _count(rows: pd.DataFrame, episodes: str, patients: str, words: Words, named
 
 
 @apply_style()
-def plot_flow(steps: list[FlowStep]) -> Figure:
+def plot_flow(steps: list[FlowStep]) -> "Figure":
     """Return the figure of the steps of a flow."""
     texts = [
         (_wrap([step.remaining], _MAIN_CHARACTERS), _wrap(step.excluded, _SIDE_CHARACTERS)) for step in steps
@@ -140,7 +138,7 @@ def _box_height(lines: list[str]) -> float:
 
 
 def _draw_box(
-    axes: Axes, x: float, y: float, width: float, height: float, lines: list[str], strong: bool = False
+    axes: "Axes", x: float, y: float, width: float, height: float, lines: list[str], strong: bool = False
 ) -> None:
     from matplotlib.patches import Rectangle
 
@@ -151,6 +149,6 @@ def _draw_box(
     axes.text(x + 0.1, y + height / 2, "\n".join(lines), **font)
 
 
-def _draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+def _draw_arrow(axes: "Axes", start: tuple[float, float], end: tuple[float, float]) -> None:
     arrow = {"arrowstyle": "-|>", "color": read_style()["soft"], "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", xy=end, xytext=start, arrowprops=arrow)

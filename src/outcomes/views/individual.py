@@ -1,7 +1,5 @@
 """The courses of single patients, for the team's eyes in the panel; no page ever holds one."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -110,7 +108,7 @@ def _take_courses(cohort: Cohort, group: str, times: list[str]) -> np.ndarray:
 @apply_style()
 def _plot(
     averages: Mapping[str, np.ndarray], drawn: Mapping[str, np.ndarray], times: list[str], labels: Labels
-) -> Figure:
+) -> "Figure":
     width = min(2 if len(averages) <= _FEW else _MOST_COLUMNS, len(averages))
     height = -(-len(averages) // width)
     figure = open_figure(_ROW_INCHES * height + 0.5)
@@ -131,14 +129,14 @@ def _plot(
     return figure
 
 
-def _draw_courses(axes: Axes, average: np.ndarray, drawn: np.ndarray, group: str, labels: Labels) -> None:
+def _draw_courses(axes: "Axes", average: np.ndarray, drawn: np.ndarray, group: str, labels: Labels) -> None:
     style = read_style()
     colour, text, marker = pick_look(group, labels)
     places = np.arange(len(average))
     for course in drawn:
         known = ~np.isnan(course)
         alone = "." if known.sum() == 1 else ""
-        look = {"color": colour, "linewidth": 0.6, "marker": alone, "markersize": 2.0}
+        look: dict[str, Any] = {"color": colour, "linewidth": 0.6, "marker": alone, "markersize": 2.0}
         axes.plot(places[known], course[known], alpha=0.35, zorder=2, **look)
     line = {"color": style["ink"], "linewidth": style["line_width"] + 0.6}
     marks = {"marker": marker, "markersize": style["marker_size"]}

@@ -1,14 +1,13 @@
 """`Labels`: how the therapies, time points, thresholds and the measure of a release are called."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from outcomes.disclosure import Release, write_number
+from outcomes.disclosure.released import Release
+from outcomes.disclosure.writing import write_number
 from outcomes.facts import (
     Instrument,
     Therapy,

@@ -1,7 +1,5 @@
 """What changed since the last release: each headline number, and for the team its parts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

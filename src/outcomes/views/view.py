@@ -18,9 +18,9 @@ import pandas as pd
 
 from outcomes.disclosure import Release
 from outcomes.disclosure.page_context import find_run_folder
-from outcomes.disclosure.released import write_backing
+from outcomes.disclosure.released import write_release
 from outcomes.errors import DisclosureError, ReportError
-from outcomes.facts import Words, read_words
+from outcomes.facts import read_words
 from outcomes.result import write_origin
 from outcomes.views.figure import explain_undrawn, find_undrawn_of, save_png
 from outcomes.views.released_rows import explain_absence, list_days
@@ -97,27 +97,21 @@ class View:
 def write_view(view: View, folder: Path) -> None:
     """Write a view into a folder as ``<id>.json``, with ``<id>.png`` where it is a figure.
 
-    What it was made from is written beside that folder, as ``releases/<analysis>-<digest>.json``, and who
-    stands behind it as ``backing/<analysis>-<digest>``, for the audit of the whole page.
+    What it was made from is written beside that folder, for the audit of the whole page.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for release in view.releases:
-        _write_release(release, folder.parent / "releases")
+        write_release(release, folder.parent)
     content = {**asdict(replace(view, releases=(), provenance={})), "png": view.png is not None}
     content |= {"provenance": dict(view.provenance)}
     del content["releases"]
     content["table"] = None if view.table is None else _write_columns(view.table)
-    write = _write_in(read_words(view.language))
+    write = read_words(view.language).write
     (folder / f"{view.id}.json").write_text(
-        json.dumps(content, ensure_ascii=False, default=write), encoding="utf-8"
+        json.dumps(content, ensure_ascii=False, default=lambda value: str(write(value))), encoding="utf-8"
     )
     if view.png is not None:
         (folder / f"{view.id}.png").write_bytes(view.png)
-
-
-def _write_in(words: Words) -> Callable[[object], str]:
-    """Return what writes the values of a release as text: sentences in the page's language."""
-    return lambda value: str(words.write(value))
 
 
 def _write_columns(table: pd.DataFrame) -> list[tuple[str, str, list[Any]]]:
@@ -126,23 +120,6 @@ def _write_columns(table: pd.DataFrame) -> list[tuple[str, str, list[Any]]]:
         (str(name), str(column.dtype), column.astype("object").where(column.notna(), None).tolist())
         for name, column in table.items()
     ]
-
-
-def _write_release(release: Release, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {
-        "analysis": release.name,
-        "audience": release.audience,
-        "k": release.k,
-        "method": release.words.write(release.method),
-        "provenance": write_origin(release.origin),
-        "table": json.loads(release.to_frame().to_json(orient="table", index=False, double_precision=15)),
-    }
-    text = json.dumps(content, ensure_ascii=False, default=_write_in(release.words), sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    (folder / f"{release.name}-{digest}.json").write_text(text, encoding="utf-8")
-    if release.backing is not None:
-        write_backing(release.backing, folder.parent / "backing", f"{release.name}-{digest}")
 
 
 def read_view(folder: Path, id: str) -> View:

@@ -5,8 +5,6 @@ visit or one for all; correlations as unbounded numbers, with the links that mmr
 Kenward-Roger's second derivatives are the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

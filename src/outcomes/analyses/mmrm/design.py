@@ -1,7 +1,5 @@
 """The columns of the model as products of a visit and of what is known of a patient, and sums of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import combinations, product
@@ -228,7 +226,7 @@ class PatternSums:
     #: Means of parts that were asked for, kept for the next time.
     averages: dict[Any, float] = field(default_factory=dict, repr=False)
 
-    def __add__(self, other: PatternSums) -> PatternSums:
+    def __add__(self, other: "PatternSums") -> "PatternSums":
         """Return the sums of both."""
         total = PatternSums(dict(self.grams), dict(self.counts), self.log_weight + other.log_weight)
         total.n_dropped, total.n_empty = self.n_dropped + other.n_dropped, self.n_empty + other.n_empty

@@ -1,7 +1,5 @@
 """`FittedModel`: what a fit found, and its summary in the form of R."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,7 +22,7 @@ _METHODS = {
 }
 
 
-def write_summary(fit: FittedModel) -> str:
+def write_summary(fit: "FittedModel") -> str:
     """Write a fit: what was fitted, criteria, coefficients, covariance between visits."""
     robust = fit.vcov_kind != "model" and fit.df == "satterthwaite"
     df = "Bell-McCaffrey (Satterthwaite)" if robust else _METHODS[fit.df]
@@ -51,14 +49,14 @@ def write_summary(fit: FittedModel) -> str:
     return "\n".join(lines)
 
 
-def _describe_vcov(fit: FittedModel) -> str:
+def _describe_vcov(fit: "FittedModel") -> str:
     if fit.vcov_kind == "model":
         return "Kenward-Roger adjusted" if fit.df.startswith("kenward") else "of the model"
     unit = fit.layout.cluster or fit.layout.subject
     return f"cluster-robust {fit.vcov_kind} by {unit}, {fit.n_clusters} clusters"
 
 
-def _write_coefficients(fit: FittedModel) -> list[str]:
+def _write_coefficients(fit: "FittedModel") -> list[str]:
     rows = [["", "Estimate", "Std. Error", "df", "t value", "Pr(>|t|)", ""]]
     for row in fit.coefficients.to_dict("records"):
         numbers = [f"{row['estimate']:.5f}", f"{row['std_error']:.5f}", f"{row['df']:.2f}"]

@@ -1,7 +1,5 @@
 """Passes over frames: pandas in memory, Dask by partition on one machine or on a cluster."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Estimates of linear functions of the coefficients with standard errors, degrees of freedom and tests."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -160,7 +158,7 @@ class Inference:
     residual_df: float
     #: Shape (p,): between-within degrees of freedom of the coefficients as a reader knows them.
     coefficient_df: np.ndarray
-    robust: Robust | None
+    robust: "Robust | None"
     #: Whether clusters are too few for a standard error.
     withheld: bool = False
 
@@ -227,7 +225,7 @@ class Inference:
         p_value = float(special.fdtrc(len(rows), den_df, statistic)) if den_df > 0 else np.nan
         return {"num_df": float(len(rows)), "den_df": den_df, "statistic": statistic, "p_value": p_value}
 
-    def _test_robustly(self, rows: np.ndarray, robust: Robust) -> tuple[float, float]:
+    def _test_robustly(self, rows: np.ndarray, robust: "Robust") -> tuple[float, float]:
         """Return Hotelling's T squared as an F, and its denominator degrees of freedom."""
         size = len(rows)
         expected = robust.sum_contrasts(rows, joint=True).shares.expected
@@ -254,7 +252,7 @@ class Robust:
 
     source: Any
     layout: Any
-    fitted: Fitted
+    fitted: "Fitted"
     #: ``CR0``, ``CR2`` or ``CR3``.
     kind: str
 

@@ -1,7 +1,5 @@
 """How a long table is laid out as one row per patient: visits, factors and their levels."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -218,7 +216,7 @@ class Wide:
     #: Factors that were found to differ within a patient although the layout holds them constant.
     differing: frozenset[str] = frozenset()
 
-    def take(self, rows: slice | np.ndarray) -> Wide:
+    def take(self, rows: slice | np.ndarray) -> "Wide":
         """Return some of the patients."""
         held = {name: getattr(self, name) for name in ("subjects", "score", "group", "cluster", "weights")}
         taken: dict[str, Any] = {name: part[rows] for name, part in held.items() if part is not None}

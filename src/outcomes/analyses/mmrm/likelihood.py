@@ -9,8 +9,6 @@ without the half log|X'X| that some programs add; ``V = inv(H)`` and ``beta = V 
 Its cost does not depend on the number of patients.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

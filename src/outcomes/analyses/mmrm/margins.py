@@ -1,7 +1,5 @@
 """Marginal means as rows over the columns of a model: what is named is set, the rest is averaged."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

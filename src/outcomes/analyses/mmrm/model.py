@@ -1,7 +1,5 @@
 """`fit`: from a formula and a long table to a fitted model, and what can be asked of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From a table of any kind to its pattern sums, Parquet files by DuckDB within a limit of memory."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

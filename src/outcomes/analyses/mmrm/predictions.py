@@ -1,7 +1,5 @@
 """Fitted means of rows, and residuals."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 from typing import Any

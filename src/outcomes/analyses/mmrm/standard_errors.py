@@ -1,7 +1,5 @@
 """What a fit is asked for, and its standard errors and degrees of freedom, robust ones too."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 

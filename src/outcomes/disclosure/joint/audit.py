@@ -1,7 +1,5 @@
 """`audit_page`: whether anything small follows from all that a page says, taken together."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import defaultdict
@@ -19,6 +17,7 @@ from outcomes.disclosure.joint.page import Numbering, ShownNumbers
 from outcomes.disclosure.released import Backing, Release
 from outcomes.disclosure.rules import Rules, read_rules
 from outcomes.errors import DisclosureError
+from outcomes.facts import Text
 from outcomes.result import Support
 
 #: Sensitive cells of which it is looked for the tables that give them away.
@@ -32,7 +31,6 @@ class Audit:
     passed: bool
     #: Names of the analyses whose tables together give something small away; merge or leave out one of them.
     tables: tuple[str, ...]
-    #: Rows with a number.
     n_shown: int
     #: Rows withheld because few patients stand behind them.
     n_primary: int
@@ -56,10 +54,7 @@ def audit_page(releases: Sequence[Release]) -> Audit:
     if not releases:
         return Audit(True, (), 0, 0, 0, 0, 0.0)
     if any(release.backing is None or release.audience != "stakeholder" for release in releases):
-        raise DisclosureError(
-            "A table of the page does not say who stands behind its numbers, so the page cannot be "
-            "checked. Show only what `release` returns for stakeholders."
-        )
+        raise DisclosureError(Text.of("errors.ledger.unnamed"))
     rules = read_rules(max(release.k for release in releases))
     deadline = begun + rules.joint["audit_seconds"]
     published = _Published(releases, rules)

@@ -3,8 +3,6 @@
 Linear programmes over the sizes of classes of patients, solved by HiGHS.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -46,7 +44,7 @@ class Classes:
     sizes: np.ndarray
 
     @staticmethod
-    def of(sets: Sequence[np.ndarray]) -> Classes:
+    def of(sets: Sequence[np.ndarray]) -> "Classes":
         """Group the patients of sets given as arrays of distinct codes."""
         inside, classes = group_patients(sets)
         return Classes(csr_array(inside.astype("float64")), np.array([len(codes) for codes in classes]))
@@ -99,7 +97,7 @@ class Constraints:
     high: np.ndarray
 
     @staticmethod
-    def of(classes: Classes, numbered: Iterable[NumberedConstraint]) -> Constraints:
+    def of(classes: Classes, numbered: Iterable[NumberedConstraint]) -> "Constraints":
         """Build constraints in their order.
 
         Those that do not hold for patients say nothing: shares of episodes, counts of assessments.
@@ -180,15 +178,12 @@ class Feasibility:
         return [entry for entry in protections if entry in unsafe]
 
     @cached_property
-    def _solver(self) -> Solver:
+    def _solver(self) -> "Solver":
         rows, unknowns = self.bound(np.zeros(self.n_constraints, dtype=bool))
         return Solver(self.rows, rows, unknowns, self.deadline)
 
     def _find_short(self, needs: dict[Protection, float], sign: float) -> set[Protection]:
-        """Return the cells that cannot be larger, or smaller, by what is needed, whatever the others do.
-
-        Each answer shows for several of them that they can.
-        """
+        """Return the cells that cannot be larger, or smaller, by what is needed, whatever the others do."""
         short = set[Protection]()
         waiting = [entry for entry, need in needs.items() if need > 0]
         while waiting:

@@ -3,8 +3,6 @@
 Support comes as sorted arrays of distinct codes of patients, as `ShownNumbers.translate` returns it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,17 +21,13 @@ Constraint = tuple[tuple[tuple[np.ndarray, float], ...], float, float]
 #: Time point of the start.
 _BASELINE = "baseline"
 #: Sets of a row whose size a fate must not give away.
-_SENSITIVE = {
-    Fate.WITHHELD: ("all", "group", "versus", "with", "without"),
-    Fate.FEW: ("with", "without"),
-}
+_SENSITIVE = {Fate.WITHHELD: ("all", "group", "versus", "with", "without"), Fate.FEW: ("with", "without")}
 
 
 @dataclass(frozen=True)
 class PublishedCell:
     """One number of a row from which the sizes of sets of patients follow."""
 
-    #: Position of the row.
     row: int
     #: ``row``, or ``n`` where only the row's numbers of patients tell: these can go and the rest stay.
     part: str
@@ -76,10 +70,7 @@ def list_published(
     rules: Rules,
     unsized: frozenset[int] = frozenset(),
 ) -> Iterator[PublishedCell]:
-    """Yield what rows give of numbers of patients; checks of a share give none.
-
-    `rows` are named tuples; `unsized` those that are shown without their numbers of patients.
-    """
+    """Yield what rows give of numbers of patients; checks of a share give none."""
     for place, (row, fate, sets) in enumerate(zip(rows, fates, support, strict=True)):
         if fate not in SAYING:
             continue

@@ -1,7 +1,5 @@
 """`ShownNumbers`: what a page has shown so far, and what a further result may still show beside it."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import defaultdict
@@ -241,8 +239,7 @@ def _find_empty_lines(table: pd.DataFrame, fates: Sequence[Fate], rules: Rules) 
 
 def _fall_back(table: pd.DataFrame) -> list[np.ndarray]:
     """Return which rows stay: all; then the first and the last time point; then all groups together."""
-    every = np.ones(len(table), dtype=bool)
-    steps = [every]
+    steps = [np.ones(len(table), dtype=bool)]
     times = list(dict.fromkeys(table["timepoint"].dropna()))
     if len(times) > 2:
         steps.append(table["timepoint"].isin([times[0], times[-1]]).to_numpy())

@@ -1,7 +1,5 @@
 """Secondary suppression: the cheapest further numbers to withhold, so that no sensitive cell follows."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -101,10 +99,7 @@ def _hide_shift(
 
 
 class _Search:
-    """The programme for one shift: sizes of classes move, and what would tell of it is withheld.
-
-    To the unknowns of the page it adds one for each number that may be withheld, 0 or 1.
-    """
+    """The programme for one shift: sizes of classes move, and what would tell of it is withheld."""
 
     def __init__(
         self,
@@ -121,8 +116,7 @@ class _Search:
         fixed = problem.mark(unit.constraints for unit in units if not np.isfinite(unit.weight))
         row_bounds, bounds = problem.bound(fixed)
         n_classes, n_units, self._n = problem.n_classes, len(open_), len(bounds)
-        goal = bounds[n_classes + of]
-        goal[0 if shift > 0 else 1] = shift
+        bounds[n_classes + of][0 if shift > 0 else 1] = shift
         bounds[:n_classes, 1] = np.minimum(bounds[:n_classes, 1], 4 * reach)
         told = [
             (number, column)

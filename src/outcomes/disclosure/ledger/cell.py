@@ -1,7 +1,5 @@
 """`Cell`: one released row, with the quantity that it is a number of and the patients behind it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -15,6 +13,7 @@ from outcomes.disclosure.ledger.key import make_tokens, mark_recorded
 from outcomes.disclosure.released import RELEASE_COLUMNS, Backing, join_support
 from outcomes.disclosure.rules import Rules
 from outcomes.errors import DisclosureError
+from outcomes.facts import Text
 from outcomes.result import BEGAN, Patients
 
 #: Fates of rows that say something about their patients.
@@ -49,7 +48,6 @@ class Cell:
     #: Edition that the number was made for, and its day (ISO): an earlier one for a number that is held back.
     origin: str
     as_of: str
-    #: The released row.
     row: Mapping[str, Any] = field(repr=False)
     #: In the ledger; 0 for a new cell.
     id: int = 0
@@ -78,7 +76,7 @@ class Cell:
         told = json.dumps([_write(self.row[name]) for name in _NUMBERS])
         return hashlib.sha256(told.encode()).hexdigest()
 
-    def says_the_same(self, other: Cell) -> bool:
+    def says_the_same(self, other: "Cell") -> bool:
         """Return whether both show one number: the same row, or another row of the same estimate."""
         names = _NUMBERS if self.place == other.place else ("estimate",)
         return [_write(self.row[name]) for name in names] == [_write(other.row[name]) for name in names]
@@ -122,10 +120,7 @@ def name_quantity(analysis: str, row: Mapping[str, Any], rules: Rules) -> str:
 
 
 class PatientNumbers:
-    """Patients of results by their number in the ledger, with a mark of the records of each.
-
-    `number` gives each of some tokens its number.
-    """
+    """Patients of results by their number in the ledger, with a mark of the records of each."""
 
     def __init__(self, key: bytes, number: Callable[[Sequence[bytes]], np.ndarray]) -> None:
         self._key = key
@@ -151,10 +146,7 @@ def build_row_cells(
     numbering: PatientNumbers,
     rules: Rules,
 ) -> dict[int, Cell]:
-    """Return the cells of those rows that say something about patients, or keep a number back, by position.
-
-    `rows` are as they are shown. A result that does not say whose numbers it shows is refused.
-    """
+    """Return the cells of rows that say something about patients, or keep a number back, by position."""
     depends = {key: provenance[key] for key in rules.ledger["definition"] if key in provenance}
     definition = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:16]
     found: dict[int, Cell] = {}
@@ -169,11 +161,7 @@ def build_row_cells(
         if fate not in _INFORMATIVE and (fate not in _KEPT_BACK or backing.patients is None):
             continue
         if backing.patients is None:
-            raise DisclosureError(
-                f"The result of {analysis!r} does not say whose numbers it holds "
-                "(patients=list_patients(records)), so that it cannot be compared with earlier releases; "
-                "nothing was released."
-            )
+            raise DisclosureError(Text.of("errors.ledger.whose", analysis=repr(analysis)))
         numbers, marks = numbering.find(backing.patients)
         order = np.argsort(numbers[whole])
         counted, versus = (

@@ -5,8 +5,6 @@ whose answer changed. So are combinations of several, such as the growth of a to
 parts.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -164,10 +162,7 @@ def _judge_together(
 def _find_touched(
     new: Sequence[Cell], earlier: Sequence[Cell], k: int, searched: dict[bytes, frozenset[int]]
 ) -> set[int]:
-    """Return which new cells are part of a combination that reveals who came or left, or what changed.
-
-    Many quantities of a page have the same sets of patients; `searched` keeps what was found for these.
-    """
+    """Return which new cells are part of a combination that reveals who came or left, or what changed."""
     found: set[int] = set()
     known = [cell.whole for cell in earlier]
     for before, now in (

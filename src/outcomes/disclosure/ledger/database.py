@@ -1,7 +1,5 @@
 """The file of the ledger - one SQLite database that survives a crash at any moment - and its backups."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sqlite3
@@ -11,6 +9,7 @@ from pathlib import Path
 
 from outcomes.disclosure.ledger.key import refuse_open_file
 from outcomes.errors import DisclosureError, ReportError
+from outcomes.facts import Text
 from outcomes.machine.lock import hold_lock
 from outcomes.machine.private_files import open_private_folder
 
@@ -50,8 +49,7 @@ def lock_ledger(private: Path) -> AbstractContextManager[None]:
 
 def make_database(path: Path, fill: Callable[[sqlite3.Connection], object]) -> None:
     """Make a database, whole or not at all; `fill` writes its first rows."""
-    folder = open_private_folder(path.parent)
-    draft = folder / f"{path.name}.new"
+    draft = open_private_folder(path.parent) / f"{path.name}.new"
     with report_full_disk(path):
         _make_private(draft)
         connection = _connect(draft)
@@ -77,10 +75,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     if found != ["ok"]:
         raise refuse_damage("its pages do not fit together")
     if form is not None and form[0] != FORM:
-        raise DisclosureError(
-            f"The ledger of releases has form {form[0]}, this version of outcomes writes form {FORM}; use "
-            "the version that wrote it."
-        )
+        raise DisclosureError(Text.of("errors.ledger.form", form=form[0], own=FORM))
     return connection
 
 
@@ -115,20 +110,13 @@ def report_full_disk(path: Path) -> Iterator[None]:
     except (sqlite3.OperationalError, OSError) as error:
         free = shutil.disk_usage(path.parent).free
         reason = getattr(error, "strerror", None) or str(error)
-        raise ReportError(
-            f"The ledger of releases ({path.name}) cannot be written ({reason}; {free} bytes are free); it "
-            "stands as it was, and nothing was released.",
-            exit_code=9,
-        ) from None
+        said = Text.of("errors.ledger.full", file=path.name, reason=reason, free=free)
+        raise ReportError(said, exit_code=9) from None
 
 
 def refuse_damage(what: str) -> DisclosureError:
     """Return the error for a ledger that cannot be trusted; it says what to do."""
-    return DisclosureError(
-        f"The ledger of releases is damaged: {what}. Nothing was released, since a new page could not be "
-        "compared with earlier ones. Look at it with `outcomes ledger verify`, put the last good copy back "
-        "with `outcomes ledger restore`, or declare a new series (`outcomes ledger begin REASON`)."
-    )
+    return DisclosureError(Text.of("errors.ledger.damaged", what=what))
 
 
 def keep_backup(connection: sqlite3.Connection, folder: Path, sequence: int) -> None:

@@ -3,8 +3,6 @@
 A row that would reveal fewer than k patients beside earlier cells shows its earlier value, or none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -4,8 +4,6 @@ Each event is signed together with the one before. The head of the chain is kept
 that an older or edited database is noticed.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import hmac
 import json
@@ -32,13 +30,10 @@ class Edition:
     page: str
     #: Id of the series; empty for a page made by hand.
     series: str = ""
-    #: Which release of the series: ``2026-Q3``.
     slot: str = ""
     #: What one page of a series is about: ``{"site": "meadow"}``.
     slice: Mapping[str, str] = field(default_factory=dict)
-    #: Smallest number of patients behind a shown number.
     k: int = 11
-    #: Profile of the disclosure rules.
     profile: str = ""
     #: Day (ISO).
     made: str = ""
@@ -59,12 +54,12 @@ class Edition:
         """Whether new pages are compared with it: it was released, or a declared series has it ready."""
         return self.state != "made" or bool(self.series)
 
-    def replaces(self, other: Edition) -> bool:
+    def replaces(self, other: "Edition") -> bool:
         """Return whether `other` is an earlier version of this edition that was never released."""
         same = (self.page, self.series, self.slot) == (other.page, other.series, other.slot)
         return same and other.state == "made"
 
-    def follows(self, other: Edition) -> bool:
+    def follows(self, other: "Edition") -> bool:
         """Return whether both are editions of one page."""
         return (self.page, self.series) == (other.page, other.series)
 
@@ -163,10 +158,7 @@ def read_head(folder: Path) -> Head | None:
 
 
 def check_head(events: list[Event], head: Head | None, newest_known: int = 0) -> None:
-    """Refuse a chain that ends before what is known to have followed.
-
-    `head` was read before the events were; `newest_known` is the largest sequence in a release record.
-    """
+    """Refuse a chain that ends before what is known to have followed; `head` was read before the events."""
     hashes = {event.sequence: event.hash for event in events}
     last = max(hashes, default=0)
     if newest_known > last:

@@ -1,7 +1,5 @@
 """The key of the ledger, kept apart from it: without the key, nothing in the ledger identifies a patient."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import os
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from outcomes.errors import DisclosureError
+from outcomes.facts import Text
 from outcomes.machine.private_files import open_private_folder, write_private_file
 
 #: Environment variable that may name the file of the key, such as one on another disk.
@@ -40,22 +39,14 @@ def read_key(private: Path) -> bytes:
         refuse_open_file(path)
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except FileNotFoundError:
-        raise DisclosureError(
-            f"The key of the ledger of releases ({path.name}) is missing. Put the file back from a backup, "
-            f"or name its place in {KEY_FILE}. Where it is lost for good, declare a new series (`outcomes "
-            "ledger begin REASON`): earlier releases then are no longer compared."
-        ) from None
+        said = Text.of("errors.ledger.key_missing", file=path.name, variable=KEY_FILE)
+        raise DisclosureError(said) from None
     except PermissionError:
-        raise DisclosureError(
-            f"The key of the ledger of releases ({path.name}) may not be read by this user."
-        ) from None
+        raise DisclosureError(Text.of("errors.ledger.key_closed", file=path.name)) from None
     except (OSError, ValueError):
         key = b""
     if len(key) != KEY_BYTES:
-        raise DisclosureError(
-            f"The key of the ledger of releases ({path.name}) is damaged: it must be {2 * KEY_BYTES} "
-            "hexadecimal digits. Put the file back from a backup."
-        )
+        raise DisclosureError(Text.of("errors.ledger.key_damaged", file=path.name, n=2 * KEY_BYTES))
     return key
 
 
@@ -63,10 +54,7 @@ def refuse_open_file(path: Path) -> None:
     """Refuse a private file that others than its owner may read or write, where the platform tells."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
-        raise DisclosureError(
-            f"{path.name} may be read or changed by others than its owner (mode {mode:03o}). Find out who "
-            f"had access, then close it: chmod 600 {path.name}"
-        )
+        raise DisclosureError(Text.of("errors.ledger.key_open", file=path.name, mode=f"{mode:03o}"))
 
 
 def make_tokens(key: bytes, ids: Iterable[object]) -> list[bytes]:

@@ -1,7 +1,5 @@
 """`Ledger`: what was released, of whom, and the state of each edition of a page."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
@@ -13,12 +11,7 @@ from typing import Any
 
 from outcomes.disclosure.ledger.cell import Cell, PatientNumbers, build_row_cells
 from outcomes.disclosure.ledger.comparison import judge_cells
-from outcomes.disclosure.ledger.database import (
-    keep_backup,
-    lock_ledger,
-    report_full_disk,
-    write_transaction,
-)
+from outcomes.disclosure.ledger.database import keep_backup, lock_ledger, report_full_disk, write_transaction
 from outcomes.disclosure.ledger.editions import (
     Edition,
     Event,
@@ -39,6 +32,7 @@ from outcomes.disclosure.ledger.stored_cells import (
 from outcomes.disclosure.released import Release
 from outcomes.disclosure.rules import read_rules
 from outcomes.errors import DisclosureError
+from outcomes.facts import Text
 from outcomes.result import write_origin
 
 _COLUMNS = tuple(entry.name for entry in dataclasses.fields(Edition))
@@ -190,9 +184,8 @@ class Ledger(AbstractContextManager["Ledger"]):
         with self._write():
             edition = self.find_edition(id)
             if edition.state != before:
-                raise DisclosureError(
-                    f"The edition of {edition.page!r} is {edition.state}, not {before}; nothing was changed."
-                )
+                said = {"page": repr(edition.page), "state": edition.state, "before": before}
+                raise DisclosureError(Text.of("errors.ledger.other_state", **said))
             self._note(dataclasses.replace(edition, state=after, **further), as_event or after)
         return self.find_edition(id)
 
@@ -225,10 +218,7 @@ class Ledger(AbstractContextManager["Ledger"]):
 def build_cells(
     connection: sqlite3.Connection, key: bytes, edition: Edition, releases: Sequence[Release]
 ) -> list[Cell]:
-    """Return the cells of a page, each once, within a transaction; new patients get a number.
-
-    Refused where a release does not say whose numbers it holds, or shows a row that the ledger no longer has.
-    """
+    """Return the cells of a page, each once, within a transaction; new patients get a number."""
     numbering = PatientNumbers(key, lambda tokens: number_patients(connection, tokens))
     shows_earlier = any(release.backing is not None and any(release.backing.earlier) for release in releases)
     stored = {cell.id: cell for cell in read_cells(connection)} if shows_earlier else {}
@@ -236,10 +226,7 @@ def build_cells(
     for release in sorted(releases, key=lambda release: release.name):
         backing = release.backing
         if release.audience != "stakeholder" or backing is None:
-            raise DisclosureError(
-                f"The release of {release.name!r} does not say who stands behind it, so it cannot be entered "
-                "in the ledger; nothing was released."
-            )
+            raise DisclosureError(Text.of("errors.ledger.unbacked", name=repr(release.name)))
         rows = [{str(name): value for name, value in row.items()} for row in release.table.to_dict("records")]
         cells = build_row_cells(
             release.name, rows, backing, write_origin(release.origin), numbering, read_rules(release.k)
@@ -247,9 +234,7 @@ def build_cells(
         for place, cell in cells.items():
             id = backing.earlier[place] if backing.earlier else 0
             if id and id not in stored:
-                raise DisclosureError(
-                    f"The ledger changed while the page of {edition.report} was made; make the page again."
-                )
+                raise DisclosureError(Text.of("errors.ledger.changed", report=edition.report))
             cell = stored[id] if id else dataclasses.replace(cell, origin=edition.id, as_of=edition.made)
             found.setdefault((cell.place, cell.digest, cell.whole.tobytes()), cell)
     return sorted(found.values(), key=lambda cell: (cell.place, cell.digest, cell.whole.tobytes()))

@@ -1,7 +1,5 @@
 """Opening a ledger, after a check that refuses one that cannot be trusted; and restoring a damaged one."""
 
-from __future__ import annotations
-
 import hmac
 import os
 import shutil
@@ -34,6 +32,7 @@ from outcomes.disclosure.ledger.key import KEY_BYTES, find_key_file, keep_key, r
 from outcomes.disclosure.ledger.ledger import Ledger, hash_edition
 from outcomes.disclosure.ledger.stored_cells import hash_cells, hash_set, unpack
 from outcomes.errors import DisclosureError
+from outcomes.facts import Text
 from outcomes.machine.private_files import open_private_folder
 
 _KEY_CHECK = "the key of this ledger"
@@ -58,7 +57,12 @@ def open_ledger(private: Path, *, new_series: str = "", newest_known: int = 0) -
     if new_series.strip():
         with lock_ledger(private):
             _set_aside(private)
-            _set_key_aside(private)
+            path = private / "keys" / "ledger.key"
+            try:
+                read_key(private)
+            except DisclosureError:
+                if path.exists() and path == find_key_file(private):
+                    path.replace(path.with_name(f"ledger-{os.urandom(4).hex()}.key.aside"))
             _begin(private, " ".join(new_series.split()), newest_known + 1)
     elif not _is_begun(private) and not newest_known:
         with lock_ledger(private):
@@ -72,11 +76,7 @@ def open_as_it_is(private: Path, newest_known: int = 0) -> Ledger:
     path = _find_file(private)
     head = read_head(path.parent)  # before the events, to which another process may add meanwhile
     if not path.is_file():
-        raise DisclosureError(
-            "The ledger of releases is missing, though pages were released or made for release. Nothing was "
-            "released, since a new page could not be compared with earlier ones. Put the last good copy back "
-            "with `outcomes ledger restore`, or declare a new series (`outcomes ledger begin REASON`)."
-        )
+        raise DisclosureError(Text.of("errors.ledger.missing"))
     key = read_key(private)
     with ExitStack() as stack:
         connection = open_database(path)
@@ -102,12 +102,7 @@ def restore_ledger(
         later = _list_later(path.parent, last, dict(released or {}))
         standing = sorted(later.keys() - set(withdrawn))
         if standing:
-            raise DisclosureError(
-                f"The newest good copy of the ledger ends before the release of {', '.join(standing)}; with "
-                "it these pages would be forgotten. Take them back (delete them where they were given to "
-                "others) and name each with --withdrawn PAGE, or declare a new series (`outcomes ledger "
-                "begin REASON`)."
-            )
+            raise DisclosureError(Text.of("errors.ledger.forgets", pages=", ".join(standing)))
         with report_full_disk(path):
             draft = path.with_name(f"{path.name}.restored")
             shutil.copyfile(copy, draft)
@@ -176,26 +171,12 @@ def _set_aside(private: Path, *, with_backups: bool = True) -> None:
             old.replace(place / old.name)
 
 
-def _set_key_aside(private: Path) -> None:
-    """Rename a key in the private folder that cannot be used."""
-    path = private / "keys" / "ledger.key"
-    try:
-        read_key(private)
-    except DisclosureError:
-        if path.exists() and path == find_key_file(private):
-            path.replace(path.with_name(f"ledger-{os.urandom(4).hex()}.key.aside"))
-
-
 def _check_whole(connection: sqlite3.Connection, key: bytes, head: Head | None, newest_known: int) -> None:
     """Refuse a database whose key, chain, head or contents do not fit."""
     try:
         held = connection.execute("SELECT value FROM about WHERE name = 'key'").fetchone()
         if held is None or not hmac.compare_digest(held[0], sign(key, _KEY_CHECK)):
-            raise DisclosureError(
-                "The ledger of releases was written with another key, so that no patient would be known "
-                "again. Put the right file back (keys/ledger.key in the private folder), or declare a new "
-                "series (`outcomes ledger begin REASON`)."
-            )
+            raise DisclosureError(Text.of("errors.ledger.other_key"))
         events = list_events(connection)
         check_chain(events, key)
         check_head(events, head, newest_known)
@@ -233,10 +214,7 @@ def _find_good(folder: Path, key: bytes) -> tuple[Path, int]:
             except DisclosureError:
                 continue
             return copy, list_events(connection)[-1].sequence
-    raise DisclosureError(
-        "There is no good copy of the ledger of releases (ledger/backups in the private folder). Look for "
-        "one in the backups of the machine, or declare a new series (`outcomes ledger begin REASON`)."
-    )
+    raise DisclosureError(Text.of("errors.ledger.no_copy"))
 
 
 def _list_later(folder: Path, last: int, released: Mapping[str, int]) -> dict[str, int]:

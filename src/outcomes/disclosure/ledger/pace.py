@@ -1,7 +1,5 @@
 """How often a number could be updated with a clinic's number of new patients, before anything is released."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 A set of patients is kept once, as sorted numbers, compressed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sqlite3

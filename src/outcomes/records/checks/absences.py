@@ -1,7 +1,5 @@
 """Absence that may be written as a value: forms all zero, zeros beside a status, constants at follow-ups."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 

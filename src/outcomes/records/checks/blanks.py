@@ -1,7 +1,5 @@
 """Scores by file and measure, and columns that hold a constant where another of the visit is blank."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The days of assessments: before the start, against their labels, out of reach; sessions by then."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from outcomes.facts import Lines, Source, Text, read_facts, read_schema, read_timepoints
@@ -18,10 +16,7 @@ _CONFIRMED = "label_dates"
 
 
 def check_days(scores: Assessments, header: str | None) -> np.ndarray:
-    """Refuse assessments whose dates cannot be right, and name those that no time point can use.
-
-    Return which stay; ``header`` is that of dates.
-    """
+    """Refuse assessments whose dates cannot be right, name those that nothing can use; return which stay."""
     _compare_labels(scores)
     _refuse_disorder(scores, header)
     early = _refuse_before_start(scores)

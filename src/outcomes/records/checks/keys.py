@@ -1,7 +1,5 @@
 """Checks of keys: the same record, score or baseline twice, and records that contradict each other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -51,10 +49,7 @@ def refuse_duplicate_rows(part: Part, *, is_shared: bool) -> None:
 
 
 def find_copies(columns: Sequence[np.ndarray]) -> np.ndarray:
-    """Return which rows repeat an earlier one in all columns.
-
-    Rows are compared by a 64-bit mix of their codes first, and where two agree, column by column.
-    """
+    """Return which rows repeat an earlier one in all columns."""
     mixed = np.zeros(len(columns[0]), dtype=np.uint64)
     for codes in columns:
         mixed = (mixed ^ codes.astype(np.uint64)) * _MULTIPLIER
@@ -265,10 +260,7 @@ def refuse_double_baselines(scores: Assessments) -> np.ndarray:
 
 
 def note_missing_baselines(scores: Assessments) -> None:
-    """Name follow-ups of an instrument without a baseline of it; they are kept as incomplete.
-
-    Instruments that are never asked at baseline (global change) are left out.
-    """
+    """Name follow-ups of an instrument without a baseline of it; they are kept as incomplete."""
     key = scores.number_measures()
     started = np.zeros(int(key.max(initial=-1)) + 1, dtype=bool)
     started[key[scores.is_baseline]] = True

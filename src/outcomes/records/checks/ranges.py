@@ -3,8 +3,6 @@
 A site may record another unit, a copied column or a reversed scale.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +19,7 @@ _CLEAR = 3.0
 
 
 def check_scores(scores: Assessments, asked: np.ndarray) -> np.ndarray:
-    """Refuse scores that cannot be right and name those that look wrong; return which stay.
-
-    Those that are ``asked`` about are not looked at.
-    """
+    """Refuse scores that cannot be right and name those that look wrong; return which stay."""
     stays = np.ones(len(scores), dtype=bool)
     stays[~asked] = _check_open(scores.keep(~asked))
     return stays
@@ -83,7 +78,7 @@ def _name_scales(scores: Assessments, refused: np.ndarray) -> Lines | None:
     return Lines(tuple(names), " or ") if names else None
 
 
-def _refuse_wrong_unit(scores: Assessments, outside: np.ndarray, groups: _SiteGroups) -> np.ndarray:
+def _refuse_wrong_unit(scores: Assessments, outside: np.ndarray, groups: "_SiteGroups") -> np.ndarray:
     """Refuse the file where most scores of an instrument at a site are out of range by one factor."""
     limits = read_facts("checks")
     suspect = np.zeros(len(outside), dtype=bool)

@@ -1,7 +1,5 @@
 """Scores of patients whose complaint is not what the instrument is for: kept, left out or asked about."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from outcomes.facts import Instrument, Listing, Name, Text, read_facts, read_schema

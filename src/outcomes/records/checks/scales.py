@@ -1,7 +1,5 @@
 """What columns of scores hold: another scale, a change or another measure, asked where there is a doubt."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log
@@ -47,10 +45,7 @@ class _Group:
 
 
 def ask_scales(scores: Assessments) -> np.ndarray:
-    """Ask on which scale scores are recorded where there is a doubt, and note answers against the evidence.
-
-    Return which scores are asked about.
-    """
+    """Ask on which scale doubtful scores are, and note answers against the evidence; return the former."""
     asked = np.zeros(len(scores), dtype=bool)
     first = ("SCORE_OR_CHANGE", "SCORE_OR_OTHER")
     others = {it.column for it in scores.problems.blocking if it.rule in first}

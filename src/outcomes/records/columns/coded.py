@@ -1,7 +1,5 @@
 """`Coded`: a column as codes into its distinct values, so that work is done once per distinct value."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,20 +38,20 @@ class Coded:
         """Return which of the values any row holds, as a mask."""
         return np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:] > 0
 
-    def type_as(self, values: np.ndarray, missing: np.ndarray) -> Coded:
+    def type_as(self, values: np.ndarray, missing: np.ndarray) -> "Coded":
         """Return the same rows with new values, missing where ``missing`` marks a distinct value."""
         codes = self.codes
         if missing.any():
             codes = np.append(np.where(missing, -1, np.arange(len(values))), -1).astype(np.int32)[codes]
         return Coded(codes, values)
 
-    def type_known(self, target: np.ndarray) -> Coded:
+    def type_known(self, target: np.ndarray) -> "Coded":
         """Return the same rows as what their texts mean, missing where that is None."""
         lost = ~is_known(target)
         target[lost] = ""
         return self.type_as(target, lost)
 
-    def merge_equal(self) -> Coded:
+    def merge_equal(self) -> "Coded":
         """Return the same rows with every value once, sorted, so that codes can be compared."""
         values, inverse = np.unique(self.values, return_inverse=True)
         return Coded(np.append(inverse, -1).astype(np.int32)[self.codes], values)

@@ -1,7 +1,5 @@
 """From text to days: dates by the declared order and calendar; what is ambiguous is asked, never guessed."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """From a file's text to typed columns of the schema, and to names of the field such as therapies."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

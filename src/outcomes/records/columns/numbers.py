@@ -1,7 +1,5 @@
 """From text to numbers, as people write them, and flags, once per distinct value; nothing is guessed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`Part`: the mapped columns of one file of a source, coded, with the ledger its refusals go to."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace

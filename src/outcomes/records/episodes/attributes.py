@@ -1,7 +1,5 @@
 """From rows to what is constant within an episode: its therapy, site, patient's age band and so on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -24,9 +22,7 @@ _SESSION_COUNTS = frozenset({"n_sessions", "sessions_to_date"})
 class Attribute:
     """A column of the episodes as found in rows of all files."""
 
-    #: Of the schema.
     column: Column
-    #: For messages.
     header: str
     #: One entry per row that has a value: its number in the ledger, its episode.
     records: np.ndarray = field(repr=False)
@@ -36,7 +32,7 @@ class Attribute:
     #: Distinct values, sorted.
     values: np.ndarray = field(repr=False)
 
-    def keep(self, rows: np.ndarray) -> Attribute:
+    def keep(self, rows: np.ndarray) -> "Attribute":
         """Return the entries that ``rows`` marks, or those at these places in their order."""
         kept = {name: getattr(self, name)[rows] for name in ("records", "episode", "codes")}
         return replace(self, **kept)
@@ -45,10 +41,7 @@ class Attribute:
 def collect_attributes(
     parts: Sequence[Part], links: Links, run_day: int
 ) -> tuple[dict[str, Attribute], list[np.ndarray]]:
-    """Return the attributes that any file maps, and per part the rows whose therapy is blank.
-
-    Rows refused so far still count as read; callers drop them.
-    """
+    """Return the attributes that any file maps, and per part the rows whose therapy is blank."""
     schema = read_schema()["episodes"]
     found: dict[str, Attribute] = {}
     blanks = [np.zeros(part.n_rows, dtype=bool) for part in parts]
@@ -86,17 +79,13 @@ def _map_attribute(part: Part, column: Column, run_day: int) -> tuple[Coded, np.
 def _map_number(part: Part, column: Column, header: str) -> Coded:
     counts = column.name in _SESSION_COUNTS
     if column.name in part.spec.top_code:
-        part.columns[header] = _top_code(part, header, part.spec.top_code[column.name])
+        highest = part.spec.top_code[column.name]
+        coded = part.columns[header]
+        values, _ = parse_numbers(coded.values, np.ones(len(coded.values), dtype=bool), part.spec.decimal)
+        part.columns[header] = Coded(coded.codes, np.where(values > highest, f"{highest:g}", coded.values))
     rule = "SESSIONS_RANGE" if counts else f"{column.name.split('_')[0].upper()}_RANGE"
     case = "VALUE_RANGE.whole" if column.type == "integer" else "VALUE_RANGE.from_to"
     return map_measured(part, header, column, rule, case, whole=counts and not part.is_wide)
-
-
-def _top_code(part: Part, header: str, highest: float) -> Coded:
-    """Return a column whose larger numbers are replaced by the largest that is kept."""
-    coded = part.columns[header]
-    values, _ = parse_numbers(coded.values, np.ones(len(coded.values), dtype=bool), part.spec.decimal)
-    return Coded(coded.codes, np.where(values > highest, f"{highest:g}", coded.values))
 
 
 def _join_pieces(column: Column, pieces: list[tuple[Part, np.ndarray, Coded]]) -> Attribute:

@@ -3,8 +3,6 @@
 Episodes that stand in several rows are one told again, courses in the order of the file, or a conflict.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

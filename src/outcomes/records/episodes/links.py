@@ -1,7 +1,5 @@
 """From the ids of several files to one list of episodes and their patients."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which episodes stay, which the source or the checks exclude, and their rows of sessions and events."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

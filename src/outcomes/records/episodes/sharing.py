@@ -1,7 +1,5 @@
 """Whether one number stands for one person: asked of codes of several sites or people, and lost zeros."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -200,10 +198,7 @@ def _ask_about_therapists(parts: Sequence[Part], problems: Problems) -> None:
 
 
 def ask_about_zeros(parts: Sequence[Part], ids: Sequence[Coded | None], problems: Problems) -> None:
-    """Ask where ids of one file are those of another but for leading zeros; name them where they are few.
-
-    Within one file ``0007`` and ``7`` are two ids.
-    """
+    """Ask where ids of one file are those of another but for leading zeros; name them where they are few."""
     texts = [set() if coded is None else set(coded.values[coded.mark_used()]) for coded in ids]
     padded = [{text for text in own if len(text) > 1 and text[0] == "0" and text.isdigit()} for own in texts]
     if not any(padded):

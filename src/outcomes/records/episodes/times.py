@@ -1,7 +1,5 @@
 """Whose a row is and when it happened: its episode; its label, date or day; days from time zero."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +21,6 @@ class Links:
 
     #: Ids of all episodes of the source, sorted.
     episodes: np.ndarray = field(repr=False)
-    #: The patient of each episode.
     patients: np.ndarray = field(repr=False)
     #: Per part: one episode number per row, -1 where the row has none.
     rows: list[np.ndarray] = field(repr=False)
@@ -41,7 +38,7 @@ class RowTimes:
     date: np.ndarray = field(repr=False)
     day: np.ndarray = field(repr=False)
 
-    def take(self, rows: np.ndarray) -> RowTimes:
+    def take(self, rows: np.ndarray) -> "RowTimes":
         """Return the times of some rows."""
         return RowTimes(self.timepoint[rows], self.date[rows], self.day[rows])
 
@@ -123,10 +120,7 @@ def read_day_numbers(part: Part, header: str | None, *, whole: bool) -> np.ndarr
 def map_measured(
     part: Part, header: str, column: Column, rule: str, case: str, *, whole: bool = False
 ) -> Coded:
-    """Return the numbers of a column of the schema; those outside its range are refused for a rule.
-
-    ``case`` is the sentence of the catalogue's findings that says so.
-    """
+    """Return the numbers of a column of the schema; those outside its range are refused for a rule."""
     low, high = column.minimum, column.maximum
     ends = {"low": None if low is None else f"{low:g}", "high": None if high is None else f"{high:g}"}
     return map_numbers(

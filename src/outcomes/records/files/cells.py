@@ -1,7 +1,5 @@
 """Tidying the cells of mapped columns: repairs that change no meaning are noted, the rest is a bad cell."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 

@@ -1,7 +1,5 @@
 """Delimited text: where its header is and what delimits fields, read strictly, each record at its line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -55,7 +53,7 @@ class _CsvText:
     def split_record(self, index: int) -> list[str]:
         return split_fields(self.get_record(index), self.delimiter)
 
-    def without(self, refused: Sequence[Refusal]) -> _CsvText:
+    def without(self, refused: Sequence[Refusal]) -> "_CsvText":
         lines = [refusal.line for refusal in refused]
         if not lines:
             return self

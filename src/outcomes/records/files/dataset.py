@@ -1,7 +1,5 @@
 """Files of SPSS, Stata and SAS: the mapped variables as text, with the labels of their values."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import re

@@ -4,8 +4,6 @@ The library that reads these formats is written in C, and a damaged file can end
 of its own, which imports nothing of the package. The file comes from standard input.
 """
 
-from __future__ import annotations
-
 import datetime
 import io
 import json

@@ -1,7 +1,5 @@
 """From bytes to UTF-8 with one kind of line end; an encoding is declared or proved, never guessed."""
 
-from __future__ import annotations
-
 import codecs
 import math
 import re

@@ -4,8 +4,6 @@ Sheets of one patient each have labels with values above rows of visits; the row
 each other.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 import zipfile

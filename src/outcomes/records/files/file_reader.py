@@ -1,7 +1,5 @@
 """From a path to what a file holds, checked first: the mapped columns, or the cells of all its tables."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io
@@ -226,11 +224,7 @@ def _read_bounded(stream: IO[bytes] | gzip.GzipFile, packed: int, findings: File
 
 
 def read_text_table(
-    path: Path | str,
-    spec: FileSpec,
-    *,
-    name_sheet: bool = False,
-    **checks: Any,
+    path: Path | str, spec: FileSpec, *, name_sheet: bool = False, **checks: Any
 ) -> TextTable:
     """Read the mapped columns of one file as text; columns that are not mapped are never loaded.
 
@@ -274,10 +268,7 @@ def read_text_table(
 def read_cells(
     path: Path, *, most: int, sheet: str | None = None, **checks: Any
 ) -> tuple[str, list[SheetCells]]:
-    """Return what a file is and the cells of its tables: the visible sheets of a workbook (or one), else one.
-
-    At most ``most`` rows of each are kept. What reading would refuse, whatever is mapped, is refused here.
-    """
+    """Return what a file is and the cells of its tables: visible sheets of a workbook, else one."""
     opened = open_file(path, **checks)
     kind, content, findings = opened.kind, opened.content, opened.findings
     if kind == "csv":

@@ -1,7 +1,5 @@
 """Headers: where they stand, joining the rows of merged ones, and matching them to what a source maps."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches

@@ -1,7 +1,5 @@
 """The byte pass over delimited text: where each record starts, on which line, and which cannot be one."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 
@@ -28,7 +26,7 @@ class RecordLines:
     #: Whether a quoted field holds a line break.
     spans_lines: bool
 
-    def keep(self, wanted: np.ndarray) -> RecordLines:
+    def keep(self, wanted: np.ndarray) -> "RecordLines":
         """Return only the records that are wanted (one bool per record)."""
         kept = (self.starts[wanted], self.ends[wanted], self.lines[wanted])
         return RecordLines(*kept, self.stray, self.spans_lines)
@@ -95,7 +93,7 @@ def _find_wrong_quotes(
     return np.isin(signs, [delimiter, _FEED, _QUOTE], invert=True)
 
 
-def _follow_quotes(view: np.ndarray, feeds: np.ndarray, delimiter: str) -> _Follower:
+def _follow_quotes(view: np.ndarray, feeds: np.ndarray, delimiter: str) -> "_Follower":
     """Follow the quotes line by line, passing over lines whose quotes are right, where none was left open."""
     quotes = np.flatnonzero(view == _QUOTE)
     lines, first, counts = np.unique(np.searchsorted(feeds, quotes), return_index=True, return_counts=True)

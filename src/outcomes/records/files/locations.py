@@ -1,7 +1,5 @@
 """Where the files of a source lie: the path that was given, the folder of its TOML, or ``data/raw``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The mapped columns of a Parquet file, as text."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Iterator

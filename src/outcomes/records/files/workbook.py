@@ -1,7 +1,5 @@
 """What an Excel container is and holds beside cells, checked before these are read."""
 
-from __future__ import annotations
-
 import io
 import posixpath
 import re
@@ -41,7 +39,6 @@ class Sheet:
 class SheetStructure:
     """What a sheet holds beside values; rows and columns are counted from 1."""
 
-    #: The last row with a cell.
     last_row: int = 0
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)

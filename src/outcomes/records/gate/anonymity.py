@@ -1,7 +1,5 @@
 """How many patients share the same traits: the k report, counted over patients, never rows."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,13 +1,11 @@
 """Texts as the gate compares them: one spelling of digits, blanks and dashes, nothing invisible."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 
 import pyarrow as pa
 
-from outcomes.records.columns import match_texts
+from outcomes.records.columns.coded import match_texts
 
 #: Signs that show nothing though Unicode does not call them format characters.
 _BLANK_SIGNS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")

@@ -1,7 +1,5 @@
 """Check digits and forms of numbers that identify a person."""
 
-from __future__ import annotations
-
 import datetime as dt
 import ipaddress
 import re

@@ -1,7 +1,5 @@
 """The de-identification gate: mapped columns only, all their distinct values, refused unless harmless."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,24 +10,23 @@ import pyarrow.compute as pc
 
 from outcomes.errors import Finding
 from outcomes.facts import FileSpec, Source, Text, Value, read_facts, read_schema
-from outcomes.records.columns import (
-    NO_DATE,
-    DateForm,
+from outcomes.records.columns.coded import match_texts
+from outcomes.records.columns.dates import NO_DATE, DateForm, parse_dates
+from outcomes.records.columns.mapping import (
     limit_categories,
     list_instrument_spellings,
     list_spellings,
     list_therapy_spellings,
     list_timepoint_spellings,
-    match_texts,
-    parse_dates,
-    parse_numbers,
 )
-from outcomes.records.files import TextTable, simplify_name
+from outcomes.records.columns.numbers import parse_numbers
 from outcomes.records.gate.folding import fold_text
 from outcomes.records.gate.identifiers import is_taiwan_number
 from outcomes.records.gate.patterns import ValueRule, match_header, search_values
 from outcomes.records.gate.person_names import find_known_names, find_person_names, has_title, is_han_name
 from outcomes.records.gate.reviewed_exceptions import ReviewedExceptions, fingerprint_values
+from outcomes.records.spelling import simplify_name
+from outcomes.records.text_table import TextTable
 
 _SHOWN_LINES = 10
 #: Columns that hold persons, where one frequent name is enough.
@@ -58,7 +55,6 @@ class GatedColumn:
     codes: np.ndarray
     #: Distinct texts.
     texts: pa.Array
-    #: First physical line of each row.
     lines: np.ndarray
 
     def count(self, hits: np.ndarray) -> tuple[int, tuple[int, ...]]:

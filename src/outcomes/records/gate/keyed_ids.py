@@ -1,7 +1,5 @@
 """Record numbers replaced at the door by a keyed hash, so that ids in memory are never the source's."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import os

@@ -1,7 +1,5 @@
 """Headers and values that identify people, searched by the words and the patterns of ``gate.toml``."""
 
-from __future__ import annotations
-
 import math
 import re
 import unicodedata
@@ -15,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outcomes.facts import read_facts
-from outcomes.records.columns import match_texts
+from outcomes.records.columns.coded import match_texts
 from outcomes.records.gate.folding import fold_text, fold_texts, strip_accents
 from outcomes.records.gate.identifiers import find_check
 

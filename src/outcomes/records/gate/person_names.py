@@ -1,7 +1,5 @@
 """Texts that look like the names of persons, in Latin letters, Chinese and Japanese."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache

@@ -1,7 +1,5 @@
 """Reviewed exceptions to the gate: a person looked at the values of a column and vouched for them."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import json
@@ -38,7 +36,6 @@ expires = ""   # a day within a year of the review
 class ReviewedException:
     """An ``[[exception]]`` of a file of reviewed exceptions: a rule, a column, its values of a day."""
 
-    #: Header of the column.
     column: str
     #: The gate's rule that it lifts.
     rule: str
@@ -47,7 +44,6 @@ class ReviewedException:
     #: Why the values identify nobody.
     reason: str
     reviewer: str
-    #: The day of the review (ISO).
     reviewed: str
     #: Last day on which it holds (ISO), at most a year after the review.
     expires: str

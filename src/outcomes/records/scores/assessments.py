@@ -3,8 +3,6 @@
 Columns that hold a change or an improvement give the score with the start of the same row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -43,7 +41,6 @@ class Assessments:
     n_episodes: int
     n_sites: int
     measures: tuple[Measure, ...]
-    #: Where the scores stand.
     columns: tuple[ScoreColumn, ...] = field(repr=False)
     #: Number in the ledger and of the episode.
     record: np.ndarray = field(repr=False)
@@ -64,7 +61,7 @@ class Assessments:
         """Return the number of assessments."""
         return len(self.record)
 
-    def keep(self, rows: np.ndarray) -> Assessments:
+    def keep(self, rows: np.ndarray) -> "Assessments":
         """Return the assessments that ``rows`` (a mask) marks."""
         return self if rows.all() else self.take(np.flatnonzero(rows))
 
@@ -73,7 +70,7 @@ class Assessments:
         for number, column in enumerate(self.columns):
             yield column, self.record[chosen & (self.column == number)]
 
-    def take(self, places: np.ndarray) -> Assessments:
+    def take(self, places: np.ndarray) -> "Assessments":
         """Return the assessments at these places, in their order."""
         held = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         arrays = {name: value[places] for name, value in held.items() if isinstance(value, np.ndarray)}

@@ -1,7 +1,5 @@
 """Whether answers to items are coded from another number than the instrument's: asked where they look so."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From a file's columns to scores: items scored by the instrument's rule, other scales brought to its own."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -44,10 +42,7 @@ class Measure:
 
 
 def build_measure(name: str) -> Measure:
-    """Return the measure called ``id`` or ``id:variant``, refusing a variant the instrument lacks.
-
-    A subscale's range, direction and rule are its own.
-    """
+    """Return the measure called ``id`` or ``id:variant``, refusing a variant the instrument lacks."""
     variant = name.partition(":")[2] or None
     instrument = read_instrument(name)
     instrument.check_variant(variant)
@@ -59,9 +54,7 @@ class ScoreColumn:
     """Scores of one column (or block of items) of a file, one entry per row that has one."""
 
     part: Part = field(repr=False)
-    #: What messages name.
     header: str
-    #: Rows of the file.
     rows: np.ndarray = field(repr=False)
     #: Those that occur; ``which`` holds each row's position among them.
     measures: tuple[Measure, ...]
@@ -133,7 +126,7 @@ def _score_items(part: Part, spec: ScoreSpec, measure: Measure) -> tuple[np.ndar
     for item, rule in zip(kinds["item"], kinds["rule"], strict=True):
         found = problems[(problems["item"] == item) & (problems["rule"] == rule)]
         rows = found["row"].to_numpy(dtype=np.int64)
-        words = {"what": str(found["reason"].iloc[0]), "remedy": Text.of("findings.ITEM_RANGE.remedy")}
+        words = {"what": found["reason"].iloc[0], "remedy": Text.of("findings.ITEM_RANGE.remedy")}
         part.refuse_values(spec.items[item - 1], rows, str(rule), whole=not part.is_wide, **words)
     answered: np.ndarray = np.asarray((~np.isnan(items)).any(axis=1))
     for key, flagged in scores.flags.groupby(["item", "meaning"], sort=True):

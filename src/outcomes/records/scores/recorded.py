@@ -3,8 +3,6 @@
 A recorded total beside the items of a form is held against their score, and used where they give none.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,10 +75,7 @@ def note_written(
 def convert(
     recorded: Recorded, instrument: Instrument, variant: str | None, scale: str | None, rows: np.ndarray
 ) -> Converted:
-    """Bring the numbers of some rows to an instrument's own scale, those with a unit by their unit.
-
-    ``scale`` is declared for numbers without a unit; what cannot be converted is refused in these rows.
-    """
+    """Bring the numbers of some rows to an instrument's own scale, those with a unit by their unit."""
     values = recorded.numbers.values
     score, stated = rescale(instrument, values, scale).copy(), np.zeros(len(values), dtype=bool)
     name, foreign = instrument.called_short, []

@@ -1,7 +1,5 @@
 """What changed since the last release: what a run keeps for the next one, and what stakeholders see."""
 
-from __future__ import annotations
-
 import io
 import json
 import math
@@ -20,7 +18,7 @@ from outcomes.disclosure import RELEASE_COLUMNS, Release
 from outcomes.disclosure.page_context import find_run_folder
 from outcomes.disclosure.released import Backing
 from outcomes.errors import ReportError
-from outcomes.facts import read_schema
+from outcomes.facts import Text, read_schema
 from outcomes.machine.private_files import make_private, write_private_file
 from outcomes.reports.archive.store import PastRelease, list_manifests, read_previous
 
@@ -99,9 +97,8 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> Path:
     try:
         write_private_file(path, held.getvalue())
     except OSError as error:
-        raise ReportError(
-            f"What this release keeps for the next one cannot be written ({error.strerror}).", exit_code=9
-        ) from None
+        said = Text.of("errors.report.not_kept", reason=error.strerror)
+        raise ReportError(said, exit_code=9) from None
     return path
 
 
@@ -117,11 +114,7 @@ def read_snapshot(path: Path, label: str = "") -> Snapshot | None:
                 for name in (*TABLES, _NUMBERS)
             }
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        raise ReportError(
-            f"What the last release kept ({path.name} in the private folder) cannot be read; restore it from "
-            "a backup, or remove it: this release then has nothing to compare with.",
-            exit_code=9,
-        ) from None
+        raise ReportError(Text.of("errors.report.snapshot", file=path.name), exit_code=9) from None
     headline = held.pop(_NUMBERS)
     tables = {name: _hold_as_records(table, name) for name, table in held.items()}
     return Snapshot(tables, headline, about["definitions"], about["files"], label)

@@ -5,8 +5,6 @@ Layout, below the private folder: ``archive/<series>/<run id>/manifest.json`` an
 are only added; `prune_runs` removes the run folders of notebooks, never these.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import shutil
@@ -22,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure.page_context import find_run_folder
-from outcomes.disclosure.released import RELEASE_COLUMNS
+from outcomes.disclosure.released import RELEASE_COLUMNS, read_releases
 from outcomes.errors import OutcomesError
 from outcomes.machine.private_files import (
     encode_record,
@@ -32,7 +30,6 @@ from outcomes.machine.private_files import (
     write_private_file,
 )
 from outcomes.reports.job import Run
-from outcomes.reports.released import read_releases
 
 _NAME = "manifest.json"
 #: Exit code to class of reasons; the words of an index have these names.
@@ -56,9 +53,7 @@ _REASONS = {
 class Manifest:
     """One run of a report."""
 
-    #: Its id.
     run: str
-    #: Name of the notebook.
     report: str
     #: ``team`` or ``stakeholder``; empty where the parameters were refused.
     audience: str = ""
@@ -68,14 +63,12 @@ class Manifest:
     series: str = ""
     #: What one page of a series is about: ``{"site": "meadow"}``; empty where the series is one page.
     slice: Mapping[str, str] = field(default_factory=dict)
-    #: Which release of the series: ``2026-Q3``.
     slot: str = ""
     #: When that fell due, in UTC, ISO; releases are in this order.
     due: str = ""
     title: str = ""
     #: Why there is no page: a class of reasons such as ``notebook`` or ``time``, never a text of the run.
     reason: str = ""
-    #: As of the command line.
     exit_code: int = 0
     #: In UTC, ISO; ``ended`` is empty while it runs.
     started: str = ""
@@ -90,16 +83,13 @@ class Manifest:
     lock_sha256: str = ""
     outcomes: str = ""
     python: str = ""
-    #: ``fork`` or ``stock``.
     engine: str = ""
     #: Those that name no person and no place on a disk.
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    #: Of random numbers.
     seed: int = 0
     #: Where the page lies below the folder of pages, and its hash.
     page: str = ""
     page_sha256: str = ""
-    #: Source records read.
     n_read: int | None = None
     #: The newest day in the records (ISO); empty where they hold no dates.
     newest: str = ""

@@ -1,7 +1,5 @@
 """Approval: a person lets an edition leave; ledger and publication are one transaction."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 from collections.abc import Sequence
@@ -9,7 +7,7 @@ from pathlib import Path
 
 from outcomes.disclosure.ledger import Edition, Ledger, open_as_it_is, open_ledger
 from outcomes.errors import DisclosureError, ReportError
-from outcomes.facts import find_project
+from outcomes.facts import Text, find_project
 from outcomes.machine.lock import hold_lock
 from outcomes.reports.editions.released_pages import (
     EDITIONS_LOCK,
@@ -52,11 +50,7 @@ def find_waiting(private: Path, what: Sequence[str]) -> list[Edition]:
         meant = [one for one in of_series if one.slot == of_series[-1].slot] if of_series else []
         meant = meant or [edition for edition in waiting if find_place(edition) == place]
         if not meant:
-            raise ReportError(
-                f"Nothing waits for approval under {word!r}. Give the id of a report, or the place of a "
-                "page; outcomes approve alone lists what waits.",
-                exit_code=2,
-            )
+            raise ReportError(Text.of("errors.editions.none_waits", name=repr(word)), exit_code=2)
         found += [edition for edition in meant if edition not in found]
     return found
 
@@ -126,22 +120,14 @@ def _check_edition(edition: Edition, ledger: Ledger) -> ReleaseRecord:
             for name, sha in record.files.items()
         )
     ):
-        raise DisclosureError(
-            f"{page.name} or a file beside it is no longer what was made; nothing was released. "
-            "Make it again."
-        )
+        raise DisclosureError(Text.of("errors.editions.changed", page=page.name))
     last = ledger.find_last_released(edition.series, edition.slice) if edition.series else None
     if last is not None and edition.due < last.due:
-        raise DisclosureError(
-            f"{page.name} fell due before the edition that was released last ({last.slot}); nothing was "
-            "released. An older edition beside a newer one would tell who came in between."
-        )
+        raise DisclosureError(Text.of("errors.editions.older", page=page.name, slot=last.slot))
     conflicts = ledger.check(edition.id)
     if conflicts:
-        raise DisclosureError(
-            f"{page.name} may no longer stand beside what was released meanwhile ({', '.join(conflicts)}); "
-            "nothing was released. Make it again: what would tell about few patients is then held back."
-        )
+        said = Text.of("errors.editions.conflicts", page=page.name, conflicts=", ".join(conflicts))
+        raise DisclosureError(said)
     return record
 
 

@@ -1,7 +1,5 @@
 """The guard of a stakeholder page while it is made: compared with the ledger, audited, and entered there."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -96,7 +94,7 @@ def _list_numbers(releases: Sequence[Release]) -> pd.DataFrame:
 
 
 @contextmanager
-def guard_edition(job: Job, run: Run, page: Path, k: int) -> Iterator[Guard]:
+def guard_edition(job: "Job", run: "Run", page: Path, k: int) -> Iterator[Guard]:
     """Hold the ledger while a page for stakeholders is made, and let its notebook look into it.
 
     Pages for stakeholders are made one at a time: each is compared with those before it.

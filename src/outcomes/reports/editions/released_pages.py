@@ -1,7 +1,5 @@
 """Released pages: the record beside each, the folder they are in, and what a crash left behind there."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
@@ -28,7 +26,6 @@ class ReleaseRecord:
     It is kept in the folder beside the page and holds counts and names, no values.
     """
 
-    #: File name of the page.
     page: str
     page_sha256: str
     #: Name of each file beside the page to its SHA-256.
@@ -44,9 +41,7 @@ class ReleaseRecord:
     slice: Mapping[str, str] = field(default_factory=dict)
     #: Parameters that name no person and no place on a disk.
     about: Mapping[str, Any] = field(default_factory=dict)
-    #: Name of the rules of disclosure control.
     profile: str = ""
-    #: Smallest number of patients behind a shown number.
     k: int = 0
     #: Numbers of the page; of these withheld; and of these shown as they were in an earlier edition.
     n_numbers: int = 0
@@ -63,7 +58,6 @@ class ReleaseRecord:
     #: Days (ISO).
     made_on: str = ""
     approved_on: str = ""
-    #: Who approved it for stakeholders.
     approved_by: str = ""
     outcomes: str = ""
 
@@ -105,10 +99,7 @@ def find_newest_known() -> int:
 
 
 def find_place(edition: Edition) -> Path:
-    """Return where the page of an edition lies in the team's folder.
-
-    The ledger knows a page by a name that is the same for all its editions; each slot has a folder.
-    """
+    """Return where the page of an edition lies in the team's folder; each slot has a folder."""
     page = find_project() / edition.page
     return page.parent / edition.slot / page.name if edition.series else page
 

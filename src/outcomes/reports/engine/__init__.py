@@ -3,8 +3,6 @@
 ``fork`` runs it in a child of a warm parent (Linux), ``stock`` in a fresh kernel, elsewhere and on request.
 """
 
-from __future__ import annotations
-
 import sys
 from typing import TYPE_CHECKING
 
@@ -42,7 +40,7 @@ def settle_engine(name: str = "auto") -> str:
     return "fork" if may_fork(required=name == "fork") else "stock"
 
 
-def execute_notebook(task: Task, engine: str) -> NotebookNode:
+def execute_notebook(task: Task, engine: str) -> "NotebookNode":
     """Run a notebook and return it with its outputs; the engine is one that `settle_engine` returned.
 
     `ReportError` says that a cell failed (exit code of the package's error where it was one, else 6), the

@@ -1,7 +1,5 @@
 """What happens within a forked child: papermill runs the notebook in this very process."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json
@@ -34,7 +32,7 @@ class InProcessEngine(Engine):
     @classmethod
     def execute_managed_notebook(
         cls,
-        nb_man: NotebookExecutionManager,
+        nb_man: "NotebookExecutionManager",
         kernel_name: str,
         seed: int,
         on_cell: Callable[[int], None],

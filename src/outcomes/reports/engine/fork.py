@@ -1,7 +1,5 @@
 """The engine that forks: papermill runs in a child of a process that has everything imported already."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import json
@@ -69,10 +67,7 @@ class WarmParent:
         return self._process.poll() is None
 
     def run(self, task: dict[str, Any], seconds: float, on_cell: Callable[[int], None]) -> tuple[str, int]:
-        """Have a task run; return ``done``, ``died`` or ``time``, and the child's exit code.
-
-        `WarmParentError` says that the warm parent itself ended or fell silent.
-        """
+        """Have a task run; return ``done``, ``died`` or ``time``, and the child's exit code."""
         deadline = time.monotonic() + seconds + _SLACK_SECONDS
         try:
             self._channel.send(json.dumps(task).encode())
@@ -155,11 +150,8 @@ def may_fork(*, required: bool = False) -> bool:
     return threads == 1
 
 
-def execute_in_fork(task: Task) -> NotebookNode:
-    """Run a notebook in a child of a warm parent; see `execute_notebook`.
-
-    Where the warm parent itself is killed, the next report starts a new one.
-    """
+def execute_in_fork(task: Task) -> "NotebookNode":
+    """Run a notebook in a child of a warm parent; see `execute_notebook`."""
     described = {
         "notebook": str(task.notebook),
         "executed": str(task.executed),

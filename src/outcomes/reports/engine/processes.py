@@ -1,7 +1,5 @@
 """Processes on Linux: ended with their parent, ended as a group, and none left behind."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """The shell in which a forked child runs cells: IPython's own, its outputs kept as a kernel sends them."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The engine that works everywhere: papermill's own, with a fresh kernel of the caller's Python."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import time
@@ -57,7 +55,7 @@ class RunKernelManager(AsyncKernelManager):
             await super()._async_launch_kernel(kernel_cmd, env=environment, stdout=log, stderr=log, **kw)
 
 
-def execute_in_kernel(task: Task) -> NotebookNode:
+def execute_in_kernel(task: Task) -> "NotebookNode":
     """Run a notebook in a fresh kernel; see `execute_notebook`."""
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -82,11 +80,11 @@ def _run_papermill(task: Task) -> None:
 
     deadline = time.monotonic() + task.limits.report
 
-    def limit_seconds(cell: NotebookNode) -> float:
+    def limit_seconds(cell: "NotebookNode") -> float:
         # nbclient knows limits for a cell only: the report's limit is what remains of it
         return max(0.1, min(task.limits.cell, deadline - time.monotonic()))
 
-    def on_cell(cell: NotebookNode, cell_index: int) -> None:
+    def on_cell(cell: "NotebookNode", cell_index: int) -> None:
         task.on_cell(cell_index)
 
     papermill.execute_notebook(

@@ -1,7 +1,5 @@
 """What an engine is given, under which settings it runs a notebook, and whether the notebook went well."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -12,18 +10,13 @@ from typing import TYPE_CHECKING, Any
 import outcomes.errors
 from outcomes.disclosure.page_context import name_run_folder
 from outcomes.errors import OutcomesError, PrivacyError, RecordsError, ReportError
+from outcomes.facts import Text, Value
 from outcomes.machine.threads import THREADS
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from outcomes.reports.job import Run
-
-#: Where records were refused; a log that repeats this learns nothing of them.
-_CHECK = (
-    "The records were refused: outcomes check, with the same --source and --path, says what is wrong, where, "
-    "and what to do. "
-)
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,7 @@ class Task:
     #: Plain values for its ``parameters`` cell, all of which JSON has.
     values: Mapping[str, Any]
     #: Where the executed notebook and the text of errors are kept.
-    run: Run
+    run: "Run"
     limits: TimeLimits = field(default_factory=TimeLimits)
     #: Of Python's and NumPy's random numbers; the same for the same inputs.
     seed: int = 0
@@ -68,7 +61,7 @@ def build_environment(run_folder: Path | None = None) -> dict[str, str]:
     return environment
 
 
-def refuse_failures(notebook: NotebookNode, task: Task) -> NotebookNode:
+def refuse_failures(notebook: "NotebookNode", task: Task) -> "NotebookNode":
     """Return an executed notebook; raise the error of a cell that failed or never ran.
 
     Outputs alone decide. Papermill lets some errors pass (tagged cells, ``sys.exit``), and writes "completed"
@@ -91,28 +84,15 @@ def refuse_failures(notebook: NotebookNode, task: Task) -> NotebookNode:
 
 
 def describe_end(task: Task, why: str) -> ReportError:
-    """Return the error of a report that was not finished, because of ``time``, a full ``disk`` or ``death``.
-
-    Its process has died by itself where neither time nor space ran out.
-    """
+    """Return the error of an unfinished report: ``time`` ran out, the ``disk`` is full, or ``death``."""
     name, run = task.notebook.stem, task.run.id
     if why == "time":
-        return ReportError(
-            f"{name}: time ran out ({task.limits.cell:g} s for a cell, {task.limits.report:g} s for the "
-            f"report); nothing was published. Private run folder: {run}.",
-            exit_code=10,
-        )
+        seconds = {"cell": f"{task.limits.cell:g}", "all": f"{task.limits.report:g}"}
+        return ReportError(Text.of("errors.report.time", report=name, run=run, **seconds), exit_code=10)
     if why == "disk":
         free = shutil.disk_usage(task.run.folder).free
-        return ReportError(
-            f"{name}: the private run folder {run} cannot be written ({free} bytes are free); nothing was "
-            "published.",
-            exit_code=9,
-        )
-    return ReportError(
-        f"{name}: the notebook's Python ended unexpectedly (often too little memory); nothing was published. "
-        f"Private run folder: {run}."
-    )
+        return ReportError(Text.of("errors.report.disk", report=name, run=run, free=free), exit_code=9)
+    return ReportError(Text.of("errors.report.ended", report=name, run=run))
 
 
 def _describe_failure(task: Task, kind: str, number: int, told: str = "") -> ReportError:
@@ -120,12 +100,6 @@ def _describe_failure(task: Task, kind: str, number: int, told: str = "") -> Rep
     mistake = isinstance(known, type) and issubclass(known, OutcomesError)
     name = kind if kind.isidentifier() and len(kind) <= 60 else "an error"
     refused = mistake and issubclass(known, (RecordsError, PrivacyError))  # type: ignore[arg-type]
-    where = f"{task.notebook.stem}: code cell {number} ended with {name}; nothing was published. "
-    if mistake and told:
-        text = f"{told}\n{where}Private run folder: {task.run.id}."
-        return ReportError(text, exit_code=known.exit_code)  # type: ignore[union-attr]
-    return ReportError(
-        f"{where}{_CHECK if refused else ''}What it said is kept in the private run folder {task.run.id} "
-        "(error.txt).",
-        exit_code=known.exit_code if mistake else 6,  # type: ignore[union-attr]
-    )
+    said: dict[str, Value] = {"told": told if mistake else "", "refused": refused, "error": name}
+    text = Text.of("errors.report.failed", report=task.notebook.stem, cell=number, run=task.run.id, **said)
+    return ReportError(text, exit_code=known.exit_code if mistake else 6)  # type: ignore[union-attr]

@@ -5,8 +5,6 @@ Started by `outcomes.reports.engine.fork` with one end of a pair of sockets; whe
 ends its child and itself.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import json
@@ -33,11 +31,7 @@ _REHEARSED = ("ancova", "over_time", "standardised", "change", "completeness", "
 
 
 def warm_up() -> None:
-    """Import what notebooks use, and do once what costs most when it is done first.
-
-    A small made-up clinic goes the way from records to figures and tables, so that whatever is loaded or
-    compiled on first use is there before the first child.
-    """
+    """Import what notebooks use, and do once what costs most when it is done first."""
     for name in _IMPORTED:
         import_module(name)
     from outcomes import views

@@ -1,7 +1,5 @@
 """When a series is due, in the zone of its clinic, and which days of the records a release is about."""
 
-from __future__ import annotations
-
 import calendar
 import datetime as dt
 from collections.abc import Iterator

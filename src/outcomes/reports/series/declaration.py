@@ -1,7 +1,5 @@
 """`Series`: one entry of ``reports/reports.toml``, and the reader of that file."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -21,12 +19,12 @@ from outcomes.reports.series.cadence import PERIODS, is_cadence
 #: Where the declaration lies in a project.
 DECLARATION = Path("reports") / "reports.toml"
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
-_KINDS = {
-    "str": (str, "a text"),
-    "int": (int, "a whole number"),
-    "int | None": (int, "a whole number"),
-    "float": ((int, float), "a number"),
-    "Mapping[str, Any]": (dict, "a table { ... }"),
+_KINDS: dict[Any, tuple[Any, str]] = {
+    str: (str, "a text"),
+    int: (int, "a whole number"),
+    int | None: (int, "a whole number"),
+    float: ((int, float), "a number"),
+    Mapping[str, Any]: (dict, "a table { ... }"),
 }
 _DAY_SECONDS = 86_400
 
@@ -37,7 +35,6 @@ class Series:
 
     #: Small letters, digits, hyphens and underscores; the folder of its pages.
     id: str
-    #: Name of the report's notebook.
     notebook: str
     #: Name of a source, or the path of a source TOML.
     source: str
@@ -50,14 +47,12 @@ class Series:
     #: One page for each recorded ``site``, ``therapist``, ``therapy``, ``region`` or ``instrument``; a single
     #: page when empty.
     for_each: str = ""
-    #: ``team`` or ``stakeholder``.
     audience: str = "team"
     #: Smallest number of patients behind a shown number; that of the source's disclosure profile where
     #: absent.
     k: int | None = None
     #: Which episodes count, by their start. See `PERIODS`.
     period: str = "all"
-    #: Length of a rolling period.
     rolling_months: int = 12
     #: In which months end and cron expressions are meant.
     time_zone: str = "UTC"
@@ -69,15 +64,12 @@ class Series:
     retry_minutes: int = 60
     #: Share of the records by which they may shrink from one release to the next (0-1).
     largest_shrink: float = 0.2
-    #: Folder of pages.
     out: str = "reports/html"
-    #: How long private run folders are kept.
     retention_days: int = 30
     #: Time limits for a cell, a page, and all pages of a release together.
     cell_seconds: float = 600.0
     report_seconds: float = 1800.0
     batch_seconds: float = 14_400.0
-    #: ``auto``, ``fork`` or ``stock``.
     engine: str = "auto"
 
     @property
@@ -174,7 +166,7 @@ def _read_one(id: str, table: Any, defaults: Mapping[str, Any], refuse: _Problem
             refuse.unknown(key, list(fields), "[defaults]" if key in defaults and key not in table else where)
             sound = False
             continue
-        for rule, what, remedy in _find_problems(key, value, str(fields[key].type)):
+        for rule, what, remedy in _find_problems(key, value, fields[key].type):
             refuse(rule, f"{where}: {what}", remedy)
             sound = False
     for key in ("notebook", "source"):
@@ -187,9 +179,9 @@ def _read_one(id: str, table: Any, defaults: Mapping[str, Any], refuse: _Problem
     return Series(id, **values) if sound else None
 
 
-def _find_problems(key: str, value: Any, type_: str) -> Iterator[tuple[str, str, str | None]]:
+def _find_problems(key: str, value: Any, type_: Any) -> Iterator[tuple[str, str, str | None]]:
     kind, said = _KINDS[type_]
-    if not isinstance(value, kind) or (isinstance(value, bool) and type_ != "bool"):  # type: ignore[arg-type]
+    if not isinstance(value, kind) or isinstance(value, bool):
         yield "SERIES_TYPE", f"{key} must be {said}", None
         return
     if key in _ALLOWED and value not in _ALLOWED[key]:

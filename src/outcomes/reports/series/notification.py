@@ -5,8 +5,6 @@ questions to a source are sent, and these hold no value of the records; the log 
 message that cannot be sent fails no report.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import smtplib

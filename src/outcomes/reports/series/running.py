@@ -1,7 +1,5 @@
 """`run_series`: make what is due of one series, once, even if several processes try at the same time."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
@@ -15,11 +13,11 @@ from typing import Any
 
 import outcomes
 from outcomes.errors import FactsError, PrivacyError, RecordsError, ReportError
-from outcomes.facts import find_project
+from outcomes.facts import Text, find_project
 from outcomes.machine.lock import hold_lock
 from outcomes.machine.private_files import make_private, remove_drafts
 from outcomes.records.tables import Records
-from outcomes.reports.archive import list_manifests, name_reason, write_manifest
+from outcomes.reports.archive.store import list_manifests, name_reason, write_manifest
 from outcomes.reports.batch import Outcome, run_batch
 from outcomes.reports.job import Job, hash_packages
 from outcomes.reports.notebook_file import find_notebook, read_notebook
@@ -42,9 +40,7 @@ class SeriesResult:
     slot: str = ""
     #: The worst of all pages.
     exit_code: int = 0
-    #: Class of reasons of a failure.
     reason: str = ""
-    #: What to tell a person.
     message: str = ""
     outcomes: tuple[Outcome, ...] = ()
     #: Earlier slots that are not made, because this one is.
@@ -66,7 +62,6 @@ class RunRequest:
     #: The one moment from which everything follows, with its zone.
     now: datetime
     private: Path
-    #: Reads the records of a series.
     read: Callable[[Series], Records]
     #: Whether a person asks for it: the latest slot is then made in any state.
     asked: bool = False
@@ -294,7 +289,4 @@ def _refuse_regression(series: Series, digest: RecordsDigest, last: SlotRecord) 
     elif digest.newest and last.newest and digest.newest < last.newest:
         problem = "the newest record is older than at the last release"
     if problem:
-        raise RecordsError(
-            f"{series.id}: SOURCE_REGRESSION: {problem}; nothing was made. If that is right: "
-            f'outcomes run {series.id} --accept-shrunk "why it is right".'
-        )
+        raise RecordsError(Text.of("errors.series.regression", series=series.id, problem=problem))

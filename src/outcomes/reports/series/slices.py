@@ -3,8 +3,6 @@
 There is one for each recorded site, therapist, therapy, region or instrument, or a single one.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -147,8 +145,7 @@ def _check_parameters(series: Series, schema: Mapping[str, Parameter]) -> Iterat
                 series, "SERIES_PARAMETER", f"{name} is set by the series itself, not in parameters"
             )
     try:
-        values = check_parameters(schema, given)
-        check_names(values, read_source(series.source))
+        check_names(check_parameters(schema, given), read_source(series.source))
     except ReportError as error:
         for finding in error.findings:
             yield _describe(series, finding.rule, finding.what, finding.remedy)

@@ -3,8 +3,6 @@
 How slots ended is kept as one small private file beside the runs of the series.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import json
@@ -13,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outcomes.errors import ReportError
+from outcomes.facts import Text
 from outcomes.machine.private_files import make_private, write_private_file
 from outcomes.reports.series.cadence import Slot, find_latest_slot, find_next_slot, find_slots
 from outcomes.reports.series.declaration import Series
@@ -66,11 +65,8 @@ def read_history(archive: Path, series: str) -> list[SlotRecord]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError):
-        raise ReportError(
-            f"{series}: the list of releases ({path.name} in the private folder) cannot be read, so that "
-            "nobody knows what was released. Restore it from a backup, or remove it to begin a new list.",
-            exit_code=9,
-        ) from None
+        said = Text.of("errors.series.unreadable", series=series, file=path.name)
+        raise ReportError(said, exit_code=9) from None
 
 
 def note_slots(archive: Path, series: str, records: Sequence[SlotRecord]) -> None:
@@ -114,11 +110,8 @@ def find_due(
     settled = find_last(history, *_SETTLED)
     last = dt.datetime.fromisoformat(settled.due) if settled else None
     if settled and last and last > now + _TOLERANCE:
-        raise ReportError(
-            f"{series.id}: its last release ({settled.slot}) fell due in the future. Set the clock right; "
-            f"if it was wrong then, remove that slot from slots.json in the private archive of the series.",
-            exit_code=2,
-        )
+        said = Text.of("errors.series.future", series=series.id, slot=settled.slot)
+        raise ReportError(said, exit_code=2)
     if asked:
         return DueSlots((latest,)) if last is None or latest.due >= last else DueSlots()
     if last is not None and latest.due <= last:
