@@ -13,13 +13,15 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
+from outcomes.analyses import list_analyses, run_analysis
+from outcomes.cohort import select_cohort
 from outcomes.disclosure.released import RELEASE_COLUMNS
 from outcomes.facts import read_instrument
 from outcomes.panel import open_panel
-from outcomes.panel.panes import list_steps
+from outcomes.panel.panes import INDIVIDUALS, list_steps
 from outcomes.records import read_records
 from outcomes.reports import run_report
-from outcomes.synthetic import write_clinic
+from outcomes.synthetic import simulate_clinic, write_clinic
 
 REAL = {
     "ashar-2022": "ashar-2022-back-pain",
@@ -175,3 +177,34 @@ def test_the_start_less_the_later_score_is_the_improvement_as_they_are_written(m
                 assert gain == (last - first) * int(read_instrument(outcome).sign)
                 compared += 1
     assert compared > 5
+
+
+@pytest.mark.parametrize("name", sorted({*list_analyses()} - {"data_quality", "since_last"}))
+def test_which_time_points_are_shown_changes_no_number(name):
+    records = simulate_clinic(260, seed=3)
+    every, one = select_cohort(records), select_cohort(records, timepoints=["month_6"])
+    assert one.shown == ("baseline", "month_6") and one.timepoints.keys() == every.timepoints.keys()
+    whole, shown = (run_analysis(name, cohort).table for cohort in (every, one))
+    kept = whole[whole["timepoint"].isna() | whole["timepoint"].isin(one.shown)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, shown)
+
+
+def test_counts_beside_choices_are_the_patients_of_figure_and_table():
+    """Of the measures, the therapies and the follow-ups: by the list, by the boxes and by the table."""
+    panel = open_panel(simulate_clinic(300, seed=5))
+    panel._count()
+
+    def count(option):
+        return int(option["note"].replace(" ", ""))
+
+    start = panel.to_frame().query("timepoint == 'baseline'").set_index(["statistic", "group"])
+    first = panel._controls.measure.options[0][0]
+    assert f"{start.at[('mean_score', 'all'), 'n']:.0f}" in first
+    for option in panel._controls.timepoints.options:
+        rows = panel.to_frame().query("statistic == 'mean_expected' and group == 'all'")
+        assert rows.set_index("timepoint").at[option["id"], "n"] == count(option)
+        listed = {id: label for label, id in panel._controls.primary.options}
+        assert option["note"] in listed[option["id"]]
+    for option in panel._controls.therapies.options:
+        assert start.at[("mean_score", option["id"]), "n"] == count(option)
+        assert f" of {count(option)}" in panel.answer.show(INDIVIDUALS)[0].caption
