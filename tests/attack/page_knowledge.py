@@ -24,7 +24,7 @@ RANGES = {"odi": (0, 100), "nprs:average": (0, 10), "sorensen_s": (0, 300), "eq5
 _BANDS = ((0, 50, 60, 70, 80, 90, 100), (0, 60, 80, 100), (0, 60, 100), (0, 50, 100))
 _Z = float(special.ndtri(0.975))
 #: So near, as a share of the range, a mean expected of all who began is taken to be to that of those seen.
-_NEAR = 0.05
+_NEAR = 0.1
 
 
 def conclude(facts: Iterable[Fact], k: int, *, multiple: int = 5, means: bool = True) -> Knowledge:

@@ -146,7 +146,7 @@ class Records:
 
         The later mean lies on the line through those seen, at the mean start of all.
         """
-        both = self.wide.loc[members, ["baseline", time]]
+        both = self.wide.loc[members, list(dict.fromkeys(["baseline", time]))]
         start, seen = both["baseline"].dropna(), both.dropna()
         found = {"start": start.mean(), "n": len(seen), "later": np.nan, "gain": np.nan}
         if len(seen) == len(start) and len(seen) > 1:
