@@ -2,25 +2,34 @@
 
 Draws changes in some folders of `src/outcomes`: a comparison turned, a number or a yes or no changed, `and`
 for `or`, `min` for `max`, `+` for `-`, a `not` or a `raise` dropped. Makes one at a time in a copy of the
-project, and runs files of tests until one fails: the module's own examples first, then tests that name it,
-then those that share most rare words with it, then those named behind `--then`. Prints what was noticed, and
-each survivor as file, line and change. The same seed draws the same changes.
+project, and runs in one process, at low priority, the tests that concern the module until one fails: its own
+examples, then files of tests that import it or a name that it defines, then those that share most rare words
+with it. Files are taken in this order until their known times reach `--seconds`; those behind `--then` are
+always run. Each file is first run without a change, which gives its time and whether it passes; `--times`
+keeps that for later runs. A change under which tests take more than three times as long, and a minute, hangs,
+which is noticed. Prints what was noticed, and each survivor as file, line and change. The same seed draws the
+same changes. Seconds are those of a processor: with 60 a change, 60 changes take about an
+hour of one core.
 
 Run from anywhere, for some rooms or files:
 
-    python benchmarks/mutations.py disclosure views --number 20 --seed 1 --then tests/test_views.py
+    python benchmarks/mutations.py disclosure views --number 20 --seed 1 --times build/times.json
 
-Without rooms it only counts the changes that are possible.
+Without rooms it only counts the changes that are possible. Changed numbers of facts are tried by
+`tests/slow/test_facts_mutations.py`, all of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import json
 import os
 import random
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,8 +53,12 @@ COPIED = (
     "Makefile",
     "README.md",
 )
-#: A test that takes longer than this hangs, which is noticed.
-SECONDS = 600
+#: Tests that take this many times as long as without a change, and so many seconds more, hang. Seconds are
+#: those of a processor, so that other work on the machine counts for nothing; whoever waits so many times as
+#: long hangs too.
+HANGS, SECONDS_MORE, WAITS = 3, 60, 20
+#: Files of tests that take longer are not used.
+LONGEST = 300
 
 _COMPARISONS = {
     ast.Lt: ("<", "<="),
@@ -201,16 +214,29 @@ class Ranking:
         self.words = {test: list_words(text) for test, text in self.texts.items()}
         self.held = Counter(word for words in self.words.values() for word in words)
 
-    def rank(self, module: Path, most: int) -> list[Path]:
-        """Return the tests that concern a module most, those that name it first."""
-        name, own = name_module(module), list_words((PROJECT / module).read_text(encoding="utf-8"))
+    def rank(self, module: Path) -> list[Path]:
+        """Return the tests in the order in which they concern a module: those first that import of it."""
+        text = (PROJECT / module).read_text(encoding="utf-8")
+        name, own, defined = name_module(module), list_words(text), list_defined(text)
 
         def measure(test: Path) -> tuple[bool, float]:
-            named = name in self.texts[test] or test.stem == f"test_{module.stem}"
+            imports = name in self.texts[test] or bool(defined & list_imported(self.texts[test]))
             shared = sum(1 / self.held[word] for word in own & self.words[test])
-            return named, shared / len(self.words[test]) ** 0.5
+            return imports or test.stem == f"test_{module.stem}", shared / len(self.words[test]) ** 0.5
 
-        return sorted(self.texts, key=measure, reverse=True)[:most]
+        return sorted(self.texts, key=measure, reverse=True)
+
+
+def list_defined(text: str) -> set[str]:
+    """Return the names of the functions and classes of a module."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return {node.name for node in ast.parse(text).body if isinstance(node, kinds)}
+
+
+def list_imported(text: str) -> set[str]:
+    """Return the names that a file imports from the package."""
+    nodes = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom))
+    return {name.name for node in nodes if (node.module or "").startswith("outcomes") for name in node.names}
 
 
 class Copy:
@@ -225,47 +251,76 @@ class Copy:
                 shutil.copytree(source, folder / name, ignore=ignored)
             elif source.exists():
                 shutil.copy2(source, folder / name)
-        #: Whether a file of tests passes without a change.
-        self.sound: dict[Path, bool] = {}
+        #: Seconds of a file of tests without a change; None where it fails.
+        self.seconds: dict[str, float | None] = {}
 
-    def fails(self, test: Path) -> bool:
-        """Return whether a file of tests, or the examples of a module, fail or hang."""
+    def run(self, tests: list[Path], limit: float) -> str | None:
+        """Return which file of tests fails first, ``hangs`` for none in time, and None where all pass."""
         path = os.pathsep.join([str(self.folder / "src"), os.environ.get("PYTHONPATH", "")])
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", str(test)]
-        # 5 says that no test was found, as in a module without examples
-        try:
-            done = subprocess.run(
-                command,
-                cwd=self.folder,
-                env=os.environ | {"PYTHONPATH": path},
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return True
-        return done.returncode not in (0, 5)
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-n", "0", "--no-header", "--tb=no", "-rfE"]
+        command = [sys.executable, "-m", "pytest", *options, *map(str, tests)]
 
-    def notice(self, change: Change, tests: list[Path]) -> Path | None:
-        """Return the first file of tests that fails because of a change; None where none does."""
+        def restrain() -> None:
+            os.nice(15)
+            resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
+
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            preexec_fn=restrain,
+        )
+        try:
+            said, _ = process.communicate(timeout=WAITS * limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return "hangs"
+        if process.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+            return "hangs"
+        if process.returncode in (0, 5):  # 5 says that no test was found, as in a module without examples
+            return None
+        failed = re.search(r"^(?:FAILED|ERROR) ([^\s:]+)", said, flags=re.MULTILINE)
+        return failed[1] if failed else "ends"
+
+    def time(self, test: Path) -> float | None:
+        """Return the seconds of a file of tests without a change; None where it fails so too."""
+        if str(test) not in self.seconds:
+            before = os.times()
+            failed = self.run([test], LONGEST)
+            after = os.times()
+            spent = sum(after[place] - before[place] for place in (2, 3))  # of children
+            self.seconds[str(test)] = None if failed else spent
+            if failed:
+                print(f"  {test} fails without a change too, so that it counts for nothing", flush=True)
+        return self.seconds[str(test)]
+
+    def choose(self, ranked: list[Path], budget: float) -> list[Path]:
+        """Return the first of some tests whose times add up to no more than a budget."""
+        chosen, left = list[Path](), budget
+        for test in ranked:
+            seconds = self.time(test)
+            if seconds is not None and (seconds <= left or not chosen):
+                chosen.append(test)
+                left -= seconds
+            if left < budget / 10:
+                break
+        return chosen
+
+    def notice(self, change: Change, tests: list[Path]) -> str | None:
+        """Return what notices a change: a file of tests, or that they hang; None where nothing does."""
         target = self.folder / change.file
         text = target.read_bytes()
-        for test in tests:
-            target.write_bytes(change.apply(text))
-            try:
-                failed = self.fails(test)
-            finally:
-                target.write_bytes(text)
-            if failed and self._is_sound(test):
-                return test
-        return None
-
-    def _is_sound(self, test: Path) -> bool:
-        if test not in self.sound:
-            self.sound[test] = not self.fails(test)
-            if not self.sound[test]:
-                print(f"  {test} fails without a change too, so that it counts for nothing", flush=True)
-        return self.sound[test]
+        limit = HANGS * sum(self.time(test) or 0.0 for test in tests) + SECONDS_MORE
+        target.write_bytes(change.apply(text))
+        try:
+            return self.run([change.file, *tests], limit)
+        finally:
+            target.write_bytes(text)
 
 
 def draw_changes(rooms: list[str], number: int, seed: int) -> list[Change]:
@@ -288,7 +343,8 @@ def main() -> int:
     parser.add_argument("rooms", nargs="*", help="folders or files below src/outcomes")
     parser.add_argument("--number", type=int, default=20)
     parser.add_argument("--seed", type=int, default=20261130)
-    parser.add_argument("--most", type=int, default=6, help="files of tests for each change, before --then")
+    parser.add_argument("--seconds", type=float, default=60, help="of tests for each change, before --then")
+    parser.add_argument("--times", type=Path, help="file that keeps the seconds of each file of tests")
     parser.add_argument("--then", nargs="*", type=Path, default=[], help="files of tests to run afterwards")
     options = parser.parse_args()
     if not options.rooms:
@@ -300,10 +356,15 @@ def main() -> int:
     survivors, changes = [], draw_changes(options.rooms, options.number, options.seed)
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder))
+        if options.times and options.times.is_file():
+            copy.seconds = json.loads(options.times.read_text(encoding="utf-8"))
         for number, change in enumerate(changes, 1):
+            tests = copy.choose(ranking.rank(change.file), options.seconds)
+            tests += [test for test in options.then if test not in tests and copy.time(test) is not None]
+            if options.times:
+                options.times.write_text(json.dumps(copy.seconds, indent=1), encoding="utf-8")
             start = time.perf_counter()
-            concerned = [change.file, *ranking.rank(change.file, options.most)]
-            noticed = copy.notice(change, list(dict.fromkeys([*concerned, *options.then])))
+            noticed = copy.notice(change, tests)
             seconds = time.perf_counter() - start
             said = f"noticed by {noticed}" if noticed else "SURVIVED"
             print(f"{number:3} {said} ({seconds:.0f} s)  {change}", flush=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from scipy import stats
+from scipy import special, stats
 
 from handmade import PAIN, assemble_cohort, build_cohort, ends, pick, supported
 from outcomes.analyses import (
@@ -18,7 +18,7 @@ from outcomes.analyses import (
     estimate_effect_sizes,
     standardise_responders,
 )
-from outcomes.analyses._clusters import estimate_clustered
+from outcomes.analyses._clusters import estimate_clustered, estimate_clustered_mean
 from outcomes.analyses._covariates import fit_least_squares
 from outcomes.analyses._interval import adjust_holm, estimate_share
 from outcomes.analyses.effect_sizes import estimate_hedges_g
@@ -149,6 +149,17 @@ def test_cluster_robust_errors_by_the_definition_for_large_clusters():
     std_error, df = estimate_clustered(*np.linalg.qr(exog), residuals, clusters, contrast[None, :])
     assert std_error[0] == pytest.approx(np.sqrt(meat), rel=1e-12)
     assert df[0] == pytest.approx(np.trace(gram) ** 2 / (gram**2).sum(), rel=1e-10)
+
+
+def test_the_clustered_mean_is_that_of_an_intercept_alone():
+    random = np.random.default_rng(8)
+    clusters = np.repeat(np.arange(9), random.integers(1, 7, 9))
+    values = random.normal(size=len(clusters))
+    columns = np.ones((len(values), 1))
+    error, df = estimate_clustered(*np.linalg.qr(columns), values - values.mean(), clusters, np.eye(1))
+    assert estimate_clustered_mean(values, clusters) == pytest.approx((error[0], df[0]), rel=1e-12)
+    alone = estimate_clustered_mean(values, np.arange(len(values)))
+    assert alone == pytest.approx((values.std(ddof=1) / np.sqrt(len(values)), len(values) - 1), rel=1e-12)
 
 
 def test_least_squares_matches_statsmodels():
@@ -484,6 +495,56 @@ def test_standardised_shares_are_means_of_the_chances_of_all_patients():
         expected = [1 / (1 + np.exp(-(centre + side * margin))) for side in (-1, 1)]
         assert row["std_error"] == pytest.approx(error, rel=1e-5)
         assert ends(row) == pytest.approx(expected, rel=1e-5)
+
+
+def adjust_by_definition(exog: np.ndarray, outcome: np.ndarray, clusters: np.ndarray, gradient: np.ndarray):
+    """Return CR2 error and degrees of freedom of a gradient of logistic coefficients, with whole matrices.
+
+    The working model are independent outcomes with the variances that the regression gives them.
+    """
+    chance = sm.Logit(outcome, exog).fit(disp=0).predict(exog)
+    root = np.sqrt(chance * (1 - chance))
+    columns, rest = exog * root[:, None], (outcome - chance) / root
+    bread = np.linalg.inv(columns.T @ columns)
+    left = np.eye(len(exog)) - columns @ bread @ columns.T
+    variance, vectors = 0.0, []
+    for code in np.unique(clusters):
+        rows = clusters == code
+        values, basis = np.linalg.eigh(left[np.ix_(rows, rows)])
+        weight = basis @ np.diag(values**-0.5) @ basis.T @ columns[rows] @ bread @ gradient
+        variance += float(weight @ rest[rows]) ** 2
+        vectors.append(left[:, rows] @ weight)
+    gram = np.array(vectors) @ np.array(vectors).T
+    return np.sqrt(variance), np.trace(gram) ** 2 / (gram**2).sum()
+
+
+def test_standardised_shares_of_clusters_have_cr2_errors_and_satterthwaite_degrees_of_freedom():
+    cohort = with_therapists(12)
+    result = standardise_responders(cohort, threshold="absolute:2")
+    last = cohort.table[cohort.table["timepoint"] == "month_6"].reset_index(drop=True)
+    therapist = pd.Categorical(last["therapist"].astype(str)).codes
+    improved = (last["improvement"] >= 2).to_numpy(float)
+    start, x = last["baseline"].to_numpy(float), (last["therapy"] == "x").to_numpy(float)
+    exog = np.column_stack([np.ones(len(last)), start, x])
+    fit = sm.Logit(improved, exog).fit(disp=0)
+    for therapy, value in (("x", 1.0), ("y", 0.0)):
+        moved = exog.copy()
+        moved[:, 2] = value
+        chance, row = fit.predict(moved), pick(result, group=therapy)
+        gradient = (chance * (1 - chance)) @ moved / len(moved)
+        error, df = adjust_by_definition(exog, improved, therapist, gradient)
+        assert row["std_error"] == pytest.approx(error, rel=1e-6)
+        assert row["df"] == pytest.approx(df, rel=1e-6) and df < 12
+        centre = special.logit(chance.mean())
+        margin = stats.t.ppf(0.975, df) * error / (chance.mean() * (1 - chance.mean()))
+        assert ends(row) == pytest.approx([special.expit(centre - margin), special.expit(centre + margin)])
+    assert "cluster-robust (CR2) with Satterthwaite" in write(result.method)
+    assert states_of_shares(5) == {"few_clusters"}
+
+
+def states_of_shares(n_therapists: int) -> set[str]:
+    held = standardise_responders(with_therapists(n_therapists), threshold="absolute:2", cluster="therapist")
+    return set(held.table["state"])
 
 
 def test_a_therapy_under_which_all_improved_is_separated():

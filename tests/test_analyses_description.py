@@ -227,9 +227,11 @@ def test_two_episodes_of_a_patient_count_once():
     )
     for name in ("mean_expected", "mean_score_seen"):
         row = pick(result, statistic=name, group="x", timepoint="week_6")
-        assert (row["n"], row["df"]) == (4, 3)
-        # deviations from the mean 2.2 summed by patient: -2.4, -0.2, 0.8, 1.8; sum of squares 9.68
-        assert row["std_error"] == pytest.approx(np.sqrt(4 / 3 * 9.68) / 5)
+        # deviations from the mean 2.2 summed by patient: -2.4, -0.2, 0.8, 1.8; CR2 divides their squares by
+        # what the mean leaves of each patient, 1 - 2/5 and 1 - 1/5
+        summed = 2.4**2 / 0.6 + (0.2**2 + 0.8**2 + 1.8**2) / 0.8
+        assert row["std_error"] == pytest.approx(np.sqrt(summed) / 5)
+        assert row["n"] == 4 and row["df"] == pytest.approx(8 / 3)
     assert supported(result)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from outcomes.drafting import draft_source
+from outcomes.drafting.sketch import _name_colour
 
 
 def _write(path: Path, header: str, cells: tuple[object, ...]) -> Path:
@@ -75,3 +76,15 @@ def test_therapies_and_visits_that_a_header_explains_are_answered(tmp_path):
     assert file["codes"]["therapy"] == {"1": "manual_therapy", "2": "usual_care"}
     assert file["codes"]["timepoint"] == {"0": "baseline", "1": "week_6"}
     assert file["rows"] == "assessment"
+
+
+@pytest.mark.parametrize(
+    ("colour", "name"),
+    [
+        ("FF92D050", "green"), ("#FFC000", "orange"), ("FFFF0000", "red"), ("0070C0", "blue"),
+        ("FFFF00", "yellow"),
+        ("FF7F7F7F", "grey"), ("FFFFFFFF", "grey"), (None, "none"), ("theme 3", None),
+    ],
+)  # fmt: skip
+def test_a_fill_is_called_by_its_colour_whatever_its_transparency(colour, name):
+    assert _name_colour(colour) == name

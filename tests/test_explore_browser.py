@@ -22,6 +22,7 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "notebooks" / "explore.ipynb"
 PANEL = ".outcomes-panel"
+PROGRESS = f"{PANEL} .outcomes-progress"
 _WAIT_MS = 120_000
 #: Folder into which the pictures of docs/exploring.md are put; only where it is named.
 _PICTURES = os.environ.get("OUTCOMES_PICTURES")
@@ -156,40 +157,40 @@ def _read_all(page) -> dict[str, str]:
 
 
 def _settle(page) -> dict[str, str]:
-    """Return what is shown once it stays the same; other views may still be marked as being updated.
+    """Return what is shown once all that follows from the choices so far was worked out.
 
-    The sentence says that it waits until the view in front and the comparison have been drawn. Without a
-    comparison nothing says so, which is why the same must be read several times.
+    The panel says how many choices it has taken up, and whether anything still follows from them; it says so
+    after what it shows, and messages arrive in order.
     """
-    page.wait_for_function(f"() => !document.querySelector('{PANEL} .waiting')", timeout=_WAIT_MS)
-    read, times = _read_all(page), 1
-    for _ in range(_WAIT_MS // 100):
-        if times == 6 and not page.locator(f"{PANEL} .waiting").count():
-            return read
-        time.sleep(0.1)
-        now = _read_all(page)
-        read, times = now, times + 1 if now == read else 1
-    return pytest.fail("what the panel shows does not come to rest")
+    page.wait_for_function(
+        f"() => document.querySelector('{PROGRESS}')?.dataset.busy === '0'", timeout=_WAIT_MS
+    )
+    page.choices = int(page.locator(PROGRESS).get_attribute("data-choices"))
+    return _read_all(page)
+
+
+def _follow(page) -> dict[str, str]:
+    """Return what is shown once a further choice was taken up and all was worked out."""
+    page.wait_for_function(
+        f"""taken => {{ const told = document.querySelector('{PROGRESS}')?.dataset;
+        return told && Number(told.choices) > taken && told.busy === '0'; }}""",
+        arg=page.choices,
+        timeout=_WAIT_MS,
+    )
+    return _settle(page)
 
 
 def _await_change(page, before: dict[str, str], *places: str) -> dict[str, str]:
-    """Wait until the given places show something else than before, and all the rest is done."""
-    until = time.monotonic() + _WAIT_MS / 1000
-    while time.monotonic() < until:
-        now = _read_all(page)
-        if all(now[place] != before[place] for place in places):
-            now = _settle(page)
-            if all(now[place] != before[place] for place in places):
-                return now
-        time.sleep(0.05)
-    return pytest.fail(f"nothing followed in {', '.join(places)}")
+    """Wait until a choice was followed, and see that the given places show something else than before."""
+    now = _follow(page)
+    same = [place for place in places if now[place] == before[place]]
+    assert not same, f"nothing followed in {', '.join(same)}"
+    return now
 
 
 def _await_return(page, wanted: dict[str, str]) -> dict[str, str]:
-    """Wait until just what was shown earlier is shown again."""
-    until = time.monotonic() + _WAIT_MS / 1000
-    while (now := _settle(page)) != wanted and time.monotonic() < until:
-        time.sleep(0.1)
+    """Wait until a choice was followed, and see that just what was shown earlier is shown again."""
+    now = _follow(page)
     different = [place for place in wanted if now[place] != wanted[place]]
     assert not different, "taking a choice back brings back what was shown"
     return now
@@ -336,7 +337,8 @@ def test_the_panel_shows_what_the_page_of_the_same_audience_shows(page, project,
             # where several views are empty for one reason, a page gives it once
             views = page.locator(f"{PANEL} .outcomes-view [id]:not(.empty)")
             shown |= {views.nth(i).get_attribute("id") for i in range(views.count())}
-    of_views = {id for id in shown if re.search(r"-[0-9a-f]{8}$", id)}
+    # a pane says the methods of its own analysis, a page those of all
+    of_views = {id for id in shown if re.search(r"-[0-9a-f]{8}$", id) and not id.startswith("methods-")}
     assert len(of_views) >= 7
     # an id is made of what its view shows, so that the same id is the same picture or table to the last digit
     assert not {id for id in of_views if f'id="{id}"' not in text}

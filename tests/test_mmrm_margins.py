@@ -124,6 +124,40 @@ def test_products_without_main_effects_have_the_columns_of_r(long, right, column
     assert found.to_numpy() == pytest.approx(expected, rel=1e-7)
 
 
+@pytest.mark.parametrize(
+    "right",
+    [
+        "therapy:sex", "age + therapy:sex", "sex + therapy:sex", "sex:age", "therapy:sex:age",
+        "sex + therapy:age", "therapy:sex + age:bmi", "0 + therapy:sex", "sex/age", "therapy*sex*age",
+        "therapy:age:bmi",
+    ],
+)  # fmt: skip
+def test_interactions_without_main_effects_span_what_formulaic_spans(long, right):
+    """Columns that R would call aliased are left out, and named; what is fitted is the same."""
+    from formulaic import model_matrix
+
+    first = long.drop_duplicates("id").assign(visit="once")
+    found = fit_long(first, right)
+    expected = model_matrix(right, first).to_numpy(float)
+    score = first["score"].to_numpy()
+    fitted = expected @ np.linalg.lstsq(expected, score, rcond=None)[0]
+    assert found.state == "ok"
+    assert found.predict(first)["fitted"].to_numpy() == pytest.approx(fitted, rel=1e-7)
+    # the residual degrees of freedom are those of the space that is spanned, too
+    assert set(found.coefficients["df"].round(6)) == {len(first) - np.linalg.matrix_rank(expected)}
+
+
+def test_means_are_given_of_a_factor_that_stands_in_an_interaction_alone(long):
+    first = long.drop_duplicates("id").assign(visit="once")
+    found = fit_long(first, "therapy:sex")
+    means = found.marginal_means("sex").set_index("sex")["estimate"]
+    cells = first.groupby(["sex", "therapy"])["score"].mean()
+    for level in ("f", "m"):
+        assert means[level] == pytest.approx(cells[level].mean(), rel=1e-8)
+    with pytest.raises(AnalysisError, match="'bmi' is no category of the model; it has: therapy, sex"):
+        found.marginal_means("bmi")
+
+
 @pytest.mark.parametrize("right", ["therapy*visit", "therapy*visit + age", "visit + sex"])
 def test_a_product_of_numbers_is_the_column_of_their_product(long, right):
     product = long.assign(both=long["age"] * long["bmi"])

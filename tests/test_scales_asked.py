@@ -18,7 +18,7 @@ from outcomes.facts import Instrument, list_instruments, list_scales, read_instr
 from outcomes.facts.source import build_source
 from outcomes.records import Records, read_records
 from outcomes.records.conversion import rescale
-from outcomes.records.scale_evidence import judge_scale
+from outcomes.records.scale_evidence import _chance, _find_tail, judge_scale
 from outcomes.records.scoring import score_items
 from outcomes.synthetic import write_clinic
 from written_records import make_block_reader
@@ -613,3 +613,16 @@ def test_rescale_leaves_the_own_scale_as_it_is():
     assert rescale("odi", [41.0], "own").tolist() == [41.0]
     with pytest.raises(OutcomesError, match="has no scale 'raw'"):
         rescale("odi", [41.0], "raw")
+
+
+def test_of_a_value_that_all_have_the_chance_is_that_of_nearly_all():
+    assert _chance(5, 5, 0.5, 1.0) == pytest.approx(5 * np.log(0.999))
+    assert _chance(0, 5, 0.0, 0.5) == pytest.approx(5 * np.log(0.999))
+    assert _chance(2, 4, 0.0, 1.0) == pytest.approx(4 * np.log(0.5))
+    assert _chance(4, 4, 0.0, 0.5) == pytest.approx(4 * np.log(0.5))
+
+
+def test_the_tail_of_the_normal_distribution():
+    assert _find_tail(0.0) == 0.5
+    assert _find_tail(1.959964) == pytest.approx(0.025, rel=1e-5)
+    assert _find_tail(-1.644854) == pytest.approx(0.95, rel=1e-6)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pytest
 
 import series_project
@@ -18,7 +20,7 @@ from outcomes.records import read_records
 from outcomes.reports.archive.store import find_last_release, list_manifests
 from outcomes.reports.series.cadence import find_latest_slot, find_next_slot, find_period, find_slots
 from outcomes.reports.series.declaration import read_series
-from outcomes.reports.series.slices import check_series
+from outcomes.reports.series.slices import RecordsDigest, check_series, say_days
 from outcomes.reports.series.slots import list_statuses, read_history
 from outcomes.reports.site import write_site
 from pseudo_language import LANGUAGE, mark, write_pseudo_language
@@ -222,9 +224,30 @@ def test_a_page_for_each_site_of_its_period(project):
     write_notebook(project, "open(f'saw-{site}', 'w').write(f'{since} {until} {period}')")
     ending = run()
     assert ending.state == "released" and len(ending.outcomes) == 4
-    said = "2024-10-01 2026-09-30 episodes that began from 2024-10-01 to 2026-09-30"
+    # the heading says when the episodes of the records began, not what was asked for
+    with (project / "data/raw/made-up-clinic/episodes.csv").open(encoding="utf-8") as file:
+        starts = [row["start_date"] for row in csv.DictReader(file)]
+    held = [day for day in starts if "2024-10-01" <= day <= "2026-09-30"]
+    said = f"2024-10-01 2026-09-30 episodes that began from {min(held)[:7]} to {max(held)[:7]}"
     assert {path.read_text(encoding="utf-8") for path in project.glob("saw-*")} == {said}
     assert len({outcome.page.name for outcome in ending.outcomes}) == 4
+
+
+def test_the_months_that_stakeholders_read_tell_of_no_few_patients(project):
+    declare(project, series_project.DECLARED + 'audience = "stakeholder"\nperiod = "rolling"\n')
+    (series,) = read_series().values()
+    days = [dt.date(2026, 1, 9)] * 3 + [dt.date(2026, 2, 3)] * 10 + [dt.date(2026, 8, 4)] * 12
+    days += [dt.date(2026, 9, 1), dt.date(2026, 11, 2)]
+    starts = pd.DataFrame({"patient_id": range(len(days)), "start_date": pd.to_datetime(days)})
+    digest = RecordsDigest("", len(days), "2026-11-20", starts, "", {})
+    period = find_period("rolling", dt.date(2026, 10, 15))
+    said = say_days(series, digest, period)
+    assert said == "episodes that began from 2026-02 to 2026-08"
+    assert say_days(replace(series, audience="team"), digest, period).endswith("from 2026-01 to 2026-09")
+    # of ten patients of a period no month is said, and whole years alone where a profile asks for it
+    assert say_days(series, replace(digest, starts=starts[3:13]), period) == ""
+    safe = replace(digest, disclosure_profile="safe_harbor")
+    assert say_days(series, safe, period).endswith("from 2026 to 2026")
 
 
 def test_records_that_are_as_before_make_nothing_new(project):

@@ -161,7 +161,7 @@ def test_the_index_of_what_was_released_tells_of_nothing_else(look, released):
     assert page.get_by_role("heading", level=1).inner_text() == "Which?"
 
 
-def test_the_index_is_filtered_by_site_period_and_age(look, site):
+def test_the_index_is_filtered_by_site_release_and_age(look, site):
     page, _ = look(site)
     everything = page.locator("[data-entry]").count()
     assert not [row for row in shown(page) if "earlier" in row]
@@ -170,7 +170,7 @@ def test_the_index_is_filtered_by_site_period_and_age(look, site):
     page.get_by_label("Site", exact=True).select_option("harbour")
     assert {("Harbour" in row or "harbour" in row) for row in shown(page)} == {True} and len(shown(page)) == 2
     assert page.get_by_role("status").inner_text() == f"2 of {everything} shown"
-    page.get_by_label("Period", exact=True).select_option("2026-08")
+    page.get_by_label("Release", exact=True).select_option("2026-08")
     assert not shown(page) and page.get_by_text("No report matches").is_visible()
     page.get_by_label("Site", exact=True).select_option("")
     assert len(shown(page)) == 1
@@ -182,7 +182,7 @@ def test_the_index_is_used_by_keyboard_in_the_order_in_which_it_is_read(look, si
     for _ in range(7):
         page.keyboard.press("Tab")
         names.append(page.evaluate("document.activeElement.name || document.activeElement.textContent"))
-    assert names[:6] == ["Skip to the reports", "report", "site", "period", "past", "The whole clinic"]
+    assert names[:6] == ["Skip to the reports", "report", "site", "slot", "past", "The whole clinic"]
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Space")

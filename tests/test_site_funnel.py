@@ -213,6 +213,43 @@ def test_limits_are_widened_only_where_there_are_sites_enough_to_tell():
     assert "not widened" in write(narrow.method) and "above_998" in set(narrow.table["level"])
 
 
+def say_of(gain: dict[str, float], audience: str = "stakeholder", seed: int = 1):
+    """Return what is said of sites of 60 patients, and how many lie beyond the inner and outer limits."""
+    released = release(compare_sites(build_sites(dict.fromkeys(gain, 60), gain=gain, seed=seed)), audience)
+    places = released.where(statistic="position").table["level"]
+    outer = places.str.endswith("_998")
+    return say_sites(released).alt, int((places != "within").sum()), int(outer.sum())
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("n_sites", "expected"), [(5, "fewer than 1"), (30, "about 2"), (74, "about 4")])
+def test_the_page_says_how_many_sites_chance_alone_would_leave_outside(n_sites, expected, seed):
+    said, inner, outer = say_of({f"s{i:02d}": 0.0 for i in range(n_sites)}, seed=seed)
+    assert f"Were all {n_sites} sites alike" in said
+    assert f"chance alone would leave {expected} outside the 95 % limits and fewer than 1 outside" in said
+    if not inner:
+        assert "No site lies outside the limits" in said and "outside the former" not in said
+        return
+    assert (
+        f"; {inner} {'lies' if inner == 1 else 'lie'} outside the former, {outer or 'none'} outside" in said
+    )
+    likely = (stats.binom.sf(inner - 1, n_sites, 0.05), stats.binom.sf(outer - 1, n_sites, 0.002))
+    assert ("That is no more than chance usually brings." in said) == (min(likely) >= 0.05)
+
+
+def test_more_sites_outside_than_chance_brings_are_called_so():
+    # of nine sites the limits are never widened
+    said, inner, outer = say_of({f"s{i}": 3.0 * (i % 3 == 0) for i in range(9)})
+    assert inner >= outer >= 3
+    assert "That is more than chance usually brings." in said
+
+
+def test_where_limits_are_widened_what_chance_leaves_is_said_of_these():
+    spread = {f"s{i:02d}": 0.9 * (-1) ** i for i in range(12)}
+    assert "alike but for the differences by which the limits are widened, chance alone" in say_of(spread)[0]
+    assert "but for the differences" not in say_of(dict.fromkeys(list(spread)[:9], 0.0))[0]
+
+
 def test_shares_are_standardised_by_the_ratio_of_observed_to_expected():
     cohort = build_sites({"a": 150, "b": 150, "c": 150}, start={"a": 9.0}, seed=5)
     result = compare_sites(cohort, measured="responders", threshold="absolute:3.5")

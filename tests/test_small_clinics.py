@@ -113,7 +113,7 @@ def test_what_was_taken_together_is_said_where_it_changes_the_question(make):
         in page.answer
     )
     assert (
-        "fewer than two of them had 11 patients" in page.answer
+        "fewer than two of them, or of the kinds that they are of, had 11 patients" in page.answer
         and "Only one therapy was recorded" not in page.text
     )
     assert make(60, 2).title == "Which therapy goes with less disability?"

@@ -126,6 +126,16 @@ def test_too_few_on_one_side_and_unknown_names_are_refused() -> None:
     cohort = build_rated(CHANGE, np.where(IMPROVED, 2.0, 5.0))
     with pytest.raises(AnalysisError, match="10 patients are needed on either side"):
         estimate_important_change(cohort, improved="state:<=1")
+    unrated = replace(cohort, records=replace(cohort.records, assessments=cohort.assessments.head(0)))
+    with pytest.raises(AnalysisError, match="No measure beside the outcome is recorded"):
+        estimate_important_change(unrated)
+    rated = cohort.assessments
+    pain = replace(cohort, records=replace(cohort.records, assessments=rated.assign(instrument="odi")))
+    with pytest.raises(AnalysisError, match=r"No rating of change is recorded in this cohort.*one of: odi"):
+        estimate_important_change(pain)
+    both = pd.concat([rated, rated.assign(instrument="groc15")])
+    with pytest.raises(AnalysisError, match=r"Several ratings of change .*one of: groc15, pgic7"):
+        estimate_important_change(replace(cohort, records=replace(cohort.records, assessments=both)))
     with pytest.raises(AnalysisError, match="no anchor 'groc15' in this cohort; name one of: pgic7"):
         estimate_important_change(cohort, anchor="groc15")
     with pytest.raises(AnalysisError, match="Or write a rule"):
@@ -243,6 +253,11 @@ def test_limits_of_agreement_and_all_that_the_retest_gives_by_hand() -> None:
         change * 1.644854 / 1.959964
     )
     assert found["sdc_group"] == pytest.approx(change / np.sqrt(20))
+    # both rest on the twelve from whom the error was measured, not on the twenty who were seen
+    detectable = result.where(statistic=["sdc", "sdc_group"])
+    assert set(detectable.table["n"]) == {12}
+    assert {frozenset(map(len, sets.values())) for sets in detectable.support} == {frozenset({12})}
+    assert pick(result, statistic="sdc_group")["x"] == 20
     shares = {"reliably_improved": 8 / 20, "reliably_worse": 0, "unchanged": 12 / 20}
     for name, share in shares.items():
         row = pick(result, statistic=f"share_{name}", group="all")

@@ -43,6 +43,7 @@ def show(cohort, audience, **options):
     held = release(compare_over_time(cohort, **options), audience)
     return {
         "words": views.say_comparison(held),
+        "methods": views.say_methods(held),
         "means": views.draw_marginal_means(held),
         "means table": views.tabulate_marginal_means(held),
         "forest": views.draw_forest(held),
@@ -63,13 +64,15 @@ def test_a_stakeholder_reads_differences_at_one_time_point_and_the_course_of_adj
     assert set(shown["table"].table["timepoint"]) == {"month_2"}
     assert set(shown["means table"].table["timepoint"]) == {"month_2"}
     assert set(shown["means"].table["timepoint"]) == {"month_1", "month_2", "month_3"}
+    assert JARGON.search(shown.pop("methods").alt)
     assert not [name for name, view in shown.items() if JARGON.search(view.alt + view.caption)]
     assert "missed one follow-up still count" in shown["words"].alt
 
 
 def test_the_team_reads_method_and_all_time_points_the_others_as_secondary(cohort):
     shown = show(cohort, "team")
-    assert "mixed model for repeated measures (MMRM" in shown["words"].alt
+    assert "mixed model for repeated measures (MMRM" in shown["methods"].alt
+    assert "missed one follow-up still count" in shown["words"].alt
     assert set(shown["table"].table["timepoint"]) == {"month_1", "month_2", "month_3"}
     for name in ("table", "means table"):
         assert shown[name].html.index("Month 2") < shown[name].html.index("Month 1 (secondary)")
@@ -119,10 +122,8 @@ def test_one_follow_up_is_an_analysis_of_covariance_and_has_no_course(audience):
     shown = show(cohort, audience)
     assert "so there is no course to draw" in shown["means"].alt
     assert shown["forest"].png and len(shown["table"].table) == 1
-    if audience == "team":
-        assert "With one follow-up the mixed model" in shown["words"].alt
-    else:
-        assert "were compared among the patients seen then" in shown["words"].alt
+    assert "With one follow-up the mixed model" in shown["methods"].alt
+    assert "were compared among the patients seen then" in shown["words"].alt
     both = [
         analyse(cohort).where(statistic="contrast").table
         for analyse in (compare_over_time, compare_at_timepoints)
@@ -197,14 +198,14 @@ def test_a_simpler_model_is_said_and_one_without_a_maximum_shows_nothing():
     wide = make_clinic()
     repeated = assemble_cohort(wide.assign(month_2=wide["month_1"]), design="randomised")
     assert "simpler one was" in show(repeated, "stakeholder")["words"].alt
-    assert "a simpler covariance takes its place" in show(repeated, "team")["words"].alt
+    assert "a simpler covariance takes its place" in show(repeated, "team")["methods"].alt
     result = compare_over_time(nobody_twice())
     assert set(result.where(statistic="contrast").table["state"]) == {"not_converged"}
     for audience in ("team", "stakeholder"):
         shown = show(nobody_twice(), audience)
         assert shown["forest"].png is None and "no stable solution" in shown["forest"].alt
     assert "no stable solution" in shown["words"].alt and "no stable solution" in answer(nobody_twice())
-    assert "no maximum that could be found" in show(nobody_twice(), "team")["words"].alt
+    assert "no maximum that could be found" in show(nobody_twice(), "team")["methods"].alt
 
 
 def test_time_points_with_too_few_are_named_and_the_others_stay():
@@ -233,8 +234,11 @@ def test_without_direction_with_one_therapy_or_not_comparable_one_reason_stands_
     cases = [(undirected, "no better or worse direction"), (one, "only one therapy")]
     cases += [(apart, "not comparable on what was recorded")] if audience == "stakeholder" else []
     for cohort, reason in cases:
-        said = {view.alt for view in show(cohort, audience).values()}
-        assert len(said) == 1 and reason in said.pop()
+        shown = show(cohort, audience)
+        methods = shown.pop("methods").alt
+        said = {view.alt for view in shown.values()}
+        assert len(said) == 1 and reason in (told := said.pop())
+        assert told not in methods, "the reason stands in place of what is not shown"
 
 
 def test_a_measure_that_looks_back_is_compared_without_a_score_at_the_start():

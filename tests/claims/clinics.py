@@ -111,12 +111,15 @@ def draw_clinic(
     years: float = 3.0,
     unrecorded: float = 0.03,
     therapists: int = 0,
+    site_gain: dict[str, float] | None = None,
+    drift: float = 0.0,
     **declared: object,
 ) -> Clinic:
     """Draw a clinic.
 
     `therapies` gives the share of patients of each; `floor` per therapy the share whose follow-up scores lie
     at the best end; `shift` moves the start and `gain` is the improvement, both as percent of the range.
+    `site_gain` is gained beside it at a site, and `drift` in the last third of the time.
     """
     rng = np.random.default_rng(seed)
     names = list(therapies)
@@ -145,7 +148,10 @@ def draw_clinic(
     gone = rng.uniform(size=(3, n)) < unrecorded
     episodes.loc[gone[0], "therapy"] = None
     episodes.loc[gone[1], "sex"] = None
-    scores = _draw_scores(rng, episodes, outcomes, times, lost, spread, shift or {}, gain or {}, floor or {})
+    own = episodes["therapy"].map(gain or {}).fillna(15)
+    own = own + (episodes["site"].map(site_gain or {}).fillna(0) if sites else 0)
+    own = own + np.where(days < 365 * years / 3, drift, 0)
+    scores = _draw_scores(rng, episodes, outcomes, times, lost, spread, shift or {}, own, floor or {})
     at_start = (scores["time"] == "baseline") & scores["episode_id"].isin(episodes.loc[gone[2], "episode_id"])
     declared = {"outcome": outcomes[0], **declared}
     return Clinic(name, episodes, scores[~at_start], outcomes=outcomes, **declared)
@@ -163,7 +169,7 @@ def _draw_scores(rng, episodes, outcomes, times, lost, spread, shift, gain, floo
             if outcome == "pgic7" and time == "baseline":
                 continue
             share = place / len(times)
-            per = episodes["therapy"].map(gain).fillna(15).to_numpy() * share
+            per = gain.to_numpy() * share
             worse = 55 + episodes["therapy"].map(shift).fillna(0).to_numpy() + severity - per
             worse = worse + rng.normal(0, 6, n)
             if place and outcome == outcomes[0]:

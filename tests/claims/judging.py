@@ -9,7 +9,7 @@ import truths_methods  # noqa: F401  registers its truths
 import truths_said  # noqa: F401
 from pages import Page, Said
 from truth_of_records import Records
-from truths import Place, find_truth
+from truths import MARK, Place, Truth, find_truth
 
 
 @dataclass
@@ -31,9 +31,17 @@ def judge_pages(pages: Iterable[Page]) -> Judged:
             truth = find_truth(said.key)
             if truth is None:
                 judged.without_truth.add(said.key)
-            elif not truth(Place(page, said, records)):
+            elif not judge(truth, page, said, records):
                 judged.false.append((page, said))
     return judged
+
+
+def judge(truth: Truth, page: Page, said: Said, records: Records) -> bool:
+    """Return whether a text is true today or, where a number in it is marked, of the earlier edition."""
+    marked = MARK in said.text and not said.key.startswith("release.")
+    if marked and page.earlier is not None:
+        return truth(Place(page.earlier, said, Records(page.earlier), dated=True))
+    return truth(Place(page, said, records))
 
 
 def list_false(judged: Judged) -> list[Said]:

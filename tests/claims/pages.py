@@ -47,7 +47,11 @@ class Page:
     views: list[tuple[str, View]] = field(default_factory=list)
     #: Results by the analysis' name, as they were given to `release`: the numbers before it.
     results: dict[str, Any] = field(default_factory=dict)
+    #: The edition before, for the same audience, and the day (ISO) of this one.
     earlier: Page | None = None
+    day: str = ""
+    #: The clinic of the release that the notebook is told was the last one.
+    handed: Any = None
 
     @property
     def cohort(self) -> Any:
@@ -93,9 +97,19 @@ def note_said(said: list[Said], where: list[str]) -> Iterator[None]:
         yield
 
 
-def make_page(clinic: Any, source: Path, notebook: str, audience: str, **asked: Any) -> Page:
-    """Run the cells of a notebook and note what is said while its views are made."""
-    page = Page(clinic, notebook, audience)
+def make_page(
+    clinic: Any,
+    source: Path,
+    notebook: str,
+    audience: str,
+    last: tuple[Any, Any] = (None, None),
+    **asked: Any,
+) -> Page:
+    """Run the cells of a notebook and note what is said while its views are made.
+
+    `last` is the clinic of an earlier release and its snapshot, where the notebook shall know one.
+    """
+    page = Page(clinic, notebook, audience, handed=last[0])
     names = page.names
     where = [""]
     content = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))
@@ -104,6 +118,8 @@ def make_page(clinic: Any, source: Path, notebook: str, audience: str, **asked: 
         for cell in cells:
             for statement in ast.parse("".join(cell["source"])).body:
                 run_statement(statement, page, where)
+                if last[1] is not None and "recall_release" in names:
+                    names["recall_release"] = lambda: last[1]
             if "parameters" in cell["metadata"].get("tags", ()):
                 names.update({"source": str(source), "audience": audience, **asked})
     return page

@@ -78,6 +78,8 @@ class Records:
 
         if "declined" in episodes:
             exclude("declined", episodes["declined"] == "yes")
+        if "sex=female" in self.page.names.get("only", ()):
+            exclude("outside_filter", episodes["sex"] != "female")
         exclude("no_therapy", episodes["therapy"].isna())
         if self.asked:
             exclude("other_therapy", ~episodes["therapy"].isin(self.asked))

@@ -14,6 +14,8 @@ from truth_of_records import ALL, KNOWN, TIMES, Records, agrees, counts, read_nu
 
 Truth = Callable[["Place"], bool]
 TRUTHS: dict[str, Truth] = {}
+#: Behind a number of an earlier edition.
+MARK = "†"
 #: Units of counts, which may be zero.
 #: Statistics without a number of patients' own: findings, and how many sites there are.
 FINDINGS = ("n_sites", "verdict", "position", "signal")
@@ -42,8 +44,9 @@ def find_truth(key: str) -> Truth | None:
 class Place:
     """A text that was said, the page on which it stands, and what the records say."""
 
-    def __init__(self, page: Page, said: Said, records: Records) -> None:
-        self.page, self.said, self.records = page, said, records
+    def __init__(self, page: Page, said: Said, records: Records, dated: bool = False) -> None:
+        #: `dated` says that numbers with the mark of an earlier edition are those of this page.
+        self.page, self.said, self.records, self.dated = page, said, records, dated
 
     def __getattr__(self, name: str) -> Any:
         """Return what filled a place of the text."""
@@ -95,6 +98,8 @@ class Place:
         return table.iloc[0]
 
     def agrees(self, text: object, value: float, n: float = np.inf) -> bool:
+        if MARK in str(text) and not self.dated:
+            return True  # of an earlier edition, by whose records it is judged
         counted = self.records.clinic.profile != "standard"
         return agrees(str(text), value, self.team, n, counted)
 
@@ -281,7 +286,7 @@ def rounded(place: Place) -> bool:
     return place.multiple == 5 and all(read_number(row.display.split(" ")[0]) % 5 == 0 for row in rows)
 
 
-@truth("release.profile")
+@truth("release.profile", "release.profile_alone")
 def profile(place: Place) -> bool:
     """At least k patients stand behind every mean and share that is shown."""
     sizes = []
@@ -291,7 +296,26 @@ def profile(place: Place) -> bool:
                 sizes += [len(np.unique(codes)) for name, codes in sets.items()
                           if name in ("all", "group", "versus")]  # fmt: skip
     own = read_toml("disclosure")["profiles"][place.records.clinic.profile]
-    return place.k == own["k"] and place.source == own["source"] and min(sizes, default=place.k) >= place.k
+    asked = place.own == "profile_alone" or (place.source == own["source"] and place.k >= own["k"])
+    return asked and place.k == place.records.k and min(sizes, default=place.k) >= place.k
+
+
+@truth("release.k_lower", "release.k_higher")
+def other_k(place: Place) -> bool:
+    usual = read_toml("disclosure")["profiles"][place.records.clinic.profile]["k"]
+    asked = place.page.names["k"]
+    return (place.k, place.usual) == (asked, usual) and (asked < usual) == (place.own == "k_lower")
+
+
+@truth("release.league_note")
+def league(place: Place) -> bool:
+    """Not every site can be shown, by the declared numbers."""
+    rules = read_toml("disclosure")["league"]
+    right = (int(place.sites), int(place.n)) == (
+        rules["sites_at_least"],
+        max(rules["n_at_least"], place.records.k),
+    )
+    return right and not place.team
 
 
 @truth("release.withheld_note", "release.withheld", "release.reason.*")
@@ -413,6 +437,11 @@ def state(place: Place) -> bool:
 def too_few(place: Place) -> bool:
     """A row that says so rests on fewer patients than comparisons need, or estimates nothing of anybody."""
     return any((result.table["state"] == "too_few").any() for result in place.page.results.values())
+
+
+@truth("release.not_compared_here")
+def not_compared_here(place: Place) -> bool:
+    return not place.released("over_time")["versus"].notna().any()
 
 
 @truth("methods.comparability.not_comparable")

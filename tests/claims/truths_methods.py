@@ -160,8 +160,8 @@ def fitted(place: Place) -> bool:
        "methods.standardised.few_clusters")  # fmt: skip
 def not_estimated(place: Place) -> bool:
     analysis = place.said.key.split(".")[1]
-    analysis = analysis if place.ran(analysis) else "model_checks"
-    return place.own in set(place.result(analysis)["state"])
+    rows = place.result(analysis if place.ran(analysis) else "model_checks")
+    return place.own in {*rows["state"], *rows.loc[rows["term"] == "state", "level"]}
 
 
 @truth("methods.comparison.empty_group", "methods.comparison.not_followed_up")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from truth_of_records import ALL, KNOWN, SCALES, TIMES, Records, read_number, read_toml
 from truths import LIMITS, MONITORING, Place, is_fixed, truth
+
+from outcomes.disclosure import Release
 
 # --- words that frame a sentence ------------------------------------------------------------------
 
@@ -345,8 +349,16 @@ def ends_untold(place: Place) -> bool:
 
 @truth("sentences.ends_censored", "methods.censored")
 def censored(place: Place) -> bool:
-    one = read_toml(f"instruments/{place.records.outcome.split(':')[0]}")
-    return float(place.limit) == one["censored_at"]
+    facts = [read_toml(f"instruments/{name.split(':')[0]}") for name in place.records.clinic.outcomes]
+    return float(place.limit) in [one["censored_at"] for one in facts if "censored_at" in one]
+
+
+@truth("release.verdict.beyond_limits", "release.verdict.near_limit", "release.verdict.shift",
+       "release.verdict.trend")  # fmt: skip
+def rule_of_signal(place: Place) -> bool:
+    rules = MONITORING["periods"]["rules"]
+    seven = (rules["shift"], rules["trend"]) == (7, 7) or "seven" not in place.said.text
+    return seven and rules["near_of"] == [2, 3] and bool(list_signals(place))
 
 
 @truth("methods.floor_ceiling.floor", "methods.floor_ceiling.ceiling")
@@ -775,6 +787,20 @@ def position(place: Place) -> bool:
     return place.own in set(rows["level"])
 
 
+@truth("views.sites.chance", "views.sites.usual", "views.sites.unusual")
+def outside_by_chance(place: Place) -> bool:
+    """How many sites lie outside, and whether so many do more often than in one of twenty draws."""
+    levels = place.result("site_funnel").query("statistic == 'position'")["level"]
+    n, inner, outer = len(levels), (levels != "within").sum(), levels.str.endswith("_998").sum()
+    if place.own == "chance":
+        told = place.said.values
+        expected = [f"about {round(n * part)}" if n * part >= 1 else "fewer than 1" for part in (0.05, 0.002)]
+        right = [str(told["expected_95"]), str(told["expected_998"])] == expected
+        return right and (int(place.n), told["found_95"], told["found_998"]) == (n, inner, outer)
+    likely = min(stats.binom.sf(inner - 1, n, 0.05), stats.binom.sf(outer - 1, n, 0.002))
+    return inner > 0 and (likely >= 0.05) == (place.own == "usual")
+
+
 @truth("views.sites.few_patients", "views.sites.incomplete")
 def not_named(place: Place) -> bool:
     every = place.records.kept["site"].nunique()
@@ -917,7 +943,83 @@ def domain_words(place: Place) -> bool:
 
 @truth("methods.since_last.none")
 def no_earlier(place: Place) -> bool:
-    return place.page.earlier is None
+    return place.page.handed is None
+
+
+@truth("views.since_last.*", "methods.since_last.*")
+def since_words(place: Place) -> bool:
+    return place.page.handed is not None and str(place.said.values.get("label", "2026-01")) == "2026-01"
+
+
+@truth("methods.since_last.name")
+def since_name(place: Place) -> bool:
+    return place.ran("since_last")
+
+
+@truth("views.since_last.lead")
+def since_lead(place: Place) -> bool:
+    """New and gone episodes, and known ones of which a score is another or was added."""
+    then, now = place.page.handed, place.records.clinic
+    known = set(then.episodes["episode_id"])
+    new = set(place.records.accepted["episode_id"]) - known
+    gone = known - set(now.episodes["episode_id"])
+    keys = ["episode_id", "outcome", "time", "score"]
+    held = now.scores[now.scores["episode_id"].isin(known)][keys]
+    both = held.merge(then.scores[keys], how="outer", indicator=True)
+    revised = both.loc[both["_merge"] != "both", "episode_id"]
+    revised = set(revised) & set(place.records.accepted["episode_id"])
+    told = place.said.values
+    return (int(told["new"]), int(told["revised"]), int(told["gone"])) == (len(new), len(revised), len(gone))
+
+
+def find_gains(place: Place) -> tuple[float, float]:
+    """Return the mean improvement of all at the last release and now."""
+    then = Records(replace(place.page, clinic=place.page.handed))
+    return then.gain(ALL, then.primary).mean(), place.records.gain(ALL, place.records.primary).mean()
+
+
+@truth("views.since_last.moved", "views.since_last.same", "views.since_last.moved_alone")
+def since_moved(place: Place) -> bool:
+    before, after = find_gains(place)
+    if place.own == "same":
+        return place.agrees(place.after, after) and abs(before - after) < 0.005
+    return place.agrees(place.before, before) and place.agrees(place.after, after)
+
+
+@truth("views.since_last.by_new_episodes", "views.since_last.by_revised_records",
+       "views.since_last.by_definitions")  # fmt: skip
+def since_parts(place: Place) -> bool:
+    """New episodes are what the episodes that came would change alone; the rest is from what was revised."""
+    if place.own == "by_definitions":
+        return False  # nothing but the records is another
+    then = Records(replace(place.page, clinic=place.page.handed))
+    now, time = place.records, place.records.primary
+    before, after = find_gains(place)
+    known = then.gain(ALL, time)
+    new = now.gain(ALL, time)
+    joined = pd.concat([known, new[~new.index.isin(then.accepted["episode_id"])]])
+    part = joined.mean() - before if place.own == "by_new_episodes" else after - joined.mean()
+    return abs(read_number(str(place.amount).lstrip("+")) - part) <= 0.011
+
+
+@truth("release.held.marked", "release.held.unmarked", "release.held.note")
+def of_earlier(place: Place) -> bool:
+    """There is an earlier edition, and its day is the one that is said."""
+    return place.page.earlier is not None and str(place.days) == place.page.earlier.day
+
+
+@truth("release.held.withheld")
+def withheld_beside(place: Place) -> bool:
+    """The rule that compares numbers with others, of this page or another, withheld one."""
+    held = [one for one in place.page.names.values() if isinstance(one, Release)]
+    reasons = pd.concat([one.reasons for one in held if one.reasons is not None])
+    own = reasons[(reasons["reason"] == "earlier_edition") & (reasons["fate"] == "withheld")]
+    return len(own) > 0 and ("of this page" in place.said.text or place.page.earlier is not None)
+
+
+@truth("views.caption.effect_sizes_one")
+def nothing_to_compare_with(place: Place) -> bool:
+    return bool(place.result("effect_sizes")["versus"].isna().all())
 
 
 @truth("views.empty_withheld", "views.empty_nothing", "views.one_follow_up",

@@ -45,11 +45,11 @@ def find_numbers(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def change(number: str) -> str:
-    """Return a number with one more in its last place; yes for no."""
+    """Return a number with one more in its last place, the tenth decimal at most; yes for no."""
     if number in ("true", "false"):
         return "false" if number == "true" else "true"
     value = Decimal(number.replace("_", ""))
-    return str(value + Decimal(1).scaleb(value.as_tuple().exponent))
+    return str(value + Decimal(1).scaleb(max(value.as_tuple().exponent, -10)))
 
 
 def count_noticed(monkeypatch, file: str) -> Counter:

@@ -35,6 +35,8 @@ def read_anchor(cohort: Cohort, grid: Grid, name: str | None, timepoint: str) ->
     others = [entry for entry in _list_measures(table) if entry != cohort.outcome]
     ratings = [entry for entry in others if read_instrument(entry).domain in looking_back]
     name = ratings[0] if name is None and len(ratings) == 1 else name
+    if name is None:
+        raise AnalysisError(_ask_for_anchor(others, ratings))
     if name not in others:
         raise AnalysisError(
             f"There is no anchor {name!r} in this cohort; name one of: {', '.join(others) or 'none'}."
@@ -46,6 +48,15 @@ def read_anchor(cohort: Cohort, grid: Grid, name: str | None, timepoint: str) ->
     code = list(cohort.timepoints).index(timepoint)
     found = find_follow_up(rows, cohort.timepoints[timepoint], code, len(grid.patient))
     return Anchor(name, read_instrument(name), np.append(rows.score, np.nan)[found])
+
+
+def _ask_for_anchor(others: list[str], ratings: list[str]) -> str:
+    """Say why no anchor is chosen, and which may be named."""
+    if not others:
+        return "No measure beside the outcome is recorded in this cohort, so there is no anchor."
+    if not ratings:
+        return f"No rating of change is recorded in this cohort; name an anchor, one of: {', '.join(others)}."
+    return f"Several ratings of change are recorded; name the anchor, one of: {', '.join(ratings)}."
 
 
 def _list_measures(table: pd.DataFrame) -> list[str]:

@@ -207,3 +207,21 @@ def estimate_clustered(
     total = sums.finish(vcov, "CR2", turned)
     variance = np.einsum("kp,pq,kq->k", turned, total.meat, turned)
     return np.sqrt(np.maximum(variance, 0.0)), total.shares.count_freedom()
+
+
+def estimate_clustered_mean(values: np.ndarray, clusters: np.ndarray) -> tuple[float, float]:
+    """Estimate the CR2 standard error of a mean and its Satterthwaite degrees of freedom.
+
+    The same as `estimate_clustered` of an intercept alone; with clusters of one value each they are those of
+    the t interval. `clusters` counts from 0, shape (n,); at least two clusters.
+
+    >>> error, df = estimate_clustered_mean(np.array([1.0, 2.0, 4.0]), np.arange(3))
+    >>> round(error, 4), round(df, 4)
+    (0.8819, 2.0)
+    """
+    share = np.bincount(clusters) / len(values)
+    sums = np.bincount(clusters, weights=values - values.mean()) / len(values)
+    error, taken = float(np.sqrt((sums**2 / (1 - share)).sum())), share**2 / (1 - share)
+    if len(share) == len(values):
+        return error, len(values) - 1.0
+    return error, float(1 / ((share**2).sum() + taken.sum() ** 2 - (taken**2).sum()))

@@ -99,8 +99,8 @@ class Comparison:
 
     def describe(self, fit: str) -> tuple[Text, ...]:
         """Say the standard errors of ``least_squares`` or ``likelihood``, sites and missing."""
-        errors = "alone" if self.clustering.codes is None else "clustered"
-        parts = [say(f"clusters.by_{self.clustering.unit}"), say(f"clusters.{fit}_{errors}")]
+        errors = f"{fit}_alone" if self.clustering.codes is None else "robust"
+        parts = [say(f"clusters.by_{self.clustering.unit}"), say(f"clusters.{errors}")]
         if self.clustering.site_effect:
             parts.append(say("clusters.site_effect"))
         return (*parts, say("clusters.missing"))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from outcomes.analyses._clusters import estimate_clustered_mean
 from outcomes.errors import AnalysisError
 
 
@@ -43,22 +44,21 @@ def estimate_mean(
 ) -> dict[str, Any]:
     """Estimate the mean of some episodes, none missing, with its t interval, as columns of a row.
 
-    Where patients have several episodes the variance is clustered by patient: that of the patients' summed
-    deviations, with the number of patients less one as degrees of freedom; `one_each` says that none comes
-    twice. Fewer than two patients: ``too_few``. No spread: ``boundary``, without an interval.
+    Where patients have several episodes the variance is clustered by patient (CR2, Satterthwaite degrees of
+    freedom); `one_each` says that none comes twice. Fewer than two patients: ``too_few``. No spread:
+    ``boundary``, without an interval.
     """
-    distinct, position = (patients, None) if one_each else np.unique(patients, return_inverse=True)
-    n = len(distinct)
+    position = np.arange(len(patients)) if one_each else np.unique(patients, return_inverse=True)[1]
+    n = int(position.max(initial=-1)) + 1
     if n < 2:
         return {"n": n, "state": "too_few"}
     mean = float(values.mean())
     if np.ptp(values) == 0:
         return {"estimate": mean, "n": n, "state": "boundary"}
-    sums = values - mean if position is None else np.bincount(position, weights=values - mean)
-    std_error = float(np.sqrt(n / (n - 1) * (sums**2).sum()) / len(values))
-    margin = float(quantile_t(conf_level, n - 1)) * std_error
+    std_error, df = estimate_clustered_mean(values, position)
+    margin = float(quantile_t(conf_level, df)) * std_error
     bounds = {"conf_low": mean - margin, "conf_high": mean + margin}
-    return {"estimate": mean, "std_error": std_error, "df": n - 1, **bounds, "n": n, "state": "ok"}
+    return {"estimate": mean, "std_error": std_error, "df": df, **bounds, "n": n, "state": "ok"}
 
 
 def estimate_sd(values: np.ndarray, n: int) -> dict[str, Any]:
@@ -86,7 +86,8 @@ def estimate_share(n_with: int, n_rows: int, n: int, conf_level: float) -> dict[
     z = float(special.ndtri((1 + conf_level) / 2))
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     margin = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    low, high = max(0.0, float(centre - margin)), min(1.0, float(centre + margin))
+    low = float(centre - margin) if n_with else 0.0  # exact at the ends
+    high = float(centre + margin) if n_with < n_rows else 1.0
     return {"estimate": share, "conf_low": low, "conf_high": high, "n": n, "state": "ok"}
 
 

@@ -66,9 +66,9 @@ def estimate_measurement_error(
         For all: ``sem_agreement``, ``sem_consistency``, ``icc`` and ``mean_difference`` with the limits of
         agreement ``limit_low`` and ``limit_high``, from unchanged patients; or ``sem`` from a reliability;
         then ``sdc`` (``term`` the level, for one patient) and ``sdc_group`` (of a mean of as many patients as
-        were seen). Per group, then ``all``, and follow-up ``share_reliably_improved``,
-        ``share_reliably_worse`` and ``share_unchanged`` (reliable change index beyond 1.96 or not) and, with
-        a norm, ``share_recovered`` and ``cut_off``.
+        were seen, ``x``), whose ``n`` are the patients from whom the error was measured. Per group, then
+        ``all``, and follow-up ``share_reliably_improved``, ``share_reliably_worse`` and ``share_unchanged``
+        (reliable change index beyond 1.96 or not) and, with a norm, ``share_recovered`` and ``cut_off``.
 
     Raises
     ------
@@ -81,14 +81,14 @@ def estimate_measurement_error(
     grid = arrange_grid(cohort, by)
     rows = Rows(outcome=cohort.outcome)
     if reliability is not None:
-        error = _add_known(rows, cohort, grid, reliability)
+        error, measured_in = _add_known(rows, cohort, grid, reliability)
         measured = say("measurement_error.known", reliability=f"{reliability:g}")
     else:
         rating = read_anchor(cohort, grid, anchor, chosen)
-        error = _add_measured(rows, cohort, grid, rating, chosen, conf_level)
+        error, measured_in = _add_measured(rows, cohort, grid, rating, chosen, conf_level)
         named: dict[str, Value] = {"anchor": rating.instrument.called, "level": percent(conf_level)}
         measured = say("measurement_error.measured", **named, time=label_timepoint(cohort, chosen))
-    _add_detectable(rows, cohort, grid, error, chosen)
+    _add_detectable(rows, cohort, grid, error, measured_in, chosen)
     cut = _add_cut_off(rows, cohort, grid, norm_mean, norm_sd)
     for column, time in grid.follow_ups:
         for group, members in grid.members():
@@ -99,7 +99,7 @@ def estimate_measurement_error(
     return conclude("measurement_error", cohort, rows, method=method, warnings=warnings)
 
 
-def _add_known(rows: Rows, cohort: Cohort, grid: Grid, reliability: float) -> float:
+def _add_known(rows: Rows, cohort: Cohort, grid: Grid, reliability: float) -> tuple[float, np.ndarray]:
     held = np.flatnonzero(~np.isnan(grid.baseline))
     patients = grid.patients(held)
     if not 0 < reliability < 1 or len(patients) < 2:
@@ -109,12 +109,12 @@ def _add_known(rows: Rows, cohort: Cohort, grid: Grid, reliability: float) -> fl
     error = float(grid.baseline[held].std(ddof=1) * np.sqrt(1 - reliability))
     place = {"group": ALL, "timepoint": BASELINE, "unit": cohort.instrument.unit}
     rows.add_of(patients, statistic="sem", **place, x=reliability, estimate=error)
-    return error
+    return error, patients
 
 
 def _add_measured(
     rows: Rows, cohort: Cohort, grid: Grid, rating: Anchor, timepoint: str, conf_level: float
-) -> float:
+) -> tuple[float, np.ndarray]:
     unchanged = rating.instrument.unchanged
     if not unchanged:
         raise AnalysisError(
@@ -152,20 +152,21 @@ def _add_measured(
         columns = {"unit": "correlation" if statistic == "icc" else cohort.instrument.unit, **bounds}
         columns["state"] = "ok" if np.isfinite(value) else "degenerate"
         rows.add_of(patients, statistic=statistic, estimate=value, **place, **columns)
-    return found.agreement
+    return found.agreement, patients
 
 
-def _add_detectable(rows: Rows, cohort: Cohort, grid: Grid, error: float, timepoint: str) -> None:
+def _add_detectable(
+    rows: Rows, cohort: Cohort, grid: Grid, error: float, measured_in: np.ndarray, timepoint: str
+) -> None:
     facts = read_facts("psychometrics")["measurement_error"]
     seen = np.flatnonzero(~np.isnan(grid.improvement[:, grid.column(timepoint)]))
-    patients = grid.patients(seen)
     place = {"group": ALL, "timepoint": timepoint, "unit": cohort.instrument.unit}
-    level, n = facts["detectable_level"], len(patients)
+    level, n = facts["detectable_level"], len(grid.patients(seen))
     for each in (level, facts["also_level"]):
         change = detectable_change(error, each)
-        rows.add_of(patients, statistic="sdc", term=percent(each), estimate=change, **place)
+        rows.add_of(measured_in, statistic="sdc", term=percent(each), estimate=change, **place)
     found = {"estimate": detectable_change(error, level) / np.sqrt(n)} if n else {"state": "too_few"}
-    rows.add_of(patients, statistic="sdc_group", term=percent(level), **found, **place)
+    rows.add_of(measured_in, statistic="sdc_group", term=percent(level), x=n, **found, **place)
 
 
 def _add_cut_off(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
+from outcomes.analyses._clusters import estimate_clustered_mean
 from outcomes.analyses._comparison import (
     LADDER,
     Comparison,
@@ -246,7 +247,11 @@ def add_bins(rows: Rows, plan: Comparison, residuals: Residuals) -> None:
         along["baseline"] = plan.grid.baseline[residuals.episode]
     for level, x in along.items():
         for held in _cut(x, patient, facts["at_most" if level == "ranked" else "at_most_along"]):
-            columns = {"x": float(x[held].mean()), "estimate": float(values[held].mean()), "unit": "sd"}
+            columns = {
+                "x": round(float(x[held].mean()), 12) + 0.0,  # no dust, and no minus
+                "estimate": float(values[held].mean()),
+                "unit": "sd",
+            }
             if level != "ranked":
                 columns |= _find_interval(values[held], patient[held], plan.conf_level)
             place = {"term": "residual", "level": level, "group": ALL}
@@ -255,12 +260,10 @@ def add_bins(rows: Rows, plan: Comparison, residuals: Residuals) -> None:
 
 def _find_interval(values: np.ndarray, patient: np.ndarray, conf_level: float) -> dict[str, float]:
     """Return the interval of a mean, several visits of a patient allowed for."""
-    members, which = np.unique(patient, return_inverse=True)
-    each = np.bincount(which, weights=values - values.mean())
-    std_error = np.sqrt((each**2).sum() * len(members) / (len(members) - 1)) / len(values)
-    margin = quantile_t(conf_level, np.array([len(members) - 1.0]))[0] * std_error
-    low, high = values.mean() - margin, values.mean() + margin
-    return {"std_error": float(std_error), "conf_low": float(low), "conf_high": float(high)}
+    std_error, df = estimate_clustered_mean(values, np.unique(patient, return_inverse=True)[1])
+    mean = float(values.mean())
+    margin = float(quantile_t(conf_level, df)) * std_error
+    return {"std_error": std_error, "df": df, "conf_low": mean - margin, "conf_high": mean + margin}
 
 
 def _cut(order: np.ndarray, patient: np.ndarray, at_most: int) -> list[np.ndarray]:

@@ -268,7 +268,7 @@ def _describe_model(plan: Comparison, visits: Visits, method: str, adjust: str) 
         gone = tuple(say(f"over_time.covariance_{name}") for name in visits.given_up)
         parts.append(say("over_time.ladder", given_up=Listing(gone)))
     parts.append(say(f"clusters.by_{plan.clustering.unit}"))
-    parts.append(say("over_time.robust" if visits.robust else f"over_time.df_{visits.df}".replace("-", "_")))
+    parts.append(say("clusters.robust" if visits.robust else f"over_time.df_{visits.df}".replace("-", "_")))
     if plan.clustering.site_effect:
         parts.append(say("clusters.site_effect"))
     return (*parts, say("clusters.missing"))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from outcomes.analyses._clusters import estimate_clustered
 from outcomes.analyses._comparison import Comparison, count_clusters, plan_comparison
 from outcomes.analyses._covariates import Design, build_design, fit_logistic
 from outcomes.analyses._declaration import (
@@ -33,6 +34,9 @@ __all__ = ["standardise_responders"]
 #: 10.1093/biomet/71.1.1). A rare category may do so without touching the shares; more patients may not.
 _DECIDED = 12.0
 _DECIDED_SHARE = 0.05
+#: A patient's fitted chance is at least so far from 0 and 1, so that its weight is a number.
+_LEAST_CHANCE = 1e-12
+_ESTIMATE = ("estimate", "std_error", "df", "conf_low", "conf_high")
 
 
 @in_one_thread
@@ -65,7 +69,7 @@ def standardise_responders(
     timepoint : str, optional
         Id of a comparable follow-up; the primary one where absent.
     cluster : str
-        As in `outcomes.analyses.ancova.compare_at_timepoints`.
+        As in `outcomes.analyses.ancova.compare_at_timepoints`, errors and degrees of freedom included.
 
     Returns
     -------
@@ -141,15 +145,11 @@ def _estimate(
 def _fit(
     plan: Comparison, design: Design, outcome: np.ndarray, fitted: np.ndarray
 ) -> tuple[str, dict[str, dict[str, Any]]]:
-    options: dict[str, Any] = {}
-    df = np.inf
-    if plan.clustering.codes is not None:
-        clusters = plan.clustering.codes[fitted]
-        df = count_clusters(clusters) - 1
-        if df + 1 < read_facts("comparability")["clusters"]["at_least"]:
-            return "few_clusters", {}
-        options = {"cov_type": "cluster", "cov_kwds": {"groups": clusters}}
-    fit = fit_logistic(design.columns, outcome, **options)
+    clusters = None if plan.clustering.codes is None else plan.clustering.codes[fitted]
+    facts = read_facts("comparability")
+    if clusters is not None and count_clusters(clusters) < facts["clusters"]["at_least"]:
+        return "few_clusters", {}
+    fit = fit_logistic(design.columns, outcome)
     if fit is None:
         return "separated", {}
     decided = np.abs(design.columns @ np.asarray(fit.params)) > _DECIDED
@@ -157,30 +157,40 @@ def _fit(
         return "separated", {}
     if not fit.converged:
         return "not_converged", {}
-    covariance = np.asarray(fit.cov_params())
-    normal = float(special.ndtri((1 + plan.conf_level) / 2))
-    quantile = float(quantile_t(plan.conf_level, df)) if np.isfinite(df) else normal
-    return "ok", {
-        name: _standardise(design, number, np.asarray(fit.params), covariance, quantile, df)
-        for number, name in enumerate(design.groups)
-    }
+    share, gradients = _predict_shares(design, np.asarray(fit.params))
+    std_error, df = _measure_errors(design.columns, outcome, fit, clusters, gradients)
+    if clusters is not None and not (df >= facts["cluster_df"]["at_least"]).all():
+        return "few_clusters", {}
+    normal = special.ndtri((1 + plan.conf_level) / 2)
+    quantile = normal if clusters is None else quantile_t(plan.conf_level, df)
+    centre, margin = special.logit(share), quantile * std_error / (share * (1 - share))
+    columns = (share, std_error, df, special.expit(centre - margin), special.expit(centre + margin))
+    found = zip(design.groups, *columns, strict=True)
+    return "ok", {name: dict(zip(_ESTIMATE, row, strict=True)) for name, *row in found}
 
 
-def _standardise(
-    design: Design, number: int, params: np.ndarray, covariance: np.ndarray, quantile: float, df: float
-) -> dict[str, Any]:
-    columns = design.place_in(number)
-    chance = special.expit(columns @ params)
-    share = float(chance.mean())
-    gradient = (chance * (1 - chance)) @ columns / len(columns)
-    std_error = float(np.sqrt(gradient @ covariance @ gradient))
-    margin = quantile * std_error / (share * (1 - share))
-    centre = special.logit(share)
-    return {
-        "estimate": share,
-        "std_error": std_error,
-        "df": df if np.isfinite(df) else np.nan,
-        "conf_low": float(special.expit(centre - margin)),
-        "conf_high": float(special.expit(centre + margin)),
-        "state": "ok",
-    }
+def _predict_shares(design: Design, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return per group the mean chance of all, shape (k,), and its gradient in the coefficients, (k, p)."""
+    shares, gradients = [], []
+    for number in range(len(design.groups)):
+        columns = design.place_in(number)
+        chance = special.expit(columns @ params)
+        shares.append(chance.mean())
+        gradients.append((chance * (1 - chance)) @ columns / len(columns))
+    return np.array(shares), np.array(gradients)
+
+
+def _measure_errors(
+    columns: np.ndarray, outcome: np.ndarray, fit: Any, clusters: np.ndarray | None, gradients: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return standard errors and degrees of freedom, the latter not a number without clusters; shapes (k,).
+
+    The last step of the regression is a weighted least-squares fit; CR2 takes its weights as working model.
+    """
+    if clusters is None:
+        variance = np.einsum("kp,pq,kq->k", gradients, np.asarray(fit.cov_params()), gradients)
+        return np.sqrt(variance), np.full(len(gradients), np.nan)
+    chance = np.clip(fit.fittedvalues, _LEAST_CHANCE, 1 - _LEAST_CHANCE)
+    root = np.sqrt(chance * (1 - chance))
+    basis, triangle = np.linalg.qr(columns * root[:, None])
+    return estimate_clustered(basis, triangle, (outcome - chance) / root, clusters, gradients)

@@ -148,14 +148,17 @@ def _name_profile(rules: Rules) -> tuple[Text, ...]:
     said = Text.of("release.profile", profile=name, source=own["source"], k=rules.k)
     if rules.k == own["k"]:
         return (said,)
-    key = "k_lower" if rules.k < own["k"] else "k_higher"
-    return said, Text.of(f"release.{key}", k=rules.k, usual=own["k"])
+    if rules.k > own["k"]:
+        return said, Text.of("release.k_higher", k=rules.k, usual=own["k"])
+    alone = Text.of("release.profile_alone", profile=name, k=rules.k)  # what the source asks for is not kept
+    return alone, Text.of("release.k_lower", k=rules.k, usual=own["k"])
 
 
-def write_notes(said: Sequence[str], bands: bool, rules: Rules) -> tuple[Said, ...]:
+def write_notes(said: Sequence[str], bands: bool, rules: Rules, comparable: bool | None) -> tuple[Said, ...]:
     """Return the notes of a stakeholder's release: precision, what was withheld and why.
 
-    `said` holds the fates of all rows, and the reasons of those that were left out.
+    `said` holds the fates of all rows, and the reasons of those that were left out; `comparable` whether
+    therapies were found to be so, None where nobody looked.
     """
     happened, k = set(said), rules.k
     notes: list[Said] = [Text.of("release.rounded", multiple=rules.cells["count_multiple"])]
@@ -173,5 +176,5 @@ def write_notes(said: Sequence[str], bands: bool, rules: Rules) -> tuple[Said, .
         n, largest = max(league["n_at_least"], k), f"{100 * league['largest_share']:g}"
         notes.append(Text.of("release.league_note", sites=league["sites_at_least"], n=n, largest=largest))
     if "not_comparable" in happened:
-        notes.append(Text.of("release.not_compared"))
+        notes.append(Text(f"release.not_compared{'' if comparable is False else '_here'}"))
     return tuple(notes)

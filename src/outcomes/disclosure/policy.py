@@ -190,7 +190,6 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
     said = Sentences(rules, table, backing.support)
     # What becomes of a sentence's count is no withheld number.
     left_out = decisions.list_why_left_out(n_rows)
-    happened = [why for why in left_out if why != Reason.NOT_COMPARABLE or result.comparable is False]
     n_visible = sum(fate in (Fate.SHOWN, Fate.STATE, Fate.HELD) for fate in fates[:n_rows])
     return Release(
         name=result.name,
@@ -203,7 +202,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
         audience="stakeholder",
         k=rules.k,
         n_withheld=n_rows - n_visible - left_out.count(Reason.SPREAD),
-        notes=(*write_notes([*fates[:n_rows], *happened], bands, rules), *notes),
+        notes=(*write_notes([*fates[:n_rows], *left_out], bands, rules, result.comparable), *notes),
         backing=backing,
         language=page.language,
         reasons=tell_reasons(result, decisions),

@@ -65,7 +65,13 @@ def list_panes(question: PanelQuestion) -> dict[str, tuple[ViewStep, ...]]:
     marked = {"threshold": question.threshold} if question.threshold else {}
     compared = tuple(
         ViewStep(view, ("contrasts",))
-        for view in ("draw_forest", "draw_marginal_means", "tabulate_contrasts", "say_comparison")
+        for view in (
+            "draw_forest",
+            "draw_marginal_means",
+            "tabulate_contrasts",
+            "say_comparison",
+            "say_methods",
+        )
     )
     panes = {
         DESCRIPTION: (ViewStep("say_answer", ("change",)),),

@@ -31,17 +31,24 @@ class Screen:
         self.style = widgets.HTML(f"<style>{style}</style>", layout={"display": "none"})
         self.sentence, self.warning, self.front, self.numbers = (widgets.HTML(layout=FULL) for _ in range(4))
         self.front_code, self.numbers_code, self.sentence_code = (widgets.HTML(layout=FULL) for _ in range(3))
+        self.progress = widgets.HTML(layout={"display": "none"})
         self.tabs = Choice(words.say("panel.view"), many=False, folded=False)
         self.tabs.add_class("outcomes-tabs")
         answer = [self.sentence, self.sentence_code, self.warning]
         panes = [self.tabs, self.front, self.front_code, self.numbers, self.numbers_code]
         layout = {"flex": "1 1 0%", "min_width": "0", "padding": "0 0 0 1rem"}
-        self.box = widgets.VBox([self.style, *answer, *panes], layout=layout)
+        self.box = widgets.VBox([self.style, self.progress, *answer, *panes], layout=layout)
 
     @property
     def pane(self) -> str:
         """Id of the pane in front."""
         return self.tabs.taken[0] if self.tabs.taken else ""
+
+    def tell_progress(self, choices: int, *, is_busy: bool) -> None:
+        """Tell the page how many choices were taken up, and whether parts of the last are worked out."""
+        self.progress.value = (
+            f'<i class="outcomes-progress" data-choices="{choices}" data-busy="{is_busy:d}"></i>'
+        )
 
     def offer(self, panes: Sequence[str], waiting: Sequence[str]) -> None:
         """Offer panes to bring to the front, and mark those that are being updated."""

@@ -72,6 +72,7 @@ class Panel:
         self._comparisons = ComparisonCount()
         self._answer: PanelAnswer | None = None
         self._jobs: deque[Callable[[], None]] = deque()
+        self._n_choices = 0
         self.making = ReportButton(records, self._words, lambda: self.question)
         self.shelf = SavedChoices(records.source.name, self._words, lambda: self.question, self.set)
         beside = widgets.VBox(
@@ -81,7 +82,7 @@ class Panel:
         self._box = widgets.HBox([beside, self._screen.box])
         self._box.add_class("outcomes-panel")
         self._controls.observe(self._change_measure, self._refresh)
-        self._screen.tabs.observe(lambda _: self._bring_front(), "value")
+        self._screen.tabs.observe(self._turn, "value")
         self._change_measure()
 
     @property
@@ -119,6 +120,7 @@ class Panel:
         """Work out whatever is waiting, and return when all is done."""
         while self._jobs:
             self._jobs.popleft()()
+        self._tell_progress()
 
     def to_frame(self) -> pd.DataFrame:
         """Return the numbers that are shown as a pandas frame, one row per estimate."""
@@ -136,7 +138,15 @@ class Panel:
             return False
         return True
 
+    def _turn(self, _: object) -> None:
+        """Bring a pane to the front by hand."""
+        self._bring_front()
+        self._n_choices += 1
+        self._tell_progress()
+
     def _refresh(self) -> None:
+        self._n_choices += 1
+        self._jobs = deque([self._bring_front])  # something is to follow, until `_start` says what
         question = self.question
         answer = PanelAnswer(self.records, question, self._words.language)
         try:
@@ -189,6 +199,7 @@ class Panel:
     def _start(self, jobs: list[Callable[[], None]]) -> None:
         """Work on jobs one by one while the kernel has nothing else to do; later ones replace them."""
         self._jobs = deque(jobs)
+        self._tell_progress()
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -199,7 +210,11 @@ class Panel:
         if jobs is not self._jobs or not jobs:
             return
         jobs.popleft()()
+        self._tell_progress()
         asyncio.get_running_loop().call_later(_PAUSE_SECONDS, self._work, jobs)
+
+    def _tell_progress(self) -> None:
+        self._screen.tell_progress(self._n_choices, is_busy=bool(self._jobs))
 
     def _show_answer(self, pane: str, waiting: str = "") -> None:
         try:
@@ -246,6 +261,7 @@ class Panel:
         self._screen.explain(str(error))
         with suppress(OutcomesError):  # nothing of this measure may be there to count
             self._count()
+        self._tell_progress()
 
     def _write_code(self, pane: str) -> str:
         return write_code(self.records, self.question, pane)

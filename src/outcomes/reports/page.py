@@ -4,13 +4,13 @@ import base64
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 import outcomes
 from outcomes.cohort import read_filters
@@ -20,7 +20,7 @@ from outcomes.reports.parameters import Value
 from outcomes.reports.prose import render_fragment, render_prose, split_sections, translate_cell
 from outcomes.reports.released import find_view_ids
 from outcomes.views.labels import name_column, name_level, name_measure
-from outcomes.views.view import View
+from outcomes.views.view import View, write_html
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -88,16 +88,22 @@ def build_sections(
     notebook's own title.
     """
     title, asked, opening = "", "", list[Block]()
+    said: dict[str, str] = {}
     sections: list[Section] = []
     for cell in notebook.cells:
         blocks = sections[-1].blocks if sections else opening
         if cell.cell_type == "code":
             shown = [views[id] for id in find_view_ids(cell) if id in views]
             asked = next((view.alt for view in shown if view.kind == "title"), asked)
-            for block in (_show_view(view, words) for view in shown if view.kind != "title"):
-                # a figure and its table may both give the same reason for being empty
-                if not (blocks and block.kind == "sentence" and block.html == blocks[-1].html):
-                    blocks.append(block)
+            section = sections[-1].title if sections else ""
+            for view in (view for view in shown if view.kind != "title"):
+                block = _show_view(view, words, said)
+                where = {said.get(sentence) for sentence in view.sentences}
+                if block.kind == "sentence" and where and None not in where:
+                    # several views may give the same reason for being empty
+                    block = _refer(where - {section}, words)
+                blocks += [block] if (block.html or block.image) and block not in blocks else []
+                said.update((sentence, section) for sentence in view.sentences if sentence not in said)
         if cell.cell_type != "markdown":
             continue
         for level, heading, below in split_sections(translate_cell(report, cell, words)):
@@ -145,17 +151,26 @@ def render_page(page: Page, words: Words) -> str:
     return str(html)
 
 
-def _show_view(view: View, words: Words) -> Block:
+def _show_view(view: View, words: Words, said: Container[str]) -> Block:
+    """Return a view as a block of a page that has said some sentences: they leave its caption."""
+    caption = Markup(write_html(" ".join(text for text in view.sentences if text not in said)))
     if view.png is not None:
         image = base64.b64encode(strip_png(view.png)).decode("ascii")
-        return Block(Markup(), view.kind, view.id, image, view.alt, escape(view.caption))
+        return Block(Markup(), view.kind, view.id, image, view.alt, caption)
     fragment = render_fragment(view.html)
     if "<table" not in fragment:
         return Block(Markup(fragment), "sentence", view.id)
     # a table's caption stands below the region in which a wide table scrolls, so that it stays in sight
-    captions = [Markup(text) for text in _CAPTION.findall(fragment)] or [escape(view.caption)]
-    label = Markup(" ").join(captions).striptags() or words.say("page.table")
-    return Block(Markup(_CAPTION.sub("", fragment)), "table", view.id, "", "", captions[0], label)
+    label = view.caption or words.say("page.table")
+    return Block(Markup(_CAPTION.sub("", fragment)), "table", view.id, "", "", caption, label)
+
+
+def _refer(sections: Set[str | None], words: Words) -> Block:
+    """Return a block that names the sections which say what is not said again; empty where there are none."""
+    named = words.join(sorted(filter(None, sections)))
+    return Block(
+        Markup(f"<p>{write_html(words.say('page.see', sections=named))}</p>" if named else ""), "sentence"
+    )
 
 
 def _open_section(title: str, cell: "NotebookNode", before: Sequence[Section], place: str) -> Section:

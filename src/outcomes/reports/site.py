@@ -32,8 +32,8 @@ class Entry:
 
     #: What the page is about, in words: a site, a therapy, the whole clinic.
     about: str
-    #: The slot.
-    period: str
+    #: The slot, or the day of a page made by hand.
+    slot: str
     #: When that fell due; lines are in this order, the newest first.
     due: str
     #: ``current``, ``earlier``, ``failed``, ``nothing_new`` or ``missed``.
@@ -42,6 +42,8 @@ class Entry:
     said: str
     #: Of the page, below the folder of pages; empty where there is none.
     link: str = ""
+    #: The days of its records, in words.
+    period: str = ""
     #: By which it can be found.
     site: str = ""
     therapy: str = ""
@@ -124,7 +126,7 @@ def _list_released(pages: Mapping[Path, ReleaseRecord], folder: Path, words: Wor
             {**record.about, **record.slice},
             words,
             about="" if record.series else record.title,
-            period=record.slot or record.approved_on,
+            slot=record.slot or record.approved_on,
             due=record.due,
             state=state,
             said=said,
@@ -176,7 +178,7 @@ def _list_pages(pages: Sequence[Manifest], words: Words, editions: Mapping[str, 
         yield _build_entry(
             {**manifest.parameters, **manifest.slice},
             words,
-            period=manifest.slot,
+            slot=manifest.slot,
             due=manifest.due,
             state=state,
             said=said,
@@ -192,7 +194,7 @@ def _list_failures(
     for one in failed:
         said = words.say("site.failed", reason=words.say(f"site.reasons.{one.reason}"))
         asked = {**one.parameters, **one.slice}
-        yield _build_entry(asked, words, period=one.slot, due=one.due, state="failed", said=said)
+        yield _build_entry(asked, words, slot=one.slot, due=one.due, state="failed", said=said)
     told = {one.slot for one in failed}
     for record in history:
         if record.state == "failed" and record.slot not in told:
@@ -217,7 +219,8 @@ def _build_entry(asked: Mapping[str, object], words: Words, *, about: str = "", 
         parts += [(columns[name].labels or {}).get(value, value) for name, value in named.items()]
         about = ", ".join(parts if named else [*parts, words.say("site.whole")])
         about = about[:1].upper() + about[1:]
-    return Entry(about=about, **said, site=str(asked.get("site") or ""), therapy=label)
+    period = str(asked.get("period") or "")
+    return Entry(about=about, period=period, **said, site=str(asked.get("site") or ""), therapy=label)
 
 
 def _write_index(
@@ -235,7 +238,7 @@ def _write_index(
         failed=[(group, entry) for group in groups for entry in group.list_last_failures()],
         sites=sorted({entry.site for entry in entries if entry.site}),
         therapies=sorted({entry.therapy for entry in entries if entry.therapy}),
-        periods=sorted({entry.period for entry in entries}, reverse=True),
+        slots=sorted({entry.slot for entry in entries}, reverse=True),
         has_past=any(entry.state == "earlier" for entry in entries),
         n_entries=len(entries),
         **{name: words.say(f"site.{audience}.{name}") for name in ("lead", "whom", "nothing")},

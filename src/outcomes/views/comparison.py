@@ -37,7 +37,6 @@ from outcomes.views.released_rows import (
     sort_groups,
     write_interval,
     write_size,
-    write_texts,
 )
 from outcomes.views.table import TableColumn, TableLine, build_table_view, show_interval, show_size
 from outcomes.views.view import View, build_empty_view, build_figure_view, build_view, made_from, write_html
@@ -113,9 +112,9 @@ def tabulate_contrasts(contrasts: Release) -> View:
         how = contrasts.origin.adjustment.p_adjustment if contrasts.origin.adjustment else "holm"
         columns["p_value"] = TableColumn(words.say(f"views.table.p_{how}"), "row", _write_p)
     adjusted = say_adjusted(contrasts, labels)
-    caption = words.say("views.caption.contrasts", measure=labels.measure, covariates=adjusted)
+    caption = [words.say("views.caption.contrasts", measure=labels.measure, covariates=adjusted)]
     if allows_for_several(contrasts):
-        caption = f"{caption} {words.say('views.intervals_together')}"
+        caption.append(words.say("views.intervals_together"))
     shown_rows = pd.concat(shown, ignore_index=True)
     stub = words.say("views.table.compared")
     return build_table_view("contrasts", contrasts, lines, columns, caption, stub, shown_rows)
@@ -180,22 +179,17 @@ def tabulate_standardised(standardised: Release) -> View:
 def say_comparison(contrasts: Release) -> View:
     """Say how therapies are compared, and what could not be estimated.
 
-    Sentences. The team reads the method and every warning; a stakeholder reads in plain words what the
-    differences allow for and why one is missing, the method stands under Methods.
+    In plain words, what the differences allow for and why one is missing; `say_methods` says how.
     """
-    labels, words = read_labels(contrasts), contrasts.words
+    labels = read_labels(contrasts)
     held = contrasts.where(statistic="contrast").table
     if held.empty:
         return build_empty_view("comparison", "sentence", contrasts)
-    if contrasts.audience == "team":
-        said = write_texts([contrasts.method, *contrasts.warnings], words)
-    else:
-        said = [_say_model(contrasts, labels), *_say_states(contrasts, held, labels)]
+    said = [_say_model(contrasts, labels), *_say_states(contrasts, held, labels)]
     said += _say_left_out(contrasts, labels)
     body = "".join(f"<p>{write_html(text)}</p>" for text in said if text)
-    return build_view(
-        "comparison", "sentence", contrasts, f'<div id="{{id}}">{body}</div>', alt=" ".join(said)
-    )
+    fragment = f'<div id="{{id}}">{body}</div>'
+    return build_view("comparison", "sentence", contrasts, fragment, alt=" ".join(said), sentences=said)
 
 
 def _say_model(contrasts: Release, labels: Labels) -> str:
@@ -358,11 +352,10 @@ def _describe_forest(points: pd.DataFrame, labels: Labels, contrasts: Release) -
     return words.say("views.forest_alt", **place, rows=" ".join(rows), favours=favours)
 
 
-def _caption_forest(labels: Labels, contrasts: Release, time: str | None) -> str:
+def _caption_forest(labels: Labels, contrasts: Release, time: str | None) -> list[str]:
     words = labels.words
     parts = [words.say("views.forest_caption", measure=labels.measure, time=labels.time(str(time)))]
     parts.append(words.say("views.forest_adjusted", covariates=say_adjusted(contrasts, labels)))
     if allows_for_several(contrasts):
         parts.append(words.say("views.intervals_together"))
-    parts.append(capitalise(words.say("views.forest_patients")))
-    return " ".join(parts)
+    return [*parts, capitalise(words.say("views.forest_patients"))]

@@ -55,10 +55,10 @@ def draw_completeness(completeness: Release) -> View:
     words = completeness.words
     courses = " ".join(say_course(shares, group, labels) for group in groups)
     team = completeness.audience == "team"
-    caption = words.say("views.completeness_caption" if team else "views.completeness_caption_bands")
+    caption = [words.say("views.completeness_caption" if team else "views.completeness_caption_bands")]
     if left_out:
         names = words.join([labels.short(group) for group in left_out])
-        caption = f"{caption} {words.say('views.completeness_left_out', groups=names)}"
+        caption.append(words.say("views.completeness_left_out", groups=names))
     alt = words.say("views.completeness_alt", courses=courses)
     return build_figure_view("completeness", completeness, figure, alt, caption, shares)
 

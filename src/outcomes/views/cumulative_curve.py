@@ -162,7 +162,9 @@ def _describe(points: pd.DataFrame, labels: Labels, threshold: Threshold | None,
     return words.say("views.cumulative_alt", measure=labels.measure, time=time, courses=" ".join(courses))
 
 
-def _caption(points: pd.DataFrame, labels: Labels, threshold: Threshold | None, release: Release) -> str:
+def _caption(
+    points: pd.DataFrame, labels: Labels, threshold: Threshold | None, release: Release
+) -> list[str]:
     words = labels.words
     parts = [words.say("views.cumulative_caption", time=labels.time(str(points["timepoint"].iloc[0])))]
     if threshold is not None:
@@ -171,4 +173,4 @@ def _caption(points: pd.DataFrame, labels: Labels, threshold: Threshold | None, 
         parts.append(words.say("views.cumulative_stops", k=release.k))
     if labels.design != "randomised" and points["group"].nunique() > 1:
         parts.append(words.say("views.description_only"))
-    return " ".join(parts)
+    return parts

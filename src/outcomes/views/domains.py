@@ -155,7 +155,7 @@ def say_profile(domains: Release) -> View:
     pain = any(measure.domain == "pain" for measure in measures)
     texts.append(words.say(f"sentences.caution_{'pain' if pain else 'other'}"))
     marked = explain_mark(domains.table, words, " ".join(texts))
-    return build_sentence("profile", domains, " ".join(filter(None, [*texts, marked])))
+    return build_sentence("profile", domains, [*texts, marked])
 
 
 def _say_measures(measures: list[DomainMeasure], group: str, domains: Release) -> list[str]:
@@ -229,7 +229,7 @@ def tabulate_domains(domains: Release) -> View:
         lines = [_describe_group(one, group, domains, several) for one in measures for group in groups]
     key = "caption_one" if len(groups) == 1 else "caption_several"
     caption = words.say(f"views.domains.{key}", time=labels.time(later))
-    stub, said = words.say("views.domains.measure"), " ".join([caption, *list_unmeasured(domains, groups)])
+    stub, said = words.say("views.domains.measure"), [caption, *list_unmeasured(domains, groups)]
     return build_table_view("domains", domains, lines, columns, said, stub)
 
 

@@ -13,7 +13,7 @@ from outcomes.result import ALL
 from outcomes.views.comparing import pick_reference, turn_to
 from outcomes.views.figure import apply_style, open_figure, place_axes, read_style
 from outcomes.views.labels import Labels, capitalise, read_labels
-from outcomes.views.released_rows import explain_absence, list_rows, write_texts
+from outcomes.views.released_rows import explain_absence, list_rows
 from outcomes.views.table import (
     TableColumn,
     TableLine,
@@ -78,8 +78,6 @@ def say_model(checks: Release) -> View:
         counted = pd.isna(row.level)
         value = write_number(row.estimate) if counted else _name_choice(str(row.term), str(row.level), words)
         entries.append((words.say(f"model_checks.model_term.{row.term}"), value))
-    notes = words.say("model_checks.model_term.notes")
-    entries += [(notes, text) for text in write_texts(checks.warnings, words)]
     return build_list_view("model", "sentence", checks, entries, end=".")
 
 

@@ -114,7 +114,7 @@ def tabulate_responders(responders: Release) -> View:
         "due": show_interval(f"{improved}, {due}", ("share_improved", "due")),
         "worse": TableColumn(f"{worse}, {seen}", ("share_worse", "seen")),
     }
-    stub, caption = words.say("views.table.therapy"), " ".join(_caption_responders(held, labels, str(time)))
+    stub, caption = words.say("views.table.therapy"), list(_caption_responders(held, labels, str(time)))
     return build_table_view("responders", responders, lines, columns, caption, stub, held.table)
 
 
@@ -135,8 +135,8 @@ def _caption_responders(held: Release, labels: Labels, time: str) -> Iterator[st
 def _list_responders(held: Release, level: str, labels: Labels) -> list[TableLine]:
     """Return the lines of a rule: the therapies in one where nothing of any is shown.
 
-    A bound on who got worse, such as "fewer than 11", is then given without its percentage; it holds for
-    therapies of fewer patients as well.
+    A bound on who got worse, such as "fewer than 11", is then given without its percentage, where it is told
+    of each therapy.
     """
     words, block = labels.words, name_rule(level, labels)
     lines = {}
@@ -152,7 +152,8 @@ def _list_responders(held: Release, level: str, labels: Labels) -> list[TableLin
         or not all(is_bound(row) for row in bounds)
     ):
         return list(lines.values())
-    few = {("share_worse", "seen"): words.say("release.few", k=held.k)} if bounds else {}
+    bound = "few" if len(bounds) == len(therapies) else "withheld"
+    few = {("share_worse", "seen"): words.say(f"release.{bound}", k=held.k)} if bounds else {}
     rest = [lines[ALL]] if ALL in lines else []
     return [TableLine(words.say("views.table.each_therapy"), {**therapies[0], **few}, block), *rest]
 
@@ -198,5 +199,6 @@ def tabulate_effect_sizes(effect_sizes: Release) -> View:
     columns = {"n": show_size(words.say("views.table.patients"))}
     for name in _EFFECT_SIZES:
         columns[name] = show_interval(words.say(f"views.table.{name}", versus=versus))
-    stub, caption = words.say("views.table.time"), words.say("views.caption.effect_sizes", versus=versus)
+    stub, key = words.say("views.table.time"), "effect_sizes" if versus else "effect_sizes_one"
+    caption = words.say(f"views.caption.{key}", versus=versus)
     return build_table_view("effect-sizes", effect_sizes, lines, columns, caption, stub)

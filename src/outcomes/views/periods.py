@@ -218,7 +218,7 @@ def draw_trend(trend: Release) -> View:
     if (shown["term"] == "open").any():
         caption.append(words.say("views.periods.figure_open"))
     alt = words.say("views.periods.alt", rows=" ".join(rows), **place)
-    return build_figure_view("trend", trend, figure, alt, " ".join(caption), pd.concat([shown, limits]))
+    return build_figure_view("trend", trend, figure, alt, caption, pd.concat([shown, limits]))
 
 
 def _say_state(row: Any, signals: Sequence[Any], words: Words) -> str:

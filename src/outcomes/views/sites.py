@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from math import comb
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -116,14 +117,38 @@ def say_sites(sites: Release) -> View:
             if names:
                 outside.append(words.say(f"views.sites.{level}", sites=words.join(names)))
         within = set(shown["group"]) <= set(held.loc[held["level"] == "within", "group"])
-        texts = [lead, *(outside or [text for text in [say_if(within, words, "views.sites.within")] if text])]
+        texts = [lead, *(outside or [say_if(within, words, "views.sites.within")])]
+        texts += _say_chance(held, sites) if set(shown["group"]) <= set(held["group"]) else []
     counts = {row.level: int(row.estimate) for row in list_rows(sites.where(statistic="n_sites").table)}
     texts += [words.say(f"views.sites.{key}", n=n) for key, n in counts.items() if key != "named" and n]
     if len(shown):
         texts.append(words.say("views.sites.caution"))
     if days := list_days(shown):  # the findings stand here in words, without the mark of a number
         texts.append(words.say("release.held.unmarked", days=days))
-    return build_sentence("sites-sentence", sites, " ".join(texts))
+    return build_sentence("sites-sentence", sites, texts)
+
+
+def _say_chance(positions: pd.DataFrame, sites: Release) -> list[str]:
+    """Say how many of the sites shown chance alone would leave outside, and how many lie there."""
+    words, n = sites.words, len(positions)
+    limits, usual = read_facts("monitoring")["sites"]["limits"], True
+    told: dict[str, Any] = {"n": n}
+    for level, within in zip(("95", "998"), limits["levels"], strict=True):
+        beyond = [f"{side}_998" for side in ("above", "below")]
+        beyond += [f"{side}_95" for side in ("above", "below")] if level == "95" else []
+        found, expected = int(positions["level"].isin(beyond).sum()), n * (1 - within)
+        key = "about" if expected >= 1 else "below_one"
+        told |= {
+            f"found_{level}": found,
+            f"expected_{level}": words.say(f"views.sites.{key}", n=round(expected)),
+        }
+        as_many = 1 - sum(comb(n, k) * (1 - within) ** k * within ** (n - k) for k in range(found))
+        usual = usual and as_many >= limits["unusual"]
+    method = sites.method if isinstance(sites.method, tuple) else (sites.method,)
+    widened = any(isinstance(text, Text) and text.key == "methods.site_funnel.spread_wide" for text in method)
+    said = [words.say("views.sites.chance", widened=widened, **told)]
+    verdict = words.say(f"views.sites.{'usual' if usual else 'unusual'}")
+    return [*said, verdict] if told["found_95"] else said
 
 
 _PLOT_INCHES = 3.2

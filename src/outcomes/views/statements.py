@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import product
+from dataclasses import replace
+from itertools import chain, product
 from typing import Any
 
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
-from outcomes.facts import Threshold, read_facts, read_instrument
-from outcomes.result import ALL
+from outcomes.facts import Text, Threshold, Value, Words, read_facts, read_instrument
+from outcomes.result import ALL, Said
 from outcomes.views.claims import Truth, all_of, deny, read_span, say_if
 from outcomes.views.comparing import say_better
 from outcomes.views.flow_chart import read_steps
@@ -17,6 +18,21 @@ from outcomes.views.labels import SIGNS, Labels, capitalise, name_variant, read_
 from outcomes.views.released_rows import list_merged, list_rows, write_texts
 from outcomes.views.table import build_list_view
 from outcomes.views.view import View, build_sentence, build_view, made_from, write_html
+
+#: Reasons that stand in place of what they explain, and so not under Methods.
+_REASONS = {
+    "methods.change.no_baseline",
+    "methods.change.no_direction",
+    "methods.comparability.not_comparable",
+    "methods.comparability.one_therapy",
+    "methods.comparison.no_direction",
+    "methods.site_funnel.few_sites",
+    "methods.site_funnel.not_estimated",
+    "methods.site_funnel.not_recorded",
+    "methods.trend.few_periods",
+    "methods.trend.no_dates",
+    "release.not_compared",
+}
 
 __all__ = ["say_ends", "say_flow", "say_limits", "say_methods", "say_title", "tabulate_instrument"]
 
@@ -168,24 +184,55 @@ def say_methods(*releases: Release) -> View:
     """
     first, words = releases[0], releases[0].words
     entries = _describe_instrument(read_labels(*releases))
+    estimands = merge_estimands(release.estimand for release in releases)
+    stated = {str(words.write(part)) for text in estimands for part in text.values.values()}
     rules = dict(first.origin.rules or {})
     # a release of several measures says of the first one too how it was read
     told_of = [words.write((release.origin.rules or {}).get("reading", "")) for release in releases]
     rules["reading"] = max(map(str, told_of), key=len)
+    written = {key: str(words.write(text)) for key, text in rules.items() if text}
     entries += [
-        (words.say(f"sentences.rule.{key}"), words.write(text)) for key, text in rules.items() if text
+        (words.say(f"sentences.rule.{key}"), text) for key, text in written.items() if text not in stated
     ]
-    for name in dict.fromkeys(release.name for release in releases):
-        release = next(release for release in releases if release.name == name)
-        text = " ".join(write_texts([release.method, *release.warnings], words))
-        entries.append((words.say(f"methods.{name}.name"), text))
-    estimands = write_texts((release.estimand for release in releases), words)
-    entries += [(words.say("sentences.estimand"), text) for text in dict.fromkeys(estimands)]
-    notes = write_texts((note for release in releases for note in release.notes), words)
+    entries += _describe_analyses(releases, words)
+    entries += [(words.say("sentences.estimand"), text) for text in write_texts(estimands, words)]
+    notes = write_texts(drop_reasons(note for release in releases for note in release.notes), words)
     notes = list(dict.fromkeys(notes))
     entries += [(words.say("sentences.numbers"), " ".join(notes))] if notes else []
     entries.append((words.say("sentences.made_from"), describe_origin(first)))
     return build_list_view("methods", "sentence", releases, entries)
+
+
+def _describe_analyses(releases: Iterable[Release], words: Words) -> list[tuple[str, str]]:
+    """Return how each analysis works, by its name; what holds for several of them under all their names."""
+    said: dict[str, list[str]] = {}  # the first release of each
+    for release in releases:
+        method = release.method if isinstance(release.method, tuple) else (release.method,)
+        said.setdefault(release.name, write_texts(drop_reasons([*method, *release.warnings]), words))
+    entries: dict[tuple[str, ...], dict[str, None]] = {}
+    for text in chain.from_iterable(said.values()):
+        names = tuple(name for name, texts in said.items() if text in texts)
+        entries.setdefault(names, {})[text] = None
+    return [
+        (words.join(words.say(f"methods.{name}.name") for name in names), " ".join(texts))
+        for names, texts in entries.items()
+    ]
+
+
+def drop_reasons(texts: Iterable[object]) -> list[object]:
+    """Return texts without the reasons that the views give."""
+    return [text for text in texts if not (isinstance(text, Text) and text.key in _REASONS)]
+
+
+def merge_estimands(estimands: Iterable[Said]) -> list[Text]:
+    """Return estimands, those of the same patients, therapies and events as one with several summaries."""
+    merged: dict[str, Text] = {}
+    summaries: dict[str, dict[Value, None]] = {}
+    for text in (text for text in estimands if isinstance(text, Text)):
+        key = str(replace(text, values={**text.values, "summary": ""}))
+        summaries.setdefault(key, {})[text.values["summary"]] = None
+        merged[key] = replace(text, values={**text.values, "summary": tuple(summaries[key])})
+    return list(merged.values())
 
 
 @made_from("change")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from outcomes.disclosure import Release
 from outcomes.views.released_rows import explain_mark, show, write_interval, write_size
-from outcomes.views.view import View, build_view, write_html
+from outcomes.views.view import View, build_view, list_sentences, write_html
 
 #: From so many characters on, a cell may take several lines.
 _LONG = 26
@@ -56,7 +56,7 @@ def build_table_view(
     releases: Release | tuple[Release, ...],
     lines: Iterable[TableLine],
     columns: Mapping[str, TableColumn],
-    caption: str,
+    caption: str | Sequence[str],
     stub: str = "",
     released: pd.DataFrame | None = None,
 ) -> View:
@@ -72,10 +72,11 @@ def build_table_view(
     headings = {id: column.head for id, column in columns.items()}
     blocks = [line.block for line in lines] if any(line.block for line in lines) else None
     table = release.table if released is None else released
-    caption = " ".join(filter(None, [caption, explain_mark(table, release.words)]))
-    fragment = render_table(cells, stub=stub, headings=headings, caption=caption, groups=blocks)
-    alt = f"{caption} {_read_aloud(cells, headings)}"
-    return build_view(name, "table", releases, fragment, alt=alt, caption=caption, table=table)
+    sentences = list_sentences([*list_sentences(caption), explain_mark(table, release.words)])
+    said = " ".join(sentences)
+    fragment = render_table(cells, stub=stub, headings=headings, caption=said, groups=blocks)
+    alt = f"{said} {_read_aloud(cells, headings)}"
+    return build_view(name, "table", releases, fragment, alt=alt, sentences=sentences, table=table)
 
 
 def _write(line: TableLine, id: str, column: TableColumn, release: Release) -> str:

@@ -221,7 +221,7 @@ def _describe(points: pd.DataFrame, labels: Labels, key: str) -> str:
     return words.say(f"views.{key}", courses=courses, **said)
 
 
-def _caption(points: pd.DataFrame, labels: Labels) -> str:
+def _caption(points: pd.DataFrame, labels: Labels) -> list[str]:
     words = labels.words
     expected = "_expected" if "mean_expected" in set(points["statistic"]) else ""
     parts = [words.say(f"views.trajectory_caption{expected}", measure=labels.measure)]
@@ -230,14 +230,14 @@ def _caption(points: pd.DataFrame, labels: Labels) -> str:
     parts += _say_distances(points, labels)
     if set(points["group"]) == {ALL}:
         parts.append(words.say("views.whole_only"))
-    return " ".join(parts)
+    return parts
 
 
-def _caption_adjusted(points: pd.DataFrame, labels: Labels, contrasts: Release) -> str:
+def _caption_adjusted(points: pd.DataFrame, labels: Labels, contrasts: Release) -> list[str]:
     words = labels.words
     adjusted = say_adjusted(contrasts, labels)
     parts = [words.say("views.marginal_means_caption", measure=labels.measure, covariates=adjusted)]
-    return " ".join([*parts, *_say_distances(points, labels), words.say("views.not_by_overlap")])
+    return [*parts, *_say_distances(points, labels), words.say("views.not_by_overlap")]
 
 
 def _say_distances(points: pd.DataFrame, labels: Labels) -> list[str]:

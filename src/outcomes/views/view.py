@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from inspect import cleandoc, signature
@@ -61,6 +61,8 @@ class View:
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
     #: Those that it was made from; kept privately with a run of a report, for the next one to look back at.
     releases: tuple[Release, ...] = field(default=(), repr=False, compare=False)
+    #: Sentences of its text or its caption; one that a page has said is left out of a later caption.
+    sentences: tuple[str, ...] = ()
     #: Characters of the figure that no installed font has, drawn as boxes.
     undrawn: str = field(default="", repr=False)
     language: str = "en"
@@ -129,6 +131,7 @@ def read_view(folder: Path, id: str) -> View:
         raise ReportError("A view of the notebook was not found in the run folder.")
     content = json.loads(path.read_text(encoding="utf-8"))
     content["png"] = (folder / f"{id}.png").read_bytes() if content["png"] else None
+    content["sentences"] = tuple(content["sentences"])
     if content["table"] is not None:
         content["table"] = pd.DataFrame(
             {name: pd.Series(values, dtype=dtype) for name, dtype, values in content["table"]}
@@ -156,12 +159,13 @@ def build_view(
     fragment: str,
     *,
     alt: str = "",
-    caption: str = "",
+    sentences: Sequence[str] = (),
     png: bytes | None = None,
     table: pd.DataFrame | None = None,
 ) -> View:
     """Build a view, its id made of its name, the measure and its content.
 
+    `sentences` are those of its text, or of the caption of a figure or table.
     In the fragment ``id="{id}"`` stands for the view's id; texts, whose quotes are escaped, never hold it.
     Releases for different audiences are never mixed: a DisclosureError.
     """
@@ -183,27 +187,33 @@ def build_view(
         fragment.replace(_ID_PLACE, f'id="{id}"'),
         png,
         alt,
-        caption,
+        "" if kind in ("sentence", "title") else " ".join(sentences),
         table,
         audiences.pop(),
         max(release.k for release in releases),
         write_origin(releases[0].origin, releases[0].words),
         releases,
+        tuple(sentences),
         language=releases[0].language,
     )
 
 
 def build_figure_view(
-    name: str, release: Release, figure: Figure, alt: str, caption: str, table: pd.DataFrame
+    name: str, release: Release, figure: Figure, alt: str, caption: str | Sequence[str], table: pd.DataFrame
 ) -> View:
     """Build the view of a figure, the image within its HTML."""
-    png = save_png(figure)
+    png, caption = save_png(figure), list_sentences(caption)
     if days := list_days(table):
         held = release.words.say("release.held.unmarked", days=days)
-        alt, caption = (" ".join(filter(None, [text, held])) for text in (alt, caption))
-    fragment = embed_png(png, alt, caption, ' id="{id}"')
-    view = build_view(name, "figure", release, fragment, alt=alt, caption=caption, png=png, table=table)
+        alt, caption = " ".join(filter(None, [alt, held])), [*caption, held]
+    fragment = embed_png(png, alt, " ".join(caption), ' id="{id}"')
+    view = build_view(name, "figure", release, fragment, alt=alt, sentences=caption, png=png, table=table)
     return replace(view, undrawn=find_undrawn_of(figure))
+
+
+def list_sentences(text: str | Sequence[str]) -> list[str]:
+    """Return the sentences of a text that is given as one or as several, those that are empty left out."""
+    return [sentence for sentence in ([text] if isinstance(text, str) else text) if sentence]
 
 
 def embed_png(png: bytes, alt: str, caption: str, attributes: str = "") -> str:
@@ -215,9 +225,12 @@ def embed_png(png: bytes, alt: str, caption: str, attributes: str = "") -> str:
     )
 
 
-def build_sentence(name: str, release: Release, text: str, kind: str = "sentence") -> View:
+def build_sentence(name: str, release: Release, text: str | Sequence[str], kind: str = "sentence") -> View:
     """Build the view of a paragraph, in which ``**words**`` are bold."""
-    return build_view(name, kind, release, f'<p id="{{id}}">{write_html(text)}</p>', alt=write_plain(text))
+    sentences = list_sentences(text)
+    written = " ".join(sentences)
+    fragment, plain = f'<p id="{{id}}">{write_html(written)}</p>', [write_plain(each) for each in sentences]
+    return build_view(name, kind, release, fragment, alt=write_plain(written), sentences=plain)
 
 
 def build_empty_view(
@@ -226,7 +239,7 @@ def build_empty_view(
     """Build the view that says why there is nothing to show: for this reason, else what the release tells."""
     reason = reason or explain_absence(releases[0] if isinstance(releases, tuple) else releases)
     fragment = f'<p class="empty" id="{{id}}">{html.escape(reason)}</p>'
-    return build_view(name, kind, releases, fragment, alt=reason, caption=reason)
+    return build_view(name, kind, releases, fragment, alt=reason, sentences=[reason])
 
 
 def write_html(text: str) -> str:

@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from outcomes.facts import Words
-
 #: Cadences with a name: how many months (or days) lie between two releases.
 NAMED = ("daily", "weekly", "monthly", "quarterly", "yearly")
 _MONTHS = {"monthly": 1, "quarterly": 3, "yearly": 12, "month": 1, "quarter": 3, "year": 12}
@@ -136,12 +134,6 @@ class Period:
 
     since: dt.date | None
     until: dt.date | None
-
-    def describe(self, words: Words) -> str:
-        """Return the period in words; empty where it is all of the records."""
-        if self.since is None or self.until is None:
-            return ""
-        return words.say("series.period", since=self.since.isoformat(), until=self.until.isoformat())
 
 
 def find_period(kind: str, day: dt.date, rolling_months: int = 12) -> Period:

@@ -25,7 +25,13 @@ from outcomes.reports.parameters import read_parameters
 from outcomes.reports.publication import prepare_folder
 from outcomes.reports.series.cadence import Slot, find_period
 from outcomes.reports.series.declaration import Series
-from outcomes.reports.series.slices import RecordsDigest, digest_records, fill_parameters, list_slices
+from outcomes.reports.series.slices import (
+    RecordsDigest,
+    digest_records,
+    fill_parameters,
+    list_slices,
+    say_days,
+)
 from outcomes.reports.series.slots import DueSlots, SlotRecord, find_due, find_last, note_slots, read_history
 
 
@@ -227,7 +233,7 @@ def _make_pages(
 ) -> list[Outcome]:
     schema = read_parameters(read_notebook(find_notebook(series.notebook)))
     period = find_period(series.period, slot.day, series.rolling_months)
-    said = period.describe(series.words)
+    said = say_days(series, digest, period)
     jobs = [
         Job(
             series.notebook,

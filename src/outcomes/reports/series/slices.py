@@ -5,11 +5,12 @@ There is one for each recorded site, therapist, therapy, region or instrument, o
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from outcomes.disclosure.rules import read_rules
 from outcomes.errors import FactsError, Finding, PrivacyError, RecordsError, ReportError
 from outcomes.facts import list_instruments, read_source
 from outcomes.records.tables import Records
@@ -28,6 +29,9 @@ class RecordsDigest:
     n_read: int
     #: The newest day in the records (ISO); empty where they hold no dates.
     newest: str
+    #: Patient and day of each start that has a date.
+    starts: pd.DataFrame = field(repr=False)
+    disclosure_profile: str
     #: For each kind of slice the values that occur, sorted.
     recorded: Mapping[str, Sequence[Mapping[str, str]]]
 
@@ -44,7 +48,29 @@ def digest_records(records: Records) -> RecordsDigest:
     recorded["instrument"] = [
         {"instrument": id, **({"variant": variant} if variant else {})} for id, variant in sorted(found)
     ]
-    return RecordsDigest(records.fingerprint, records.n_read, _find_newest(records), recorded)
+    starts = episodes[["patient_id", "start_date"]].dropna()
+    profile, newest = records.source.disclosure_profile, _find_newest(records)
+    return RecordsDigest(records.fingerprint, records.n_read, newest, starts, profile, recorded)
+
+
+def say_days(series: Series, digest: RecordsDigest, period: Period) -> str:
+    """Say in which months the episodes of a period began; empty where the records do not say.
+
+    For stakeholders at least k patients began up to the end of the first month, and from the beginning of the
+    last one, so that neither tells of a few.
+    """
+    held = digest.starts
+    if period.since is not None and period.until is not None:
+        held = held[held["start_date"].between(pd.Timestamp(period.since), pd.Timestamp(period.until))]
+    by_patient = held.groupby("patient_id", observed=True)["start_date"]
+    rules = read_rules(series.k, digest.disclosure_profile)
+    place = 0 if series.audience == "team" else rules.k - 1
+    if by_patient.ngroups <= place:
+        return ""
+    first, last = by_patient.min().sort_values().iloc[place], by_patient.max().sort_values().iloc[-1 - place]
+    finest = "%Y" if series.audience != "team" and rules.cells["years_only"] else "%Y-%m"
+    since, until = sorted((f"{first:{finest}}", f"{last:{finest}}"))
+    return series.words.say("series.period", since=since, until=until)
 
 
 def list_slices(series: Series, digest: RecordsDigest) -> list[Mapping[str, str]]:

@@ -9,7 +9,7 @@
   function apply() {
     var shown = 0;
     rows.forEach(function (row) {
-      var fits = ["report", "site", "therapy", "period"].every(function (name) {
+      var fits = ["report", "site", "therapy", "slot"].every(function (name) {
         var control = form.elements[name];
         return !control || !control.value || row.dataset[name] === control.value;
       });
