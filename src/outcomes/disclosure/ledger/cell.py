@@ -111,11 +111,15 @@ def name_quantity(analysis: str, row: Mapping[str, Any], rules: Rules) -> str:
     statistic, term = rules.statistics[str(row["statistic"])], _text(row["term"])
     if statistic.score_is and term == "score":
         statistic, term = rules.statistics[statistic.score_is], ""
+    # A later score is the same quantity as the one at the start, so that a mean of all who began is compared
+    # with one of those seen that an earlier version released.
+    pairs = (entry.difference_of for entry in rules.statistics.values() if entry.difference_of)
+    named = {later: start for start, later in pairs}.get(statistic.id, statistic.id)
     analysis = analysis if statistic.rests_on == "analysis" else ""
     outcome = "" if "outcome" in statistic.same_for_any else _text(row["outcome"])
     level = "" if "level" in statistic.same_for_any else _text(row["level"])
     where = [_text(row["timepoint"]), _text(_write(row["x"])), _text(row["unit"])]
-    parts = [analysis, statistic.id, outcome, term, level, *where, "versus" if _text(row["versus"]) else ""]
+    parts = [analysis, named, outcome, term, level, *where, "versus" if _text(row["versus"]) else ""]
     return json.dumps(parts, ensure_ascii=False)
 
 
