@@ -78,22 +78,22 @@ class Records:
 
         if "declined" in episodes:
             exclude("declined", episodes["declined"] == "yes")
-        if "sex=female" in self.page.names.get("only", ()):
-            exclude("outside_filter", episodes["sex"] != "female")
         exclude("no_therapy", episodes["therapy"].isna())
-        if self.asked:
-            exclude("other_therapy", ~episodes["therapy"].isin(self.asked))
-        if self.needs_baseline and self.clinic_outcome != "pgic7":
-            exclude("no_baseline", wide["baseline"].isna())
         ordered = episodes.loc[[id for id in episodes.index if id in left]]
         ordered = ordered.sort_values("start_date", kind="stable")
         later = ordered["patient"].duplicated()
         exclude("later_episode", later.reindex(episodes.index, fill_value=False))
+        if "sex=female" in self.page.names.get("only", ()):
+            exclude("outside_filter", episodes["sex"] != "female")
+        if self.asked:
+            exclude("other_therapy", ~episodes["therapy"].isin(self.asked))
         closes = pd.Series({time: DAYS[time][1] for time in self.times[1:]})
         waiting = pd.DataFrame(
             {time: (closes[time] > self.observed) & wide[time].isna() for time in self.times[1:]}
         )
         exclude("no_visit_due", waiting.all(axis=1))
+        if self.needs_baseline and self.clinic_outcome != "pgic7":
+            exclude("no_baseline", wide["baseline"].isna())
         return steps
 
     @property
@@ -132,6 +132,11 @@ class Records:
         """Return the episodes of a group."""
         return self.kept.index[self.kept["therapy"].isin(self.list_therapies(group))]
 
+    def began(self, group: str) -> pd.Index:
+        """Return the episodes of a group with a score at the start; all of a measure that has none there."""
+        start = self.wide.loc[self.of(group), "baseline"]
+        return start.index[start.notna() | self.wide["baseline"].isna().all()]
+
     def score(self, group: str, time: str) -> pd.Series:
         """Return the scores of those of a group who were seen at a time."""
         return self.wide.loc[self.of(group), time].dropna()
@@ -166,7 +171,7 @@ class Records:
 
     def is_due(self, group: str, time: str) -> pd.Series:
         """Return who of a group was due at a time: its window has closed."""
-        members = self.of(group)
+        members = self.began(group)
         if time == "baseline":
             return pd.Series(True, index=members)
         closed = DAYS[time][1] <= self.observed.loc[members]
@@ -174,7 +179,7 @@ class Records:
 
     def is_seen(self, group: str, time: str) -> pd.Series:
         """Return who of a group has a score at a time."""
-        return self.wide.loc[self.of(group), time].notna()
+        return self.wide.loc[self.began(group), time].notna()
 
     def is_improved(self, group: str, level: str, worse: bool = False) -> pd.Series:
         """Return who of those with both scores improved, or got worse, by a rule; NaN where not defined."""
