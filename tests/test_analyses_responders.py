@@ -74,8 +74,8 @@ def test_percent_is_not_defined_for_a_baseline_of_zero(patients):
 
 def test_a_state_is_reached_or_not_and_nobody_gets_worse_by_it(patients):
     result = count_responders(patients)
-    assert share(result, "no-pain", "seen") == (2, 5)
-    assert share(result, "no-pain", "due") == (2, 6)
+    assert share(result, "no-pain", "seen", "share_in_state") == (2, 5)
+    assert share(result, "no-pain", "due", "share_in_state") == (2, 6)
     assert result.where(level="no-pain", statistic="share_worse").table.empty
 
 
@@ -98,7 +98,7 @@ def test_thresholds_for_groups_and_unread_ones_are_left_out_and_refused(patients
 def test_rules_can_be_written_out(patients):
     result = count_responders(patients, thresholds=["absolute:1", "state:<5"])
     assert share(result, "absolute:1", "seen") == (2, 5)
-    assert share(result, "state:<5", "seen") == (3, 5)
+    assert share(result, "state:<5", "seen", "share_in_state") == (3, 5)
     for wrong in ("absolute:many", "state:5", "percent:"):
         with pytest.raises(AnalysisError, match="no rule"):
             count_responders(patients, thresholds=wrong)
@@ -297,7 +297,7 @@ def test_a_measure_that_looks_back_counts_states_only():
     cohort = build_cohort("patient therapy baseline month_6\na x . 1\nb x . 5\nc x . lost")
     result = count_responders(cohort)
     assert set(result.table["level"]) == {"no-pain"}
-    assert share(result, "no-pain", "seen") == (1, 2)
+    assert share(result, "no-pain", "seen", "share_in_state") == (1, 2)
     with pytest.raises(AnalysisError, match="no score at the start"):
         count_responders(cohort, thresholds="two-points")
     for name in ("cumulative", "regression_to_mean", "effect_sizes"):

@@ -245,13 +245,15 @@ def test_a_covariate_that_nobody_recorded_leaves_the_model_and_the_page_says_so(
     fill_form(tmp_path / "form.xlsx", 60, {"weeks of complaint"})
     cohort = select_cohort(read_records("template", "form.xlsx"))
     assert cohort.covariates == ("age_years", "sex", "region")
-    assert "which nobody recorded: nothing is adjusted for it" in write(cohort.rules["missing"])
+    assert "of which nothing is recorded for these patients: nothing is adjusted for it" in write(
+        cohort.rules["missing"]
+    )
     report = run_report(
         "therapy_comparison", {"audience": "team"}, source="template", path="form.xlsx", out="html"
     )
     page = report.page.read_text(encoding="utf-8")
     assert "duration" in write(cohort.rules["missing"]) and write(cohort.rules["missing"]) in page
-    with pytest.raises(AnalysisError, match="duration_weeks was never recorded"):
+    with pytest.raises(AnalysisError, match="No value of duration_weeks is read"):
         select_cohort(cohort.records, covariates=("age_years", "duration_weeks"))
 
 

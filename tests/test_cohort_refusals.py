@@ -53,7 +53,7 @@ SMALL = write_records(
         ({"covariates": ["odi@month_3"]}, "after time zero"),
         ({"covariates": ["odi"]}, "odi@baseline"),
         ({"covariates": ["rmdq24@baseline"]}, "nprs:average"),
-        ({"covariates": ["age_years"]}, "never recorded"),
+        ({"covariates": ["age_years"]}, "No value of age_years is read"),
         ({"covariates": ["shoe_size"]}, "sex"),
         ({"where": {"n_sessions": (6, None)}}, "time zero"),
         ({"where": {"patient_id": "a"}}, "names someone"),

@@ -192,7 +192,7 @@ def test_what_cannot_be_made_is_told_before_anything_is_due(project):
     for piece in (
         "[report.typed]: there is no parameter 'kk'", "[report.typed]: site must be text",
         "has no parameter region", "has no parameter since", "[report.absent]: There is no report",
-        "nobody recorded the instrument", "nobody recorded the site", "[report.nowhere]",
+        "the records hold no such instrument", "the records hold no such site", "[report.nowhere]",
     ):  # fmt: skip
         assert piece in text, piece
     assert "[report.sites]" not in text

@@ -352,5 +352,5 @@ def test_knee_replacement_by_commissioner_as_published(shared, tmp_path):
 def test_neck_pain_in_dutch_practices_has_no_sites_to_compare(shared, tmp_path):
     folder = shared / "data" / "verwoerd-2024-neck-pain"
     cohort = select_cohort(read_records("verwoerd-2024", folder, private_folder=tmp_path))
-    assert "No site is recorded" in say_sites(release(compare_sites(cohort))).html
+    assert "The source maps no column to the site" in say_sites(release(compare_sites(cohort))).html
     assert "Fewer than 3 sites" in say_sites(release(compare_sites(cohort, by="therapist"), "team")).html

@@ -136,3 +136,15 @@ def test_nhs_codes_for_missing_never_become_scores(nhs):
 def test_nhs_improvement_is_positive_where_higher_is_better(nhs):
     pairs = pair_scores(nhs, "oks")
     assert np.mean(pairs["month_6"] > pairs["baseline"]) > 0.9
+
+
+def test_ashar_has_its_questionnaires_of_thoughts_about_pain_and_of_fear_of_movement(ashar, shared):
+    path = shared / "data" / "ashar-2022-back-pain" / "Ashar2022_outcomes_demographics.csv"
+    own = pd.read_csv(path, na_values=["<undefined>"]).query("is_patient == 1 and group > 0")
+    for instrument, (low, high) in {"pcs": (0, 52), "tsk11": (11, 44)}.items():
+        found = summarise(ashar, instrument, "therapy").groupby("timepoint", observed=True)["count"].sum()
+        assert (
+            found.to_dict()
+            == own.groupby("time")[instrument].count().rename({1: "baseline", 2: "post"}).to_dict()
+        )
+        assert own[instrument].between(low, high).all()

@@ -41,21 +41,23 @@ of_episodes = true: n_episodes n_excluded_episodes
 adds_over = levels: share
 adds_over = groups flow: n_excluded_episodes n_excluded_patients
 adds_over = groups: n n_missing n_episodes n_patients n_due n_seen n_lost n_not_yet_due n_after_event
-    n_undefined n_out_of_reach n_assessments n_without_score n_recorded
+    n_not_asked n_undefined n_out_of_reach n_assessments n_without_score n_recorded
 part_of = n_due: n_seen
 part_of = n_patients: n_excluded_patients
 part_of = n_episodes: n_excluded_episodes
 when_few = harm: share_worse
-when_few = bounded: share_improved
-compares = therapies: marginal_mean contrast share_improved_standardised hedges_g
+when_few = bounded: share_improved share_in_state share_in_state_start_seen
+compares = therapies: marginal_mean contrast share_improved_standardised share_in_state_standardised hedges_g
 compares = covariates: smd max_smd
-in_chart = period: mean_improvement share_improved
+in_chart = period: mean_improvement share_improved share_in_state
 in_chart = limit: control_limit control_limit_share signal
 in_chart = whole_limit: funnel_limit funnel_limit_share
-team_only = completeness: n_missing n_lost n_not_yet_due n_after_event
+team_only = completeness: n_missing n_lost n_not_yet_due n_after_event n_not_asked
+team_only = responders: share_in_state_start_seen
 team_only = change domains: mean_start_seen mean_score_seen sd_score_seen mean_improvement_seen sd_improvement
 rests_on = nobody: verdict n_sites
 rests_on = analysis: marginal_mean contrast share_improved_standardised adjusted_share_improved
+    share_in_state_standardised adjusted_share_in_state
     adjusted_improvement funnel_limit funnel_limit_share control_limit control_limit_share signal
     position max_smd hedges_g regression_to_mean_low regression_to_mean_high check
 same_for_any = outcome: n n_said n_missing n_patients n_episodes n_excluded_patients n_excluded_episodes share
@@ -64,6 +66,7 @@ same_for_any = level: share_improved_by position
 score_is = mean_score: mean
 score_is = sd_score: sd
 kind = share: share share_improved share_worse share_improved_standardised share_at_floor
+    share_in_state share_in_state_start_seen share_in_state_standardised adjusted_share_in_state
     share_at_ceiling adjusted_share_improved funnel_limit_share control_limit_share
 kind = curve: share_improved_by
 kind = band: share_seen share_recorded share_assessed
@@ -71,8 +74,10 @@ kind = score: mean sd mean_score sd_score mean_expected mean_improvement mean_st
     sd_score_seen mean_improvement_seen sd_improvement marginal_mean contrast
     regression_to_mean_low regression_to_mean_high adjusted_improvement funnel_limit control_limit
 kind = effect: smd max_smd srm ses hedges_g
-importance = 10.0: mean_score mean_expected mean_improvement share_improved contrast marginal_mean n_due
-unprinted_when_empty = true: share_improved share_at_floor share_at_ceiling n_out_of_reach n_undefined
+importance = 10.0: mean_score mean_expected mean_improvement share_improved share_in_state contrast
+    marginal_mean n_due
+unprinted_when_empty = true: share_improved share_in_state share_in_state_start_seen share_at_floor
+    share_at_ceiling n_out_of_reach n_undefined
 """
 
 

@@ -556,7 +556,7 @@ def test_therapies_that_are_not_comparable_are_described_with_the_reason():
 def test_one_therapy_leaves_nothing_to_compare():
     result = release(change(groups=("usual_care",), n=603, outcome="nprs", start=5.9, gain=3))
     view = views.say_answer(result)
-    assert view.alt.startswith("Only one therapy was recorded, so there is nothing to compare.")
+    assert view.alt.startswith("Patients of only one therapy are part of this report")
     assert "as expected from 605 patients followed up" in view.alt
 
 

@@ -30,7 +30,16 @@ ESTIMATE = (*_ESTIMATES, "state")
 WITH_ESTIMATE = frozenset({"ok", "boundary"})
 #: States that name why a row carries none.
 WITHOUT_ESTIMATE = frozenset(
-    ["not_converged", "separated", "rank_deficient", "degenerate", "too_few", "few_clusters", "out_of_range"]
+    [
+        "not_converged",
+        "separated",
+        "rank_deficient",
+        "degenerate",
+        "too_few",
+        "few_clusters",
+        "not_asked",
+        "out_of_range",
+    ]
 )
 
 #: The distinct patients behind one row: named sets of integer patient codes, each of which must be
@@ -100,6 +109,10 @@ class Origin:
     therapies: Mapping[str, Therapy] | None = field(default=None, metadata=_TOLD)
     #: What the source says of itself, and what must be known of the measure.
     caveats: tuple[Said, ...] | None = field(default=None, metadata=_TOLD)
+    #: Those of the caveats that the numbers of this result are to be read with.
+    cautions: tuple[Said, ...] | None = field(default=None, metadata=_TOLD)
+    #: In whom a threshold was estimated, by its id, where the patients here are others.
+    foreign: Mapping[str, Said] | None = field(default=None, metadata=_TOLD)
     #: Rules of the cohort by name, and under ``reading`` how the records were read.
     rules: Mapping[str, Said] | None = field(default=None, metadata=_TOLD)
     #: What the source answered against the evidence; it counts patients.
@@ -133,7 +146,7 @@ def write_origin(origin: Origin, words: Words | None = None) -> dict[str, Any]:
     write = (words or read_words()).write
     about_measure = ("variant", "reference") if origin.instrument is not None else ()
     held = {entry.name: getattr(origin, entry.name) for entry in fields(origin)}
-    del held["adjustment"], held["earlier"], held["steps"]
+    del held["adjustment"], held["earlier"], held["steps"], held["cautions"], held["foreign"]
     told = {name: value for name, value in held.items() if value is not None or name in about_measure}
     for name in ("timepoints", "therapies"):
         if name in told:

@@ -214,6 +214,14 @@ class _Reader:
     def _read_share_worse(self, fact: Fact) -> None:
         self._read_responders(fact, "worse")
 
+    def _read_share_in_state(self, fact: Fact) -> None:
+        if fact.term == "start":
+            self._group(fact)
+            place = (fact.outcome, fact.group, fact.timepoint)
+            self._share(fact, ("in_state", *place, fact.level, fact.term), ("scored", *place))
+        else:
+            self._read_responders(fact, "in_state")
+
     def _read_responders(self, fact: Fact, what: str) -> None:
         place = (fact.outcome, fact.group, fact.timepoint)
         self._group(fact)

@@ -91,7 +91,7 @@ def _name_row(
     elif statistic in _MEASURED and analysis in ("change", "domains"):
         yield ("gained" if statistic == "mean_improvement_seen" else "scored", *place), whole
         yield from _sum((_MEASURED[statistic], *place), row, whole)
-    elif statistic in ("share_improved", "share_worse"):
+    elif statistic in ("share_improved", "share_worse", "share_in_state"):
         yield (statistic.removeprefix("share_"), *place, level, term), sizes["with"]
         if term == "seen":
             yield ("answered", *place, level), whole

@@ -92,6 +92,15 @@ class Records:
             {time: (closes[time] > self.observed) & wide[time].isna() for time in self.times[1:]}
         )
         exclude("no_visit_due", waiting.all(axis=1))
+        regions = read_toml(f"instruments/{self.clinic_outcome.split(':')[0]}").get("regions", [])
+        if (
+            self.needs_baseline
+            and regions
+            and "region" in episodes
+            and "other_regions" not in self.clinic.more
+        ):
+            other = episodes["region"].notna() & ~episodes["region"].isin([*regions, "other"])
+            exclude("not_asked", other & wide.isna().all(axis=1).reindex(episodes.index))
         if self.needs_baseline and self.clinic_outcome != "pgic7":
             exclude("no_baseline", wide["baseline"].isna())
         return steps

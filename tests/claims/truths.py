@@ -416,13 +416,17 @@ def routine(place: Place) -> bool:
     return place.records.clinic.design == "routine"
 
 
-@truth("release.verdict.one_therapy", "methods.comparability.one_therapy", "sentences.comparable_one_therapy",
-       "sentences.one_therapy")  # fmt: skip
+@truth(
+    "release.verdict.one_therapy", "methods.comparability.one_therapy*", "sentences.comparable_one_therapy"
+)
 def one_therapy(place: Place) -> bool:
+    """One therapy is left: of one that was recorded, or of several of which one was chosen."""
     held = place.records.clinic.episodes["therapy"].dropna().nunique()
-    if place.own == "one_therapy" and place.said.key.startswith("sentences.one"):
-        return held == 1
-    return len(place.records.groups) == 1
+    right = {
+        "one_therapy_not_recorded": held == 1,
+        "one_therapy_not_chosen": held > 1 and place.records.asked,
+    }
+    return len(place.records.groups) == 1 and bool(right.get(place.own, True))
 
 
 @truth("release.state.*", "sentences.not_estimated.*", "views.empty_state")

@@ -68,13 +68,40 @@ def rule(place: Place) -> bool:
             entry["verified"] and entry["level"] == "individual" and entry["kind"] != "MDC"
             for entry in list_rules(place)
         )
+    if place.own == "estimated_in" or place.own.startswith("differ_"):
+        return is_for_others(place)
     if place.own not in ("absolute", "percent", "state", "percent_of_possible"):
-        return bool(place.own in ("own", "published_for") and place.said.text)
+        return bool(place.own == "own" and place.said.text)
     return any(
         entry["rule"] == place.own and f"{entry['value']:g}" == str(place.value)
         and entry["source"] in place.source
         for entry in list_rules(place)
     )  # fmt: skip
+
+
+@truth("views.table.estimated_in", "methods.responders.other_patients")
+def is_for_others(place: Place) -> bool:
+    """Some threshold of the measure is for patients of another kind, in the way that is said."""
+    column = place.own.removeprefix("differ_").removesuffix("_most")
+    asked = [column] if place.own.startswith("differ_") else ["region", "cause", "duration", "treatment"]
+    return any(
+        differs(place, entry, name) for entry in list_rules(place) for name in asked
+        if "differ_" in place.said.key or entry["population"] in place.said.text
+    )  # fmt: skip
+
+
+def differs(place: Place, entry: dict[str, object], column: str) -> bool:
+    """Whether at least three patients, and 1 in 100, are of another kind; half of them where most are."""
+    kept, own = place.records.kept, entry.get(f"{column}s", [])
+    if column == "treatment":
+        surgery = [id for id, one in read_toml("therapies").items() if one["group"] == "surgery"]
+        return bool(own) and not kept["therapy"].isin(surgery).all()
+    if not own or column not in kept:
+        return False
+    values = kept[column].dropna()
+    others = values[~values.isin([*own, "other"])]
+    most = place.own.endswith("_most")
+    return len(others) >= max(3, len(values) * (0.5 if most else 0.01))
 
 
 @truth("methods.responders.none")

@@ -801,6 +801,16 @@ def outside_by_chance(place: Place) -> bool:
     return inner > 0 and (likely >= 0.05) == (place.own == "usual")
 
 
+@truth("views.sites.about", "views.sites.below_one")
+def expected_outside(place: Place) -> bool:
+    """So many of the named sites would lie outside one of the two limits, were all alike."""
+    n = len(list_named_sites(place))
+    return any(
+        (n * part < 1) == (place.own == "below_one") and round(n * part) == int(place.said.values["n"])
+        for part in (0.05, 0.002)
+    )
+
+
 @truth("views.sites.few_patients", "views.sites.incomplete")
 def not_named(place: Place) -> bool:
     every = place.records.kept["site"].nunique()
@@ -910,7 +920,8 @@ def reading(place: Place) -> bool:
     )
 
 
-@truth("views.domains.not_recorded", "views.domains.not_analysed", "views.domains.not_analysed_few")
+@truth("views.domains.not_recorded", "views.domains.not_read", "views.domains.not_asked",
+       "views.domains.not_analysed", "views.domains.not_analysed_few")  # fmt: skip
 def not_recorded(place: Place) -> bool:
     """No measure of the clinic belongs to a domain that is said not to be recorded."""
     held = {

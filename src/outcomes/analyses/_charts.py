@@ -23,6 +23,8 @@ from outcomes.facts import Instrument, Listing, Text
 from outcomes.result import Support
 
 MEASURED = ("improvement", "responders")
+#: Statistic of the mean improvement, of the share improved and of the share in a state, as observed.
+OBSERVED = ("mean_improvement", "share_improved", "share_in_state")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Measured:
     values: np.ndarray
     #: The threshold in words.
     rule: Text | Listing | None = None
+    #: Whether the threshold is a score that is reached, not an amount of improvement.
+    is_state: bool = False
     #: Why nothing is measured, if so.
     reason: Text | None = None
 
@@ -61,9 +65,10 @@ class Measured:
             return self.grid.split(seen, self.values[seen] == 1)
         return {"all": self.grid.patients(seen)}
 
-    def name(self, improvement: str, share: str) -> dict[str, str]:
-        """Return the columns that name a statistic, by what is measured."""
-        return {"statistic": share, "unit": "proportion"} if self.is_share else {"statistic": improvement}
+    def name(self, improvement: str, share: str, state: str = "") -> dict[str, str]:
+        """Return the columns that name a statistic, by what is measured; a state has a name of its own."""
+        named = state if state and self.is_state else share
+        return {"statistic": named, "unit": "proportion"} if self.is_share else {"statistic": improvement}
 
     def describe(self, members: np.ndarray) -> tuple[Support, dict[str, Any]]:
         """Return patients and columns of a row: the improvement of all who began, or a share of those seen.
@@ -80,7 +85,7 @@ class Measured:
     def add_described(self, rows: Rows, members: np.ndarray, **place: Any) -> None:
         """Add the improvement or the share of some episodes with its 95 % interval."""
         sets, found = self.describe(members)
-        rows.add(sets, **self.name("mean_improvement", "share_improved"), **place, **found)
+        rows.add(sets, **self.name(*OBSERVED), **place, **found)
 
     def add_share_seen(self, rows: Rows, due: np.ndarray, **place: Any) -> None:
         """Add the share seen of some episodes that were due."""
@@ -106,7 +111,8 @@ def measure_outcome(
         )
     improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
     reached = np.where(defined & grid.based, improved.astype(float), np.nan)
-    return Measured(grid, cohort.instrument, column, measured, reached, describe_threshold(cohort, chosen))
+    rule, is_state = describe_threshold(cohort, chosen), chosen.rule == "state"
+    return Measured(grid, cohort.instrument, column, measured, reached, rule, is_state)
 
 
 def limit_mean(target: float, sd: float, n: np.ndarray, level: float, widening: float = 1.0) -> np.ndarray:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from outcomes.analyses._grid import BASELINE, Rows
+from outcomes.analyses._populations import describe_all_others
 from outcomes.cohort import Cohort, list_patients
 from outcomes.cohort.rules import name_covariate, name_time
 from outcomes.errors import AnalysisError
 from outcomes.facts import Listing, Name, Text, Value, read_statistics
 from outcomes.result import Detail, Origin, Result, Said, build_result
+
+#: What a caveat of a source is about, to the analyses beside whose numbers it stands.
+_AFFECTED = {
+    "start": ("baseline", "change", "domains"),
+    "follow_up": ("change", "domains", "completeness", "responders", "nonresponse"),
+}
 
 
 def say(key: str, **values: Value) -> Text:
@@ -62,7 +70,9 @@ def conclude(
     """
     rows = _leave_out_times(rows, cohort)
     rest |= {"support": rows.support, "patients": list_patients(cohort.records)}
-    origin = origin or trace_origin(cohort)
+    told = cohort.source.caveats_about
+    cautions = tuple(text for text in cohort.source.caveats if name in _AFFECTED.get(told.get(text, ""), ()))
+    origin = replace(origin or trace_origin(cohort), cautions=cautions)
     return build_result(name, rows.table, method=method, warnings=warnings, origin=origin, **rest)
 
 
@@ -108,6 +118,7 @@ def trace_origin(cohort: Cohort) -> Origin:
         rules=cohort.rules,
         answered=cohort.records.list_answered(instrument.id),
         detail=Detail(tuple(cohort.asked.get("merge") or ()), cohort.detail),
+        foreign=describe_all_others(cohort),
         disclosure_profile=source.disclosure_profile,
         n_patients=int(cohort.episodes["patient"].nunique()),
     )

@@ -55,8 +55,8 @@ class Grid:
 
     @cached_property
     def due(self) -> np.ndarray:
-        """Whether the time point has closed, so that the visit was due, seen or not, shape (E, T)."""
-        return self.status != STATUSES.index("not_yet_due")
+        """Whether the visit was due, seen or not: asked for, and its time point has closed, shape (E, T)."""
+        return ~np.isin(self.status, [STATUSES.index(name) for name in ("not_yet_due", "not_asked")])
 
     @cached_property
     def has_baseline(self) -> bool:
@@ -87,6 +87,10 @@ class Grid:
     def is_in(self, group: str) -> np.ndarray:
         """Return which episodes are of a group, shape (E,)."""
         return self.group == self.groups.index(group)
+
+    def is_asked(self, members: np.ndarray) -> bool:
+        """Return whether the instrument is made for the complaint of any of some episodes."""
+        return bool((self.status[members, 0] != STATUSES.index("not_asked")).any())
 
     def patients(self, which: np.ndarray) -> np.ndarray:
         """Return the distinct patients of some episodes, given by position or as a mask."""
@@ -125,7 +129,8 @@ def arrange_grid(cohort: Cohort, by: str = "therapy") -> Grid:
     episodes, ids = cohort.episodes, first["episode_id"]
     if not np.array_equal(episodes["episode_id"].to_numpy(object), ids.to_numpy(object)):
         episodes = episodes.iloc[pd.Index(episodes["episode_id"]).get_indexer(ids)]
-    status = np.where(_find_closed(cohort, episodes), status, STATUSES.index("not_yet_due"))
+    asked = status != STATUSES.index("not_asked")
+    status = np.where(asked & ~_find_closed(cohort, episodes), STATUSES.index("not_yet_due"), status)
     group, groups = _find_groups(cohort, first, episodes, by)
     baseline = first["baseline"].to_numpy("float64", na_value=np.nan)
     arrays = (score, improvement, baseline, status)
@@ -215,6 +220,12 @@ class Rows:
     def add_count(self, patients: np.ndarray, **columns: Any) -> None:
         """Add a count of distinct patients."""
         self.add_of(patients, **{"estimate": len(patients), "unit": "patients", **columns})
+
+    def add_not_asked(self, grid: Grid, members: np.ndarray, *statistics: str, **columns: Any) -> None:
+        """Add a row without a number for each statistic of episodes of which the instrument was not asked."""
+        for statistic in statistics:
+            everyone = {"all": grid.patients(members)}
+            self.add(everyone, statistic=statistic, state="not_asked", **columns)
 
     def add_share(
         self, grid: Grid, members: np.ndarray, has: np.ndarray, conf_level: float, **columns: Any

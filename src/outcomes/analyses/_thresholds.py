@@ -6,9 +6,10 @@ import numpy as np
 
 from outcomes.analyses._declaration import has_baseline, require_baseline, say
 from outcomes.analyses._grid import Grid
+from outcomes.analyses._populations import describe_others
 from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError, FactsError
-from outcomes.facts import Listing, Name, Text, Threshold, parse_rule, read_facts, read_schema
+from outcomes.facts import Listing, Text, Threshold, parse_rule
 
 #: Scores are sums and quotients of small numbers, so that 29.9999999 is meant to be 30.
 _TOLERANCE = 1e-7
@@ -97,26 +98,8 @@ def describe_threshold(cohort: Cohort, threshold: Threshold) -> Text | Listing:
         comparison=threshold.comparison,
         source=threshold.source or say("thresholds.own"),
     )
-    regions = list_foreign_regions(cohort, threshold)
-    if regions is None:
-        return rule
-    return Listing((rule, say("thresholds.published_for", regions=regions)), "comma")
-
-
-def list_foreign_regions(cohort: Cohort, threshold: Threshold) -> Listing | None:
-    """Return for which parts of the body a threshold was published; None where (nearly) all patients fit.
-
-    The region ``other`` may hold several, so it says nothing against a threshold.
-    """
-    if not threshold.regions or "region" not in cohort.episodes:
-        return None
-    region = cohort.episodes["region"].dropna()
-    n_foreign = int((~region.isin([*threshold.regions, "other"])).sum())
-    limits = read_facts("checks")["regions"]
-    if n_foreign < max(limits["fewest"], limits["share"] * len(region)):
-        return None
-    labels = read_schema()["episodes"]["region"].labels or {}
-    return Listing(tuple(Name("levels.region", name, labels[name]) for name in threshold.regions))
+    others = describe_others(cohort, threshold)
+    return rule if others is None else Listing((rule, others), "comma")
 
 
 def mark_improved(

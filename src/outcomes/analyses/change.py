@@ -53,7 +53,11 @@ def summarise_change(cohort: Cohort, *, by: str = "therapy", conf_level: float =
     for group, members in grid.members():
         for column, timepoint in grid.visits:
             place = {"group": group, "timepoint": timepoint}
-            if timepoint != BASELINE and grid.has_baseline:
+            if not grid.is_asked(members):
+                follows = timepoint != BASELINE and grid.has_baseline
+                names = ("mean_expected", "mean_improvement") if follows else ("mean_score",)
+                rows.add_not_asked(grid, members, *names, **place)
+            elif timepoint != BASELINE and grid.has_baseline:
                 _add_course(rows, cohort, grid, members, column, place, conf_level)
             else:
                 values = grid.score[members, column]

@@ -16,7 +16,7 @@ from outcomes.analyses._declaration import (
     say,
 )
 from outcomes.analyses._grid import Grid, Rows, arrange_grid
-from outcomes.cohort import Cohort
+from outcomes.cohort import EVERY, Cohort
 from outcomes.facts import Listing, Text, read_facts
 from outcomes.result import Result
 
@@ -73,7 +73,7 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
         cohort,
         rows,
         method=say("comparability.method", time=label_timepoint(cohort, timepoint), **_read_needs()),
-        warnings=_explain(cohort, grid, rows, verdict, passed, timepoint),
+        warnings=_explain(cohort, grid, rows, verdict, passed, timepoint, by),
         comparable=None if verdict == "one_therapy" else comparable,
     )
 
@@ -141,8 +141,13 @@ def _check_balance(rows: Rows, cohort: Cohort, grid: Grid) -> bool:
 
 
 def _explain(
-    cohort: Cohort, grid: Grid, rows: Rows, verdict: str, passed: dict[str, bool], timepoint: str
+    cohort: Cohort, grid: Grid, rows: Rows, verdict: str, passed: dict[str, bool], timepoint: str, by: str
 ) -> list[Text]:
+    if verdict == "one_therapy" and EVERY in (cohort.asked.get("merge") or ()):
+        return [Text("detail.nothing_compared")]
+    if verdict == "one_therapy":
+        kind = f"one_therapy{f'_{cohort.one_therapy}' if cohort.one_therapy else ''}"
+        return [say(f"comparability.{kind if by == 'therapy' else 'one_group'}")]
     if verdict != "not_comparable":
         return [say(f"comparability.{verdict}")] if verdict != "comparable" else []
     worst = {row["term"]: row.get("level", "") for row in rows.table if row["statistic"] == "check"}

@@ -26,9 +26,10 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
     -------
     Result
         Per group, then for ``all``, and per time point: ``n_due``, ``n_seen``, ``n_missing``, ``n_lost``,
-        ``n_not_yet_due``, ``n_after_event`` where visits are set aside, and ``share_seen`` of those due
-        (proportion). Of those who began: where the measure is asked at the start, who has no score there is
-        not counted. Due are those whose time point has closed. Counts are of episodes where patients have
+        ``n_not_yet_due``, ``n_after_event`` where visits are set aside, ``n_not_asked`` where some are not
+        asked, and ``share_seen`` of those due (proportion). Of those who began and those not asked: where the
+        measure is asked at the start, who else has no score there is not counted. Due are those whose time
+        point has closed. Counts are of episodes where patients have
         several (unit ``episodes``), else of patients.
 
     Raises
@@ -41,17 +42,21 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
     rows = Rows(outcome=cohort.outcome)
     states = {f"n_{name}": grid.status == STATUSES.index(name) for name in STATUSES}
     counted = {"n_due": grid.due, **states}
-    if not counted["n_after_event"].any():
-        del counted["n_after_event"]
+    for name in ("n_after_event", "n_not_asked"):
+        if not counted[name].any():
+            del counted[name]
     unit = "patients" if grid.one_each else "episodes"
     for group, everybody in grid.members():
-        members = everybody[grid.based[everybody]]
+        members = everybody[(grid.based | states["n_not_asked"][:, 0])[everybody]]
         for column, timepoint in grid.visits:
             place = {"group": group, "timepoint": timepoint}
             chosen = {name: members[mask[members, column]] for name, mask in counted.items()}
             for name, episodes in chosen.items():
                 counted_as = {"statistic": name, "estimate": len(episodes), "unit": unit}
                 rows.add_count(grid.patients(episodes), **place, **counted_as)
+            if not grid.is_asked(members):
+                rows.add_not_asked(grid, members, "share_seen", **place, unit="proportion")
+                continue
             due = chosen["n_due"]
             seen = counted["n_seen"][due, column]
             rows.add_share(grid, due, seen, conf_level, statistic="share_seen", **place)

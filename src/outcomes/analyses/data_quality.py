@@ -14,8 +14,9 @@ from outcomes.analyses._interval import check_level, estimate_share
 from outcomes.cohort import list_patients
 from outcomes.cohort.rules import say_reading
 from outcomes.errors import AnalysisError
-from outcomes.facts import read_schema, read_timepoints
-from outcomes.records.tables import Records
+from outcomes.facts import Listing, Name, Text, read_schema, read_timepoints
+from outcomes.records.absence import explain_column, mark_not_asked
+from outcomes.records.tables import Absence, Records
 from outcomes.result import ALL, Origin, Result, build_result
 
 __all__ = ["summarise_data_quality"]
@@ -43,7 +44,9 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
         so that they never leave the clinic. ``n_patients``, ``n_episodes``, ``n_assessments``. Per group and
         for ``all``: ``share_recorded`` of each column of the episodes (``term``) and, per instrument
         (``outcome``), ``share_assessed`` of the episodes with a score at ``baseline``, at a ``follow_up`` or
-        ``ever`` (``level``), and ``n_without_score``: assessments with too few items answered.
+        ``ever`` (``level``), and ``n_without_score``: assessments with too few items answered. Of an
+        instrument that is made for complaints of some parts of the body, only episodes of which it was asked
+        count; a group without any has no row.
 
     Raises
     ------
@@ -57,11 +60,11 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
     groups = _find_groups(records.episodes, by)
     _count_tables(rows, records, patient)
     for group, members in groups:
-        share = partial(_add_share, rows, patient, members, conf_level, group=group)
+        share = partial(_add_share, rows, patient, conf_level, group=group)
         for name in read_schema()["episodes"]:
             if name not in _KEYS and name in records.episodes and records.episodes[name].notna().any():
                 recorded = records.episodes[name].notna().to_numpy()[members]
-                share(recorded, statistic="share_recorded", term=name)
+                share(members, recorded, statistic="share_recorded", term=name)
         _describe_instruments(rows, records, patient, group, members, share)
     reading = records.list_said()
     return build_result(
@@ -70,6 +73,7 @@ def summarise_data_quality(records: Records, *, by: str = "site", conf_level: fl
         support=rows.support,
         patients=list_patients(records),
         method=say("data_quality.method", level=percent(conf_level)),
+        warnings=_name_absent(records),
         origin=Origin(
             source=records.source.name,
             fingerprint=records.fingerprint,
@@ -89,6 +93,24 @@ def _count_records(rows: Rows, records: Records) -> None:
         place = {"group": ALL, "term": entry["scope"], "level": entry["rule"]}
         unit = "records" if entry["scope"] == "record" else "cells"
         rows.add({}, statistic="n_refused_by_rule", **place, estimate=entry["number"], unit=unit)
+
+
+def _name_absent(records: Records) -> list[Text]:
+    """Name the columns of which nothing is there: not recorded, or not read."""
+    columns, held = read_schema()["episodes"], records.episodes
+    recorded = [name for name in columns if name in held and held[name].notna().any()]
+    known = {columns[name].label for name in recorded}
+    found: dict[Absence, list[Name]] = {Absence.NOT_RECORDED: [], Absence.NOT_READ: []}
+    for name, column in columns.items():
+        if name not in _KEYS and column.label and column.label not in known:
+            known.add(column.label)
+            found[explain_column(records, name)].append(Name("covariates", name, column.label))
+    n_unread = str(len({header for headers in records.unmapped.values() for header in headers}))
+    return [
+        say(f"data_quality.{kind}", names=Listing(tuple(names), "comma"), n=n_unread)
+        for kind, names in found.items()
+        if names
+    ]
 
 
 def _count_tables(rows: Rows, records: Records, patient: np.ndarray) -> None:
@@ -131,11 +153,14 @@ def _describe_instruments(
     inside = np.isin(episode, members)
     scored = table["score"].notna().to_numpy()
     for name in sorted(outcome.unique()):
+        asked = members[~mark_not_asked(records, name.partition(":")[0])[members]]
+        if not len(asked):
+            continue
         mine = inside & (outcome == name).to_numpy()
         marks = {"baseline": ~late, "follow_up": late, "ever": np.ones_like(late)}
         for level, mark in marks.items():
-            has = np.isin(members, episode[mine & scored & mark])
-            share(has, statistic="share_assessed", outcome=name, level=level)
+            has = np.isin(asked, episode[mine & scored & mark])
+            share(asked, has, statistic="share_assessed", outcome=name, level=level)
         blank = episode[mine & ~scored]
         place = {"statistic": "n_without_score", "outcome": name, "group": group, "unit": "assessments"}
         rows.add_count(np.unique(patient[blank]), **place, estimate=len(blank))
@@ -150,7 +175,7 @@ def _mark_follow_ups(table: pd.DataFrame) -> np.ndarray:
 
 
 def _add_share(
-    rows: Rows, patient: np.ndarray, members: np.ndarray, conf_level: float, has: np.ndarray, **place: object
+    rows: Rows, patient: np.ndarray, conf_level: float, members: np.ndarray, has: np.ndarray, **place: object
 ) -> None:
     sides = {"all": members, "with": members[has], "without": members[~has]}
     sets = {name: np.unique(patient[which]) for name, which in sides.items()}

@@ -22,8 +22,11 @@ from outcomes.analyses._grid import BASELINE, Grid, Rows, arrange_grid
 from outcomes.analyses._interval import check_level
 from outcomes.analyses.change import summarise_change
 from outcomes.cohort import Cohort, follow_outcome, list_outcomes, select_cohort
+from outcomes.cohort.question import list_recorded
 from outcomes.cohort.rules import say_reading
-from outcomes.facts import Text, read_facts, read_instrument
+from outcomes.facts import Text, list_instruments, read_facts, read_instrument
+from outcomes.records.absence import explain_measures, mark_not_asked
+from outcomes.records.tables import Absence
 from outcomes.result import Result
 
 __all__ = ["summarise_domains"]
@@ -53,8 +56,8 @@ def summarise_domains(
     Result
         Per group, then for ``all``: the patients (``n``), and per domain of ``facts/domains.toml`` that has
         no analysis or no measure recorded (``term``) how many of them have any score or event of it
-        (``n_recorded``). Then per measure (``outcome``; ``level`` its domain) the rows of `summarise_change`
-        at the start and at the chosen time point.
+        (``n_recorded``; ``level``: the `Absence` where it is none). Then per measure (``outcome``; ``level``
+        its domain) the rows of `summarise_change` at the start and at the chosen time point.
 
     Raises
     ------
@@ -107,6 +110,7 @@ def _count_recorded(
 ) -> None:
     """Count per group those of whom anything of a domain is recorded, at whatever time."""
     marks = {str(entry["id"]): _mark_recorded(cohort, grid, entry, outcomes) for entry in domains}
+    kinds = {str(entry["id"]): _explain_domain(cohort, entry) for entry in domains}
     for group, members in grid.members():
         rows.add_count(grid.patients(members), statistic="n", term="patients", group=group)
         for domain, mark in marks.items():
@@ -114,7 +118,21 @@ def _count_recorded(
             # Those of whom nothing is recorded must be enough too, since the group's size is told.
             sets = {"all": counted, **({"rest": rest} if len(counted) and len(rest) else {})}
             place = {"statistic": "n_recorded", "term": domain, "group": group, "unit": "patients"}
+            place["level"] = kinds[domain]
             rows.add(sets, **place, estimate=len(counted), n=len(counted))
+
+
+def _explain_domain(cohort: Cohort, domain: Mapping[str, Any]) -> Absence:
+    """Return why nothing of a domain is there, where nothing is: by its measures in all records."""
+    measures = domain.get("measures", ())
+    own = {id for id in list_instruments() if read_instrument(id).domain in measures}
+    held = list_recorded(cohort.records) if len(cohort.records.assessments) else ()
+    recorded = own & {id for id, _ in held}
+    kept = cohort.records.episodes["episode_id"].isin(cohort.episodes["episode_id"]).to_numpy(dtype=bool)
+    least = 1 - read_facts("checks")["regions"]["share"]
+    if recorded and all(mark_not_asked(cohort.records, id)[kept].mean() >= least for id in recorded):
+        return Absence.NOT_ASKED
+    return explain_measures(cohort.records, own, domain.get("events", ()))
 
 
 def _mark_recorded(

@@ -33,9 +33,9 @@ def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
     -------
     Result
         Per group, then for ``all``: ``mean_improvement`` of all who began (where improvement is not defined
-        ``mean_expected`` of them, or ``mean_score`` of those seen) and ``share_improved`` by the default
-        threshold, of those seen; and, between therapies, the adjusted ``contrast`` of each with the
-        reference.
+        ``mean_expected`` of them, or ``mean_score`` of those seen) and ``share_improved`` (of a state
+        ``share_in_state``) by the default threshold, of those seen; and, between therapies, the adjusted
+        ``contrast`` of each with the reference.
     """
     time, results = cohort.primary, list[Result]()
     statistic = "mean_expected" if has_baseline(cohort) else "mean_score"
@@ -43,7 +43,9 @@ def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
     results.append(summarise_change(cohort, by=by).where(statistic=statistic, timepoint=time))
     threshold = choose_threshold(cohort, None) if statistic == "mean_improvement" else None
     if threshold is not None:
-        shares = count_responders(cohort, by=by).where(statistic="share_improved", term="seen")
+        shares = count_responders(cohort, by=by).where(
+            statistic=["share_improved", "share_in_state"], term="seen"
+        )
         results.append(shares.where(level=threshold.id, timepoint=time))
     compared = compare_over_time(cohort) if by == "therapy" and cohort.reference else None
     if compared is not None:

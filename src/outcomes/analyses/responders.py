@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from outcomes.analyses._declaration import conclude, percent, say
-from outcomes.analyses._grid import Grid, Rows, arrange_grid
+from outcomes.analyses._grid import BASELINE, Grid, Rows, arrange_grid
 from outcomes.analyses._interval import check_level
+from outcomes.analyses._populations import describe_others
 from outcomes.analyses._thresholds import (
     RELATIVE,
     choose_thresholds,
     describe_threshold,
-    list_foreign_regions,
     mark_improved,
     mark_out_of_reach,
 )
@@ -48,13 +50,15 @@ def count_responders(
     -------
     Result
         Per threshold (``level`` its id, ``x`` its value), group, then ``all``, and follow-up:
-        ``share_improved`` (for a state: the share in it) and ``share_worse`` (proportions), once with
+        ``share_improved`` and ``share_worse`` (proportions), for a state ``share_in_state``, once with
         ``term`` ``seen`` (of those seen for whom the rule is defined) and once ``due`` (of all due; the
         others count as not improved and not worse). Both are of those who began: where the measure is asked
         at the start, who has no score there counts in neither. For ``percent`` rules ``n_undefined`` counts
         patients seen whose baseline score is 0 (for ``percent_of_possible`` the best one), ``n_out_of_reach``
-        those due who start too near the best score to improve by the threshold. A measure without direction
-        or without a threshold: no rows and a warning.
+        those due who start too near the best score to improve by the threshold. Of a state,
+        ``share_in_state`` stands at the start too (``term`` ``start``), of all who began, and
+        ``share_in_state_start_seen``, for the team, at each follow-up: who was in it at the start, of those
+        seen then. A measure without direction or without a threshold: no rows and a warning.
 
     Raises
     ------
@@ -85,9 +89,9 @@ def count_responders(
         if (error := cohort.instrument.find_larger_error(entry)) is not None
     ]
     warnings += [
-        say("responders.other_region", threshold=entry.id, regions=regions)
+        say("responders.other_patients", threshold=entry.id, others=others)
         for entry in chosen
-        if (regions := list_foreign_regions(cohort, entry))
+        if (others := describe_others(cohort, entry))
     ]
     rules = Listing(tuple(describe_threshold(cohort, entry) for entry in chosen), "semicolon")
     named = rules if chosen else say("thresholds.none")
@@ -99,8 +103,11 @@ def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshol
     improved, worse, defined = mark_improved(cohort, grid, threshold)
     near = mark_out_of_reach(cohort, grid, threshold)
     groups = [(group, members[grid.based[members]]) for group, members in grid.members()]
+    is_state = threshold.rule == "state"
+    if is_state and grid.has_baseline:
+        _add_start(rows, grid, threshold, improved[:, 0].copy(), conf_level)
     for column, timepoint in grid.follow_ups:
-        marks = {"share_improved": improved[:, column].copy()}
+        marks = {"share_in_state" if is_state else "share_improved": improved[:, column].copy()}
         if threshold.rule != "state":
             marks["share_worse"] = worse[:, column].copy()
         due, known = grid.due[:, column].copy(), defined[:, column].copy()
@@ -112,8 +119,20 @@ def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshol
                 for statistic, mark in marks.items():
                     named = {"statistic": statistic, "term": term, **place}
                     rows.add_share(grid, counted, mark[counted], conf_level, **named)
+            if is_state and grid.has_baseline:
+                both = answered[grid.based[answered]]
+                named = {"statistic": "share_in_state_start_seen", "term": "seen", **place}
+                rows.add_share(grid, both, improved[both, 0], conf_level, **named)
             if threshold.rule in RELATIVE:
                 undefined = members[grid.seen[members, column] & ~known[members]]
                 rows.add_count(grid.patients(undefined), statistic="n_undefined", **place)
             if threshold.rule != "state":
                 rows.add_count(grid.patients(asked[near[asked]]), statistic="n_out_of_reach", **place)
+
+
+def _add_start(rows: Rows, grid: Grid, threshold: Threshold, mark: np.ndarray, conf_level: float) -> None:
+    """Add who was in a state at the start already, of all who began."""
+    place = {"statistic": "share_in_state", "term": "start", "level": threshold.id, "x": threshold.value}
+    for group, members in grid.members():
+        began = members[grid.based[members]]
+        rows.add_share(grid, began, mark[began], conf_level, **place, group=group, timepoint=BASELINE)

@@ -30,9 +30,13 @@ from outcomes.cohort import Cohort
 from outcomes.errors import AnalysisError
 from outcomes.facts import Listing, Text, read_facts
 from outcomes.machine.threads import in_one_thread
+from outcomes.records.absence import explain_column
 from outcomes.result import ALL, Result
 
 __all__ = ["compare_sites"]
+
+#: Statistic of the adjusted mean improvement, share improved and share in a state.
+_ADJUSTED = ("adjusted_improvement", "adjusted_share_improved", "adjusted_share_in_state")
 
 #: Multiples to which the numbers of patients along the funnel are rounded, so that none of them is a site's.
 _STEP = 5
@@ -125,7 +129,7 @@ def compare_sites(
     if outcome.reason:
         return conclude_nothing("site_funnel", cohort, outcome.reason)
     rows = Rows(outcome=cohort.outcome, timepoint=timepoint, term=by)
-    sites, why = _name_sites(rows, outcome)
+    sites, why = _name_sites(rows, cohort, outcome, by)
     spread = say("site_funnel.spread_none")
     if not why:
         why, spread = _set_side_by_side(rows, cohort, outcome, sites)
@@ -155,7 +159,7 @@ def _read_needs() -> dict[str, str]:
     }
 
 
-def _name_sites(rows: Rows, outcome: Measured) -> tuple[list[_Site], Text | None]:
+def _name_sites(rows: Rows, cohort: Cohort, outcome: Measured, by: str) -> tuple[list[_Site], Text | None]:
     """Count the sites and return those that may be named, and why they are not set side by side, if so."""
     rules, grid = read_facts("monitoring")["sites"], outcome.grid
     found: dict[str, list[_Site]] = {"named": [], "few_patients": [], "incomplete": []}
@@ -172,7 +176,7 @@ def _name_sites(rows: Rows, outcome: Measured) -> tuple[list[_Site], Text | None
         place = {"statistic": "n_sites", "level": level, "group": ALL, "unit": "sites"}
         rows.add_of(np.array([], dtype=int), **place, estimate=len(sites))
     if not any(found.values()):
-        return [], say("site_funnel.not_recorded")
+        return [], say(f"site_funnel.{explain_column(cohort.records, by)}")
     few_sites = len(found["named"]) < rules["number"]["at_least"]
     return found["named"], say("site_funnel.few_sites", **_read_needs()) if few_sites else None
 
@@ -253,7 +257,7 @@ def _find_position(value: float, limits: Mapping[float, np.ndarray]) -> str:
 
 def _add_site(rows: Rows, outcome: Measured, site: _Site, position: str) -> None:
     sets = outcome.support(site.seen)
-    name, n = outcome.name("adjusted_improvement", "adjusted_share_improved"), len(sets["all"])
+    name, n = outcome.name(*_ADJUSTED), len(sets["all"])
     rows.add(sets, **name, group=site.name, estimate=site.adjusted, n=n)
     outcome.add_described(rows, site.members, group=site.name)
     outcome.add_share_seen(rows, site.due, group=site.name)

@@ -74,7 +74,8 @@ def standardise_responders(
     Returns
     -------
     Result
-        ``share_improved_standardised`` per group (proportion; ``level`` the threshold, ``x`` its value;
+        ``share_improved_standardised`` (of a state ``share_in_state_standardised``) per group (proportion;
+        ``level`` the threshold, ``x`` its value;
         ``n`` the patients of the group who were seen). No row where no threshold is named and the instrument
         has no verified one.
 
@@ -98,7 +99,8 @@ def standardise_responders(
     improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
     members = {name: np.flatnonzero(defined & grid.based & grid.is_in(name)) for name in plan.groups}
     state, shares = _estimate(plan, members, improved)
-    rows = Rows(outcome=cohort.outcome, statistic="share_improved_standardised", unit="proportion")
+    name = "share_in_state" if chosen.rule == "state" else "share_improved"
+    rows = Rows(outcome=cohort.outcome, statistic=f"{name}_standardised", unit="proportion")
     for name, held in members.items():
         sets = grid.split(held, improved[held])
         place = {"level": chosen.id, "x": chosen.value, "group": name, "timepoint": timepoint}

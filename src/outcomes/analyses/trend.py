@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outcomes.analyses._charts import Measured, Signal, find_signals, measure_outcome
+from outcomes.analyses._charts import OBSERVED, Measured, Signal, find_signals, measure_outcome
 from outcomes.analyses._declaration import (
     choose_timepoint,
     conclude,
@@ -197,7 +197,7 @@ def _join_members(periods: list[_Period]) -> np.ndarray:
 
 def _add_periods(rows: Rows, outcome: Measured, periods: list[_Period]) -> None:
     for period in periods:
-        named = outcome.name("mean_improvement", "share_improved")
+        named = outcome.name(*OBSERVED)
         place = {"term": period.role, "group": period.name}
         found = {key: period.found[key] for key in _KEPT if key in period.found}
         rows.add(period.support, **named, **place, **found)
@@ -208,7 +208,7 @@ def _add_periods(rows: Rows, outcome: Measured, periods: list[_Period]) -> None:
 def _add_chart(rows: Rows, outcome: Measured, periods: list[_Period], chart: _Chart) -> None:
     facts = read_facts("monitoring")["periods"]
     sets, _ = outcome.describe(_join_members([period for period in periods if period.role == "baseline"]))
-    named = outcome.name("mean_improvement", "share_improved")
+    named = outcome.name(*OBSERVED)
     rows.add(sets, **named, term="baseline", group=ALL, estimate=chart.centre, n=len(sets["all"]))
     named = outcome.name("control_limit", "control_limit_share")
     multiple, width = int(facts["limits"]["multiple"]), float(facts["limits"]["standard_errors"])

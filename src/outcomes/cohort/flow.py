@@ -15,7 +15,8 @@ from outcomes.cohort.remembering import remember
 from outcomes.cohort.therapies import list_late_labels
 from outcomes.cohort.types import STATUSES
 from outcomes.facts import Column, Text, read_facts, read_schema
-from outcomes.records.tables import Records
+from outcomes.records.absence import name_regions
+from outcomes.records.tables import Absence, Records
 
 
 def read_filters(texts: Iterable[object]) -> dict[str, Any]:
@@ -143,8 +144,11 @@ class Flow:
     `patient` is the code of the patient of each episode of the records, from 0 without gaps.
     """
 
-    def __init__(self, patient: np.ndarray) -> None:
+    def __init__(self, patient: np.ndarray, therapy: pd.Series) -> None:
         self._patient = patient
+        self._therapy = pd.factorize(therapy)[0]
+        #: Step at which one therapy was left of several; empty where none was.
+        self.narrowed_by = ""
         self.kept = np.ones(len(patient), dtype=bool)
         self._steps: list[dict[str, object]] = []
         self._times: dict[str, int] = {}
@@ -155,8 +159,10 @@ class Flow:
 
         Several steps of one name, such as two filters, are told apart by a number.
         """
-        out = which & self.kept
+        out, before = which & self.kept, self._count_therapies()
         self.kept = self.kept & ~out
+        if before > 1 and self._count_therapies() == 1:
+            self.narrowed_by = step
         left, behind = self._find_patients(self.kept), self._find_patients(out)
         gone = np.setdiff1d(behind, left, assume_unique=True)
         self._times[step] = self._times.get(step, 0) + 1
@@ -166,6 +172,10 @@ class Flow:
         whose = {"patients": behind, "patients_gone": gone}
         name = step if times == 1 else f"{step}_{times}"
         self._steps.append({"step": name, "reason": reason, **sizes, **whose})
+
+    def _count_therapies(self) -> int:
+        codes = self._therapy[self.kept]
+        return len(np.unique(codes[codes >= 0]))
 
     def _find_patients(self, which: np.ndarray) -> np.ndarray:
         """Return the distinct patients of some episodes, sorted."""
@@ -187,7 +197,7 @@ def exclude_episodes(
 ) -> Flow:
     """Exclude episodes step by step, each step written down; refuse where none is left."""
     episodes, patient = records.episodes, code_patients(records)
-    flow = Flow(patient)
+    flow = Flow(patient, episodes["therapy"])
     for reason in sorted(str(name) for name in episodes["excluded"].dropna().unique()):
         flow.exclude("excluded_by_source", reason, (episodes["excluded"] == reason).to_numpy(dtype=bool))
     therapy = episodes["therapy"]
@@ -207,6 +217,7 @@ def exclude_episodes(
     waiting = (grid.status[:, 1:] == STATUSES.index("not_yet_due")).all(axis=1)
     flow.exclude("no_visit_due", Text("cohort.flow.no_visit_due"), waiting)
     if question.has_baseline and question.needs_baseline:
+        _exclude_not_asked(flow, records, question, grid)
         named = Text.of("cohort.flow.no_baseline", instrument=question.instrument.called)
         flow.exclude("no_baseline", named, np.isnan(grid.score[:, 0]))
     if not flow.kept.any():
@@ -214,6 +225,26 @@ def exclude_episodes(
         worst = int(steps["n_excluded_episodes"].to_numpy().argmax())
         raise refuse("empty", n=len(flow.kept), reason=steps["reason"].iloc[worst])
     return flow
+
+
+def _exclude_not_asked(flow: Flow, records: Records, question: Question, grid: ScoreGrid) -> None:
+    """Exclude patients of complaints that the measure is not for; no step where it is for all."""
+    instrument, known = question.instrument, records.episodes["region"].notna().any()
+    if known and instrument.regions and records.source.other_regions.get(instrument.id) != "keep":
+        regions = name_regions(instrument.regions)
+        named = Text.of("cohort.flow.not_asked", instrument=instrument.called, regions=regions)
+        flow.exclude("not_asked", named, grid.status[:, 0] == STATUSES.index("not_asked"))
+
+
+def explain_one_therapy(records: Records, flow: Flow) -> Absence | None:
+    """Return why only one therapy is left; None where the others lack something else that is needed."""
+    if not flow.narrowed_by:
+        files = records.source.files
+        is_read = any("therapy" in spec.columns for spec in files)
+        is_declared = any("therapy" in spec.constants for spec in files)
+        return Absence.NOT_READ if is_declared and not is_read else Absence.NOT_RECORDED
+    by_choice = {"outside_filter": Absence.NOT_CHOSEN, "other_therapy": Absence.NOT_CHOSEN}
+    return {**by_choice, "not_asked": Absence.NOT_ASKED}.get(flow.narrowed_by)
 
 
 @remember

@@ -16,6 +16,7 @@ from outcomes.facts import (
     read_instrument,
     read_schema,
 )
+from outcomes.records.absence import explain_column, explain_measures
 from outcomes.records.tables import Records
 from outcomes.result import Said
 
@@ -114,9 +115,16 @@ def _state_missing(records: Records, question: Question) -> Said:
         name for name in question.covariates if name in columns and records.episodes[name].isna().any()
     ]
     said = []
-    for key, names in (("covariates_unrecorded", question.unrecorded), ("covariates_missing", lacking)):
+    names_by_key: dict[str, list[str]] = {"not_recorded": [], "not_read": [], "missing": lacking}
+    for name in question.unrecorded:
+        kind = (
+            explain_measures(records, split_score(name)[:1]) if "@" in name else explain_column(records, name)
+        )
+        names_by_key[kind].append(name)
+    for key, names in names_by_key.items():
         if names:
-            said.append(_say(key, names=Listing(tuple(map(name_covariate, names)), "comma")))
+            listed = Listing(tuple(map(name_covariate, names)), "comma")
+            said.append(_say(f"covariates_{key}", names=listed))
     if said:
         return tuple(said)
     return _say("covariates_complete" if question.covariates else "no_covariates")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outcomes.cohort.flow import Flow, code_patients, exclude_episodes
+from outcomes.cohort.flow import Flow, code_patients, exclude_episodes, explain_one_therapy
 from outcomes.cohort.grid import (
     EpisodeRows,
     ScoreGrid,
@@ -34,6 +34,7 @@ from outcomes.cohort.therapies import merge_therapies
 from outcomes.cohort.types import STATUSES, Cohort, locate_episodes
 from outcomes.errors import AnalysisError
 from outcomes.facts import Instrument, Timepoint, read_facts, read_instrument
+from outcomes.records.absence import mark_not_asked
 from outcomes.records.tables import Records
 
 
@@ -133,7 +134,7 @@ def lay_grid(
     """Lay the scores of one measure on all time points that the source may have, before any choice."""
     labels = list_timepoints(records)
     rows = gather_rows(pick_assessments(records, instrument, variant), records.episodes["episode_id"], labels)
-    return complete_grid(
+    grid = complete_grid(
         rows,
         _find_scores(records, labels, rows),
         find_bounds(labels, _take_days(records.episodes, "discharge_day")),
@@ -141,6 +142,8 @@ def lay_grid(
         _find_last_contact(records),
         _find_event_day(records, strategies),
     )
+    grid.status[mark_not_asked(records, instrument)] = STATUSES.index("not_asked")
+    return grid
 
 
 def _take_days(table: pd.DataFrame, column: str) -> np.ndarray:
@@ -237,6 +240,7 @@ def _assemble(
         strategies=question.strategies,
         asked=asked,
         hidden=tuple(id for id in question.timepoints if id not in question.shown),
+        one_therapy=explain_one_therapy(records, flow) if len(given) == 1 else None,
     )
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from outcomes.facts import Instrument, Source, Therapy, Timepoint
-from outcomes.records.tables import Records
+from outcomes.records.tables import Absence, Records
 from outcomes.result import Said
 
 #: What a row of the grid can be.
-STATUSES = ("seen", "missing", "lost", "not_yet_due", "after_event")
+STATUSES = ("seen", "missing", "lost", "not_yet_due", "after_event", "not_asked")
 
 
 def locate_episodes(ids: pd.Series, episodes: pd.Series) -> np.ndarray:
@@ -44,7 +44,8 @@ class Cohort:
         ``change`` (score - baseline), ``improvement`` (change signed so that positive is better) and
         ``status``: ``seen``; ``missing`` (due, not assessed, but assessed later or still in care);
         ``lost`` (due, and nothing was assessed from then on); ``not_yet_due``; ``after_event`` (not
-        used by the declared strategy for an intercurrent event). A score recorded before its window has
+        used by the declared strategy for an intercurrent event); ``not_asked`` (the instrument is for
+        complaints of another part of the body). A score recorded before its window has
         closed is seen.
     episodes : pandas.DataFrame
         One row per episode of the cohort, with ``patient`` (code) in place of ``patient_id`` and all other
@@ -77,6 +78,8 @@ class Cohort:
         Intercurrent event to its strategy.
     asked : mapping
         The arguments of `select_cohort`, by name.
+    one_therapy : Absence or None
+        Why only one therapy is left, where one is; None where the others lack what the question needs.
     detail : tuple of Text
         What was made coarser for an audience, and why; see
         `outcomes.disclosure.choose_detail`.
@@ -99,6 +102,7 @@ class Cohort:
     records: Records = field(repr=False)
     strategies: Mapping[str, str] = field(default_factory=dict, repr=False)
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    one_therapy: Absence | None = None
     detail: tuple[Said, ...] = ()
     hidden: tuple[str, ...] = ()
 

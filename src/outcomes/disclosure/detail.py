@@ -67,10 +67,10 @@ def _merge_therapies(cohort: Cohort, k: int) -> tuple[Cohort, list[Text]]:
         name: ids for name, ids in list_groups(cohort.therapies).items() if set(ids) & _find_small(cohort, k)
     }
     merged = _ask_again(cohort, merge=list(groups)) if groups else cohort
-    shown = set(merged.therapies) - _find_small(merged, k)
+    shown = _find_asked(merged, k) - _find_small(merged, k)
     fewest = read_facts("disclosure")["detail"]["therapies_at_least"]
     time = _name_time(cohort, cohort.primary)
-    if len(cohort.therapies) > 1 and len(shown) < fewest:
+    if len(_find_asked(cohort, k)) > 1 and len(shown) < fewest:
         names = Listing(_name_therapies(cohort, cohort.therapies), "comma")
         said = Text.of("detail.together", therapies=names, k=k, time=time)
         return _ask_again(cohort, merge=[EVERY]), [said]
@@ -91,12 +91,19 @@ def _name_time(cohort: Cohort, id: str) -> Name:
     return Name("timepoints", id, cohort.timepoints[id].label)
 
 
+def _find_asked(cohort: Cohort, k: int) -> set[str]:
+    """Return the therapies but those whose patients, at least k, were not asked the measure at all."""
+    whole = cohort.episodes.groupby("therapy", observed=True)["patient"].nunique()
+    asked = cohort.table.loc[cohort.table["status"] != "not_asked", "therapy"].astype("str")
+    return {id for id in cohort.therapies if whole.get(id, 0) < k or (asked == id).any()}
+
+
 def _find_small(cohort: Cohort, k: int) -> set[str]:
     """Return the therapies of which fewer than k patients can be shown at the start or the primary time."""
     counts = _count_seen(cohort)
     has_start = _start(cohort) in _count_all(cohort)
     wanted = [_start(cohort), cohort.primary] if has_start else [cohort.primary]
-    return {id for id in cohort.therapies if min(counts.get((id, time), 0) for time in wanted) < k}
+    return {id for id in _find_asked(cohort, k) if min(counts.get((id, time), 0) for time in wanted) < k}
 
 
 def _move_primary(cohort: Cohort, k: int) -> tuple[Cohort, list[Text]]:

@@ -124,6 +124,7 @@ def allow_origin(origin: Origin, rules: Rules) -> Origin:
         caveats=caveats and tuple(one for one in caveats if isinstance(one, str) or said.choose(one)),
         rules=allowed.rules and {name: said.choose(text) for name, text in allowed.rules.items()},
         detail=detail and replace(detail, said=said.choose_all(detail.said)),
+        foreign=allowed.foreign and {id: said.choose(text) for id, text in allowed.foreign.items()},
         steps=allowed.steps and {term: said.choose(text) for term, text in allowed.steps.items()},
     )
 

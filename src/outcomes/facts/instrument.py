@@ -45,6 +45,11 @@ class Threshold:
     note: str = ""
     #: Parts of the body of that population, codes of ``schema.toml``; not told where absent.
     regions: tuple[str, ...] = ()
+    #: Causes and durations of their complaints, codes of ``schema.toml``; not told where absent.
+    causes: tuple[str, ...] = ()
+    durations: tuple[str, ...] = ()
+    #: Groups of therapies that they had, such as ``surgery``; any where absent.
+    treatments: tuple[str, ...] = ()
 
     @property
     def short_source(self) -> str:

@@ -134,7 +134,7 @@ def build_instrument(content: Mapping[str, Any], where: str) -> Instrument:
         content["variants"] = {"score": list(content["subscales"]), **content.get("variants", {})}
     instrument = build_strictly(Instrument, content, where)
     _check_choice("direction", instrument.direction, where)
-    _check_regions(instrument.regions, where)
+    _check_levels("region", instrument.regions, where)
     _ = instrument.scoring_rule
     for subscale in instrument.subscales.values():
         _ = narrow_scoring(instrument.scoring_rule, subscale)
@@ -159,17 +159,19 @@ def _build_threshold(content: Mapping[str, Any], where: str) -> Threshold:
     threshold = build_strictly(Threshold, content, where)
     for key in ("kind", "rule", "level", "comparison"):
         _check_choice(key, getattr(threshold, key), where)
-    _check_regions(threshold.regions, where)
+    _check_levels("region", threshold.regions, where)
+    _check_levels("cause", threshold.causes, where)
+    _check_levels("duration", threshold.durations, where)
     if threshold.default and threshold.kind not in MATTERING:
         raise FactsError(f"{where}: kind = {threshold.kind!r} is error, not importance, so no default.")
     return threshold
 
 
-def _check_regions(regions: tuple[str, ...], where: str) -> None:
-    known = read_schema()["episodes"]["region"].allowed
-    for region in regions:
-        if region not in known:
-            raise FactsError(f"{where}: regions: {region!r} is not one of {', '.join(map(repr, known))}")
+def _check_levels(column: str, levels: tuple[str, ...], where: str) -> None:
+    known = read_schema()["episodes"][column].allowed
+    for level in levels:
+        if level not in known:
+            raise FactsError(f"{where}: {column}s: {level!r} is not one of {', '.join(map(repr, known))}")
 
 
 def _check_choice(key: str, value: str, where: str) -> None:

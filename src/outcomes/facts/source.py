@@ -59,8 +59,10 @@ class Source:
     #: Id of an instrument to what becomes of its scores of patients whose region it is not made for: ``keep``
     #: or ``leave_out``.
     other_regions: Mapping[str, str] = field(default_factory=dict)
-    #: Sentences for a page's "What this cannot show".
+    #: Sentences for a page's "What this cannot show"; in the TOML one may be ``{says, affects}``.
     caveats: tuple[str, ...] = ()
+    #: A caveat to what it is about, ``start`` or ``follow_up``: it then stands beside those numbers too.
+    caveats_about: Mapping[str, str] = field(default_factory=dict)
     #: How to cite the records.
     citation: str = ""
     #: Under which terms they may be used.
@@ -98,12 +100,22 @@ _CHOICES = {
 }
 
 
-def _tidy_answers(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return content with answers as they are kept: days as numbers, a variant by itself."""
+def _take_caveat(entry: Mapping[str, Any], where: str) -> Any:
+    is_known = entry.get("affects", "start") in ("start", "follow_up")
+    if "says" not in entry or entry.keys() - {"says", "affects"} or not is_known:
+        raise FactsError(f"{where}: a caveat is a sentence, or {{says, affects}}: start or follow_up.")
+    return entry["says"]
+
+
+def _tidy_answers(content: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return content as it is kept: days as numbers, a variant by itself, caveats as texts."""
     tidy = dict(content)
     if "timepoints" in tidy:
         keys = ("day", "first_day", "last_day")
         tidy["timepoints"] = {id: read_numbers(entry, keys) for id, entry in tidy["timepoints"].items()}
+    caveats = [one if isinstance(one, Mapping) else {"says": one} for one in tidy.get("caveats", ())]
+    tidy["caveats"] = [_take_caveat(entry, where) for entry in caveats]
+    tidy["caveats_about"] = {entry["says"]: entry["affects"] for entry in caveats if "affects" in entry}
     primary = dict(tidy.get("primary", {}))
     id, colon, variant = str(primary.get("instrument", "")).partition(":")
     if colon:
@@ -114,7 +126,7 @@ def _tidy_answers(content: Mapping[str, Any]) -> dict[str, Any]:
 def build_source(content: Mapping[str, Any], where: str, folder: Path | None = None) -> Source:
     """Build a `Source` from the content of a source TOML, whose name is ``where`` in messages."""
     refuse_questions(content, where)
-    content = _tidy_answers(content)
+    content = _tidy_answers(content, where)
     files = []
     for number, block in enumerate(content.pop("file", ()), start=1):
         place = f"{where}, [[file]] {number}"

@@ -22,6 +22,7 @@ from outcomes.panel.offers import (
 )
 from outcomes.panel.question import PanelQuestion
 from outcomes.records import Records
+from outcomes.records.absence import explain_column
 
 
 class Controls:
@@ -95,7 +96,8 @@ class Controls:
         self.timepoints.offer(follow_ups)
         for column, choice in self.filters.items():
             options = offer_levels(widest, question, column, self._words)
-            choice.none = self._words.say("panel.all" if options else "panel.not_recorded")
+            absent = explain_column(widest.records, column)
+            choice.none = self._words.say("panel.all" if options else f"panel.{absent}")
             choice.offer(options)
 
     def observe(self, measure: Callable[[], None], others: Callable[[], None]) -> None:

@@ -1,13 +1,27 @@
-"""`Records`: checked treatment records, with every refused one counted and kept with its reason."""
+"""`Records`: checked treatment records, with every refused one counted and kept; `Absence`."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import pandas as pd
 
 from outcomes.errors import Finding
 from outcomes.facts import Source, Text, list_sources
+
+
+class Absence(StrEnum):
+    """Why a page has nothing of something."""
+
+    #: Its column is read, or every column is, and nobody has a value.
+    NOT_RECORDED = "not_recorded"
+    #: The source maps no column to it, and leaves columns unread that may hold it.
+    NOT_READ = "not_read"
+    #: The measure is for complaints of another part of the body.
+    NOT_ASKED = "not_asked"
+    #: The question leaves it out: by the therapies it names, or by a filter.
+    NOT_CHOSEN = "not_chosen"
 
 
 @dataclass(frozen=True, eq=False)

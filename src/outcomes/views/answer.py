@@ -10,6 +10,7 @@ import pandas as pd
 
 from outcomes.cohort import EVERY
 from outcomes.disclosure import Release
+from outcomes.facts import Text
 from outcomes.result import ALL, WITHOUT_ESTIMATE
 from outcomes.views.comparing import (
     allows_for_several,
@@ -28,6 +29,7 @@ from outcomes.views.released_rows import (
     explain_state,
     list_merged,
     list_rows,
+    say_cautions,
     say_detail,
     write_ends,
     write_size,
@@ -72,8 +74,11 @@ def say_answer(
     labels = read_labels(*releases)
     verdict = find_verdict(change, comparability)
     if verdict == "one_therapy":
-        only = "" if EVERY in list_merged(change) else f"{change.words.say('sentences.one_therapy')} "
-        answer = SaidAnswer(f"{only}{describe_course(change, labels)}", (), _caution(labels))
+        alone = (Text("methods.comparability.one_therapy"),)
+        said = alone if comparability is None else comparability.warnings
+        only = [] if EVERY in list_merged(change) else write_texts(said, labels.words)
+        lead = " ".join([*map(escape_emphasis, only), describe_course(change, labels)])
+        answer = SaidAnswer(lead, (), _caution(labels))
     elif verdict == "not_comparable" or contrasts is None:
         answer = _answer_without_comparing(change, comparability, labels)
     else:
@@ -201,6 +206,7 @@ def _matter(against: Sequence[Any], standardised: Release | None, reference: str
     else:
         values = {"value": f"{cited.value:g}", "unit": labels.unit, "source": cite(cited, words)}
         said = [words.say("sentences.group_threshold", **values)]
+        said += [text for text in (labels.explain_foreign(cited),) if text]
         said += [_set_against(row, cited.value, labels) for row in against if tells_apart(row)]
     return " ".join([*said, *_say_shares(standardised, reference, labels)])
 
@@ -255,7 +261,7 @@ def _render(answer: SaidAnswer, releases: tuple[Release, ...]) -> View:
     facts = "".join(f"<li><b>{write_html(question)}</b> {write_html(text)}</li>" for question, text in told)
     said = " ".join([answer.lead, *(text for _, text in told), answer.caution])
     marked = explain_mark(pd.concat([release.table for release in releases]), releases[0].words, said)
-    caution = " ".join(filter(None, [answer.caution, marked]))
+    caution = " ".join(filter(None, [say_cautions(releases[0]), answer.caution, marked]))
     fragment = (
         f'<div class="answer" id="{{id}}"><p class="lead">{write_html(answer.lead)}</p>'
         + (f'<ul class="facts">{facts}</ul>' if facts else "")

@@ -29,7 +29,7 @@ from outcomes.views.figure import (
     read_style,
     write_small,
 )
-from outcomes.views.labels import Labels, capitalise, name_rule, read_labels
+from outcomes.views.labels import Labels, capitalise, find_rule, name_rule, read_labels
 from outcomes.views.released_rows import (
     explain_absence,
     explain_state,
@@ -156,23 +156,28 @@ def tabulate_marginal_means(contrasts: Release) -> View:
 
 @made_from("standardised")
 def tabulate_standardised(standardised: Release) -> View:
-    """Tabulate the share of patients who improved with each therapy, standardised to all patients."""
+    """Tabulate the share who improved, or have a score, with each therapy, standardised to all patients."""
     labels, words = read_labels(standardised), standardised.words
-    held = standardised.where(statistic="share_improved_standardised").table
+    held = standardised.where(statistic=["share_improved_standardised", "share_in_state_standardised"]).table
     if held.empty:
         return build_empty_view("standardised", "table", standardised)
     held = sort_groups(held, labels)
+    state = "_state" if "share_in_state_standardised" in set(held["statistic"]) else ""
     lines = [
         TableLine(labels.title(row.group), {"row": row}, name_rule(str(row.level), labels))
         for row in list_rows(held)
     ]
     columns = {
         "n": show_size(words.say("views.table.patients"), "row"),
-        "share": show_interval(words.say("views.table.standardised"), "row"),
+        "share": show_interval(words.say(f"views.table.standardised{state}"), "row"),
     }
-    caption = words.say("views.caption.standardised", time=labels.time(str(held["timepoint"].iloc[0])))
+    caption = words.say(
+        f"views.caption.standardised{state}", time=labels.time(str(held["timepoint"].iloc[0]))
+    )
+    rule = find_rule(str(held["level"].iloc[0]), labels)
+    said = [caption, labels.explain_foreign(rule) if rule else ""]
     stub = words.say("views.table.therapy")
-    return build_table_view("standardised", standardised, lines, columns, caption, stub, held)
+    return build_table_view("standardised", standardised, lines, columns, said, stub, held)
 
 
 @made_from("over_time", "ancova")

@@ -20,7 +20,7 @@ from outcomes.views.figure import (
     write_small,
 )
 from outcomes.views.labels import Labels, capitalise, read_labels
-from outcomes.views.released_rows import list_rows, say_course
+from outcomes.views.released_rows import list_rows, say_cautions, say_course
 from outcomes.views.view import View, build_empty_view, build_figure_view, made_from
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def draw_completeness(completeness: Release) -> View:
         names = words.join([labels.short(group) for group in left_out])
         caption.append(words.say("views.completeness_left_out", groups=names))
     alt = words.say("views.completeness_alt", courses=courses)
-    return build_figure_view("completeness", completeness, figure, alt, caption, shares)
+    return build_figure_view(
+        "completeness", completeness, figure, alt, [*caption, say_cautions(completeness)], shares
+    )
 
 
 @apply_style()

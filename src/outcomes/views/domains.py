@@ -34,6 +34,7 @@ from outcomes.views.released_rows import (
     explain_mark,
     list_merged,
     list_rows,
+    say_cautions,
     say_detail,
     write_ends,
     write_interval,
@@ -120,16 +121,18 @@ def say_domain(domain: str, words: Words) -> str:
 
 
 def list_unmeasured(release: Release, groups: list[str]) -> Iterator[str]:
-    """Yield a sentence for each reason why domains have no numbers: not recorded, or not yet analysed."""
+    """Yield a sentence for each reason why domains have no numbers: absent, and how, or not yet analysed."""
     words = release.words
     group = groups[0] if len(groups) == 1 else ALL
     held = {row.term: row for row in list_rows(release.where(statistic="n_recorded", group=group).table)}
-    named: dict[str, list[str]] = {"not_recorded": [], "not_analysed": [], "not_analysed_few": []}
+    named: dict[str, list[str]] = {
+        key: [] for key in ("not_recorded", "not_read", "not_asked", "not_analysed", "not_analysed_few")
+    }
     for entry in read_facts("domains")["domain"]:
         row = held.get(entry["id"])
         if row is not None:
             key = "not_analysed" if row.shown else "not_analysed_few"
-            key = "not_recorded" if row.shown and row.estimate == 0 else key
+            key = str(row.level) if row.shown and row.estimate == 0 else key
             named[key].append(say_domain(entry["id"], words))
     for key, domains in named.items():
         if domains:
@@ -155,7 +158,7 @@ def say_profile(domains: Release) -> View:
     pain = any(measure.domain == "pain" for measure in measures)
     texts.append(words.say(f"sentences.caution_{'pain' if pain else 'other'}"))
     marked = explain_mark(domains.table, words, " ".join(texts))
-    return build_sentence("profile", domains, [*texts, marked])
+    return build_sentence("profile", domains, [*texts, say_cautions(domains), marked])
 
 
 def _say_measures(measures: list[DomainMeasure], group: str, domains: Release) -> list[str]:

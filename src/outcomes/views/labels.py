@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -23,7 +23,7 @@ from outcomes.facts import (
 )
 from outcomes.facts.instrument import MATTERING
 from outcomes.facts.scoring_rule import ValueSet
-from outcomes.result import ALL, Origin
+from outcomes.result import ALL, Origin, Said
 
 #: How comparisons are written.
 SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">"}
@@ -66,6 +66,16 @@ class Labels:
     #: ``routine`` or ``randomised``.
     design: str
     words: Words
+    #: In whom a threshold was estimated, by its id, where the patients here are others.
+    foreign: Mapping[str, Said] = field(default_factory=dict)
+
+    def explain_foreign(self, threshold: Threshold) -> str:
+        """Say in whom a threshold was estimated, where the patients here are others; else nothing."""
+        said = self.foreign.get(threshold.id)
+        if not said:
+            return ""
+        told = {"source": cite(threshold, self.words), "others": str(self.words.write(said))}
+        return self.words.say("views.table.estimated_in", **told)
 
     @property
     def measure(self) -> str:
@@ -234,6 +244,7 @@ def read_labels(*releases: Release) -> Labels:
         reference=told.reference,
         design=told.design or "routine",
         words=releases[0].words,
+        foreign=told.foreign or {},
     )
 
 
@@ -288,6 +299,8 @@ def name_rule(level: str, labels: Labels, *, source: bool = True) -> str:
     rule = words.say(f"views.table.rule_{threshold.rule}", **told)
     if threshold.kind == "MDC":
         rule = words.say("views.table.rule_detectable", rule=rule)
+    if labels.foreign.get(threshold.id):
+        rule = words.say("views.table.rule_foreign", rule=rule)
     return words.say("views.table.rule_source", rule=rule, source=cite(threshold, words)) if source else rule
 
 
@@ -327,9 +340,8 @@ def say_marked(threshold: Threshold, labels: Labels) -> str:
     """Say what the marked threshold is: what a patient notices, or of what other kind."""
     words = labels.words
     values = {"value": f"{threshold.value:g}", "unit": labels.unit, "source": cite(threshold, words)}
-    if threshold.kind == "MIC":
-        return words.say("views.cumulative_threshold", **values)
-    if not threshold.kind:
-        return words.say("views.cumulative_threshold_own", **values)
-    kind = words.say(f"instrument_sheet.thresholds.kind.{threshold.kind}")
-    return words.say("views.cumulative_threshold_other", kind=kind, **values)
+    key = "" if threshold.kind == "MIC" else "_other" if threshold.kind else "_own"
+    if key == "_other":
+        values["kind"] = words.say(f"instrument_sheet.thresholds.kind.{threshold.kind}")
+    said = words.say(f"views.cumulative_threshold{key}", **values)
+    return f"{said} {labels.explain_foreign(threshold)}".strip()

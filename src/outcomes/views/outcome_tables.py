@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
+
 from outcomes.disclosure import Release
+from outcomes.facts import Words
 from outcomes.result import ALL
 from outcomes.views.comparing import pick_time
 from outcomes.views.labels import Labels, capitalise, find_rule, name_rule, read_labels
@@ -23,6 +26,7 @@ from outcomes.views.view import View, build_empty_view, made_from
 __all__ = ["tabulate_change", "tabulate_completeness", "tabulate_effect_sizes", "tabulate_responders"]
 
 _EFFECT_SIZES = ("srm", "ses", "hedges_g")
+_IN_STATE = ("share_in_state", "share_in_state_start_seen")
 
 
 def _list_visits(release: Release, labels: Labels) -> Iterator[TableLine]:
@@ -97,42 +101,64 @@ def _write_spread(mean: Any, sd: Any) -> str:
 def tabulate_responders(responders: Release) -> View:
     """Tabulate who improved and who got worse by each rule at the primary time point."""
     labels, words = read_labels(responders), responders.words
-    time = pick_time(responders, "share_improved", labels)
-    held = responders.where(timepoint=time, statistic=["share_improved", "share_worse"])
+    time = pick_time(responders, "share_improved", labels) or pick_time(responders, "share_in_state", labels)
+    held = responders.where(timepoint=time, statistic=["share_improved", "share_worse", *_IN_STATE])
     if not len(held.table) or not held.table["display"].ne("").any():
         return build_empty_view("responders", "table", responders)
+    start = responders.where(statistic="share_in_state", term="start")
     lines = [
         line
         for level in held.table["level"].drop_duplicates()
-        for line in _list_responders(held.where(level=level), str(level), labels)
+        for line in _list_responders(held.where(level=level), start.where(level=level), str(level), labels)
     ]
     improved, worse = words.say("views.table.improved"), words.say("views.table.worse")
     seen, due = words.say("views.table.of_seen"), words.say("views.table.of_due")
-    columns = {
-        "n": show_size(words.say("views.table.patients"), ("share_improved", "seen")),
-        "seen": show_interval(f"{improved}, {seen}", ("share_improved", "seen")),
-        "due": show_interval(f"{improved}, {due}", ("share_improved", "due")),
-        "worse": TableColumn(f"{worse}, {seen}", ("share_worse", "seen")),
-    }
-    stub, caption = words.say("views.table.therapy"), list(_caption_responders(held, labels, str(time)))
-    return build_table_view("responders", responders, lines, columns, caption, stub, held.table)
+    statistics, columns = set(held.table["statistic"]), {"n": show_size(words.say("views.table.patients"))}
+    if "share_improved" in statistics:
+        columns |= {
+            "seen": show_interval(f"{improved}, {seen}", ("share_improved", "seen")),
+            "due": show_interval(f"{improved}, {due}", ("share_improved", "due")),
+            "worse": TableColumn(f"{worse}, {seen}", ("share_worse", "seen")),
+        }
+    if "share_in_state" in statistics:
+        columns |= _show_states(statistics, words, labels.time(str(time)), not start.table.empty)
+    caption = list(dict.fromkeys(_caption_responders(held, labels, str(time), not start.table.empty)))
+    stub, shown = words.say("views.table.therapy"), pd.concat([start.table, held.table])
+    return build_table_view("responders", responders, lines, columns, caption, stub, shown)
 
 
-def _caption_responders(held: Release, labels: Labels, time: str) -> Iterator[str]:
+def _show_states(statistics: set[str], words: Words, time: str, starts: bool) -> dict[str, TableColumn]:
+    """Return the columns of a score that is reached: at the start, and later of those seen and due."""
+    keys = {"in_state_start": ("share_in_state", "start")} if starts else {}
+    if "share_in_state_start_seen" in statistics:
+        keys["in_state_start_seen"] = ("share_in_state_start_seen", "seen")
+    columns = {name: show_interval(words.say(f"views.table.{name}"), key) for name, key in keys.items()}
+    for term in ("seen", "due"):
+        head = f"{words.say('views.table.in_state', time=time)}, {words.say(f'views.table.of_{term}')}"
+        columns[f"in_state_{term}"] = show_interval(head, ("share_in_state", term))
+    return columns
+
+
+def _caption_responders(held: Release, labels: Labels, time: str, starts: bool) -> Iterator[str]:
     """Say how to read the shares, where a percentage is not defined, and which rules lie within error."""
     words = labels.words
-    yield words.say("views.caption.responders", time=labels.time(time))
+    key = "responders" if "share_improved" in set(held.table["statistic"]) else "states"
+    yield words.say(f"views.caption.{key}", time=labels.time(time))
     rules = [rule for level in held.table["level"].unique() if (rule := find_rule(str(level), labels))]
+    if any(rule.rule == "state" for rule in rules) and starts:
+        yield words.say("views.caption.responders_state")
     if any(rule.rule.startswith("percent") for rule in rules):
         yield words.say("views.caption.responders_undefined")
     for rule in rules:
+        if said := labels.explain_foreign(rule):
+            yield said
         error = labels.instrument.find_larger_error(rule)
         if error is not None:
             values = {"threshold": name_rule(rule.id, labels), "unit": labels.unit}
             yield words.say("views.caption.responders_error", error=f"{error:g}", **values)
 
 
-def _list_responders(held: Release, level: str, labels: Labels) -> list[TableLine]:
+def _list_responders(held: Release, start: Release, level: str, labels: Labels) -> list[TableLine]:
     """Return the lines of a rule: the therapies in one where nothing of any is shown.
 
     A bound on who got worse, such as "fewer than 11", is then given without its percentage, where it is told
@@ -141,7 +167,9 @@ def _list_responders(held: Release, level: str, labels: Labels) -> list[TableLin
     words, block = labels.words, name_rule(level, labels)
     lines = {}
     for group in own_groups(held, labels):
-        own = {(row.statistic, row.term): row for row in list_rows(held.where(group=group).table)}
+        rows = [*list_rows(start.where(group=group).table), *list_rows(held.where(group=group).table)]
+        own: dict[Any, Any] = {(row.statistic, row.term): row for row in rows}
+        own["n"] = own.get(("share_improved", "seen"), own.get(("share_in_state", "seen")))
         lines[group] = TableLine(labels.title(group), own, block)
     therapies = [line.cells for group, line in lines.items() if group != ALL]
     worse = [cells[key] for cells in therapies if (key := ("share_worse", "seen")) in cells]
@@ -160,9 +188,10 @@ def _list_responders(held: Release, level: str, labels: Labels) -> list[TableLin
 
 def _shows_improved(cells: Any, held: Release) -> bool:
     """Return whether anything but "withheld" stands for the patients of a therapy who improved."""
-    rows = [row for (statistic, _), row in cells.items() if statistic == "share_improved"]
+    shares = ("share_improved", "share_in_state")
+    rows = [row for name, row in cells.items() if name != "n" and row is not None and name[0] in shares]
     told = [row for row in rows if write_interval(row, held) and not is_withheld(row)]
-    sized = cells.get(("share_improved", "seen"))
+    sized = cells["n"]
     return bool(told) or (sized is not None and bool(write_size(sized, held)))
 
 
@@ -175,6 +204,8 @@ def tabulate_completeness(completeness: Release) -> View:
     names = {"due": "n_due", "seen": "n_seen", "share": "share_seen"}
     if completeness.audience == "team":
         names |= {"missed": "n_missing", "lost": "n_lost", "not_yet_due": "n_not_yet_due"}
+        if (completeness.table["statistic"] == "n_not_asked").any():
+            names |= {"not_asked": "n_not_asked"}
     lines = _list_visits(completeness, labels)
     columns = {name: TableColumn(words.say(f"views.table.{name}"), key) for name, key in names.items()}
     stub, caption = words.say("views.table.time"), words.say("views.caption.completeness")

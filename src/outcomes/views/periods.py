@@ -40,20 +40,21 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_trend", "say_trend", "tabulate_periods"]
 
-OUTCOMES = ("mean_improvement", "share_improved")
+#: Statistics to how words for them are called.
+OUTCOMES = {"mean_improvement": "mean", "share_improved": "share", "share_in_state": "state"}
 LIMITS = ("control_limit", "control_limit_share")
 _FEW_PERIODS = "methods.trend.few_periods"
 
 
 def list_periods(trend: Release) -> pd.DataFrame:
     """Return the rows of the periods in order, shown or not."""
-    held = trend.where(statistic=OUTCOMES).table
+    held = trend.where(statistic=list(OUTCOMES)).table
     return held[held["group"] != ALL].sort_values("group", kind="stable").reset_index(drop=True)
 
 
 def find_centre(trend: Release) -> Any:
     """Return the row of the centre; None where there is none or it may not be shown."""
-    rows = list_rows(trend.where(statistic=OUTCOMES, group=ALL, shown=True).table)
+    rows = list_rows(trend.where(statistic=list(OUTCOMES), group=ALL, shown=True).table)
     return rows[0] if rows else None
 
 
@@ -128,7 +129,7 @@ def _write_state(row: Any, signals: Sequence[Any], words: Words) -> str:
 
 
 def _kind(periods: pd.DataFrame) -> str:
-    return "share" if (periods["statistic"] == OUTCOMES[1]).any() else "mean"
+    return next(OUTCOMES[name] for name in periods["statistic"] if name in OUTCOMES)
 
 
 def _place_of(periods: pd.DataFrame, labels: Labels) -> dict[str, str]:
@@ -235,7 +236,7 @@ def _say_state(row: Any, signals: Sequence[Any], words: Words) -> str:
 def plot_trend(periods: pd.DataFrame, trend: Release, labels: Labels) -> Figure:
     """Return the figure of the periods, one mark per shown one."""
     words, style, kind = labels.words, read_style(), _kind(periods)
-    factor = 100 if kind == "share" else 1
+    factor = 1 if kind == "mean" else 100
     figure = open_figure(_PLOT_INCHES + 1.05)
     named = ("upper", "lower", "centre") if find_centre(trend) is not None else ()
     names = [words.say(f"views.periods.{key}") for key in named]

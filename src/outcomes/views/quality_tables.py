@@ -55,7 +55,8 @@ def tabulate_recorded(quality: Release) -> View:
         cells = {row.group: row for row in rows if row.term == term}
         lines.append(TableLine(capitalise(name_column(str(term), words)), cells))
     columns = {group: TableColumn(_name_group(group, words)) for group in _order(held.table["group"])}
-    stub, caption = words.say("quality.column"), words.say("quality.recorded_caption")
+    stub = words.say("quality.column")
+    caption = " ".join([words.say("quality.recorded_caption"), *write_texts(quality.warnings, words)])
     return build_table_view("recorded", quality, lines, columns, caption, stub, held.table)
 
 
@@ -70,6 +71,8 @@ def tabulate_assessed(quality: Release) -> View:
         id, _, variant = str(outcome).partition(":")
         for group in _order(held.table["group"]):
             rows = list_rows(held.where(outcome=outcome, group=group).table)
+            if not rows:  # nobody there has a complaint that the measure is made for
+                continue
             cells = {row.level if row.statistic == "share_assessed" else "without": row for row in rows}
             lines.append(TableLine(_name_group(group, words), cells, name_measure(id, variant, words)))
     columns = {name: TableColumn(words.say(f"quality.{name}")) for name in _LEVELS}
@@ -83,7 +86,7 @@ def say_counting(quality: Release) -> View:
     words = quality.words
     reading = (quality.origin.rules or {}).get("reading")
     texts: dict[str, Iterable[object]] = {
-        "methods.data_quality.name": [quality.method, *quality.warnings],
+        "methods.data_quality.name": [quality.method],
         "sentences.rule.reading": [reading],
         "sentences.numbers": quality.notes,
     }

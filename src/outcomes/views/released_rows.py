@@ -7,17 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from outcomes.cohort import EVERY
 from outcomes.disclosure import Fate, Release, read_rules, write_value
 from outcomes.facts import Words
 from outcomes.facts.wording import Text
 from outcomes.result import ALL, WITHOUT_ESTIMATE
 from outcomes.views.labels import Labels
 
-#: Why a whole release has no number, the first that holds.
-_REASONS = ("comparability.one_therapy", "comparison.no_direction")
-#: Why it has no improvement, though it has scores.
-_WITHOUT_IMPROVEMENT = ("change.no_direction", "change.no_baseline")
+#: How the keys of the warnings begin that say why a whole release has no number, the first that holds.
+_REASONS = ("detail.nothing_compared", "methods.comparability.one_", "methods.comparison.no_direction")
+#: Those that say why it has no improvement, though it has scores.
+_WITHOUT_IMPROVEMENT = ("methods.change.no_direction", "methods.change.no_baseline")
 
 
 def list_rows(table: pd.DataFrame) -> list[Any]:
@@ -84,6 +83,11 @@ def is_bound(row: Any) -> bool:
     return bool(row.fate == Fate.FEW or held)
 
 
+def say_cautions(release: Release) -> str:
+    """Return those of the source's caveats that the numbers of a release are to be read with."""
+    return " ".join(write_texts(release.origin.cautions or (), release.words))
+
+
 def say_course(rows: pd.DataFrame, group: str, labels: Labels) -> str:
     """Say what the rows of a group show at each of its time points."""
     words, own = labels.words, rows[rows["group"] == group].set_index("timepoint")["display"]
@@ -112,9 +116,9 @@ def explain_absence(release: Release) -> str:
     words, rows = release.words, list_rows(release.table)
     scored = any(row.shown and row.statistic == "mean_score" for row in rows)
     for key in (*_REASONS, *(_WITHOUT_IMPROVEMENT if scored or not rows else ())):
-        if has_warning(release, f"methods.{key}"):
-            merged = EVERY in list_merged(release)
-            return words.say("detail.nothing_compared" if merged else f"methods.{key}")
+        for text in release.warnings:
+            if isinstance(text, Text) and text.key.startswith(key):
+                return str(words.write(text))
     if release.comparable is False and release.audience != "team" and release.name != "comparability":
         return words.say("release.not_compared")
     states = sorted({explain_state(row.state, words) for row in rows if row.state in WITHOUT_ESTIMATE})

@@ -36,23 +36,28 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_funnel", "say_sites", "tabulate_sites"]
 
-_ADJUSTED = ("adjusted_improvement", "adjusted_share_improved")
-_OBSERVED = ("mean_improvement", "share_improved")
+#: Adjusted and observed statistics to how words for them are called.
+_ADJUSTED = {
+    "adjusted_improvement": "mean",
+    "adjusted_share_improved": "share",
+    "adjusted_share_in_state": "state",
+}
+_OBSERVED = ("mean_improvement", "share_improved", "share_in_state")
 _OUTSIDE = ("above_998", "above_95", "below_95", "below_998")
 
 
 def list_sites(sites: Release) -> pd.DataFrame:
     """Return the shown adjusted rows of a release of sites, by name; a rank is no verdict."""
-    held = sites.where(statistic=_ADJUSTED, shown=True).table
+    held = sites.where(statistic=list(_ADJUSTED), shown=True).table
     return held.sort_values("group", kind="stable").reset_index(drop=True)
 
 
 def explain_no_sites(sites: Release) -> str:
     """Say why no site is shown: none recorded, too few, or not for this audience."""
     words = sites.words
-    for key in ("methods.site_funnel.not_recorded", "methods.site_funnel.not_estimated"):
-        if has_warning(sites, key):
-            return words.say(key)
+    for key in ("not_recorded", "not_read", "not_estimated"):
+        if has_warning(sites, f"methods.site_funnel.{key}"):
+            return words.say(f"methods.site_funnel.{key}")
     if sites.warnings[1:]:
         return str(words.write(sites.warnings[0]))
     told = (note for note in sites.notes if isinstance(note, Text) and note.key == "release.league_note")
@@ -94,7 +99,7 @@ def name_site(site: str) -> str:
 
 
 def _kind(shown: pd.DataFrame) -> str:
-    return "share" if shown["statistic"].iloc[0] == _ADJUSTED[1] else "mean"
+    return _ADJUSTED[str(shown["statistic"].iloc[0])]
 
 
 def _place(shown: pd.DataFrame, sites: Release) -> dict[str, str]:
@@ -147,8 +152,9 @@ def _say_chance(positions: pd.DataFrame, sites: Release) -> list[str]:
     method = sites.method if isinstance(sites.method, tuple) else (sites.method,)
     widened = any(isinstance(text, Text) and text.key == "methods.site_funnel.spread_wide" for text in method)
     said = [words.say("views.sites.chance", widened=widened, **told)]
-    verdict = words.say(f"views.sites.{'usual' if usual else 'unusual'}")
-    return [*said, verdict] if told["found_95"] else said
+    if told["found_95"]:
+        said.append(words.say(f"views.sites.{'usual' if usual else 'unusual'}"))
+    return said
 
 
 _PLOT_INCHES = 3.2
@@ -187,7 +193,7 @@ def draw_funnel(sites: Release) -> View:
 def plot_funnel(shown: pd.DataFrame, limits: pd.DataFrame, outside: Set[str], labels: Labels) -> Figure:
     """Return the figure of some shown sites, one mark each, with the limits as lines."""
     words, kind = labels.words, _kind(shown)
-    factor = 100 if kind == "share" else 1
+    factor = 1 if kind == "mean" else 100
     figure = open_figure(_PLOT_INCHES + 0.6)
     names = [words.say("views.sites.limit", level=level) for level in _LIMITS]
     mean = words.say("views.sites.mean")

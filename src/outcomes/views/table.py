@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure import Release
-from outcomes.views.released_rows import explain_mark, show, write_interval, write_size
+from outcomes.views.released_rows import explain_mark, say_cautions, show, write_interval, write_size
 from outcomes.views.view import View, build_view, list_sentences, write_html
 
 #: From so many characters on, a cell may take several lines.
@@ -72,7 +72,8 @@ def build_table_view(
     headings = {id: column.head for id, column in columns.items()}
     blocks = [line.block for line in lines] if any(line.block for line in lines) else None
     table = release.table if released is None else released
-    sentences = list_sentences([*list_sentences(caption), explain_mark(table, release.words)])
+    noted = [say_cautions(release), explain_mark(table, release.words)]
+    sentences = list_sentences([*list_sentences(caption), *noted])
     said = " ".join(sentences)
     fragment = render_table(cells, stub=stub, headings=headings, caption=said, groups=blocks)
     alt = f"{said} {_read_aloud(cells, headings)}"

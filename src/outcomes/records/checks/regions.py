@@ -2,13 +2,11 @@
 
 import numpy as np
 
-from outcomes.facts import Instrument, Listing, Name, Text, read_facts, read_schema
+from outcomes.facts import Instrument, Text, read_facts, read_schema
+from outcomes.records.absence import OPEN_REGION, name_regions
 from outcomes.records.episodes.attributes import Attribute, take_first
 from outcomes.records.problems import Values
 from outcomes.records.scores.assessments import Assessments
-
-#: A region that may hold several, so that it says nothing against an instrument.
-_OPEN = "other"
 
 
 def settle_regions(scores: Assessments, region: Attribute | None) -> np.ndarray:
@@ -21,13 +19,12 @@ def settle_regions(scores: Assessments, region: Attribute | None) -> np.ndarray:
     for instrument in {measure.instrument.id: measure.instrument for measure in scores.measures}.values():
         of_it = [measure.instrument.id == instrument.id for measure in scores.measures]
         here = np.array(of_it)[scores.measure] & ~np.isnan(scores.score)
-        other = here & ~np.isin(home, [*instrument.regions, _OPEN, ""])
+        other = here & ~np.isin(home, [*instrument.regions, OPEN_REGION, ""])
         if not instrument.regions or not other.any():
             continue
         answer = scores.source.other_regions.get(instrument.id)
         labels = read_schema()["episodes"]["region"].labels or {}
-        regions = Listing(tuple(Name("levels.region", id, labels[id]) for id in instrument.regions))
-        values: Values = {"instrument": instrument.called_short, "regions": regions}
+        values: Values = {"instrument": instrument.called_short, "regions": name_regions(instrument.regions)}
         if answer == "leave_out":
             for column, records in scores.split(other):
                 problems.refuse_cells("REGION_OTHER.left_out", records, column=column.header, **values)

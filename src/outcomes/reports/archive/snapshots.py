@@ -129,9 +129,9 @@ def _hold_as_records(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 #: Numbers worth comparing, by analysis: the statistic, and what else its rows must be.
-_HEADLINE: dict[str, dict[str, str]] = {
+_HEADLINE: dict[str, dict[str, Any]] = {
     "change": {"statistic": "mean_improvement"},
-    "responders": {"statistic": "share_improved", "term": "seen"},
+    "responders": {"statistic": ["share_improved", "share_in_state"], "term": "seen"},
     "over_time": {"statistic": "contrast"},
 }
 _KEY = ("outcome", "statistic", "term", "level", "group", "versus", "timepoint")

@@ -112,7 +112,7 @@ def check_series(
     """Check every declared series against its notebook and its records, which ``read`` reads once a place.
 
     Returns one row per series (``series, notebook, audience, pages, period, cadence``), and everything that
-    is wrong, such as a value of the wrong type, a site that nobody recorded, or records without dates.
+    is wrong, such as a value of the wrong type, a site that the records do not hold, or no dates.
     """
     rows, findings = [], list[Finding]()
     digests: dict[tuple[str, str], RecordsDigest | None] = {}
@@ -186,9 +186,10 @@ def _check_recorded(series: Series, digest: RecordsDigest) -> Iterator[Finding]:
         is_told = name == "instrument" and wanted not in list_instruments()
         if wanted and wanted not in known and not is_told:
             remedy = f"recorded are {', '.join(known) or 'none'}."
-            yield _describe(series, "SERIES_NOT_RECORDED", f"nobody recorded the {name} it asks for", remedy)
+            yield _describe(series, "SERIES_NOT_RECORDED", f"the records hold no such {name}", remedy)
     if series.for_each and not digest.recorded[series.for_each]:
-        yield _describe(series, "SERIES_NOT_RECORDED", f"nobody recorded a {series.for_each}")
+        remedy = f"map a column to {series.for_each} in the source, if there is one."
+        yield _describe(series, "SERIES_NOT_RECORDED", f"the records hold no {series.for_each}", remedy)
     if series.period != "all" and not digest.newest:
         what = "the records hold no dates of starts, which a period needs"
         yield _describe(series, "SERIES_PERIOD", what, 'period = "all"')
