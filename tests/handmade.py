@@ -26,6 +26,7 @@ PAIN = Instrument(
     ),
 )  # fmt: skip
 FUNCTION = replace(PAIN, id="oks", short_name="function", direction="higher_better", maximum=48)
+PERCENT = replace(PAIN, id="odi", short_name="disability", maximum=100)
 
 
 def build_cohort(

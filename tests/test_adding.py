@@ -124,6 +124,7 @@ STATISTIC = """\
 kind = "share"
 sums = false
 spread_of = ""
+difference_of = []
 of_covariate = false
 of_episodes = false
 adds_over = []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from handmade import FUNCTION, build_cohort, ends, pick, supported, wilson
+from handmade import FUNCTION, PERCENT, build_cohort, ends, pick, supported, wilson
 from outcomes.analyses import (
     check_comparability,
     compare_respondents,
@@ -18,6 +19,8 @@ from outcomes.analyses import (
     run_analysis,
     summarise_change,
 )
+from outcomes.analyses._expected import estimate_course
+from outcomes.analyses.mmrm import fit
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_words
 
@@ -49,55 +52,199 @@ def test_change_is_signed_so_that_positive_is_better(small):
 
 
 def test_change_gives_t_interval_and_spread_of_those_seen(small):
-    result = summarise_change(small)
-    row = pick(result, statistic="mean_score", group="all", timepoint="week_6")
+    result, place = summarise_change(small), {"group": "all", "timepoint": "week_6"}
+    row = pick(result, statistic="mean_score_seen", **place)
     # 4, 6, 4, 3: mean 4.25, sd 1.258306, t(3) 3.182446
     assert row["estimate"] == 4.25
     assert row["conf_high"] - row["estimate"] == pytest.approx(3.182446 * 1.258306 / 2, abs=1e-5)
-    assert pick(result, statistic="sd_score", group="all", timepoint="week_6")["estimate"] == pytest.approx(
-        1.258306
+    assert pick(result, statistic="sd_score_seen", **place)["estimate"] == pytest.approx(1.258306)
+    start, gained = (
+        pick(result, statistic=f"mean_{name}_seen", **place) for name in ("start", "improvement")
     )
+    assert (start["estimate"], gained["estimate"]) == (25 / 4, 2), "a, b, c and e had 6, 8, 4 and 7"
     assert supported(result)
 
 
 def test_change_by_hand(small):
-    """Exercise at week 6: scores 4, 6, 4, improvements 2, 2, 0, so that both have the deviation root(4/3)."""
+    """Exercise at week 6, all seen: scores 4, 6, 4, improvements 2, 2, 0, both of deviation root(4/3)."""
     result, place = summarise_change(small), {"group": "exercise", "timepoint": "week_6"}
     sd = np.sqrt(4 / 3)
-    for name, mean in (("score", 14 / 3), ("improvement", 4 / 3)):
-        row = pick(result, statistic=f"mean_{name}", **place)
+    means = {"expected": 14 / 3, "score_seen": 14 / 3, "improvement": 4 / 3, "improvement_seen": 4 / 3}
+    rows = {name: (pick(result, statistic=f"mean_{name}", **place), mean, sd) for name, mean in means.items()}
+    # they began with 6, 8 and 4: mean 6, deviation 2
+    rows["start_seen"] = pick(result, statistic="mean_start_seen", **place), 6, 2
+    rows["score"] = pick(result, statistic="mean_score", group="exercise"), 6, 2
+    for row, mean, spread in rows.values():
         assert row["estimate"] == pytest.approx(mean)
-        # t(2) = 4.302653
-        assert ends(row) == pytest.approx([mean - 4.302653 * sd / 3**0.5, mean + 4.302653 * sd / 3**0.5])
-        assert pick(result, statistic=f"sd_{name}", **place)["estimate"] == pytest.approx(sd)
+        margin = 4.302653 * spread / 3**0.5  # t(2) = 4.302653
+        assert ends(row) == pytest.approx([mean - margin, mean + margin])
+    for name in ("sd_score_seen", "sd_improvement"):
+        assert pick(result, statistic=name, **place)["estimate"] == pytest.approx(sd)
+    assert pick(result, statistic="sd_score", group="exercise")["estimate"] == pytest.approx(2)
+
+
+EXPECTED = """
+patient therapy baseline month_6
+a       x       10       11
+b       x       20       14
+c       x       30       20
+d       x       40       24
+e       x       50       31
+f       x       60       lost
+g       x       70       not_yet_due
+"""
+
+
+@pytest.fixture
+def expected():
+    return build_cohort(EXPECTED, instrument=PERCENT)
+
+
+def test_who_was_not_seen_is_expected_to_have_what_others_with_the_same_start_had(expected):
+    """The five seen have the mean 20 and the slope 0.5; they began at 30 on average, all seven at 40."""
+    result = summarise_change(expected)
+    start = pick(result, statistic="mean_score", group="x")
+    later, gain = (
+        pick(result, statistic=f"mean_{name}", group="x", timepoint="month_6")
+        for name in ("expected", "improvement")
+    )
+    assert (start["estimate"], start["n"]) == (40, 7)
+    assert (later["estimate"], later["n"], later["df"]) == (pytest.approx(25), 5, 3)
+    assert (gain["estimate"], gain["n"]) == (pytest.approx(15), 5), "the start less the later mean"
+    seen = {
+        name: pick(result, statistic=f"mean_{name}_seen", group="x")["estimate"]
+        for name in ("start", "score", "improvement")
+    }
+    assert seen == {"start": 30, "score": 20, "improvement": 10}
+
+
+def test_the_standard_error_of_what_is_expected_by_hand(expected):
+    """Residuals 1, -1, 0, -1, 1; leverages 0.6, 0.3, 0.2, 0.3, 0.6; weights 0.2 + 10 (x - 30) / 1000."""
+    weights = np.array([0.0, 0.1, 0.2, 0.3, 0.4])
+    residuals = np.array([1, -1, 0, -1, 1]) / np.sqrt([0.4, 0.7, 0.8, 0.7, 0.4])
+    started = (np.arange(10, 80, 10) - 40) / 7
+    drawn = np.append(weights * residuals, [0, 0])
+    result = summarise_change(expected)
+    for name, influence in (
+        ("expected", 0.5 * started + drawn),
+        ("improvement", 0.5 * started - drawn),
+    ):
+        row = pick(result, statistic=f"mean_{name}", group="x", timepoint="month_6")
+        assert row["std_error"] == pytest.approx(np.sqrt(7 / 6 * (influence**2).sum()))
+        # t(3) = 3.182446
+        assert row["conf_high"] - row["estimate"] == pytest.approx(3.182446 * row["std_error"], rel=1e-6)
+
+
+def test_what_is_expected_is_the_mean_that_the_repeated_measures_model_gives_for_all_who_began():
+    """Two visits with a free covariance, the start being an outcome too, by maximum likelihood."""
+    rng = np.random.default_rng(14)
+    start = rng.normal(50, 12, 60).round()
+    later = (20 + 0.5 * start + rng.normal(0, 8, 60)).round()
+    later[rng.random(60) < 0.1 + 0.4 * (start > 50)] = np.nan
+    patient = np.arange(60)
+    table = pd.DataFrame(
+        {"patient": np.tile(patient, 2), "visit": ["start"] * 60 + ["later"] * 60, "y": [*start, *later]}
+    ).dropna()
+    fitted = fit("y ~ 0 + visit", table, subject="patient", visit="visit", covariance="us", method="ml")
+    coefficients = fitted.coefficients.set_index("term")["estimate"]
+    expected, _ = estimate_course(start, later, patient, 0.95)
+    assert expected["estimate"] == pytest.approx(float(coefficients["visit[later]"]), abs=1e-6)
+    assert abs(expected["estimate"] - np.nanmean(later)) > 0.3, "those seen had other starts"
+
+
+def test_what_few_were_seen_of_is_not_expected():
+    cohort = build_cohort(
+        EXPECTED.replace("x       50       31", "x       50       lost"), instrument=PERCENT
+    )
+    result = summarise_change(cohort)
+    for name in ("expected", "improvement"):
+        row = pick(result, statistic=f"mean_{name}", group="x", timepoint="month_6")
+        assert (row["state"], row["n"]) == ("too_few", 4)
+    assert pick(result, statistic="mean_score_seen", group="x", timepoint="month_6")["n"] == 4
+
+
+def test_what_lies_beyond_the_measure_is_a_state():
+    """The line through those seen leads to -5 for a mean start of 85; no one can have that."""
+    cohort = build_cohort(
+        """
+        patient therapy baseline month_6
+        a       x       40       21
+        b       x       45       14
+        c       x       50       10
+        d       x       55       6
+        e       x       60       1
+        f       x       100      lost
+        g       x       100      lost
+        h       x       100      lost
+        """,
+        instrument=PERCENT,
+    )
+    result = summarise_change(cohort)
+    for name in ("expected", "improvement"):
+        row = pick(result, statistic=f"mean_{name}", group="x", timepoint="month_6")
+        assert row["state"] == "out_of_range" and np.isnan(row["estimate"])
+
+
+def test_where_all_seen_had_one_start_nothing_tells_of_another():
+    rows = "".join(f"{i} x 5 {i}\n" for i in range(6))
+    both = summarise_change(build_cohort(f"patient therapy baseline month_6\n{rows}g x 9 lost"))
+    assert pick(both, statistic="mean_expected", group="x")["state"] == "degenerate"
+    same = summarise_change(build_cohort(f"patient therapy baseline month_6\n{rows}g x 5 lost"))
+    assert pick(same, statistic="mean_expected", group="x")["estimate"] == 2.5
+
+
+def test_a_measure_that_is_not_asked_at_the_start_is_described_by_those_seen():
+    rows = "".join(f"{i} x missing {i}\n" for i in range(6))
+    result = summarise_change(build_cohort(f"patient therapy baseline month_6\n{rows}g x missing lost"))
+    assert set(result.table["statistic"]) == {"mean_score", "sd_score"}
+    assert pick(result, statistic="mean_score", group="x")["estimate"] == 2.5
 
 
 def test_change_of_one_patient_or_none_is_too_few(small):
     result = summarise_change(small)
-    one = pick(result, statistic="mean_score", group="manual", timepoint="week_6")
-    none = pick(result, statistic="mean_score", group="manual", timepoint="month_6")
-    assert (one["state"], one["n"]) == ("too_few", 1)
-    assert (none["state"], none["n"]) == ("too_few", 0)
-    assert np.isnan(one["estimate"])
+    for name in ("mean_score_seen", "mean_expected"):
+        one = pick(result, statistic=name, group="manual", timepoint="week_6")
+        none = pick(result, statistic=name, group="manual", timepoint="month_6")
+        assert (one["state"], one["n"]) == ("too_few", 1)
+        assert (none["state"], none["n"]) == ("too_few", 0)
+        assert np.isnan(one["estimate"])
 
 
-def test_constant_scores_have_a_mean_and_no_interval():
-    result = summarise_change(build_cohort("patient therapy baseline week_6\na x 5 3\nb x 5 3\nc x 5 3"))
-    row = pick(result, statistic="mean_score", group="x", timepoint="week_6")
+@pytest.mark.parametrize("missing", ["", "\nd x 7 lost"])
+def test_constant_scores_have_a_mean_and_no_interval(missing):
+    rows = "\na x 5 3\nb x 6 3\nc x 7 3" + ("\ne x 4 3\nf x 3 3" if missing else "")
+    result = summarise_change(build_cohort(f"patient therapy baseline week_6{rows}{missing}"))
+    row = pick(result, statistic="mean_expected", group="x", timepoint="week_6")
     assert (row["estimate"], row["state"]) == (3, "boundary")
     assert np.isnan(row["conf_low"])
+    gain = pick(result, statistic="mean_improvement", group="x", timepoint="week_6")
+    assert gain["state"] == "boundary", "start and improvement would give back a mean that is withheld"
 
 
 def test_two_episodes_of_a_patient_count_once():
     result = summarise_change(
         build_cohort("patient therapy baseline week_6\na x 5 1\na x 5 1\nb x 5 2\nc x 5 3\nd x 5 4")
     )
-    row = pick(result, statistic="mean_score", group="x", timepoint="week_6")
-    # deviations from the mean 2.2 summed by patient: -2.4, -0.2, 0.8, 1.8; CR2 divides their squares by what
-    # the mean leaves of each patient, 1 - 2/5 and 1 - 1/5
-    assert row["std_error"] == pytest.approx(np.sqrt(2.4**2 / 0.6 + (0.2**2 + 0.8**2 + 1.8**2) / 0.8) / 5)
-    assert row["n"] == 4 and row["df"] == pytest.approx(8 / 3)
+    for name in ("mean_expected", "mean_score_seen"):
+        row = pick(result, statistic=name, group="x", timepoint="week_6")
+        # deviations from the mean 2.2 summed by patient: -2.4, -0.2, 0.8, 1.8; CR2 divides their squares by
+        # what the mean leaves of each patient, 1 - 2/5 and 1 - 1/5
+        summed = 2.4**2 / 0.6 + (0.2**2 + 0.8**2 + 1.8**2) / 0.8
+        assert row["std_error"] == pytest.approx(np.sqrt(summed) / 5)
+        assert row["n"] == 4 and row["df"] == pytest.approx(8 / 3)
     assert supported(result)
+
+
+def test_what_is_expected_of_several_episodes_is_summed_by_patient():
+    """Each episode twice, under one patient: the same mean and error as each once, but for the leverages."""
+    rng = np.random.default_rng(3)
+    start = rng.normal(50, 10, 40)
+    later = np.where(np.arange(40) < 30, 0.5 * start + rng.normal(0, 8, 40), np.nan)
+    once, _ = estimate_course(start, later, np.arange(40), 0.95)
+    twice, _ = estimate_course(np.tile(start, 2), np.tile(later, 2), np.tile(np.arange(40), 2), 0.95)
+    assert (twice["n"], twice["df"]) == (once["n"], once["df"]) == (30, 28)
+    assert twice["estimate"] == pytest.approx(once["estimate"])
+    assert twice["std_error"] == pytest.approx(once["std_error"], rel=0.05)
 
 
 def test_groups_can_be_any_column_of_the_episodes(small):
@@ -156,7 +303,8 @@ def test_a_visit_seen_before_its_time_point_closed_counts_in_means_and_not_among
     ]
     assert found == [3, 2, 1, 2]
     assert pick(completeness, statistic="share_seen", **place)["estimate"] == pytest.approx(2 / 3)
-    assert pick(summarise_change(cohort), statistic="mean_score", **place)["n"] == 3
+    assert pick(summarise_change(cohort), statistic="mean_score_seen", **place)["n"] == 3
+    assert pick(summarise_change(cohort), statistic="mean_expected", **place)["n"] == 3
     responders = count_responders(cohort, thresholds="absolute:3")
     shares = {
         term: pick(responders, statistic="share_improved", term=term, group="x") for term in ("seen", "due")

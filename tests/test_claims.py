@@ -23,7 +23,7 @@ from outcomes.views.claims import Span, all_of, any_of, deny
 ROUNDED = {
     "share_at_floor": "proportion", "share_improved": "proportion", "share_seen": "proportion",
     "share_improved_standardised": "proportion", "mean_score": "points", "n_seen": "patients", "smd": "SD",
-    "share_worse": "proportion",
+    "share_worse": "proportion", "mean_expected": "points",
 }  # fmt: skip
 
 

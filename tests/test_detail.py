@@ -86,7 +86,7 @@ def test_a_declared_group_counts_as_one_where_one_of_it_is_too_small(tmp_path, f
     assert list(chosen.therapies) == ["exercise_together", "usual_care"]
     assert chosen.therapies["exercise_together"].label == "exercise (strengthening, stretching)"
     assert (chosen.episodes["therapy"] == "exercise_together").sum() == 20 + few[0]
-    assert chosen.reference == "usual_care" and list(chosen.timepoints) == list(TIMES)
+    assert chosen.reference == "usual_care" and list(chosen.shown) == list(TIMES)
     assert len(chosen.detail) == 1 and "strengthening and stretching together" in str(chosen.detail[0])
     assert "exercise (strengthening, stretching)" in write(chosen.rules["therapy"])
 
@@ -107,14 +107,14 @@ def test_one_small_therapy_beside_two_others_takes_nothing_from_them(tmp_path):
 def test_all_are_taken_together_where_fewer_than_two_can_be_shown(tmp_path):
     chosen = choose(tmp_path, {"manual_therapy": (15, 15, 11, 9), "usual_care": (14, 12, 10, 9)})
     assert list(chosen.therapies) == ["all_together"] and chosen.reference is None
-    assert list(chosen.timepoints) == list(TIMES), "all together have enough at 12 months"
+    assert list(chosen.shown) == list(TIMES), "all together have enough at 12 months"
     assert len(chosen.detail) == 1 and "(manual therapy, usual care)" in str(chosen.detail[0])
 
 
 def test_times_at_which_most_therapies_cannot_be_shown_are_left_out(tmp_path):
     seen = {"manual_therapy": (20, 9, 15, 4), "usual_care": (20, 10, 15, 12)}
     chosen = choose(tmp_path, seen)
-    assert list(chosen.timepoints) == ["baseline", "month_6", "month_12"], "at 12 months one of two is shown"
+    assert list(chosen.shown) == ["baseline", "month_6", "month_12"], "at 12 months one of two is shown"
     assert list(chosen.therapies) == list(seen) and "3 months" in str(chosen.detail[0])
 
 
@@ -128,7 +128,7 @@ def test_the_nearest_time_with_enough_patients_takes_the_place_of_the_primary_on
 
 def test_nobody_to_show_leaves_a_page_that_says_so(tmp_path):
     chosen = choose(tmp_path, {"manual_therapy": (4, 4, 3, 2), "usual_care": (4, 3, 3, 1)})
-    assert list(chosen.therapies) == ["all_together"] and list(chosen.timepoints) == list(TIMES)
+    assert list(chosen.therapies) == ["all_together"] and list(chosen.shown) == list(TIMES)
     answer = say_answer(release(run_analysis("change", chosen)))
     assert "the rules that protect patients leave no number of it" in answer.alt
 
@@ -150,8 +150,8 @@ def test_k_decides_and_comes_from_the_profile(tmp_path):
 def test_what_is_done_depends_on_counts_and_not_on_scores(tmp_path, score):
     seen = {"strengthening": (20,) * 4, "stretching": (9,) * 4, "usual_care": (15, 12, 11, 3)}
     plain, other = choose(tmp_path / "a", seen), choose(tmp_path / "b", seen, score=score)
-    assert (plain.detail, list(plain.therapies), list(plain.timepoints)) == (
-        other.detail, list(other.therapies), list(other.timepoints),
+    assert (plain.detail, list(plain.therapies), list(plain.shown)) == (
+        other.detail, list(other.therapies), list(other.shown),
     )  # fmt: skip
 
 
@@ -205,7 +205,7 @@ def test_a_merged_group_is_compared_with_the_reference_at_two_time_points(tmp_pa
     seen = {"strengthening": (40, 9, 38, 9), "stretching": (10, 1, 9, 0), "usual_care": (45, 8, 42, 9)}
     profile = 'design = "randomised"'
     chosen = choose(tmp_path, seen, profile=profile, score=lambda place, i: 40.0 - 2 * (place * (i + 3) % 17))
-    assert list(chosen.timepoints) == ["baseline", "month_6"] and len(chosen.detail) == 2
+    assert list(chosen.shown) == ["baseline", "month_6"] and len(chosen.detail) == 2
     names = ("change", "over_time", "standardised", "comparability")
     released = [release(run_analysis(name, chosen)) for name in names]
     contrast = released[1].where(statistic="contrast", shown=True).table

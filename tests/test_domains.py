@@ -97,19 +97,22 @@ def test_domains_without_numbers_count_who_has_any_record(cohort):
 
 
 def test_a_cohort_made_by_hand_has_its_own_measure_alone():
-    cohort = build_cohort("patient therapy baseline week_6\na x 5 3\nb x 6 3\nc y 5 4")
+    cohort = build_cohort("patient therapy baseline week_6\na x 5 3\nb x 6 3.5\nc y 5 4")
     result = summarise_domains(cohort)
-    # improvements 2 and 3, scores 5 and 6 at the start: deviation root(1/2), t(1) = 12.706205
-    improvement = pick(result, statistic="mean_improvement", group="x")
+    # scores 5 and 6, then 3 and 3.5, improvements 2 and 2.5; t(1) = 12.706205
     start = {"group": "x", "timepoint": "baseline"}
-    for row, mean in ((improvement, 2.5), (pick(result, statistic="mean_score", **start), 5.5)):
-        assert row["estimate"] == mean
-        assert ends(row) == pytest.approx([mean - 12.706205 / 2, mean + 12.706205 / 2])
-    for row in (
-        pick(result, statistic="sd_improvement", group="x"),
-        pick(result, statistic="sd_score", **start),
-    ):
-        assert row["estimate"] == pytest.approx(np.sqrt(0.5))
+    for name, mean, variance in (
+        ("start", 5.5, 1 / 2), ("score", 3.25, 1 / 8), ("improvement", 2.25, 1 / 8),
+    ):  # fmt: skip
+        both = {"start": ("score", "start_seen"), "score": ("expected", "score_seen")}
+        for statistic in both.get(name, ("improvement", "improvement_seen")):
+            row = pick(result, statistic=f"mean_{statistic}", group="x")
+            margin = 12.706205 * np.sqrt(variance / 2)
+            assert row["estimate"] == mean
+            assert ends(row) == pytest.approx([mean - margin, mean + margin])
+    for name, variance in (("sd_improvement", 1 / 8), ("sd_score_seen", 1 / 8), ("sd_score", 1 / 2)):
+        assert pick(result, statistic=name, group="x")["estimate"] == pytest.approx(np.sqrt(variance))
+    assert pick(result, statistic="mean_score", **start)["n"] == 2
     assert pick(result, statistic="n", group="x")["estimate"] == 2
     assert set(result.where(statistic="n_recorded").table["estimate"]) == {0}
 
@@ -138,8 +141,9 @@ def test_the_figure_has_a_mark_for_every_shown_improvement(cohort):
 def test_few_patients_are_told_of_nothing():
     small = select_cohort(simulate_clinic(24, seed=2), needs_baseline=False)
     result = summarise_domains(small)
-    means = result.where(statistic=["n", "n_recorded", "mean_score", "mean_improvement"])
+    means = result.where(statistic=["n", "n_recorded", "mean_score", "mean_expected", "mean_improvement"])
     released = release(result)
+    assert set(released.table["statistic"]) <= set(means.table["statistic"])
     for row, sets in zip(released.table.itertuples(), means.support, strict=True):
         assert not row.shown or min(len(codes) for codes in sets.values()) >= 11 or row.estimate == 0
     assert tabulate_domains(released).html

@@ -130,6 +130,13 @@ def empty_line():
     return pairs("responders", *rows)
 
 
+def start_withheld():
+    """A start of few beside a later score and an improvement, which together give it."""
+    rows = [row("mean_score", 9, timepoint="baseline")]
+    rows += [row(name, 50, timepoint="month_6") for name in ("mean_expected", "mean_improvement")]
+    return make("change", rows, [{"all": people(9)}, {"all": people(50)}, {"all": people(50)}])
+
+
 def overlapping_counts():
     """Two groupings of the same patients: the sizes of the one bound those of the other."""
     groups = {"a": people(8), "b": people(50, 8), "x": people(58), "all": people(58)}
@@ -172,6 +179,7 @@ MADE = {
     Reason.SUM: sums(),
     Reason.PAGE: overlapping_counts(),
     Reason.EMPTY_LINE: empty_line(),
+    Reason.RESTATED: start_withheld(),
 }  # fmt: skip
 
 

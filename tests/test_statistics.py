@@ -21,15 +21,21 @@ BLOCKS = read_facts("statistics")
 OPTIONAL = {"importance", "unprinted_when_empty"}
 KEYS = [field.name for field in dataclasses.fields(Statistic) if field.name not in {"id", *OPTIONAL}]
 #: A mean of how well an improvement lasts, as it would be declared.
-DURABLE = {key: BLOCKS["mean_improvement"][key] for key in KEYS} | {"in_chart": "nothing"}
+DURABLE = {key: BLOCKS["mean_improvement"][key] for key in KEYS} | {
+    "in_chart": "nothing",
+    "difference_of": [],
+}
 
 #: What was decided, by key: the statistics of which it is so, and no other of today's. What is
 #: decided of a later one is for the test of its analysis to say.
 DECIDED = """
-sums = true: mean mean_score mean_improvement
+sums = true: mean mean_score mean_expected mean_improvement mean_start_seen mean_score_seen
+    mean_improvement_seen
 spread_of = mean: sd
 spread_of = mean_score: sd_score
-spread_of = mean_improvement: sd_improvement
+spread_of = mean_score_seen: sd_score_seen
+spread_of = mean_improvement_seen: sd_improvement
+difference_of = mean_score mean_expected: mean_improvement
 of_covariate = true: mean sd
 of_episodes = true: n_episodes n_excluded_episodes
 adds_over = levels: share
@@ -49,6 +55,7 @@ in_chart = limit: control_limit control_limit_share signal
 in_chart = whole_limit: funnel_limit funnel_limit_share
 team_only = completeness: n_missing n_lost n_not_yet_due n_after_event n_not_asked
 team_only = responders: share_in_state_start_seen
+team_only = change domains: mean_start_seen mean_score_seen sd_score_seen mean_improvement_seen sd_improvement
 rests_on = nobody: verdict n_sites
 rests_on = analysis: marginal_mean contrast share_improved_standardised adjusted_share_improved
     share_in_state_standardised adjusted_share_in_state
@@ -64,11 +71,12 @@ kind = share: share share_improved share_worse share_improved_standardised share
     share_at_ceiling adjusted_share_improved funnel_limit_share control_limit_share
 kind = curve: share_improved_by
 kind = band: share_seen share_recorded share_assessed
-kind = score: mean sd mean_score sd_score mean_improvement sd_improvement marginal_mean contrast
+kind = score: mean sd mean_score sd_score mean_expected mean_improvement mean_start_seen mean_score_seen
+    sd_score_seen mean_improvement_seen sd_improvement marginal_mean contrast
     regression_to_mean_low regression_to_mean_high adjusted_improvement funnel_limit control_limit
 kind = effect: smd max_smd srm ses hedges_g
-importance = 10.0: mean_score mean_improvement share_improved share_in_state contrast marginal_mean
-    n_due
+importance = 10.0: mean_score mean_expected mean_improvement share_improved share_in_state contrast
+    marginal_mean n_due
 unprinted_when_empty = true: share_improved share_in_state share_in_state_start_seen share_at_floor
     share_at_ceiling n_out_of_reach n_undefined
 """
@@ -118,6 +126,8 @@ def test_every_key_that_privacy_rests_on_must_be_there(id, key):
             {"spread_of": "mean_scores"},
             "spread_of = 'mean_scores' is no statistic; did you mean 'mean_score'",
         ),
+        ({"difference_of": ["mean_score"]}, "difference_of names two statistics, or none"),
+        ({"difference_of": ["mean_score", "mean_expectd"]}, "'mean_expectd' is no statistic"),
         ({"rests_on": "everybody"}, "rests_on = 'everybody' is no choice"),
         ({"team_only": "completeness"}, "team_only is a list of analyses"),
         ({"kind": "inside"}, 'kind = "inside" never leaves the clinic; leave out the other keys'),

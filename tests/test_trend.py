@@ -163,12 +163,12 @@ def test_an_open_period_signals_nothing_however_far_off():
     cohort = select_cohort(simulate_clinic(900, seed=4))
     late = cohort.episodes.index[cohort.episodes["start_date"] >= "2025-10-01"]
     ids = set(cohort.episodes.loc[late, "episode_id"])
-    table = cohort.table.assign(
-        improvement=cohort.table["improvement"].where(~cohort.table["episode_id"].isin(ids), 60.0)
-    )
+    own = cohort.table["episode_id"].isin(ids) & (cohort.table["timepoint"] != "baseline")
+    moved = (cohort.table["baseline"] - 25.0).where(cohort.table["score"].notna())
+    table = cohort.table.assign(score=cohort.table["score"].where(~own, moved))
     result = monitor_periods(replace(cohort, table=table))
     opened = result.where(statistic="mean_improvement", term="open").table
-    assert len(opened) and (opened["estimate"] == 60).all()
+    assert len(opened) and opened["estimate"].dropna().to_numpy() == pytest.approx(25)
     assert not set(result.where(statistic=["signal", "control_limit"]).table["group"]) & set(opened["group"])
     assert "without a signal: 2025 Q4" in say_trend(release(result, "team")).html
 
@@ -177,8 +177,10 @@ def test_care_that_gets_better_is_found():
     """Truth recovery: from 2025 on everybody improves by ten points more."""
     cohort = select_cohort(simulate_clinic(1500, seed=8))
     changed = set(cohort.episodes.loc[cohort.episodes["start_date"] >= "2025-01-01", "episode_id"])
-    gained = cohort.table["improvement"] + 10.0 * cohort.table["episode_id"].isin(changed)
-    signals = monitor_periods(replace(cohort, table=cohort.table.assign(improvement=gained)))
+    own = cohort.table["episode_id"].isin(changed) & (cohort.table["timepoint"] != "baseline")
+    moved = cohort.table["score"] - 10.0 * own
+    better = cohort.table["improvement"] + 10.0 * own
+    signals = monitor_periods(replace(cohort, table=cohort.table.assign(score=moved, improvement=better)))
     found = signals.where(statistic="signal").table
     assert set(found["term"]) == {"better"} and found["group"].min() == "2025Q1"
     assert monitor_periods(cohort).where(statistic="signal", term="better").table.empty

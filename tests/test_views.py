@@ -57,12 +57,16 @@ def change(groups=THERAPIES, n=200, outcome="odi", start=42.0, gain=15.0, **kwar
             score = start - (gain + place) * step / 3
             row = {"outcome": outcome, "group": group, "timepoint": time, "n": size, "unit": "points"}
             for statistic, value in (
-                ("mean_score", score),
+                ("mean_expected" if step else "mean_score", score),
                 ("sd_score", 14.123),
                 ("mean_improvement", start - score),
+                ("mean_start_seen", start),
+                ("mean_score_seen", score),
+                ("sd_score_seen", 14.123),
+                ("mean_improvement_seen", start - score),
                 ("sd_improvement", 9.876),
             ):
-                if step or statistic.endswith("score"):
+                if statistic != "sd_score" if step else statistic in ("mean_score", "sd_score"):
                     rows.append(
                         {
                             **row,
@@ -365,7 +369,7 @@ def test_marks_are_the_shown_rows_and_no_others():
         change(n={"strengthening": 200, "manual_therapy": 60, "combined_pt": 8, "usual_care": 90})
     )
     view = views.draw_trajectory(released)
-    shown = released.table.query("statistic == 'mean_score' and shown and group != 'all'")
+    shown = released.table.query("statistic in ('mean_score', 'mean_expected') and shown and group != 'all'")
     figure = plot_trajectory(shown, read_labels(released), released)
     marks = [line for line in figure.axes[0].lines if line.get_label() in THERAPIES]
     drawn = sorted(round(float(y), 6) for line in marks for y in line.get_ydata())
@@ -635,7 +639,7 @@ def test_one_therapy_leaves_nothing_to_compare():
     result = release(change(groups=("usual_care",), n=603, outcome="nprs", start=5.9, gain=3))
     view = views.say_answer(result)
     assert view.alt.startswith("Patients of only one therapy are part of this report")
-    assert "among 605 patients followed up" in view.alt
+    assert "as expected from 605 patients followed up" in view.alt
 
 
 def test_too_few_patients_fall_back_to_all_together():

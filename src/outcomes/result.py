@@ -18,6 +18,8 @@ COLUMNS = (
 )  # fmt: skip
 #: The group of all groups together.
 ALL = "all"
+#: Set of a support: those who began, where the number rests on others, those seen, to tell of all of them.
+BEGAN = "began"
 
 _NUMBERS = ("x", "estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "n", "n_versus")
 _ESTIMATES = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value")
@@ -28,7 +30,7 @@ ESTIMATE = (*_ESTIMATES, "state")
 WITH_ESTIMATE = frozenset({"ok", "boundary"})
 #: States that name why a row carries none.
 WITHOUT_ESTIMATE = frozenset(
-    {
+    [
         "not_converged",
         "separated",
         "rank_deficient",
@@ -37,7 +39,7 @@ WITHOUT_ESTIMATE = frozenset(
         "few_clusters",
         "not_asked",
         "out_of_range",
-    }
+    ]
 )
 
 #: The distinct patients behind one row: named sets of integer patient codes, each of which must be

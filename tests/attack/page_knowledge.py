@@ -23,6 +23,8 @@ ANY = "*"
 RANGES = {"odi": (0, 100), "nprs:average": (0, 10), "sorensen_s": (0, 300), "eq5d_5l:taiwan": (-1.1, 1)}
 _BANDS = ((0, 50, 60, 70, 80, 90, 100), (0, 60, 80, 100), (0, 60, 100), (0, 50, 100))
 _Z = float(special.ndtri(0.975))
+#: So near, as a share of the range, a mean expected of all who began is taken to be to that of those seen.
+_NEAR = 0.1
 
 
 def conclude(facts: Iterable[Fact], k: int, *, multiple: int = 5, means: bool = True) -> Knowledge:
@@ -188,15 +190,21 @@ class _Reader:
         self._group(fact)
         self._measure(fact, "scored", "sum of score")
 
+    def _read_mean_expected(self, fact: Fact) -> None:
+        self._group(fact)
+        self._measure(fact, "scored", "sum of score", _NEAR)
+
     def _read_mean_improvement(self, fact: Fact) -> None:
         # a table of domains names the domain as the level
         if not fact.term:
             self._group(fact)
-            self._measure(fact, "gained", "sum of improvement")
+            self._measure(fact, "gained", "sum of improvement", _NEAR)
 
-    def _measure(self, fact: Fact, counted: str, summed: str) -> None:
+    def _measure(self, fact: Fact, counted: str, summed: str, near: float = 0.0) -> None:
+        """Take a mean for that of the patients counted, which a model's mean of more patients is nearly."""
         place = (fact.outcome, fact.group, fact.timepoint)
-        half = 0.005 if fact.outcome.startswith("eq5d") else 0.05
+        low, high = RANGES.get(fact.outcome.removesuffix(ANY), (0.0, 0.0))
+        half = (0.005 if fact.outcome.startswith("eq5d") else 0.05) + near * (high - low)
         self._count((counted, *place), fact.n)
         self._sum((summed, *place), (counted, *place), fact.estimate, half)
 

@@ -108,7 +108,7 @@ def build_sites(n: int):
 #: What tells of a group of n patients, by analysis: how the group is made, its name, and the statistics that
 #: are told of it once n reaches k. Of a share both sides count, so that n is its smaller side.
 TOLD = {
-    summarise_change: (build, "c", {"mean_score", "mean_improvement"}),
+    summarise_change: (build, "c", {"mean_score", "mean_expected", "mean_improvement"}),
     describe_baseline: (build, "c", {"n", "mean", "sd", "smd"}),
     count_completeness: (build, "c", {"n_due", "n_seen"}),
     estimate_effect_sizes: (build, "c", {"srm", "ses", "hedges_g"}),

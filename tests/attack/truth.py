@@ -27,7 +27,10 @@ _STEPS = {
     "n_patients": "left", "n_episodes": "episodes left",
     "n_excluded_patients": "gone", "n_excluded_episodes": "episodes gone",
 }  # fmt: skip
-_MEASURED = {"mean_score": "sum of score", "mean_improvement": "sum of improvement"}
+_MEASURED = {
+    "mean_score": "sum of score", "mean_score_seen": "sum of score",
+    "mean_improvement_seen": "sum of improvement",
+}  # fmt: skip
 
 
 def know_truth(path: str | Path, **choices: object) -> dict[Hashable, float]:
@@ -86,7 +89,7 @@ def _name_row(
         yield ("due", *place), whole
         yield ("met", *place), sizes["with"]
     elif statistic in _MEASURED and analysis in ("change", "domains"):
-        yield ("scored" if statistic == "mean_score" else "gained", *place), whole
+        yield ("gained" if statistic == "mean_improvement_seen" else "scored", *place), whole
         yield from _sum((_MEASURED[statistic], *place), row, whole)
     elif statistic in ("share_improved", "share_worse", "share_in_state"):
         yield (statistic.removeprefix("share_"), *place, level, term), sizes["with"]

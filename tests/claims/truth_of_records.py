@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from clinics import DAYS, EXTRACTED, SCALES
+from scipy import stats
 
 ALL = "all"
 FACTS = resources.files("outcomes.facts")
@@ -77,11 +78,20 @@ class Records:
 
         if "declined" in episodes:
             exclude("declined", episodes["declined"] == "yes")
+        exclude("no_therapy", episodes["therapy"].isna())
+        ordered = episodes.loc[[id for id in episodes.index if id in left]]
+        ordered = ordered.sort_values("start_date", kind="stable")
+        later = ordered["patient"].duplicated()
+        exclude("later_episode", later.reindex(episodes.index, fill_value=False))
         if "sex=female" in self.page.names.get("only", ()):
             exclude("outside_filter", episodes["sex"] != "female")
-        exclude("no_therapy", episodes["therapy"].isna())
         if self.asked:
             exclude("other_therapy", ~episodes["therapy"].isin(self.asked))
+        closes = pd.Series({time: DAYS[time][1] for time in self.times[1:]})
+        waiting = pd.DataFrame(
+            {time: (closes[time] > self.observed) & wide[time].isna() for time in self.times[1:]}
+        )
+        exclude("no_visit_due", waiting.all(axis=1))
         regions = read_toml(f"instruments/{self.clinic_outcome.split(':')[0]}").get("regions", [])
         if (
             self.needs_baseline
@@ -93,15 +103,6 @@ class Records:
             exclude("not_asked", other & wide.isna().all(axis=1).reindex(episodes.index))
         if self.needs_baseline and self.clinic_outcome != "pgic7":
             exclude("no_baseline", wide["baseline"].isna())
-        ordered = episodes.loc[[id for id in episodes.index if id in left]]
-        ordered = ordered.sort_values("start_date", kind="stable")
-        later = ordered["patient"].duplicated()
-        exclude("later_episode", later.reindex(episodes.index, fill_value=False))
-        closes = pd.Series({time: DAYS[time][1] for time in self.times[1:]})
-        waiting = pd.DataFrame(
-            {time: (closes[time] > self.observed) & wide[time].isna() for time in self.times[1:]}
-        )
-        exclude("no_visit_due", waiting.all(axis=1))
         return steps
 
     @property
@@ -140,6 +141,11 @@ class Records:
         """Return the episodes of a group."""
         return self.kept.index[self.kept["therapy"].isin(self.list_therapies(group))]
 
+    def began(self, group: str) -> pd.Index:
+        """Return the episodes of a group with a score at the start; all of a measure that has none there."""
+        start = self.wide.loc[self.of(group), "baseline"]
+        return start.index[start.notna() | self.wide["baseline"].isna().all()]
+
     def score(self, group: str, time: str) -> pd.Series:
         """Return the scores of those of a group who were seen at a time."""
         return self.wide.loc[self.of(group), time].dropna()
@@ -151,9 +157,30 @@ class Records:
             return pd.Series(dtype=float)
         return self.sign * (both[time] - both["baseline"])
 
+    def expect(self, members: pd.Index, time: str) -> dict[str, float]:
+        """Return what those of some episodes who began had at the start, and are expected to have later.
+
+        The later mean lies on the line through those seen, at the mean start of all.
+        """
+        both = self.wide.loc[members, list(dict.fromkeys(["baseline", time]))]
+        start, seen = both["baseline"].dropna(), both.dropna()
+        found = {"start": start.mean(), "n": len(seen), "later": np.nan, "gain": np.nan}
+        if len(seen) == len(start) and len(seen) > 1:
+            found["later"] = seen[time].mean()
+        elif len(seen) >= 5 and np.ptp(seen["baseline"]) > 0:
+            slope, level = np.polyfit(seen["baseline"], seen[time], 1)
+            found["later"] = level + slope * found["start"]
+        if not self.low <= found["later"] <= self.high:
+            found["later"] = np.nan
+        found["gain"] = self.sign * (found["later"] - found["start"])
+        if np.isnan(found["gain"]):
+            return found | {"low": np.nan, "high": np.nan}
+        half = _measure_margin(start.to_numpy(), seen["baseline"].to_numpy(), seen[time].to_numpy())
+        return found | {"low": found["gain"] - half, "high": found["gain"] + half}
+
     def is_due(self, group: str, time: str) -> pd.Series:
         """Return who of a group was due at a time: its window has closed."""
-        members = self.of(group)
+        members = self.began(group)
         if time == "baseline":
             return pd.Series(True, index=members)
         closed = DAYS[time][1] <= self.observed.loc[members]
@@ -161,7 +188,7 @@ class Records:
 
     def is_seen(self, group: str, time: str) -> pd.Series:
         """Return who of a group has a score at a time."""
-        return self.wide.loc[self.of(group), time].notna()
+        return self.wide.loc[self.began(group), time].notna()
 
     def is_improved(self, group: str, level: str, worse: bool = False) -> pd.Series:
         """Return who of those with both scores improved, or got worse, by a rule; NaN where not defined."""
@@ -253,6 +280,24 @@ def find_largest_smd(held: list[pd.Series]) -> float:
 
 
 # --- numbers as they are written -----------------------------------------------------------------
+
+
+def _measure_margin(start: np.ndarray, first: np.ndarray, later: np.ndarray) -> float:
+    """Return half the width of the 95 % interval of an improvement: each patient's pull on it, squared."""
+    if len(first) == len(start):
+        gain = later - first
+        return stats.t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
+    design = np.column_stack([np.ones(len(first)), first])
+    inverse = np.linalg.inv(design.T @ design)
+    slope, level = np.polyfit(first, later, 1)
+    leverage = ((design @ inverse) * design).sum(axis=1)
+    pull = (design @ inverse @ [1, start.mean()]) * (later - level - slope * first) / np.sqrt(1 - leverage)
+    own = (1 - slope) * (start - start.mean()) / len(start)
+    place = {value: [*np.flatnonzero(start == value)] for value in np.unique(start)}
+    for value, one in zip(first, pull, strict=True):
+        own[place[value].pop()] -= one
+    n = len(start)
+    return stats.t.ppf(0.975, len(first) - 2) * np.sqrt(n / (n - 1) * (own**2).sum())
 
 
 def read_number(text: str) -> float | None:

@@ -351,7 +351,7 @@ def read_band(text: str) -> tuple[float, float]:
 @truth("release.spread_note")
 def no_spread(place: Place) -> bool:
     rows = pd.concat([held.table for held in list_released(place.page)])
-    return not rows["statistic"].isin(["sd_score", "sd_improvement"]).any()
+    return not rows["statistic"].isin(["sd_score", "sd_score_seen", "sd_improvement"]).any()
 
 
 @truth("release.dropped_note", "views.cumulative_stops")

@@ -230,7 +230,9 @@ def regression(place: Place) -> bool:
 # --- tables -----------------------------------------------------------------------------------------
 
 
-@truth("views.caption.change", "views.caption.responders", "views.caption.responders_undefined",
+@truth("views.caption.change", "views.caption.change_undirected", "views.caption.change_seen",
+       "views.caption.change_observed", "views.trajectory_caption_expected", "views.caption.responders",
+       "views.caption.responders_undefined",
        "views.caption.comparability", "views.caption.contrasts", "views.caption.marginal_means",
        "views.caption.completeness", "views.caption.effect_sizes", "views.caption.nonresponse",
        "views.caption.standardised", "views.trajectory_caption", "views.marginal_means_caption",
@@ -253,7 +255,10 @@ def baseline_caption(place: Place) -> bool:
 
 #: Heading to the statistics whose rows stand under it.
 UNDER = {
-    "views.table.improvement": ["mean_improvement"],
+    "views.table.improvement": ["mean_improvement", "mean_improvement_seen"],
+    "views.table.improvement_seen": ["mean_improvement", "mean_improvement_seen"],
+    "views.table.start_seen": ["mean_start_seen"],
+    "views.table.score_seen": ["mean_score", "mean_expected", "mean_score_seen"],
     "views.table.difference": ["contrast", "alternative_contrast", "smd", "max_smd"],
     "views.table.standardised": ["share_improved_standardised"],
     "views.table.worse": ["share_worse"],

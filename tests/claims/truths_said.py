@@ -172,24 +172,30 @@ def course(place: Place) -> bool:
     named = told.get("group") if "whole" not in place.own else "all therapies together"
     groups = [place.group(named)] if named else [*records.groups[:1], ALL]
     for group in groups:
-        gain, start, later = records.gain(group, time), records.score(group, "baseline"), records.score(
-            group, time
-        )  # fmt: skip
-        n = len(gain)
+        found = records.expect(records.of(group), time)
         size = re.search(r"(\d+) patients?", str(told["patients"]))
         if (
-            place.agrees(told["gain"], gain.mean(), n)
-            and ("first" not in told or fits(place, told["first"], [start, start.loc[gain.index]]))
-            and ("last" not in told or fits(place, told["last"], [later, later.loc[gain.index]]))
-            and (size is None or place.counts(size[1], n))
+            place.agrees(told["gain"], found["gain"])
+            and ("first" not in told or place.agrees(told["first"], found["start"]))
+            and ("last" not in told or is_later(told["last"], found["later"]))
+            and ("first" not in told or adds_up(told, records.sign))
+            and (size is None or place.counts(size[1], found["n"]))
         ):
             return True
     return False
 
 
-def fits(place: Place, text: object, candidates: list[pd.Series]) -> bool:
-    """Return whether a mean is that of all seen, or of those with both scores."""
-    return any(place.agrees(text, values.mean(), len(values)) for values in candidates)
+def is_later(text: object, value: float) -> bool:
+    """Return whether a later mean is the true one: the start less the improvement, both rounded."""
+    told = read_number(str(text))
+    decimals = len(str(text).rstrip("†").partition(".")[2])
+    return told is None or abs(told - value) <= 10.0**-decimals + 1e-6
+
+
+def adds_up(told: dict[str, object], sign: int) -> bool:
+    """Return whether improvement is what lies between the two scores, as they are written."""
+    first, last, gain = (read_number(str(told[name])) for name in ("first", "last", "gain"))
+    return None in (first, last, gain) or abs(sign * (last - first) - gain) < 1e-6
 
 
 @truth("sentences.description", "sentences.together", "views.whole_only")
@@ -232,8 +238,9 @@ def point(place: Place) -> bool:
             if band_holds(text, share) or (place.agrees(text, share, due.sum()) and "%" in text):
                 return True
         else:
-            values = records.score(group, time)
-            if place.agrees(text, values.mean(), len(values)):
+            found = records.expect(records.of(group), time)
+            means = {"baseline": found["start"]} if time == "baseline" else {time: found["later"]}
+            if is_later(text, means[time]) and (time != "baseline" or place.agrees(text, means[time])):
                 return True
     return read_number(text) is None and not re.search(r"\d", text)
 
@@ -564,7 +571,7 @@ def forest(place: Place) -> bool:
 
 
 def list_periods(place: Place) -> pd.DataFrame:
-    """Return by period what patients had: n seen with both scores, mean or share, open or closed."""
+    """Return by period what patients had: n seen with both scores, improvement or share, open or closed."""
     records, time = place.records, place.records.primary
     every = place.page.names["every"]
     starts = pd.to_datetime(records.kept["start_date"])
@@ -583,7 +590,10 @@ def list_periods(place: Place) -> pd.DataFrame:
         own = value.reindex(members).dropna()
         if len(own):
             is_open = name.end_time > closes or not due.loc[members].all()
-            rows.append({"period": str(name), "n": len(own), "value": own.mean(), "open": is_open})
+            mean = own.mean()
+            if place.page.names["measured"] != "responders":
+                mean = records.expect(members, time)["gain"]
+            rows.append({"period": str(name), "n": len(own), "value": mean, "open": is_open})
     return pd.DataFrame(rows).set_index("period")
 
 
@@ -603,6 +613,7 @@ def find_limits(place: Place) -> tuple[float, pd.Series] | None:
         every = {"month": "M", "quarter": "Q", "year": "Y"}[place.page.names["every"]]
         period = starts.dt.to_period(every).astype("str")
         gain = records.gain(ALL, records.primary)
+        centre = records.expect(period.index[period.isin(base.index)], records.primary)["gain"]
         inside = [gain[period.reindex(gain.index) == name] for name in base.index]
         squares = sum(((values - values.mean()) ** 2).sum() for values in inside)
         sd = np.sqrt(squares / sum(len(values) - 1 for values in inside))
@@ -848,13 +859,12 @@ def list_measures(place: Place) -> dict[str, Records]:
 
 def find_reading(place: Place, records: Records, group: str) -> str:
     """Return how the improvement of a measure reads by its 95 % interval: better, worse, unclear, or none."""
-    gain = records.gain(group, records.primary)
-    if records.outcome == "pgic7" or len(gain) < 2:
+    if records.outcome == "pgic7":
         return ""
-    from scipy import stats
-
-    half = stats.t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
-    low, high = gain.mean() - half, gain.mean() + half
+    found = records.expect(records.of(group), records.primary)
+    low, high = found["low"], found["high"]
+    if np.isnan(low):
+        return ""
     return "better" if low > 0 else "worse" if high < 0 else "unclear"
 
 
@@ -886,7 +896,7 @@ def in_domain(place: Place) -> bool:
         if short_name(name) in str(place.measure):
             groups = [*records.groups, ALL]
             if any(
-                place.agrees(number, records.gain(group, records.primary).mean())
+                place.agrees(number, records.expect(records.of(group), records.primary)["gain"])
                 for group in groups
                 if len(records.gain(group, records.primary))
             ):

@@ -13,12 +13,14 @@ import numpy as np
 from scipy import special, stats
 
 from outcomes.analyses._declaration import explain_no_improvement, say
+from outcomes.analyses._expected import describe_course
 from outcomes.analyses._grid import Grid, Rows
-from outcomes.analyses._interval import estimate_mean, estimate_share
+from outcomes.analyses._interval import estimate_share
 from outcomes.analyses._thresholds import choose_threshold, describe_threshold, mark_improved
 from outcomes.cohort import STATUSES, Cohort
 from outcomes.errors import AnalysisError
-from outcomes.facts import Listing, Text
+from outcomes.facts import Instrument, Listing, Text
+from outcomes.result import Support
 
 MEASURED = ("improvement", "responders")
 #: Statistic of the mean improvement, of the share improved and of the share in a state, as observed.
@@ -30,6 +32,7 @@ class Measured:
     """The outcome of every episode at one time point."""
 
     grid: Grid
+    instrument: Instrument
     #: Position of the time point.
     column: int
     #: ``improvement`` or ``responders``.
@@ -42,8 +45,6 @@ class Measured:
     is_state: bool = False
     #: Why nothing is measured, if so.
     reason: Text | None = None
-    #: The lowest and the highest possible mean.
-    ends: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def is_share(self) -> bool:
@@ -59,7 +60,7 @@ class Measured:
         return members[self.grid.due[members, self.column]]
 
     def support(self, seen: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the distinct patients behind the mean of some episodes; of a share both sides too."""
+        """Return the distinct patients seen of some episodes; of a share both sides too."""
         if self.is_share:
             return self.grid.split(seen, self.values[seen] == 1)
         return {"all": self.grid.patients(seen)}
@@ -69,16 +70,21 @@ class Measured:
         named = state if state and self.is_state else share
         return {"statistic": named, "unit": "proportion"} if self.is_share else {"statistic": improvement}
 
-    def add_observed(self, rows: Rows, seen: np.ndarray, **place: Any) -> None:
-        """Add the mean or share of some episodes with its 95 % interval."""
-        sets = self.support(seen)
+    def describe(self, members: np.ndarray) -> tuple[Support, dict[str, Any]]:
+        """Return patients and columns of a row: the improvement of all who began, or a share of those seen.
+
+        The improvement is that of `outcomes.analyses._expected`, as every page has it.
+        """
         if self.is_share:
-            found = estimate_share(int(self.values[seen].sum()), len(seen), len(sets["all"]), 0.95)
-        else:
-            own = (self.values[seen], self.grid.patient[seen])
-            found = estimate_mean(*own, 0.95, self.grid.one_each, self.ends)
-            if found["state"] == "boundary":
-                found["std_error"] = 0.0  # what all have the same is not shown
+            seen = self.find_seen(members)
+            sets = self.grid.split(seen, self.values[seen] == 1)
+            return sets, estimate_share(int(self.values[seen].sum()), len(seen), len(sets["all"]), 0.95)
+        course = describe_course(self.grid, self.instrument, members, self.column, 0.95)
+        return course.support, course.improvement
+
+    def add_described(self, rows: Rows, members: np.ndarray, **place: Any) -> None:
+        """Add the improvement or the share of some episodes with its 95 % interval."""
+        sets, found = self.describe(members)
         rows.add(sets, **self.name(*OBSERVED), **place, **found)
 
     def add_share_seen(self, rows: Rows, due: np.ndarray, **place: Any) -> None:
@@ -96,16 +102,17 @@ def measure_outcome(
     column = grid.column(timepoint)
     reason = explain_no_improvement(cohort)
     if reason is None and measured == "improvement":
-        width = cohort.instrument.maximum - cohort.instrument.minimum
-        return Measured(grid, column, measured, grid.improvement[:, column], ends=(-width, width))
+        return Measured(grid, cohort.instrument, column, measured, grid.improvement[:, column])
     chosen = choose_threshold(cohort, threshold) if reason is None else None
     if chosen is None:
         reason = reason or say("responders.none", instrument=cohort.instrument.called_short)
-        return Measured(grid, column, measured, np.full(len(grid.patient), np.nan), reason=reason)
+        return Measured(
+            grid, cohort.instrument, column, measured, np.full(len(grid.patient), np.nan), reason=reason
+        )
     improved, _, defined = (mark[:, column] for mark in mark_improved(cohort, grid, chosen))
     reached = np.where(defined & grid.based, improved.astype(float), np.nan)
     rule, is_state = describe_threshold(cohort, chosen), chosen.rule == "state"
-    return Measured(grid, column, measured, reached, rule, is_state)
+    return Measured(grid, cohort.instrument, column, measured, reached, rule, is_state)
 
 
 def limit_mean(target: float, sd: float, n: np.ndarray, level: float, widening: float = 1.0) -> np.ndarray:

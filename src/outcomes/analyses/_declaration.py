@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from outcomes.analyses._grid import BASELINE, Rows
 from outcomes.analyses._populations import describe_all_others
 from outcomes.cohort import Cohort, list_patients
 from outcomes.cohort.rules import name_covariate, name_time
 from outcomes.errors import AnalysisError
-from outcomes.facts import Listing, Name, Text, Value
+from outcomes.facts import Listing, Name, Text, Value, read_statistics
 from outcomes.result import Detail, Origin, Result, Said, build_result
 
 #: What a caveat of a source is about, to the analyses beside whose numbers it stands.
@@ -62,12 +64,33 @@ def conclude(
     origin: Origin | None = None,
     **rest: Any,
 ) -> Result:
-    """Return the result of an analysis of a cohort; `rest` are other arguments of `build_result`."""
+    """Return the result of an analysis of a cohort; `rest` are other arguments of `build_result`.
+
+    Analyses work out all time points of a cohort; the rows of those that are not shown are left out here.
+    """
+    rows = _leave_out_times(rows, cohort)
     rest |= {"support": rows.support, "patients": list_patients(cohort.records)}
     told = cohort.source.caveats_about
     cautions = tuple(text for text in cohort.source.caveats if name in _AFFECTED.get(told.get(text, ""), ()))
     origin = replace(origin or trace_origin(cohort), cautions=cautions)
     return build_result(name, rows.table, method=method, warnings=warnings, origin=origin, **rest)
+
+
+def _leave_out_times(rows: Rows, cohort: Cohort) -> Rows:
+    """Return the rows of the time points that are shown; a model's with everybody whom it saw behind them."""
+    hidden = cohort.hidden
+    if not any(row.get("timepoint") in hidden for row in rows.table):
+        return rows
+    kept, everybody = Rows(), {"fitted": _join_patients(rows)}
+    for row, sets in zip(rows.table, rows.support, strict=True):
+        modelled = read_statistics()[row["statistic"]].rests_on == "analysis"
+        if row.get("timepoint") not in hidden:
+            kept.add({**sets, **everybody} if modelled and sets else sets, **row)
+    return kept
+
+
+def _join_patients(rows: Rows) -> np.ndarray:
+    return np.unique(np.concatenate([codes for sets in rows.support for codes in sets.values()]))
 
 
 def conclude_nothing(name: str, cohort: Cohort, reason: Text) -> Result:

@@ -66,18 +66,22 @@ def estimate_mean(
     if np.ptp(values) == 0:
         return {"estimate": mean, "n": n, "state": "boundary"}
     std_error, df = estimate_clustered_mean(values, position)
-    margin = float(quantile_t(conf_level, df)) * std_error
-    bounds = {"conf_low": mean - margin, "conf_high": mean + margin}
+    bounds = bound_mean(mean, float(quantile_t(conf_level, df)) * std_error, ends)
+    return {"estimate": mean, "std_error": std_error, "df": df, **bounds, "n": n, "state": "ok"}
+
+
+def bound_mean(mean: float, margin: float, ends: tuple[float, float]) -> dict[str, float]:
+    """Return a mean's interval as columns of a row; on the logit scale where it would leave the scale."""
     low, high = ends
-    if low < mean < high and (bounds["conf_low"] < low or bounds["conf_high"] > high):
+    if low < mean < high and (mean - margin < low or mean + margin > high):
         # the margin by the delta method: d logit(p) = d mean * width / ((mean - low) * (high - mean))
         width = high - low
         centre = float(special.logit((mean - low) / width))
         reach = margin * width / ((mean - low) * (high - mean))
         logits = {"conf_low": centre - reach, "conf_high": centre + reach}
         # rounded, so that an end all but at that of the scale is that of the scale
-        bounds = {name: round(low + width * float(special.expit(end)), 4) for name, end in logits.items()}
-    return {"estimate": mean, "std_error": std_error, "df": df, **bounds, "n": n, "state": "ok"}
+        return {name: round(low + width * float(special.expit(end)), 4) for name, end in logits.items()}
+    return {"conf_low": mean - margin, "conf_high": mean + margin}
 
 
 def hold_to_scale(found: dict[str, Any], ends: tuple[float, float]) -> dict[str, Any]:

@@ -26,9 +26,10 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
     -------
     Result
         Per group, then for ``all``, and per time point: ``n_due``, ``n_seen``, ``n_missing``, ``n_lost``,
-        ``n_not_yet_due``, ``n_after_event`` where visits are set aside, ``n_not_asked`` where some are
-        not asked, and ``share_seen`` of those due
-        (proportion). Due are those whose time point has closed. Counts are of episodes where patients have
+        ``n_not_yet_due``, ``n_after_event`` where visits are set aside, ``n_not_asked`` where some are not
+        asked, and ``share_seen`` of those due (proportion). Of those who began and those not asked: where the
+        measure is asked at the start, who else has no score there is not counted. Due are those whose time
+        point has closed. Counts are of episodes where patients have
         several (unit ``episodes``), else of patients.
 
     Raises
@@ -45,7 +46,8 @@ def count_completeness(cohort: Cohort, *, by: str = "therapy", conf_level: float
         if not counted[name].any():
             del counted[name]
     unit = "patients" if grid.one_each else "episodes"
-    for group, members in grid.members():
+    for group, everybody in grid.members():
+        members = everybody[(grid.based | states["n_not_asked"][:, 0])[everybody]]
         for column, timepoint in grid.visits:
             place = {"group": group, "timepoint": timepoint}
             chosen = {name: members[mask[members, column]] for name, mask in counted.items()}

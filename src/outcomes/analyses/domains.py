@@ -21,7 +21,7 @@ from outcomes.analyses._declaration import (
 from outcomes.analyses._grid import BASELINE, Grid, Rows, arrange_grid
 from outcomes.analyses._interval import check_level
 from outcomes.analyses.change import summarise_change
-from outcomes.cohort import Cohort, follow_outcome, list_outcomes
+from outcomes.cohort import Cohort, follow_outcome, list_outcomes, select_cohort
 from outcomes.cohort.question import list_recorded
 from outcomes.cohort.rules import say_reading
 from outcomes.facts import Text, list_instruments, read_facts, read_instrument
@@ -31,15 +31,15 @@ from outcomes.result import Result
 
 __all__ = ["summarise_domains"]
 
-_SHOWN = ("mean_score", "sd_score", "mean_improvement", "sd_improvement")
-
 
 def summarise_domains(
     cohort: Cohort, *, by: str = "therapy", conf_level: float = 0.95, timepoint: str | None = None
 ) -> Result:
     """Summarise every outcome domain of a cohort's patients; a description, not a comparison.
 
-    Each measure that was recorded is followed in the same episodes, whatever the cohort's own measure is.
+    Each measure that was recorded is followed in all episodes that fit the cohort's question, those without a
+    score of the cohort's own measure at the start too: otherwise pain would be told of those only who filled
+    in a disability form, and of others on each page.
 
     Parameters
     ----------
@@ -65,6 +65,9 @@ def summarise_domains(
         When `conf_level` is no proportion; when there is no such follow-up, or no column ``by``.
     """
     check_level(conf_level)
+    if cohort.asked.get("needs_baseline"):
+        wide = select_cohort(cohort.records, **{**cohort.asked, "needs_baseline": False})
+        cohort = replace(wide, detail=cohort.detail)
     timepoint = choose_timepoint(cohort, timepoint)
     grid = arrange_grid(cohort, by)
     domains = read_facts("domains")["domain"]
@@ -83,7 +86,7 @@ def summarise_domains(
     for domain, outcome in described:
         followed = follow_outcome(cohort, outcome)
         change = summarise_change(followed, by=by, conf_level=conf_level)
-        rows.copy(change.where(statistic=_SHOWN, timepoint=[BASELINE, timepoint]), level=domain)
+        rows.copy(change.where(timepoint=[BASELINE, timepoint]), level=domain)
         said |= dict.fromkeys(say_of_measure(followed))
     records, measures = cohort.records, [outcome.partition(":")[0] for _, outcome in described]
     reading = records.list_said(*measures)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from outcomes.analyses._declaration import conclude, explain_no_improvement, label_timepoint, say
+from outcomes.analyses._declaration import (
+    conclude,
+    explain_no_improvement,
+    has_baseline,
+    label_timepoint,
+    say,
+)
 from outcomes.analyses._grid import Rows
 from outcomes.analyses._thresholds import choose_threshold
 from outcomes.analyses.change import summarise_change
@@ -26,13 +32,14 @@ def list_headline(cohort: Cohort, *, by: str = "therapy") -> Result:
     Returns
     -------
     Result
-        Per group, then for ``all``: ``mean_improvement`` and ``share_improved`` (of a state
-        ``share_in_state``) by the default threshold, of
-        those seen (``mean_score`` where improvement is not defined); and, between therapies that are
+        Per group, then for ``all``: ``mean_improvement`` of all who began (where improvement is not defined
+        ``mean_expected`` of them, or ``mean_score`` of those seen) and ``share_improved`` (of a state
+        ``share_in_state``) by the default threshold, of those seen; and, between therapies that are
         comparable, the adjusted ``contrast`` of each with the reference.
     """
     time, results = cohort.primary, list[Result]()
-    statistic = "mean_score" if explain_no_improvement(cohort) else "mean_improvement"
+    statistic = "mean_expected" if has_baseline(cohort) else "mean_score"
+    statistic = statistic if explain_no_improvement(cohort) else "mean_improvement"
     results.append(summarise_change(cohort, by=by).where(statistic=statistic, timepoint=time))
     threshold = choose_threshold(cohort, None) if statistic == "mean_improvement" else None
     if threshold is not None:

@@ -52,12 +52,13 @@ def count_responders(
         Per threshold (``level`` its id, ``x`` its value), group, then ``all``, and follow-up:
         ``share_improved`` and ``share_worse`` (proportions), for a state ``share_in_state``, once with
         ``term`` ``seen`` (of those seen for whom the rule is defined) and once ``due`` (of all due; the
-        others count as not improved and not worse). For ``percent`` rules ``n_undefined`` counts patients
-        seen whose baseline score is 0 (for ``percent_of_possible`` the best one), ``n_out_of_reach`` those
-        due who start too near the best score to improve by the threshold. Of a state, ``share_in_state``
-        stands at the start too (``term`` ``start``), of all who began, and ``share_in_state_start_seen``, for
-        the team, at each follow-up: who was in it at the start, of those seen then. A measure without
-        direction or without a threshold: no rows and a warning.
+        others count as not improved and not worse). Both are of those who began: where the measure is asked
+        at the start, who has no score there counts in neither. For ``percent`` rules ``n_undefined`` counts
+        patients seen whose baseline score is 0 (for ``percent_of_possible`` the best one), ``n_out_of_reach``
+        those due who start too near the best score to improve by the threshold. Of a state,
+        ``share_in_state`` stands at the start too (``term`` ``start``), of all who began, and
+        ``share_in_state_start_seen``, for the team, at each follow-up: who was in it at the start, of those
+        seen then. A measure without direction or without a threshold: no rows and a warning.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def count_responders(
 def _count_threshold(rows: Rows, cohort: Cohort, grid: Grid, threshold: Threshold, conf_level: float) -> None:
     improved, worse, defined = mark_improved(cohort, grid, threshold)
     near = mark_out_of_reach(cohort, grid, threshold)
-    groups = list(grid.members())
+    groups = [(group, members[grid.based[members]]) for group, members in grid.members()]
     is_state = threshold.rule == "state"
     if is_state and grid.has_baseline:
         _add_start(rows, grid, threshold, improved[:, 0].copy(), conf_level)

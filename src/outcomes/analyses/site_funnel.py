@@ -49,7 +49,8 @@ class _Site:
     """A site that may be named."""
 
     name: str
-    #: Positions of its episodes with an outcome, and of those due.
+    #: Positions of its episodes, of those with an outcome, and of those due.
+    members: np.ndarray
     seen: np.ndarray
     due: np.ndarray
     #: Its outcome, had it the case mix of all named sites.
@@ -86,7 +87,7 @@ def compare_sites(
     """Compare sites on one outcome, adjusted for case mix by indirect standardisation.
 
     A regression on the score at the start and the covariates, without sites, says what each patient would be
-    expected to have. A site's adjusted improvement is the mean of all named sites plus what its own patients
+    expected to have. A site's adjusted improvement is that of all named sites plus what its own patients seen
     had beyond that; an adjusted share is the share of all times the ratio of observed to expected. Therapies
     are not adjusted for: which of them a site chooses is part of what it does.
 
@@ -108,9 +109,10 @@ def compare_sites(
     Result
         ``n_sites`` with ``level`` ``named``, ``few_patients`` and ``incomplete``: only sites with enough
         patients seen and enough of those due are named and used (``facts/monitoring.toml``). Per named site
-        (``group``): ``adjusted_improvement`` or ``adjusted_share_improved``, ``mean_improvement`` or
-        ``share_improved`` as observed, ``share_seen`` and ``position`` (``level`` such as ``within`` or
-        ``above_95``). For ``all``: the observed one and ``funnel_limit`` (shares: ``funnel_limit_share``)
+        (``group``): ``adjusted_improvement`` or ``adjusted_share_improved``; not adjusted
+        ``mean_improvement`` of all who began, as in `outcomes.analyses.change.summarise_change`, or
+        ``share_improved`` of those seen; ``share_seen`` and ``position`` (``level`` such as ``within`` or
+        ``above_95``). For ``all``: the one not adjusted and ``funnel_limit`` (shares: ``funnel_limit_share``)
         with ``level`` ``95`` and ``99.8``, ``x`` the number of patients, ``conf_low`` and ``conf_high`` the
         limits; and ``overdispersion``. Fewer sites than may be set side by side: counts alone.
 
@@ -164,7 +166,7 @@ def _name_sites(rows: Rows, cohort: Cohort, outcome: Measured, by: str) -> tuple
     for name, members in list(grid.members())[:-1]:
         if name == NOT_RECORDED:
             continue
-        site = _Site(name, outcome.find_seen(members), outcome.find_due(members))
+        site = _Site(name, members, outcome.find_seen(members), outcome.find_due(members))
         share = grid.seen[site.due, outcome.column].mean() if len(site.due) else 0.0
         few = len(grid.patients(site.seen)) < rules["n_seen"]["at_least"]
         complete = share >= rules["share_seen"]["at_least"]
@@ -185,10 +187,11 @@ def _set_side_by_side(
     """Add the rows of the named sites; return why there are none, if so, and how limits were widened."""
     grid, values = outcome.grid, outcome.values
     fitted = np.sort(np.concatenate([site.seen for site in sites]))
+    everybody = np.sort(np.concatenate([site.members for site in sites]))
     expected, sd = _expect(cohort, grid, fitted, values, outcome.is_share)
-    if expected is None:
+    target = outcome.describe(everybody)[1].get("estimate")
+    if expected is None or target is None:
         return say("site_funnel.not_estimated"), say("site_funnel.spread_none")
-    target = float(values[fitted].mean())
     for place, site in enumerate(sites):  # indirect standardisation
         had, would = float(values[site.seen].mean()), float(expected[site.seen].mean())
         adjusted = min(1.0, target * had / would) if outcome.is_share else target + had - would
@@ -202,7 +205,7 @@ def _set_side_by_side(
     for place, site in enumerate(sites):
         inside = {level: ends[:, place] for level, ends in limits.items()}
         _add_site(rows, outcome, site, _find_position(site.adjusted, inside))
-    outcome.add_observed(rows, fitted, group=ALL)
+    outcome.add_described(rows, everybody, group=ALL)
     _add_limits(rows, outcome, fitted, funnel, float(n.max()))
     return None, spread
 
@@ -256,7 +259,7 @@ def _add_site(rows: Rows, outcome: Measured, site: _Site, position: str) -> None
     sets = outcome.support(site.seen)
     name, n = outcome.name(*_ADJUSTED), len(sets["all"])
     rows.add(sets, **name, group=site.name, estimate=site.adjusted, n=n)
-    outcome.add_observed(rows, site.seen, group=site.name)
+    outcome.add_described(rows, site.members, group=site.name)
     outcome.add_share_seen(rows, site.due, group=site.name)
     place = {"statistic": "position", "group": site.name, "level": position}
     rows.add_of(sets["all"], **place, estimate=1.0, unit="")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +22,13 @@ from outcomes.cohort import Cohort
 from outcomes.cohort.grid import find_bounds
 from outcomes.errors import AnalysisError
 from outcomes.facts import read_facts
-from outcomes.result import ALL, Result
+from outcomes.result import ALL, Result, Support
 
 __all__ = ["monitor_periods"]
 
 _FREQUENCIES = {"month": "M", "quarter": "Q", "year": "Y"}
+#: What a row says of a period; its chart has limits in place of an interval.
+_KEPT = ("estimate", "std_error", "n", "state")
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,23 @@ class _Period:
     name: str
     #: ``baseline``, ``later`` or ``open`` (its follow-up had not ended when the records were taken).
     role: str
-    #: Positions of its episodes with an outcome, and of those due.
+    #: Positions of its episodes, of those with an outcome, and of those due.
+    members: np.ndarray
     seen: np.ndarray
     due: np.ndarray
-    value: float
-    patients: np.ndarray
+    #: The patients behind its number, and the columns of that.
+    support: Support
+    found: Mapping[str, Any]
+
+    @property
+    def patients(self) -> np.ndarray:
+        """The distinct patients seen."""
+        return self.support["all"]
+
+    @property
+    def value(self) -> float:
+        """The improvement or the share; missing where it is not estimated."""
+        return float(self.found.get("estimate", np.nan))
 
 
 @dataclass(frozen=True)
@@ -85,7 +101,8 @@ def monitor_periods(
     Returns
     -------
     Result
-        Per period (``group``, such as ``2024Q1``): ``mean_improvement`` or ``share_improved`` with ``term``
+        Per period (``group``, such as ``2024Q1``): ``mean_improvement`` of all who began, as in
+        `outcomes.analyses.change.summarise_change`, or ``share_improved`` of those seen, with ``term``
         ``baseline``, ``later`` or ``open``; per closed period ``share_seen`` of those due and, where there
         are baseline periods enough, ``control_limit`` (shares: ``control_limit_share``) and one row
         ``signal`` per rule that it fulfils (``level`` the rule, ``term`` ``better`` or ``worse``). For
@@ -141,8 +158,7 @@ def _divide(
         is_open = name.end_time > closes or len(due) < len(members)
         role = "open" if is_open else "baseline" if n_closed < needed else "later"
         n_closed += not is_open
-        value = float(outcome.values[seen].mean())
-        periods.append(_Period(str(name), role, seen, due, value, grid.patients(seen)))
+        periods.append(_Period(str(name), role, members, seen, due, *outcome.describe(members)))
     return periods
 
 
@@ -165,38 +181,39 @@ def _set_limits(periods: list[_Period], outcome: Measured, every: str) -> _Chart
     if len(baseline) < read_facts("monitoring")["periods"]["baseline"][every]:
         return None
     values = [outcome.values[period.seen] for period in baseline]
-    centre = float(np.concatenate(values).mean())
+    centre = outcome.describe(_join_members(baseline))[1].get("estimate", np.nan)
     if outcome.is_share:
         sd = float(np.sqrt(centre * (1 - centre)))
     else:
         free = sum(len(held) - 1 for held in values)
         spread = sum(float(((held - held.mean()) ** 2).sum()) for held in values)
         sd = float(np.sqrt(spread / free)) if free else 0.0
-    return _Chart(centre, sd) if sd > 0 else None
+    return _Chart(centre, sd) if sd > 0 and not np.isnan(centre) else None
+
+
+def _join_members(periods: list[_Period]) -> np.ndarray:
+    return np.sort(np.concatenate([period.members for period in periods]))
 
 
 def _add_periods(rows: Rows, outcome: Measured, periods: list[_Period]) -> None:
     for period in periods:
-        held = outcome.values[period.seen]
-        # An error of 0 says that all had the same, which is not shown.
-        error = float(held.std(ddof=1) / np.sqrt(len(held))) if len(held) > 1 else np.nan
         named = outcome.name(*OBSERVED)
-        place = {"term": period.role, "group": period.name, "n": len(period.patients)}
-        rows.add(outcome.support(period.seen), **named, **place, estimate=period.value, std_error=error)
+        place = {"term": period.role, "group": period.name}
+        found = {key: period.found[key] for key in _KEPT if key in period.found}
+        rows.add(period.support, **named, **place, **found)
         if period.role != "open":
             outcome.add_share_seen(rows, period.due, group=period.name)
 
 
 def _add_chart(rows: Rows, outcome: Measured, periods: list[_Period], chart: _Chart) -> None:
     facts = read_facts("monitoring")["periods"]
-    whole = np.concatenate([period.seen for period in periods if period.role == "baseline"])
-    sets = outcome.support(whole)
+    sets, _ = outcome.describe(_join_members([period for period in periods if period.role == "baseline"]))
     named = outcome.name(*OBSERVED)
     rows.add(sets, **named, term="baseline", group=ALL, estimate=chart.centre, n=len(sets["all"]))
     named = outcome.name("control_limit", "control_limit_share")
     multiple, width = int(facts["limits"]["multiple"]), float(facts["limits"]["standard_errors"])
     ends = (0.0, 1.0) if outcome.is_share else (-np.inf, np.inf)
-    closed = [period for period in periods if period.role != "open"]
+    closed = [period for period in periods if period.role != "open" and not np.isnan(period.value)]
     errors = [chart.measure_error(len(period.patients), multiple) for period in closed]
     for period, error in zip(closed, errors, strict=True):
         low, high = np.clip([chart.centre - width * error, chart.centre + width * error], *ends)

@@ -200,25 +200,26 @@ def exclude_episodes(
     flow = Flow(patient, episodes["therapy"])
     for reason in sorted(str(name) for name in episodes["excluded"].dropna().unique()):
         flow.exclude("excluded_by_source", reason, (episodes["excluded"] == reason).to_numpy(dtype=bool))
-    for wanted, outside in apply_filters(episodes, where):
-        flow.exclude("outside_filter", wanted, outside)
     therapy = episodes["therapy"]
     flow.exclude("no_therapy", Text("cohort.flow.no_therapy"), therapy.isna().to_numpy())
     late = list_late_labels(records.source)
     if late:
         flow.exclude("late_label", Text("cohort.flow.late_label"), therapy.isin(late).to_numpy())
+    # Before whatever a page asks for, so that all pages count the same episode of a patient.
+    if question.episodes == "first":
+        later = _find_later(_order_episodes(records), patient, flow.kept)
+        flow.exclude("later_episode", Text("cohort.flow.later_episode"), later)
+    for wanted, outside in apply_filters(episodes, where):
+        flow.exclude("outside_filter", wanted, outside)
     others = ~therapy.isin(list(question.therapies)).to_numpy()
     if (others & flow.kept).any():
         flow.exclude("other_therapy", Text("cohort.flow.other_therapy"), others)
+    waiting = (grid.status[:, 1:] == STATUSES.index("not_yet_due")).all(axis=1)
+    flow.exclude("no_visit_due", Text("cohort.flow.no_visit_due"), waiting)
     if question.has_baseline and question.needs_baseline:
         _exclude_not_asked(flow, records, question, grid)
         named = Text.of("cohort.flow.no_baseline", instrument=question.instrument.called)
         flow.exclude("no_baseline", named, np.isnan(grid.score[:, 0]))
-    if question.episodes == "first":
-        later = _find_later(_order_episodes(records), patient, flow.kept)
-        flow.exclude("later_episode", Text("cohort.flow.later_episode"), later)
-    waiting = (grid.status[:, 1:] == STATUSES.index("not_yet_due")).all(axis=1)
-    flow.exclude("no_visit_due", Text("cohort.flow.no_visit_due"), waiting)
     if not flow.kept.any():
         steps = flow.tabulate()
         worst = int(steps["n_excluded_episodes"].to_numpy().argmax())
@@ -256,7 +257,7 @@ def _order_episodes(records: Records) -> np.ndarray:
 
 
 def _find_later(order: np.ndarray, patient: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Return which episodes come after the first one that is left of their patient."""
+    """Return which episodes come after the first one of their patient that may count at all."""
     ranked = order[kept[order]]
     later = np.zeros(len(order), dtype=bool)
     later[ranked] = pd.Series(patient[ranked]).duplicated().to_numpy()

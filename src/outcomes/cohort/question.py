@@ -38,8 +38,10 @@ class Question:
 
     instrument: Instrument
     variant: str | None
-    #: Those asked for, baseline first.
+    #: Those at which the instrument was recorded and those asked for, baseline first.
     timepoints: Mapping[str, Timepoint]
+    #: Ids of those that results have rows for, baseline first.
+    shown: tuple[str, ...]
     #: All time points of the source, whose order gives labels their codes.
     labels: Mapping[str, Timepoint]
     primary: str
@@ -78,7 +80,7 @@ def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
     measure = read_instrument(f"{measure.id}:{variant or ''}")  # a subscale's own range and direction
     known = list_timepoints(records)
     found = _find_timepoints(records, measure.id, variant)
-    chosen = _settle_timepoints(found, known, given["timepoints"])
+    shown = _settle_shown(found, known, given["timepoints"])
     therapies = _settle_therapies(records, given["therapies"])
     check_name("episodes", given["episodes"], ["first", "all"])
     covariates = tuple(dict.fromkeys(_settle_covariates(records, given["covariates"])))
@@ -86,9 +88,10 @@ def settle_question(records: Records, given: Mapping[str, Any]) -> Question:
     return Question(
         instrument=measure,
         variant=variant,
-        timepoints=chosen,
+        timepoints={id: entry for id, entry in known.items() if id in {*found, *shown}},
+        shown=shown,
         labels=known,
-        primary=_settle_primary(chosen, given["primary"] or asked.get("timepoint")),
+        primary=_settle_primary(shown, given["primary"] or asked.get("timepoint")),
         reference=_settle_reference(therapies, given["reference"], asked.get("reference")),
         therapies=therapies,
         covariates=covariates,
@@ -163,19 +166,19 @@ def pick_assessments(records: Records, instrument: str, variant: str | None) -> 
     return table.loc[own]
 
 
-def _settle_timepoints(
+def _settle_shown(
     found: list[str], known: Mapping[str, Timepoint], asked: Sequence[str] | None
-) -> dict[str, Timepoint]:
+) -> tuple[str, ...]:
     if asked is None:
-        return {id: known[id] for id in found}
+        return tuple(found)
     asked = [asked] if isinstance(asked, str) else list(asked)
     for id in asked:
         check_name("timepoint", id, known)
-    return {id: timepoint for id, timepoint in known.items() if id == "baseline" or id in asked}
+    return tuple(id for id in known if id == "baseline" or id in asked)
 
 
-def _settle_primary(chosen: Mapping[str, Timepoint], primary: str | None) -> str:
-    followed = [id for id in chosen if id != "baseline"]
+def _settle_primary(shown: Sequence[str], primary: str | None) -> str:
+    followed = [id for id in shown if id != "baseline"]
     if not followed:
         raise refuse("no_follow_up")
     if primary is None:

@@ -66,7 +66,8 @@ def select_cohort(
     variant : str, optional
         Its variant; the only recorded one where absent.
     timepoints : sequence of str, optional
-        Ids; the baseline is always added. All at which the instrument was recorded where absent.
+        Ids of those to show; the baseline is always added. All at which the instrument was recorded where
+        absent. Which are shown changes no number: every analysis uses all that were recorded.
     primary : str, optional
         Id of the primary time point.
     reference : str, optional
@@ -80,7 +81,8 @@ def select_cohort(
         include both ends, None leaves an end open. Episodes without the value are excluded. None or empty
         text instead of a value filters nothing.
     episodes : str
-        ``first`` (each patient's first episode that qualifies) or ``all`` (clustered by patient).
+        ``first`` (each patient's first episode with a therapy in the records, found before anything else is
+        asked of it, so that all questions are about the same episodes) or ``all`` (clustered by patient).
     intercurrent_events : str or mapping, optional
         ``treatment_policy`` (scores count whatever happened; the default) or ``while_on_therapy`` (scores
         after a switch, an injection or surgery do not count), for all events or each.
@@ -237,6 +239,7 @@ def _assemble(
         records=records,
         strategies=question.strategies,
         asked=asked,
+        hidden=tuple(id for id in question.timepoints if id not in question.shown),
         one_therapy=explain_one_therapy(records, flow) if len(given) == 1 else None,
     )
 

@@ -58,7 +58,7 @@ class Cohort:
     instrument : Instrument
     variant : str or None
     timepoints : mapping of Timepoint
-        Those of the grid by id, baseline first.
+        Those of the grid by id, baseline first: all at which the instrument was recorded, shown or not.
     therapies : mapping of Therapy
         Those present, by id, in order.
     reference : str or None
@@ -83,6 +83,8 @@ class Cohort:
     detail : tuple of Text
         What was made coarser for an audience, and why; see
         `outcomes.disclosure.choose_detail`.
+    hidden : tuple of str
+        Ids of the time points that results have no rows for; every analysis uses them all the same.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -102,6 +104,12 @@ class Cohort:
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
     one_therapy: Absence | None = None
     detail: tuple[Said, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Ids of the time points that results have rows for, baseline first."""
+        return tuple(id for id in self.timepoints if id not in self.hidden)
 
     @property
     def source(self) -> Source:
@@ -146,7 +154,7 @@ class Cohort:
         return (
             f"Cohort({self.outcome!r}: {len(self.episodes)} episodes of "
             f"{self.episodes['patient'].nunique()} patients, {len(self.therapies)} therapies, "
-            f"time points {', '.join(self.timepoints)})"
+            f"time points {', '.join(self.shown)})"
         )
 
     def _repr_html_(self) -> str:

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     EPISODES = "episodes"
     SITES = "sites"
     CENTRE = "centre"
+    RESTATED = "restated"
     SUM = "sum"
     PAGE = "page"
     EMPTY_LINE = "empty_line"

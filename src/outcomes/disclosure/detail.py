@@ -110,7 +110,7 @@ def _move_primary(cohort: Cohort, k: int) -> tuple[Cohort, list[Text]]:
     counts = _count_all(cohort)
     if len(cohort.therapies) > 1 or counts.get(cohort.primary, 0) >= k:
         return cohort, []
-    order = [id for id, entry in cohort.timepoints.items() if id != _start(cohort) and entry.comparable]
+    order = [id for id in cohort.shown if id != _start(cohort) and cohort.timepoints[id].comparable]
     place = order.index(cohort.primary) if cohort.primary in order else len(order)
     nearest = [*reversed(order[:place]), *order[place + 1 :]]
     found = next((id for id in nearest if counts.get(id, 0) >= k), None)
@@ -126,7 +126,7 @@ def _leave_out_times(cohort: Cohort, k: int) -> tuple[Cohort, list[Text]]:
     n_needed = read_facts("disclosure")["detail"]["share_of_therapies"] * len(cohort.therapies)
     empty = [
         time
-        for time in cohort.timepoints
+        for time in cohort.shown
         if time not in (_start(cohort), cohort.primary)
         and sum(counts.get((id, time), 0) >= k for id in cohort.therapies) < n_needed
     ]
@@ -136,7 +136,7 @@ def _leave_out_times(cohort: Cohort, k: int) -> tuple[Cohort, list[Text]]:
     names = Listing(tuple(_name_time(cohort, time) for time in empty), "comma")
     key = "times" if len(cohort.therapies) > 1 else "times_one"
     said = Text.of(f"detail.{key}", times=names, k=k)
-    kept = [time for time in cohort.timepoints if time not in empty]
+    kept = [time for time in cohort.shown if time not in empty]
     return _ask_again(cohort, timepoints=kept), [said]
 
 

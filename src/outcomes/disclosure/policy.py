@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from outcomes.disclosure.decisions import NO_TRACE, Decisions, Fate, Reason
+from outcomes.disclosure.differences import protect_differences, write_differences
 from outcomes.disclosure.joint import ShownNumbers
 from outcomes.disclosure.ledger.earlier_cells import HeldRows, hold_back, hold_vanishing, note_shown
 from outcomes.disclosure.lines import (
@@ -113,7 +114,11 @@ def _release_to_team(result: Result, rules: Rules, page: PageContext, words: Wor
             decisions.settle(place, Fate.STATE, Reason.NOT_FITTED)
     table = result.table.iloc[kept].reset_index(drop=True)
     table["shown"] = table["estimate"].notna()
-    table["display"] = [_write(row, "team", rules, words) for row in table.itertuples(index=False)]
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    for row in rows:
+        row["display"] = _write(SimpleNamespace(**row), "team", rules, words)
+    write_differences(rows, list(table["shown"]), "team", rules)
+    table["display"] = pd.Series([row["display"] for row in rows], index=table.index, dtype="str")
     table["as_of"] = pd.Series(math.nan, index=table.index, dtype="str")
     table["fate"] = pd.Series([str(decisions.fates[i]) for i in kept], index=table.index, dtype="str")
     said = _say_refused(result, decisions, rules)
@@ -173,6 +178,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
     beside = ShownNumbers() if page.shown is None else page.shown
     hush_counts(result.table, decisions)
     decisions = beside.protect(result, decisions, rules)
+    protect_differences(result.table, decisions, rules)
     hush_counts(result.table, decisions)
     beside.remember(result, decisions, rules)
     held = hold_vanishing(held, decisions.fates, rules, earlier)
@@ -189,6 +195,7 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
         else write(i, fates[i], i in unsized)
         for i in kept
     ]
+    write_differences(rows, [fates[i] == Fate.SHOWN for i in kept], page.audience, rules)
     types = {column: result.table[column].dtype for column in result.table.columns}
     table = pd.DataFrame(rows, columns=list(RELEASE_COLUMNS))
     table = table.astype({**types, "shown": "bool", "display": "str", "as_of": "str"})

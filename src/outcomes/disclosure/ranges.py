@@ -58,6 +58,9 @@ def find_range(row: Any, column: str, audience: str, rules: Rules) -> tuple[floa
     if kind in ("share", "curve"):
         return _bound_share(row, value, column, rules)
     half = _find_step(row, kind, rules) / 2
+    # the later of two numbers may be written as the other one less their difference, both rounded
+    seconds = {entry.difference_of[1] for entry in rules.statistics.values() if entry.difference_of}
+    half *= 2 if column == "estimate" and statistic.id in seconds else 1
     return value - half, value + half
 
 

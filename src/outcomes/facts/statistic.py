@@ -30,7 +30,7 @@ _FLAGS = ("sums", "of_covariate", "of_episodes")
 _STAYS = {
     **dict.fromkeys(_FLAGS, False),
     **dict.fromkeys(_NAMING, ""),
-    **dict.fromkeys(("adds_over", "team_only", "same_for_any"), ()),
+    **dict.fromkeys(("difference_of", "adds_over", "team_only", "same_for_any"), ()),
     "when_few": "withheld",
     "compares": "nothing",
     "in_chart": "nothing",
@@ -48,6 +48,8 @@ class Statistic:
     sums: bool
     #: The mean whose spread it is; empty for none.
     spread_of: str
+    #: The two whose difference it is, the first at the start; empty for none.
+    difference_of: tuple[str, ...]
     of_covariate: bool
     of_episodes: bool
     #: Any of ``groups``, ``levels``, ``flow``.
@@ -104,11 +106,14 @@ def _check(statistic: Statistic, known: Mapping[str, Any], where: str) -> None:
                 raise FactsError(
                     f"{where}: {key} = {value!r} is no choice; {suggest_name(str(value), choices)}"
                 )
-    for key in _NAMING:
+    for key in (*_NAMING, "difference_of"):
         named = getattr(statistic, key)
-        if named and named not in known:
-            hint = suggest_name(str(named), known)
-            raise FactsError(f"{where}: {key} = {named!r} is no statistic; {hint}")
+        for name in (named,) if isinstance(named, str) else named:
+            if name and name not in known:
+                hint = suggest_name(str(name), known)
+                raise FactsError(f"{where}: {key} = {name!r} is no statistic; {hint}")
+    if len(statistic.difference_of) not in (0, 2):
+        raise FactsError(f"{where}: difference_of names two statistics, or none.")
     if not isinstance(statistic.team_only, tuple):
         raise FactsError(f"{where}: team_only is a list of analyses.")
 

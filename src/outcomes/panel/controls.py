@@ -80,9 +80,8 @@ class Controls:
 
     def offer(self, widest: Cohort) -> None:
         """Offer what a measure's records hold; what is chosen and still there stays chosen."""
-        follow_ups = offer_follow_ups(widest, PanelQuestion(self.question.measure), self._words)
         held = self.primary.value if self.primary.value in widest.timepoints else widest.primary
-        self._replace("primary", self._name(follow_ups), held)
+        self._replace("primary", self._name(offer_follow_ups(widest, self.question, self._words)), held)
         usual = (self._words.say("panel.usual_threshold"), "")
         cited = [(option.label, option.id) for option in offer_thresholds(widest, self._words)]
         self._replace("threshold", [usual, *cited], self.threshold.value)
@@ -92,7 +91,9 @@ class Controls:
         """Write beside each choice how many patients fit it and all other choices."""
         question = self.question
         self.therapies.offer(offer_therapies(widest, question, self._words))
-        self.timepoints.offer(offer_follow_ups(widest, question, self._words))
+        follow_ups = offer_follow_ups(widest, question, self._words)
+        self._replace("primary", self._name(follow_ups), self.primary.value)
+        self.timepoints.offer(follow_ups)
         for column, choice in self.filters.items():
             options = offer_levels(widest, question, column, self._words)
             absent = explain_column(widest.records, column)

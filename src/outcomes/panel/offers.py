@@ -29,21 +29,21 @@ def list_measures(records: Records) -> tuple[PanelMeasure, ...]:
 
 @remember
 def count_measured(records: Records, measure: PanelMeasure) -> int:
-    """Return how many patients have a score of a measure."""
-    held = records.assessments
-    own = (held["instrument"] == measure.instrument) & held["score"].notna()
-    own &= held["variant"].isna() if measure.variant is None else held["variant"] == measure.variant
-    scored = records.episodes["episode_id"].isin(held.loc[own, "episode_id"])
-    return int(records.episodes.loc[scored, "patient_id"].nunique())
+    """Return how many patients of the cohort of a measure have a score; none where there is no cohort."""
+    try:
+        table = select_widest(records, measure).table
+    except AnalysisError:
+        return 0
+    return int(table.loc[table["score"].notna(), "patient"].nunique())
 
 
 @remember
 def select_widest(records: Records, measure: PanelMeasure) -> Cohort:
-    """Select all episodes with a measure, at the source's main time point or else the first that there is."""
+    """Select the cohort of a measure before any choice, at the source's main time point or else the first."""
     chosen = PanelQuestion(measure).describe_cohort()
     for timepoint in (None, *list_timepoints(records)):
         try:
-            return select_cohort(records, **chosen, primary=timepoint, episodes="all")
+            return select_cohort(records, **chosen, primary=timepoint)
         except AnalysisError as error:
             reason = error
     raise reason
@@ -59,7 +59,7 @@ def label_measure(measure: PanelMeasure, words: Words) -> str:
 
 
 def offer_measures(records: Records, words: Words) -> tuple[Option, ...]:
-    """Offer the recorded measures with the patients who have a score."""
+    """Offer the recorded measures with the patients of their cohorts who have a score."""
     return tuple(
         _offer(str(place), label_measure(measure, words), count_measured(records, measure))
         for place, measure in enumerate(list_measures(records))

@@ -320,15 +320,16 @@ def _name_missing(found: dict[str, str]) -> str:
 def _find_course(change: Release, group: str, labels: Labels) -> dict[str, str]:
     """Return the numbers of a course from the start to the primary time point; the improvement at least.
 
-    Empty where the improvement may not be shown; without the scores where one of these may not.
+    Empty where the improvement may not be shown; without the scores where one of these may not, or where not
+    all three are of the same edition, since only then is the improvement their difference.
     """
     time = pick_time(change, "mean_improvement", labels)
     held: dict[Any, Any] = {
         (row.statistic, row.timepoint): row for row in list_rows(change.where(group=group, shown=True).table)
     }
     start = next(iter(labels.order_times(change.table["timepoint"].dropna())), None)
-    wanted = [("mean_score", start), ("mean_score", time), ("mean_improvement", time)]
-    first, last, gain = (held.get(key) for key in wanted)
+    first, gain = held.get(("mean_score", start)), held.get(("mean_improvement", time))
+    last = held.get(("mean_expected", time), held.get(("mean_score", time)))
     if gain is None:
         return {}
     (low, high), n, words = write_ends(gain, change), write_size(gain, change), labels.words
@@ -340,4 +341,6 @@ def _find_course(change: Release, group: str, labels: Labels) -> dict[str, str]:
         "time": labels.time(str(time)),
         "unit": labels.unit,
     }
-    return said | ({"first": first.display, "last": last.display} if first and last else {})
+    if first is None or last is None or len({str(row.as_of) for row in (first, last, gain)}) > 1:
+        return said
+    return said | {"first": first.display, "last": last.display}

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_domains", "say_profile", "tabulate_domains"]
 
 BASELINE = "baseline"
+_MEANS = ("mean_score", "mean_expected", "mean_improvement")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,12 @@ class DomainMeasure:
         return any(statistic == "mean_improvement" for _, statistic, _ in self.cells)
 
     @property
+    def later(self) -> str:
+        """The statistic of a later score: of all who began, or of those seen where it is not asked then."""
+        expected = any(statistic == "mean_expected" for _, statistic, _ in self.cells)
+        return "mean_expected" if expected else "mean_score"
+
+    @property
     def name(self) -> str:
         """The measure with its range, or with its unit; one without improvement says which end is better."""
         labels = self.labels
@@ -83,7 +90,7 @@ class DomainMeasure:
 
 def list_measures(release: Release, labels: Labels) -> list[DomainMeasure]:
     """Return the measures of a release in the order of its rows."""
-    held = release.where(statistic=["mean_score", "mean_improvement"]).table
+    held = release.where(statistic=_MEANS).table
     measures = []
     for outcome, rows in held.groupby("outcome", sort=False):
         variant = str(outcome).partition(":")[2] or None
@@ -95,7 +102,7 @@ def list_measures(release: Release, labels: Labels) -> list[DomainMeasure]:
 
 def pick_groups(release: Release, labels: Labels) -> list[str]:
     """Return the therapies; everybody instead where none of them is shown."""
-    held = release.where(statistic=["mean_score", "mean_improvement"]).table
+    held = release.where(statistic=_MEANS).table
     own = labels.order(group for group in held["group"] if group != ALL)
     shown = set(held.loc[held["shown"], "group"])
     return own if not own or shown & set(own) or ALL not in shown else [ALL]
@@ -209,7 +216,7 @@ def tabulate_domains(domains: Release) -> View:
         columns = {group: show_interval(labels.title(group)) for group in groups}
         lines = []
         for measure in measures:  # one without improvement is compared by its mean
-            statistic = "mean_improvement" if measure.improves else "mean_score"
+            statistic = "mean_improvement" if measure.improves else measure.later
             cells = {group: measure.cells.get((group, statistic, later)) for group in groups}
             block = capitalise(say_domain(measure.domain, words))
             lines.append(TableLine(measure.name, cells, block))
@@ -217,9 +224,7 @@ def tabulate_domains(domains: Release) -> View:
         columns = {
             "n": show_size(words.say("views.table.patients")),
             "start": TableColumn(words.say("views.domains.start"), ("mean_score", BASELINE)),
-            "later": TableColumn(
-                words.say("views.domains.later", time=labels.time(later)), ("mean_score", later)
-            ),
+            "later": TableColumn(words.say("views.domains.later", time=labels.time(later))),
             "improvement": show_interval(words.say("views.table.improvement"), ("mean_improvement", later)),
             "reading": TableColumn(words.say("views.domains.reading")),
         }
@@ -241,7 +246,8 @@ def _describe_group(measure: DomainMeasure, group: str, release: Release, severa
     reading = _read_change(gain, release)
     cells = {
         **own,
-        "n": gain if gain is not None else own.get(("mean_score", later)),
+        "n": gain if gain is not None else own.get((measure.later, later)),
+        "later": own.get((measure.later, later)),
         "reading": measure.labels.words.say(f"views.domains.{reading}") if reading else "",
     }
     title = measure.labels.title(group)

@@ -40,20 +40,32 @@ def _list_visits(release: Release, labels: Labels) -> Iterator[TableLine]:
 
 @made_from("change")
 def tabulate_change(change: Release) -> View:
-    """Tabulate scores and improvement per therapy and time point."""
+    """Tabulate scores and improvement per therapy and time point; for the team of those seen beside."""
     labels, words = read_labels(change), change.words
     if not change.table["shown"].any():
         return build_empty_view("change", "table", change)
-    spread = (change.table["statistic"] == "sd_score").any()
+    held = set(change.table["statistic"])
     lines = _gather_withheld(list(_list_visits(change, labels)), change)
-    score = words.say(f"views.table.score{'' if spread else '_mean'}", measure=labels.measure)
+    spread, mean = (words.say(f"views.table.score{end}", measure=labels.measure) for end in ("", "_mean"))
     columns = {
-        "n": show_size(words.say("views.table.patients"), "mean_score"),
-        "score": TableColumn(score),
+        "n": show_size(words.say("views.table.patients"), "mean"),
+        "score": TableColumn(spread if "sd_score" in held else mean),
         "improvement": show_interval(words.say("views.table.improvement"), "mean_improvement"),
     }
-    stub, caption = words.say("views.table.time"), words.say("views.caption.change")
-    return build_table_view("change", change, lines, columns, caption, stub)
+    key = "change" if "mean_improvement" in held else "change_undirected"
+    caption = [words.say(f"views.caption.{key if 'mean_expected' in held else 'change_seen'}")]
+    if "mean_score_seen" in held:
+        columns |= {
+            "start_seen": TableColumn(words.say("views.table.start_seen"), "mean_start_seen"),
+            "score_seen": TableColumn(words.say("views.table.score_seen", measure=labels.measure)),
+            "improvement_seen": show_interval(
+                words.say("views.table.improvement_seen"), "mean_improvement_seen"
+            ),
+        }
+        caption.append(words.say("views.caption.change_observed"))
+    return build_table_view(
+        "change", change, lines, columns, " ".join(caption), words.say("views.table.time")
+    )
 
 
 def _gather_withheld(lines: list[TableLine], change: Release) -> Iterator[TableLine]:
@@ -61,17 +73,28 @@ def _gather_withheld(lines: list[TableLine], change: Release) -> Iterator[TableL
     words = change.words
     for block in dict.fromkeys(line.block for line in lines):
         own = [line for line in lines if line.block == block]
-        shown = [
-            line for line in own if "mean_score" in line.cells and not is_withheld(line.cells["mean_score"])
-        ]
+        shown = [line for line in own if (row := _pick_mean(line)) is not None and not is_withheld(row)]
         for line in shown:
-            mean, sd = line.cells["mean_score"], line.cells.get("sd_score")
-            spread = f" ({sd.display})" if mean.shown and sd and sd.shown else ""
-            yield TableLine(line.head, {**line.cells, "score": f"{mean.display}{spread}"}, block)
+            score = _write_spread(_pick_mean(line), line.cells.get("sd_score"))
+            seen = _write_spread(line.cells.get("mean_score_seen"), line.cells.get("sd_score_seen"))
+            cells = {**line.cells, "mean": _pick_mean(line), "score": score, "score_seen": seen}
+            yield TableLine(line.head, cells, block)
         if len(shown) < len(own):
             name = "other_times" if shown else "all_times"
             withheld = words.say("release.withheld")
             yield TableLine(words.say(f"views.table.{name}"), {"score": withheld}, block)
+
+
+def _pick_mean(line: TableLine) -> Any:
+    """Return the row of all who began; of a measure that is not asked at the start, that of those seen."""
+    return line.cells.get("mean_expected", line.cells.get("mean_score"))
+
+
+def _write_spread(mean: Any, sd: Any) -> str:
+    """Write a mean with the standard deviation behind it, where there is one."""
+    if mean is None:
+        return ""
+    return f"{mean.display} ({sd.display})" if mean.shown and sd is not None and sd.shown else mean.display
 
 
 @made_from("responders")

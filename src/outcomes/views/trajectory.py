@@ -1,4 +1,4 @@
-"""The trajectory: observed or adjusted mean score of each therapy over time, and the patients seen."""
+"""The trajectory: mean score of each therapy over time, adjusted or not, and the patients seen."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ class _Axis:
 
 @made_from("change")
 def draw_trajectory(change: Release) -> View:
-    """Draw the mean score of each therapy over time, with intervals and the patients seen beneath.
+    """Draw the mean score of each therapy's patients over time, with intervals and those seen beneath.
+
+    The same numbers as in `tabulate_change`: of all who began, after the start as expected from those seen.
 
     A figure. Where no therapy has a mean to show, all therapies together; where that is withheld too, a
     sentence that says why. A mark stands for every shown row, and for no other.
@@ -95,7 +97,7 @@ def draw_marginal_means(contrasts: Release) -> View:
 
 def _choose_points(change: Release, labels: Labels) -> pd.DataFrame:
     """Return the shown means of the therapies, or of everybody where none of a therapy is shown."""
-    means = change.where(statistic="mean_score", shown=True).table
+    means = change.where(statistic=["mean_score", "mean_expected"], shown=True).table
     own = means[means["group"] != ALL]
     chosen = means if own.empty else own
     # Reaching the end of therapy depends on the outcome, so it lies on no axis of time.
@@ -221,7 +223,8 @@ def _describe(points: pd.DataFrame, labels: Labels, key: str) -> str:
 
 def _caption(points: pd.DataFrame, labels: Labels) -> list[str]:
     words = labels.words
-    parts = [words.say("views.trajectory_caption", measure=labels.measure)]
+    expected = "_expected" if "mean_expected" in set(points["statistic"]) else ""
+    parts = [words.say(f"views.trajectory_caption{expected}", measure=labels.measure)]
     if labels.design != "randomised" and points["group"].nunique() > 1:
         parts.append(words.say("views.description_only"))
     parts += _say_distances(points, labels)

@@ -14,7 +14,7 @@ import pandas as pd
 from outcomes.disclosure.decisions import SAYING, Fate
 from outcomes.disclosure.rules import Rules
 from outcomes.disclosure.writing import percent_multiple, pick_band, round_count, round_share
-from outcomes.result import ALL, Support
+from outcomes.result import ALL, BEGAN, Support
 
 #: Sets with factors, and the least and greatest sum of factor x size that a row allows.
 Constraint = tuple[tuple[tuple[np.ndarray, float], ...], float, float]
@@ -194,6 +194,8 @@ def list_sums(
         else:
             quantity = (statistic.id, str(row.outcome), str(row.term), time)
         yield PublishedSum(place, quantity, sets["all"])
+        if BEGAN in sets:  # it moves with the mean start of these, as that itself does
+            yield PublishedSum(place, (*quantity, BEGAN), sets[BEGAN])
 
 
 def _weigh(row: Any, size: int, rules: Rules, primary: str | None) -> float:

@@ -14,7 +14,7 @@ from outcomes.disclosure.released import RELEASE_COLUMNS, Backing, join_support
 from outcomes.disclosure.rules import Rules
 from outcomes.errors import DisclosureError
 from outcomes.facts import Text
-from outcomes.result import Patients
+from outcomes.result import BEGAN, Patients
 
 #: Fates of rows that say something about their patients.
 _INFORMATIVE = frozenset({"shown", "few", "state", "held"})
@@ -111,11 +111,15 @@ def name_quantity(analysis: str, row: Mapping[str, Any], rules: Rules) -> str:
     statistic, term = rules.statistics[str(row["statistic"])], _text(row["term"])
     if statistic.score_is and term == "score":
         statistic, term = rules.statistics[statistic.score_is], ""
+    # A later score is the same quantity as the one at the start, so that a mean of all who began is compared
+    # with one of those seen that an earlier version released.
+    pairs = (entry.difference_of for entry in rules.statistics.values() if entry.difference_of)
+    named = {later: start for start, later in pairs}.get(statistic.id, statistic.id)
     analysis = analysis if statistic.rests_on == "analysis" else ""
     outcome = "" if "outcome" in statistic.same_for_any else _text(row["outcome"])
     level = "" if "level" in statistic.same_for_any else _text(row["level"])
     where = [_text(row["timepoint"]), _text(_write(row["x"])), _text(row["unit"])]
-    parts = [analysis, statistic.id, outcome, term, level, *where, "versus" if _text(row["versus"]) else ""]
+    parts = [analysis, named, outcome, term, level, *where, "versus" if _text(row["versus"]) else ""]
     return json.dumps(parts, ensure_ascii=False)
 
 
@@ -151,9 +155,11 @@ def build_row_cells(
     definition = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:16]
     found: dict[int, Cell] = {}
     for place, (row, fate, sets) in enumerate(zip(rows, backing.fates, backing.support, strict=True)):
-        # a row of a model depends on everybody whom the model saw, not on its own groups alone
+        # A row of a model depends on everybody whom the model saw, not on its own groups alone. Later scores
+        # are compared by those seen: that more began shows in their start, which is compared by who began.
         rests_on = rules.statistics[row["statistic"]].rests_on
-        whole = backing.everybody if rests_on == "analysis" else join_support((sets,))
+        own = {name: codes for name, codes in sets.items() if name != BEGAN}
+        whole = backing.everybody if rests_on == "analysis" else join_support((own,))
         if rests_on == "nobody" or not whole.size:
             continue
         if fate not in _INFORMATIVE and (fate not in _KEPT_BACK or backing.patients is None):
