@@ -155,7 +155,8 @@ def ends_of_flow(place: Place) -> bool:
 
 @truth("views.flow_withheld")
 def flow_withheld(place: Place) -> bool:
-    return not place.team and bool((~place.released("flow")["shown"]).any())
+    held = place.released("flow")
+    return not place.team and int(held["shown"].sum()) < len(place.result("flow"))
 
 
 @truth("views.flow_alt", "views.flow_caption", "sentences.excluded")
@@ -204,7 +205,7 @@ def without_baseline(place: Place) -> bool:
 @truth("cohort.rules.covariates_complete", "cohort.rules.covariates_missing", "cohort.rules.no_covariates")
 def recorded(place: Place) -> bool:
     declared = list(place.records.clinic.covariates)
-    lacking = [name for name in declared if place.records.clinic.episodes[name].isna().any()]
+    lacking = [name for name in declared if place.records.accepted[name].isna().any()]
     if place.own == "covariates_missing":
         return lacking == place.listed(str(place.names).replace("age", "age_years"))
     return not lacking and bool(declared) == (place.own == "covariates_complete")

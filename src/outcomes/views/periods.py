@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from outcomes.disclosure import Release
+from outcomes.disclosure import Release, split_mark
 from outcomes.facts import Text, Words, read_facts
 from outcomes.result import ALL
 from outcomes.views.figure import (
@@ -118,7 +118,8 @@ def tabulate_periods(trend: Release) -> View:
 
 def _write_limits(row: Any, trend: Release) -> str:
     low, high = write_ends(row, trend)
-    return trend.words.say("views.periods.between", low=low, high=high)
+    mark = split_mark(str(row.display))[1]  # of an earlier edition
+    return trend.words.say("views.periods.between", low=low, high=f"{high}{mark}")
 
 
 def _write_state(row: Any, signals: Sequence[Any], words: Words) -> str:
