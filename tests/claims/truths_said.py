@@ -979,7 +979,9 @@ def since_lead(place: Place) -> bool:
 def find_gains(place: Place) -> tuple[float, float]:
     """Return the mean improvement of all at the last release and now."""
     then = Records(replace(place.page, clinic=place.page.handed))
-    return then.gain(ALL, then.primary).mean(), place.records.gain(ALL, place.records.primary).mean()
+    both = ((held, held.primary) for held in (then, place.records))
+    before, after = (held.expect(held.of(ALL), time)["gain"] for held, time in both)
+    return before, after
 
 
 @truth("views.since_last.moved", "views.since_last.same", "views.since_last.moved_alone")
@@ -999,10 +1001,10 @@ def since_parts(place: Place) -> bool:
     then = Records(replace(place.page, clinic=place.page.handed))
     now, time = place.records, place.records.primary
     before, after = find_gains(place)
-    known = then.gain(ALL, time)
-    new = now.gain(ALL, time)
-    joined = pd.concat([known, new[~new.index.isin(then.accepted["episode_id"])]])
-    part = joined.mean() - before if place.own == "by_new_episodes" else after - joined.mean()
+    came = now.of(ALL)[~now.of(ALL).isin(then.accepted["episode_id"])]
+    then.wide = pd.concat([then.wide.loc[then.of(ALL)], now.wide.loc[came]])
+    joined = then.expect(then.wide.index, time)["gain"]
+    part = joined - before if place.own == "by_new_episodes" else after - joined
     return abs(read_number(str(place.amount).lstrip("+")) - part) <= 0.011
 
 
