@@ -161,7 +161,10 @@ def test_a_threshold_of_another_region_is_said_where_it_is_used(tmp_path):
         "codes": {"therapy": {"exercise therapy": "strengthening"}},
     }
     found = count_responders(select_cohort(read_table(tmp_path, table, block, primary=primary)))
-    said = "estimated for non-specific low back pain, mixed duration, while patients here have other complaints too"
+    said = (
+        "estimated for non-specific low back pain, mixed duration, "
+        "while patients here have other complaints too"
+    )
     warned = [write(it) for it in found.warnings]
     assert f"The threshold ostelo-2008-absolute was {said}." in warned
     assert f"at least 2 points (Ostelo 2008, Spine 33:90, doi 10.1097/BRS.0b013e31815e3a10), {said}" in write(
