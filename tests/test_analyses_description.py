@@ -77,7 +77,13 @@ def test_change_by_hand(small):
     for row, mean, spread in rows.values():
         assert row["estimate"] == pytest.approx(mean)
         margin = 4.302653 * spread / 3**0.5  # t(2) = 4.302653
-        assert ends(row) == pytest.approx([mean - margin, mean + margin])
+        expected = pytest.approx([mean - margin, mean + margin])
+        if mean == 6:
+            # 1.03 to 10.97 would leave 0 to 10; on the logit scale, rounded to four decimals:
+            # log(0.6 / 0.4) = 0.405465, and the margin is 4.968276 * 10 / (6 * 4) = 2.070115
+            logits = 0.405465 - 2.070115, 0.405465 + 2.070115
+            expected = pytest.approx([10 / (1 + np.exp(-logit)) for logit in logits], abs=6e-5)
+        assert ends(row) == expected
     for name in ("sd_score_seen", "sd_improvement"):
         assert pick(result, statistic=name, **place)["estimate"] == pytest.approx(sd)
     assert pick(result, statistic="sd_score", group="exercise")["estimate"] == pytest.approx(2)

@@ -109,7 +109,13 @@ def test_a_cohort_made_by_hand_has_its_own_measure_alone():
             row = pick(result, statistic=f"mean_{statistic}", group="x")
             margin = 12.706205 * np.sqrt(variance / 2)
             assert row["estimate"] == mean
-            assert ends(row) == pytest.approx([mean - margin, mean + margin])
+            expected = pytest.approx([mean - margin, mean + margin])
+            if name == "start":
+                # -0.85 to 11.85 would leave 0 to 10; on the logit scale, rounded to four decimals:
+                # log(0.55 / 0.45) = 0.200671, and the margin is 6.353103 * 10 / (5.5 * 4.5) = 2.566910
+                logits = 0.200671 - 2.566910, 0.200671 + 2.566910
+                expected = pytest.approx([10 / (1 + np.exp(-logit)) for logit in logits], abs=6e-5)
+            assert ends(row) == expected
     for name, variance in (("sd_improvement", 1 / 8), ("sd_score_seen", 1 / 8), ("sd_score", 1 / 2)):
         assert pick(result, statistic=name, group="x")["estimate"] == pytest.approx(np.sqrt(variance))
     assert pick(result, statistic="mean_score", **start)["n"] == 2

@@ -94,7 +94,7 @@ def test_a_source_that_was_not_read_is_said_where_the_rule_stands() -> None:
     labels = read_labels(release(summarise_change(make_cohort("odi")), "team"))
     assert name_rule("ostelo-2008-absolute", labels) == "Better by 10 points or more (Ostelo 2008)"
     assert name_rule("copay-2008-absolute", labels) == (
-        "Better by 12.8 points or more (Copay 2008, not read at the source)"
+        "Better by 12.8 points or more, estimated in other patients (Copay 2008, not read at the source)"
     )
     assert name_rule("absolute:8", labels) == (
         "Better by 8 points or more (a rule of this page, without a source)"
@@ -102,7 +102,8 @@ def test_a_source_that_was_not_read_is_said_where_the_rule_stands() -> None:
     assert "more than measurement error" in name_rule("davidson-2002-mdc", labels)
     joa = read_labels(release(summarise_change(make_cohort("joa_cervical")), "team"))
     assert name_rule("laminoplasty-recovery-rate", joa) == (
-        "Better by 42 % or more of what lay between the score at start and the best one (Kato 2019)"
+        "Better by 42 % or more of what lay between the score at start and the best one, "
+        "estimated in other patients (Kato 2019)"
     )
 
 

@@ -19,6 +19,7 @@ from matplotlib.font_manager import findSystemFonts, fontManager
 from matplotlib.text import Text
 
 from outcomes.analyses import (
+    check_comparability,
     compare_over_time,
     compare_sites,
     count_completeness,
@@ -79,7 +80,10 @@ FIGURES = {
 
 @pytest.fixture(scope="module")
 def cohort() -> Cohort:
-    return select_cohort(simulate_clinic(900, seed=4), instrument="odi")
+    """A made-up clinic whose therapies are comparable, for the differences are a figure too."""
+    held = select_cohort(simulate_clinic(1200, seed=4), instrument="odi")
+    assert check_comparability(held).comparable
+    return held
 
 
 @pytest.fixture
@@ -102,7 +106,13 @@ def relabel(cohort: Cohort, texts: tuple[str, ...]) -> Cohort:
         id: replace(therapy, label=label, short_label=label)
         for (id, therapy), label in zip(cohort.therapies.items(), labels, strict=True)
     }
-    return replace(cohort, therapies=therapies)
+    # the source says them too, for each measure of the domains is selected from the records anew
+    own = {
+        id: {**cohort.source.therapies.get(id, {}), "label": it.label, "short_label": it.short_label}
+        for id, it in therapies.items()
+    }
+    records = replace(cohort.records, source=replace(cohort.source, therapies=own))
+    return replace(cohort, records=records, therapies=therapies)
 
 
 def join_lines(text: str) -> str:

@@ -161,11 +161,18 @@ def test_a_threshold_of_another_region_is_said_where_it_is_used(tmp_path):
         "codes": {"therapy": {"exercise therapy": "strengthening"}},
     }
     found = count_responders(select_cohort(read_table(tmp_path, table, block, primary=primary)))
-    assert any("published for patients with complaints of the low back" in str(it) for it in found.warnings)
-    assert "published for complaints of the low back" in write(found.method)
+    said = (
+        "estimated for non-specific low back pain, mixed duration, "
+        "while patients here have other complaints too"
+    )
+    warned = [write(it) for it in found.warnings]
+    assert f"The threshold ostelo-2008-absolute was {said}." in warned
+    assert f"at least 2 points (Ostelo 2008, Spine 33:90, doi 10.1097/BRS.0b013e31815e3a10), {said}" in write(
+        found.method
+    )
     table["area"] = "low back"
     found = count_responders(select_cohort(read_table(tmp_path, table, block, primary=primary)))
-    assert not any("published for" in write(it) for it in [*found.warnings, found.method])
+    assert not any("estimated for" in write(it) for it in [*found.warnings, found.method])
 
 
 def test_the_sheet_of_an_instrument_says_its_regions():

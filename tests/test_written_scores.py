@@ -154,7 +154,7 @@ def test_decimal_marks_follow_the_declaration_where_nothing_tells(read_column, c
 def test_a_unit_that_changes_numbers_is_said_and_one_that_does_not_is_only_logged(read_column):
     _, records = read_column("vas100", ["5,7 cm", "57 mm", "3.2 cm"])
     assert [str(it.said) for it in records.findings if it.said] == [
-        "VAS 0-100 scores that are written with their unit or denominator (cm) are converted by it."
+        "Scores of the VAS 0-100 that are written with their unit or denominator (cm) are converted by it."
     ]
     assert not [it for it in read_column("nprs", ["7/10", "4/10"])[1].findings if it.said]
 

@@ -39,7 +39,10 @@ class Course:
 def describe_course(
     grid: Grid, instrument: Instrument, members: np.ndarray, column: int, conf_level: float
 ) -> Course:
-    """Describe the course of some episodes, given by position, to the time point of a column."""
+    """Describe the course of some episodes, given by position, to the time point of a column.
+
+    Of a measure without direction the improvement is the start less the later score, which no page says.
+    """
     began = members[~np.isnan(grid.baseline[members])]
     seen = began[~np.isnan(grid.score[began, column])]
     ends = (instrument.minimum, instrument.maximum)
@@ -49,7 +52,7 @@ def describe_course(
     modelled = len(seen) < len(began) and "estimate" in expected
     if modelled and not instrument.minimum <= expected["estimate"] <= instrument.maximum:
         expected = gained = {"n": expected["n"], "state": "out_of_range"}
-    if instrument.sign > 0:
+    if instrument.direction == "higher_better":
         gained = _turn(gained)
     support = {"all": grid.patients(seen), BEGAN: grid.patients(began)}
     return Course(began, seen, expected, gained, support)
