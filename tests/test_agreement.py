@@ -28,6 +28,8 @@ REAL = {
     "verwoerd-2024": "verwoerd-2024-neck-pain",
     "nhs-proms-2018-19": "nhs-proms-2018-19-sample",
 }
+#: Those whose pages take minutes.
+LARGE = ("verwoerd-2024", "nhs-proms-2018-19")
 AUDIENCES = ("team", "stakeholder")
 #: Terms that say of whom a number is; others name the column of the groups or the role of a period.
 OF_WHOM = ("seen", "due")
@@ -121,7 +123,10 @@ def make_pages(name, records, folder, slices, audience):
     return found, pages
 
 
-@pytest.fixture(scope="module", params=["made-up-clinic", *REAL])
+@pytest.fixture(
+    scope="module",
+    params=["made-up-clinic", "ashar-2022", *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)],
+)
 def clinic(request, tmp_path_factory):
     """A clinic: the name of its source, its records, their folder, and what to cut pages down to."""
     project = tmp_path_factory.mktemp("project")

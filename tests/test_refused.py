@@ -81,7 +81,11 @@ def list_numbers(cohort) -> set[str]:
 
 
 @pytest.fixture(
-    scope="module", params=["confounded", "small", pytest.param("every report", marks=pytest.mark.slow)]
+    scope="module",
+    params=[
+        "confounded",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("small", "every report")),
+    ],
 )
 def clinic(request, tmp_path_factory):
     """A clinic whose therapies are not comparable, and what the analyses say of their differences."""

@@ -69,7 +69,7 @@ def list_sentences(text: str) -> list[str]:
     return [part for part in re.split(r"(?<=[.!?])\s+(?=[A-Z0-9])", text) if len(part.split()) > 3]
 
 
-@pytest.fixture(scope="module", params=["many", "few"])
+@pytest.fixture(scope="module", params=[pytest.param("many", marks=pytest.mark.slow), "few"])
 def made(request, tmp_path_factory):
     """Pages of all reports, by their name and audience."""
     project = tmp_path_factory.mktemp("project")
@@ -118,6 +118,7 @@ def test_a_page_and_its_files_show_nothing_odd(made, asked):
     assert not odd
 
 
+@pytest.mark.slow
 def test_a_panel_shows_nothing_odd(tmp_path):
     write_clinic(tmp_path / "clinic", n_episodes=300, seed=5)
     panel = open_panel(read_records("made-up-clinic", tmp_path / "clinic"))
