@@ -61,11 +61,10 @@ class Course:
         """Yield the records of each edition."""
         draw = np.random.default_rng(self.seed)
         episodes = self.records.episodes
-        # one episode each, whose first scores are known: who joins, joins the page
+        # one episode each, that a page of the whole clinic would have: who joins, joins the page
         first = episodes.drop_duplicates("patient_id")
-        scores = self.records.assessments
-        scored = scores.loc[(scores["instrument"] == "odi") & (scores["day"] <= 0), "episode_id"]
-        order = first.loc[first["episode_id"].isin(scored), "episode_id"].astype("str").tolist()
+        asked = set(select_cohort(self.records, instrument="odi").episodes["episode_id"].astype("str"))
+        order = [one for one in first["episode_id"].astype("str") if one in asked]
         here, waiting = order[: self.n_start], order[self.n_start :]
         assessments = self.records.assessments
         for number in range(self.n_editions):

@@ -166,6 +166,8 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
         return _write_outside(row, fate, sizes[place].whole, rules, unsized, words)
 
     written = [write(place, fate) for place, fate in enumerate(own)]
+    # before the ledger compares them: it holds the numbers of earlier editions as these wrote them
+    write_differences(written, [fate == Fate.SHOWN for fate in own], page.audience, rules)
     held = hold_back(result, written, own, rules, earlier)
     _take_over(decisions, held)
     protect_lines(result.table, decisions, sizes, rules)
