@@ -20,7 +20,10 @@ ALL = "all"
 #: Marks the measures of a page whose patients need no score at the start: another cohort.
 ANY = "*"
 #: Lowest and highest score of the measures whose sums are followed.
-RANGES = {"odi": (0, 100), "nprs:average": (0, 10), "sorensen_s": (0, 300), "eq5d_5l:taiwan": (-1.1, 1)}
+RANGES = {
+    "odi": (0, 100), "nprs:average": (0, 10), "sorensen_s": (0, 300), "eq5d_5l:taiwan": (-1.1, 1),
+    "mmst_cm": (0, 15),
+}  # fmt: skip
 _BANDS = ((0, 50, 60, 70, 80, 90, 100), (0, 60, 80, 100), (0, 60, 100), (0, 50, 100))
 _Z = float(special.ndtri(0.975))
 #: So near, as a share of the range, a mean expected of all who began is taken to be to that of those seen.
