@@ -20,7 +20,10 @@ ALL = "all"
 #: Marks the measures of a page whose patients need no score at the start: another cohort.
 ANY = "*"
 #: Lowest and highest score of the measures whose sums are followed.
-RANGES = {"odi": (0, 100), "nprs:average": (0, 10), "sorensen_s": (0, 300), "eq5d_5l:taiwan": (-1.1, 1)}
+RANGES = {
+    "odi": (0, 100), "nprs:average": (0, 10), "sorensen_s": (0, 300), "eq5d_5l:taiwan": (-1.1, 1),
+    "mmst_cm": (0, 15),
+}  # fmt: skip
 _BANDS = ((0, 50, 60, 70, 80, 90, 100), (0, 60, 80, 100), (0, 60, 100), (0, 50, 100))
 _Z = float(special.ndtri(0.975))
 #: So near, as a share of the range, a mean expected of all who began is taken to be to that of those seen.
@@ -337,10 +340,15 @@ class _Reader:
     def _follow_visits(self, names: list[tuple]) -> None:
         for kind, outcome, group, time in [name for name in names if name[0] in ("due", "scored", "gained")]:
             cohort = _name_cohort(outcome, group)
-            if time == "baseline" and (kind == "due" or not outcome.endswith(ANY)):
-                self.known.equal({cohort: 1, (kind, outcome, group, time): -1}, "the start")
+            number, began = (kind, outcome, group, time), ("scored", outcome, group, "baseline")
+            if time == "baseline" and not outcome.endswith(ANY):
+                self.known.equal({cohort: 1, number: -1}, "the start")
             else:
-                self.known.fact({cohort: 1, (kind, outcome, group, time): -1}, 0, source="of the cohort")
+                self.known.fact({cohort: 1, number: -1}, 0, source="of the cohort")
+            if kind == "due" and began in self.known.place:
+                # due are those who began: who has no score of the measure at the start is not counted
+                most = 0 if time == "baseline" else math.inf
+                self.known.fact({began: 1, number: -1}, 0, most, "due of those who began")
             if kind == "gained":
                 scored = {("scored", outcome, group, time): 1, ("gained", outcome, group, time): -1}
                 self.known.fact(scored, 0, 0 if not outcome.endswith(ANY) else math.inf, "score at the start")

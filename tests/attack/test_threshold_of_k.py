@@ -120,7 +120,7 @@ TOLD = {
         "c",
         {"regression_to_mean_low", "regression_to_mean_high"},
     ),
-    count_responders: (build_sides, "c", {"share_improved"}),
+    count_responders: (build_sides, "c", {"share_improved", "share_in_state"}),
     trace_cumulative: (build_sides, "c", {"share_improved_by"}),
     count_at_ends: (build_sides, "c", {"share_at_floor"}),
     standardise_responders: (build_sides, "c", {"share_improved_standardised"}),
