@@ -47,7 +47,7 @@ def draw_row(rng, statistic):
 def test_a_released_number_leaves_room_for_the_true_one(profile):
     rng, rules = np.random.default_rng(3), read_rules(None, profile)
     told = dict.fromkeys(Fate, 0)
-    for statistic in list(ROUNDED) * 8:
+    for statistic in list(ROUNDED) * 16:
         row, sets = draw_row(rng, statistic)
         result = build_result(
             "change", [row], method="", support=[sets], origin=Origin(disclosure_profile=profile)

@@ -168,7 +168,7 @@ def _caption(
     words = labels.words
     parts = [words.say("views.cumulative_caption", time=labels.time(str(points["timepoint"].iloc[0])))]
     if threshold is not None:
-        parts.append(say_marked(threshold, labels))
+        parts += [say_marked(threshold, labels), labels.explain_foreign(threshold)]
     if release.audience != "team":
         parts.append(words.say("views.cumulative_stops", k=release.k))
     if labels.design != "randomised" and points["group"].nunique() > 1:

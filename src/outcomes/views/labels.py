@@ -343,5 +343,4 @@ def say_marked(threshold: Threshold, labels: Labels) -> str:
     key = "" if threshold.kind == "MIC" else "_other" if threshold.kind else "_own"
     if key == "_other":
         values["kind"] = words.say(f"instrument_sheet.thresholds.kind.{threshold.kind}")
-    said = words.say(f"views.cumulative_threshold{key}", **values)
-    return f"{said} {labels.explain_foreign(threshold)}".strip()
+    return words.say(f"views.cumulative_threshold{key}", **values)

@@ -21,6 +21,7 @@ from outcomes.views.view import View, build_sentence, build_view, made_from, wri
 
 #: Reasons that stand in place of what they explain, and so not under Methods.
 _REASONS = {
+    "detail.nothing_compared",
     "methods.change.no_baseline",
     "methods.change.no_direction",
     "methods.comparability.not_comparable",
