@@ -88,3 +88,13 @@ def test_a_difference_whose_variance_is_negative_is_not_shown():
         table = broken.contrasts("therapy")
     assert set(table["state"]) == {"not_converged"} and table["estimate"].isna().all()
     assert set(found.contrasts("therapy")["state"]) == {"ok"}
+
+
+def test_differences_with_next_to_no_degrees_of_freedom_are_not_shown():
+    """Of a model whose covariance is all but unknown, intervals would be wider than any number."""
+    found = fit("score ~ therapy*visit", make_table(), subject="id", visit="visit")
+    unknown = replace(found, inference=replace(found.inference, variance=1e8 * found.inference.variance))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = unknown.contrasts("therapy")
+    assert set(table["state"]) == {"not_converged"} and table["estimate"].isna().all()

@@ -70,10 +70,12 @@ def test_a_group_near_its_floor_keeps_its_result_on_a_page():
     cohort = assemble_cohort(wide, design="randomised")
     for audience in ("team", "stakeholder"):
         table = release(summarise_change(cohort), audience).where(group="x", timepoint="month_6").table
-        row = table[table["statistic"] == "mean_score"].iloc[0]
+        row = table[table["statistic"] == "mean_expected"].iloc[0]
         assert row["shown"] and row["state"] == "ok"
         assert 0 <= row["conf_low"] <= row["estimate"] <= row["conf_high"] <= 10
-    alike = summarise_change(assemble_cohort(wide.assign(month_6=0))).where(statistic="mean_score", group="x")
+    alike = summarise_change(assemble_cohort(wide.assign(month_6=0))).where(
+        statistic="mean_expected", group="x"
+    )
     last = alike.table.iloc[-1]
     assert (last["estimate"], last["state"]) == (0, "boundary"), "no spread is no matter of numbers"
 

@@ -37,6 +37,8 @@ def find_differences_by_chance(grid: Grid, covariates: list[Covariate]) -> dict[
     covariates : list of Covariate
         Missing values are left out.
     """
+    if not covariates:
+        return {}
     facts = read_facts("comparability")["chance"]
     blocks = [_list_sums(covariate) for covariate in covariates]
     unit, place = _find_units(grid)

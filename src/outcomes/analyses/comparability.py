@@ -50,9 +50,9 @@ def check_comparability(cohort: Cohort, *, by: str = "therapy", timepoint: str |
         for what chance brings, without ``x``; ``smd_by_chance`` has, for the team, what 95 % of random
         allotments stay below, and a ``check`` with ``term`` ``chance`` 1 where the difference does too,
         else 0. Last a row ``verdict`` with ``level`` ``comparable``, ``not_comparable``, ``randomised`` or
-        ``one_therapy`` and estimate 1 or 0. `Result.comparable` says the same. Where patients of a source
-        declared randomised have episodes of several therapies, these are no parallel groups:
-        ``not_comparable``.
+        ``one_therapy`` and estimate 1 or 0. `Result.comparable` says the same, None for ``one_therapy``.
+        Where patients of a source declared randomised have episodes of several therapies, these are no
+        parallel groups: ``not_comparable``.
 
     Raises
     ------

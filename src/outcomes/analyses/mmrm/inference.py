@@ -134,6 +134,10 @@ ESTIMATE_COLUMNS = ("estimate", "std_error", "df", "statistic", "p_value", "conf
 _SINGULAR = 1e-12
 
 
+#: Degrees of freedom below which a 95 % interval would span more than 1e12 standard errors.
+_FEWEST_DF = 0.1
+
+
 @dataclass(frozen=True)
 class Inference:
     """What stands behind every estimate of a fit, for the kept columns in the units of the sums."""
@@ -166,7 +170,7 @@ class Inference:
         """Estimate linear functions of the coefficients, one a row (k, p); intervals are not adjusted.
 
         A row with a missing value stays empty; one whose variance is negative, which corrections for few
-        patients can make it, has no standard error.
+        patients can make it, or has next to no degrees of freedom, has no standard error.
         """
         known = np.isfinite(rows).all(axis=1)
         table = pd.DataFrame(np.nan, index=range(len(rows)), columns=list(ESTIMATE_COLUMNS))
@@ -178,6 +182,7 @@ class Inference:
         with np.errstate(invalid="ignore"):
             std_error = self.scale * np.sqrt(np.einsum("kp,pq,kq->k", held, self.used, held))
         df = self.count_freedom(held)
+        std_error = np.where(df < _FEWEST_DF, np.nan, std_error)
         margin = quantile_t(conf_level, df) * std_error
         with np.errstate(invalid="ignore", divide="ignore"):
             statistic = estimate / std_error

@@ -151,7 +151,7 @@ class Margins:
             return nothing.assign(state=fit.state)
         found = fit.inference.estimate(rows, self.level)
         unknown = ~np.isfinite(rows).all(axis=1)
-        # a covariance that corrections for few patients made negative somewhere: no interval, no estimate
+        # a variance that corrections for few patients made negative, or that nothing is known of: no estimate
         lost = ~unknown & found["std_error"].isna().to_numpy() & (fit.state in WITH_ESTIMATE)
         found.loc[lost, :] = np.nan
         return found.assign(state=np.select([unknown, lost], ["rank_deficient", "not_converged"], fit.state))
