@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -94,7 +95,9 @@ def attack(
     found = []
     for name in small:
         most = k // 2 if (name[0], name[1], *name[3:]) in bounded else k
-        low, high = known.bound({name: 1}, whole=whole)
+        low, high = math.nan, math.nan
+        with contextlib.suppress(Contradiction):  # the solver's presolve finds some that are none
+            low, high = known.bound({name: 1}, whole=whole)
         if not hides(low, high, most):
             low, high = known.bound({name: 1}, whole=whole, presolve=False)
         if not hides(low, high, most):
