@@ -111,7 +111,7 @@ class Origin:
     caveats: tuple[Said, ...] | None = field(default=None, metadata=_TOLD)
     #: Those of the caveats that the numbers of this result are to be read with.
     cautions: tuple[Said, ...] | None = field(default=None, metadata=_TOLD)
-    #: In whom a threshold was estimated, by its id, where the patients here are others.
+    #: By id of the threshold: the patients it was estimated in, if those here differ.
     foreign: Mapping[str, Said] | None = field(default=None, metadata=_TOLD)
     #: Rules of the cohort by name, and under ``reading`` how the records were read.
     rules: Mapping[str, Said] | None = field(default=None, metadata=_TOLD)

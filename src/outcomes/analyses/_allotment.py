@@ -45,7 +45,7 @@ def find_differences_by_chance(grid: Grid, covariates: list[Covariate]) -> dict[
     sums = _add_up(np.column_stack([np.ones(len(unit)), *blocks]), unit)
     first = np.unique(unit, return_index=True)[1]
     group, stratum = np.argsort(np.argsort(grid.groups))[grid.group[first]], place[first]
-    order = np.lexsort([*sums.T, group, stratum])  # whatever the order of the records
+    order = np.lexsort([*sums.T, group, stratum])  # independent of the order of the records
     sums, group, stratum = sums[order, 1:], group[order], stratum[order]
     random, drawn = np.random.default_rng(facts["seed"]), list[np.ndarray]()
     for start in range(0, facts["reallotments"], _CHUNK):
@@ -101,7 +101,7 @@ def _allot(group: np.ndarray, stratum: np.ndarray, n: int, random: np.random.Gen
 def _find_largest(totals: np.ndarray, covariates: list[Covariate], widths: list[int]) -> np.ndarray:
     """Return the largest difference of any two groups by re-allotment and covariate, shape (n, C).
 
-    `totals` are the sums of each group, shape (K, n, m), of which each covariate has so many columns.
+    `totals` are the sums of each group, shape (K, n, m), with as many columns as each covariate needs.
     """
     found = []
     for covariate, end, width in zip(covariates, np.cumsum(widths), widths, strict=True):

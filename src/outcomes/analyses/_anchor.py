@@ -53,7 +53,7 @@ def read_anchor(cohort: Cohort, grid: Grid, name: str | None, timepoint: str) ->
 def _ask_for_anchor(others: list[str], ratings: list[str]) -> str:
     """Say why no anchor is chosen, and which may be named."""
     if not others:
-        return "No measure beside the outcome is recorded in this cohort, so there is no anchor."
+        return "No other measure than the outcome is recorded in this cohort, so there is no anchor."
     if not ratings:
         return f"No rating of change is recorded in this cohort; name an anchor, one of: {', '.join(others)}."
     return f"Several ratings of change are recorded; name the anchor, one of: {', '.join(ratings)}."

@@ -16,7 +16,7 @@ from outcomes.errors import AnalysisError
 from outcomes.facts import Listing, Name, Text, Value, read_statistics
 from outcomes.result import Detail, Origin, Result, Said, build_result
 
-#: What a caveat of a source is about, to the analyses beside whose numbers it stands.
+#: What a caveat of a source is about, and the analyses whose numbers it is printed with.
 _AFFECTED = {
     "start": ("baseline", "change", "domains"),
     "follow_up": ("change", "domains", "completeness", "responders", "nonresponse"),
@@ -77,7 +77,7 @@ def conclude(
 
 
 def _leave_out_times(rows: Rows, cohort: Cohort) -> Rows:
-    """Return the rows of the time points that are shown; a model's with everybody whom it saw behind them."""
+    """Return the rows of the time points that are shown; a model row keeps all patients of its fit."""
     hidden = cohort.hidden
     if not any(row.get("timepoint") in hidden for row in rows.table):
         return rows

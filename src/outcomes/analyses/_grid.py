@@ -222,7 +222,7 @@ class Rows:
         self.add_of(patients, **{"estimate": len(patients), "unit": "patients", **columns})
 
     def add_not_asked(self, grid: Grid, members: np.ndarray, *statistics: str, **columns: Any) -> None:
-        """Add a row without a number for each statistic of episodes of which the instrument was not asked."""
+        """Add a row without a number for each statistic of episodes that were not asked the instrument."""
         for statistic in statistics:
             everyone = {"all": grid.patients(members)}
             self.add(everyone, statistic=statistic, state="not_asked", **columns)

@@ -15,7 +15,7 @@ _COLUMNS = {"regions": "region", "causes": "cause", "durations": "duration"}
 
 
 def describe_others(cohort: Cohort, threshold: Threshold) -> Text | None:
-    """Say in whom a threshold was estimated, where patients here are others; None where (nearly) all fit."""
+    """Name the patients a threshold was estimated in, if those here differ; None where (nearly) all fit."""
     differ = tuple(_list_differences(cohort, threshold))
     if not differ:
         return None
@@ -25,7 +25,7 @@ def describe_others(cohort: Cohort, threshold: Threshold) -> Text | None:
 
 
 def describe_all_others(cohort: Cohort) -> dict[str, Text]:
-    """Return what `describe_others` says, by the ids of the thresholds of which it says something."""
+    """Return the texts of `describe_others` by id of the threshold, where there is one."""
     said = {entry.id: describe_others(cohort, entry) for entry in cohort.instrument.thresholds}
     return {id: text for id, text in said.items() if text is not None}
 

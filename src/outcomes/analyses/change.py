@@ -94,7 +94,7 @@ def _add_course(
         _add_moments(rows, grid, course.seen, values[course.seen], name, place, conf_level, ends)
 
 
-#: What the spread beside each mean is called; the start of those seen has none.
+#: Standard deviation that goes with each mean; the start of those seen has none.
 _SPREADS = {"score": "sd_score", "score_seen": "sd_score_seen", "improvement_seen": "sd_improvement"}
 
 

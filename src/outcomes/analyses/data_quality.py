@@ -96,7 +96,7 @@ def _count_records(rows: Rows, records: Records) -> None:
 
 
 def _name_absent(records: Records) -> list[Text]:
-    """Name the columns of which nothing is there: not recorded, or not read."""
+    """Name the columns without any value: not recorded, or not read."""
     columns, held = read_schema()["episodes"], records.episodes
     recorded = [name for name in columns if name in held and held[name].notna().any()]
     known = {columns[name].label for name in recorded}

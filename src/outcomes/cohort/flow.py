@@ -205,7 +205,7 @@ def exclude_episodes(
     late = list_late_labels(records.source)
     if late:
         flow.exclude("late_label", Text("cohort.flow.late_label"), therapy.isin(late).to_numpy())
-    # Before whatever a page asks for, so that all pages count the same episode of a patient.
+    # Before any filter of a page, so that all pages count the same episode of a patient.
     if question.episodes == "first":
         later = _find_later(_order_episodes(records), patient, flow.kept)
         flow.exclude("later_episode", Text("cohort.flow.later_episode"), later)

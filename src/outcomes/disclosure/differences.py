@@ -13,13 +13,13 @@ from outcomes.disclosure.decisions import Decisions, Fate, Reason
 from outcomes.disclosure.rules import Rules
 from outcomes.disclosure.writing import find_decimals, round_to, write_value
 
-#: What the three rows have in common, beside the time point of the two that have one.
+#: Columns that the three rows share; two of them also share the time point.
 _SHARED = ("outcome", "term", "level", "group")
 _BASELINE = "baseline"
 
 
 def _list_differences(rows: Sequence[Mapping[str, Any]], rules: Rules) -> Iterator[tuple[int, int, int]]:
-    """Yield the positions of each start, later score and difference that stand in one table."""
+    """Yield the positions of each start, later score and difference of one table."""
     places = {_name(row, str(row["statistic"]), str(row["timepoint"])): i for i, row in enumerate(rows)}
     for place, row in enumerate(rows):
         pair = rules.statistics[str(row["statistic"])].difference_of
@@ -35,7 +35,7 @@ def _name(row: Mapping[str, Any], statistic: str, timepoint: str) -> tuple[str, 
 
 
 def protect_differences(table: pd.DataFrame, decisions: Decisions, rules: Rules) -> None:
-    """Withhold a difference where one of its two numbers is not shown, and the second beside the other two.
+    """Withhold a difference if one of its numbers is not shown, and the later number if the other two are.
 
     A number of an earlier edition is not the one of today, which the other two would give.
     """

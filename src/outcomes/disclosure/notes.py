@@ -159,7 +159,7 @@ def write_notes(said: Sequence[str], bands: bool, rules: Rules, comparable: bool
     """Return the notes of a stakeholder's release: precision, what was withheld and why.
 
     `said` holds the fates of all rows, and the reasons of those that were left out; `comparable` whether
-    therapies were found to be so, None where nobody looked.
+    therapies were found to be so, None where this was not checked.
     """
     happened, k = set(said), rules.k
     notes: list[Said] = [Text.of("release.rounded", multiple=rules.cells["count_multiple"])]

@@ -40,7 +40,7 @@ class PageContext:
     earlier : EarlierCells or None
         Cells of earlier editions that its numbers are compared with; None: nothing is compared.
     shown : ShownNumbers or None
-        What was released to the page so far; None: each result is protected by itself.
+        What was released to the page so far; None, for an audience alone: a result is protected by itself.
     """
 
     audience: str = "stakeholder"
@@ -54,9 +54,9 @@ class PageContext:
 def open_page(audience: str = "stakeholder", k: int | None = None, language: str = "en") -> PageContext:
     """Open the page that the results of a notebook are released to.
 
-    While a report runs, all that is released to its page for stakeholders is protected together, and compared
-    with earlier editions. By hand - in a notebook that is open in an editor, in the panel - there is no such
-    page: each result is protected by itself.
+    All that is released to a page for stakeholders is protected together, so that the order of releases
+    matters. While a report runs it is compared with earlier editions too. By hand, in a notebook that is open
+    in an editor or in the panel, open a page for each cohort.
 
     Parameters
     ----------
@@ -86,8 +86,10 @@ def open_page(audience: str = "stakeholder", k: int | None = None, language: str
     """
     check_audience(audience)
     folder = find_run_folder()
-    if folder is None or audience == "team":
+    if audience == "team":
         return PageContext(audience, k, language, folder)
+    if folder is None:
+        return PageContext(audience, k, language, shown=ShownNumbers())
     try:
         os.close(os.open(folder / _OPENED, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:

@@ -14,7 +14,7 @@ _SIZES = ("n", "n_versus")
 
 
 def find_range(row: Any, column: str, audience: str, rules: Rules) -> tuple[float, float]:
-    """Return the least and the greatest true value that a row of a release may stand for.
+    """Return the least and the greatest true value that is compatible with a released row.
 
     Both ends count as possible. The team's numbers are exact; a number of an earlier edition is taken for
     what it was then.
@@ -65,7 +65,7 @@ def find_range(row: Any, column: str, audience: str, rules: Rules) -> tuple[floa
 
 
 def _find_whole(kind: str, column: str) -> tuple[float, float]:
-    """Return the range of a number of which nothing is known."""
+    """Return the range of a number that nothing is known about."""
     if kind == "count":
         return 0.0, math.inf
     is_proportion = kind in ("share", "curve", "band") or column == "p_value"

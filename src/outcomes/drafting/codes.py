@@ -26,7 +26,7 @@ _SEPARATORS = (";", "+", "/", "&", ",", "、", "＋", " and ", " und ", " et ", 
 
 
 def draft_codes(name: str, sketch: Sketch) -> tuple[dict[str, str], int]:
-    """Return the codes of a column of the schema that must stand in a source, and how many are too rare."""
+    """Return the codes of a schema column that a source must list, and how many are too rare."""
     if name == "therapy":
         return _draft_therapies(sketch)
     if name in ("instrument", "timepoint"):

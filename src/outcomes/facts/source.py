@@ -61,7 +61,7 @@ class Source:
     other_regions: Mapping[str, str] = field(default_factory=dict)
     #: Sentences for a page's "What this cannot show"; in the TOML one may be ``{says, affects}``.
     caveats: tuple[str, ...] = ()
-    #: A caveat to what it is about, ``start`` or ``follow_up``: it then stands beside those numbers too.
+    #: What each caveat is about, ``start`` or ``follow_up``: it is then printed with those numbers too.
     caveats_about: Mapping[str, str] = field(default_factory=dict)
     #: How to cite the records.
     citation: str = ""

@@ -1,6 +1,6 @@
 """Which analyses and views make each pane, said once for showing it and for its code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -43,21 +43,36 @@ INDIVIDUALS = "individuals"
 
 
 def list_steps(question: PanelQuestion) -> dict[str, AnalysisStep]:
-    """Return the analyses that a question may need, by the name that its code gives to their release."""
+    """Return the analyses of a question, by the name that its code gives to their release.
+
+    They are in the order in which `therapy_comparison` releases them: a page for stakeholders protects its
+    numbers together. What only the panel shows comes last.
+    """
     by_threshold = {"thresholds": question.threshold} if question.threshold else {}
     one_threshold = {"threshold": question.threshold} if question.threshold else {}
     return {
         "flow": AnalysisStep("count_flow"),
         "baseline": AnalysisStep("describe_baseline"),
-        "completeness": AnalysisStep("count_completeness"),
         "change": AnalysisStep("summarise_change"),
+        "completeness": AnalysisStep("count_completeness"),
+        "respondents": AnalysisStep("compare_respondents"),
         "responders": AnalysisStep("count_responders", by_threshold),
+        "ends": AnalysisStep("count_at_ends"),
         "distribution": AnalysisStep("trace_cumulative"),
+        "effect_sizes": AnalysisStep("estimate_effect_sizes"),
+        "regression": AnalysisStep("bound_regression_to_mean"),
         "checks": AnalysisStep("check_comparability"),
         "contrasts": AnalysisStep("compare_over_time"),
         "shares": AnalysisStep("standardise_responders", one_threshold),
         "domains": AnalysisStep("summarise_domains"),
     }
+
+
+def list_released(question: PanelQuestion, names: Collection[str]) -> list[str]:
+    """Return the steps that are released for some of them; for stakeholders all that the page has before."""
+    steps = list(list_steps(question))
+    last = max((steps.index(name) for name in names), default=-1)
+    return [name for name in steps[: last + 1] if name in names or question.audience != "team"]
 
 
 def list_panes(question: PanelQuestion) -> dict[str, tuple[ViewStep, ...]]:
@@ -125,10 +140,12 @@ class PanelAnswer:
 
     def release(self, name: str) -> Release:
         """Return an analysis of the cohort as the question's audience may see it."""
-        if name not in self._releases:
-            step = list_steps(self.question)[name]
-            analyse = getattr(outcomes, step.analysis)
-            self._releases[name] = release(analyse(self.cohort, **step.options), self._page)
+        steps = list_steps(self.question)
+        for needed in list_released(self.question, [name]):
+            if needed not in self._releases:
+                step = steps[needed]
+                analyse = getattr(outcomes, step.analysis)
+                self._releases[needed] = release(analyse(self.cohort, **step.options), self._page)
         return self._releases[name]
 
     def show(self, pane: str) -> tuple[View | Drawing, ...]:
@@ -152,7 +169,7 @@ def write_code(records: Records, question: PanelQuestion, pane: str) -> str:
     """Write Python that shows the views of a pane; it runs as it stands in a notebook of the project."""
     parts = list_panes(question)[pane]
     steps = list_steps(question)
-    needed = list(dict.fromkeys(name for part in parts for name in part.steps))
+    needed = list_released(question, {name for part in parts for name in part.steps})
     names = {"read_records", "select_cohort", *(part.view for part in parts)}
     names |= {"choose_detail"} if question.audience != "team" else set()
     names |= {"open_page", "release", *(steps[name].analysis for name in needed)} if needed else set()

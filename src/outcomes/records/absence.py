@@ -1,4 +1,4 @@
-"""Why something is absent from records, and of which patients a measure was not asked."""
+"""Why something is absent from records, and which patients were not asked a measure."""
 
 from __future__ import annotations
 

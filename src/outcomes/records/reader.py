@@ -219,7 +219,7 @@ def _refuse_share(
     n_assessments: int,
     private: Path,
 ) -> None:
-    """Refuse a source of whose records or scores too many were refused, or of which no score was read."""
+    """Refuse a source with too many refused records or scores, or without any score."""
     share = source.max_refused_share
     maps_scores = any(spec.scores or "score" in spec.columns for spec in source.files)
     for kind, (refused, read) in (("records_refused", records), ("scores_refused", cells)):

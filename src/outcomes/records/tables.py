@@ -14,7 +14,7 @@ from outcomes.facts import Source, Text, list_sources
 class Absence(StrEnum):
     """Why a page has nothing of something."""
 
-    #: Its column is read, or every column is, and nobody has a value.
+    #: Its column is read, or every column is, and no patient has a value.
     NOT_RECORDED = "not_recorded"
     #: The source maps no column to it, and leaves columns unread that may hold it.
     NOT_READ = "not_read"

@@ -1,4 +1,4 @@
-"""What happens beside the scores: recurrence, surgery and injection, harms, switches and withdrawals.
+"""Events of an episode: recurrence, surgery and injection, harms, switches and withdrawals.
 
 No event changes a score, and of what happens only withdrawal follows from how a patient fares.
 """

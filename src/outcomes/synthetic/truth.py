@@ -74,7 +74,7 @@ def true_effects(
 def true_courses(
     n: int = 1_000_000, *, seed: int = 20261123, instrument: str = "odi", chunk: int = 50_000
 ) -> pd.DataFrame:
-    """Return the true mean scores at the start and later if everybody had each therapy and nobody left.
+    """Return the true mean scores at the start and later under each therapy for all, without drop-out.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def true_recurrence(day: int = 365) -> pd.DataFrame:
             own = ("reconsultation", "new_episode") if event == "recurrence" else (event,)
             every = dict.fromkeys((*ENDINGS, *own))
             hazard, total = (np.sum([hazards[name] for name in names], axis=0) for names in (own, every))
-            # Of those free of all before a day, the share to whom one of its own comes on it.
+            # Probability of the event on a day for those without any event before it.
             free = np.exp(total - total.cumsum(axis=0))
             first = free * hazard * -np.expm1(-total) / np.where(total > 0, total, 1)
             incidence = first.cumsum(axis=0) @ weights

@@ -1,4 +1,4 @@
-"""What was found at the start where therapy was allocated at random, beside what chance usually brings."""
+"""The difference found at the start of a randomised source, compared with what chance usually brings."""
 
 from __future__ import annotations
 

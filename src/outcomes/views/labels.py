@@ -66,11 +66,11 @@ class Labels:
     #: ``routine`` or ``randomised``.
     design: str
     words: Words
-    #: In whom a threshold was estimated, by its id, where the patients here are others.
+    #: By id of the threshold: the patients it was estimated in, if those here differ.
     foreign: Mapping[str, Said] = field(default_factory=dict)
 
     def explain_foreign(self, threshold: Threshold) -> str:
-        """Say in whom a threshold was estimated, where the patients here are others; else nothing."""
+        """Name the patients a threshold was estimated in, if those here differ; else nothing."""
         said = self.foreign.get(threshold.id)
         if not said:
             return ""

@@ -40,7 +40,7 @@ def _list_visits(release: Release, labels: Labels) -> Iterator[TableLine]:
 
 @made_from("change")
 def tabulate_change(change: Release) -> View:
-    """Tabulate scores and improvement per therapy and time point; for the team of those seen beside."""
+    """Tabulate scores and improvement per therapy and time point; for the team also of those seen."""
     labels, words = read_labels(change), change.words
     if not change.table["shown"].any():
         return build_empty_view("change", "table", change)

@@ -71,7 +71,7 @@ def tabulate_assessed(quality: Release) -> View:
         id, _, variant = str(outcome).partition(":")
         for group in _order(held.table["group"]):
             rows = list_rows(held.where(outcome=outcome, group=group).table)
-            if not rows:  # nobody there has a complaint that the measure is made for
+            if not rows:  # no patient there has a complaint that the measure is made for
                 continue
             cells = {row.level if row.statistic == "share_assessed" else "without": row for row in rows}
             lines.append(TableLine(_name_group(group, words), cells, name_measure(id, variant, words)))

@@ -19,7 +19,7 @@ from outcomes.views.released_rows import list_merged, list_rows, write_texts
 from outcomes.views.table import build_list_view
 from outcomes.views.view import View, build_sentence, build_view, made_from, write_html
 
-#: Reasons that stand in place of what they explain, and so not under Methods.
+#: Reasons that views print themselves, so that Methods need not repeat them.
 _REASONS = {
     "detail.nothing_compared",
     "methods.change.no_baseline",
@@ -132,7 +132,7 @@ def _has_few(ends: Release, labels: Labels, most: float, group: str | None) -> T
 
 
 def _is_few(row: Any, ends: Release, most: float) -> Truth:
-    """Return whether a share is not above the limit; where nobody was seen, nobody is at an end."""
+    """Return whether a share is not above the limit; True where no patient was seen."""
     nobody = row is not None and read_span(row, ends, "n").high == 0
     return nobody or deny(read_span(row, ends).is_above(most))
 

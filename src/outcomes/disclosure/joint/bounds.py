@@ -183,7 +183,7 @@ class Feasibility:
         return Solver(self.rows, rows, unknowns, self.deadline)
 
     def _find_short(self, needs: dict[Protection, float], sign: float) -> set[Protection]:
-        """Return the cells that cannot be larger, or smaller, by what is needed, whatever the others do."""
+        """Return the cells that cannot move up, or down, by what is needed, for any sizes of the others."""
         short = set[Protection]()
         waiting = [entry for entry, need in needs.items() if need > 0]
         while waiting:

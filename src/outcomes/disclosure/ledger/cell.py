@@ -155,7 +155,7 @@ def build_row_cells(
     definition = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:16]
     found: dict[int, Cell] = {}
     for place, (row, fate, sets) in enumerate(zip(rows, backing.fates, backing.support, strict=True)):
-        # A row of a model depends on everybody whom the model saw, not on its own groups alone. Later scores
+        # A row of a model depends on all patients of the fit, not on its own groups alone. Later scores
         # are compared by those seen: that more began shows in their start, which is compared by who began.
         rests_on = rules.statistics[row["statistic"]].rests_on
         own = {name: codes for name, codes in sets.items() if name != BEGAN}
