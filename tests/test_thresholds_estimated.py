@@ -127,7 +127,7 @@ def test_too_few_on_one_side_and_unknown_names_are_refused() -> None:
     with pytest.raises(AnalysisError, match="10 patients are needed on either side"):
         estimate_important_change(cohort, improved="state:<=1")
     unrated = replace(cohort, records=replace(cohort.records, assessments=cohort.assessments.head(0)))
-    with pytest.raises(AnalysisError, match="No measure beside the outcome is recorded"):
+    with pytest.raises(AnalysisError, match="No other measure than the outcome is recorded"):
         estimate_important_change(unrated)
     rated = cohort.assessments
     pain = replace(cohort, records=replace(cohort.records, assessments=rated.assign(instrument="odi")))

@@ -11,8 +11,6 @@ Examples
 'ODI'
 """
 
-from __future__ import annotations
-
 from outcomes.machine import threads as threads  # before numpy is loaded
 from outcomes.machine.offered import offer_lazily
 

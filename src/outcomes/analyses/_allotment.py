@@ -1,7 +1,5 @@
 """How far groups differ at the start by chance alone, where therapies were allotted at random."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import combinations
 

@@ -1,7 +1,5 @@
 """The score of another instrument against which change is held, and the cut-offs of change that it gives."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 Funnel limits and overdispersion after Spiegelhalter 2005 (Stat Med 24:1185, doi 10.1002/sim.1970).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What adjusted comparisons of a cohort share: groups, covariates, clusters, and the model over time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is known of each episode at time zero: groups set side by side on it, and least squares on it."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import dataclass
 from itertools import combinations

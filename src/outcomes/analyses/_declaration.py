@@ -1,7 +1,5 @@
 """What every result says of itself: its sentences, its estimand and where it comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any

@@ -6,8 +6,6 @@ began. Where scores are missing at the later visit only, its maximum-likelihood 
 least-squares slope of the later score on the start from the mean start of those seen to that of all.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What every analysis works on: the cohort's grid as arrays, and the rows that it gathers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Means and shares with their intervals."""
 
-from __future__ import annotations
-
 from numbers import Real
 from typing import Any
 

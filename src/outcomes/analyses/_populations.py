@@ -1,7 +1,5 @@
 """Whether a threshold was estimated in patients like those of a cohort."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pandas as pd

@@ -7,8 +7,6 @@ the p-value is below 1 less its level. All pairs of groups of one size give Tuke
 Dunnett's.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -40,7 +38,7 @@ class LargestT:
     largest: np.ndarray = field(repr=False)
 
     @classmethod
-    def of(cls, covariance: np.ndarray) -> LargestT:
+    def of(cls, covariance: np.ndarray) -> "LargestT":
         """Return the distribution for a covariance of contrasts, shape (k, k), all variances positive."""
         spread = np.sqrt(np.diag(covariance))
         values, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))

@@ -1,7 +1,5 @@
 """The adjusted comparison of groups at each time point by itself: analysis of covariance."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import combinations
 from typing import Any

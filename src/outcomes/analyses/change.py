@@ -1,7 +1,5 @@
 """Scores and improvement of each group at each time point."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from outcomes.analyses._declaration import conclude, percent, say

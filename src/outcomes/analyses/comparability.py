@@ -1,7 +1,5 @@
 """The gate: whether groups may be compared on what was recorded."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

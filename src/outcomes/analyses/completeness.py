@@ -1,7 +1,5 @@
 """Who was due, seen, missing and lost at each time point."""
 
-from __future__ import annotations
-
 from outcomes.analyses._declaration import conclude, percent, say
 from outcomes.analyses._grid import Rows, arrange_grid
 from outcomes.analyses._interval import check_level

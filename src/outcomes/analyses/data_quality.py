@@ -1,7 +1,5 @@
 """What was read, what was refused and why, and how complete the records are."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -1,7 +1,5 @@
 """All outcome domains of the same patients at a glance, at one time point."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

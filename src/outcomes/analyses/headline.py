@@ -1,7 +1,5 @@
 """The headline numbers of a cohort: those that are set beside the last release's."""
 
-from __future__ import annotations
-
 from outcomes.analyses._declaration import (
     conclude,
     explain_no_improvement,

@@ -1,7 +1,5 @@
 """How large a change must be to be more than measurement error, and how many patients' change is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Checks of the repeated-measures model behind a comparison: its fit, residuals, and other choices."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations

@@ -1,7 +1,5 @@
 """The adjusted comparison of groups over all follow-ups at once: a repeated-measures model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations

@@ -1,7 +1,5 @@
 """How much improvement regression to the mean alone would bring, where a reference says."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How many patients improved or got worse by a cited threshold."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

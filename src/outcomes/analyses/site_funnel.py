@@ -1,7 +1,5 @@
 """Sites set side by side on one outcome, adjusted for case mix, against the limits of chance."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

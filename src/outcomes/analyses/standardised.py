@@ -1,7 +1,5 @@
 """Responder shares that can be compared: what each therapy's share would be if all had received it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

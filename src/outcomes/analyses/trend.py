@@ -1,7 +1,5 @@
 """Outcomes period by period, as a control chart: is it still the same care with the same results?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Which episodes of the records are no part of a cohort, and why: every exclusion is counted once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a cohort is asked for: names checked against the records, the source's own choice as the default."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,7 +62,7 @@ class Question:
         """Whether the instrument is asked at the start at all."""
         return self.instrument.domain not in read_facts("cohort")["domains_without_baseline"]
 
-    def leave_out(self, covariate: str) -> Question:
+    def leave_out(self, covariate: str) -> "Question":
         """Return the question without a declared covariate that nobody has."""
         left = tuple(name for name in self.covariates if name != covariate)
         return replace(self, covariates=left, unrecorded=(*self.unrecorded, covariate))

@@ -1,7 +1,5 @@
 """The rules that decided about a cohort, each as a sentence that a page can print."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from outcomes.cohort.question import Question, split_score

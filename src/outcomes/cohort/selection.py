@@ -1,7 +1,5 @@
 """`select_cohort`: the one way from records to a cohort, and to other measures of the same episodes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """`Cohort`: the episodes that a question is about, on a completed grid of time points."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Numbers that belong together: of a start, a later score and the improvement, two give the third."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """The values that a released number is compatible with: what rounding, bounds and withholding leave open."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Why something is absent from records, and which patients were not asked a measure."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 
 import numpy as np

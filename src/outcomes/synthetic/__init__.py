@@ -1,7 +1,5 @@
 """Made-up records with known truth: a spine clinic that shows every part of the package at work."""
 
-from __future__ import annotations
-
 import hashlib
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Who is seen when, with drop-out that depends on earlier scores; and the sessions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

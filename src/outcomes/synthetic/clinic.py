@@ -1,7 +1,5 @@
 """The made-up clinic as a whole: as arrays, as tables of `Records`, and as the files of its source."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

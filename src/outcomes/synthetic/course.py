@@ -1,7 +1,5 @@
 """How scores begin, go on and are written down: potential scores under every therapy from the same noise."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 No event changes a score, and of what happens only withdrawal follows from how a patient fares.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """The people of the made-up clinic: who comes when, to whom, with what; and the random numbers for it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date

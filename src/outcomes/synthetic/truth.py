@@ -4,8 +4,6 @@ Sessions have no part in it: more of them change no score. They are drawn after 
 so that those who do badly have more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, product
 

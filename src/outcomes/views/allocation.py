@@ -1,7 +1,5 @@
 """The difference found at the start of a randomised source, compared with what chance usually brings."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from outcomes.disclosure import Fate, Release, write_number

@@ -1,7 +1,5 @@
 """The answer in words: which therapy goes with the larger improvement, and how far to trust it."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

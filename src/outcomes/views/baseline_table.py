@@ -29,7 +29,8 @@ def tabulate_baseline(baseline: Release, completeness: Release | None = None) ->
     baseline : Release
         Of the analysis ``baseline``.
     completeness : Release, optional
-        Of the analysis ``completeness``: adds who was seen at the primary time point.
+        Of the analysis ``completeness``: adds who was seen at the primary time point, or else at the last
+        that is shown.
     """
     labels, words = read_labels(baseline), baseline.words
     groups = _choose_columns(baseline, labels)
@@ -37,8 +38,8 @@ def tabulate_baseline(baseline: Release, completeness: Release | None = None) ->
     if not baseline.table["shown"].any():
         return build_empty_view("baseline", "table", releases)
     lines = _count_line(baseline, groups, labels) + _describe_terms(baseline, groups, labels, "max_smd")
-    if completeness is not None:
-        time = pick_time(completeness, "share_seen", labels)
+    time = None if completeness is None else pick_time(completeness, "share_seen", labels)
+    if completeness is not None and time not in (None, "baseline"):
         shares = completeness.where(statistic="share_seen", timepoint=time).table
         head = words.say("views.table.seen_at", time=labels.time(str(time)))
         lines.append(TableLine(head, _take(shares, groups)))

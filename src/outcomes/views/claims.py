@@ -6,8 +6,6 @@ compatible with how it was released. Nothing here sees more than that, so that a
 about numbers that were withheld.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -76,7 +74,7 @@ class Span:
         """Return whether the number is below a limit."""
         return True if self.high < limit else False if self.low >= limit else None
 
-    def exceeds(self, other: Span) -> Truth:
+    def exceeds(self, other: "Span") -> Truth:
         """Return whether the number is larger than another.
 
         Examples

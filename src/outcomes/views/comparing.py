@@ -1,7 +1,5 @@
 """Differences between therapies: which of them a view is about, and how one is said in words."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The map of completeness: who was seen of those due, therapies by time points."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +70,7 @@ def plot_completeness(
     groups: Sequence[str],
     times: Sequence[str],
     labels: Labels,
-) -> Figure:
+) -> "Figure":
     """Return the figure, one cell per therapy and time point."""
     import seaborn
 

@@ -3,8 +3,6 @@
 The figure has one axis: each measure's improvement as a percentage of its range.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -290,7 +288,7 @@ def draw_domains(domains: Release) -> View:
 @apply_style()
 def plot_domains(
     shown: Sequence[tuple[DomainMeasure, str, Any]], groups: Sequence[str], labels: Labels, domains: Release
-) -> Figure:
+) -> "Figure":
     """Return the figure of some shown improvements, one mark each."""
     measures = list(dict.fromkeys(measure.outcome for measure, *_ in shown))
     sizes = read_facts("appearance")["labels"]
@@ -328,7 +326,7 @@ def _name_group(group: str, labels: Labels) -> str:
     return cut_label(labels.title(group), read_facts("appearance")["labels"]["direct_characters"])
 
 
-def _finish_axes(axes: Axes, names: Sequence[str], axis: str) -> None:
+def _finish_axes(axes: "Axes", names: Sequence[str], axis: str) -> None:
     style = read_style()
     low, high = axes.get_xlim()
     edge = 0.04 * (max(high, 0) - min(low, 0) or 1)
@@ -339,7 +337,7 @@ def _finish_axes(axes: Axes, names: Sequence[str], axis: str) -> None:
     axes.set_xlabel(axis)
 
 
-def _write_key(axes: Axes, groups: Sequence[str], labels: Labels) -> None:
+def _write_key(axes: "Axes", groups: Sequence[str], labels: Labels) -> None:
     """Name the therapies at the right, each with its mark, in the order of the marks of a row."""
     height = axes.get_window_extent().height / axes.figure.dpi
     for place, group in enumerate(groups):

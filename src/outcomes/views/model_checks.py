@@ -1,7 +1,5 @@
 """Checks of the repeated-measures model, for the team: tables, and residuals as means of bins."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -268,7 +266,7 @@ def draw_residuals(checks: Release) -> View:
 
 
 @apply_style()
-def plot_residuals(points: pd.DataFrame, labels: Labels) -> Figure:
+def plot_residuals(points: pd.DataFrame, labels: Labels) -> "Figure":
     """Return the figure of some mean residuals, one mark a row."""
     panels = [name for name in _PANELS if (points["level"] == name).any()]
     width = read_style()["width_inches"]
@@ -288,7 +286,7 @@ def plot_residuals(points: pd.DataFrame, labels: Labels) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, name: str, labels: Labels) -> None:
+def _draw_panel(axes: "Axes", rows: pd.DataFrame, name: str, labels: Labels) -> None:
     style, colour = read_style(), read_facts("appearance")["palette"]["colours"][0]
     rows = rows.sort_values("x")
     if name == "ranked":

@@ -1,7 +1,5 @@
 """Tables of what happened: scores and improvement, who improved or got worse, who was seen, effect sizes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

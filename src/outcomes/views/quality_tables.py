@@ -1,7 +1,5 @@
 """What was read and how complete it is: tables of the analysis ``data_quality``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Rows of a release as views read them: with their intervals in words, and why there are none."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Sentences around the answer: title, flow, methods, the ends of the measure, what records cannot show."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, product

@@ -1,7 +1,5 @@
 """Tables as HTML: few rules, numbers at the right, every header with its scope, the caption within."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

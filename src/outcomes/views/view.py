@@ -1,7 +1,5 @@
 """`View`: a table, figure or sentence as it stands on a page, made from released numbers only."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html
@@ -199,7 +197,7 @@ def build_view(
 
 
 def build_figure_view(
-    name: str, release: Release, figure: Figure, alt: str, caption: str | Sequence[str], table: pd.DataFrame
+    name: str, release: Release, figure: "Figure", alt: str, caption: str | Sequence[str], table: pd.DataFrame
 ) -> View:
     """Build the view of a figure, the image within its HTML."""
     png, caption = save_png(figure), list_sentences(caption)

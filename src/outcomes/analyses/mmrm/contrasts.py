@@ -1,7 +1,5 @@
 """Tables of marginal means, their differences, slopes and joint tests."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import combinations, product
 from typing import Any

@@ -1,7 +1,5 @@
 """Patients with several therapies in a source that is declared randomised: no groups side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
