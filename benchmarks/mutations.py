@@ -52,6 +52,8 @@ COPIED = (
     "pyproject.toml",
     "Makefile",
     "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
 )
 #: Tests that take this many times as long as without a change, and so many seconds more, hang. Seconds are
 #: those of a processor, so that other work on the machine counts for nothing; whoever waits so many times as
