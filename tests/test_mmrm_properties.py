@@ -96,7 +96,7 @@ def test_contrasts_do_not_depend_on_the_origin_of_score_or_covariate(table, offs
 
 
 @SETTINGS
-@given(tables(), st.sampled_from([1e-4, 0.1, 12.0, 1e5]))
+@given(tables(), st.sampled_from([1e-9, 1e-4, 0.1, 12.0, 1e5, 1e9]))
 def test_scaling_the_score_scales_the_answer(table, factor):
     expected = fit_table(table)
     found = fit_table(table.assign(score=factor * table["score"]))
@@ -104,6 +104,16 @@ def test_scaling_the_score_scales_the_answer(table, factor):
     np.testing.assert_allclose(found.visit_covariance, factor**2 * expected.visit_covariance, rtol=1e-8)
     n_free = expected.n_rows - len(expected.kept)
     assert found.log_likelihood == pytest.approx(expected.log_likelihood - n_free * np.log(factor), rel=1e-9)
+
+
+@SETTINGS
+@given(tables(), st.sampled_from([1e-9, 1e-4, 1e5, 1e9]))
+def test_contrasts_do_not_depend_on_the_unit_of_a_covariate(table, factor):
+    expected = fit_table(table)
+    found = fit_table(table.assign(base=factor * table["base"]))
+    np.testing.assert_array_equal(found.kept, expected.kept)
+    assert_same(found.contrasts(), expected.contrasts())
+    assert_same(found.marginal_means(), expected.marginal_means())
 
 
 @SETTINGS
