@@ -18,8 +18,13 @@ from outcomes.facts.toml import list_facts, read_facts, read_table
 FOLDER = Path(__file__).parent / "reference" / "facts"
 #: The table of mapped EQ-5D-5L states, too long for one line of a file.
 CROSSWALK = "value_sets/eq5d_5l_crosswalk"
-#: Rules of the program's own, of which the numbers and their sources are frozen.
-RULES = ("cohort", "comparability", "disclosure", "monitoring", "psychometrics", "timepoints")
+#: Rules of the program's own, of which the numbers, patterns and sources are frozen.
+RULES = (
+    "appearance", "checks", "code_readings", "cohort", "comparability", "disclosure", "domains", "drafting",
+    "drafting/de", "encodings", "gate", "limits", "made_up_clinic", "model_checks", "monitoring", "panel",
+    "psychometrics", "schema", "sources/ashar-2022", "sources/made-up-clinic", "sources/template",
+    "statistics", "timepoints",
+)  # fmt: skip
 TABLES = ("conversions/hoos_jr", "conversions/hoos_ps", "conversions/koos_jr", "conversions/koos_ps")
 #: Words for readers; worked examples are tests of their own.
 WORDS = {
@@ -49,9 +54,13 @@ def list_entries(file: str) -> Entries:
 
 
 def _is_frozen(file: str, fact: str, value: Any) -> bool:
-    parts = value if isinstance(value, (list, tuple)) else [value]
-    of_numbers = any(isinstance(part, (bool, int, float)) for part in parts)
-    return file not in RULES or of_numbers or fact.endswith(".source")
+    return file not in RULES or _has_number(value) or fact.endswith((".source", ".pattern"))
+
+
+def _has_number(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_number, value))
+    return isinstance(value, (int, float))
 
 
 def _walk(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

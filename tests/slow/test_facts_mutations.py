@@ -18,10 +18,13 @@ from outcomes.facts.toml import read_table
 pytestmark = pytest.mark.slow
 
 _KEY = re.compile(r"\s*([\w-]+) = ")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|#|(?<![\w.-])-?\d[\d_]*(?:\.\d+)?(?![\w.-])|\b(?:true|false)\b')
+_TOKEN = re.compile(
+    r'''"(?:[^"\\]|\\.)*"|'[^']*'|#|\b(?:true|false)\b'''
+    r"|(?<![\w.-])-?\d[\d_]*(?:\.\d+)?(?:e-?\d+)?(?![\w.-]| = )"
+)
 _NUMBER = re.compile(r"\d+")
-#: Texts of facts whose numbers are facts too: years, identifiers of papers, patients.
-_TOLD = ("source", "population")
+#: Texts of facts whose numbers are facts too: years, identifiers of papers, patients, lengths.
+_TOLD = ("source", "population", "pattern")
 
 
 def find_numbers(text: str) -> Iterator[tuple[str, int, int]]:
@@ -35,7 +38,7 @@ def find_numbers(text: str) -> Iterator[tuple[str, int, int]]:
             for token in _TOKEN.finditer(line, key.end() if key else 0):
                 if token[0].startswith("#"):
                     break
-                if not token[0].startswith('"'):
+                if not token[0].startswith(('"', "'")):
                     yield "number", place + token.start(), place + token.end()
                 elif key and key[1] in _TOLD:
                     for number in _NUMBER.finditer(token[0]):
