@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 _KEY = re.compile(r"\s*([\w-]+) = ")
 _TOKEN = re.compile(
-    r'''"(?:[^"\\]|\\.)*"|'[^']*'|#|\b(?:true|false)\b'''
+    r""""(?:[^"\\]|\\.)*"|'[^']*'|#|\b(?:true|false)\b"""
     r"|(?<![\w.-])-?\d[\d_]*(?:\.\d+)?(?:e-?\d+)?(?![\w.-]| = )"
 )
 _NUMBER = re.compile(r"\d+")
