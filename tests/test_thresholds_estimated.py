@@ -212,6 +212,16 @@ def test_recovered_means_reliable_and_across_the_cut_off() -> None:
     assert pick(result, statistic="share_recovered", group="all").estimate == 0.5
 
 
+def test_who_begins_at_the_cut_off_does_not_cross_it_and_who_ends_there_does() -> None:
+    """Mean 40 and SD 10 at the start, 60 and 10 of the well: half way is 50, where ten begin and ten end."""
+    baseline = np.array([30.0] * 10 + [50.0] * 10 + [40.0])
+    cohort = build_rated(np.full(21, 20.0), np.full(21, 4.0), baseline=baseline)
+    result = estimate_measurement_error(cohort, reliability=0.9, norm_mean=60, norm_sd=10)
+    assert pick(result, statistic="cut_off").estimate == 50
+    assert pick(result, statistic="share_reliably_improved", group="all").estimate == 1
+    assert pick(result, statistic="share_recovered", group="all").estimate == pytest.approx(11 / 21)
+
+
 def test_the_error_comes_from_those_who_call_themselves_unchanged() -> None:
     change = np.r_[np.tile([3.0, 1.0], 6), np.full(8, 30.0)]
     rating = np.r_[np.full(12, 4.0), np.full(8, 1.0)]

@@ -1,0 +1,76 @@
+"""What happens at a border itself, counted by hand: the number written there, the pair of equals, the share."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from outcomes.analyses.mmrm.fitted import _mark, _write_p
+from outcomes.facts import read_facts, read_instrument
+from outcomes.records.gate.patterns import _stand_out
+from outcomes.records.scale_evidence import judge_scale
+from outcomes.views.comparing import turn_to, turn_to_better
+from outcomes.views.comparison import _name_row
+
+
+@pytest.mark.parametrize(
+    ("p_value", "written", "mark"),
+    [
+        (np.nan, "NA", ""), (1.9e-16, "< 2e-16", "***"), (2e-16, "2.00e-16", "***"), (9.99e-5, "9.99e-05", "***"),
+        (1e-4, "0.00010", "***"), (0.001, "0.00100", "***"), (0.0011, "0.00110", "**"), (0.01, "0.01000", "**"),
+        (0.0101, "0.01010", "*"), (0.05, "0.05000", "*"), (0.0501, "0.05010", "."), (0.1, "0.10000", "."),
+        (0.101, "0.10100", ""), (1.0, "1.00000", ""),
+    ],
+)  # fmt: skip
+def test_p_values_are_written_and_marked_as_r_does(p_value, written, mark):
+    assert (_write_p(p_value), _mark(p_value)) == (written, mark)
+
+
+def test_a_difference_is_turned_to_the_better_group_and_one_of_nothing_stays():
+    """Less pain is better: of -2, 0 and 2 points only the last is told the other way round."""
+    numbers = {"estimate": [-2.0, 0.0, 2.0], "conf_low": [-3.0, -1.0, 0.5], "conf_high": [-1.0, 4.0, 3.0]}
+    table = pd.DataFrame(
+        {"group": "a", "versus": "b", "n": 11, "n_versus": 12, **numbers, "shown": True, "display": "1.0"}
+    )
+    turned = turn_to_better(table, SimpleNamespace(instrument=read_instrument("nprs")))
+    assert list(turned["group"]) == ["a", "a", "b"] and list(turned["versus"]) == ["b", "b", "a"]
+    assert list(turned["estimate"]) == [-2.0, 0.0, -2.0] and list(turned["n"]) == [11, 11, 12]
+    assert (turned["conf_low"].iloc[2], turned["conf_high"].iloc[2]) == (-3.0, -0.5)
+    assert list(turn_to(table, "a")["group"]) == ["b", "b", "b"]
+
+
+@pytest.mark.parametrize(("n_alike", "stands_out"), [(18, False), (19, False), (20, True)])
+def test_a_sign_is_usual_where_one_id_of_twenty_has_its_kind_there(n_alike, stands_out):
+    """One id has a digit where the others have a letter: one of 19 or of 20 is usual, one of 21 is not."""
+    assert read_facts("gate")["usual_share"] == 1 / 20
+    ids = pa.array(["A1"] * n_alike + ["11"])
+    assert _stand_out(["11"], ids) == stands_out
+
+
+@pytest.mark.parametrize(
+    ("instrument", "scores", "suspected", "clause"),
+    [
+        # On whole numbers all lie on steps of 1 and of 2 alike: none lies between the own steps.
+        ("ndi", range(10, 50, 2), "percent", "60 lie on steps of 2, where about 31 would by chance"),
+        ("ndi", [*range(10, 50, 2), 11], "percent", "60 lie on steps of 2, where about 32 would by chance"),
+        ("vas100", [score / 10 for score in range(10, 50, 2)], "cm", "48 lie between the steps of 1"),
+    ],
+)
+def test_evidence_for_a_scale_counts_the_steps_that_tell(instrument, scores, suspected, clause):
+    evidence = judge_scale(read_instrument(instrument), list(scores), [3] * len(scores))
+    assert evidence.suspected == suspected and str(evidence.why[-1]) == clause
+
+
+@pytest.mark.parametrize(("n_versus", "most"), [(1, 26), (2, 38)])
+def test_a_row_of_a_forest_is_cut_where_its_place_ends(n_versus, most):
+    """A pair has twelve characters more than a therapy, and one that just fits is whole."""
+    points = pd.DataFrame({"versus": ["b", "c"][:n_versus]})
+    row = SimpleNamespace(group="a", versus="b")
+    for length, written in ((most, "x" * most), (most + 1, "x" * (most - 1) + "…")):
+        said = "x" * length
+        labels = SimpleNamespace(title=lambda _, said=said: said, pair=lambda *_, said=said: said)
+        assert _name_row(row, points, labels) == written
