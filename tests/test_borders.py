@@ -13,7 +13,7 @@ from outcomes.analyses.mmrm.fitted import _mark, _write_p
 from outcomes.facts import read_facts, read_instrument
 from outcomes.records.gate.patterns import _stand_out
 from outcomes.records.scale_evidence import judge_scale
-from outcomes.views.comparing import turn_to, turn_to_better
+from outcomes.views.comparing import tells_apart, turn_to, turn_to_better
 from outcomes.views.comparison import _name_row
 
 
@@ -74,3 +74,24 @@ def test_a_row_of_a_forest_is_cut_where_its_place_ends(n_versus, most):
         said = "x" * length
         labels = SimpleNamespace(title=lambda _, said=said: said, pair=lambda *_, said=said: said)
         assert _name_row(row, points, labels) == written
+
+
+@pytest.mark.parametrize("fate", ["shown", "held"])
+@pytest.mark.parametrize(
+    ("conf_low", "conf_high", "p_value", "apart"),
+    [
+        # What the interval tells needs no p-value, which 0.050 would leave open.
+        (2.0, 4.0, 0.05, True), (-4.0, -2.0, 0.05, True), (-3.0, 4.0, 0.05, False),
+        # Where it ends at 0 as written, the p-value tells: 0.050 may be a little less or more.
+        (0.0, 4.0, 0.04, True), (0.0, 4.0, 0.05, None), (0.0, 4.0, 0.06, False),
+        (-4.0, 0.0, 0.04, True), (-4.0, 0.0, 0.05, None), (-4.0, 0.0, 0.06, False),
+    ],
+)  # fmt: skip
+def test_a_pair_is_told_apart_by_its_interval_then_by_its_p_value(fate, conf_low, conf_high, p_value, apart):
+    """A number of an earlier edition is printed with its mark, so that it tells what it told then."""
+    row = SimpleNamespace(
+        statistic="contrast", outcome="nprs", term=None, fate=fate, shown=True, n=40.0, n_versus=40.0,
+        estimate=(conf_low + conf_high) / 2, conf_low=conf_low, conf_high=conf_high, p_value=p_value,
+    )  # fmt: skip
+    origin = SimpleNamespace(disclosure_profile="standard")
+    assert tells_apart(row, SimpleNamespace(k=11, origin=origin, audience="stakeholder")) is apart

@@ -62,6 +62,15 @@ def test_a_constant_that_chance_gives_the_start_too_is_missing_after_it_alone(tm
     assert mean_of(records, "month_3", "vas100") == pytest.approx(right)
 
 
+@pytest.mark.parametrize(("n_start", "is_asked"), [(0, True), (4, True), (5, False), (12, False)])
+def test_a_constant_is_asked_about_where_the_start_has_at_most_a_tenth_as_many(tmp_path, n_start, is_asked):
+    """Of 100 patients 40 have 38 at six weeks, and nobody else scores near it: a tenth of 40 is 4."""
+    table = draw_wide(["odi"], 100, start=0.9, gain=0.3)
+    table.loc[: n_start - 1, "odi baseline"] = 38
+    table.loc[:39, "odi week_6"] = 38
+    assert (list(list_asked(tmp_path, table, _block(["odi"]))) == ["SCORE_CONSTANT_AFTER_START"]) == is_asked
+
+
 @pytest.mark.parametrize(("name", "value"), [("nprs:average", 5), ("rmdq24", 12), ("eq_vas", 0), ("odi", 40)])
 @pytest.mark.parametrize("sites", [["A", "B", "C"], ["A"]])
 def test_follow_ups_that_are_all_the_same_at_a_site_are_asked_about(tmp_path, name, value, sites):
