@@ -1,4 +1,4 @@
-"""What happens at a border itself, counted by hand: the number written there, the pair of equals, the share."""
+"""What happens at a border itself, counted by hand: a number, a pair of equals, a share."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from outcomes.views.comparison import _name_row
 @pytest.mark.parametrize(
     ("p_value", "written", "mark"),
     [
-        (np.nan, "NA", ""), (1.9e-16, "< 2e-16", "***"), (2e-16, "2.00e-16", "***"), (9.99e-5, "9.99e-05", "***"),
-        (1e-4, "0.00010", "***"), (0.001, "0.00100", "***"), (0.0011, "0.00110", "**"), (0.01, "0.01000", "**"),
-        (0.0101, "0.01010", "*"), (0.05, "0.05000", "*"), (0.0501, "0.05010", "."), (0.1, "0.10000", "."),
-        (0.101, "0.10100", ""), (1.0, "1.00000", ""),
+        (np.nan, "NA", ""),
+        (1.9e-16, "< 2e-16", "***"), (2e-16, "2.00e-16", "***"), (9.99e-5, "9.99e-05", "***"),
+        (1e-4, "0.00010", "***"), (0.001, "0.00100", "***"), (0.0011, "0.00110", "**"),
+        (0.01, "0.01000", "**"), (0.0101, "0.01010", "*"), (0.05, "0.05000", "*"),
+        (0.0501, "0.05010", "."), (0.1, "0.10000", "."), (0.101, "0.10100", ""), (1.0, "1.00000", ""),
     ],
 )  # fmt: skip
 def test_p_values_are_written_and_marked_as_r_does(p_value, written, mark):
