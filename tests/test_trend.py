@@ -19,6 +19,8 @@ from outcomes.facts import read_facts
 from outcomes.records import read_records
 from outcomes.synthetic import simulate_clinic
 from outcomes.views import draw_trend, say_trend, tabulate_periods
+from outcomes.views.labels import read_labels
+from outcomes.views.periods import list_periods, plot_trend
 
 FACTS = read_facts("monitoring")["periods"]
 RULES = {**FACTS["rules"], **FACTS["limits"]}
@@ -193,6 +195,21 @@ def test_the_figure_has_a_mark_for_every_shown_period():
     marks = view.table[view.table["statistic"] == "mean_improvement"]
     assert view.png and sorted(marks["group"]) == sorted(set(shown["group"]) - {"all"})
     assert "Hollow" in view.caption and "baseline" in tabulate_periods(released).html
+
+
+def test_a_mark_has_the_colour_of_its_side_and_the_shape_of_a_signal():
+    """Eight calm quarters, one far better and one far worse; the last is still open."""
+    result = monitor_periods(build_periods([1.0] * 8 + [9.0, -7.0]))
+    last = (result.table["group"] == "2022Q2") & (result.table["statistic"] == "mean_improvement")
+    opened = result.table.assign(term=result.table["term"].mask(last, "open"))
+    for table, face in ((result.table, None), (opened, "white")):
+        released = release(replace(result, table=table), "team")
+        axes = plot_trend(list_periods(released), released, read_labels(released)).axes[0]
+        marks = [line for line in axes.lines if len(line.get_xdata()) == 1]
+        assert [mark.get_marker() for mark in marks] == ["o"] * 8 + ["D"] * 2
+        good, bad = marks[8].get_color(), marks[9].get_color()
+        assert good != bad and {mark.get_color() for mark in marks[:8]} == {good}
+        assert marks[8].get_markerfacecolor() == good and marks[9].get_markerfacecolor() == (face or bad)
 
 
 @pytest.mark.parametrize("options", [{"every": "week"}, {"measured": "pain"}, {"timepoint": "week_6"}])
