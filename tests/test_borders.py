@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from outcomes.analyses.mmrm.fitted import _mark, _write_p
+from outcomes.drafting.grid import _belongs_below
 from outcomes.facts import read_facts, read_instrument
 from outcomes.records.gate.patterns import _stand_out
 from outcomes.records.scale_evidence import judge_scale
@@ -96,3 +97,18 @@ def test_a_pair_is_told_apart_by_its_interval_then_by_its_p_value(fate, conf_low
     )  # fmt: skip
     origin = SimpleNamespace(disclosure_profile="standard")
     assert tells_apart(row, SimpleNamespace(k=11, origin=origin, audience="stakeholder")) is apart
+
+
+@pytest.mark.parametrize(
+    ("rows", "belongs"),
+    [
+        ([["Pain", None, None], [None, "start", "later"], [3, 4, 5]], True),
+        ([["Pain", None, None]], False),  # no line follows
+        ([["Pain", None, None], [3, 4, 5]], False),  # values follow
+        ([["Pain", "Age", None], ["start", "years", "later"], [3, 4, 5]], False),  # most have a name already
+        ([["Pain", None, None], [None, "yes", "no"], [3, "yes", "no"]], False),  # stands again below
+        ([["Pain", None, None], [None, "start", None], [3, 4, 5]], False),  # one stays without a name
+    ],
+)  # fmt: skip
+def test_a_line_belongs_to_a_merged_header_where_it_names_what_has_no_name(rows, belongs):
+    assert _belongs_below(rows, 0, 0, [0, 1, 2]) == belongs
