@@ -66,6 +66,12 @@ def test_only_mapped_columns_are_read_and_records_are_numbered(read):
     assert text.n_read == 2
 
 
+def test_a_file_without_metadata_as_other_programs_write_it_is_read(read, tmp_path):
+    text = read(pa.table({"id": ["P1", "P2"], "score": [7, 4]}), store_schema=False)
+    assert pq.read_metadata(tmp_path / "visits.parquet").metadata is None
+    assert text.table.column("score").to_pylist() == ["7", "4"]
+
+
 def test_nested_and_binary_columns_cannot_be_mapped(read):
     with pytest.raises(RecordsError) as caught:
         read(pa.table({"id": pa.array([b"P1"]), "score": [[7]]}))
