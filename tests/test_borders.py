@@ -12,6 +12,8 @@ import pytest
 from outcomes.analyses.mmrm.fitted import _mark, _write_p
 from outcomes.drafting.grid import _belongs_below
 from outcomes.facts import read_facts, read_instrument
+from outcomes.records.columns.dates import DateForm, find_date_doubts, parse_dates
+from outcomes.records.files.encoding import find_encoding
 from outcomes.records.gate.patterns import _stand_out
 from outcomes.records.scale_evidence import judge_scale
 from outcomes.views.comparing import tells_apart, turn_to, turn_to_better
@@ -112,3 +114,39 @@ def test_a_pair_is_told_apart_by_its_interval_then_by_its_p_value(fate, conf_low
 )  # fmt: skip
 def test_a_line_belongs_to_a_merged_header_where_it_names_what_has_no_name(rows, belongs):
     assert _belongs_below(rows, 0, 0, [0, 1, 2]) == belongs
+
+
+@pytest.mark.parametrize(
+    ("texts", "rule"),
+    [
+        (["03/12/2026", "04/12/2026"], None), (["03/13/2026", "04/13/2026"], "DATE_ORDER_DECLARED"),
+        (["2026-12-03", "2026-12-04"], None), (["2026-13-03", "2026-13-04"], "DATE_YEAR_DAY"),
+    ],
+)  # fmt: skip
+def test_there_are_twelve_months_and_a_thirteenth_is_a_day(texts, rule):
+    doubts = find_date_doubts(np.array(texts, object), np.array([3, 4]), DateForm("day-first"))
+    assert [doubt.rule for doubt in doubts] == ([rule] if rule else [])
+    assert all(doubt.values["against"] == 7 for doubt in doubts)
+
+
+def test_a_spreadsheet_swaps_days_up_to_the_twelfth():
+    texts = np.array(["2026-03-12", "2026-03-13"], object)
+    days, _ = parse_dates(texts, np.ones(2, bool), DateForm(swapped=True))
+    assert days.astype("datetime64[D]").astype(str).tolist() == ["2026-12-03", "2026-03-13"]
+
+
+_TEXT = "patient;Übung\nMüller;gut\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"patient;score\n", (None, True)), (_TEXT.encode(), (None, True)),
+        (_TEXT.encode("utf-8-sig"), (None, True)), (_TEXT.encode("utf-16"), (None, True)),
+        (_TEXT.encode("utf-16-le"), (None, True)), (_TEXT.encode("cp1252"), ("cp1252", True)),
+        # One line is UTF-8, the others are not: no single encoding is right.
+        (_TEXT.encode("cp1252") + "é\n".encode(), (None, False)),
+    ],
+)  # fmt: skip
+def test_a_text_that_says_its_encoding_needs_no_guess(content, found):
+    assert find_encoding(content) == found
