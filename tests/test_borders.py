@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 from outcomes.analyses.mmrm.fitted import _mark, _write_p
+from outcomes.disclosure.joint.cells import constrain_row
+from outcomes.disclosure.rules import read_rules
 from outcomes.drafting.grid import _belongs_below
 from outcomes.facts import read_facts, read_instrument
 from outcomes.records.columns.dates import DateForm, find_date_doubts, parse_dates
@@ -150,3 +152,25 @@ _TEXT = "patient;Übung\nMüller;gut\n"
 )  # fmt: skip
 def test_a_text_that_says_its_encoding_needs_no_guess(content, found):
     assert find_encoding(content) == found
+
+
+@pytest.mark.parametrize(
+    ("n", "n_with", "sizes"),
+    [
+        # Written to one percent: 25 % is 24.5 to 25.5 %. Of fewer than 100 to five, of fewer than 50 to ten.
+        (1000, 250, range(245, 256)), (200, 50, range(49, 52)),
+        (60, 24, range(23, 26)), (40, 20, range(18, 23)),
+    ],
+)  # fmt: skip
+def test_a_share_bounds_those_with_the_answer_by_its_rounding(n, n_with, sizes):
+    everyone = np.arange(n)
+    sets = {"all": everyone, "with": everyone[:n_with], "without": everyone[n_with:]}
+    row = SimpleNamespace(statistic="share_at_floor", estimate=n_with / n, unit="patients", n=n)
+    bounds = list(constrain_row(row, "shown", sets, read_rules()))
+
+    def fits(size):
+        told = [(sum((size if len(codes) == n_with else n) * factor for codes, factor in terms), low, high)
+                for terms, low, high in bounds]  # fmt: skip
+        return all(low <= total <= high for total, low, high in told)
+
+    assert len(bounds) == 2 and [size for size in range(n + 1) if fits(size)] == list(sizes)
