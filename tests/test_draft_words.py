@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outcomes.drafting.column import SheetColumn
-from outcomes.drafting.role import guess_role
+from outcomes.drafting.role import find_asked, guess_role
 from outcomes.drafting.spelling import list_languages, normalise, split_scale
 from outcomes.drafting.words import find_code, find_moment
 from outcomes.facts import read_facts
@@ -121,3 +121,21 @@ def test_any_counted_time_becomes_the_nearest_time_point_or_one_of_its_own(numbe
     known = {"week_6": 42, "month_3": 91, "month_6": 183, "month_12": 365, "month_24": 730}
     day = moment.day if moment.day is not None else known[str(moment.timepoint)]
     assert abs(day - number * days) <= 0.1 * number * days
+
+
+@pytest.mark.parametrize(
+    ("question", "answers", "found"),
+    [
+        ("What is your patient number?", tuple(range(6)) * 3, "patient_id"),
+        ("What is your patient number?", tuple(range(5)) * 3, None),  # as few as codes of something else
+        ("What is your patient number?", tuple(f"My back hurts since day {i}" for i in range(9)), None),
+        ("What is your age?", (5, 110) * 9, "age_years"), ("What is your age?", (4, 50) * 9, None),
+        ("What is your age?", (111, 50) * 9, None),
+        ("What is your sex?", ("f", "twice") * 9, "sex"),
+        ("What is your sex?", ("f", "twice", "no") * 9, None),
+        ("At what time point do you answer this?", ("3 months", "why") * 9, "timepoint"),
+        ("At what time point do you answer this?", ("3 months", "why", "now") * 9, None),
+    ],
+)  # fmt: skip
+def test_a_question_names_a_column_where_its_answers_prove_it(question, answers, found):
+    assert find_asked(SheetColumn(question, answers)) == found
