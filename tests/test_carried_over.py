@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import hmac
 import json
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from outcomes.cli import main
-from outcomes.disclosure.ledger import open_ledger
+from outcomes.disclosure.ledger import Edition, open_ledger, restore_ledger
+from outcomes.errors import DisclosureError
 from outcomes.reports.archive.snapshots import read_snapshot
 from outcomes.reports.archive.store import find_last_release
 from outcomes.reports.editions.approval import approve_editions, find_waiting
@@ -92,6 +96,62 @@ def test_the_ledger_is_whole_and_opening_changes_nothing(project, capsys):
     assert max(cell.whole.size for cell in cells) == 76
     assert call("ledger", "verify") == 0 and "2 editions, 2 of them released" in capsys.readouterr().out
     assert digest() == before and len(list_released()) == 2
+
+
+def test_the_first_change_writes_the_digest_and_keeps_a_copy(project):
+    path = PRIVATE / "ledger" / "ledger.sqlite"
+    before = path.read_bytes()
+    with open_ledger(PRIVATE, newest_known=find_newest_known()) as ledger:
+        known, last = ledger.list_editions(), ledger.head.sequence
+        ledger.enter(Edition("new", "mine", "page"), [])
+        ledger.rehash()
+    assert path.read_bytes()[: len(before)] != before
+    for file in (path, PRIVATE / "ledger" / "backups" / f"ledger-{last:08d}.sqlite"):
+        with closing(sqlite3.connect(file)) as held:
+            assert held.execute("SELECT value FROM about WHERE name = 'form'").fetchone() == ("2",)
+        content = bytearray(file.read_bytes())
+        key = bytes.fromhex((PRIVATE / "keys" / "ledger.key").read_text())
+        assert hmac.digest(key, content[:-32], "sha256") == content[-32:]
+    path.write_bytes(b"damaged")
+    with restore_ledger(PRIVATE) as ledger:
+        assert ledger.list_editions() == known
+    content[-40] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DisclosureError, match="digest"):
+        open_ledger(PRIVATE)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE marks SET marks = zeroblob(9)", "DROP INDEX cells_of_edition"])
+def test_what_was_changed_before_there_was_a_digest_is_told(project, statement):
+    with closing(sqlite3.connect(PRIVATE / "ledger" / "ledger.sqlite")) as held, held:
+        if not statement.startswith("DROP"):
+            held.execute(statement)
+        else:  # an index that lacks a row
+            held.execute("PRAGMA writable_schema = ON")
+            held.execute(
+                "UPDATE sqlite_master SET sql = sql || ' WHERE id > 9' WHERE name = 'cells_of_edition'"
+            )
+    with pytest.raises(DisclosureError, match="damaged"):
+        open_ledger(PRIVATE)
+
+
+def test_what_an_earlier_version_left_half_written_is_undone(project):
+    path = PRIVATE / "ledger" / "ledger.sqlite"
+    journal = path.with_name("ledger.sqlite-journal")
+    with closing(sqlite3.connect(path, isolation_level=None)) as held:
+        held.execute("PRAGMA cache_size = 1")
+        held.execute("PRAGMA cache_spill = 1")
+        held.execute("BEGIN IMMEDIATE")
+        held.execute("UPDATE patients SET token = randomblob(32)")
+        held.execute("UPDATE cells SET row = row || ' '")
+        torn = path.read_bytes(), journal.read_bytes()
+        held.execute("ROLLBACK")
+    assert torn[0] != path.read_bytes()
+    path.write_bytes(torn[0])
+    journal.write_bytes(torn[1])
+    journal.chmod(0o600)
+    with open_ledger(PRIVATE, newest_known=find_newest_known()) as ledger:
+        assert len(ledger.list_editions()) == 2
 
 
 def test_archive_slots_and_snapshots_are_read(project):

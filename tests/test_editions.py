@@ -92,6 +92,26 @@ def test_a_page_waits_until_somebody_approves_it(project, capsys):
     assert "Nothing waits" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("which", [["whole"], ["--all"], ["--due"]], ids=" ".join)
+def test_a_run_beside_a_damaged_ledger_makes_nothing_and_says_so(project, capsys, which):
+    """The page of the slot stands already; that it was released is not to be said."""
+    run()
+    path = Path(".outcomes/ledger/ledger.sqlite")
+    path.write_bytes(path.read_bytes()[:5000])
+    assert call("run", *which, "--workers", "1") == 7
+    said = " ".join(capsys.readouterr().err.split())
+    assert "outcomes ledger restore" in said and "released 1 page" not in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("forgotten", [["approve", "whole", "--refuse"], ["ledger", "begin", "lost"]])
+def test_a_page_that_the_ledger_no_longer_knows_is_made_anew(project, forgotten):
+    assert run(asked=True).outcomes[0].state == "published"
+    assert run(asked=True).outcomes[0].state == "unchanged"
+    assert call(*forgotten) == 0 and call("approve", "whole", "--by", "A. Reviewer") == 2
+    assert run(asked=True).outcomes[0].state == "published"
+    assert call("approve", "whole", "--by", "A. Reviewer") == 0
+
+
 def test_what_is_typed_wrong_is_refused(project, capsys):
     run()
     assert call("approve", "whole") == 2

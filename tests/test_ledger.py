@@ -135,7 +135,7 @@ def run_python(code: str, check: bool = False, **further) -> subprocess.Complete
     """Run code in another process."""
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, capture_output=True, text=True, check=check,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, **further,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}, **further,
     )  # fmt: skip
 
 
@@ -324,7 +324,7 @@ def test_what_was_prepared_is_ended_forward_or_back(private):
 #: Functions of the ledger's room before whose call the process is killed, each at each call.
 STEPS = [
     "ledger.append_event", "ledger.write_head", "ledger.keep_backup", "ledger.build_cells",
-    "stored_cells.keep_set", "ledger.hash_edition",
+    "stored_cells.keep_set", "ledger.hash_edition", "ledger.write_database", "database.write_private_file",
 ]  # fmt: skip
 
 
@@ -438,7 +438,7 @@ def test_two_processes_write_one_after_the_other(private):
     runs = [
         subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(code.format(private=str(private), name=name))],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
         )
         for name in ("one", "other")
     ]  # fmt: skip

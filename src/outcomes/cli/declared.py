@@ -34,7 +34,10 @@ _WAITING = ["report", "slot", "about", "page", "numbers", "withheld", "held", "m
 
 def check_declared(as_json: bool) -> None:
     """Check the declaration, and print what will be made, or everything that is wrong (exit code 2)."""
-    rows, findings = check_series(read_series(), read_declared)
+    declared = read_series()
+    if any(series.audience != "team" for series in declared.values()):
+        read_states(find_project() / _PRIVATE)  # refuses a damaged ledger
+    rows, findings = check_series(declared, read_declared)
     if as_json:
         print_json({"series": rows, "findings": [str(finding) for finding in findings]})
     else:
@@ -58,13 +61,13 @@ def print_status(declaration: Path | None, max_age: str | None, as_json: bool) -
     """Print how the series stand; return 1 where one failed or no run went well within ``max_age``."""
     now, private = datetime.now(UTC), find_project() / _PRIVATE
     longest = read_age(max_age) if max_age else None
+    waiting = sum(state == "made" for state in read_states(private).values())
     declared = read_series(declaration)
     statuses = list_statuses(declared, private / "archive", now)
     last_run = read_last_run(private)
     succeeded = datetime.fromisoformat(last_run["succeeded"]) if last_run.get("succeeded") else None
     too_old = longest is not None and (succeeded is None or now - succeeded > longest)
     failed = [one.series for one in statuses if not one.is_well]
-    waiting = sum(state == "made" for state in read_states(private).values())
     if as_json:
         print_json(
             {

@@ -17,11 +17,12 @@ _WAIT_SECONDS = 10.0
 
 @app.command("verify")
 def verify_ledger(private: Private = _FOLDER) -> None:
-    """Look whether the ledger is whole: key, file, chain of events, released numbers, patient sets."""
+    """Look whether the ledger is whole: key, digest, chain of events, released numbers, patient sets."""
     from outcomes.disclosure.ledger import open_as_it_is
     from outcomes.reports.editions.released_pages import find_newest_known
 
     with open_as_it_is(_place(private), find_newest_known()) as ledger:
+        ledger.rehash()
         editions, head = ledger.list_editions(), ledger.head
     released = sum(edition.state == "released" for edition in editions)
     say(

@@ -52,6 +52,7 @@ def run_declared(
     chosen = [declared[id] for id in ids] if ids else list(declared.values())
     now, private = datetime.now(UTC), find_project() / ".outcomes"
     results: list[SeriesResult] = []
+    _, damage = _read_ledger(private)
     with (
         _end_when_terminated(),
         open_cluster(cluster) if cluster else WorkerPool(workers) as executor,
@@ -73,7 +74,9 @@ def run_declared(
                 if not (quiet and result.state in _IDLE):
                     _say_result(result)
             results += ended
-    worst = max((result.exit_code for result in results), default=0)
+    if damage is not None:
+        note(str(damage))
+    worst = max([damage.exit_code if damage else 0, *(result.exit_code for result in results)])
     _tidy_up(declared, chosen, results, private, now)
     if worst != _LOCKED:
         note_last_run(private, now, worst)
@@ -114,6 +117,14 @@ def _open_bar() -> "Progress":
 def _begin(bar: "Progress", series: str, pages: int) -> None:
     _note_problem(ping_monitor("start"))
     bar.update(bar.task_ids[0], description=series, total=pages, completed=0, visible=True)
+
+
+def _read_ledger(private: Path) -> tuple[dict[str, str], OutcomesError | None]:
+    """Return the states of editions, or why they cannot be read: pages for the team are made nevertheless."""
+    try:
+        return read_states(private), None
+    except OutcomesError as error:
+        return {}, error
 
 
 def _run_one(series: Series, executor: Executor, request: RunRequest) -> list[SeriesResult]:
@@ -165,7 +176,7 @@ def _tidy_up(
     if all(result.state in _IDLE or result.exit_code == _LOCKED for result in results):
         return
     with hold_lock(private, "index", _INDEX_WAIT_SECONDS):
-        states = read_states(private)
+        states, _ = _read_ledger(private)
         for out in {series.out for series in chosen}:
             of_folder = [series for series in declared.values() if series.out == out]
             write_site(out, of_folder, private, now, states)

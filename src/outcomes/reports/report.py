@@ -25,6 +25,7 @@ from outcomes.reports.archive.store import (
     hand_over,
     keep_manifest,
 )
+from outcomes.reports.editions.approval import read_states
 from outcomes.reports.editions.guard import Guard, guard_edition
 from outcomes.reports.engine import Task, TimeLimits, choose_engine, execute_notebook, settle_engine
 from outcomes.reports.exports import build_exports
@@ -152,7 +153,7 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
     audience, k = str(values["audience"]), int(str(values["k"]))
     words = read_words(str(values.get("language", "en")))
     inputs = hash_inputs(job, values)
-    if job.records_sha256 and (made := find_finished(job, inputs)):
+    if job.records_sha256 and (made := _find_standing(job, inputs, audience)):
         page_path, manifest_path = made
         folder = page_path.with_suffix("")
         return Report(job.report, audience, page_path, folder, manifest_path, "unchanged")
@@ -222,6 +223,13 @@ def _check_values(job: Job, notebook_path: Path) -> tuple[dict[str, Value], Sour
     k = values["k"]
     values["k"] = read_rules(k if k is None else int(str(k)), source and source.disclosure_profile).k
     return values, source
+
+
+def _find_standing(job: Job, inputs: RunInputs, audience: str) -> tuple[Path, Path] | None:
+    """Return page and manifest of an earlier run; of a page for stakeholders only where the ledger has it."""
+    states = {} if audience == "team" else read_states(find_project() / job.private_folder)
+    made = find_finished(job, inputs)
+    return made if made and (audience == "team" or made[1].parent.name in states) else None
 
 
 def _begin_manifest(

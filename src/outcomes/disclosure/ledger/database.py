@@ -1,20 +1,26 @@
-"""The file of the ledger - one SQLite database that survives a crash at any moment - and its backups."""
+"""The file of the ledger: one SQLite database and its keyed digest, read and written as a whole; its backups.
 
-import os
+A change is made in memory and put in place by one rename, so that a crash leaves the old file or the new
+one, each with its digest.
+"""
+
+import hmac
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from outcomes.disclosure.ledger.key import refuse_open_file
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import Text
 from outcomes.machine.lock import hold_lock
-from outcomes.machine.private_files import open_private_folder
+from outcomes.machine.private_files import open_private_folder, write_private_file
 
-#: Version of the tables; stands in the database.
-FORM = "1"
+#: Version of the file; stands in the database. Form 1 had no digest.
+FORM = "2"
+FORM_UNSEALED = "1"
+_DIGEST_BYTES = 32
 _WAIT_SECONDS = 60.0
 _BACKUPS_KEPT = 10
 _TABLES = """
@@ -47,59 +53,68 @@ def lock_ledger(private: Path) -> AbstractContextManager[None]:
     return hold_lock(private, "ledger", _WAIT_SECONDS)
 
 
-def make_database(path: Path, fill: Callable[[sqlite3.Connection], object]) -> None:
+def make_database(path: Path, key: bytes, fill: Callable[[sqlite3.Connection], object]) -> None:
     """Make a database, whole or not at all; `fill` writes its first rows."""
-    draft = open_private_folder(path.parent) / f"{path.name}.new"
-    with report_full_disk(path):
-        _make_private(draft)
-        connection = _connect(draft)
-        try:
-            connection.executescript(_TABLES)
-            fill(connection)
-        finally:
-            connection.close()
-        draft.replace(path)
+    open_private_folder(path.parent)
+    with closing(_connect()) as connection:
+        connection.executescript(_TABLES)
+        fill(connection)
+        write_database(path, connection, key)
 
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """Open the database; refuse one that is damaged, of another form, or open to others."""
+def read_database(path: Path, key: bytes) -> tuple[sqlite3.Connection, bool]:
+    """Read the file into memory, and say whether its digest is right; refuse one that is open to others.
+
+    The digest (HMAC-SHA256 with the ledger's key) ends the file, so that one rename puts both in place.
+    """
     try:
         refuse_open_file(path)
-        connection = _connect(path)
-        found = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
-        form = connection.execute("SELECT value FROM about WHERE name = 'form'").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise refuse_damage(f"it cannot be read ({error})") from None
+        content = path.read_bytes()
+        is_sealed = hmac.compare_digest(_digest(content[:-_DIGEST_BYTES], key), content[-_DIGEST_BYTES:])
+        if not is_sealed and path.with_name(f"{path.name}-journal").exists():
+            content = _roll_back(path)
     except PermissionError:
         raise refuse_damage("this user may not read it") from None
-    if found != ["ok"]:
-        raise refuse_damage("its pages do not fit together")
-    if form is not None and form[0] != FORM:
-        raise DisclosureError(Text.of("errors.ledger.form", form=form[0], own=FORM))
+    return load_database(content[:-_DIGEST_BYTES] if is_sealed else content), is_sealed
+
+
+def load_database(content: bytes) -> sqlite3.Connection:
+    """Return a database in memory that holds these bytes; refuse bytes that are no database."""
+    connection = _connect()
+    try:
+        connection.deserialize(content)
+        connection.execute("SELECT count(*) FROM about").fetchone()
+    except Exception as error:  # whatever the bytes do to SQLite
+        connection.close()
+        raise refuse_damage(f"it cannot be read ({type(error).__name__})") from None
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    # what a write needs beside the database stays in memory, never in a public folder of temporary files
-    connection.execute("PRAGMA temp_store = MEMORY")
-    return connection
-
-
-@contextmanager
-def write_transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """Write all or nothing; a full or failing disk is an error with exit code 9."""
+def write_database(path: Path, connection: sqlite3.Connection, key: bytes) -> None:
+    """Write the file with its digest, whole or not at all; a full disk is an error with exit code 9."""
+    content = connection.serialize()
     with report_full_disk(path):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+        write_private_file(path, content + _digest(content, key))
+
+
+def _digest(content: bytes, key: bytes) -> bytes:
+    return hmac.digest(key, content, "sha256")
+
+
+def _roll_back(path: Path) -> bytes:
+    """Let SQLite undo what an earlier version left half written, and return what the file then holds."""
+    try:
+        with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as connection:
+            connection.execute("SELECT count(*) FROM about").fetchone()
+    except sqlite3.Error as error:
+        raise refuse_damage(f"it cannot be read ({type(error).__name__})") from None
+    return path.read_bytes()
+
+
+def _connect() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
 
 
 @contextmanager
@@ -107,10 +122,9 @@ def report_full_disk(path: Path) -> Iterator[None]:
     """Turn a failure to write into a ReportError that names the free bytes."""
     try:
         yield
-    except (sqlite3.OperationalError, OSError) as error:
+    except OSError as error:
         free = shutil.disk_usage(path.parent).free
-        reason = getattr(error, "strerror", None) or str(error)
-        said = Text.of("errors.ledger.full", file=path.name, reason=reason, free=free)
+        said = Text.of("errors.ledger.full", file=path.name, reason=error.strerror or str(error), free=free)
         raise ReportError(said, exit_code=9) from None
 
 
@@ -119,17 +133,10 @@ def refuse_damage(what: str) -> DisclosureError:
     return DisclosureError(Text.of("errors.ledger.damaged", what=what))
 
 
-def keep_backup(connection: sqlite3.Connection, folder: Path, sequence: int) -> None:
-    """Copy the database as it is after an event, whole or not at all; the last ten copies are kept."""
+def keep_backup(connection: sqlite3.Connection, key: bytes, folder: Path, sequence: int) -> None:
+    """Write the database as it is after an event, with its digest; the last ten copies are kept."""
     path = open_private_folder(folder) / f"ledger-{sequence:08d}.sqlite"
-    draft = path.with_name(f"{path.name}.new")
-    _make_private(draft)
-    copy = sqlite3.connect(draft)
-    try:
-        connection.backup(copy)
-    finally:
-        copy.close()
-    draft.replace(path)
+    write_database(path, connection, key)
     for old in list_backups(folder)[_BACKUPS_KEPT:]:
         old.unlink()
 
@@ -137,9 +144,3 @@ def keep_backup(connection: sqlite3.Connection, folder: Path, sequence: int) -> 
 def list_backups(folder: Path) -> list[Path]:
     """Return the backups, the newest first."""
     return sorted(folder.glob("ledger-*.sqlite"), reverse=True)
-
-
-def _make_private(draft: Path) -> None:
-    """Make an empty file that only its owner may read."""
-    draft.unlink(missing_ok=True)
-    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

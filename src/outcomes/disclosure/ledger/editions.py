@@ -5,11 +5,12 @@ that an older or edited database is noticed.
 """
 
 import datetime as dt
+import hashlib
 import hmac
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from outcomes.disclosure.ledger.database import refuse_damage
@@ -62,6 +63,17 @@ class Edition:
     def follows(self, other: "Edition") -> bool:
         """Return whether both are editions of one page."""
         return (self.page, self.series) == (other.page, other.series)
+
+
+#: Columns of the table of editions.
+EDITION_COLUMNS = tuple(entry.name for entry in fields(Edition))
+
+
+def hash_edition(connection: sqlite3.Connection, id: str) -> str:
+    """Return a hash over an edition as it is in the database, its cells included."""
+    columns = (*EDITION_COLUMNS, "cells_sha256")
+    row = connection.execute(f"SELECT {', '.join(columns)} FROM editions WHERE id = ?", (id,)).fetchone()
+    return hashlib.sha256(json.dumps(list(row), ensure_ascii=False).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,11 @@ def find_head(events: list[Event], pages: Mapping[str, str]) -> Head:
     return Head(events[-1].sequence, events[-1].hash, last.sequence if last else 0, page)
 
 
+def list_pages(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the page of each edition by the edition's id."""
+    return dict(connection.execute("SELECT id, page FROM editions"))
+
+
 def write_head(folder: Path, head: Head) -> None:
     """Write the head beside the database, in one step."""
     write_private_file(folder / _HEAD, json.dumps(asdict(head), indent=2).encode("utf-8"))
@@ -157,10 +174,11 @@ def read_head(folder: Path) -> Head | None:
         raise refuse_damage(f"{_HEAD} cannot be read") from None
 
 
-def check_head(events: list[Event], head: Head | None, newest_known: int = 0) -> None:
+def check_head(
+    events: list[Event], head: Head | None, pages: Mapping[str, str], newest_known: int = 0
+) -> None:
     """Refuse a chain that ends before what is known to have followed; `head` was read before the events."""
-    hashes = {event.sequence: event.hash for event in events}
-    last = max(hashes, default=0)
+    last = max((event.sequence for event in events), default=0)
     if newest_known > last:
         raise refuse_damage(
             f"it is older than the newest release (event {last}, a page was released with event "
@@ -168,7 +186,13 @@ def check_head(events: list[Event], head: Head | None, newest_known: int = 0) ->
         )
     if head is None and any(event.change != "begun" for event in events):
         raise refuse_damage(f"{_HEAD} is missing")
-    if head is not None and head.sequence > last:
+    if head is None or not head.sequence:
+        return
+    if head.sequence > last:
         raise refuse_damage(f"it is an old copy (event {last}, it had come to event {head.sequence})")
-    if head is not None and head.sequence and hashes.get(head.sequence) != head.hash:
-        raise refuse_damage(f"event {head.sequence} is another than the one that {_HEAD} names")
+    known = [event for event in events if event.sequence <= head.sequence]
+    expected = [find_head(known, pages)]
+    if known and known[-1].change == "restored":  # earlier versions named no release there
+        expected.append(Head(known[-1].sequence, known[-1].hash))
+    if head not in expected:
+        raise refuse_damage(f"{_HEAD} is not that of event {head.sequence}")

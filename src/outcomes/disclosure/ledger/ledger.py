@@ -1,7 +1,6 @@
 """`Ledger`: what was released, of whom, and the state of each edition of a page."""
 
 import dataclasses
-import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,16 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.disclosure.ledger.cell import Cell, PatientNumbers, build_row_cells
+from outcomes.disclosure.ledger.checking import check_contents, open_database
 from outcomes.disclosure.ledger.comparison import judge_cells
-from outcomes.disclosure.ledger.database import keep_backup, lock_ledger, report_full_disk, write_transaction
+from outcomes.disclosure.ledger.database import keep_backup, lock_ledger, report_full_disk, write_database
 from outcomes.disclosure.ledger.editions import (
+    EDITION_COLUMNS,
     Edition,
     Event,
     Head,
     append_event,
     find_head,
     find_today,
+    hash_edition,
     list_events,
+    list_pages,
+    read_head,
     write_head,
 )
 from outcomes.disclosure.ledger.stored_cells import (
@@ -33,9 +37,8 @@ from outcomes.disclosure.released import Release
 from outcomes.disclosure.rules import read_rules
 from outcomes.errors import DisclosureError
 from outcomes.facts import Text
+from outcomes.machine.private_files import remove_drafts
 from outcomes.result import write_origin
-
-_COLUMNS = tuple(entry.name for entry in dataclasses.fields(Edition))
 
 
 class Ledger(AbstractContextManager["Ledger"]):
@@ -54,8 +57,11 @@ class Ledger(AbstractContextManager["Ledger"]):
     @property
     def head(self) -> Head:
         """The end of its chain, which a release record may repeat."""
-        pages = {edition.id: edition.page for edition in self.list_editions()}
-        return find_head(self.list_events(), pages)
+        return find_head(self.list_events(), list_pages(self.connection))
+
+    def rehash(self) -> None:
+        """Refuse a ledger in which something is not what the events and hashes say; all of it is read."""
+        check_contents(self.connection)
 
     def list_events(self) -> list[Event]:
         """Return what happened, in order."""
@@ -63,8 +69,8 @@ class Ledger(AbstractContextManager["Ledger"]):
 
     def list_editions(self) -> list[Edition]:
         """Return all editions, in the order of the last event of each."""
-        query = f"SELECT {', '.join(_COLUMNS)} FROM editions ORDER BY sequence, id"
-        found = [dict(zip(_COLUMNS, row, strict=True)) for row in self.connection.execute(query)]
+        query = f"SELECT {', '.join(EDITION_COLUMNS)} FROM editions ORDER BY sequence, id"
+        found = [dict(zip(EDITION_COLUMNS, row, strict=True)) for row in self.connection.execute(query)]
         return [Edition(**{**values, "slice": json.loads(values["slice"])}) for values in found]
 
     def find_edition(self, id: str) -> Edition:
@@ -110,9 +116,9 @@ class Ledger(AbstractContextManager["Ledger"]):
                     self._drop(other)
             edition = dataclasses.replace(edition, state="made", made=edition.made or find_today())
             cells = build_cells(self.connection, self.key, edition, releases)
-            places = ", ".join("?" for _ in (*_COLUMNS, "cells_sha256"))
+            places = ", ".join("?" for _ in (*EDITION_COLUMNS, "cells_sha256"))
             self.connection.execute(
-                f"INSERT INTO editions ({', '.join(_COLUMNS)}, cells_sha256) VALUES ({places})",
+                f"INSERT INTO editions ({', '.join(EDITION_COLUMNS)}, cells_sha256) VALUES ({places})",
                 (*_list_values(edition), ""),
             )
             store_cells(self.connection, edition.id, cells)
@@ -130,8 +136,8 @@ class Ledger(AbstractContextManager["Ledger"]):
     def settle(self, edition_id: str) -> Edition:
         """Record that a prepared edition was released, and keep a backup."""
         edition = self._change(edition_id, "prepared", "released")
-        with report_full_disk(self.path):
-            keep_backup(self.connection, self.path.parent / "backups", self.head.sequence)
+        with lock_ledger(self.path.parent.parent):
+            self._keep_backup()
         return edition
 
     def withdraw(self, edition_id: str) -> Edition | None:
@@ -193,7 +199,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         """Write the state of an edition together with its event."""
         last = self.connection.execute("SELECT max(sequence) FROM events").fetchone()[0] or 0
         edition = dataclasses.replace(edition, sequence=last + 1)
-        changes = ", ".join(f"{name} = ?" for name in _COLUMNS)
+        changes = ", ".join(f"{name} = ?" for name in EDITION_COLUMNS)
         self.connection.execute(
             f"UPDATE editions SET {changes} WHERE id = ?", (*_list_values(edition), edition.id)
         )
@@ -207,12 +213,28 @@ class Ledger(AbstractContextManager["Ledger"]):
 
     @contextmanager
     def _write(self) -> Iterator[None]:
-        """Hold the lock, write all or nothing, then write the head."""
-        with lock_ledger(self.path.parent.parent):
-            with write_transaction(self.connection, self.path):
+        """Hold the lock and change what the file now holds, all or nothing; then write the head."""
+        before, folder = self.connection, self.path.parent
+        with lock_ledger(folder.parent):
+            remove_drafts(folder)
+            self.connection, is_sealed = open_database(self.path, self.key, read_head(folder))
+            try:
+                if not is_sealed:  # of an earlier version, which had no digest
+                    self._keep_backup()
+                self.connection.execute("BEGIN")
                 yield
+                self.connection.execute("COMMIT")
+                write_database(self.path, self.connection, self.key)
+            except BaseException:
+                self.connection.close()
+                self.connection = before
+                raise
+            before.close()
             with report_full_disk(self.path):
-                write_head(self.path.parent, self.head)
+                write_head(folder, self.head)
+
+    def _keep_backup(self) -> None:
+        keep_backup(self.connection, self.key, self.path.parent / "backups", self.head.sequence)
 
 
 def build_cells(
@@ -240,15 +262,8 @@ def build_cells(
     return sorted(found.values(), key=lambda cell: (cell.place, cell.digest, cell.whole.tobytes()))
 
 
-def hash_edition(connection: sqlite3.Connection, id: str) -> str:
-    """Return a hash over an edition as it is in the database, its cells included."""
-    columns = (*_COLUMNS, "cells_sha256")
-    row = connection.execute(f"SELECT {', '.join(columns)} FROM editions WHERE id = ?", (id,)).fetchone()
-    return hashlib.sha256(json.dumps(list(row), ensure_ascii=False).encode()).hexdigest()
-
-
 def _list_values(edition: Edition) -> tuple[Any, ...]:
     """Return the values of an edition as its table holds them."""
-    values = {name: getattr(edition, name) for name in _COLUMNS}
+    values = {name: getattr(edition, name) for name in EDITION_COLUMNS}
     values["slice"] = json.dumps(dict(edition.slice), sort_keys=True, ensure_ascii=False)
     return tuple(values.values())

@@ -1,41 +1,35 @@
 """Opening a ledger, after a check that refuses one that cannot be trusted; and restoring a damaged one."""
 
-import hmac
 import os
-import shutil
 import sqlite3
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 
+from outcomes.disclosure.ledger.checking import check_contents, open_database, sign_key
 from outcomes.disclosure.ledger.database import (
     FORM,
     list_backups,
+    load_database,
     lock_ledger,
     make_database,
-    open_database,
-    refuse_damage,
     report_full_disk,
-    write_transaction,
+    write_database,
 )
 from outcomes.disclosure.ledger.editions import (
-    Event,
     Head,
     append_event,
-    check_chain,
-    check_head,
+    find_head,
     list_events,
+    list_pages,
     read_head,
     write_head,
 )
-from outcomes.disclosure.ledger.key import KEY_BYTES, find_key_file, keep_key, read_key, sign
-from outcomes.disclosure.ledger.ledger import Ledger, hash_edition
-from outcomes.disclosure.ledger.stored_cells import hash_cells, hash_set, unpack
+from outcomes.disclosure.ledger.key import KEY_BYTES, find_key_file, keep_key, read_key
+from outcomes.disclosure.ledger.ledger import Ledger
 from outcomes.errors import DisclosureError
 from outcomes.facts import Text
 from outcomes.machine.private_files import open_private_folder
-
-_KEY_CHECK = "the key of this ledger"
 
 
 def open_ledger(private: Path, *, new_series: str = "", newest_known: int = 0) -> Ledger:
@@ -64,9 +58,9 @@ def open_ledger(private: Path, *, new_series: str = "", newest_known: int = 0) -
                 if path.exists() and path == find_key_file(private):
                     path.replace(path.with_name(f"ledger-{os.urandom(4).hex()}.key.aside"))
             _begin(private, " ".join(new_series.split()), newest_known + 1)
-    elif not _is_begun(private) and not newest_known:
+    elif not is_begun(private) and not newest_known:
         with lock_ledger(private):
-            if not _is_begun(private):
+            if not is_begun(private):
                 _begin(private, "first series", 1)
     return open_as_it_is(private, newest_known)
 
@@ -74,16 +68,24 @@ def open_ledger(private: Path, *, new_series: str = "", newest_known: int = 0) -
 def open_as_it_is(private: Path, newest_known: int = 0) -> Ledger:
     """Open a ledger as `open_ledger` does, but never make one."""
     path = _find_file(private)
-    head = read_head(path.parent)  # before the events, to which another process may add meanwhile
     if not path.is_file():
         raise DisclosureError(Text.of("errors.ledger.missing"))
     key = read_key(private)
-    with ExitStack() as stack:
-        connection = open_database(path)
-        stack.callback(connection.close)
-        _check_whole(connection, key, head, newest_known)
-        stack.pop_all()
+    with lock_ledger(private):  # file and head are read together, while no other process writes them
+        connection, _ = open_database(path, key, read_head(path.parent), newest_known)
     return Ledger(path, connection, key)
+
+
+def is_begun(private: Path) -> bool:
+    """Return whether a key, a backup, a head or more than a first event shows that a ledger was begun."""
+    path = _find_file(private)
+    if (private / "keys" / "ledger.key").exists() or any((path.parent / "backups").glob("*")):
+        return True
+    if not path.exists():
+        return (path.parent / "head.json").exists()
+    with closing(load_database(path.read_bytes())) as connection:
+        has_events = any(event.change != "begun" for event in list_events(connection))
+        return has_events or find_key_file(private).exists()
 
 
 def restore_ledger(
@@ -98,37 +100,25 @@ def restore_ledger(
     private = Path(private)
     path, key = _find_file(private), read_key(private)
     with lock_ledger(private):
-        copy, last = _find_good(path.parent / "backups", key)
-        later = _list_later(path.parent, last, dict(released or {}))
-        standing = sorted(later.keys() - set(withdrawn))
-        if standing:
-            raise DisclosureError(Text.of("errors.ledger.forgets", pages=", ".join(standing)))
-        with report_full_disk(path):
-            draft = path.with_name(f"{path.name}.restored")
-            shutil.copyfile(copy, draft)
-            draft.chmod(0o600)
-            _set_aside(private, with_backups=False)
-            draft.replace(path)
-            _note_restored(path, key, max([last, *later.values()]), withdrawn)
+        connection = _find_good(path.parent / "backups", key)
+        with closing(connection):
+            last = list_events(connection)[-1].sequence
+            later = _list_later(path.parent, last, dict(released or {}))
+            standing = sorted(later.keys() - set(withdrawn))
+            if standing:
+                raise DisclosureError(Text.of("errors.ledger.forgets", pages=", ".join(standing)))
+            # later than all that is known, so that no sequence means two events
+            reason = f"withdrawn: {', '.join(sorted(withdrawn))}" if withdrawn else ""
+            append_event(connection, key, "restored", reason, least=max([last, *later.values()]) + 2)
+            with report_full_disk(path):
+                _set_aside(private, with_backups=False)
+                write_database(path, connection, key)
+                write_head(path.parent, find_head(list_events(connection), list_pages(connection)))
     return open_as_it_is(private, max((released or {}).values(), default=0))
 
 
 def _find_file(private: Path) -> Path:
     return private / "ledger" / "ledger.sqlite"
-
-
-def _is_begun(private: Path) -> bool:
-    """Return whether a key, a backup, a head or more than a first event shows that a ledger was begun."""
-    path = _find_file(private)
-    if (private / "keys" / "ledger.key").exists() or any((path.parent / "backups").glob("*")):
-        return True
-    if not path.exists():
-        return (path.parent / "head.json").exists()
-    with ExitStack() as stack:
-        connection = open_database(path)
-        stack.callback(connection.close)
-        has_events = any(event.change != "begun" for event in list_events(connection))
-        return has_events or find_key_file(private).exists()
 
 
 def _begin(private: Path, reason: str, sequence: int) -> None:
@@ -146,12 +136,12 @@ def _begin(private: Path, reason: str, sequence: int) -> None:
     def fill(connection: sqlite3.Connection) -> None:
         nonlocal head
         connection.execute("INSERT INTO about VALUES ('form', ?)", (FORM,))
-        connection.execute("INSERT INTO about VALUES ('key', ?)", (sign(key, _KEY_CHECK),))
+        connection.execute("INSERT INTO about VALUES ('key', ?)", (sign_key(key),))
         begun = append_event(connection, key, "begun", reason, least=sequence)
         head = Head(begun.sequence, begun.hash)
 
     with report_full_disk(path):
-        make_database(path, fill)
+        make_database(path, key, fill)
         write_head(path.parent, head)
         if not has_key:
             keep_key(private, key)
@@ -171,49 +161,15 @@ def _set_aside(private: Path, *, with_backups: bool = True) -> None:
             old.replace(place / old.name)
 
 
-def _check_whole(connection: sqlite3.Connection, key: bytes, head: Head | None, newest_known: int) -> None:
-    """Refuse a database whose key, chain, head or contents do not fit."""
-    try:
-        held = connection.execute("SELECT value FROM about WHERE name = 'key'").fetchone()
-        if held is None or not hmac.compare_digest(held[0], sign(key, _KEY_CHECK)):
-            raise DisclosureError(Text.of("errors.ledger.other_key"))
-        events = list_events(connection)
-        check_chain(events, key)
-        check_head(events, head, newest_known)
-        _check_contents(connection, events)
-    except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
-        raise refuse_damage(f"it cannot be read ({type(error).__name__})") from None
-
-
-def _check_contents(connection: sqlite3.Connection, events: list[Event]) -> None:
-    """Check every edition, cell and set of patients against the hashes of the events."""
-    last = {event.edition: event for event in events if event.change not in ("begun", "restored")}
-    expected = {id: event for id, event in last.items() if event.change != "replaced"}
-    found = dict(connection.execute("SELECT id, cells_sha256 FROM editions"))
-    if found.keys() != expected.keys():
-        raise refuse_damage("it does not hold the editions that its events name")
-    for id, event in expected.items():
-        if hash_edition(connection, id) != event.content:
-            raise refuse_damage(f"the edition of event {event.sequence} was changed")
-        if hash_cells(connection, id) != found[id]:
-            raise refuse_damage(f"the released numbers of event {event.sequence} were changed")
-    tokens = dict(connection.execute("SELECT number, token FROM patients"))
-    for digest, members in connection.execute("SELECT digest, members FROM patient_sets"):
-        if hash_set(tokens[number] for number in unpack(members).tolist()) != digest:
-            raise refuse_damage("a set of patients was changed")
-
-
-def _find_good(folder: Path, key: bytes) -> tuple[Path, int]:
-    """Return the newest backup that is whole, and the sequence of its last event."""
+def _find_good(folder: Path, key: bytes) -> sqlite3.Connection:
+    """Return the newest backup that is whole, in memory."""
     for copy in list_backups(folder):
-        with ExitStack() as stack:
-            try:
-                connection = open_database(copy)
-                stack.callback(connection.close)
-                _check_whole(connection, key, Head(0, ""), 0)
-            except DisclosureError:
-                continue
-            return copy, list_events(connection)[-1].sequence
+        try:
+            connection, _ = open_database(copy, key, Head(0, ""))
+            check_contents(connection)
+        except DisclosureError:
+            continue
+        return connection
     raise DisclosureError(Text.of("errors.ledger.no_copy"))
 
 
@@ -227,15 +183,3 @@ def _list_later(folder: Path, last: int, released: Mapping[str, int]) -> dict[st
     if head is not None and head.released > last:
         later.setdefault(PurePosixPath(head.page).name, head.released)
     return later
-
-
-def _note_restored(path: Path, key: bytes, known: int, withdrawn: Collection[str]) -> None:
-    """Append the event `restored`, later than all that is known, so that no sequence means two events."""
-    connection = open_database(path)
-    try:
-        with write_transaction(connection, path):
-            reason = f"withdrawn: {', '.join(sorted(withdrawn))}" if withdrawn else ""
-            event = append_event(connection, key, "restored", reason, least=known + 2)
-        write_head(path.parent, Head(event.sequence, event.hash))
-    finally:
-        connection.close()

@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
-from outcomes.disclosure.ledger import Edition, Ledger, open_as_it_is, open_ledger
+from outcomes.disclosure.ledger import Edition, Ledger, is_begun, open_as_it_is, open_ledger
 from outcomes.errors import DisclosureError, ReportError
 from outcomes.facts import Text, find_project
 from outcomes.machine.lock import hold_lock
@@ -33,12 +33,15 @@ def list_waiting(private: Path) -> list[Edition]:
 
 
 def read_states(private: Path) -> dict[str, str]:
-    """Return the state of every edition by the id of its run; none without a ledger that can be trusted."""
-    try:
-        with open_as_it_is(private, find_newest_known()) as ledger:
-            return {edition.id: edition.state for edition in ledger.list_editions()}
-    except DisclosureError:
+    """Return the state of every edition by the id of its run; none where no ledger was ever begun.
+
+    A DisclosureError where the ledger cannot be trusted.
+    """
+    newest_known = find_newest_known()
+    if not newest_known and not is_begun(private):
         return {}
+    with open_as_it_is(private, newest_known) as ledger:
+        return {edition.id: edition.state for edition in ledger.list_editions()}
 
 
 def find_waiting(private: Path, what: Sequence[str]) -> list[Edition]:
@@ -74,6 +77,7 @@ def approve_editions(
         hold_lock(private, EDITIONS_LOCK, wait_seconds=60),
         open_ledger(private, newest_known=find_newest_known()) as ledger,
     ):
+        ledger.rehash()
         recover_editions(ledger)
         for edition in editions:
             record = _check_edition(edition, ledger)
