@@ -457,7 +457,6 @@ def test_an_origin_is_allow_listed():
     released = release(make([mean(50)], [{"all": people(50)}], origin=origin))
     assert released.origin == Origin(
         source="s",
-        fingerprint="01234567",
         rules={"missing": (kept,), "therapy": ""},
         caveats=("Between 25 and 37 in 100 did not answer.",),
         detail=Detail(("all",), (kept,)),

@@ -93,8 +93,8 @@ class Origin:
     """
 
     source: str | None = field(default=None, metadata=_TOLD)
-    #: Hash of the records; stakeholders see how it begins.
-    fingerprint: str | None = field(default=None, metadata=_TOLD)
+    #: Hash of the records: whoever knew all of them but one value could try values until it fits.
+    fingerprint: str | None = field(default=None, metadata=_KEPT)
     instrument: str | None = field(default=None, metadata=_TOLD)
     instrument_version: str | None = field(default=None, metadata=_TOLD)
     variant: str | None = field(default=None, metadata=_TOLD)

@@ -111,7 +111,7 @@ class Sentences:
 
 
 def allow_origin(origin: Origin, rules: Rules) -> Origin:
-    """Return what stakeholders may know of an origin, its fingerprint cut to a prefix.
+    """Return what stakeholders may know of an origin.
 
     Its sentences never count; a caveat in the source's own words was published by whoever wrote it, and
     leaves as it stands.
@@ -120,7 +120,6 @@ def allow_origin(origin: Origin, rules: Rules) -> Origin:
     caveats, detail = allowed.caveats, allowed.detail
     return replace(
         allowed,
-        fingerprint=allowed.fingerprint and allowed.fingerprint[: rules.provenance["fingerprint_characters"]],
         caveats=caveats and tuple(one for one in caveats if isinstance(one, str) or said.choose(one)),
         rules=allowed.rules and {name: said.choose(text) for name, text in allowed.rules.items()},
         detail=detail and replace(detail, said=said.choose_all(detail.said)),

@@ -205,8 +205,8 @@ def _release_outside(result: Result, rules: Rules, page: PageContext, words: Wor
     notes = write_held_notes(rows, bool(held.n_withheld), rules)
     bands = any(rules.statistics[name].kind == "band" for name in table["statistic"])
     replaced = tuple(held.find_earlier(place, fate) for place, fate in enumerate(fates))
-    backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support), replaced)
-    backing = backing.at(kept)
+    everybody, records = join_support(result.support), result.origin.fingerprint or ""
+    backing = Backing(tuple(fates), result.support, result.patients, everybody, replaced, records).at(kept)
     said = Sentences(rules, table, backing.support)
     # What becomes of a sentence's count is no withheld number.
     left_out = decisions.list_why_left_out(n_rows)

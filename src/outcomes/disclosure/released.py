@@ -33,6 +33,8 @@ class Backing:
     everybody: np.ndarray = field(repr=False, default_factory=lambda: np.zeros(0, dtype="int64"))
     #: For each row the ledger's cell that it shows in place of its own number, else 0; empty where none does.
     earlier: tuple[int, ...] = ()
+    #: Hash of the records that the result was made from.
+    fingerprint: str = ""
 
     def at(self, rows: Iterable[int]) -> "Backing":
         """Return that of some rows, by position."""
@@ -52,6 +54,7 @@ def write_backing(backing: Backing, folder: Path, name: str) -> None:
         name: [sets[name].tolist() if name in sets else None for sets in backing.support] for name in _SETS
     }
     rows = {"fate": list(map(str, backing.fates)), "earlier": backing.earlier or [0] * len(backing.fates)}
+    rows["fingerprint"] = [backing.fingerprint] * len(backing.fates)
     pd.DataFrame({**rows, **sets}).to_parquet(folder / f"{name}.parquet", index=False)
     if backing.patients is not None:
         listed = pd.DataFrame({"id": backing.patients.ids, "digest": backing.patients.digests})
@@ -72,7 +75,8 @@ def read_backing(folder: Path, name: str) -> Backing:
         listed = pd.read_parquet(path)
         patients = Patients(listed["id"].to_numpy(dtype=object), listed["digest"].to_numpy("uint64"))
         everybody = np.flatnonzero(listed["stands_behind"].to_numpy(dtype=bool))
-    return Backing(tuple(held["fate"]), support, patients, everybody, tuple(held["earlier"].tolist()))
+    earlier, fingerprint = tuple(held["earlier"].tolist()), next(iter(held["fingerprint"]), "")
+    return Backing(tuple(held["fate"]), support, patients, everybody, earlier, fingerprint)
 
 
 def join_support(support: Iterable[Support]) -> np.ndarray:

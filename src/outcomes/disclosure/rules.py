@@ -30,7 +30,6 @@ class Rules:
     #: Keys of sentences that do not leave.
     kept_back: tuple[str, ...]
     #: What may be said of where a result comes from.
-    provenance: Mapping[str, Any]
     #: What a reader misses most, beside the statistic, where something must be withheld.
     importance: Mapping[str, Any]
     #: Limits of time, in seconds, for what is checked together.
@@ -81,5 +80,5 @@ def read_rules(k: int | None = None, profile: str | None = None) -> Rules:
         k=k,
         cells={**facts["cells"], **own.get("cells", {})},
         kept_back=tuple(facts["sentences"]["kept_back"]),
-        **{name: facts[name] for name in ("roles", "league", "provenance", "importance", "joint", "ledger")},
+        **{name: facts[name] for name in ("roles", "league", "importance", "joint", "ledger")},
     )

@@ -97,7 +97,7 @@ class RunInputs:
     notebook_sha256: str
     packages_sha256: str
     lock_sha256: str
-    #: Of random numbers: the same for the same notebook, parameters and records.
+    #: Of random numbers: the same for the same notebook and parameters, wherever the records are.
     seed: int
 
 
@@ -109,7 +109,10 @@ def hash_inputs(job: Job, values: Mapping[str, Value]) -> RunInputs:
     content = [notebook, json.dumps(dict(values), sort_keys=True), job.records_sha256]
     place = [str(job.out), job.folder, job.series, json.dumps(dict(job.slice), sort_keys=True), job.slot]
     key = _hash(*content, outcomes.__version__, hash_packages(), *place)
-    return RunInputs(key, notebook, hash_packages(), locked, int(_hash(*content)[:8], 16))
+    # numbers of a page must not follow from a hash of the records, which values could be tried against
+    asked = {name: value for name, value in values.items() if name != "path"}
+    seed = int(_hash(notebook, json.dumps(asked, sort_keys=True))[:8], 16)
+    return RunInputs(key, notebook, hash_packages(), locked, seed)
 
 
 @cache

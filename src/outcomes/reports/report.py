@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 import outcomes
 from outcomes.disclosure import read_rules
-from outcomes.disclosure.released import read_releases
+from outcomes.disclosure.released import Release, read_releases
 from outcomes.errors import RecordsError
 from outcomes.facts import Source, Text, find_project, read_source, read_words
 from outcomes.reports.archive.snapshots import ask_to_keep, forget_snapshots, keep_snapshot
@@ -177,21 +177,22 @@ def make_page(job: Job, on_cell: Callable[[int], None] | None = None) -> Report:
         notebook = execute_notebook(Task(notebook_path, values, run, limits, inputs.seed, on_cell), engine)
         views = collect_views(notebook, run.views, audience, k)
         audit = audit_run(run.folder, audience)
-        fingerprints = (str(view.provenance.get("fingerprint", "")) for view in views.values())
-        fingerprint = next(filter(None, fingerprints), "")
-        # a release shows only the beginning of the fingerprint
-        if job.records_sha256 and fingerprint and not job.records_sha256.startswith(fingerprint):
+        releases = read_releases(run.folder)
+        fingerprint = _find_fingerprint(releases)
+        if job.records_sha256 and fingerprint and job.records_sha256 != fingerprint:
             raise RecordsError(Text.of("errors.report.records_changed", report=job.report))
 
         signs = "".join(sorted({sign for view in views.values() for sign in view.undrawn}))
         undrawn = explain_undrawn(signs, words)
-        page = build_page(job.report, notebook, views, values, source, run.started, fingerprint, words)
+        # stakeholders get no hash of records, which values could be tried against
+        told = fingerprint if audience == "team" else ""
+        page = build_page(job.report, notebook, views, values, source, run.started, told, words)
         if undrawn and audience == "team":
             page = dataclasses.replace(page, banners=(*page.banners, undrawn))
         html = render_page(page, words).encode("utf-8")
         exports = build_exports(list(views.values()))
         if guard is not None and audit is not None:
-            exports = guard.enter(page.title, html, exports, read_releases(run.folder), audit, about)
+            exports = guard.enter(page.title, html, exports, releases, audit, about)
         elif job.series:
             keep_snapshot(run.folder, run.archive / job.series / run.id)
         page_path = publish(out, name, html, exports)
@@ -230,6 +231,12 @@ def _find_standing(job: Job, inputs: RunInputs, audience: str) -> tuple[Path, Pa
     states = {} if audience == "team" else read_states(find_project() / job.private_folder)
     made = find_finished(job, inputs)
     return made if made and (audience == "team" or made[1].parent.name in states) else None
+
+
+def _find_fingerprint(releases: Sequence[Release]) -> str:
+    """Return the hash of the records that a page was made from, as far as its releases know."""
+    known = (one.backing.fingerprint if one.backing else one.origin.fingerprint for one in releases)
+    return next(filter(None, known), "")
 
 
 def _begin_manifest(

@@ -289,7 +289,9 @@ def describe_origin(release: Release) -> str:
     words, origin = release.words, release.origin
     parts = [
         words.say("sentences.origin_source", source=origin.source) if origin.source else "",
-        words.say("sentences.origin_records", fingerprint=(origin.fingerprint or "")[:8]),
+        words.say("sentences.origin_records", fingerprint=origin.fingerprint[:8])
+        if origin.fingerprint
+        else "",
         words.say("sentences.origin_package", version=__version__),
     ]
     return capitalise(words.join(part for part in parts if part))

@@ -17,8 +17,8 @@ from outcomes.disclosure.ledger.editions import (
     list_events,
     list_pages,
 )
+from outcomes.disclosure.ledger.hashes import hash_cells, hash_set, unpack
 from outcomes.disclosure.ledger.key import sign
-from outcomes.disclosure.ledger.stored_cells import hash_cells, hash_set, unpack
 from outcomes.errors import DisclosureError
 from outcomes.facts import Text
 

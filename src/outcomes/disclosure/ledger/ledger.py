@@ -26,9 +26,9 @@ from outcomes.disclosure.ledger.editions import (
     read_head,
     write_head,
 )
+from outcomes.disclosure.ledger.hashes import hash_cells
 from outcomes.disclosure.ledger.stored_cells import (
     drop_unused,
-    hash_cells,
     number_patients,
     read_cells,
     store_cells,
@@ -214,22 +214,22 @@ class Ledger(AbstractContextManager["Ledger"]):
     @contextmanager
     def _write(self) -> Iterator[None]:
         """Hold the lock and change what the file now holds, all or nothing; then write the head."""
-        before, folder = self.connection, self.path.parent
+        kept, folder = self.connection, self.path.parent
         with lock_ledger(folder.parent):
             remove_drafts(folder)
-            self.connection, is_sealed = open_database(self.path, self.key, read_head(folder))
+            changed, is_sealed = open_database(self.path, self.key, read_head(folder))
+            self.connection, left = changed, changed
             try:
                 if not is_sealed:  # of an earlier version, which had no digest
                     self._keep_backup()
-                self.connection.execute("BEGIN")
+                changed.execute("BEGIN")
                 yield
-                self.connection.execute("COMMIT")
-                write_database(self.path, self.connection, self.key)
-            except BaseException:
-                self.connection.close()
-                self.connection = before
-                raise
-            before.close()
+                changed.execute("COMMIT")
+                write_database(self.path, changed, self.key)
+                kept, left = changed, kept
+            finally:
+                self.connection = kept
+                left.close()
             with report_full_disk(self.path):
                 write_head(folder, self.head)
 

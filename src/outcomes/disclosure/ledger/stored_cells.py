@@ -1,4 +1,4 @@
-"""Cells and their sets of patients in the database: written, read back, and hashed.
+"""Cells and their sets of patients in the database: written and read back.
 
 A set of patients is kept once, as sorted numbers, compressed.
 """
@@ -6,18 +6,12 @@ A set of patients is kept once, as sorted numbers, compressed.
 import hashlib
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from outcomes.disclosure.ledger.cell import Cell, write_row
-
-_SETS = ("whole", "counted", "versus")
-_COLUMNS = (
-    *("edition", "analysis", "quantity", "place", "definition", *_SETS),
-    *("marks", "origin", "as_of", "row", "digest"),
-)
+from outcomes.disclosure.ledger.hashes import CELL_COLUMNS, SET_COLUMNS, hash_set, pack, unpack
 
 
 def number_patients(connection: sqlite3.Connection, tokens: Sequence[bytes]) -> np.ndarray:
@@ -44,7 +38,7 @@ def store_cells(connection: sqlite3.Connection, edition: str, cells: Sequence[Ce
     """Store the cells of an edition."""
     tokens = dict(connection.execute("SELECT number, token FROM patients"))
     stored: dict[bytes, int] = {}  # most cells of a page share a few sets
-    query = f"INSERT INTO cells ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' for _ in _COLUMNS)})"
+    query = f"INSERT INTO cells ({', '.join(CELL_COLUMNS)}) VALUES ({', '.join('?' for _ in CELL_COLUMNS)})"
     for cell in cells:
         ids: list[int | None] = []
         for members in (cell.whole, cell.counted, cell.versus):
@@ -79,20 +73,20 @@ def read_cells(connection: sqlite3.Connection, editions: Iterable[str] | None = 
     """Return all cells, or those of some editions, in the order of their editions' events, then by place."""
     wanted = None if editions is None else set(editions)
     query = (
-        f"SELECT cells.id, {', '.join(f'cells.{name}' for name in _COLUMNS)} FROM cells JOIN editions ON "
+        f"SELECT cells.id, {', '.join(f'cells.{name}' for name in CELL_COLUMNS)} FROM cells JOIN editions ON "
         "editions.id = cells.edition ORDER BY editions.sequence, cells.place, cells.id"
     )
     rows = [
-        dict(zip(("id", *_COLUMNS), row, strict=True))
+        dict(zip(("id", *CELL_COLUMNS), row, strict=True))
         for row in connection.execute(query)
         if wanted is None or row[1] in wanted
     ]
-    sets = _read(connection, "members", "patient_sets", (row[name] for row in rows for name in _SETS))
+    sets = _read(connection, "members", "patient_sets", (row[name] for row in rows for name in SET_COLUMNS))
     marks = _read(connection, "marks", "marks", (row["marks"] for row in rows))
     found = []
     for row in rows:
         del row["digest"]
-        members = {name: sets[row[name]] for name in _SETS}
+        members = {name: sets[row[name]] for name in SET_COLUMNS}
         found.append(Cell(**{**row, **members, "marks": marks[row["marks"]], "row": json.loads(row["row"])}))
     return found
 
@@ -106,24 +100,6 @@ def _read(
     return {None: None, **{id: unpack(connection.execute(query, (id,)).fetchone()[0]) for id in wanted}}
 
 
-def hash_cells(connection: sqlite3.Connection, edition: str) -> str:
-    """Return a hash over the cells of an edition, with the patients of each."""
-    digests = dict(connection.execute("SELECT id, digest FROM patient_sets"))
-    marks = dict(connection.execute("SELECT id, digest FROM marks"))
-    held = hashlib.sha256()
-    query = f"SELECT {', '.join(_COLUMNS)} FROM cells WHERE edition = ? ORDER BY id"
-    for row in connection.execute(query, (edition,)):
-        named = [digests[id].hex() if id is not None else "" for id in row[5:8]]
-        told = [*row[:5], *named, marks[row[8]].hex() if row[8] is not None else "", *row[9:]]
-        held.update(json.dumps(told, ensure_ascii=False).encode())
-    return held.hexdigest()
-
-
-def hash_set(tokens: Iterable[bytes]) -> bytes:
-    """Return a hash of a set of tokens, whatever their order."""
-    return hashlib.sha256(b"".join(sorted(tokens))).digest()
-
-
 def drop_unused(connection: sqlite3.Connection) -> None:
     """Remove sets of patients and marks that no cell needs any more."""
     connection.execute(
@@ -131,19 +107,3 @@ def drop_unused(connection: sqlite3.Connection) -> None:
         "WHERE counted IS NOT NULL UNION SELECT versus FROM cells WHERE versus IS NOT NULL)"
     )
     connection.execute("DELETE FROM marks WHERE id NOT IN (SELECT marks FROM cells WHERE marks IS NOT NULL)")
-
-
-def pack(numbers: np.ndarray) -> bytes:
-    """Return whole numbers as compressed bytes.
-
-    Examples
-    --------
-    >>> unpack(pack(np.array([3, 5, 900]))).tolist()
-    [3, 5, 900]
-    """
-    return zlib.compress(np.asarray(numbers, dtype="<u4").tobytes(), 6)
-
-
-def unpack(content: bytes) -> np.ndarray:
-    """Return the numbers of `pack`."""
-    return np.frombuffer(zlib.decompress(content), dtype="<u4").astype("int64")
