@@ -5,6 +5,7 @@ A row that would reveal fewer than k patients beside earlier cells shows its ear
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from outcomes.disclosure.ledger.stored_cells import number_new, read_numbers
 from outcomes.disclosure.notes import allow_origin
 from outcomes.disclosure.released import Backing, join_support
 from outcomes.disclosure.rules import Rules
-from outcomes.result import Result, write_origin
+from outcomes.errors import DisclosureError
+from outcomes.facts import Text
+from outcomes.result import Patients, Result, write_origin
 
 #: Fates by which a number of an earlier edition would vanish.
 _VANISHING = frozenset({"withheld", "dropped", "unsaid"})
@@ -41,7 +44,11 @@ class EarlierCells:
         self._ks = {other.id: other.k for other in counting}
         self._own = set(own)
         self._last = [cell for cell in cells if own and cell.edition == own[-1]]
+        #: The last edition of each page, with the page's name and series.
+        self._newest = {(other.page, other.series): other.id for other in counting}
+        self._edition, self._checked = edition, list[Patients]()
         self._numbers = read_numbers(ledger.connection)
+        self._last_number = max(self._numbers.values(), default=0)
         self.numbering = PatientNumbers(ledger.key, self._number)
         self._shown: list[Cell] = []
 
@@ -49,6 +56,27 @@ class EarlierCells:
         """Number patients as the ledger does; those new to it get numbers of this page only."""
         self._numbers |= number_new(self._numbers, tokens)
         return np.array([self._numbers[token] for token in tokens], dtype="int64")
+
+    def refuse_renamed(self, patients: Patients, source: str | None, k: int) -> None:
+        """Refuse records in which most patients of the last editions go by ids that nobody knows.
+
+        Compared are pages of the same name, of the same series, and of the same source, which their names
+        hold. Patients who only went away are no ground, nor are those who only came.
+        """
+        if any(patients is one for one in self._checked):
+            return
+        self._checked.append(patients)
+        numbers, _ = self.numbering.find(patients)
+        n_new = int((numbers > self._last_number).sum())
+        for (page, series), id in self._newest.items():
+            named = f"-{PurePosixPath(page).stem}-"
+            same_series = bool(series) and series == self._edition.series
+            if page == self._edition.page or same_series or (source and f"-{source.lower()}-" in named):
+                before = [cell.whole for cell in self._earlier if cell.edition == id]
+                members = np.unique(np.concatenate([np.zeros(0, dtype="int64"), *before]))
+                n_missing = int((~np.isin(members, numbers)).sum())
+                if members.size >= k and 2 * n_missing > members.size and 2 * n_new >= n_missing:
+                    raise DisclosureError(Text.of("errors.ledger.renamed"))
 
     def judge(self, cells: Sequence[Cell], k: int) -> list[Judgement]:
         """Judge new cells by the ledger's, and by those that the page has shown so far."""
@@ -133,6 +161,8 @@ def hold_back(
     """Compare the rows of a result, as they would be shown, with earlier cells; without these hold none."""
     if earlier is None:
         return HeldRows(tuple(fates), {})
+    if result.patients is not None:
+        earlier.refuse_renamed(result.patients, result.origin.source, rules.k)
     now, rows, waiting = list(fates), dict[int, Cell](), dict[int, Cell]()
     backing = Backing(tuple(fates), result.support, result.patients, join_support(result.support))
     provenance = write_origin(allow_origin(result.origin, rules))
