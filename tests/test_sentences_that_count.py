@@ -133,7 +133,7 @@ def test_every_field_of_an_origin_says_whether_stakeholders_may_know_it():
     with pytest.raises(TypeError, match=r"Origin\.path"):
         _is_told(undecided)
     kept = {entry.name for entry in fields(Origin) if not _is_told(entry)}
-    assert kept == {"answered", "n_patients"}
+    assert kept == {"answered", "fingerprint", "n_patients"}
     assert Origin(source="s", answered=("x",), n_patients=4).allow() == Origin(source="s")
 
 
