@@ -75,9 +75,25 @@ class TestReversedSites:
             "is its scale reversed there?"
         )
         assert 'confirmed = ["direction"]' in str(asked.remedy)
+        assert asked.column is None, "the scores of two columns"
         records = read(table, write_block(instrument, confirmed=["direction"]))
         assert list_rules(records, "answered") == {"SCORE_DIRECTION_SUSPECT"}
         assert any("at one site against all others" in said for said in list_said(records))
+
+    def test_the_question_names_the_column_where_one_holds_the_scores(self, read):
+        wide = turn_round(make_sites(SIZES, 0, 10, 1, -2), "West", 10)
+        names = {"x0": "baseline", "x3": "month_3"}
+        long = wide.rename(columns=names).melt(
+            ["id", "therapy", "clinic"], var_name="visit", value_name="pain"
+        )
+        block = {
+            **write_block("nprs"),
+            "rows": "assessment",
+            "scores": [{"instrument": "nprs", "column": "pain"}],
+        }
+        block["columns"] = {**block["columns"], "timepoint": "visit"}
+        (asked,) = list_asked(lambda: read(long, block))
+        assert (asked.rule, asked.column) == ("SCORE_DIRECTION_SUSPECT", "pain")
 
     def test_the_line_of_the_question_reads_the_site_on_its_own_scale(self, read):
         plain = make_sites(SIZES, 0, 100, 1, 15)
