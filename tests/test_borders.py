@@ -11,6 +11,7 @@ import pytest
 
 from outcomes.analyses.mmrm.fitted import _mark, _write_p
 from outcomes.disclosure.joint.cells import constrain_row
+from outcomes.disclosure.ranges import find_range
 from outcomes.disclosure.rules import read_rules
 from outcomes.drafting.grid import _belongs_below
 from outcomes.facts import read_facts, read_instrument
@@ -174,3 +175,12 @@ def test_a_share_bounds_those_with_the_answer_by_its_rounding(n, n_with, sizes):
         return all(low <= total <= high for total, low, high in told)
 
     assert len(bounds) == 2 and [size for size in range(n + 1) if fits(size)] == list(sizes)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.0, 0.6), (0.5, 1.0), (0.6, 1.0), (0.7, 0.8), (0.8, 1.0), (0.9, 1.0), (1.0, 1.0)]
+)
+def test_a_band_reaches_as_far_as_the_widest_that_begins_there(low, high):
+    """Bands end at 50, 60, 70, 80, 90, 100; at 60, 80, 100; at 60, 100; or at 50, 100."""
+    row = SimpleNamespace(statistic="share_seen", estimate=low, n=60.0, fate="shown", term=None)
+    assert find_range(row, "estimate", "stakeholder", read_rules()) == (low, high)
