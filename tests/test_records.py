@@ -398,6 +398,28 @@ def test_an_age_band_source_and_a_top_coded_one(read):
         read(("id,age,pain0,pain3\na,93,7,3\nb,45,7,3", block))
 
 
+def test_a_record_of_the_wrong_shape_does_not_move_those_of_the_next_file(read):
+    """Two files of visits, the first with a line too short: sessions and the planned therapy stay in place."""
+    first = """
+        id | date       | visit    | therapy    | clinic | sex | sessions | instrument | score
+        a  | 2026-01-05 | baseline | stretching | x      | F   | 0        | NPRS       | 7
+        a  | 2026-02-16 | week_6   | stretching | x      | F   | 5        | NPRS       | 4
+        a  | 2026-02-17
+    """
+    second = """
+        id | date       | visit    | therapy    | clinic | sex | sessions | instrument | score
+        b  | 2026-02-16 | week_6   | usual_care | x      | F   | 8        | NPRS       | 3
+        b  | 2026-01-05 | baseline | stretching | x      | F   | 1        | NPRS       | 6
+    """
+    records = read((first, LONG), (second, {**LONG, "path": "later.csv"}))
+    assert show(records.episodes, "episode_id", "therapy") == [["a", "stretching"], ["b", "stretching"]]
+    assert show(records.assessments, "episode_id", "timepoint", "score", "sessions_to_date") == [
+        ["a", "baseline", 7.0, 0.0], ["a", "week_6", 4.0, 5.0],
+        ["b", "baseline", 6.0, 1.0], ["b", "week_6", 3.0, 8.0],
+    ]  # fmt: skip
+    assert records.n_refused == 1
+
+
 def test_the_same_files_give_the_same_records_and_fingerprint(read):
     table = "id,therapy,bmi,sex,pain0,pain3\na,usual_care,25,F,7,3\nb,usual_care,26,M,11,3"
     first, second = read((table, WIDE)), read((table, WIDE))
