@@ -366,6 +366,15 @@ def test_no_sum_or_difference_of_up_to_four_numbers_tells_of_a_few(changes):
     check_combinations(known, 4)
 
 
+@pytest.mark.parametrize(("small", "large"), ["ab", "ba"])
+def test_of_two_numbers_that_tell_of_a_few_the_one_waits_that_gained_fewer(small, large):
+    """Two groups that differ in three: each is measured by what was shown of it before, not of the other."""
+    shown = [build_cell(name, np.arange(n), {}, {}) for name, n in ((small, 20), (large, 50))]
+    now = {small: np.arange(97), large: np.arange(100)}
+    judged = judge_cells([build_cell(name, now[name], {}, {}) for name in (small, large)], shown, K, {})
+    assert [one.reason for one in judged] == ["", "together"]
+
+
 MEAN = {
     "statistic": "mean_score", "term": None, "outcome": "odi", "level": None, "timepoint": None, "x": None,
     "unit": "points", "versus": None,
