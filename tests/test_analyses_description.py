@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,6 +51,19 @@ def test_change_is_signed_so_that_positive_is_better(small):
     better = summarise_change(build_cohort(SMALL, instrument=FUNCTION))
     flipped = pick(better, statistic="mean_improvement", group="exercise", timepoint="week_6")
     assert flipped["estimate"] == pytest.approx(-4 / 3)
+
+
+@pytest.mark.parametrize("direction", ["higher_worse", "higher_better", "none"])
+def test_change_says_whether_improvement_is_defined(small, direction):
+    """Without a direction it is not, nor without a baseline; else the means only describe."""
+    said = "no_direction" if direction == "none" else "description"
+    cohort = replace(small, instrument=replace(small.instrument, direction=direction))
+    assert [text.key for text in summarise_change(cohort).warnings] == [f"methods.change.{said}"]
+
+
+def test_change_says_where_no_baseline_defines_improvement():
+    cohort = build_cohort("patient therapy baseline month_6\na x . 1\nb x . 5\nc x . 3")
+    assert [text.key for text in summarise_change(cohort).warnings] == ["methods.change.no_baseline"]
 
 
 def test_change_gives_t_interval_and_spread_of_those_seen(small):
