@@ -142,8 +142,15 @@ def test_a_later_choice_replaces_what_an_earlier_one_left_to_do(panel):
     assert not set(map(id, left)) & set(map(id, panel._jobs))
 
 
-@pytest.mark.parametrize("audience", ["team", "stakeholder"])
-@pytest.mark.parametrize("adjusted", [True, False])
+@pytest.mark.parametrize(
+    ("audience", "adjusted"),
+    [
+        ("team", True),
+        ("stakeholder", False),
+        pytest.param("team", False, marks=pytest.mark.slow),
+        pytest.param("stakeholder", True, marks=pytest.mark.slow),
+    ],
+)
 def test_the_code_of_each_view_makes_the_same_view(tmp_path, audience, adjusted, monkeypatch):
     from outcomes import read_records, write_clinic
 

@@ -104,7 +104,14 @@ def test_a_user_who_decided_keeps_the_threads(tmp_path):
     assert run_script(tmp_path, SESSION, OPENBLAS_NUM_THREADS="2") == {2}
 
 
-@pytest.mark.parametrize("name", ["VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "BLIS_NUM_THREADS"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "VECLIB_MAXIMUM_THREADS",
+        pytest.param("NUMEXPR_NUM_THREADS", marks=pytest.mark.slow),
+        pytest.param("BLIS_NUM_THREADS", marks=pytest.mark.slow),
+    ],
+)
 def test_a_child_that_inherits_a_variable_of_another_library_fits_in_one_thread(tmp_path, clinic, name):
     """A process whose parent had part of the variables taken away has decided nothing for numpy."""
     assert run_script(tmp_path, COMMAND, str(clinic), **{name: "1"}) == {1}
