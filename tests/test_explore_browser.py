@@ -208,7 +208,9 @@ FOLLOWS = ("sentence", "front", "numbers")
 @pytest.mark.parametrize(
     ("group", "choice"),
     [
-        ("Therapies", "usual care"), ("Duration of the complaint", "longer than 12 weeks"), ("Site", "harbour"),
+        ("Therapies", "usual care"),
+        ("Duration of the complaint", "longer than 12 weeks"),
+        ("Site", "harbour"),
         *(
             pytest.param(*choice, marks=pytest.mark.slow)
             for choice in (
