@@ -125,7 +125,10 @@ def make_pages(name, records, folder, slices, audience):
 
 @pytest.fixture(
     scope="module",
-    params=["made-up-clinic", "ashar-2022", *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)],
+    params=[
+        "made-up-clinic",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("ashar-2022", *LARGE)),
+    ],
 )
 def clinic(request, tmp_path_factory):
     """A clinic: the name of its source, its records, their folder, and what to cut pages down to."""

@@ -399,7 +399,7 @@ def test_an_age_band_source_and_a_top_coded_one(read):
 
 
 def test_a_record_of_the_wrong_shape_does_not_move_those_of_the_next_file(read):
-    """Two files of visits, the first with a line too short: sessions and the planned therapy stay in place."""
+    """Two files of visits, the first with a line too short: sessions and planned therapy stay in place."""
     first = """
         id | date       | visit    | therapy    | clinic | sex | sessions | instrument | score
         a  | 2026-01-05 | baseline | stretching | x      | F   | 0        | NPRS       | 7
